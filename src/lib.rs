@@ -1,0 +1,3 @@
+//! tubelet: ViViT, the video vision transformer, as hand-written WGSL compute kernels.
+
+pub mod tensor;

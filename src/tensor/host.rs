@@ -1,0 +1,130 @@
+//! Tensors in host memory.
+
+use super::{Error, Result, Shape};
+
+/// The type of a tensor's elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Element {
+    /// 32-bit float: everything a model computes.
+    F32,
+    /// 32-bit word: packed bytes, pixels (`r | g << 8 | b << 16`), indices, flags.
+    U32,
+}
+
+impl Element {
+    /// Size of one element in bytes.
+    pub const fn bytes(self) -> usize {
+        4
+    }
+}
+
+/// The elements of a [`Tensor`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Data {
+    /// [`Element::F32`].
+    F32(Vec<f32>),
+    /// [`Element::U32`].
+    U32(Vec<u32>),
+}
+
+/// A dense, row-major tensor in host memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    shape: Shape,
+    data: Data,
+}
+
+impl Tensor {
+    /// Elements with their shape; an error where the counts differ.
+    pub fn new(shape: impl Into<Shape>, data: Data) -> Result<Self> {
+        let shape = shape.into();
+        let elements = match &data {
+            Data::F32(values) => values.len(),
+            Data::U32(values) => values.len(),
+        };
+        if elements != shape.elements() {
+            return Err(Error::usage(format!(
+                "a tensor of shape {shape} has {} elements, but {elements} were given",
+                shape.elements()
+            )));
+        }
+        Ok(Self { shape, data })
+    }
+
+    /// Floats with their shape; an error where the counts differ.
+    pub fn f32(shape: impl Into<Shape>, values: Vec<f32>) -> Result<Self> {
+        Self::new(shape, Data::F32(values))
+    }
+
+    /// Words with their shape; an error where the counts differ.
+    pub fn u32(shape: impl Into<Shape>, values: Vec<u32>) -> Result<Self> {
+        Self::new(shape, Data::U32(values))
+    }
+
+    /// All elements zero.
+    pub fn zeros(shape: impl Into<Shape>, element: Element) -> Self {
+        let shape = shape.into();
+        let data = match element {
+            Element::F32 => Data::F32(vec![0.0; shape.elements()]),
+            Element::U32 => Data::U32(vec![0; shape.elements()]),
+        };
+        Self { shape, data }
+    }
+
+    /// A tensor from its bytes (little-endian, row-major), as a device or a file holds it.
+    pub fn from_bytes(shape: impl Into<Shape>, element: Element, bytes: &[u8]) -> Result<Self> {
+        let data = match element {
+            Element::F32 => Data::F32(bytemuck::pod_collect_to_vec(bytes)),
+            Element::U32 => Data::U32(bytemuck::pod_collect_to_vec(bytes)),
+        };
+        Self::new(shape, data)
+    }
+
+    /// Sizes of the axes.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Type of the elements.
+    pub fn element(&self) -> Element {
+        match self.data {
+            Data::F32(_) => Element::F32,
+            Data::U32(_) => Element::U32,
+        }
+    }
+
+    /// The elements as floats, an error for a tensor of words.
+    pub fn as_f32(&self) -> Result<&[f32]> {
+        match &self.data {
+            Data::F32(values) => Ok(values),
+            Data::U32(_) => Err(Error::usage(format!("tensor {} holds words where floats are wanted", self.shape))),
+        }
+    }
+
+    /// The elements as words, an error for a tensor of floats.
+    pub fn as_u32(&self) -> Result<&[u32]> {
+        match &self.data {
+            Data::U32(values) => Ok(values),
+            Data::F32(_) => Err(Error::usage(format!("tensor {} holds floats where words are wanted", self.shape))),
+        }
+    }
+
+    /// The elements as bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.data {
+            Data::F32(values) => bytemuck::cast_slice(values),
+            Data::U32(values) => bytemuck::cast_slice(values),
+        }
+    }
+
+    /// The elements, by value.
+    pub fn into_data(self) -> Data {
+        self.data
+    }
+
+    /// The same elements under another shape; an error where the counts differ.
+    pub fn reshaped(self, shape: impl Into<Shape>) -> Result<Self> {
+        Self::new(shape, self.data)
+    }
+}
