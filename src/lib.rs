@@ -1,3 +1,5 @@
 //! tubelet: ViViT, the video vision transformer, as hand-written WGSL compute kernels.
 
+pub mod gpu;
+pub mod kernels;
 pub mod tensor;

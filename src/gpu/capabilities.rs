@@ -1,0 +1,176 @@
+//! What a device reports about itself.
+
+use serde::Serialize;
+
+/// What sort of hardware answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceKind {
+    /// A GPU with memory of its own.
+    Discrete,
+    /// A GPU that shares the host's memory.
+    Integrated,
+    /// A GPU seen through a virtual machine.
+    Virtual,
+    /// Something the driver does not classify.
+    Other,
+    /// A driver that runs shaders on the CPU.
+    Software,
+}
+
+impl std::fmt::Display for DeviceKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Discrete => "discrete",
+            Self::Integrated => "integrated",
+            Self::Virtual => "virtual",
+            Self::Other => "other",
+            Self::Software => "software",
+        })
+    }
+}
+
+/// Sizes, in invocations, that a subgroup of this device may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Subgroup {
+    /// Smallest size.
+    pub smallest: u32,
+    /// Largest size.
+    pub largest: u32,
+}
+
+impl Subgroup {
+    /// The size, where the device has only one. A kernel that names lanes by number needs that.
+    pub fn fixed(self) -> Option<u32> {
+        (self.smallest == self.largest && self.largest.is_power_of_two()).then_some(self.largest)
+    }
+}
+
+/// A product that the device's matrix units offer: D = A·B + C with A of `rows`×`inner`, B of `inner`×`columns`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MatrixShape {
+    /// Rows of A and C.
+    pub rows: u32,
+    /// Columns of B and C.
+    pub columns: u32,
+    /// Columns of A, rows of B.
+    pub inner: u32,
+    /// Element type of A and B.
+    pub operands: String,
+    /// Element type of C and D.
+    pub accumulator: String,
+}
+
+/// The limits that kernels and plans obey. Bytes and counts are per binding, buffer, workgroup or dispatch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// Largest storage binding in bytes.
+    pub binding_bytes: u64,
+    /// Largest buffer in bytes.
+    pub buffer_bytes: u64,
+    /// Storage bindings a kernel may have.
+    pub storage_bindings: u32,
+    /// Workgroup memory in bytes.
+    pub workgroup_bytes: u32,
+    /// Invocations in a workgroup.
+    pub workgroup_invocations: u32,
+    /// Workgroups along one dimension of a dispatch.
+    pub workgroups: u32,
+    /// A storage binding's offset is a multiple of this, in bytes.
+    pub storage_alignment: u32,
+    /// A uniform binding's offset is a multiple of this, in bytes.
+    pub uniform_alignment: u32,
+    /// Loop iterations one invocation may run in all; some software drivers stop silently beyond.
+    pub loop_iterations: Option<u32>,
+}
+
+/// Everything a kernel's choice of variant may depend on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Capabilities {
+    /// The adapter's name.
+    pub name: String,
+    /// `vulkan`, `metal` or `dx12`.
+    pub backend: String,
+    /// The driver and its version.
+    pub driver: String,
+    /// What sort of hardware it is.
+    pub kind: DeviceKind,
+    /// 16-bit floats in shaders.
+    pub f16: bool,
+    /// Subgroup operations, with the sizes that occur; `None` without them.
+    pub subgroup: Option<Subgroup>,
+    /// GPU timestamps.
+    pub timestamps: bool,
+    /// Products that matrix units offer.
+    pub matrix_shapes: Vec<MatrixShape>,
+    /// The limits.
+    pub limits: Limits,
+}
+
+impl Capabilities {
+    /// Whether shaders run on the CPU: then workgroup memory costs and registers are what counts.
+    pub fn is_software(&self) -> bool {
+        self.kind == DeviceKind::Software
+    }
+
+    /// The subgroup size, where there is exactly one.
+    pub fn subgroup_size(&self) -> Option<u32> {
+        self.subgroup.and_then(Subgroup::fixed)
+    }
+
+    pub(super) fn of_adapter(adapter: &wgpu::Adapter) -> Self {
+        let matrix_shapes = adapter.cooperative_matrix_properties().into_iter().map(|shape| MatrixShape {
+            rows: shape.m_size,
+            columns: shape.n_size,
+            inner: shape.k_size,
+            operands: format!("{:?}", shape.ab_type).to_lowercase(),
+            accumulator: format!("{:?}", shape.cr_type).to_lowercase(),
+        });
+        Self {
+            matrix_shapes: matrix_shapes.collect(),
+            ..Self::new(&adapter.get_info(), adapter.features(), &adapter.limits())
+        }
+    }
+
+    pub(super) fn of_device(device: &wgpu::Device) -> Self {
+        Self::new(&device.adapter_info(), device.features(), &device.limits())
+    }
+
+    fn new(info: &wgpu::AdapterInfo, features: wgpu::Features, limits: &wgpu::Limits) -> Self {
+        let kind = match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => DeviceKind::Discrete,
+            wgpu::DeviceType::IntegratedGpu => DeviceKind::Integrated,
+            wgpu::DeviceType::VirtualGpu => DeviceKind::Virtual,
+            wgpu::DeviceType::Cpu => DeviceKind::Software,
+            wgpu::DeviceType::Other => DeviceKind::Other,
+        };
+        let subgroup = features
+            .contains(wgpu::Features::SUBGROUP)
+            .then_some(Subgroup { smallest: info.subgroup_min_size, largest: info.subgroup_max_size });
+        Self {
+            name: info.name.clone(),
+            backend: info.backend.to_string(),
+            driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+            kind,
+            f16: features.contains(wgpu::Features::SHADER_F16),
+            subgroup,
+            timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
+            matrix_shapes: Vec::new(),
+            limits: Limits {
+                binding_bytes: limits.max_storage_buffer_binding_size,
+                buffer_bytes: limits.max_buffer_size,
+                storage_bindings: limits.max_storage_buffers_per_shader_stage,
+                workgroup_bytes: limits.max_compute_workgroup_storage_size,
+                workgroup_invocations: limits.max_compute_invocations_per_workgroup,
+                workgroups: limits.max_compute_workgroups_per_dimension,
+                storage_alignment: limits.min_storage_buffer_offset_alignment,
+                uniform_alignment: limits.min_uniform_buffer_offset_alignment,
+                loop_iterations: (kind == DeviceKind::Software).then_some(SOFTWARE_LOOP_ITERATIONS),
+            },
+        }
+    }
+}
+
+/// Mesa's llvmpipe before version 25 ends every loop of an invocation, without an error, once it has run this many
+/// iterations in all (measured on 22.3.6).
+const SOFTWARE_LOOP_ITERATIONS: u32 = 65_535;

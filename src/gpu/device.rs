@@ -1,0 +1,365 @@
+//! Finding and opening devices.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::fault::{self, Loss};
+use super::{Bindings, Buffer, Capabilities, Commands, DeviceKind, Pipeline, Slot, Window};
+use crate::tensor::{Error, ErrorKind, Result};
+
+/// Which of the machine's devices to open.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Choice {
+    /// The one that is likely fastest: discrete, integrated, virtual, other, software, in this order.
+    #[default]
+    Fastest,
+    /// The one at this place of [`devices`].
+    Index(usize),
+    /// The first whose name contains this, whatever the case.
+    Name(String),
+    /// The first of this kind.
+    Kind(DeviceKind),
+}
+
+impl FromStr for Choice {
+    type Err = Error;
+
+    /// A number is an index, `discrete`, `integrated`, `virtual`, `software` (or `cpu`) a kind, anything else a name.
+    fn from_str(text: &str) -> Result<Self> {
+        Ok(match text {
+            "" => return Err(Error::usage("an empty device name; give a name, an index, or a kind")),
+            "fastest" => Self::Fastest,
+            "discrete" => Self::Kind(DeviceKind::Discrete),
+            "integrated" => Self::Kind(DeviceKind::Integrated),
+            "virtual" => Self::Kind(DeviceKind::Virtual),
+            "software" | "cpu" => Self::Kind(DeviceKind::Software),
+            _ => text.parse().map_or_else(|_| Self::Name(text.to_owned()), Self::Index),
+        })
+    }
+}
+
+/// How a device is opened.
+#[derive(Clone, Debug)]
+pub struct DeviceOptions {
+    /// Which device.
+    pub choice: Choice,
+    /// Whether shaders check array bounds and bound their loops. On by default; measurements may turn it off.
+    pub checks: bool,
+}
+
+impl Default for DeviceOptions {
+    fn default() -> Self {
+        Self { choice: Choice::Fastest, checks: true }
+    }
+}
+
+/// The capabilities of every device of this machine, in the order that [`Choice::Index`] counts.
+pub fn devices() -> Vec<Capabilities> {
+    adapters().iter().map(Capabilities::of_adapter).collect()
+}
+
+fn adapters() -> Vec<wgpu::Adapter> {
+    let backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends,
+        flags: wgpu::InstanceFlags::empty(),
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    pollster::block_on(instance.enumerate_adapters(backends))
+}
+
+/// An open device. Cloning shares it.
+#[derive(Clone)]
+pub struct Device {
+    shared: Arc<Shared>,
+    capabilities: Arc<Capabilities>,
+}
+
+struct Shared {
+    raw: wgpu::Device,
+    queue: wgpu::Queue,
+    loss: Loss,
+    checks: bool,
+    pipelines: Mutex<HashMap<String, Pipeline>>,
+    /// Bytes written to the queue since it was last waited for: each is held in a staging copy until then.
+    staged: AtomicU64,
+}
+
+/// Uploads wait for the device once this much is staged, so that loading a model does not hold it twice.
+const STAGED_BYTES: u64 = 64 << 20;
+
+impl std::fmt::Debug for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Device({})", self.capabilities.name)
+    }
+}
+
+impl Device {
+    /// Opens a device with all the limits its adapter has.
+    ///
+    /// [`ErrorKind::NoDevice`] where none answers, with what to install or which names there are.
+    pub fn open(options: &DeviceOptions) -> Result<Self> {
+        let adapter = choose(adapters(), &options.choice)?;
+        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SHADER_F16;
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("tubelet"),
+            required_features: adapter.features() & wanted,
+            required_limits: adapter.limits(),
+            ..Default::default()
+        };
+        let name = adapter.get_info().name;
+        let (raw, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| {
+            Error::new(ErrorKind::NoDevice, format!("{name} cannot be opened: {}", fault::one_line(&error.to_string())))
+        })?;
+        let loss = Loss::default();
+        let recorder = loss.clone();
+        raw.set_device_lost_callback(move |reason, message| recorder.record(format!("{reason:?}: {message}")));
+        let recorder = loss.clone();
+        raw.on_uncaptured_error(Arc::new(move |report| {
+            tracing::error!("outside any error scope: {report}");
+            if let kind @ ErrorKind::DeviceLost = fault::translate(report).kind() {
+                recorder.record(format!("{kind:?}"));
+            }
+        }));
+        let capabilities = Capabilities::of_adapter(&adapter);
+        Ok(Self::assemble(raw, queue, loss, options.checks, capabilities))
+    }
+
+    /// Opens the first device whose name contains `name`.
+    pub fn named(name: &str) -> Result<Self> {
+        Self::open(&DeviceOptions { choice: Choice::Name(name.to_owned()), ..Default::default() })
+    }
+
+    /// Uses a device that the caller already has, with the features and limits it was opened with.
+    ///
+    /// No error or device-lost handler is installed on it. Subgroup kernels need it to have been opened with
+    /// `Features::SUBGROUP`, timing with `Features::TIMESTAMP_QUERY`.
+    pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Self {
+        let capabilities = Capabilities::of_device(&device);
+        Self::assemble(device, queue, Loss::default(), true, capabilities)
+    }
+
+    fn assemble(raw: wgpu::Device, queue: wgpu::Queue, loss: Loss, checks: bool, capabilities: Capabilities) -> Self {
+        let shared = Shared { raw, queue, loss, checks, pipelines: Mutex::default(), staged: AtomicU64::new(0) };
+        Self { shared: Arc::new(shared), capabilities: Arc::new(capabilities) }
+    }
+
+    /// The same device, claiming less than it has: fewer limits, no subgroups. Kernels and plans obey the claim, which
+    /// shows on one machine how they behave on a smaller one.
+    #[must_use]
+    pub fn restricted(&self, restrict: impl FnOnce(&mut Capabilities)) -> Self {
+        let mut capabilities = (*self.capabilities).clone();
+        restrict(&mut capabilities);
+        Self { shared: self.shared.clone(), capabilities: Arc::new(capabilities) }
+    }
+
+    /// What the device reports about itself.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// Whether shaders check array bounds and bound their loops.
+    pub fn checks(&self) -> bool {
+        self.shared.checks
+    }
+
+    /// Gives the device up; everything that uses it afterwards fails with [`ErrorKind::DeviceLost`].
+    pub fn destroy(&self) {
+        self.shared.loss.record("it was given up".to_owned());
+        self.shared.raw.destroy();
+    }
+
+    /// Device memory of `bytes` (rounded up to a multiple of 16), its content unspecified (wgpu clears it).
+    pub fn buffer(&self, label: &str, bytes: u64) -> Result<Buffer> {
+        let usage = wgpu::BufferUsages::STORAGE
+            | wgpu::BufferUsages::UNIFORM
+            | wgpu::BufferUsages::COPY_SRC
+            | wgpu::BufferUsages::COPY_DST;
+        self.buffer_for(label, bytes, usage)
+    }
+
+    pub(super) fn buffer_for(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<Buffer> {
+        let size = bytes.max(1).next_multiple_of(16);
+        let limit = self.capabilities.limits.buffer_bytes;
+        if size > limit {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "{label} needs {size} bytes, but {} allows buffers of {limit} bytes; use a smaller clip or fewer at a time",
+                    self.capabilities.name
+                ),
+            ));
+        }
+        let descriptor = wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
+        let place = format!("allocating {size} bytes for {label} on {}", self.capabilities.name);
+        let raw = self.guarded(place, || self.shared.raw.create_buffer(&descriptor))?;
+        Ok(Buffer { raw })
+    }
+
+    /// Device memory that holds `bytes`.
+    pub fn buffer_with(&self, label: &str, bytes: &[u8]) -> Result<Buffer> {
+        let buffer = self.buffer(label, bytes.len() as u64)?;
+        self.write(&buffer, 0, bytes)?;
+        Ok(buffer)
+    }
+
+    /// Writes `bytes` (a multiple of 4 long) to `buffer` from byte `at` on, before any later command runs.
+    pub fn write(&self, buffer: &Buffer, at: u64, bytes: &[u8]) -> Result<()> {
+        self.guarded("uploading", || self.shared.queue.write_buffer(&buffer.raw, at, bytes))?;
+        let staged = self.shared.staged.fetch_add(bytes.len() as u64, Ordering::Relaxed) + bytes.len() as u64;
+        if staged > STAGED_BYTES {
+            self.guarded("uploading", || self.shared.queue.submit([]))?;
+            self.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Reads `range` (bytes, multiples of 4) of `buffer` back.
+    pub fn read(&self, buffer: &Buffer, range: Range<u64>) -> Result<Vec<u8>> {
+        let size = range.end - range.start;
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = self.buffer_for("reading back", size, usage)?;
+        let (sender, receiver) = std::sync::mpsc::channel();
+        self.guarded("reading back", || {
+            let mut encoder = self.shared.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            encoder.copy_buffer_to_buffer(&buffer.raw, range.start, &staging.raw, 0, size);
+            self.shared.queue.submit([encoder.finish()]);
+            staging.raw.map_async(wgpu::MapMode::Read, .., move |outcome| drop(sender.send(outcome)));
+        })?;
+        self.wait()?;
+        let failed = || Error::new(ErrorKind::Device, "the device's memory cannot be read back");
+        receiver.try_recv().map_err(|_| failed())?.map_err(|_| failed())?;
+        let view = staging.raw.get_mapped_range(0..size).map_err(|_| failed())?;
+        Ok(view.to_vec())
+    }
+
+    /// Compiles WGSL whose entry point is `main`, or finds it compiled before. `slots` are its bindings in group 0.
+    pub fn pipeline(&self, label: &str, wgsl: &str, slots: &[Slot]) -> Result<Pipeline> {
+        let cache = || self.shared.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pipeline) = cache().get(wgsl) {
+            return Ok(pipeline.clone());
+        }
+        let pipeline = self.guarded(format!("compiling {label}"), || self.compile(label, wgsl, slots))?;
+        cache().insert(wgsl.to_owned(), pipeline.clone());
+        Ok(pipeline)
+    }
+
+    fn compile(&self, label: &str, wgsl: &str, slots: &[Slot]) -> Pipeline {
+        let device = &self.shared.raw;
+        let source = wgpu::ShaderSource::Wgsl(wgsl.into());
+        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(label), source };
+        let module = if self.shared.checks {
+            device.create_shader_module(descriptor)
+        } else {
+            #[allow(
+                unsafe_code,
+                reason = "measuring without run-time checks is the caller's explicit choice; \
+                every kernel is tested with them, and none indexes beyond its operands"
+            )]
+            // SAFETY: kernels stay inside their bindings by construction; the tests show it with checks on.
+            unsafe {
+                device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
+            }
+        };
+        let entries: Vec<_> = slots.iter().enumerate().map(|(binding, slot)| slot.layout(binding)).collect();
+        let layout =
+            device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries });
+        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(label),
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let raw = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(label),
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: &[],
+                zero_initialize_workgroup_memory: false,
+            },
+            cache: None,
+        });
+        Pipeline { raw, layout }
+    }
+
+    /// Binds `windows`, in the order of the pipeline's slots.
+    pub fn bind(&self, label: &str, pipeline: &Pipeline, windows: &[Window]) -> Result<Bindings> {
+        let entries: Vec<_> = windows
+            .iter()
+            .enumerate()
+            .map(|(binding, window)| wgpu::BindGroupEntry { binding: binding as u32, resource: window.binding() })
+            .collect();
+        let descriptor = wgpu::BindGroupDescriptor { label: Some(label), layout: &pipeline.layout, entries: &entries };
+        let raw = self.guarded(format!("binding {label}"), || self.shared.raw.create_bind_group(&descriptor))?;
+        Ok(Bindings { raw })
+    }
+
+    /// Work to record and run.
+    pub fn commands(&self) -> Commands<'_> {
+        Commands::new(self)
+    }
+
+    pub(super) fn raw(&self) -> &wgpu::Device {
+        &self.shared.raw
+    }
+
+    pub(super) fn queue(&self) -> &wgpu::Queue {
+        &self.shared.queue
+    }
+
+    pub(super) fn guarded<T>(&self, place: impl std::fmt::Display, work: impl FnOnce() -> T) -> Result<T> {
+        fault::guarded(&self.shared.raw, &self.shared.loss, place, work)
+    }
+
+    /// Waits until everything submitted so far is done.
+    pub(super) fn wait(&self) -> Result<()> {
+        let polled = self.shared.raw.poll(wgpu::PollType::wait_indefinitely());
+        self.shared.staged.store(0, Ordering::Relaxed);
+        self.shared.loss.check()?;
+        polled
+            .map(drop)
+            .map_err(|error| Error::new(ErrorKind::Device, format!("waiting for {}: {error}", self.capabilities.name)))
+    }
+}
+
+fn choose(adapters: Vec<wgpu::Adapter>, choice: &Choice) -> Result<wgpu::Adapter> {
+    let found: Vec<_> = adapters.iter().map(Capabilities::of_adapter).collect();
+    if found.is_empty() {
+        return Err(Error::new(ErrorKind::NoDevice, NO_DEVICE));
+    }
+    let place = match choice {
+        Choice::Fastest => (0..found.len()).min_by_key(|&place| found[place].kind),
+        Choice::Index(index) => Some(*index).filter(|index| *index < found.len()),
+        Choice::Name(name) => {
+            let wanted = name.to_lowercase();
+            found.iter().position(|device| device.name.to_lowercase().contains(&wanted))
+        }
+        Choice::Kind(kind) => found.iter().position(|device| device.kind == *kind),
+    };
+    place.and_then(|place| adapters.into_iter().nth(place)).ok_or_else(|| {
+        let names: Vec<_> = found
+            .iter()
+            .enumerate()
+            .map(|(index, device)| format!("{index}: {} ({})", device.name, device.kind))
+            .collect();
+        let wanted = match choice {
+            Choice::Fastest => "at all".to_owned(),
+            Choice::Index(index) => format!("number {index}"),
+            Choice::Name(name) => format!("named {name:?}"),
+            Choice::Kind(kind) => format!("of kind {kind}"),
+        };
+        Error::new(ErrorKind::NoDevice, format!("no device {wanted}; there are {}", names.join(", ")))
+    })
+}
+
+const NO_DEVICE: &str = if cfg!(target_os = "linux") {
+    "no Vulkan device found: install your GPU's driver, or a software device (on Debian: apt-get install mesa-vulkan-drivers libvulkan1)"
+} else if cfg!(target_os = "macos") {
+    "no Metal device found: this Mac's GPU does not answer"
+} else {
+    "no Vulkan or DX12 device found: install your GPU's driver"
+};

@@ -1,0 +1,139 @@
+//! The shapes a kernel is tested, checked and timed with, and how its inputs are filled.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::{Access, Call, Kernel};
+use crate::tensor::{Element, Result, Shape, Tensor, Tolerance};
+
+/// One call of a kernel with its inputs and what counts as right.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// What it is about, unique within the family.
+    pub name: String,
+    /// The call.
+    pub call: Call,
+    /// How each present input is filled, in binding order.
+    pub inputs: Vec<Fill>,
+    /// How close the result must be to the reference.
+    pub tolerance: Tolerance,
+    /// Whether it is timed: the sizes of a real model.
+    pub timed: bool,
+    /// A smaller limit on bindings, in bytes, so that the call must be cut into pieces.
+    pub binding_bytes: Option<u64>,
+}
+
+/// How a case fills an input.
+#[derive(Clone, Debug)]
+pub enum Fill {
+    /// Uniform between −`0.0` and +`0.0`.
+    Spread(f32),
+    /// Uniform between the two bounds.
+    Between(f32, f32),
+    /// The same value everywhere.
+    Constant(f32),
+    /// Random words below this; of everything for 0.
+    Words(u32),
+    /// These elements.
+    Given(Tensor),
+}
+
+impl Case {
+    /// A case whose inputs are uniform in [−1, 1], held to [`Tolerance::KERNEL`].
+    pub fn new(name: impl Into<String>, kernel: impl Kernel + 'static) -> Self {
+        let present = kernel.operands();
+        let inputs = kernel.family().bindings.iter().zip(&present);
+        let inputs = inputs
+            .filter(|(binding, shape)| binding.access == Access::Read && shape.is_some())
+            .map(|(binding, _)| match binding.element {
+                Element::F32 => Fill::Spread(1.0),
+                Element::U32 => Fill::Words(0),
+            })
+            .collect();
+        Self {
+            name: name.into(),
+            call: std::sync::Arc::new(kernel),
+            inputs,
+            tolerance: Tolerance::KERNEL,
+            timed: false,
+            binding_bytes: None,
+        }
+    }
+
+    /// With input number `place` (of those present) filled otherwise.
+    #[must_use]
+    pub fn fill(mut self, place: usize, fill: Fill) -> Self {
+        self.inputs[place] = fill;
+        self
+    }
+
+    /// With another tolerance.
+    #[must_use]
+    pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// Timed as well as checked.
+    #[must_use]
+    pub fn timed(mut self) -> Self {
+        self.timed = true;
+        self
+    }
+
+    /// With bindings of at most `bytes`.
+    #[must_use]
+    pub fn binding_bytes(mut self, bytes: u64) -> Self {
+        self.binding_bytes = Some(bytes);
+        self
+    }
+
+    /// The inputs by binding, `None` where absent; the same on every run.
+    pub fn tensors(&self) -> Result<Vec<Option<Tensor>>> {
+        let mut fills = self.inputs.iter();
+        let bindings = self.call.family().bindings;
+        let operands = self.call.operands().into_iter().enumerate();
+        operands
+            .filter(|(place, _)| bindings[*place].access == Access::Read)
+            .map(|(place, shape)| match shape {
+                None => Ok(None),
+                Some(shape) => {
+                    let fill = fills.next().cloned().unwrap_or(Fill::Spread(1.0));
+                    fill.tensor(shape, &format!("{} {} {place}", self.call.family().name, self.name)).map(Some)
+                }
+            })
+            .collect()
+    }
+}
+
+impl Fill {
+    fn tensor(self, shape: Shape, seed: &str) -> Result<Tensor> {
+        let mut random = ChaCha8Rng::from_seed(seed_of(seed));
+        let elements = shape.elements();
+        match self {
+            Self::Spread(bound) => Tensor::f32(shape, uniform(&mut random, elements, -bound, bound)),
+            Self::Between(low, high) => Tensor::f32(shape, uniform(&mut random, elements, low, high)),
+            Self::Constant(value) => Tensor::f32(shape, vec![value; elements]),
+            Self::Words(0) => Tensor::u32(shape, (0..elements).map(|_| random.random()).collect()),
+            Self::Words(below) => Tensor::u32(shape, (0..elements).map(|_| random.random_range(0..below)).collect()),
+            Self::Given(tensor) => tensor.reshaped(shape),
+        }
+    }
+}
+
+fn uniform(random: &mut ChaCha8Rng, elements: usize, low: f32, high: f32) -> Vec<f32> {
+    (0..elements).map(|_| low + (high - low) * random.random::<f32>()).collect()
+}
+
+/// 32 bytes that depend on all of `text`.
+fn seed_of(text: &str) -> [u8; 32] {
+    let mut seed = [0u8; 32];
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    for chunk in seed.chunks_exact_mut(8) {
+        for byte in text.bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        chunk.copy_from_slice(&hash.to_le_bytes());
+    }
+    seed
+}

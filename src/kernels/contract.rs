@@ -1,0 +1,270 @@
+//! What a kernel declares. Everything else (tests, checks, benches, the device support matrix) is derived from it.
+
+use std::fmt::Debug;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{Case, Packing};
+use crate::gpu::{Capabilities, Literals, Slot};
+use crate::tensor::{Element, Error, Result, Shape, Tensor};
+
+/// A kernel family: one formula, its bindings, and the WGSL variants that compute it.
+///
+/// `@binding(0)` of every kernel is `var<uniform> parameters: Parameters`; [`Family::bindings`] follow from 1 on.
+#[derive(Debug)]
+pub struct Family {
+    /// The noun, also the name of its WGSL files and its folder.
+    pub name: &'static str,
+    /// The formula in one line.
+    pub formula: &'static str,
+    /// What Rust believes of the WGSL struct `Parameters`.
+    pub parameters: &'static [Field],
+    /// What is bound after the parameters, in order.
+    pub bindings: &'static [Binding],
+    /// The ways to compute it, the preferred first within each device class.
+    pub variants: &'static [Variant],
+    /// The shapes it is tested, checked and timed with.
+    pub cases: fn() -> Vec<Case>,
+}
+
+/// A member of a kernel's parameter struct.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its name, in Rust and in WGSL.
+    pub name: &'static str,
+    /// Its place in bytes.
+    pub offset: usize,
+    /// `u32`, `i32` or `f32`.
+    pub scalar: &'static str,
+}
+
+/// One storage binding of a kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Binding {
+    /// Its name in WGSL.
+    pub name: &'static str,
+    /// Read or written.
+    pub access: Access,
+    /// The type of its elements.
+    pub element: Element,
+    /// Its shape in the project's letters.
+    pub shape: &'static str,
+}
+
+/// Whether a kernel reads or writes a binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// An input.
+    Read,
+    /// An output; every element is written.
+    Write,
+}
+
+impl Binding {
+    /// An input of floats.
+    pub const fn read(name: &'static str, shape: &'static str) -> Self {
+        Self { name, access: Access::Read, element: Element::F32, shape }
+    }
+
+    /// An input of words.
+    pub const fn read_words(name: &'static str, shape: &'static str) -> Self {
+        Self { name, access: Access::Read, element: Element::U32, shape }
+    }
+
+    /// An output of floats.
+    pub const fn write(name: &'static str, shape: &'static str) -> Self {
+        Self { name, access: Access::Write, element: Element::F32, shape }
+    }
+
+    /// An output of words.
+    pub const fn write_words(name: &'static str, shape: &'static str) -> Self {
+        Self { name, access: Access::Write, element: Element::U32, shape }
+    }
+}
+
+/// One WGSL file that computes a family's formula.
+#[derive(Debug)]
+pub struct Variant {
+    /// `plain`, `subgroup`, `workgroup`, …: the suffix of the WGSL file (`plain` has none).
+    pub name: &'static str,
+    /// The WGSL file below `shaders/`.
+    pub file: &'static str,
+    /// Its text.
+    pub text: &'static str,
+    /// What a device must have to run it.
+    pub needs: Needs,
+    /// The devices it is meant for.
+    pub class: Class,
+}
+
+/// What a variant needs of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// Subgroup operations with one known subgroup size.
+    pub subgroup: bool,
+    /// Bytes of workgroup memory.
+    pub workgroup_bytes: u32,
+    /// Invocations in a workgroup; 0 where a single subgroup does.
+    pub invocations: u32,
+}
+
+/// The class of devices a variant is written for. Any device that has what the variant needs can run it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Shaders run on the CPU: registers and few loads count, workgroup memory costs.
+    Software,
+    /// A GPU: workgroup memory and occupancy count.
+    Gpu,
+    /// Whatever has nothing better.
+    Any,
+}
+
+impl Variant {
+    /// Why `device` cannot run this variant; `None` where it can.
+    pub fn missing(&self, device: &Capabilities) -> Option<String> {
+        let Needs { subgroup, workgroup_bytes, invocations } = self.needs;
+        if subgroup && device.subgroup_size().is_none() {
+            return Some("a known subgroup size".to_owned());
+        }
+        if workgroup_bytes > device.limits.workgroup_bytes {
+            return Some(format!("{workgroup_bytes} bytes of workgroup memory"));
+        }
+        if invocations > device.limits.workgroup_invocations {
+            return Some(format!("workgroups of {invocations} invocations"));
+        }
+        None
+    }
+}
+
+impl Family {
+    /// The variant to use on `device`: of those it can run, the first written for its class, else the first for any.
+    pub fn variant_for(&self, device: &Capabilities) -> Result<&'static Variant>
+    where
+        Self: 'static,
+    {
+        let class = if device.is_software() { Class::Software } else { Class::Gpu };
+        let rank = |variant: &Variant| match variant.class {
+            own if own == class => 0,
+            Class::Any => 1,
+            _ => 2,
+        };
+        let runnable = self.variants.iter().filter(|variant| variant.missing(device).is_none());
+        runnable.min_by_key(|variant| rank(variant)).ok_or_else(|| {
+            Error::unsupported(format!("kernel {}: {} can run none of its variants", self.name, device.name))
+        })
+    }
+
+    /// The variant of this name, an error where there is none or `device` lacks what it needs.
+    pub fn variant_named(&self, name: &str, device: &Capabilities) -> Result<&'static Variant>
+    where
+        Self: 'static,
+    {
+        let variant = self.variants.iter().find(|variant| variant.name == name).ok_or_else(|| {
+            let names: Vec<_> = self.variants.iter().map(|variant| variant.name).collect();
+            Error::usage(format!("kernel {} has no variant {name:?}; it has {}", self.name, names.join(", ")))
+        })?;
+        match variant.missing(device) {
+            None => Ok(variant),
+            Some(missing) => Err(Error::unsupported(format!(
+                "kernel {}, variant {name}: {} lacks {missing}",
+                self.name, device.name
+            ))),
+        }
+    }
+
+    /// The kinds of all bindings, parameters first.
+    pub fn slots(&self) -> Vec<Slot> {
+        let storage = self.bindings.iter().map(|binding| match binding.access {
+            Access::Read => Slot::Read,
+            Access::Write => Slot::Write,
+        });
+        std::iter::once(Slot::Parameters).chain(storage).collect()
+    }
+}
+
+/// One call of a kernel family, with its sizes and switches: plain data, no device.
+pub trait Kernel: Debug + Send + Sync {
+    /// The family it belongs to.
+    fn family(&self) -> &'static Family;
+
+    /// The shape of each binding's operand; `None` where this call leaves an optional input out.
+    fn operands(&self) -> Vec<Option<Shape>>;
+
+    /// An error where the sizes make no sense.
+    fn validate(&self) -> Result<()>;
+
+    /// Arithmetic operations: a multiply-add is two.
+    fn operations(&self) -> u64;
+
+    /// The dispatches that compute it on `device` with `variant`: one where its limits allow, else one a piece.
+    fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>>;
+
+    /// How `variant` wants the constant input at `binding` laid out; `None` for row-major as it is.
+    fn packing(&self, variant: &Variant, device: &Capabilities, binding: usize) -> Option<Packing> {
+        let _ = (variant, device, binding);
+        None
+    }
+
+    /// The formula in plain loops with f64 sums, one tensor an output.
+    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>>;
+}
+
+/// A kernel call that can be shared.
+pub type Call = Arc<dyn Kernel>;
+
+/// One dispatch of a kernel: what its WGSL is rendered with, its parameters, and the part of each operand it sees.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Launch {
+    /// Literals of the WGSL template.
+    pub literals: Literals,
+    /// The bytes of the parameter struct.
+    pub parameters: Vec<u8>,
+    /// Workgroups along x, y and z.
+    pub groups: [u32; 3],
+    /// For each binding, the bytes of its operand (as packed) that are bound; `None` for all of them.
+    pub windows: Vec<Option<Range<u64>>>,
+}
+
+/// What a call costs, to compare with the time it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Cost {
+    /// Arithmetic operations: a multiply-add is two.
+    pub operations: u64,
+    /// Bytes of all inputs, each counted once.
+    pub read: u64,
+    /// Bytes of all outputs.
+    pub written: u64,
+}
+
+/// What `kernel` costs.
+pub fn cost(kernel: &dyn Kernel) -> Cost {
+    let mut cost = Cost { operations: kernel.operations(), ..Cost::default() };
+    for (binding, shape) in kernel.family().bindings.iter().zip(kernel.operands()) {
+        let bytes = shape.map_or(0, |shape| shape.elements() * binding.element.bytes()) as u64;
+        match binding.access {
+            Access::Read => cost.read += bytes,
+            Access::Write => cost.written += bytes,
+        }
+    }
+    cost
+}
+
+/// Declares the parameter struct of a kernel: `#[repr(C)]`, plain data, with its [`Field`]s in `FIELDS`.
+#[macro_export]
+macro_rules! kernel_parameters {
+    ($(#[$outer:meta])* $visibility:vis struct $name:ident { $($(#[$inner:meta])* $field:ident: $scalar:ident,)* }) => {
+        $(#[$outer])*
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+        $visibility struct $name { $($(#[$inner])* pub $field: $scalar,)* }
+
+        impl $name {
+            /// The members, as the WGSL struct must have them.
+            pub const FIELDS: &'static [$crate::kernels::Field] = &[$($crate::kernels::Field {
+                name: stringify!($field),
+                offset: std::mem::offset_of!($name, $field),
+                scalar: stringify!($scalar),
+            },)*];
+        }
+    };
+}

@@ -1,0 +1,24 @@
+//! The kernels: one folder each, with what it computes, how it is dispatched, its naive reference and its cases.
+//!
+//! A [`Family`] is the static declaration (bindings, parameters, WGSL variants, cases); a [`Kernel`] is one call of it
+//! with its sizes. Kernels written outside the crate use the same contract.
+//!
+//! To add one: a WGSL file in `shaders/`, a folder here, and a line in [`ALL`].
+
+mod cases;
+mod contract;
+mod packing;
+pub mod pieces;
+mod program;
+pub mod suite;
+
+pub use cases::{Case, Fill};
+pub use contract::{Access, Binding, Call, Class, Cost, Family, Field, Kernel, Launch, Needs, Variant, cost};
+pub use packing::Packing;
+pub use program::{Program, ProgramBuilder, render};
+
+/// Every kernel family.
+pub static ALL: &[&Family] = &[];
+
+/// The WGSL pieces that kernels include, by file name below `shaders/`.
+pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[];

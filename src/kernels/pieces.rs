@@ -1,0 +1,120 @@
+//! Cutting a call into launches that fit a device's limits.
+
+use std::ops::Range;
+
+use crate::gpu::Limits;
+use crate::tensor::{Error, Result};
+
+/// Workgroups of a linear count as x, y and z: kernels take `x + y · num_workgroups.x` as their group and return where
+/// it is not below the count.
+pub fn fold_groups(count: u64, limits: &Limits) -> Result<[u32; 3]> {
+    let widest = u64::from(limits.workgroups);
+    let x = count.clamp(1, widest);
+    let y = count.div_ceil(x).max(1);
+    if y > widest {
+        return Err(Error::unsupported(format!("{count} workgroups are more than {widest} × {widest}")));
+    }
+    Ok([x as u32, y as u32, 1])
+}
+
+/// Cuts `units` equal pieces of work into the longest runs whose bytes stay within one binding.
+///
+/// `bytes_per_unit` holds the size of one unit in every operand that is cut along. Every run but the last is a multiple
+/// of `step` units, and starts at an offset that the device accepts.
+pub fn runs(units: usize, step: usize, bytes_per_unit: &[u64], limits: &Limits) -> Result<Vec<Range<usize>>> {
+    let largest = bytes_per_unit.iter().copied().max().unwrap_or(0).max(1);
+    if units as u64 * largest <= limits.binding_bytes {
+        return Ok(std::iter::once(0..units).collect());
+    }
+    let alignment = u64::from(limits.storage_alignment.max(1));
+    let aligned_step = bytes_per_unit.iter().fold(step.max(1) as u64, |step, &bytes| {
+        let offset = step * bytes;
+        step * (alignment / gcd(alignment, offset.max(1)))
+    });
+    let run = limits.binding_bytes / largest / aligned_step * aligned_step;
+    if run == 0 {
+        return Err(Error::unsupported(format!(
+            "{} bytes cannot be cut to fit bindings of {} bytes",
+            aligned_step * largest,
+            limits.binding_bytes
+        )));
+    }
+    let run = run as usize;
+    Ok((0..units).step_by(run).map(|start| start..units.min(start + run)).collect())
+}
+
+/// `range` in units of `bytes_per_unit`, in bytes.
+pub fn bytes(range: &Range<usize>, bytes_per_unit: usize) -> Range<u64> {
+    (range.start * bytes_per_unit) as u64..(range.end * bytes_per_unit) as u64
+}
+
+/// `range` (bytes) widened so that it starts where a binding may, and by how many elements of 4 bytes.
+pub fn align_down(range: Range<u64>, limits: &Limits) -> (Range<u64>, u32) {
+    let alignment = u64::from(limits.storage_alignment.max(1));
+    let start = range.start / alignment * alignment;
+    (start..range.end, ((range.start - start) / 4) as u32)
+}
+
+/// A size or offset as a kernel's parameter; an error beyond 32 bits.
+pub fn word(value: usize) -> Result<u32> {
+    u32::try_from(value).map_err(|_| Error::unsupported(format!("a size of {value} does not fit a kernel's 32 bits")))
+}
+
+/// An error where one invocation of a kernel would run more loop iterations than the device runs.
+pub fn check_iterations(iterations: u64, limits: &Limits) -> Result<()> {
+    match limits.loop_iterations {
+        Some(most) if iterations > u64::from(most) => Err(Error::unsupported(format!(
+            "an invocation would need {iterations} loop iterations, and this device stops silently after {most}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(binding_bytes: u64) -> Limits {
+        Limits {
+            binding_bytes,
+            buffer_bytes: 1 << 30,
+            storage_bindings: 8,
+            workgroup_bytes: 16 << 10,
+            workgroup_invocations: 256,
+            workgroups: 65_535,
+            storage_alignment: 256,
+            uniform_alignment: 256,
+            loop_iterations: None,
+        }
+    }
+
+    #[test]
+    fn groups_fold_into_two_dimensions() {
+        assert_eq!(fold_groups(7, &limits(1)).unwrap(), [7, 1, 1]);
+        assert_eq!(fold_groups(65_536, &limits(1)).unwrap(), [65_535, 2, 1]);
+        assert!(fold_groups(65_535 * 65_535 + 1, &limits(1)).is_err());
+    }
+
+    #[test]
+    fn runs_cover_everything_once_at_aligned_offsets() {
+        let runs = runs(1000, 1, &[12, 40], &limits(10_000)).unwrap();
+        assert!(runs.len() > 1);
+        assert_eq!(runs.first().unwrap().start, 0);
+        assert_eq!(runs.last().unwrap().end, 1000);
+        for pair in runs.windows(2) {
+            assert_eq!(pair[0].end, pair[1].start);
+            assert_eq!(pair[1].start * 12 % 256, 0);
+            assert_eq!(pair[1].start * 40 % 256, 0);
+        }
+        assert!(runs.iter().all(|run| run.len() * 40 <= 10_000));
+    }
+
+    #[test]
+    fn what_cannot_be_cut_is_an_error() {
+        assert!(runs(4, 1, &[1 << 20], &limits(1 << 16)).is_err());
+    }
+}
