@@ -7,10 +7,13 @@
 
 mod cases;
 mod contract;
+pub mod layer_norm;
 mod packing;
 pub mod pieces;
 mod program;
 pub mod suite;
+
+use crate::tensor::{Error, Result, Tensor};
 
 pub use cases::{Case, Fill};
 pub use contract::{Access, Binding, Call, Class, Cost, Family, Field, Kernel, Launch, Needs, Variant, cost};
@@ -18,7 +21,17 @@ pub use packing::Packing;
 pub use program::{Program, ProgramBuilder, render};
 
 /// Every kernel family.
-pub static ALL: &[&Family] = &[];
+pub static ALL: &[&Family] = &[&layer_norm::FAMILY];
 
 /// The WGSL pieces that kernels include, by file name below `shaders/`.
-pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[];
+pub(crate) const COMMON_SHADERS: &[(&str, &str)] =
+    &[("common/workgroup_sum.wgsl", include_str!("../../shaders/common/workgroup_sum.wgsl"))];
+
+/// The input at `binding`, an error where it is missing.
+pub fn input<'a>(inputs: &[Option<&'a Tensor>], binding: usize) -> Result<&'a Tensor> {
+    inputs
+        .get(binding)
+        .copied()
+        .flatten()
+        .ok_or_else(|| Error::usage(format!("the input at binding {binding} is missing")))
+}

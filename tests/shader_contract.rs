@@ -1,0 +1,203 @@
+//! WGSL is the truth about bindings, parameter structs and workgroups; Rust states what it believes; this compares.
+//!
+//! Every variant is rendered as its cases launch it, on a software device's and on a GPU's terms, and goes through
+//! naga. No device is needed.
+
+use std::collections::HashSet;
+
+use naga::valid::{Capabilities as NagaCapabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
+use tubelet::gpu::{Capabilities, DeviceKind, Limits, Subgroup};
+use tubelet::kernels::{ALL, Access, Family, Launch, Variant, render};
+use tubelet::tensor::Element;
+
+/// Devices as kernels see them: software, a common GPU, one with narrow and one with wide subgroups.
+fn devices() -> Vec<Capabilities> {
+    let device = |kind, subgroup: u32| Capabilities {
+        name: format!("{kind} with subgroups of {subgroup}"),
+        backend: "vulkan".to_owned(),
+        driver: String::new(),
+        kind,
+        f16: true,
+        subgroup: Some(Subgroup { smallest: subgroup, largest: subgroup }),
+        timestamps: true,
+        matrix_shapes: Vec::new(),
+        limits: Limits {
+            binding_bytes: 128 << 20,
+            buffer_bytes: 1 << 30,
+            storage_bindings: 8,
+            workgroup_bytes: 32 << 10,
+            workgroup_invocations: 256,
+            workgroups: 65_535,
+            storage_alignment: 256,
+            uniform_alignment: 256,
+            loop_iterations: None,
+        },
+    };
+    vec![
+        device(DeviceKind::Software, 8),
+        device(DeviceKind::Software, 4),
+        device(DeviceKind::Discrete, 32),
+        device(DeviceKind::Integrated, 16),
+    ]
+}
+
+#[test]
+fn every_variant_is_valid_and_as_rust_believes() {
+    let mut faults = Vec::new();
+    for family in ALL {
+        for variant in family.variants {
+            for fault in faults_of(family, variant) {
+                faults.push(format!("{}: {fault}", variant.file));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+fn faults_of(family: &'static Family, variant: &'static Variant) -> HashSet<String> {
+    let mut seen = HashSet::new();
+    let mut faults = HashSet::new();
+    for device in devices() {
+        for case in (family.cases)() {
+            let mut device = device.clone();
+            device.limits.binding_bytes = case.binding_bytes.unwrap_or(device.limits.binding_bytes);
+            match case.call.launches(variant, &device) {
+                Err(error) => _ = faults.insert(format!("{}, case {}: {error}", device.name, case.name)),
+                Ok(launches) => {
+                    for launch in launches {
+                        let wgsl = render(variant, &launch).unwrap_or_else(|error| panic!("{error}"));
+                        if seen.insert(wgsl.clone()) {
+                            faults.extend(faults_in(family, variant, &launch, &wgsl));
+                        }
+                        if launch.groups.iter().any(|&count| count > device.limits.workgroups) {
+                            faults.insert(format!("case {} dispatches {:?} workgroups", case.name, launch.groups));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    faults
+}
+
+fn faults_in(family: &Family, variant: &Variant, launch: &Launch, wgsl: &str) -> Vec<String> {
+    let module = match naga::front::wgsl::parse_str(wgsl) {
+        Ok(module) => module,
+        Err(error) => return vec![error.emit_to_string(wgsl)],
+    };
+    let mut validator = Validator::new(ValidationFlags::all(), NagaCapabilities::all());
+    validator.subgroup_stages(ShaderStages::COMPUTE).subgroup_operations(SubgroupOperationSet::all());
+    if let Err(error) = validator.validate(&module) {
+        return vec![error.emit_to_string(wgsl)];
+    }
+    let mut faults = parameter_faults(family, launch, &module);
+    faults.extend(binding_faults(family, &module));
+    faults.extend(entry_faults(variant, &module));
+    faults
+}
+
+/// The uniform struct against the Rust struct, member by member.
+fn parameter_faults(family: &Family, launch: &Launch, module: &naga::Module) -> Vec<String> {
+    let Some((_, uniform)) = module.global_variables.iter().find(|(_, global)| binding_of(global) == Some(0)) else {
+        return vec!["no binding 0".to_owned()];
+    };
+    let naga::TypeInner::Struct { members, span } = &module.types[uniform.ty].inner else {
+        return vec!["binding 0 is not a struct".to_owned()];
+    };
+    let mut faults = Vec::new();
+    let said: Vec<_> = members
+        .iter()
+        .map(|member| {
+            let scalar = match module.types[member.ty].inner {
+                naga::TypeInner::Scalar(naga::Scalar::U32) => "u32",
+                naga::TypeInner::Scalar(naga::Scalar::I32) => "i32",
+                naga::TypeInner::Scalar(naga::Scalar::F32) => "f32",
+                _ => "something else",
+            };
+            (member.name.clone().unwrap_or_default(), member.offset as usize, scalar)
+        })
+        .collect();
+    let believed: Vec<_> =
+        family.parameters.iter().map(|field| (field.name.to_owned(), field.offset, field.scalar)).collect();
+    if said != believed {
+        faults.push(format!("parameters: WGSL has {said:?}, Rust believes {believed:?}"));
+    }
+    if *span as usize != launch.parameters.len() {
+        faults.push(format!("parameters: WGSL has {span} bytes, Rust sends {}", launch.parameters.len()));
+    }
+    faults
+}
+
+/// Names, access and element types of the storage bindings.
+fn binding_faults(family: &Family, module: &naga::Module) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut bound: Vec<_> =
+        module.global_variables.iter().filter_map(|(_, global)| Some((binding_of(global)?, global))).collect();
+    bound.sort_by_key(|(binding, _)| *binding);
+    let storage = &bound[1..];
+    if storage.len() != family.bindings.len() {
+        faults.push(format!("{} storage bindings, Rust believes {}", storage.len(), family.bindings.len()));
+    }
+    for (place, ((number, global), believed)) in storage.iter().zip(family.bindings).enumerate() {
+        let name = global.name.clone().unwrap_or_default();
+        if *number as usize != place + 1 || name != believed.name {
+            faults.push(format!("binding {number} is {name}, Rust believes {} at {}", believed.name, place + 1));
+        }
+        let written = matches!(global.space,
+            naga::AddressSpace::Storage { access } if access.contains(naga::StorageAccess::STORE));
+        if written != (believed.access == Access::Write) {
+            faults.push(format!("{name}: written is {written}, Rust believes {:?}", believed.access));
+        }
+        if element_of(module, global.ty) != Some(believed.element) {
+            faults.push(format!("{name}: elements are not {:?}", believed.element));
+        }
+    }
+    faults
+}
+
+fn binding_of(global: &naga::GlobalVariable) -> Option<u32> {
+    global.binding.as_ref().filter(|binding| binding.group == 0).map(|binding| binding.binding)
+}
+
+fn element_of(module: &naga::Module, ty: naga::Handle<naga::Type>) -> Option<Element> {
+    let scalar = match module.types[ty].inner {
+        naga::TypeInner::Array { base, .. } => return element_of(module, base),
+        naga::TypeInner::Scalar(scalar) | naga::TypeInner::Vector { scalar, .. } => scalar,
+        _ => return None,
+    };
+    match scalar {
+        naga::Scalar::F32 => Some(Element::F32),
+        naga::Scalar::U32 => Some(Element::U32),
+        _ => None,
+    }
+}
+
+/// The entry point's name, and its needs against those declared.
+fn entry_faults(variant: &Variant, module: &naga::Module) -> Vec<String> {
+    let [entry] = module.entry_points.as_slice() else {
+        return vec![format!("{} entry points", module.entry_points.len())];
+    };
+    let mut faults = Vec::new();
+    if entry.name != "main" {
+        faults.push(format!("the entry point is {}", entry.name));
+    }
+    let invocations: u32 = entry.workgroup_size.iter().product();
+    if invocations > variant.needs.invocations && !(variant.needs.subgroup && invocations <= 64) {
+        faults.push(format!("{invocations} invocations, Rust believes {}", variant.needs.invocations));
+    }
+    let mut layouter = naga::proc::Layouter::default();
+    layouter.update(module.to_ctx()).unwrap_or_else(|error| panic!("{error}"));
+    let workgroup_bytes: u32 = module
+        .global_variables
+        .iter()
+        .filter(|(_, global)| global.space == naga::AddressSpace::WorkGroup)
+        .map(|(_, global)| layouter[global.ty].size)
+        .sum();
+    if workgroup_bytes > variant.needs.workgroup_bytes {
+        faults.push(format!(
+            "{workgroup_bytes} bytes of workgroup memory, Rust believes {}",
+            variant.needs.workgroup_bytes
+        ));
+    }
+    faults
+}
