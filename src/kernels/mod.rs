@@ -8,8 +8,10 @@
 mod cases;
 mod contract;
 pub mod layer_norm;
+pub mod linear;
 mod packing;
 pub mod pieces;
+mod product;
 mod program;
 pub mod suite;
 
@@ -21,11 +23,16 @@ pub use packing::Packing;
 pub use program::{Program, ProgramBuilder, render};
 
 /// Every kernel family.
-pub static ALL: &[&Family] = &[&layer_norm::FAMILY];
+pub static ALL: &[&Family] = &[&layer_norm::FAMILY, &linear::FAMILY];
 
 /// The WGSL pieces that kernels include, by file name below `shaders/`.
-pub(crate) const COMMON_SHADERS: &[(&str, &str)] =
-    &[("common/workgroup_sum.wgsl", include_str!("../../shaders/common/workgroup_sum.wgsl"))];
+pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[
+    ("common/activation.wgsl", include_str!("../../shaders/common/activation.wgsl")),
+    ("common/linear_operands.wgsl", include_str!("../../shaders/common/linear_operands.wgsl")),
+    ("common/product.wgsl", include_str!("../../shaders/common/product.wgsl")),
+    ("common/product.workgroup.wgsl", include_str!("../../shaders/common/product.workgroup.wgsl")),
+    ("common/workgroup_sum.wgsl", include_str!("../../shaders/common/workgroup_sum.wgsl")),
+];
 
 /// The input at `binding`, an error where it is missing.
 pub fn input<'a>(inputs: &[Option<&'a Tensor>], binding: usize) -> Result<&'a Tensor> {
