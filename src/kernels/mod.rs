@@ -14,6 +14,7 @@ pub mod pieces;
 mod product;
 mod program;
 pub mod suite;
+pub mod tubelet_embed;
 
 use crate::tensor::{Error, Result, Tensor};
 
@@ -23,7 +24,7 @@ pub use packing::Packing;
 pub use program::{Program, ProgramBuilder, render};
 
 /// Every kernel family.
-pub static ALL: &[&Family] = &[&layer_norm::FAMILY, &linear::FAMILY];
+pub static ALL: &[&Family] = &[&layer_norm::FAMILY, &linear::FAMILY, &tubelet_embed::FAMILY];
 
 /// The WGSL pieces that kernels include, by file name below `shaders/`.
 pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[
@@ -31,6 +32,7 @@ pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[
     ("common/linear_operands.wgsl", include_str!("../../shaders/common/linear_operands.wgsl")),
     ("common/product.wgsl", include_str!("../../shaders/common/product.wgsl")),
     ("common/product.workgroup.wgsl", include_str!("../../shaders/common/product.workgroup.wgsl")),
+    ("common/tubelet_embed_operands.wgsl", include_str!("../../shaders/common/tubelet_embed_operands.wgsl")),
     ("common/workgroup_sum.wgsl", include_str!("../../shaders/common/workgroup_sum.wgsl")),
 ];
 
