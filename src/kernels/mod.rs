@@ -31,6 +31,7 @@ pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[
     ("common/activation.wgsl", include_str!("../../shaders/common/activation.wgsl")),
     ("common/linear_operands.wgsl", include_str!("../../shaders/common/linear_operands.wgsl")),
     ("common/product.wgsl", include_str!("../../shaders/common/product.wgsl")),
+    ("common/product.subgroup.wgsl", include_str!("../../shaders/common/product.subgroup.wgsl")),
     ("common/product.workgroup.wgsl", include_str!("../../shaders/common/product.workgroup.wgsl")),
     ("common/tubelet_embed_operands.wgsl", include_str!("../../shaders/common/tubelet_embed_operands.wgsl")),
     ("common/workgroup_sum.wgsl", include_str!("../../shaders/common/workgroup_sum.wgsl")),
