@@ -11,6 +11,7 @@ pub mod layer_norm;
 mod packing;
 pub mod pieces;
 mod program;
+mod selection;
 pub mod suite;
 
 use crate::tensor::{Error, Result, Tensor};
@@ -19,6 +20,7 @@ pub use cases::{Case, Fill};
 pub use contract::{Access, Binding, Call, Class, Cost, Family, Field, Kernel, Launch, Needs, Variant, cost};
 pub use packing::Packing;
 pub use program::{Program, ProgramBuilder, render};
+pub use selection::Selection;
 
 /// Every kernel family.
 pub static ALL: &[&Family] = &[&layer_norm::FAMILY];
