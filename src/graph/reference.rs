@@ -1,6 +1,7 @@
 //! Runs a graph's naive references on the host.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::weights::stacked;
@@ -45,8 +46,8 @@ impl Executor for ReferenceExecutor {
         let mut kept: HashMap<Value, Tensor> = HashMap::new();
         for (place, node) in self.graph.nodes().iter().enumerate() {
             for value in node.inputs() {
-                if !alive.contains_key(&value) {
-                    alive.insert(value, self.source(feeds, value)?);
+                if let Entry::Vacant(place) = alive.entry(value) {
+                    place.insert(self.source(feeds, value)?);
                 }
             }
             let bindings = node.call.family().bindings.iter().zip(&node.operands);
