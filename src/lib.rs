@@ -6,3 +6,4 @@ pub mod gpu;
 pub mod graph;
 pub mod kernels;
 pub mod tensor;
+pub mod vivit;
