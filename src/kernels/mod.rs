@@ -6,6 +6,7 @@
 //! To add one: a WGSL file in `shaders/`, a folder here, and a line in [`ALL`].
 
 mod cases;
+mod clip_layout;
 mod contract;
 pub mod layer_norm;
 mod packing;
@@ -16,6 +17,7 @@ pub mod suite;
 use crate::tensor::{Error, Result, Tensor};
 
 pub use cases::{Case, Fill};
+pub use clip_layout::{ClipLayout, Strides};
 pub use contract::{Access, Binding, Call, Class, Cost, Family, Field, Kernel, Launch, Needs, Variant, cost};
 pub use packing::Packing;
 pub use program::{Program, ProgramBuilder, render};
