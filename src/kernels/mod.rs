@@ -5,7 +5,9 @@
 //!
 //! To add one: a WGSL file in `shaders/`, a folder here, and a line in [`ALL`].
 
+mod activation;
 mod cases;
+mod clip_layout;
 mod contract;
 pub mod layer_norm;
 mod packing;
@@ -16,7 +18,9 @@ pub mod suite;
 
 use crate::tensor::{Error, Result, Tensor};
 
+pub use activation::Activation;
 pub use cases::{Case, Fill};
+pub use clip_layout::{ClipLayout, Strides};
 pub use contract::{Access, Binding, Call, Class, Cost, Family, Field, Kernel, Launch, Needs, Variant, cost};
 pub use packing::Packing;
 pub use program::{Program, ProgramBuilder, render};
@@ -26,8 +30,10 @@ pub use selection::Selection;
 pub static ALL: &[&Family] = &[&layer_norm::FAMILY];
 
 /// The WGSL pieces that kernels include, by file name below `shaders/`.
-pub(crate) const COMMON_SHADERS: &[(&str, &str)] =
-    &[("common/workgroup_sum.wgsl", include_str!("../../shaders/common/workgroup_sum.wgsl"))];
+pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[
+    ("common/activation.wgsl", include_str!("../../shaders/common/activation.wgsl")),
+    ("common/workgroup_sum.wgsl", include_str!("../../shaders/common/workgroup_sum.wgsl")),
+];
 
 /// The input at `binding`, an error where it is missing.
 pub fn input<'a>(inputs: &[Option<&'a Tensor>], binding: usize) -> Result<&'a Tensor> {
