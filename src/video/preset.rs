@@ -30,8 +30,8 @@ impl Preset {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Scenic => "scenic",
-            Self::HfCorrected => "hf-corrected",
-            Self::HfDefault => "hf-default",
+            Self::HfCorrected => "hf_corrected",
+            Self::HfDefault => "hf_default",
         }
     }
 
@@ -63,7 +63,7 @@ impl FromStr for Preset {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|preset| preset.name() == name).ok_or_else(|| {
+        Self::ALL.into_iter().find(|preset| preset.name() == name.replace('-', "_")).ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(", ");
             Error::usage(format!("no preset is called {name:?}; there are {names}"))
         })
@@ -251,7 +251,7 @@ mod tests {
             assert_eq!(preset.to_string().parse::<Preset>().unwrap(), preset);
         }
         let error = "hf".parse::<Preset>().unwrap_err().to_string();
-        assert!(error.contains("scenic, hf-corrected, hf-default"), "{error}");
+        assert!(error.contains("scenic, hf_corrected, hf_default"), "{error}");
     }
 
     #[test]
