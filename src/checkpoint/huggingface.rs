@@ -34,7 +34,7 @@ pub(super) fn load(location: Location) -> Result<Checkpoint> {
     Ok(Checkpoint {
         family: Family::HuggingFace,
         config,
-        parameters: Box::new(parameters),
+        parameters: std::sync::Arc::new(parameters),
         labels,
         preprocessor,
         source: location.source,

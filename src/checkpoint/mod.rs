@@ -16,6 +16,7 @@
 //! ```
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::tensor::Result;
 use crate::vivit::{Config, Parameters};
@@ -56,7 +57,7 @@ pub struct Checkpoint {
     /// The model that the weights fit.
     pub config: Config,
     /// The weights, complete and of the shapes that [`Config::parameters`] lists.
-    pub parameters: Box<dyn Parameters>,
+    pub parameters: Arc<dyn Parameters>,
     /// The names of the classes, in order, where the checkpoint gives them.
     pub labels: Option<Vec<String>>,
     /// The text of `preprocessor_config.json`, where there is one: how clips were prepared for the model.

@@ -25,7 +25,7 @@ pub fn untrained(config: Config, seed: u64) -> Result<Checkpoint> {
     Ok(Checkpoint {
         family: Family::Untrained,
         source: format!("untrained weights from seed {seed}"),
-        parameters: Box::new(Untrained { specs, indices, seed }),
+        parameters: std::sync::Arc::new(Untrained { specs, indices, seed }),
         labels: None,
         preprocessor: None,
         notes: vec!["the weights are random: timings are real, predictions mean nothing".into()],
@@ -57,7 +57,9 @@ impl Parameters for Untrained {
     fn shape(&self, name: &str) -> Result<Shape> {
         Ok(self.spec(name)?.shape.clone())
     }
+}
 
+impl crate::graph::Weights for Untrained {
     fn tensor(&self, name: &str) -> Result<Tensor> {
         let ParameterSpec { name, shape } = self.spec(name)?;
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);

@@ -226,7 +226,9 @@ impl Parameters for Weights {
         let (file, stored) = self.holder(name)?;
         file.shape(stored).ok_or_else(|| Error::usage(format!("the model has no parameter `{name}`")))
     }
+}
 
+impl crate::graph::Weights for Weights {
     fn tensor(&self, name: &str) -> Result<Tensor> {
         let (file, stored) = self.holder(name)?;
         file.tensor(stored)
