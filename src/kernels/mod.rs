@@ -11,8 +11,10 @@ mod contract;
 pub mod layer_norm;
 mod packing;
 pub mod pieces;
+pub mod pointwise;
 mod program;
 pub mod suite;
+pub mod token_assembly;
 
 use crate::tensor::{Error, Result, Tensor};
 
@@ -23,7 +25,7 @@ pub use packing::Packing;
 pub use program::{Program, ProgramBuilder, render};
 
 /// Every kernel family.
-pub static ALL: &[&Family] = &[&layer_norm::FAMILY];
+pub static ALL: &[&Family] = &[&layer_norm::FAMILY, &pointwise::FAMILY, &token_assembly::FAMILY];
 
 /// The WGSL pieces that kernels include, by file name below `shaders/`.
 pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[
