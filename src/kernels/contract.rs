@@ -260,7 +260,7 @@ macro_rules! kernel_parameters {
 
         impl $name {
             /// The members, as the WGSL struct must have them.
-            pub const FIELDS: &'static [$crate::kernels::Field] = &[$($crate::kernels::Field {
+            $visibility const FIELDS: &'static [$crate::kernels::Field] = &[$($crate::kernels::Field {
                 name: stringify!($field),
                 offset: std::mem::offset_of!($name, $field),
                 scalar: stringify!($scalar),

@@ -7,12 +7,14 @@
 
 mod activation;
 mod cases;
+mod clip_layout;
 mod contract;
 pub mod layer_norm;
 mod packing;
 pub mod pieces;
 pub mod pointwise;
 mod program;
+mod selection;
 pub mod suite;
 pub mod token_assembly;
 
@@ -20,9 +22,11 @@ use crate::tensor::{Error, Result, Tensor};
 
 pub use activation::Activation;
 pub use cases::{Case, Fill};
+pub use clip_layout::{ClipLayout, Strides};
 pub use contract::{Access, Binding, Call, Class, Cost, Family, Field, Kernel, Launch, Needs, Variant, cost};
 pub use packing::Packing;
 pub use program::{Program, ProgramBuilder, render};
+pub use selection::Selection;
 
 /// Every kernel family.
 pub static ALL: &[&Family] = &[&layer_norm::FAMILY, &pointwise::FAMILY, &token_assembly::FAMILY];
