@@ -31,7 +31,7 @@ pub(super) fn cases() -> Vec<Case> {
         exact("cut between and within sequences", of(7, 30, 12)).binding_bytes(4096),
         exact("cut without positions", TokenAssembly { positions: false, ..of(5, 30, 12) }).binding_bytes(2048),
         exact("cut below one table of positions", of(3, 100, 20)).binding_bytes(2048),
-        exact("cut to single rows", of(2, 3, 128)).binding_bytes(1024),
+        exact("cut to single rows", of(2, 3, 320)).binding_bytes(2304),
     ];
     let mut poisoned: Vec<f32> = (0..2 * 4 * 9).map(|place| (place as f32).sin()).collect();
     poisoned[40] = f32::NAN;
