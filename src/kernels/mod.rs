@@ -13,6 +13,7 @@ pub mod layer_norm;
 mod packing;
 pub mod pieces;
 pub mod pointwise;
+pub mod pool;
 mod program;
 mod selection;
 pub mod suite;
@@ -29,11 +30,12 @@ pub use program::{Program, ProgramBuilder, render};
 pub use selection::Selection;
 
 /// Every kernel family.
-pub static ALL: &[&Family] = &[&layer_norm::FAMILY, &pointwise::FAMILY, &token_assembly::FAMILY];
+pub static ALL: &[&Family] = &[&layer_norm::FAMILY, &pointwise::FAMILY, &pool::FAMILY, &token_assembly::FAMILY];
 
 /// The WGSL pieces that kernels include, by file name below `shaders/`.
 pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[
     ("common/activation.wgsl", include_str!("../../shaders/common/activation.wgsl")),
+    ("common/pool_step.wgsl", include_str!("../../shaders/common/pool_step.wgsl")),
     ("common/workgroup_sum.wgsl", include_str!("../../shaders/common/workgroup_sum.wgsl")),
 ];
 

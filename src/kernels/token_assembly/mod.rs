@@ -79,14 +79,11 @@ impl TokenAssembly {
 
     /// Runs of output rows whose operands fit a binding. Where the table of positions fits, a run may span sequences.
     fn runs(&self, limits: &Limits) -> Result<Vec<Range<usize>>> {
-        // An unaligned start costs up to one alignment.
-        let room = limits.binding_bytes.saturating_sub(u64::from(limits.storage_alignment));
-        let within = Limits { binding_bytes: room, ..limits.clone() };
         let (rows, row_bytes) = (self.sequence_rows(), 4 * self.width as u64);
-        if !self.positions || rows as u64 * row_bytes <= room {
-            return pieces::runs(self.sequences * rows, 1, &[row_bytes], &within);
+        if !self.positions || rows as u64 * row_bytes <= pieces::room_anywhere(limits) {
+            return pieces::runs_anywhere(self.sequences * rows, &[row_bytes], limits);
         }
-        let of_a_sequence = pieces::runs(rows, 1, &[row_bytes], &within)?;
+        let of_a_sequence = pieces::runs_anywhere(rows, &[row_bytes], limits)?;
         let starts = (0..self.sequences).map(|sequence| sequence * rows);
         Ok(starts.flat_map(|start| of_a_sequence.iter().map(move |run| start + run.start..start + run.end)).collect())
     }
