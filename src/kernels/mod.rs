@@ -12,9 +12,13 @@ mod contract;
 pub mod layer_norm;
 mod packing;
 pub mod pieces;
+pub mod pointwise;
+pub mod pool;
 mod program;
 mod selection;
+pub mod softmax;
 pub mod suite;
+pub mod token_assembly;
 
 use crate::tensor::{Error, Result, Tensor};
 
@@ -27,11 +31,14 @@ pub use program::{Program, ProgramBuilder, render};
 pub use selection::Selection;
 
 /// Every kernel family.
-pub static ALL: &[&Family] = &[&layer_norm::FAMILY];
+pub static ALL: &[&Family] =
+    &[&layer_norm::FAMILY, &pointwise::FAMILY, &pool::FAMILY, &softmax::FAMILY, &token_assembly::FAMILY];
 
 /// The WGSL pieces that kernels include, by file name below `shaders/`.
 pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[
     ("common/activation.wgsl", include_str!("../../shaders/common/activation.wgsl")),
+    ("common/pool_step.wgsl", include_str!("../../shaders/common/pool_step.wgsl")),
+    ("common/softmax_maximum.wgsl", include_str!("../../shaders/common/softmax_maximum.wgsl")),
     ("common/workgroup_sum.wgsl", include_str!("../../shaders/common/workgroup_sum.wgsl")),
 ];
 
