@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::{Config, Model};
-use crate::tensor::{Result, Shape, Tensor};
+use crate::graph::Weights;
+use crate::tensor::{Result, Shape};
 
 /// Name and shape of one learned tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,19 +15,16 @@ pub struct ParameterSpec {
     pub shape: Shape,
 }
 
-/// Something that hands out a model's learned tensors, one at a time and in any order.
+/// A model's learned tensors, handed out one at a time and in any order.
 ///
-/// The names and shapes are those of [`Config::parameters`]. Each call of [`Parameters::tensor`] reads or makes the
-/// tensor anew, so that a model's weights need never be in host memory all at once.
-pub trait Parameters: fmt::Debug + Send + Sync {
+/// The names and shapes are those of [`Config::parameters`]. Each call of [`Weights::tensor`] reads or makes the tensor
+/// anew, so that a model's weights need never be in host memory all at once.
+pub trait Parameters: Weights + fmt::Debug {
     /// The names, in the order of [`Config::parameters`].
     fn names(&self) -> Vec<&str>;
 
     /// The shape of the tensor called `name`; an error where there is none.
     fn shape(&self, name: &str) -> Result<Shape>;
-
-    /// The tensor called `name` in 32-bit floats; an error where there is none or it cannot be read.
-    fn tensor(&self, name: &str) -> Result<Tensor>;
 }
 
 impl Config {
