@@ -5,6 +5,8 @@
 //!
 //! To add one: a WGSL file in `shaders/`, a folder here, and a line in [`ALL`].
 
+pub mod attention;
+pub mod attention_probabilities;
 mod cases;
 mod contract;
 pub mod layer_norm;
@@ -21,11 +23,14 @@ pub use packing::Packing;
 pub use program::{Program, ProgramBuilder, render};
 
 /// Every kernel family.
-pub static ALL: &[&Family] = &[&layer_norm::FAMILY];
+pub static ALL: &[&Family] = &[&layer_norm::FAMILY, &attention::FAMILY, &attention_probabilities::FAMILY];
 
 /// The WGSL pieces that kernels include, by file name below `shaders/`.
-pub(crate) const COMMON_SHADERS: &[(&str, &str)] =
-    &[("common/workgroup_sum.wgsl", include_str!("../../shaders/common/workgroup_sum.wgsl"))];
+pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[
+    ("common/workgroup_sum.wgsl", include_str!("../../shaders/common/workgroup_sum.wgsl")),
+    ("common/attention.wgsl", include_str!("../../shaders/common/attention.wgsl")),
+    ("common/quads.wgsl", include_str!("../../shaders/common/quads.wgsl")),
+];
 
 /// The input at `binding`, an error where it is missing.
 pub fn input<'a>(inputs: &[Option<&'a Tensor>], binding: usize) -> Result<&'a Tensor> {
