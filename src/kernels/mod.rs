@@ -13,6 +13,8 @@ mod clip_layout;
 mod contract;
 pub mod layer_norm;
 mod packing;
+pub mod peak_arithmetic;
+pub mod peak_copy;
 pub mod pieces;
 pub mod pointwise;
 pub mod pool;
@@ -37,6 +39,8 @@ pub static ALL: &[&Family] = &[
     &attention::FAMILY,
     &attention_probabilities::FAMILY,
     &layer_norm::FAMILY,
+    &peak_arithmetic::FAMILY,
+    &peak_copy::FAMILY,
     &pointwise::FAMILY,
     &pool::FAMILY,
     &softmax::FAMILY,
