@@ -1,4 +1,4 @@
-//! Video files, decoded by the `ffmpeg` and `ffprobe` programs.
+//! Video files, decoded by the `ffmpeg` and `ffprobe` programs, version 5.1 or newer.
 //!
 //! Frames are piped as raw bytes: 8-bit 4:2:0 video with even sides as it is stored, all else converted to RGB by
 //! FFmpeg. Frames are neither repeated nor dropped to even out a variable frame rate, and not turned.
