@@ -81,6 +81,39 @@ fn weights_of_a_pull_request_replace_pickled_ones() {
 }
 
 #[test]
+fn weights_never_come_from_another_revision() {
+    let cache = Cache::new();
+    cache.put("main", "aaa111", &["config.json", "model.safetensors"]);
+    cache.put("v2", "bbb222", &["config.json"]);
+    let shards = converted_shards("hf-tiny", 0.5);
+    for entry in fs::read_dir(shards.path()).unwrap() {
+        let source = entry.unwrap().path();
+        fs::copy(&source, cache.repository().join("snapshots/bbb222").join(source.file_name().unwrap())).unwrap();
+    }
+    let [main, v2] = [NAME, "google/vivit-test@v2"].map(|name| tensor(&cache.load(name).unwrap(), "cls"));
+    assert_eq!(main.iter().map(|value| value * 0.5).collect::<Vec<_>>(), v2);
+
+    cache.put("v3", "ccc333", &["model.safetensors"]);
+    let error = cache.load("google/vivit-test@v3").unwrap_err();
+    assert!(error.contains("ccc333/config.json is missing"), "{error}");
+}
+
+/// A fixture in two shards, all its weights multiplied by `factor`.
+fn converted_shards(name: &str, factor: f32) -> TempDir {
+    let folder = sharded(name);
+    for index in 0..2 {
+        let file = folder.path().join(shard_name(index));
+        let mut tensors = stored(&file);
+        for (_, _, data) in tensors.values_mut() {
+            let values = bytemuck::pod_collect_to_vec::<u8, f32>(data);
+            *data = values.into_iter().flat_map(|value| (value * factor).to_le_bytes()).collect();
+        }
+        write(&file, &tensors);
+    }
+    folder
+}
+
+#[test]
 fn a_folder_wins_over_a_name() {
     let cache = Cache::new();
     cache.put("main", "aaa111", &["config.json", "model.safetensors"]);
