@@ -7,11 +7,16 @@
 
 mod cases;
 mod clip_layout;
+pub mod colour;
 mod contract;
+mod frames;
 pub mod layer_norm;
+pub mod normalise;
 mod packing;
 pub mod pieces;
 mod program;
+pub mod resample;
+pub mod resize_bilinear;
 pub mod suite;
 
 use crate::tensor::{Error, Result, Tensor};
@@ -23,11 +28,14 @@ pub use packing::Packing;
 pub use program::{Program, ProgramBuilder, render};
 
 /// Every kernel family.
-pub static ALL: &[&Family] = &[&layer_norm::FAMILY];
+pub static ALL: &[&Family] =
+    &[&layer_norm::FAMILY, &colour::FAMILY, &resample::FAMILY, &resize_bilinear::FAMILY, &normalise::FAMILY];
 
 /// The WGSL pieces that kernels include, by file name below `shaders/`.
-pub(crate) const COMMON_SHADERS: &[(&str, &str)] =
-    &[("common/workgroup_sum.wgsl", include_str!("../../shaders/common/workgroup_sum.wgsl"))];
+pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[
+    ("common/pixel.wgsl", include_str!("../../shaders/common/pixel.wgsl")),
+    ("common/workgroup_sum.wgsl", include_str!("../../shaders/common/workgroup_sum.wgsl")),
+];
 
 /// The input at `binding`, an error where it is missing.
 pub fn input<'a>(inputs: &[Option<&'a Tensor>], binding: usize) -> Result<&'a Tensor> {
