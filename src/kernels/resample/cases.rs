@@ -42,7 +42,7 @@ fn triangles(input: usize, output: usize, kept: std::ops::Range<usize>) -> Optio
         weights.extend(heights.iter().map(|height| (height * one).round() as i32));
         weights.resize(first.len() * taps, 0);
     }
-    table(&first, &count, &weights).ok()
+    table(&first, &count, &weights, taps).ok()
 }
 
 pub(super) fn cases() -> Vec<Case> {
@@ -75,7 +75,7 @@ pub(super) fn cases() -> Vec<Case> {
         case("black and white", 1, [20, 30], Axis::X, 7, 0..7).fill(0, Fill::Given(black_and_white(20, 30))),
         with_table("negative and large weights are clamped", overshoot, || {
             let first: Vec<u32> = (0..10).collect();
-            table(&first, &[3; 10], &[-(3 << 20), 10 << 20, -(3 << 20)].repeat(10)).ok()
+            table(&first, &[3; 10], &[-(3 << 20), 10 << 20, -(3 << 20)].repeat(10), 3).ok()
         }),
     ]
 }

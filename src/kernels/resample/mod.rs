@@ -81,16 +81,15 @@ pub struct Resample {
 }
 
 /// The `[N, 2 + taps]` words that [`Resample`] works from: of each output pixel the first source pixel, the number of
-/// source pixels and their weights in 22-bit fixed point, filled up to the same number of `taps`.
+/// source pixels and their weights in 22-bit fixed point, `taps` of them whatever the number.
 ///
-/// An error where the lists are not of one number of pixels or a pixel counts more weights than it has.
-pub fn table(first: &[u32], count: &[u32], weights: &[i32]) -> Result<Tensor> {
+/// An error where the lists are not of one number of pixels or a pixel counts more than `taps` weights.
+pub fn table(first: &[u32], count: &[u32], weights: &[i32], taps: usize) -> Result<Tensor> {
     let pixels = first.len();
-    let taps = weights.len().checked_div(pixels).unwrap_or(0);
     if taps == 0 || count.len() != pixels || weights.len() != pixels * taps || count.iter().any(|&n| n as usize > taps)
     {
         return Err(Error::usage(format!(
-            "{pixels} first pixels, {} counts and {} weights make no resampling table",
+            "{pixels} first pixels, {} counts and {} weights, {taps} a pixel, make no resampling table",
             count.len(),
             weights.len()
         )));
@@ -205,12 +204,12 @@ mod tests {
 
     #[test]
     fn tables_hold_a_record_a_pixel() {
-        let table = table(&[0, 4], &[2, 1], &[3, -1, 5, 0]).unwrap();
+        let table = table(&[0, 4], &[2, 1], &[3, -1, 5, 0], 2).unwrap();
         assert_eq!(table, Tensor::u32([2, 4], vec![0, 2, 3, u32::MAX, 4, 1, 5, 0]).unwrap());
-        assert!(super::table(&[0, 4], &[2], &[3, 1, 5, 0]).is_err());
-        assert!(super::table(&[0, 4], &[2, 3], &[3, 1, 5, 0]).is_err());
-        assert!(super::table(&[0, 4], &[1, 1], &[3, 1, 5]).is_err());
-        assert!(super::table(&[], &[], &[]).is_err());
+        assert!(super::table(&[0, 4], &[2], &[3, 1, 5, 0], 2).is_err());
+        assert!(super::table(&[0, 4], &[2, 3], &[3, 1, 5, 0], 2).is_err());
+        assert!(super::table(&[0, 4], &[1, 1], &[3, 1, 5], 2).is_err());
+        assert!(super::table(&[0, 4], &[0, 0], &[], 0).is_err());
     }
 
     #[test]
