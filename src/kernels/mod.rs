@@ -10,8 +10,11 @@ pub mod attention;
 pub mod attention_probabilities;
 mod cases;
 mod clip_layout;
+pub mod colour;
 mod contract;
+mod frames;
 pub mod layer_norm;
+pub mod normalise;
 mod packing;
 pub mod peak_arithmetic;
 pub mod peak_copy;
@@ -19,6 +22,8 @@ pub mod pieces;
 pub mod pointwise;
 pub mod pool;
 mod program;
+pub mod resample;
+pub mod resize_bilinear;
 mod selection;
 pub mod softmax;
 pub mod suite;
@@ -38,11 +43,15 @@ pub use selection::Selection;
 pub static ALL: &[&Family] = &[
     &attention::FAMILY,
     &attention_probabilities::FAMILY,
+    &colour::FAMILY,
     &layer_norm::FAMILY,
+    &normalise::FAMILY,
     &peak_arithmetic::FAMILY,
     &peak_copy::FAMILY,
     &pointwise::FAMILY,
     &pool::FAMILY,
+    &resample::FAMILY,
+    &resize_bilinear::FAMILY,
     &softmax::FAMILY,
     &token_assembly::FAMILY,
 ];
@@ -51,6 +60,7 @@ pub static ALL: &[&Family] = &[
 pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[
     ("common/activation.wgsl", include_str!("../../shaders/common/activation.wgsl")),
     ("common/attention.wgsl", include_str!("../../shaders/common/attention.wgsl")),
+    ("common/pixel.wgsl", include_str!("../../shaders/common/pixel.wgsl")),
     ("common/pool_step.wgsl", include_str!("../../shaders/common/pool_step.wgsl")),
     ("common/quads.wgsl", include_str!("../../shaders/common/quads.wgsl")),
     ("common/softmax_maximum.wgsl", include_str!("../../shaders/common/softmax_maximum.wgsl")),
