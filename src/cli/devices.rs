@@ -57,7 +57,7 @@ impl super::Run for Devices {
 }
 
 fn describe(entry: &Entry) -> String {
-    let Capabilities { name, backend, driver, kind, f16, subgroup, timestamps, matrix_shapes, limits } =
+    let Capabilities { name, backend, driver, kind, f16, int64, subgroup, timestamps, matrix_shapes, limits } =
         &entry.capabilities;
     let yes = |flag: bool| if flag { "yes" } else { "no" };
     let subgroup = subgroup.map_or("none".to_owned(), |sizes| match sizes.fixed() {
@@ -79,7 +79,7 @@ fn describe(entry: &Entry) -> String {
     let mut line = |title: &str, text: String| lines.push(format!("   {title:<18}{text}"));
     line("kind", format!("{kind}, {backend}, {driver}"));
     line("subgroups", subgroup);
-    line("f16", yes(*f16).to_owned());
+    line("shader types", format!("f16 {}, 64-bit integers {}", yes(*f16), yes(*int64)));
     line("GPU timestamps", yes(*timestamps).to_owned());
     line("matrix units", matrix);
     line(

@@ -258,10 +258,6 @@ impl Graph {
 
     /// What all calls cost together.
     pub fn cost(&self) -> Cost {
-        self.nodes.iter().map(|node| kernels::cost(&*node.call)).fold(Cost::default(), |sum, cost| Cost {
-            operations: sum.operations + cost.operations,
-            read: sum.read + cost.read,
-            written: sum.written + cost.written,
-        })
+        self.nodes.iter().map(|node| kernels::cost(&*node.call)).fold(Cost::default(), |sum, cost| sum + cost)
     }
 }

@@ -6,11 +6,15 @@
 //! To add one: a WGSL file in `shaders/`, a folder here, and a line in [`ALL`].
 
 mod activation;
+pub mod attention;
+pub mod attention_probabilities;
 mod cases;
 mod clip_layout;
 mod contract;
 pub mod layer_norm;
 mod packing;
+pub mod peak_arithmetic;
+pub mod peak_copy;
 pub mod pieces;
 pub mod pointwise;
 pub mod pool;
@@ -31,13 +35,24 @@ pub use program::{Program, ProgramBuilder, render};
 pub use selection::Selection;
 
 /// Every kernel family.
-pub static ALL: &[&Family] =
-    &[&layer_norm::FAMILY, &pointwise::FAMILY, &pool::FAMILY, &softmax::FAMILY, &token_assembly::FAMILY];
+pub static ALL: &[&Family] = &[
+    &attention::FAMILY,
+    &attention_probabilities::FAMILY,
+    &layer_norm::FAMILY,
+    &peak_arithmetic::FAMILY,
+    &peak_copy::FAMILY,
+    &pointwise::FAMILY,
+    &pool::FAMILY,
+    &softmax::FAMILY,
+    &token_assembly::FAMILY,
+];
 
 /// The WGSL pieces that kernels include, by file name below `shaders/`.
 pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[
     ("common/activation.wgsl", include_str!("../../shaders/common/activation.wgsl")),
+    ("common/attention.wgsl", include_str!("../../shaders/common/attention.wgsl")),
     ("common/pool_step.wgsl", include_str!("../../shaders/common/pool_step.wgsl")),
+    ("common/quads.wgsl", include_str!("../../shaders/common/quads.wgsl")),
     ("common/softmax_maximum.wgsl", include_str!("../../shaders/common/softmax_maximum.wgsl")),
     ("common/workgroup_sum.wgsl", include_str!("../../shaders/common/workgroup_sum.wgsl")),
 ];

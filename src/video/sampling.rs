@@ -20,12 +20,14 @@ pub enum Sampling {
         /// Distance of neighbouring frames in the video.
         stride: usize,
     },
-    /// One clip from the first frame on.
-    Start {
+    /// One clip from a given frame on.
+    From {
         /// Frames of the clip.
         frames: usize,
         /// Distance of neighbouring frames in the video.
         stride: usize,
+        /// The first frame; it must be less than R.
+        start: usize,
     },
     /// Several clips whose offsets spread evenly over 0 ..= max(0, R − frames·stride); a single clip is
     /// [`Sampling::Central`].
@@ -61,7 +63,7 @@ impl Sampling {
     pub const fn frames(&self) -> usize {
         match *self {
             Self::Central { frames, .. }
-            | Self::Start { frames, .. }
+            | Self::From { frames, .. }
             | Self::Clips { frames, .. }
             | Self::Uniform { frames }
             | Self::Window { frames, .. } => frames,
@@ -92,9 +94,14 @@ impl Sampling {
                 let offset = self.slack(total, stride)? / 2;
                 Ok(vec![strided(offset, frames, stride, total)])
             }
-            &Self::Start { frames, stride } => {
+            &Self::From { frames, stride, start } => {
                 self.slack(total, stride)?;
-                Ok(vec![strided(0, frames, stride, total)])
+                if start >= total {
+                    return Err(Error::usage(format!(
+                        "a clip cannot start at frame {start} of a video of {total} frames, which are counted from 0"
+                    )));
+                }
+                Ok(vec![strided(start, frames, stride, total)])
             }
             &Self::Clips { frames, stride, clips } => {
                 let offsets = clip_offsets(self.slack(total, stride)?, clips);
@@ -125,7 +132,9 @@ impl fmt::Display for Sampling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Central { frames, stride } => write!(f, "{frames} frames, stride {stride}, centred"),
-            Self::Start { frames, stride } => write!(f, "{frames} frames, stride {stride}, from the start"),
+            Self::From { frames, stride, start } => {
+                write!(f, "{frames} frames, stride {stride}, from frame {start} on")
+            }
             Self::Clips { frames, stride, clips } => write!(f, "{clips} clips of {frames} frames, stride {stride}"),
             Self::Uniform { frames } => write!(f, "{frames} frames spread over the video"),
             Self::Window { frames, window } => {
@@ -183,12 +192,14 @@ mod tests {
         assert_eq!(short, [0, 2, 4, 1, 3, 0, 2, 4]);
         let clips = Sampling::Clips { frames: 8, stride: 2, clips: 2 }.indices(5).unwrap();
         assert_eq!(clips, [short.clone(), short]);
-        assert_eq!(first(Sampling::Start { frames: 3, stride: 1 }, 1), [0, 0, 0]);
+        assert_eq!(first(Sampling::From { frames: 3, stride: 1, start: 0 }, 1), [0, 0, 0]);
     }
 
     #[test]
-    fn from_the_start_ignores_the_length() {
-        assert_eq!(first(Sampling::Start { frames: 4, stride: 3 }, 100), [0, 3, 6, 9]);
+    fn a_given_start_ignores_the_length() {
+        assert_eq!(first(Sampling::From { frames: 4, stride: 3, start: 5 }, 100), [5, 8, 11, 14]);
+        let beyond = Sampling::From { frames: 4, stride: 3, start: 100 }.indices(100);
+        assert_eq!(beyond.unwrap_err().kind(), ErrorKind::Usage);
     }
 
     #[test]
@@ -221,7 +232,7 @@ mod tests {
             (Sampling::central(32), 0),
             (Sampling::central(0), 10),
             (Sampling::Central { frames: 4, stride: 0 }, 10),
-            (Sampling::Start { frames: 4, stride: usize::MAX }, 10),
+            (Sampling::From { frames: 4, stride: usize::MAX, start: 0 }, 10),
             (Sampling::Clips { frames: 4, stride: 1, clips: 0 }, 10),
             (window(3..3), 10),
             (window(3..11), 10),
@@ -234,7 +245,7 @@ mod tests {
     fn any_sampling() -> impl Strategy<Value = Sampling> {
         (1usize..70, 1usize..9, 1usize..9, 0usize..5).prop_map(|(frames, stride, clips, rule)| match rule {
             0 => Sampling::Central { frames, stride },
-            1 => Sampling::Start { frames, stride },
+            1 => Sampling::From { frames, stride, start: 0 },
             2 => Sampling::Clips { frames, stride, clips },
             3 => Sampling::Uniform { frames },
             _ => Sampling::Window { frames, window: 0..1 },

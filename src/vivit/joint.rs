@@ -1,9 +1,9 @@
 //! Model 1: every token of the clip attends to every other (paper, section 3.3; spec §2.3).
 
+use super::Config;
 use super::recording::{Recorder, Recording, Request};
-use super::{Config, Mask};
 use crate::graph::Value;
-use crate::kernels::attention::Attention;
+use crate::kernels::attention::{Mask, Sequences};
 use crate::tensor::Result;
 
 /// Records Model 1:
@@ -30,9 +30,8 @@ fn block(model: &mut Recorder<'_>, layer: usize, x: Value) -> Result<Value> {
 
     let normed = model.layer_norm(&format!("{path}.LayerNorm_0"), x, &format!("layernorm_before.{layer}"))?;
     let qkv = model.query_key_value(&attention, normed, &format!("qkv.{layer}"))?;
-    let Config { heads, .. } = *model.config;
-    let call = Attention::joint(model.batch, model.config.sequence(), heads, model.config.head_width());
-    let context = model.attention(call, qkv, layer)?;
+    let everything = Sequences::joint(model.batch, model.config.sequence());
+    let context = model.attention(everything, Mask::NONE, qkv, x, layer)?;
     let x = model.project(&attention, context, x, layer)?;
 
     let normed = model.layer_norm(&format!("{path}.LayerNorm_1"), x, &format!("layernorm_after.{layer}"))?;

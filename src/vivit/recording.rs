@@ -1,12 +1,14 @@
 //! What the models share when they record their graphs: layers by parameter path, fused unless a tap asks otherwise.
 
-use super::{Config, Gelu};
+use super::{Classifier, Config, Gelu};
 use crate::graph::{Graph, Taps, Value};
-use crate::kernels::attention::{Attention, QkvLayout};
+use crate::kernels::attention::{Attention, Mask, Part, Qkv, Sequences};
 use crate::kernels::attention_probabilities::AttentionProbabilities;
 use crate::kernels::layer_norm::LayerNorm;
 use crate::kernels::linear::{Linear, OutputLayout};
-use crate::kernels::pointwise::Pointwise;
+use crate::kernels::pointwise::{Pointwise, Step};
+use crate::kernels::pool::{Pool, Pooling};
+use crate::kernels::softmax::Softmax;
 use crate::kernels::token_assembly::TokenAssembly;
 use crate::kernels::tubelet_embed::TubeletEmbed;
 use crate::kernels::{Activation, ClipLayout};
@@ -67,7 +69,7 @@ impl<'a> Recorder<'a> {
     /// The input clip, `[B, F, P, Y, X]` or `[B, F, Y, X, P]`, as one token a tubelet: `patch_embeddings` [B, T·S, C].
     pub(super) fn patch_embeddings(&mut self) -> Result<Value> {
         let Config { frames, rows, columns, planes, tubelet, width, .. } = *self.config;
-        let shape = self.layout.shape(self.batch, frames, planes, rows, columns);
+        let shape = self.layout.shape(self.batch, frames, [rows, columns], planes);
         let clip = self.graph.input("clip", shape, Element::F32)?;
         let kernel = self.weights("embedding.kernel", [width, self.config.tubelet_values()])?;
         let bias = self.weights("embedding.bias", [width])?;
@@ -93,7 +95,8 @@ impl<'a> Recorder<'a> {
         let class_token = self.config.class_token();
         let cls = if class_token { Some(self.weights(cls, [1, width])?) } else { None };
         let positions = self.weights(&format!("{path}.posembed_input.pos_embedding"), [sequence, width])?;
-        let call = TokenAssembly { sequences: self.batch, tokens: self.config.tokens(), width, class_token, positions: true };
+        let call =
+            TokenAssembly { sequences: self.batch, tokens: self.config.tokens(), width, class_token, positions: true };
         self.graph.call(call, &[Some(tokens), cls, Some(positions)], "embeddings", [self.batch, sequence, width])
     }
 
@@ -126,7 +129,7 @@ impl<'a> Recorder<'a> {
             return self.linear(dense, x, Some(activation), None, name, shape);
         }
         let inner = self.linear(dense, x, None, None, before, shape.clone())?;
-        let call = Pointwise::activation(shape.elements(), activation);
+        let call = Pointwise { rows: shape.rows(), width: shape.last(), step: Step::Activation(activation) };
         self.graph.call(call, &[Some(inner), None], name, shape)
     }
 
@@ -143,7 +146,7 @@ impl<'a> Recorder<'a> {
             return self.linear(dense, x, None, Some(residual), name, shape);
         }
         let inner = self.linear(dense, x, None, None, before, shape.clone())?;
-        let call = Pointwise::sum(shape.elements());
+        let call = Pointwise { rows: shape.rows(), width: shape.last(), step: Step::Sum };
         self.graph.call(call, &[Some(inner), Some(residual)], name, shape)
     }
 
@@ -165,16 +168,123 @@ impl<'a> Recorder<'a> {
         self.graph.call(call, &[Some(x), Some(weight), offsets, residual], name, shape)
     }
 
-    /// Attention over `attention`'s axes of the packed q, k, v: `attention_context.I`, and `attention_probs.I` where it
-    /// is tapped.
-    pub(super) fn attention(&mut self, attention: Attention, qkv: Value, layer: usize, shape: impl Into<Shape>) -> Result<Value> {
+    /// The packed queries, keys and values of `x`, one plane a head: `[3H, B·N, D]`.
+    pub(super) fn query_key_value(&mut self, path: &str, x: Value, name: &str) -> Result<Value> {
+        let Config { width, heads, qkv_bias, .. } = *self.config;
+        let head_width = self.config.head_width();
+        let paths = ["query", "key", "value"].map(|projection| format!("{path}.{projection}"));
+        let dense = Dense {
+            paths: &paths,
+            inner: width,
+            columns: 3 * width,
+            bias: qkv_bias,
+            output: OutputLayout::Planes { width: head_width },
+        };
+        let rows = self.graph.shape(x).rows();
+        self.dense(&dense, x, name, [3 * heads, rows, head_width])
+    }
+
+    /// Attention within `sequences` of the packed `qkv`: `attention_context.I`, shaped like `x`. Where
+    /// `attention_probs.I` is tapped, the probabilities are computed beside it.
+    pub(super) fn attention(
+        &mut self,
+        sequences: Sequences,
+        mask: Mask,
+        qkv: Value,
+        x: Value,
+        layer: usize,
+    ) -> Result<Value> {
+        let Config { heads, .. } = *self.config;
+        let shape = self.graph.shape(x).clone();
+        let packed = Qkv::in_planes(shape.rows(), heads, self.config.head_width());
         let probabilities = format!("attention_probs.{layer}");
         if self.taps.want(&probabilities) {
-            let call = AttentionProbabilities::of(&attention);
-            let shape = call.shape();
-            let value = self.graph.call(call, &[Some(qkv), Some(qkv), None], &probabilities, shape)?;
-            self.graph.output(value);
+            let part = Part { heads: 0..heads, sequences, mask };
+            let call = AttentionProbabilities { qkv: packed.clone(), part, queries: 0..sequences.tokens };
+            let shape = [sequences.count(), heads, sequences.tokens, sequences.tokens];
+            self.graph.call(call, &[Some(qkv), Some(qkv), None], &probabilities, shape)?;
         }
-        self.graph.call(attention, &[Some(qkv), Some(qkv), Some(qkv), None], &format!("attention_context.{layer}"), shape)
+        let call = Attention::new(packed, sequences, mask);
+        let operands = [Some(qkv), Some(qkv), Some(qkv), None];
+        self.graph.call(call, &operands, &format!("attention_context.{layer}"), shape)
     }
+
+    /// The output projection of attention and the residual `x`; `attention_output.I` is what is added.
+    pub(super) fn project(&mut self, path: &str, context: Value, x: Value, layer: usize) -> Result<Value> {
+        let width = self.config.width;
+        let paths = [format!("{path}.out")];
+        let dense = Dense { paths: &paths, inner: width, columns: width, bias: true, output: OutputLayout::Rows };
+        let names = [format!("attention_output.{layer}"), format!("attention_residual.{layer}")];
+        self.dense_added(&dense, context, x, [&names[0], &names[1]])
+    }
+
+    /// The MLP of `normed` and the residual `x`: `hidden_state.(I+1)`.
+    pub(super) fn mlp(&mut self, path: &str, normed: Value, x: Value, layer: usize) -> Result<Value> {
+        let Config { width, hidden, gelu, .. } = *self.config;
+        let activation = match gelu {
+            Gelu::Tanh => Activation::GeluTanh,
+            Gelu::Erf => Activation::GeluErf,
+        };
+        let rows = self.graph.shape(x).rows();
+        let paths = [format!("{path}.Dense_0")];
+        let dense = Dense { paths: &paths, inner: width, columns: hidden, bias: true, output: OutputLayout::Rows };
+        let names = [format!("mlp_input.{layer}"), format!("mlp_hidden.{layer}")];
+        let wide = self.dense_activated(&dense, activation, normed, [&names[0], &names[1]], [rows, hidden])?;
+
+        let paths = [format!("{path}.Dense_1")];
+        let dense = Dense { paths: &paths, inner: hidden, columns: width, bias: true, output: OutputLayout::Rows };
+        let names = [format!("mlp_output.{layer}"), format!("hidden_state.{}", layer + 1)];
+        self.dense_added(&dense, wide, x, [&names[0], &names[1]])
+    }
+
+    /// One vector a clip from `x` `[B, N, C]`: `pooled`.
+    pub(super) fn pool(&mut self, x: Value) -> Result<Value> {
+        let pooling = match self.config.classifier {
+            Classifier::Token | Classifier::FirstToken => Pooling::Token,
+            Classifier::Mean => Pooling::Mean,
+            Classifier::Max => Pooling::Max,
+            Classifier::Sum => Pooling::Sum,
+        };
+        let width = self.config.width;
+        let tokens = self.graph.shape(x).rows() / self.batch;
+        let call = Pool { sequences: self.batch, tokens, width, pooling, masking: None };
+        self.graph.call(call, &[Some(x), None], "pooled", [self.batch, width])
+    }
+
+    /// The representation layer and the head, where the model has them.
+    pub(super) fn head(mut self, pooled: Value) -> Result<Recording> {
+        let Config { width, classes, representation_size, .. } = *self.config;
+        let features = match representation_size {
+            None => pooled,
+            Some(size) => {
+                let paths = ["pre_logits".to_owned()];
+                let dense =
+                    Dense { paths: &paths, inner: width, columns: size, bias: true, output: OutputLayout::Rows };
+                let names = ["pre_logits_input", "pre_logits"];
+                self.dense_activated(&dense, Activation::Tanh, pooled, names, [self.batch, size])?
+            }
+        };
+        self.graph.output(features);
+        if classes == 0 {
+            return Ok(Recording { graph: self.graph, features, logits: None, probabilities: None });
+        }
+        let paths = ["output_projection".to_owned()];
+        let inner = self.config.features();
+        let dense = Dense { paths: &paths, inner, columns: classes, bias: true, output: OutputLayout::Rows };
+        let logits = self.dense(&dense, features, "logits", [self.batch, classes])?;
+        let call = Softmax { rows: self.batch, width: classes };
+        let probabilities = self.graph.call(call, &[Some(logits)], "probabilities", [self.batch, classes])?;
+        self.graph.output(logits);
+        self.graph.output(probabilities);
+        Ok(Recording { graph: self.graph, features, logits: Some(logits), probabilities: Some(probabilities) })
+    }
+
+    fn weights(&mut self, name: &str, shape: impl Into<Shape>) -> Result<Value> {
+        self.graph.weights(&[name.to_owned()], shape)
+    }
+}
+
+/// The shape of the input `clip`.
+pub fn clip_shape(config: &Config, request: &Request) -> Shape {
+    request.layout.shape(request.batch, config.frames, [config.rows, config.columns], config.planes)
 }
