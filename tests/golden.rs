@@ -113,7 +113,9 @@ impl Golden {
             match found.get(*name).map(|found| Closeness::between(found, expected)) {
                 None => wrong.push(format!("{name} is missing")),
                 Some(None) => wrong.push(format!("{name} has shape {}", found[*name].shape())),
-                Some(Some(closeness)) if !closeness.within(Tolerance::MODEL) => wrong.push(format!("{name}: {closeness}")),
+                Some(Some(closeness)) if !closeness.within(Tolerance::MODEL) => {
+                    wrong.push(format!("{name}: {closeness}"))
+                }
                 Some(Some(_)) => {}
             }
         }
