@@ -25,17 +25,6 @@ struct Parameters {
 
 {% include "common/activation.wgsl" %}
 
-// Each activation in a loop of one turn or none: devices that run both sides of a branch leave an idle loop at once.
-fn activate(x: vec4<f32>) -> vec4<f32> {
-    var value = x;
-{% for code, activation in [[1, "gelu_tanh"], [2, "gelu_erf"], [3, "hyperbolic_tangent"]] %}
-    for (var turn = 0u; turn < u32(parameters.activation == {{ code }}u); turn += 1u) {
-        value = {{ activation }}(value);
-    }
-{% endfor %}
-    return value;
-}
-
 fn place(row: u32, column: u32) -> u32 {
     let plane = column / parameters.panel;
     return (plane * parameters.panel_rows + parameters.first_row + row) * parameters.panel + column % parameters.panel;
@@ -59,7 +48,7 @@ fn store(row: u32, column: u32, sums: vec4<f32>) {
     if parameters.bias == 1u {
         value += bias[column / 4u];
     }
-    value = activate(value);
+    value = activate(value, parameters.activation);
     if parameters.residual == 1u {
         value += residual[at];
     }
@@ -81,7 +70,7 @@ fn store(row: u32, column: u32, sums: vec4<f32>) {
         let at = min(column + vec4(0u, 1u, 2u, 3u), vec4(parameters.columns - 1u));
         value += vec4(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
     }
-    value = activate(value);
+    value = activate(value, parameters.activation);
 {% for lane in "xyzw" %}
     store_one(row, column + {{ loop.index0 }}u, value.{{ lane }});
 {% endfor %}

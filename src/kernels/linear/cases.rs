@@ -1,6 +1,7 @@
 //! Shapes for the linear layer.
 
-use super::{Activation, Linear, OutputLayout};
+use super::{Linear, OutputLayout};
+use crate::kernels::Activation;
 use crate::kernels::{Case, Fill};
 use crate::tensor::{Tensor, Tolerance};
 

@@ -8,7 +8,7 @@ mod reference;
 use self::cut::Piece;
 use super::pieces::{fold_groups, word};
 use super::product::{self, Tile};
-use super::{Binding, Class, Family, Kernel, Launch, Packing, Variant};
+use super::{Activation, Binding, Class, Family, Kernel, Launch, Packing, Variant};
 use crate::gpu::{Capabilities, Literals};
 use crate::tensor::{Error, Result, Shape, Tensor};
 
@@ -89,17 +89,6 @@ pub struct Linear {
     pub output: OutputLayout,
 }
 
-/// A function of one number between two products.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Activation {
-    /// ½·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))): ViViT's.
-    GeluTanh,
-    /// ½·x·(1 + erf(x / √2)).
-    GeluErf,
-    /// tanh(x), of the representation layer.
-    Tanh,
-}
-
 /// How the columns of an output lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OutputLayout {
@@ -135,12 +124,7 @@ impl Linear {
             rows: word(piece.rows.len())?,
             inner: word(self.inner)?,
             columns: word(piece.columns.len())?,
-            activation: match self.activation {
-                None => 0,
-                Some(Activation::GeluTanh) => 1,
-                Some(Activation::GeluErf) => 2,
-                Some(Activation::Tanh) => 3,
-            },
+            activation: self.activation.map_or(0, Activation::code),
             bias: self.bias.into(),
             residual: self.residual.into(),
             panel: word(self.plane())?,

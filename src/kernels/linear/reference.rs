@@ -1,6 +1,6 @@
 //! The linear layer in plain loops.
 
-use super::{Activation, Linear, OutputLayout};
+use super::{Linear, OutputLayout};
 use crate::kernels::input;
 use crate::tensor::{Result, Tensor};
 
@@ -16,7 +16,7 @@ pub(super) fn linear(call: &Linear, inputs: &[Option<&Tensor>]) -> Result<Vec<Te
             for k in 0..inner {
                 sum += f64::from(values[m * inner + k]) * f64::from(weight[n * inner + k]);
             }
-            sum = activate(sum, call.activation);
+            sum = call.activation.map_or(sum, |activation| activation.at(sum));
             sum += residual.map_or(0.0, |residual| f64::from(residual[m * columns + n]));
             let at = match call.output {
                 OutputLayout::Rows => m * columns + n,
@@ -26,15 +26,4 @@ pub(super) fn linear(call: &Linear, inputs: &[Option<&Tensor>]) -> Result<Vec<Te
         }
     }
     Ok(vec![Tensor::f32(call.output_shape(), output)?])
-}
-
-fn activate(x: f64, activation: Option<Activation>) -> f64 {
-    match activation {
-        None => x,
-        Some(Activation::GeluTanh) => {
-            0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x)).tanh())
-        }
-        Some(Activation::GeluErf) => 0.5 * x * (1.0 + libm::erf(x / 2f64.sqrt())),
-        Some(Activation::Tanh) => x.tanh(),
-    }
 }

@@ -1,0 +1,71 @@
+// What the attention kernels share: their parameters, and which keys a query sees.
+//
+// Tokens attend within sequences s = outer · inner_sequences + inner. Feature d of head h of token i lies at
+//     base + outer · input_outer + inner · input_inner + i · input_token + h · input_head + d,
+// counted in f32 from the start of the binding; the output likewise. That is joint attention (inner_sequences = 1),
+// spatial (a sequence a temporal index) and temporal (a sequence a position) without a transpose.
+
+struct Parameters {
+    queries: u32,          // of each sequence in this launch
+    keys: u32,             // of each sequence
+    heads: u32,
+    sequences: u32,
+    inner_sequences: u32,
+    first_query: u32,      // the token of the first query
+    groups: u32,
+    class_tokens: u32,     // at the start of each sequence
+    tokens_per_time: u32,
+    times: u32,            // T
+    causal: u32,           // 1: a token sees its own and earlier times only
+    validity: u32,         // 1: invalid times are not seen
+    empty_row: u32,        // a query that sees no key: 0 gives zero, 1 the mean of all values
+    scale: f32,            // D^(−1/2)
+    query_base: u32,
+    key_base: u32,
+    value_base: u32,
+    output_base: u32,
+    input_outer: u32,
+    input_inner: u32,
+    input_token: u32,
+    input_head: u32,
+    output_outer: u32,
+    output_inner: u32,
+    output_token: u32,
+    output_head: u32,
+    validity_base: u32,
+    padding: u32,
+}
+
+// Below every score; where no key has been seen yet.
+const LOWEST: f32 = -3.0e38;
+const LOG2_E: f32 = 1.4426950408889634;
+// The moment of a key that nobody sees.
+const HIDDEN: u32 = 0xffffffffu;
+
+// When a key can be seen: class tokens are at moment 0, tokens of temporal index t at t + 1.
+fn moment(outer: u32, token: u32) -> u32 {
+    if token >= parameters.keys {
+        return HIDDEN;
+    }
+    if token < parameters.class_tokens || parameters.causal + parameters.validity == 0u {
+        return 0u;
+    }
+    let time = (token - parameters.class_tokens) / parameters.tokens_per_time;
+    if parameters.validity == 1u && validity[parameters.validity_base + outer * parameters.times + time] == 0u {
+        return HIDDEN;
+    }
+    return time + 1u;
+}
+
+// The first and the last moment that a query sees. In a causal call patch tokens do not see class tokens: through them
+// the future would leak into the next layer.
+fn moments_seen(token: u32) -> vec2<u32> {
+    if parameters.causal == 0u || token < parameters.class_tokens {
+        return vec2(0u, HIDDEN - 1u);
+    }
+    return vec2(1u, (token - parameters.class_tokens) / parameters.tokens_per_time + 1u);
+}
+
+fn sees(seen: vec2<u32>, moment: u32) -> bool {
+    return seen.x <= moment && moment <= seen.y;
+}

@@ -1,0 +1,201 @@
+//! Scaled dot-product attention within joint, spatial or temporal sequences, fused: no score is ever stored
+//! (paper §3.3, spec §2.1 and §2.3 to 2.6, masks §4.2).
+
+mod cases;
+pub(super) mod pieces;
+pub(super) mod reference;
+mod sequences;
+pub(super) mod tile;
+
+use std::ops::Range;
+
+use super::pieces::{check_iterations, fold_groups, word};
+use super::{Binding, Class, Family, Kernel, Launch, Needs, Variant};
+use crate::gpu::Capabilities;
+use crate::tensor::{Error, Result, Shape, Tensor};
+use pieces::{Cut, Cutter, Parameters, Places};
+use tile::{PLAIN_INVOCATIONS, Tile};
+
+pub use sequences::{EmptyRow, Mask, Part, Qkv, QkvLayout, Sequences};
+
+/// The declaration of [`Attention`].
+pub static FAMILY: Family = Family {
+    name: "attention",
+    formula: "out[i, h, :] = Σ_j softmax_j(q[i, h, :] · k[j, h, :] / √D) · v[j, h, :]",
+    parameters: Parameters::FIELDS,
+    bindings: &[
+        Binding::read("query", "[3H, R, D] or [R, 3C]"),
+        Binding::read("key", "[3H, R, D] or [R, 3C]"),
+        Binding::read("value", "[3H, R, D] or [R, 3C]"),
+        Binding::read_words("validity", "[B, T]"),
+        Binding::write("output", "[R, C]"),
+    ],
+    variants: &[
+        Variant {
+            name: "workgroup",
+            file: "attention.workgroup.wgsl",
+            text: include_str!("../../../shaders/attention.workgroup.wgsl"),
+            needs: Needs { subgroup: false, workgroup_bytes: Tile::MOST_BYTES, invocations: Tile::MOST_INVOCATIONS },
+            class: Class::Gpu,
+        },
+        Variant {
+            name: "plain",
+            file: "attention.wgsl",
+            text: include_str!("../../../shaders/attention.wgsl"),
+            needs: Needs { subgroup: false, workgroup_bytes: 0, invocations: PLAIN_INVOCATIONS },
+            class: Class::Any,
+        },
+    ],
+    cases: cases::cases,
+};
+
+/// Attention of every head, or of a range of queries.
+///
+/// The operands of query, key and value have the whole packed tensor's shape: a graph gives the same value three
+/// times. The output is `[R, C]`, head h in columns h·D and on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attention {
+    /// The packed queries, keys and values.
+    pub qkv: Qkv,
+    /// Which heads attend how; together every head once.
+    pub parts: Vec<Part>,
+    /// The query tokens of each sequence, `None` for all. With a range, the output has a row for each sequence and
+    /// query, and all heads must attend within the same sequences.
+    pub queries: Option<Range<usize>>,
+}
+
+impl Attention {
+    /// All heads attend within `sequences`.
+    pub fn new(qkv: Qkv, sequences: Sequences, mask: Mask) -> Self {
+        let parts = vec![Part { heads: 0..qkv.heads, sequences, mask }];
+        Self { qkv, parts, queries: None }
+    }
+
+    /// The first half of the heads attends in one way, the second in another: factorised dot-product attention
+    /// (Model 4), temporal heads first as in the released weights.
+    pub fn halves(qkv: Qkv, first: (Sequences, Mask), second: (Sequences, Mask)) -> Self {
+        let middle = qkv.heads / 2;
+        let part = |heads, (sequences, mask)| Part { heads, sequences, mask };
+        let parts = vec![part(0..middle, first), part(middle..qkv.heads, second)];
+        Self { qkv, parts, queries: None }
+    }
+
+    /// For these query tokens of each sequence only, such as the class token in the last block.
+    #[must_use]
+    pub fn queries(mut self, queries: Range<usize>) -> Self {
+        self.queries = Some(queries);
+        self
+    }
+
+    /// C = H·D.
+    fn columns(&self) -> usize {
+        self.qkv.heads * self.qkv.width
+    }
+
+    fn queries_of(&self, part: &Part) -> Range<usize> {
+        self.queries.clone().unwrap_or(0..part.sequences.tokens)
+    }
+
+    /// Where `part` writes.
+    fn output_places(&self, part: &Part) -> Places {
+        let (row, width) = (self.columns(), self.qkv.width);
+        let (origin, strides) = match &self.queries {
+            None => (0, Places::strides(part, row, width)),
+            Some(queries) => {
+                let sequence = queries.len() * row;
+                let strides = [part.sequences.inner * sequence, sequence, width, row];
+                (-((queries.start * row) as i64), strides)
+            }
+        };
+        Places { origin, strides, run: width, all_tokens: false }
+    }
+
+    fn cuts(&self, part: &Part, device: &Capabilities) -> Result<Vec<Cut>> {
+        let inputs = [0, 1, 2].map(|which| Places::of_input(&self.qkv, part, which));
+        let cutter = Cutter {
+            qkv: &self.qkv,
+            part,
+            queries: self.queries_of(part),
+            inputs: &inputs,
+            output: self.output_places(part),
+            limits: &device.limits,
+        };
+        cutter.cut()
+    }
+}
+
+impl Kernel for Attention {
+    fn family(&self) -> &'static Family {
+        &FAMILY
+    }
+
+    fn operands(&self) -> Vec<Option<Shape>> {
+        let rows = match (&self.queries, self.parts.first()) {
+            (Some(queries), Some(part)) => part.sequences.count() * queries.len(),
+            _ => self.qkv.rows,
+        };
+        let packed = Some(self.qkv.shape());
+        let validity = self.parts.iter().find_map(Part::validity);
+        vec![packed.clone(), packed.clone(), packed, validity, Some([rows, self.columns()].into())]
+    }
+
+    fn validate(&self) -> Result<()> {
+        self.qkv.validate()?;
+        for part in &self.parts {
+            part.validate(&self.qkv, &self.queries_of(part))?;
+        }
+        let mut heads: Vec<_> = self.parts.iter().map(|part| part.heads.clone()).collect();
+        heads.sort_by_key(|heads| heads.start);
+        let gapless = heads.windows(2).all(|pair| pair[0].end == pair[1].start);
+        if !gapless
+            || heads.first().map(|heads| heads.start) != Some(0)
+            || heads.last().map(|heads| heads.end) != Some(self.qkv.heads)
+        {
+            return Err(Error::usage(format!(
+                "parts for heads {heads:?} are not each of {} heads once",
+                self.qkv.heads
+            )));
+        }
+        let validities: Vec<_> = self.parts.iter().filter_map(Part::validity).collect();
+        if validities.windows(2).any(|pair| pair[0] != pair[1]) {
+            return Err(Error::usage(format!("the parts want the validity in different shapes: {validities:?}")));
+        }
+        if self.queries.is_some() && self.parts.windows(2).any(|pair| pair[0].sequences != pair[1].sequences) {
+            return Err(Error::usage("a range of queries needs all heads to attend within the same sequences"));
+        }
+        Ok(())
+    }
+
+    fn operations(&self) -> u64 {
+        // For each query and key: two products over D; maximum, difference, exponential, sum.
+        let pairs = self.parts.iter().map(|part| {
+            part.heads.len() * part.sequences.count() * self.queries_of(part).len() * part.sequences.tokens
+        });
+        pairs.sum::<usize>() as u64 * (4 * self.qkv.width as u64 + 4)
+    }
+
+    fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
+        let width = self.qkv.width;
+        let mut launches = Vec::new();
+        for part in &self.parts {
+            let tile = Tile::of(variant, width, self.queries_of(part).len());
+            check_iterations(tile.iterations(width, part), &device.limits)?;
+            let literals = tile.literals(width);
+            for Cut { mut parameters, windows } in self.cuts(part, device)? {
+                let groups = tile.groups(&parameters)?;
+                parameters.groups = word(groups as usize)?;
+                launches.push(Launch {
+                    literals: literals.clone(),
+                    parameters: bytemuck::bytes_of(&parameters).to_vec(),
+                    groups: fold_groups(groups, &device.limits)?,
+                    windows,
+                });
+            }
+        }
+        Ok(launches)
+    }
+
+    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+        reference::attention(self, inputs)
+    }
+}
