@@ -30,6 +30,7 @@ mod selection;
 pub mod softmax;
 pub mod suite;
 pub mod token_assembly;
+pub mod tubelet_embed;
 
 use crate::tensor::{Error, Result, Tensor};
 
@@ -57,6 +58,7 @@ pub static ALL: &[&Family] = &[
     &resize_bilinear::FAMILY,
     &softmax::FAMILY,
     &token_assembly::FAMILY,
+    &tubelet_embed::FAMILY,
 ];
 
 /// The WGSL pieces that kernels include, by file name below `shaders/`.
@@ -70,6 +72,7 @@ pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[
     ("common/product.workgroup.wgsl", include_str!("../../shaders/common/product.workgroup.wgsl")),
     ("common/quads.wgsl", include_str!("../../shaders/common/quads.wgsl")),
     ("common/softmax_maximum.wgsl", include_str!("../../shaders/common/softmax_maximum.wgsl")),
+    ("common/tubelet_embed_operands.wgsl", include_str!("../../shaders/common/tubelet_embed_operands.wgsl")),
     ("common/workgroup_sum.wgsl", include_str!("../../shaders/common/workgroup_sum.wgsl")),
 ];
 
