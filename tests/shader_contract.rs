@@ -18,6 +18,7 @@ fn devices() -> Vec<Capabilities> {
         driver: String::new(),
         kind,
         f16: true,
+        int64: kind == DeviceKind::Software,
         subgroup: Some(Subgroup { smallest: subgroup, largest: subgroup }),
         timestamps: true,
         matrix_shapes: Vec::new(),
@@ -166,7 +167,8 @@ fn element_of(module: &naga::Module, ty: naga::Handle<naga::Type>) -> Option<Ele
         _ => return None,
     };
     match scalar {
-        naga::Scalar::F32 => Some(Element::F32),
+        // A 64-bit word is two floats in one load.
+        naga::Scalar::F32 | naga::Scalar::U64 => Some(Element::F32),
         naga::Scalar::U32 => Some(Element::U32),
         _ => None,
     }

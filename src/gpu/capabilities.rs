@@ -97,6 +97,8 @@ pub struct Capabilities {
     pub kind: DeviceKind,
     /// 16-bit floats in shaders.
     pub f16: bool,
+    /// 64-bit integers in shaders: two floats in one load.
+    pub int64: bool,
     /// Subgroup operations, with the sizes that occur; `None` without them.
     pub subgroup: Option<Subgroup>,
     /// GPU timestamps.
@@ -153,6 +155,7 @@ impl Capabilities {
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
             kind,
             f16: features.contains(wgpu::Features::SHADER_F16),
+            int64: features.contains(wgpu::Features::SHADER_INT64),
             subgroup,
             timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
             matrix_shapes: Vec::new(),

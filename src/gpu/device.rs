@@ -103,7 +103,10 @@ impl Device {
     /// [`ErrorKind::NoDevice`] where none answers, with what to install or which names there are.
     pub fn open(options: &DeviceOptions) -> Result<Self> {
         let adapter = choose(adapters(), &options.choice)?;
-        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SHADER_F16;
+        let wanted = wgpu::Features::SUBGROUP
+            | wgpu::Features::TIMESTAMP_QUERY
+            | wgpu::Features::SHADER_F16
+            | wgpu::Features::SHADER_INT64;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("tubelet"),
             required_features: adapter.features() & wanted,

@@ -4,6 +4,8 @@ use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::{Case, Packing};
 use crate::gpu::{Capabilities, Literals, Slot};
 use crate::tensor::{Element, Error, Result, Shape, Tensor};
@@ -226,7 +228,7 @@ pub struct Launch {
 }
 
 /// What a call costs, to compare with the time it takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
 pub struct Cost {
     /// Arithmetic operations: a multiply-add is two.
     pub operations: u64,
@@ -234,6 +236,18 @@ pub struct Cost {
     pub read: u64,
     /// Bytes of all outputs.
     pub written: u64,
+}
+
+impl std::ops::Add for Cost {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            operations: self.operations + other.operations,
+            read: self.read + other.read,
+            written: self.written + other.written,
+        }
+    }
 }
 
 /// What `kernel` costs.
@@ -260,7 +274,7 @@ macro_rules! kernel_parameters {
 
         impl $name {
             /// The members, as the WGSL struct must have them.
-            pub const FIELDS: &'static [$crate::kernels::Field] = &[$($crate::kernels::Field {
+            $visibility const FIELDS: &'static [$crate::kernels::Field] = &[$($crate::kernels::Field {
                 name: stringify!($field),
                 offset: std::mem::offset_of!($name, $field),
                 scalar: stringify!($scalar),

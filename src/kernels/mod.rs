@@ -5,31 +5,66 @@
 //!
 //! To add one: a WGSL file in `shaders/`, a folder here, and a line in [`ALL`].
 
+mod activation;
 pub mod attention;
 pub mod attention_probabilities;
 mod cases;
+mod clip_layout;
+pub mod colour;
 mod contract;
+mod frames;
 pub mod layer_norm;
+pub mod normalise;
 mod packing;
+pub mod peak_arithmetic;
+pub mod peak_copy;
 pub mod pieces;
+pub mod pointwise;
+pub mod pool;
 mod program;
+pub mod resample;
+pub mod resize_bilinear;
+mod selection;
+pub mod softmax;
 pub mod suite;
+pub mod token_assembly;
 
 use crate::tensor::{Error, Result, Tensor};
 
+pub use activation::Activation;
 pub use cases::{Case, Fill};
+pub use clip_layout::{ClipLayout, Strides};
 pub use contract::{Access, Binding, Call, Class, Cost, Family, Field, Kernel, Launch, Needs, Variant, cost};
 pub use packing::Packing;
 pub use program::{Program, ProgramBuilder, render};
+pub use selection::Selection;
 
 /// Every kernel family.
-pub static ALL: &[&Family] = &[&layer_norm::FAMILY, &attention::FAMILY, &attention_probabilities::FAMILY];
+pub static ALL: &[&Family] = &[
+    &attention::FAMILY,
+    &attention_probabilities::FAMILY,
+    &colour::FAMILY,
+    &layer_norm::FAMILY,
+    &normalise::FAMILY,
+    &peak_arithmetic::FAMILY,
+    &peak_copy::FAMILY,
+    &pointwise::FAMILY,
+    &pool::FAMILY,
+    &resample::FAMILY,
+    &resize_bilinear::FAMILY,
+    &softmax::FAMILY,
+    &token_assembly::FAMILY,
+];
 
 /// The WGSL pieces that kernels include, by file name below `shaders/`.
 pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[
-    ("common/workgroup_sum.wgsl", include_str!("../../shaders/common/workgroup_sum.wgsl")),
+    ("common/activation.wgsl", include_str!("../../shaders/common/activation.wgsl")),
     ("common/attention.wgsl", include_str!("../../shaders/common/attention.wgsl")),
+    ("common/pixel.wgsl", include_str!("../../shaders/common/pixel.wgsl")),
+    ("common/pool_step.wgsl", include_str!("../../shaders/common/pool_step.wgsl")),
     ("common/quads.wgsl", include_str!("../../shaders/common/quads.wgsl")),
+    ("common/softmax_maximum.wgsl", include_str!("../../shaders/common/softmax_maximum.wgsl")),
+    ("common/workgroup_sum.wgsl", include_str!("../../shaders/common/workgroup_sum.wgsl")),
 ];
 
 /// The input at `binding`, an error where it is missing.

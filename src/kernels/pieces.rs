@@ -43,6 +43,18 @@ pub fn runs(units: usize, step: usize, bytes_per_unit: &[u64], limits: &Limits) 
     Ok((0..units).step_by(run).map(|start| start..units.min(start + run)).collect())
 }
 
+/// Like [`runs`], for kernels that take offsets: every operand that is cut is bound by [`align_down`], so a run may start
+/// anywhere.
+pub fn runs_anywhere(units: usize, bytes_per_unit: &[u64], limits: &Limits) -> Result<Vec<Range<usize>>> {
+    let room = room_anywhere(limits);
+    runs(units, 1, bytes_per_unit, &Limits { binding_bytes: room, storage_alignment: 1, ..limits.clone() })
+}
+
+/// The largest operand, in bytes, that fits a binding wherever it starts: [`align_down`] adds less than one alignment.
+pub fn room_anywhere(limits: &Limits) -> u64 {
+    limits.binding_bytes.saturating_sub(u64::from(limits.storage_alignment))
+}
+
 /// `range` in units of `bytes_per_unit`, in bytes.
 pub fn bytes(range: &Range<usize>, bytes_per_unit: usize) -> Range<u64> {
     (range.start * bytes_per_unit) as u64..(range.end * bytes_per_unit) as u64
@@ -111,6 +123,18 @@ mod tests {
             assert_eq!(pair[1].start * 40 % 256, 0);
         }
         assert!(runs.iter().all(|run| run.len() * 40 <= 10_000));
+    }
+
+    #[test]
+    fn runs_anywhere_stay_within_a_binding_once_aligned() {
+        let limits = limits(1000);
+        let runs = runs_anywhere(50, &[84], &limits).unwrap();
+        assert_eq!(runs.iter().map(ExactSizeIterator::len).sum::<usize>(), 50);
+        for run in runs {
+            let (window, base) = align_down(bytes(&run, 84), &limits);
+            assert!(window.start % 256 == 0 && window.end - window.start <= 1000);
+            assert_eq!(window.start + 4 * u64::from(base), 84 * run.start as u64);
+        }
     }
 
     #[test]

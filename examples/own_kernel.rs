@@ -1,0 +1,181 @@
+//! A kernel of your own: squared ReLU, written outside the crate, checked and run on your device.
+//!
+//! ```text
+//! cargo run --example own_kernel
+//! ```
+//!
+//! A kernel is two declarations and a shader:
+//!
+//! * a [`Family`], static: its name, formula, parameters, bindings, WGSL variants and test cases;
+//! * a [`Kernel`], one call of it: its sizes, the shapes of its operands, how it is dispatched, and the formula once
+//!   more in plain Rust as the reference.
+//!
+//! From these the suite derives everything it does for the crate's own kernels: it fills inputs, poisons outputs, puts
+//! NaN behind every operand, runs each case on each variant and compares with the reference.
+//!
+//! In a crate of your own, depend on `tubelet` and on `bytemuck` with its `derive` feature, which
+//! [`tubelet::kernel_parameters!`] uses. To add the kernel to tubelet instead, the text below becomes
+//! `shaders/squared_relu.wgsl`, the rest goes to `src/kernels/squared_relu/` (declaration, `reference.rs`,
+//! `cases.rs`), and `src/kernels/mod.rs` gets a line.
+
+use tubelet::gpu::{Capabilities, Device, Literals};
+use tubelet::kernels::suite::{Outcome, check};
+use tubelet::kernels::{Binding, Case, Class, Family, Kernel, Launch, Needs, ProgramBuilder, Variant, input, pieces};
+use tubelet::tensor::{Error, Result, Shape, Tensor};
+
+/// The shader. `{{ invocations }}` is a literal that each launch puts in; loops and includes of templates work too.
+const WGSL: &str = "
+// Squared ReLU: out[e] = max(in[e], 0)², an invocation an element.
+
+struct Parameters {
+    elements: u32,  // E
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read> input: array<f32>;         // [E]
+@group(0) @binding(2) var<storage, read_write> output: array<f32>;  // [E]
+
+@compute @workgroup_size({{ invocations }})
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let e = (group.x + group.y * groups.x) * {{ invocations }}u + lane;
+    if e >= parameters.elements {
+        return;
+    }
+    // Not max(x, 0): it may turn NaN into 0.
+    let x = input[e];
+    output[e] = select(x * x, 0.0, x < 0.0);
+}
+";
+
+/// Invocations of a workgroup.
+const INVOCATIONS: u32 = 64;
+
+static SQUARED_RELU: Family = Family {
+    name: "squared_relu",
+    formula: "out[e] = max(in[e], 0)²",
+    parameters: Parameters::FIELDS,
+    bindings: &[Binding::read("input", "[E]"), Binding::write("output", "[E]")],
+    variants: &[Variant {
+        name: "plain",
+        file: "squared_relu.wgsl",
+        text: WGSL,
+        needs: Needs { subgroup: false, workgroup_bytes: 0, invocations: INVOCATIONS },
+        class: Class::Any,
+    }],
+    cases,
+};
+
+// The WGSL struct in Rust.
+tubelet::kernel_parameters! {
+    struct Parameters {
+        elements: u32,
+    }
+}
+
+/// One call: its sizes and switches, no device.
+#[derive(Clone, Debug)]
+struct SquaredRelu {
+    elements: usize,
+}
+
+impl Kernel for SquaredRelu {
+    fn family(&self) -> &'static Family {
+        &SQUARED_RELU
+    }
+
+    fn operands(&self) -> Vec<Option<Shape>> {
+        vec![Some([self.elements].into()), Some([self.elements].into())]
+    }
+
+    fn validate(&self) -> Result<()> {
+        match self.elements {
+            0 => Err(Error::usage("no elements")),
+            _ => Ok(()),
+        }
+    }
+
+    fn operations(&self) -> u64 {
+        2 * self.elements as u64
+    }
+
+    /// A dispatch for each piece that fits a binding of the device: usually one.
+    fn launches(&self, _: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
+        pieces::runs(self.elements, 1, &[4], &device.limits)?
+            .into_iter()
+            .map(|run| {
+                let parameters = Parameters { elements: pieces::word(run.len())? };
+                let groups = (run.len() as u64).div_ceil(u64::from(INVOCATIONS));
+                let window = Some(pieces::bytes(&run, 4));
+                Ok(Launch {
+                    literals: Literals::new().with("invocations", INVOCATIONS),
+                    parameters: bytemuck::bytes_of(&parameters).to_vec(),
+                    groups: pieces::fold_groups(groups, &device.limits)?,
+                    windows: vec![window.clone(), window],
+                })
+            })
+            .collect()
+    }
+
+    /// The formula in plain loops.
+    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+        let mut output = Vec::new();
+        for &x in input(inputs, 0)?.as_f32()? {
+            output.push(if x < 0.0 { 0.0 } else { x * x });
+        }
+        Ok(vec![Tensor::f32([self.elements], output)?])
+    }
+}
+
+/// Sizes around those of a workgroup, one beyond a dimension of workgroups, one that must be cut.
+fn cases() -> Vec<Case> {
+    let of = |elements| SquaredRelu { elements };
+    vec![
+        Case::new("one element", of(1)),
+        Case::new("a workgroup less one", of(63)),
+        Case::new("a workgroup and one", of(65)),
+        Case::new("hidden layer of ViT-B", of(197 * 3072)).timed(),
+        Case::new("more than a dimension of workgroups", of(65_536 * 64)),
+        Case::new("cut into pieces", of(5000)).binding_bytes(4096),
+    ]
+}
+
+/// Every case on every variant, as `cargo test --test kernels` does it; an error where one fails.
+fn check_all(device: &Device) -> Result<()> {
+    for case in cases() {
+        for variant in SQUARED_RELU.variants {
+            let outcome = check(device, &case, variant);
+            println!("{}, {}, {}: {outcome}", SQUARED_RELU.name, variant.name, case.name);
+            if let Outcome::Failed(reason) = outcome {
+                return Err(Error::usage(format!("{}: {reason}", case.name)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The kernel alone, on values of your own.
+fn squared_relu(device: &Device, values: &[f32]) -> Result<Vec<f32>> {
+    let call = SquaredRelu { elements: values.len() };
+    let variant = SQUARED_RELU.variant_for(device.capabilities())?;
+    let input = device.buffer_with("input", bytemuck::cast_slice(values))?;
+    let bytes = 4 * values.len() as u64;
+    let output = device.buffer("output", bytes)?;
+    let mut builder = ProgramBuilder::new(device)?;
+    builder.call(&call, variant, vec![Some(input), Some(output.clone())])?;
+    let program = builder.finish()?;
+    let mut commands = device.commands();
+    commands.dispatch(program.dispatches());
+    commands.run()?;
+    Ok(bytemuck::pod_collect_to_vec(&device.read(&output, 0..bytes)?))
+}
+
+fn main() -> Result<()> {
+    let device = Device::open(&Default::default())?;
+    check_all(&device)?;
+    println!("squared ReLU of −1, 0, 2, 3: {:?}", squared_relu(&device, &[-1.0, 0.0, 2.0, 3.0])?);
+    Ok(())
+}

@@ -1,0 +1,44 @@
+// A step of its own, element by element, where nothing could absorb it: an activation, or the sum of two tensors.
+//
+//     out[e] = activation(in[e])      or      out[e] = in[e] + addend[e]
+//
+// An invocation takes {{ strides }} elements a workgroup apart: neighbouring invocations read neighbours.
+
+struct Parameters {
+    elements: u32,    // of this launch
+    activation: u32,  // see common/activation.wgsl
+    summed: u32,      // 1 where the addend is added
+    padding: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read> input: array<f32>;          // [M, C]
+@group(0) @binding(2) var<storage, read> addend: array<f32>;         // [M, C]
+@group(0) @binding(3) var<storage, read_write> output: array<f32>;   // [M, C]
+
+const INVOCATIONS: u32 = {{ invocations }}u;
+
+{% include "common/activation.wgsl" %}
+
+fn step(element: u32) {
+    if element >= parameters.elements {
+        return;
+    }
+    var value = activate(input[element], parameters.activation);
+    if parameters.summed == 1u {
+        value += addend[element];
+    }
+    output[element] = value;
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let first = (group.x + group.y * groups.x) * {{ strides }}u * INVOCATIONS + lane;
+    {% for stride in range(strides) %}
+    step(first + {{ stride }}u * INVOCATIONS);
+    {% endfor %}
+}

@@ -1,0 +1,138 @@
+//! A whole forward pass.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::clock::{peak_memory, timed};
+use super::{Peaks, Time};
+use crate::gpu::Device;
+use crate::graph::{DeviceWeights, Feed, GpuExecutor, Taps, Weights};
+use crate::kernels::{self, ClipLayout, Cost, Selection};
+use crate::tensor::{Result, Tensor};
+use crate::vivit::{self, Config, Recording, Request};
+
+/// One forward pass.
+#[derive(Clone, Debug, Serialize)]
+pub struct ForwardMeasurement {
+    /// Clips at a time.
+    pub batch: usize,
+    /// Operations and bytes of all kernel calls.
+    pub cost: Cost,
+    /// The best of the repetitions.
+    pub time: Time,
+    /// Seconds on the host's clock of the best repetition.
+    pub wall_seconds: f64,
+    /// The share of the device's roofline.
+    pub roofline_share: f64,
+    /// Bytes of weights on the device.
+    pub weight_bytes: u64,
+    /// Bytes of intermediate values on the device.
+    pub value_bytes: u64,
+    /// The most memory the process has held, in bytes: on a device that runs shaders on the CPU, device memory too.
+    pub peak_memory: Option<u64>,
+    /// Where the time goes, by kernel, the longest first; empty on a device without timestamps.
+    pub kernels: Vec<KernelShare>,
+}
+
+/// All calls of one kernel in a forward pass.
+#[derive(Clone, Debug, Serialize)]
+pub struct KernelShare {
+    /// The kernel.
+    pub kernel: &'static str,
+    /// The variant that ran.
+    pub variant: &'static str,
+    /// Number of calls.
+    pub calls: usize,
+    /// Operations and bytes.
+    pub cost: Cost,
+    /// Seconds on the device.
+    pub seconds: f64,
+}
+
+/// Measures a forward pass of `batch` clips of random values, `repetitions` times.
+///
+/// Loading and packing the weights is done before, and so is compiling: by a pass of the same model with one layer.
+pub fn measure_forward(
+    device: &Device,
+    config: &Config,
+    weights: Arc<dyn Weights>,
+    batch: usize,
+    selection: &Selection,
+    repetitions: usize,
+    peaks: &Peaks,
+    progress: &mut dyn FnMut(&str),
+) -> Result<ForwardMeasurement> {
+    let request = Request { batch, layout: ClipLayout::Btchw, taps: Taps::None };
+    let weights = DeviceWeights::new(device, weights);
+    let clip = random_clip(config, &request)?;
+    let feeds = [("clip", Feed::Host(&clip))];
+
+    progress("compiling");
+    let shallow = vivit::record(&Config { layers: 1, ..config.clone() }, &request)?;
+    GpuExecutor::new(Arc::new(shallow.graph), &weights, selection)?.compute(&feeds)?;
+
+    progress("loading weights");
+    let Recording { graph, .. } = vivit::record(config, &request)?;
+    let graph = Arc::new(graph);
+    let executor = GpuExecutor::new(graph.clone(), &weights, selection)?;
+    let mut best: Option<(Time, Duration, Vec<Duration>)> = None;
+    for repetition in 0..repetitions.max(1) {
+        progress(&format!("forward pass {} of {}", repetition + 1, repetitions.max(1)));
+        let (stamps, elapsed) = timed(device, || match device.capabilities().timestamps {
+            true => executor.compute_timed(&feeds),
+            false => executor.compute(&feeds).map(|()| Vec::new()),
+        })?;
+        let computing = if stamps.is_empty() { elapsed.wall } else { stamps.iter().sum() };
+        let time = Time::new(computing, elapsed.cpu);
+        if best.as_ref().is_none_or(|(best, ..)| time.comparable() < best.comparable()) {
+            best = Some((time, elapsed.wall, stamps));
+        }
+    }
+    let (time, wall, stamps) = best.unwrap_or((Time::new(Duration::ZERO, None), Duration::ZERO, Vec::new()));
+    let cost = graph.cost();
+    Ok(ForwardMeasurement {
+        batch,
+        cost,
+        time,
+        wall_seconds: wall.as_secs_f64(),
+        roofline_share: peaks.share(&cost, time.comparable()),
+        weight_bytes: weights.bytes(),
+        value_bytes: executor.plan().bytes(),
+        peak_memory: peak_memory(),
+        kernels: by_kernel(&executor, &graph, &stamps),
+    })
+}
+
+fn by_kernel(executor: &GpuExecutor, graph: &crate::graph::Graph, stamps: &[Duration]) -> Vec<KernelShare> {
+    let mut shares: BTreeMap<&str, KernelShare> = BTreeMap::new();
+    for ((node, variant), elapsed) in graph.nodes().iter().zip(executor.variants()).zip(stamps) {
+        let kernel = node.call.family().name;
+        let share = shares.entry(kernel).or_insert_with(|| KernelShare {
+            kernel,
+            variant: variant.name,
+            calls: 0,
+            cost: Cost::default(),
+            seconds: 0.0,
+        });
+        share.calls += 1;
+        share.cost = share.cost + kernels::cost(&*node.call);
+        share.seconds += elapsed.as_secs_f64();
+    }
+    let mut shares: Vec<_> = shares.into_values().collect();
+    shares.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+    shares
+}
+
+/// Values between −1 and 1 that differ from pixel to pixel.
+fn random_clip(config: &Config, request: &Request) -> Result<Tensor> {
+    let shape = vivit::clip_shape(config, request);
+    let values = (0..shape.elements() as u32).map(|place| {
+        let scrambled = place.wrapping_mul(2_654_435_761).rotate_left(15).wrapping_mul(2_246_822_519);
+        scrambled as f32 / u32::MAX as f32 * 2.0 - 1.0
+    });
+    let values = values.collect();
+    Tensor::f32(shape, values)
+}

@@ -1,0 +1,120 @@
+//! Each kernel at the sizes of a real model.
+
+use serde::Serialize;
+
+use super::clock::timed;
+use super::{Peaks, Time};
+use crate::gpu::{Buffer, Device};
+use crate::kernels::{self, ALL, Access, Case, Cost, Family, ProgramBuilder, Selection, Variant};
+use crate::tensor::{Error, Result};
+
+/// One kernel at one size.
+#[derive(Clone, Debug, Serialize)]
+pub struct KernelMeasurement {
+    /// The kernel.
+    pub kernel: &'static str,
+    /// The size.
+    pub case: String,
+    /// The variant that ran.
+    pub variant: &'static str,
+    /// Operations and bytes.
+    pub cost: Cost,
+    /// The best of the repetitions.
+    pub time: Time,
+    /// The share of the device's roofline.
+    pub roofline_share: f64,
+}
+
+/// Measures every timed case of the kernels that `wanted` accepts, `repetitions` times each after a first run that
+/// compiles; `progress` hears what comes next.
+pub fn measure_kernels(
+    device: &Device,
+    selection: &Selection,
+    repetitions: usize,
+    wanted: &dyn Fn(&Family) -> bool,
+    progress: &mut dyn FnMut(&str),
+) -> Result<(Peaks, Vec<KernelMeasurement>)> {
+    let peaks = measure_peaks(device, repetitions, progress)?;
+    let mut measurements = Vec::new();
+    for family in ALL.iter().filter(|family| wanted(family)) {
+        for case in (family.cases)().into_iter().filter(|case| case.timed) {
+            progress(&format!("{} {}", family.name, case.name));
+            let variant = selection.variant(family, device.capabilities())?;
+            let time = measure(device, &case, variant, repetitions)?;
+            let cost = kernels::cost(&*case.call);
+            measurements.push(KernelMeasurement {
+                kernel: family.name,
+                case: case.name,
+                variant: variant.name,
+                cost,
+                time,
+                roofline_share: peaks.share(&cost, time.comparable()),
+            });
+        }
+    }
+    Ok((peaks, measurements))
+}
+
+/// The device's peaks, in the seconds that its measurements are compared in.
+pub(super) fn measure_peaks(device: &Device, repetitions: usize, progress: &mut dyn FnMut(&str)) -> Result<Peaks> {
+    let mut peak = |family: &'static Family| {
+        progress(family.name);
+        let case = (family.cases)().into_iter().find(|case| case.timed);
+        let case = case.ok_or_else(|| Error::usage(format!("kernel {} has no timed case", family.name)))?;
+        let variant = family.variant_for(device.capabilities())?;
+        let time = measure(device, &case, variant, repetitions.max(3))?;
+        Ok::<_, Error>((kernels::cost(&*case.call), time.comparable()))
+    };
+    let (arithmetic, seconds) = peak(&kernels::peak_arithmetic::FAMILY)?;
+    let operations_per_second = arithmetic.operations as f64 / seconds;
+    let (copy, seconds) = peak(&kernels::peak_copy::FAMILY)?;
+    Ok(Peaks { operations_per_second, bytes_per_second: (copy.read + copy.written) as f64 / seconds })
+}
+
+fn measure(device: &Device, case: &Case, variant: &'static Variant, repetitions: usize) -> Result<Time> {
+    let mut builder = ProgramBuilder::new(device)?;
+    builder.call(&*case.call, variant, operands(device, case, variant)?)?;
+    let program = builder.finish()?;
+    let run = || {
+        let mut commands = device.commands();
+        match device.capabilities().timestamps {
+            true => commands.dispatch_timed(program.dispatches()),
+            false => commands.dispatch(program.dispatches()),
+        }
+        commands.run()
+    };
+    run()?;
+    let mut best: Option<Time> = None;
+    for _ in 0..repetitions.max(1) {
+        let (stamps, elapsed) = timed(device, run)?;
+        let time = Time::new(stamps.first().copied().unwrap_or(elapsed.wall), elapsed.cpu);
+        if best.is_none_or(|best| time.comparable() < best.comparable()) {
+            best = Some(time);
+        }
+    }
+    best.ok_or_else(|| Error::usage("nothing was measured"))
+}
+
+fn operands(device: &Device, case: &Case, variant: &Variant) -> Result<Vec<Option<Buffer>>> {
+    let kernel = &*case.call;
+    let mut inputs = case.tensors()?.into_iter();
+    let bindings = kernel.family().bindings.iter().zip(kernel.operands()).enumerate();
+    bindings
+        .map(|(place, (binding, shape))| match (binding.access, shape) {
+            (Access::Write, Some(shape)) => {
+                let bytes = shape.elements() * binding.element.bytes();
+                device.buffer(binding.name, bytes as u64).map(Some)
+            }
+            (Access::Write, None) => Ok(None),
+            (Access::Read, _) => match inputs.next().flatten() {
+                None => Ok(None),
+                Some(tensor) => match kernel.packing(variant, device.capabilities(), place) {
+                    None => device.buffer_with(binding.name, tensor.bytes()).map(Some),
+                    Some(packing) => {
+                        device.buffer_with(binding.name, bytemuck::cast_slice(&packing.pack(&tensor)?)).map(Some)
+                    }
+                },
+            },
+        })
+        .collect()
+}

@@ -1,0 +1,57 @@
+//! Measurements: each kernel at the sizes of a real model, and whole forward passes.
+//!
+//! A device's peaks are measured in the same run ([`Peaks`]), so that each figure can be given as a share of what the
+//! device could do. On a device that runs shaders on the CPU, CPU seconds are what can be compared: they do not depend
+//! on who else uses the machine.
+
+mod clock;
+mod forward;
+mod kernels;
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::kernels::Cost;
+
+pub use forward::{ForwardMeasurement, KernelShare, measure_forward};
+pub use kernels::{KernelMeasurement, measure_kernels};
+
+/// What was measured of one piece of work.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Time {
+    /// Seconds on the device, by its timestamps where it has them, else by the host's clock.
+    pub seconds: f64,
+    /// CPU seconds of all threads of this process, on a device that runs shaders on the CPU.
+    pub cpu_seconds: Option<f64>,
+}
+
+/// How fast a device computes and moves memory at best, as measured.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Peaks {
+    /// Floating-point operations a second: multiply-adds in registers, two operations each.
+    pub operations_per_second: f64,
+    /// Bytes read and written a second by a copy.
+    pub bytes_per_second: f64,
+}
+
+impl Peaks {
+    /// The share of the roofline that work of `cost` reaches in `seconds`: the least time that the device's peaks allow,
+    /// over the time it took.
+    pub fn share(&self, cost: &Cost, seconds: f64) -> f64 {
+        let arithmetic = cost.operations as f64 / self.operations_per_second;
+        let memory = (cost.read + cost.written) as f64 / self.bytes_per_second;
+        arithmetic.max(memory) / seconds
+    }
+}
+
+impl Time {
+    /// Seconds that say most about the work: CPU seconds where shaders run on the CPU.
+    pub fn comparable(&self) -> f64 {
+        self.cpu_seconds.unwrap_or(self.seconds)
+    }
+
+    fn new(device: Duration, cpu: Option<Duration>) -> Self {
+        Self { seconds: device.as_secs_f64(), cpu_seconds: cpu.map(|cpu| cpu.as_secs_f64()) }
+    }
+}

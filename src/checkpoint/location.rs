@@ -1,0 +1,42 @@
+//! Where the files of one checkpoint lie.
+
+use std::path::{Path, PathBuf};
+
+use crate::tensor::{Error, Result};
+
+/// The folders of one checkpoint and where they came from.
+#[derive(Debug)]
+pub(super) struct Location {
+    /// Folders to look in, the one with the weights first.
+    pub(super) folders: Vec<PathBuf>,
+    /// For people: the path, or the name with its revision.
+    pub(super) source: String,
+    /// What the user should know about it.
+    pub(super) notes: Vec<String>,
+}
+
+impl Location {
+    /// One folder that holds everything.
+    pub(super) fn folder(folder: &Path) -> Self {
+        Self { folders: vec![folder.to_owned()], source: folder.display().to_string(), notes: Vec::new() }
+    }
+
+    /// The path of the file called `name` in the first folder that has it.
+    pub(super) fn find(&self, name: &str) -> Option<PathBuf> {
+        self.folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file())
+    }
+
+    /// The folders, for people.
+    pub(super) fn describe(&self) -> String {
+        let folders: Vec<_> = self.folders.iter().map(|folder| folder.display().to_string()).collect();
+        folders.join(" and ")
+    }
+}
+
+/// The text of a file.
+pub(super) fn text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidData => Error::file(format!("{} is not UTF-8 text", path.display())),
+        _ => Error::io("read", path, &error),
+    })
+}

@@ -1,0 +1,92 @@
+//! Parameter files: from a folder or a name on the Hugging Face hub to a configuration and named tensors.
+//!
+//! [`load`] takes a folder, or a name such as `google/vivit-b-16x2-kinetics400` that it looks up in the local hub
+//! cache and, with feature `hub`, downloads into it. [`untrained`] makes weights up for a shape that nobody has
+//! published, so that it can be run and timed all the same.
+//!
+//! Whatever the family, the tensors go by the names of [`Config::parameters`], checked to be complete and of the
+//! right shapes, and are read one at a time when they are asked for: loading costs a look at the headers. Pickled
+//! files (`pytorch_model.bin`) are not read, since reading one runs what it holds.
+//!
+//! ```no_run
+//! let checkpoint = tubelet::checkpoint::load("google/vivit-b-16x2-kinetics400")?;
+//! println!("{}: {}", checkpoint.source, checkpoint.config);
+//! let kernel = checkpoint.parameters.tensor("embedding.kernel")?;
+//! # Ok::<(), tubelet::tensor::Error>(())
+//! ```
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::tensor::Result;
+use crate::vivit::{Config, Parameters};
+
+mod hub;
+mod huggingface;
+mod location;
+mod safetensors;
+mod untrained;
+
+pub use hub::Hub;
+pub use untrained::untrained;
+
+/// Where a checkpoint's weights come from, and so how its files are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Family {
+    /// `config.json` and safetensors files of the `transformers` library.
+    HuggingFace,
+    /// Random weights that no training has seen.
+    Untrained,
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::HuggingFace => "Hugging Face",
+            Self::Untrained => "untrained",
+        })
+    }
+}
+
+/// A model's configuration and weights, with what came along.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// How the files are written.
+    pub family: Family,
+    /// The model that the weights fit.
+    pub config: Config,
+    /// The weights, complete and of the shapes that [`Config::parameters`] lists.
+    pub parameters: Arc<dyn Parameters>,
+    /// The names of the classes, in order, where the checkpoint gives them.
+    pub labels: Option<Vec<String>>,
+    /// The text of `preprocessor_config.json`, where there is one: how clips were prepared for the model.
+    pub preprocessor: Option<String>,
+    /// Where it came from: a path, or a name with its revision.
+    pub source: String,
+    /// What its user should know about it, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Loads the checkpoint in a folder or of a name on the Hugging Face hub, `ORGANISATION/NAME` or
+/// `ORGANISATION/NAME@REVISION`.
+///
+/// The folder wins where both exist. The environment decides about the hub as everywhere: see [`Hub::from_env`].
+///
+/// # Errors
+///
+/// One sentence that names the file and says what to do where there is no such checkpoint, a file is missing or
+/// damaged, the configuration is not one of ViViT, or the weights do not fit it; then every tensor that is missing,
+/// unexpected or of a wrong shape is listed.
+pub fn load(name_or_path: &str) -> Result<Checkpoint> {
+    load_with(name_or_path, &Hub::from_env())
+}
+
+/// [`load`] with a hub of the caller's choice.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn load_with(name_or_path: &str, hub: &Hub) -> Result<Checkpoint> {
+    huggingface::load(hub.locate(name_or_path)?)
+}

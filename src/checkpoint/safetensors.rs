@@ -1,0 +1,219 @@
+//! One `.safetensors` file: its header, checked, and its tensors, read one at a time.
+//!
+//! The file is read by position and not mapped: a tensor is copied once, into the memory that it keeps, and a file
+//! that shrinks while it is open is an error where a map would end the process.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+use safetensors::Dtype;
+use safetensors::tensor::TensorInfo;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+
+use crate::tensor::{Error, Result, Shape, Tensor};
+
+/// Bytes before the header: its length.
+const LENGTH_BYTES: u64 = 8;
+/// The format's own bound on its header, in bytes.
+const LONGEST_HEADER: u64 = 100_000_000;
+/// What a large file's stand-in in a Git repository begins with.
+const GIT_LFS_POINTER: &[u8; 8] = b"version ";
+
+/// An open file whose header holds what it promises.
+#[derive(Debug)]
+pub(super) struct SafetensorsFile {
+    path: PathBuf,
+    file: Mutex<File>,
+    /// Where the first tensor begins, in bytes from the start.
+    data: u64,
+    tensors: HashMap<String, TensorInfo>,
+}
+
+impl SafetensorsFile {
+    /// Opens a file and checks its header: every tensor lies within the file, none overlaps another, no name comes
+    /// twice.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let mut file = File::open(path).map_err(|error| Error::io("open", path, &error))?;
+        let damaged = |reason: String| {
+            Error::file(format!("{} is damaged ({reason}): copy or download it again", path.display()))
+        };
+        let read = |error: std::io::Error| Error::io("read", path, &error);
+        let size = file.metadata().map_err(read)?.len();
+        let header_size = match header_size(&mut file, size).map_err(read)? {
+            Ok(header_size) => header_size,
+            Err(Opening::GitLfs) => {
+                return Err(Error::file(format!(
+                    "{} is the stand-in of a file kept by Git LFS: run `git lfs pull` in its repository",
+                    path.display()
+                )));
+            }
+            Err(Opening::Damaged(reason)) => return Err(damaged(reason)),
+        };
+        let mut header = vec![0; header_size as usize];
+        file.read_exact(&mut header).map_err(read)?;
+        let data = LENGTH_BYTES + header_size;
+        let Header(entries) = serde_json::from_slice(&header)
+            .map_err(|error| damaged(format!("its header is not a list of tensors: {error}")))?;
+        let tensors = checked(entries, size - data).map_err(damaged)?;
+        Ok(Self { path: path.to_owned(), file: Mutex::new(file), data, tensors })
+    }
+
+    /// Where the file lies.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The stored names, in no order.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// Whether the file holds a tensor of that name.
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// The shape of the tensor of that name.
+    pub(super) fn shape(&self, name: &str) -> Option<Shape> {
+        self.tensors.get(name).map(|info| info.shape.as_slice().into())
+    }
+
+    /// The name of the tensor's element type where [`SafetensorsFile::tensor`] does not convert it.
+    pub(super) fn unreadable(&self, name: &str) -> Option<String> {
+        let dtype = self.tensors.get(name)?.dtype;
+        (!matches!(dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64)).then(|| format!("{dtype:?}"))
+    }
+
+    /// The tensor of that name, converted to 32-bit floats.
+    pub(super) fn tensor(&self, name: &str) -> Result<Tensor> {
+        let info = self
+            .tensors
+            .get(name)
+            .ok_or_else(|| Error::usage(format!("{} holds no tensor `{name}`", self.path.display())))?;
+        let start = self.data + info.data_offsets.0 as u64;
+        let elements = info.shape.iter().product();
+        let values = match info.dtype {
+            Dtype::F32 => self.elements::<f32>(start, elements)?,
+            Dtype::F16 => self.elements::<f16>(start, elements)?.to_f32_vec(),
+            Dtype::BF16 => self.elements::<bf16>(start, elements)?.to_f32_vec(),
+            Dtype::F64 => self.elements::<f64>(start, elements)?.into_iter().map(|value| value as f32).collect(),
+            other => {
+                return Err(Error::file(format!(
+                    "tensor `{name}` of {} has elements of type {other:?}, but only F16, BF16, F32 and F64 are read",
+                    self.path.display()
+                )));
+            }
+        };
+        Tensor::f32(info.shape.as_slice(), values)
+    }
+
+    fn elements<E: bytemuck::Pod>(&self, start: u64, elements: usize) -> Result<Vec<E>> {
+        let mut values = vec![E::zeroed(); elements];
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(start))
+            .and_then(|_| file.read_exact(bytemuck::cast_slice_mut(&mut values)))
+            .map_err(|error| Error::io("read", &self.path, &error))?;
+        Ok(values)
+    }
+}
+
+/// Why the first bytes of a file are not those of a safetensors file.
+enum Opening {
+    GitLfs,
+    Damaged(String),
+}
+
+/// The length of the header, in bytes, where a file of `size` bytes can hold it.
+fn header_size(file: &mut File, size: u64) -> std::io::Result<Result<u64, Opening>> {
+    if size < LENGTH_BYTES {
+        return Ok(Err(Opening::Damaged(match size {
+            0 => "it is empty".into(),
+            _ => format!("it has only {size} bytes"),
+        })));
+    }
+    let mut length = [0; LENGTH_BYTES as usize];
+    file.read_exact(&mut length)?;
+    if &length == GIT_LFS_POINTER {
+        return Ok(Err(Opening::GitLfs));
+    }
+    let length = u64::from_le_bytes(length);
+    let rest = size - LENGTH_BYTES;
+    Ok(if length > rest {
+        Err(Opening::Damaged(format!("it claims a header of {length} bytes where only {rest} follow")))
+    } else if length > LONGEST_HEADER {
+        Err(Opening::Damaged(format!("it claims a header of {length} bytes, more than the format allows")))
+    } else {
+        Ok(length)
+    })
+}
+
+/// The tensors by name, or what is wrong with them in a file that holds `size` bytes of them.
+fn checked(mut entries: Vec<(String, TensorInfo)>, size: u64) -> Result<HashMap<String, TensorInfo>, String> {
+    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    if let Some(pair) = entries.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        return Err(format!("tensor `{}` is listed twice", pair[0].0));
+    }
+    entries.sort_by_key(|(_, info)| info.data_offsets);
+    let mut end = 0;
+    for (name, info) in &entries {
+        let (start, stop) = info.data_offsets;
+        let bits = info.shape.iter().try_fold(info.dtype.bitsize(), |bits, &axis| bits.checked_mul(axis));
+        if stop < start || bits.is_none() || bits != (stop - start).checked_mul(8) {
+            return Err(format!(
+                "tensor `{name}` lies at bytes {start} to {stop}, which is not the size of {:?} elements in shape {:?}",
+                info.dtype, info.shape
+            ));
+        }
+        if start < end {
+            return Err(format!("tensor `{name}` begins at byte {start}, inside the tensor before it"));
+        }
+        if start > end {
+            return Err(format!("bytes {end} to {start}, before tensor `{name}`, belong to no tensor"));
+        }
+        if stop as u64 > size {
+            return Err(format!("tensor `{name}` ends at byte {stop} of {size}: the file is cut short"));
+        }
+        end = stop;
+    }
+    if (end as u64) < size {
+        return Err(format!("{} bytes at its end belong to no tensor", size - end as u64));
+    }
+    Ok(entries.into_iter().collect())
+}
+
+/// The entries of a header, a name that comes twice still twice.
+struct Header(Vec<(String, TensorInfo)>);
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Header;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map from names to tensors")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Header, M::Error> {
+                let mut entries = Vec::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    if name == "__metadata__" {
+                        map.next_value::<serde::de::IgnoredAny>()?;
+                    } else {
+                        entries.push((name, map.next_value()?));
+                    }
+                }
+                Ok(Header(entries))
+            }
+        }
+
+        deserializer.deserialize_map(Entries)
+    }
+}

@@ -1,0 +1,23 @@
+//! `tubelet completions`.
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+use tubelet::tensor::Result;
+
+use super::Program;
+
+/// Print a shell's completion script.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  tubelet completions bash > ~/.local/share/bash-completion/completions/tubelet")]
+pub(super) struct Completions {
+    /// The shell.
+    shell: Shell,
+}
+
+impl super::Run for Completions {
+    fn run(self) -> Result<()> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Program::command(), "tubelet", &mut script);
+        super::output::print(&String::from_utf8_lossy(&script))
+    }
+}

@@ -1,0 +1,86 @@
+//! Tensors in and out of files. What is written appears whole or not at all.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write};
+use std::path::Path;
+
+use npyz::{DType, NpyFile, TypeChar, WriterBuilder};
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+use tubelet::tensor::{Element, Error, ErrorKind, Result, Tensor};
+
+/// Reads a `.npy` file of floats.
+pub(super) fn read_npy(path: &Path) -> Result<Tensor> {
+    let file = File::open(path).map_err(|error| Error::io("open", path, &error))?;
+    let damaged = |error: std::io::Error| Error::file(format!("{} is no readable .npy file: {error}", path.display()));
+    let array = NpyFile::new(BufReader::new(file)).map_err(damaged)?;
+    if array.order() != npyz::Order::C {
+        return Err(Error::file(format!("{} is in Fortran order; save it with numpy.ascontiguousarray", path.display())));
+    }
+    let shape: Vec<usize> = array.shape().iter().map(|size| *size as usize).collect();
+    let (kind, size) = match array.dtype() {
+        DType::Plain(plain) => (plain.type_char(), plain.size_field()),
+        other => return Err(Error::file(format!("{} holds {}, not floats", path.display(), other.descr()))),
+    };
+    let values: Vec<f32> = match (kind, size) {
+        (TypeChar::Float, 4) => array.into_vec::<f32>().map_err(damaged)?,
+        (TypeChar::Float, 8) => array.into_vec::<f64>().map_err(damaged)?.into_iter().map(|value| value as f32).collect(),
+        _ => {
+            let found = array.dtype().descr();
+            return Err(Error::file(format!("{} holds {found}, not 32- or 64-bit floats", path.display())));
+        }
+    };
+    Tensor::f32(shape, values).map_err(|error| error.within(path.display()))
+}
+
+/// Writes a tensor of floats as `.npy`.
+pub(super) fn write_npy(path: &Path, tensor: &Tensor) -> Result<()> {
+    let shape: Vec<u64> = tensor.shape().axes().iter().map(|size| *size as u64).collect();
+    let values = tensor.as_f32()?;
+    write_whole(path, |file| {
+        let mut writer =
+            npyz::WriteOptions::new().default_dtype().shape(&shape).writer(BufWriter::new(file)).begin_nd()?;
+        writer.extend(values.iter().copied())?;
+        writer.finish()
+    })
+}
+
+/// Writes named tensors as `.safetensors`.
+pub(super) fn write_safetensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+    let views = tensors
+        .iter()
+        .map(|(name, tensor)| {
+            let element = match tensor.element() {
+                Element::U32 => Dtype::U32,
+                _ => Dtype::F32,
+            };
+            let view = TensorView::new(element, tensor.shape().axes().to_vec(), tensor.bytes());
+            view.map(|view| (name, view)).map_err(|error| Error::usage(format!("tensor {name}: {error}")))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let content = safetensors::serialize(views, None)
+        .map_err(|error| Error::new(ErrorKind::Io, format!("cannot write {}: {error}", path.display())))?;
+    write_whole(path, |file| file.write_all(&content))
+}
+
+/// Writes beside `path`, then puts the whole file in its place.
+fn write_whole(path: &Path, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<()> {
+    let failed = |error: &std::io::Error| Error::io("write", path, error);
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
+    write(file.as_file_mut()).map_err(|error| failed(&error))?;
+    file.persist(path).map_err(|error| failed(&error.error))?;
+    Ok(())
+}
+
+/// An error where `path` does not end in `extension`: the file's name would lie.
+pub(super) fn check_extension(path: &Path, extension: &str) -> Result<()> {
+    if path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension)) {
+        return Ok(());
+    }
+    Err(Error::usage(format!("{} must end in .{extension}: that is what is written", path.display())))
+}

@@ -1,0 +1,80 @@
+//! The program: one file a subcommand, which parses, calls the library and prints.
+
+mod arguments;
+mod bench;
+mod classify;
+mod clip;
+mod completions;
+mod devices;
+mod files;
+mod forward;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tubelet::tensor::{ErrorKind, Result};
+
+/// ViViT, the video vision transformer, on any GPU.
+#[derive(Parser)]
+#[command(name = "tubelet", version, about, max_term_width = 110, after_help = EXAMPLES)]
+struct Program {
+    /// Say more about what happens, on stderr; twice for the device's own messages.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tubelet devices
+  tubelet classify clip.mp4 --model google/vivit-b-16x2-kinetics400
+  tubelet classify clip.mp4 --untrained vit-ti
+  tubelet clip clip.mp4 --output clip.npy
+  tubelet forward --model DIR --clip clip.npy --output out.safetensors --tap all
+  tubelet bench
+
+Exit codes: 0 success, 1 failure, 2 wrong use.";
+
+#[derive(Subcommand)]
+enum Command {
+    Devices(devices::Devices),
+    Classify(classify::Classify),
+    Clip(clip::ClipCommand),
+    Forward(forward::Forward),
+    Bench(bench::Bench),
+    Completions(completions::Completions),
+}
+
+/// Runs the program and says how it went.
+pub(crate) fn main() -> ExitCode {
+    let program = Program::parse();
+    output::start_log(program.verbose);
+    let outcome = match program.command {
+        Command::Devices(command) => command.run(),
+        Command::Classify(command) => command.run(),
+        Command::Clip(command) => command.run(),
+        Command::Forward(command) => command.run(),
+        Command::Bench(command) => command.run(),
+        Command::Completions(command) => command.run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&error.to_string());
+            match error.kind() {
+                ErrorKind::Usage => ExitCode::from(2),
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+/// A subcommand.
+trait Run {
+    /// Does it; what goes wrong is one clear sentence.
+    fn run(self) -> Result<()>;
+}
+use Run as _;

@@ -1,0 +1,128 @@
+//! What the program prints: results on stdout, everything else on stderr.
+
+use std::io::Write;
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+use tracing_subscriber::EnvFilter;
+use tubelet::tensor::{Error, ErrorKind, Result};
+
+/// Prints `text` and a newline to stdout. A reader that has heard enough (`| head`) is no error.
+pub(super) fn print(text: &str) -> Result<()> {
+    match writeln!(anstream::stdout().lock(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::new(ErrorKind::Io, format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints `value` as JSON to stdout.
+pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| Error::new(ErrorKind::Io, format!("the result cannot be written as JSON: {error}")))?;
+    print(&text)
+}
+
+/// Says on stderr what went wrong.
+pub(super) fn complain(sentence: &str) {
+    let red = anstyle::AnsiColor::Red.on_default().bold();
+    let _ = writeln!(anstream::stderr().lock(), "{red}error{red:#}: {sentence}");
+}
+
+/// Says on stderr what the user should know.
+pub(super) fn note(sentence: &str) {
+    let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
+    let _ = writeln!(anstream::stderr().lock(), "{yellow}note{yellow:#}: {sentence}");
+}
+
+/// Logs to stderr: warnings, with `-v` what happens, with `-vv` the device's messages too. `RUST_LOG` wins.
+pub(super) fn start_log(verbose: u8) {
+    let default = match verbose {
+        0 => "error,tubelet=warn",
+        1 => "warn,tubelet=debug",
+        _ => "info,tubelet=trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+/// A table without lines; columns whose header begins with a space are aligned right.
+pub(super) fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(header.iter().map(|title| title.trim()));
+    for (place, title) in header.iter().enumerate() {
+        if title.starts_with(' ')
+            && let Some(column) = table.column_mut(place)
+        {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// A bar of up to `width` characters for a share between 0 and 1, in eighths of a character.
+pub(super) fn bar(share: f32, width: usize) -> String {
+    const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+    let eighths = (share.clamp(0.0, 1.0) * (8 * width) as f32).round() as usize;
+    let mut bar = "█".repeat(eighths / 8);
+    if !eighths.is_multiple_of(8) {
+        bar.push(EIGHTHS[eighths % 8]);
+    }
+    let missing = width - bar.chars().count().min(width);
+    bar + &" ".repeat(missing)
+}
+
+/// A duration with three digits: `3.21 s`, `45.6 ms`, `789 µs`.
+pub(super) fn seconds(duration: Duration) -> String {
+    let (value, unit) = match duration.as_secs_f64() {
+        s if s >= 1.0 => (s, "s"),
+        s if s >= 1e-3 => (s * 1e3, "ms"),
+        s => (s * 1e6, "µs"),
+    };
+    format!("{} {unit}", three_digits(value))
+}
+
+/// Bytes with three digits in units of 1024: `34.2 MiB`.
+pub(super) fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{} {}", three_digits(value), UNITS[unit]) }
+}
+
+/// `value` with about three significant digits.
+pub(super) fn three_digits(value: f64) -> String {
+    match value.abs() {
+        magnitude if magnitude >= 99.95 => format!("{value:.0}"),
+        magnitude if magnitude >= 9.995 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_have_their_width() {
+        for share in [0.0, 0.01, 0.5, 0.999, 1.0, 7.0, f32::NAN] {
+            assert_eq!(bar(share, 20).chars().count(), 20, "{share}");
+        }
+        assert!(bar(1.0, 4).ends_with('█'));
+        assert_eq!(bar(0.5, 4), "██  ");
+    }
+
+    #[test]
+    fn quantities_have_three_digits() {
+        assert_eq!(seconds(Duration::from_micros(45_600)), "45.6 ms");
+        assert_eq!(bytes(1024 * 1024 * 3 / 2), "1.50 MiB");
+        assert_eq!(three_digits(1234.5), "1234");
+    }
+}

@@ -1,0 +1,300 @@
+//! The public face: load a model, hand over a clip, get classes, features or any value inside.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::checkpoint::{self, Checkpoint, Family};
+use crate::gpu::Device;
+use crate::graph::{DeviceWeights, Executor, Feed, GpuExecutor, Graph, ReferenceExecutor, Taps, Value};
+use crate::kernels::{ClipLayout, Selection};
+use crate::tensor::{Error, Result, Tensor};
+use crate::video::{Clip, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
+use crate::vivit::{self, Config, Parameters, Recording, Request};
+
+/// How a model is loaded.
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions {
+    /// How clips become the model's input. Without it the model's own preprocessor file decides, else its family:
+    /// [`Preset::HfCorrected`] for Hugging Face checkpoints.
+    pub preset: Option<Preset>,
+    /// Kernel variants to run instead of the device's own choice.
+    pub variants: Selection,
+}
+
+/// A ViViT model on a device.
+///
+/// Weights are uploaded once, when a forward pass first needs them; passes of the same batch and taps reuse everything
+/// that the first one built. A model can be shared between threads: passes over the same executor take turns.
+pub struct Vivit {
+    device: Device,
+    checkpoint: Checkpoint,
+    preprocessing: Preprocessing,
+    layout: ClipLayout,
+    options: LoadOptions,
+    weights: DeviceWeights,
+    executors: Mutex<Vec<(Request, SharedExecutor)>>,
+    preparer: Mutex<Option<Preparer>>,
+}
+
+/// An executor and what it computes.
+#[derive(Clone)]
+struct SharedExecutor {
+    executor: Arc<Mutex<GpuExecutor>>,
+    recording: Arc<Recording>,
+}
+
+/// Executors kept for repeated passes: their buffers take memory, and an application uses few kinds of passes.
+const KEPT_EXECUTORS: usize = 4;
+
+impl Vivit {
+    /// Loads a model by folder or by name on the Hugging Face hub, as [`checkpoint::load`] does.
+    pub fn load(device: &Device, name_or_path: &str) -> Result<Self> {
+        Self::from_checkpoint(device, checkpoint::load(name_or_path)?, LoadOptions::default())
+    }
+
+    /// A model from a checkpoint that was loaded before.
+    pub fn from_checkpoint(device: &Device, checkpoint: Checkpoint, options: LoadOptions) -> Result<Self> {
+        let preprocessing = preprocessing(&checkpoint, options.preset)?;
+        let layout = layout(checkpoint.family);
+        let source: Arc<dyn crate::graph::Weights> = checkpoint.parameters.clone();
+        Ok(Self {
+            device: device.clone(),
+            preprocessing,
+            layout,
+            options,
+            weights: DeviceWeights::new(device, source),
+            executors: Mutex::default(),
+            preparer: Mutex::default(),
+            checkpoint,
+        })
+    }
+
+    /// The model's sizes and switches.
+    pub fn config(&self) -> &Config {
+        &self.checkpoint.config
+    }
+
+    /// Where the model came from, its class names, and what its user should know.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// How clips become the model's input.
+    pub fn preprocessing(&self) -> &Preprocessing {
+        &self.preprocessing
+    }
+
+    /// The order of the axes of the model's input: that of its family.
+    pub fn layout(&self) -> ClipLayout {
+        self.layout
+    }
+
+    /// How clips are taken from a video: the model's number of frames, every second one, in the middle.
+    pub fn sampling(&self) -> Sampling {
+        Sampling::central(self.config().frames)
+    }
+
+    /// The weights on the device.
+    pub fn weights(&self) -> &DeviceWeights {
+        &self.weights
+    }
+
+    /// Resizes, crops and scales a clip on the device.
+    pub fn prepare(&self, clip: &Clip) -> Result<PreparedClip> {
+        let mut kept = self.preparer.lock().unwrap_or_else(PoisonError::into_inner);
+        if !kept.as_ref().is_some_and(|preparer| preparer.fits(clip)) {
+            *kept = Some(Preparer::new(&self.device, clip, &self.preprocessing, self.layout, &self.options.variants)?);
+        }
+        let preparer = kept.as_mut().ok_or_else(|| Error::usage("a clip without frames"))?;
+        preparer.prepare(clip)
+    }
+
+    /// The classes of a clip.
+    pub fn classify(&self, clip: &Clip) -> Result<Classes> {
+        self.classify_prepared(&self.prepare(clip)?)
+    }
+
+    /// The classes of a clip that is on the device already.
+    pub fn classify_prepared(&self, clip: &PreparedClip) -> Result<Classes> {
+        let request = Request { batch: 1, layout: self.layout, taps: Taps::None };
+        let shape = vivit::clip_shape(self.config(), &request);
+        if *clip.shape() != shape {
+            return Err(Error::usage(format!("the model takes a clip of shape {shape}, this one has {}", clip.shape())));
+        }
+        let shared = self.executor(&request)?;
+        let recording = &shared.recording;
+        let (Some(logits), Some(probabilities)) = (recording.logits, recording.probabilities) else {
+            return Err(Error::usage("this model has no classification head; ask for its features instead"));
+        };
+        let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = executor.run(&[("clip", Feed::Device(clip.buffer()))], &[logits, probabilities])?;
+        let [logits, probabilities] = found.as_slice() else {
+            return Err(Error::usage("the model's outputs are missing"));
+        };
+        Classes::new(logits.as_f32()?, probabilities.as_f32()?, self.checkpoint.labels.as_deref())
+    }
+
+    /// What the head sees of a clip: `[C]` numbers.
+    pub fn features(&self, clip: &Clip) -> Result<Tensor> {
+        let clip = self.prepare(clip)?;
+        let request = Request { batch: 1, layout: self.layout, taps: Taps::None };
+        let shared = self.executor(&request)?;
+        let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = executor.run(&[("clip", Feed::Device(clip.buffer()))], &[shared.recording.features])?;
+        found.into_iter().next().ok_or_else(|| Error::usage("the model's features are missing"))
+    }
+
+    /// Raw tensors in and out: a batch of clips in `layout`, and `logits` (or `features` for a model without a head)
+    /// with every value that `taps` names.
+    ///
+    /// An error for a clip of another size, and for a tap that the model does not have, with those it has.
+    pub fn forward(&self, clips: &Tensor, layout: ClipLayout, taps: &Taps) -> Result<BTreeMap<String, Tensor>> {
+        let request = request(self.config(), clips, layout, taps)?;
+        let shared = self.executor(&request)?;
+        let wanted = wanted(&shared.recording, taps)?;
+        let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
+        named(&shared.recording.graph, &wanted, executor.run(&[("clip", Feed::Host(clips))], &wanted)?)
+    }
+
+    /// The executor of a request: compiled, with all weights uploaded.
+    fn executor(&self, request: &Request) -> Result<SharedExecutor> {
+        let mut kept = self.executors.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, shared)) = kept.iter().find(|(known, _)| known == request) {
+            return Ok(shared.clone());
+        }
+        if kept.len() == KEPT_EXECUTORS {
+            kept.remove(0);
+        }
+        let recording = vivit::record(self.config(), request)?;
+        let executor = GpuExecutor::new(Arc::new(recording.graph.clone()), &self.weights, &self.options.variants)?;
+        let shared = SharedExecutor { executor: Arc::new(Mutex::new(executor)), recording: Arc::new(recording) };
+        kept.push((request.clone(), shared.clone()));
+        Ok(shared)
+    }
+}
+
+impl std::fmt::Debug for Vivit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Vivit({} on {:?})", self.checkpoint.source, self.device)
+    }
+}
+
+/// [`Vivit::forward`] by the naive references: plain loops with f64 sums, without a device. Slow, and right.
+pub fn forward_reference(
+    config: &Config,
+    parameters: Arc<dyn Parameters>,
+    clips: &Tensor,
+    layout: ClipLayout,
+    taps: &Taps,
+) -> Result<BTreeMap<String, Tensor>> {
+    let recording = vivit::record(config, &request(config, clips, layout, taps)?)?;
+    let wanted = wanted(&recording, taps)?;
+    let mut executor = ReferenceExecutor::new(Arc::new(recording.graph.clone()), parameters);
+    named(&recording.graph, &wanted, executor.run(&[("clip", Feed::Host(clips))], &wanted)?)
+}
+
+/// How clips are prepared: by the preset asked for, else the model's own file, else its family's default.
+pub fn preprocessing(checkpoint: &Checkpoint, preset: Option<Preset>) -> Result<Preprocessing> {
+    let Config { rows, columns, .. } = checkpoint.config;
+    match (preset, &checkpoint.preprocessor) {
+        (None, Some(text)) => Preprocessing::from_hugging_face(text),
+        (preset, _) => preset.unwrap_or(Preset::HfCorrected).preprocessing([rows, columns]),
+    }
+}
+
+/// The order of axes of a family's clips.
+pub fn layout(family: Family) -> ClipLayout {
+    match family {
+        Family::HuggingFace | Family::Untrained => ClipLayout::Btchw,
+    }
+}
+
+fn request(config: &Config, clips: &Tensor, layout: ClipLayout, taps: &Taps) -> Result<Request> {
+    let batch = clips.shape().axes().first().copied().unwrap_or(0);
+    let request = Request { batch, layout, taps: taps.clone() };
+    let wanted = vivit::clip_shape(config, &request);
+    if *clips.shape() != wanted || batch == 0 {
+        let one = vivit::clip_shape(config, &Request { batch: 1, ..request });
+        return Err(Error::usage(format!(
+            "the model takes clips of shape {one} (the first axis may be any number), these are {}",
+            clips.shape()
+        )));
+    }
+    Ok(request)
+}
+
+/// The values to return: the output of the head, and all that `taps` name.
+fn wanted(recording: &Recording, taps: &Taps) -> Result<Vec<Value>> {
+    let graph = &recording.graph;
+    let mut wanted = vec![recording.logits.unwrap_or(recording.features)];
+    let tapped: Vec<_> = match taps {
+        Taps::None => Vec::new(),
+        Taps::All => graph.computed().collect(),
+        Taps::Names(names) => {
+            let find = |name: &String| {
+                graph.find(name).filter(|value| graph.computed().any(|computed| computed == *value)).ok_or_else(|| {
+                    let known: Vec<_> = graph.computed().map(|value| graph.name(value)).collect();
+                    Error::usage(format!("the model has no value {name:?}; it has {}", known.join(", ")))
+                })
+            };
+            names.iter().map(find).collect::<Result<_>>()?
+        }
+    };
+    wanted.extend(tapped.into_iter().filter(|value| !wanted.contains(value)).collect::<Vec<_>>());
+    Ok(wanted)
+}
+
+fn named(graph: &Graph, values: &[Value], tensors: Vec<Tensor>) -> Result<BTreeMap<String, Tensor>> {
+    Ok(values.iter().map(|value| graph.name(*value).to_owned()).zip(tensors).collect())
+}
+
+/// One class of a clip.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Class {
+    /// Its place in the head's output.
+    pub index: usize,
+    /// Its name, or `class 7` where the checkpoint has none.
+    pub name: String,
+    /// Softmax over all classes.
+    pub probability: f32,
+    /// The head's output.
+    pub logit: f32,
+}
+
+/// What a model says of a clip.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Classes(Vec<Class>);
+
+impl Classes {
+    fn new(logits: &[f32], probabilities: &[f32], labels: Option<&[String]>) -> Result<Self> {
+        if let Some(place) = logits.iter().position(|logit| !logit.is_finite()) {
+            return Err(Error::new(
+                crate::tensor::ErrorKind::Device,
+                format!("the model's output for class {place} is {}: a damaged checkpoint or a faulty device", logits[place]),
+            ));
+        }
+        let name = |index: usize| match labels.and_then(|labels| labels.get(index)) {
+            Some(name) => name.clone(),
+            None => format!("class {index}"),
+        };
+        let classes = logits.iter().zip(probabilities).enumerate();
+        Ok(Self(
+            classes
+                .map(|(index, (&logit, &probability))| Class { index, name: name(index), probability, logit })
+                .collect(),
+        ))
+    }
+
+    /// All classes, in the head's order.
+    pub fn all(&self) -> &[Class] {
+        &self.0
+    }
+
+    /// The `count` most probable classes, the most probable first.
+    pub fn top(&self, count: usize) -> Vec<Class> {
+        let mut classes = self.0.clone();
+        classes.sort_by(|a, b| b.logit.total_cmp(&a.logit).then(a.index.cmp(&b.index)));
+        classes.truncate(count);
+        classes
+    }
+}

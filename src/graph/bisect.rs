@@ -1,0 +1,60 @@
+//! Finding the call that went wrong.
+
+use std::fmt;
+
+use super::{Executor, Feed};
+use crate::tensor::{Closeness, Error, Result, Tolerance};
+
+/// The first call on which two executors differ.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Divergence {
+    /// The call's place in the graph.
+    pub place: usize,
+    /// The kernel it calls.
+    pub kernel: &'static str,
+    /// The value it computes.
+    pub value: String,
+    /// How far apart the two results are.
+    pub closeness: Closeness,
+}
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "call {} ({}) computes {}: {}", self.place, self.kernel, self.value, self.closeness)
+    }
+}
+
+/// Runs the same graph on two executors and names the first call whose result differs by more than `tolerance`; `None`
+/// where all agree.
+///
+/// Reads every value of the graph back from both: meant for small clips.
+pub fn bisect(
+    suspect: &mut dyn Executor,
+    trusted: &mut dyn Executor,
+    feeds: &[(&str, Feed<'_>)],
+    tolerance: Tolerance,
+) -> Result<Option<Divergence>> {
+    let computed: Vec<_> = suspect.graph().computed().collect();
+    if !computed.iter().copied().eq(trusted.graph().computed()) {
+        return Err(Error::usage("the two executors run different graphs"));
+    }
+    let actual = suspect.run(feeds, &computed)?;
+    let expected = trusted.run(feeds, &computed)?;
+    let graph = suspect.graph();
+    for (place, node) in graph.nodes().iter().enumerate() {
+        for value in node.outputs() {
+            let Some(index) = computed.iter().position(|computed| *computed == value) else { continue };
+            let closeness = Closeness::between(&actual[index], &expected[index])
+                .ok_or_else(|| Error::usage(format!("the executors disagree on the shape of {}", graph.name(value))))?;
+            if !closeness.within(tolerance) {
+                return Ok(Some(Divergence {
+                    place,
+                    kernel: node.call.family().name,
+                    value: graph.name(value).to_owned(),
+                    closeness,
+                }));
+            }
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,191 @@
+//! Runs a graph's kernels on a device.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::weights::upload;
+use super::{DeviceWeights, Executor, Feed, Graph, Node, Origin, Plan, Value, feed_of};
+use crate::gpu::{Buffer, Device};
+use crate::kernels::{Program, ProgramBuilder, Selection, Variant};
+use crate::tensor::{Error, Result, Shape, Tensor};
+
+/// A graph bound to a device: everything compiled, uploaded and allocated once, then run as often as wanted in one
+/// submission each.
+pub struct GpuExecutor {
+    device: Device,
+    graph: Arc<Graph>,
+    plan: Plan,
+    slots: Vec<Buffer>,
+    variants: Vec<&'static Variant>,
+    program: Program,
+}
+
+impl GpuExecutor {
+    /// Prepares `graph` on the device that holds `weights`, with the variants that `selection` asks for.
+    pub fn new(graph: Arc<Graph>, weights: &DeviceWeights, selection: &Selection) -> Result<Self> {
+        let device = weights.device().clone();
+        let plan = Plan::new(&graph);
+        let slots: Vec<_> =
+            plan.slots.iter().map(|bytes| device.buffer("intermediate values", *bytes)).collect::<Result<_>>()?;
+        let operands = Operands { graph: &graph, plan: &plan, slots: &slots, weights };
+        let mut variants = Vec::new();
+        let mut builder = ProgramBuilder::new(&device)?;
+        for node in graph.nodes() {
+            let variant = selection.variant(node.call.family(), device.capabilities())?;
+            let bound = operands.of(node, variant)?;
+            let name = node.outputs().next().map(|value| graph.name(value).to_owned()).unwrap_or_default();
+            builder.call(&*node.call, variant, bound).map_err(|error| error.within(name))?;
+            variants.push(variant);
+        }
+        let program = builder.finish()?;
+        Ok(Self { device, graph, plan, slots, variants, program })
+    }
+
+    /// Where values live.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The variant that runs each call.
+    pub fn variants(&self) -> &[&'static Variant] {
+        &self.variants
+    }
+
+    /// The device memory in which the output `value` is after a run; an error for a value that does not survive.
+    pub fn buffer(&self, value: Value) -> Result<&Buffer> {
+        match self.plan.slot(value) {
+            Some(slot) if self.plan.survives(value) => Ok(&self.slots[slot]),
+            _ => Err(Error::usage(format!("{} is no output of this graph", self.graph.name(value)))),
+        }
+    }
+
+    /// Computes everything and leaves the outputs on the device.
+    pub fn compute(&self, feeds: &[(&str, Feed<'_>)]) -> Result<()> {
+        self.submit(feeds, &[]).map(drop)
+    }
+
+    /// Computes everything, timing each call on the device: one duration a call.
+    pub fn compute_timed(&self, feeds: &[(&str, Feed<'_>)]) -> Result<Vec<Duration>> {
+        self.feed(feeds)?;
+        let mut commands = self.device.commands();
+        for place in 0..self.graph.nodes().len() {
+            commands.dispatch_timed(self.program.call(place));
+        }
+        commands.run()
+    }
+
+    fn feed(&self, feeds: &[(&str, Feed<'_>)]) -> Result<()> {
+        for input in self.graph.inputs() {
+            let Some(slot) = self.plan.slot(input) else { continue };
+            match feed_of(&self.graph, feeds, input)? {
+                Feed::Host(tensor) => self.device.write(&self.slots[slot], 0, tensor.bytes())?,
+                Feed::Device(buffer) => {
+                    let bytes = self.graph.bytes(input);
+                    if buffer.bytes() < bytes {
+                        let name = self.graph.name(input);
+                        return Err(Error::usage(format!(
+                            "input {name} needs {bytes} bytes, {} are given",
+                            buffer.bytes()
+                        )));
+                    }
+                    let mut commands = self.device.commands();
+                    commands.copy(buffer, 0..bytes, &self.slots[slot], 0);
+                    commands.run()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Feeds, runs, and copies each `copied` value out as soon as it is computed.
+    fn submit(&self, feeds: &[(&str, Feed<'_>)], copied: &[(Value, &Buffer)]) -> Result<()> {
+        self.feed(feeds)?;
+        let mut commands = self.device.commands();
+        for (place, node) in self.graph.nodes().iter().enumerate() {
+            commands.dispatch(self.program.call(place));
+            for output in node.outputs() {
+                for (_, to) in copied.iter().filter(|(value, _)| *value == output) {
+                    if let Some(slot) = self.plan.slot(output) {
+                        commands.copy(&self.slots[slot], 0..self.graph.bytes(output), to, 0);
+                    }
+                }
+            }
+        }
+        commands.run().map(drop)
+    }
+}
+
+/// Where the operands of calls are found.
+struct Operands<'a> {
+    graph: &'a Graph,
+    plan: &'a Plan,
+    slots: &'a [Buffer],
+    weights: &'a DeviceWeights,
+}
+
+impl Operands<'_> {
+    /// The device memory of everything that `node` binds, packed as `variant` wants it.
+    fn of(&self, node: &Node, variant: &Variant) -> Result<Vec<Option<Buffer>>> {
+        let shapes = node.call.operands();
+        let buffer = |(binding, value): (usize, &Option<Value>)| {
+            value.map(|value| self.buffer(node, variant, binding, value, shapes[binding].as_ref())).transpose()
+        };
+        node.operands.iter().enumerate().map(buffer).collect()
+    }
+
+    fn buffer(
+        &self,
+        node: &Node,
+        variant: &Variant,
+        binding: usize,
+        value: Value,
+        shape: Option<&Shape>,
+    ) -> Result<Buffer> {
+        let device = self.weights.device();
+        let family = node.call.family();
+        let packing = node.call.packing(variant, device.capabilities(), binding);
+        // Constant operands are packed in the shape the kernel gives them.
+        let shape = shape.unwrap_or_else(|| self.graph.shape(value));
+        match (self.graph.origin(value), self.plan.slot(value)) {
+            (Origin::Weights(parts), _) => self.weights.buffer(parts, shape, packing),
+            (Origin::Constant(tensor), _) => {
+                upload(device, self.graph.name(value), &(**tensor).clone().reshaped(shape.clone())?, packing)
+            }
+            (_, Some(slot)) if packing.is_none() => Ok(self.slots[slot].clone()),
+            _ => Err(Error::unsupported(format!(
+                "kernel {}, variant {}: {} must be constant",
+                family.name,
+                variant.name,
+                self.graph.name(value)
+            ))),
+        }
+    }
+}
+
+impl Executor for GpuExecutor {
+    fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    fn run(&mut self, feeds: &[(&str, Feed<'_>)], wanted: &[Value]) -> Result<Vec<Tensor>> {
+        let mut copies = Vec::new();
+        for &value in wanted {
+            match self.graph.origin(value) {
+                Origin::Call(_) if self.plan.survives(value) => {}
+                Origin::Call(_) => copies.push((value, self.device.buffer("tapped value", self.graph.bytes(value))?)),
+                _ => return Err(Error::usage(format!("{} is not computed by this graph", self.graph.name(value)))),
+            }
+        }
+        let copied: Vec<_> = copies.iter().map(|(value, buffer)| (*value, buffer)).collect();
+        self.submit(feeds, &copied)?;
+        wanted
+            .iter()
+            .map(|&value| {
+                let copy = copies.iter().find(|(copied, _)| *copied == value).map(|(_, buffer)| buffer);
+                let buffer = copy.map_or_else(|| self.buffer(value), Ok)?;
+                let bytes = self.device.read(buffer, 0..self.graph.bytes(value))?;
+                Tensor::from_bytes(self.graph.shape(value).clone(), self.graph.element(value), &bytes)
+            })
+            .collect()
+    }
+}

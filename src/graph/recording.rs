@@ -1,0 +1,263 @@
+//! The graph itself.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::kernels::{self, Access, Call, Cost, Kernel};
+use crate::tensor::{Element, Error, Result, Shape, Tensor};
+
+/// A value of a [`Graph`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Value(pub(super) usize);
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Origin {
+    /// Fed on every run.
+    Input,
+    /// Fixed data recorded with the graph: a table.
+    Constant(Arc<Tensor>),
+    /// Weights: the named tensors, stacked along their first axis.
+    Weights(Vec<String>),
+    /// Computed by the call at this place.
+    Call(usize),
+}
+
+/// One recorded kernel call.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The kernel and its sizes.
+    pub call: Call,
+    /// What each binding of the kernel reads or writes, in order; `None` where the call leaves an input out.
+    pub operands: Vec<Option<Value>>,
+}
+
+impl Node {
+    /// The values it reads.
+    pub fn inputs(&self) -> impl Iterator<Item = Value> + '_ {
+        self.with(Access::Read)
+    }
+
+    /// The values it writes.
+    pub fn outputs(&self) -> impl Iterator<Item = Value> + '_ {
+        self.with(Access::Write)
+    }
+
+    fn with(&self, access: Access) -> impl Iterator<Item = Value> + '_ {
+        let bindings = self.call.family().bindings.iter();
+        bindings
+            .zip(&self.operands)
+            .filter(move |(binding, _)| binding.access == access)
+            .filter_map(|(_, value)| *value)
+    }
+}
+
+/// Which values are wanted beside a graph's outputs.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Taps {
+    /// None: every call may be fused.
+    #[default]
+    None,
+    /// Those with these names.
+    Names(BTreeSet<String>),
+    /// Every one that has a name.
+    All,
+}
+
+impl Taps {
+    /// Whether the value called `name` is wanted.
+    pub fn want(&self, name: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::Names(names) => names.contains(name),
+            Self::All => true,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct ValueRecord {
+    name: String,
+    shape: Shape,
+    element: Element,
+    origin: Origin,
+}
+
+/// Kernel calls on named values, in an order in which they can run.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    values: Vec<ValueRecord>,
+    nodes: Vec<Node>,
+    outputs: Vec<Value>,
+    names: HashMap<String, Value>,
+}
+
+impl Graph {
+    /// A graph without calls.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A value that is fed on every run.
+    pub fn input(&mut self, name: &str, shape: impl Into<Shape>, element: Element) -> Result<Value> {
+        self.record(name, shape.into(), element, Origin::Input)
+    }
+
+    /// Fixed data.
+    pub fn constant(&mut self, name: &str, tensor: Tensor) -> Result<Value> {
+        let (shape, element) = (tensor.shape().clone(), tensor.element());
+        self.record(name, shape, element, Origin::Constant(Arc::new(tensor)))
+    }
+
+    /// Weights of `shape`: the tensors called `parts`, stacked along their first axis. Asked for twice, it is one value.
+    pub fn weights(&mut self, parts: &[String], shape: impl Into<Shape>) -> Result<Value> {
+        let name = parts.join(" + ");
+        match self.names.get(&name) {
+            Some(value) => Ok(*value),
+            None => self.record(&name, shape.into(), Element::F32, Origin::Weights(parts.to_vec())),
+        }
+    }
+
+    /// Records a call of a kernel with one output, which gets `name` and `shape` (the kernel's own rows, regrouped).
+    ///
+    /// `inputs` are what its read bindings take, in order, `None` where left out. An error where a shape is not what the
+    /// kernel wants, or the kernel rejects its sizes.
+    pub fn call(
+        &mut self,
+        kernel: impl Kernel + 'static,
+        inputs: &[Option<Value>],
+        name: &str,
+        shape: impl Into<Shape>,
+    ) -> Result<Value> {
+        let shape = shape.into();
+        let place = |error: Error| error.within(format!("{name} ({})", kernel.family().name));
+        kernel.validate().map_err(place)?;
+        let mut given = inputs.iter().copied();
+        let mut operands = Vec::new();
+        let mut output = None;
+        let mut wanted_output = None;
+        for (binding, wanted) in kernel.family().bindings.iter().zip(kernel.operands()) {
+            match binding.access {
+                Access::Read => {
+                    let value = given.next().flatten();
+                    self.check_operand(binding.name, binding.element, value, wanted.as_ref()).map_err(place)?;
+                    operands.push(value);
+                }
+                Access::Write => {
+                    wanted_output = wanted.map(|wanted| (wanted, binding.element));
+                    output = Some(operands.len());
+                    operands.push(None);
+                }
+            }
+        }
+        let ((wanted, element), output) =
+            wanted_output.zip(output).ok_or_else(|| place(Error::usage("a recorded kernel has exactly one output")))?;
+        if wanted.elements() != shape.elements() {
+            return Err(place(Error::usage(format!("the output has shape {wanted}, not {shape}"))));
+        }
+        let value = self.record(name, shape, element, Origin::Call(self.nodes.len()))?;
+        operands[output] = Some(value);
+        self.nodes.push(Node { call: Arc::new(kernel), operands });
+        Ok(value)
+    }
+
+    fn check_operand(
+        &self,
+        binding: &str,
+        element: Element,
+        value: Option<Value>,
+        wanted: Option<&Shape>,
+    ) -> Result<()> {
+        match (value, wanted) {
+            (None, None) => Ok(()),
+            (None, Some(wanted)) => Err(Error::usage(format!("{binding} {wanted} is not given"))),
+            (Some(_), None) => Err(Error::usage(format!("{binding} is given, but this call leaves it out"))),
+            (Some(value), Some(wanted)) => {
+                let (shape, own) = (self.shape(value), self.element(value));
+                if own != element || !shape.regroups(wanted) {
+                    return Err(Error::usage(format!(
+                        "{binding} wants {wanted} of {element:?}, but {} is {shape} of {own:?}",
+                        self.name(value)
+                    )));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes `value` an output: it is still there when a run ends.
+    pub fn output(&mut self, value: Value) {
+        if !self.outputs.contains(&value) {
+            self.outputs.push(value);
+        }
+    }
+
+    fn record(&mut self, name: &str, shape: Shape, element: Element, origin: Origin) -> Result<Value> {
+        let value = Value(self.values.len());
+        if self.names.insert(name.to_owned(), value).is_some() {
+            return Err(Error::usage(format!("two values of a graph are called {name}")));
+        }
+        self.values.push(ValueRecord { name: name.to_owned(), shape, element, origin });
+        Ok(value)
+    }
+
+    /// All values, in the order of recording.
+    pub fn values(&self) -> impl Iterator<Item = Value> + use<> {
+        (0..self.values.len()).map(Value)
+    }
+
+    /// The calls, in order.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The values that are still there when a run ends.
+    pub fn outputs(&self) -> &[Value] {
+        &self.outputs
+    }
+
+    /// The value called `name`.
+    pub fn find(&self, name: &str) -> Option<Value> {
+        self.names.get(name).copied()
+    }
+
+    /// The name of a value.
+    pub fn name(&self, value: Value) -> &str {
+        &self.values[value.0].name
+    }
+
+    /// The shape of a value.
+    pub fn shape(&self, value: Value) -> &Shape {
+        &self.values[value.0].shape
+    }
+
+    /// The element type of a value.
+    pub fn element(&self, value: Value) -> Element {
+        self.values[value.0].element
+    }
+
+    /// Size of a value in bytes.
+    pub fn bytes(&self, value: Value) -> u64 {
+        (self.shape(value).elements() * self.element(value).bytes()) as u64
+    }
+
+    /// Where a value comes from.
+    pub fn origin(&self, value: Value) -> &Origin {
+        &self.values[value.0].origin
+    }
+
+    /// The values that are fed.
+    pub fn inputs(&self) -> impl Iterator<Item = Value> + '_ {
+        self.values().filter(|value| *self.origin(*value) == Origin::Input)
+    }
+
+    /// The values that calls compute: those that can be tapped.
+    pub fn computed(&self) -> impl Iterator<Item = Value> + '_ {
+        self.values().filter(|value| matches!(self.origin(*value), Origin::Call(_)))
+    }
+
+    /// What all calls cost together.
+    pub fn cost(&self) -> Cost {
+        self.nodes.iter().map(|node| kernels::cost(&*node.call)).fold(Cost::default(), |sum, cost| sum + cost)
+    }
+}

@@ -1,0 +1,55 @@
+//! Activation functions, as kernels apply them and as references compute them.
+
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, SQRT_2};
+
+/// A function applied to each element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Activation {
+    /// The tanh approximation of GELU, ½·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))): what ViViT was trained with.
+    GeluTanh,
+    /// GELU itself, ½·x·(1 + erf(x/√2)): what most PyTorch models use.
+    GeluErf,
+    /// tanh(x): the representation layer before a head.
+    Tanh,
+}
+
+impl Activation {
+    /// Every activation.
+    pub const ALL: [Self; 3] = [Self::GeluTanh, Self::GeluErf, Self::Tanh];
+
+    /// The number by which `common/activation.wgsl` knows it; 0 there is no activation.
+    pub const fn code(self) -> u32 {
+        match self {
+            Self::GeluTanh => 1,
+            Self::GeluErf => 2,
+            Self::Tanh => 3,
+        }
+    }
+
+    /// Its value at `x`, for references.
+    pub fn at(self, x: f64) -> f64 {
+        match self {
+            Self::GeluTanh => {
+                let root_2_over_pi = FRAC_2_SQRT_PI / SQRT_2;
+                0.5 * x * (1.0 + (root_2_over_pi * (x + 0.044_715 * x * x * x)).tanh())
+            }
+            Self::GeluErf => 0.5 * x * (1.0 + libm::erf(x * FRAC_1_SQRT_2)),
+            Self::Tanh => x.tanh(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values of the defining formulas at 1, to 15 digits.
+    #[test]
+    fn known_values() {
+        let known = [0.841_191_990_608_277, 0.841_344_746_068_543, 0.761_594_155_955_765];
+        for (activation, known) in Activation::ALL.into_iter().zip(known) {
+            assert!((activation.at(1.0) - known).abs() < 1e-14, "{activation:?}: {}", activation.at(1.0));
+            assert!(activation.at(f64::NAN).is_nan());
+        }
+    }
+}

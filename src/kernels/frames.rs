@@ -1,0 +1,74 @@
+//! Cutting a call along its frames.
+
+use std::ops::Range;
+
+use super::pieces;
+use crate::gpu::Limits;
+use crate::tensor::Result;
+
+/// Frames that one launch handles.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Run {
+    /// How many.
+    pub(super) frames: usize,
+    /// Where they lie in the input.
+    pub(super) input: Part,
+    /// Where they lie in the output.
+    pub(super) output: Part,
+}
+
+/// The part of an operand that a launch sees.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Part {
+    /// Its bytes, beginning where a binding may.
+    pub(super) window: Range<u64>,
+    /// The element of the window that the first frame begins with.
+    pub(super) first: u32,
+}
+
+/// Cuts `frames` into the longest runs whose input and output fit a binding each.
+///
+/// A frame may have any number of elements: windows begin at the aligned offset before their first frame.
+pub(super) fn runs(frames: usize, input: usize, output: usize, limits: &Limits) -> Result<Vec<Run>> {
+    let part = |run: &Range<usize>, elements: usize| {
+        let (window, first) = pieces::align_down(pieces::bytes(run, 4 * elements), limits);
+        Part { window, first }
+    };
+    let runs = pieces::runs_anywhere(frames, &[4 * input as u64, 4 * output as u64], limits)?;
+    Ok(runs.iter().map(|run| Run { frames: run.len(), input: part(run, input), output: part(run, output) }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_of_any_size_are_covered_once_by_aligned_windows_that_fit() {
+        let limits = Limits {
+            binding_bytes: 4096,
+            buffer_bytes: 1 << 30,
+            storage_bindings: 8,
+            workgroup_bytes: 16 << 10,
+            workgroup_invocations: 256,
+            workgroups: 65_535,
+            storage_alignment: 256,
+            uniform_alignment: 256,
+            loop_iterations: None,
+        };
+        let (input, output) = (91, 235);
+        let runs = runs(11, input, output, &limits).unwrap();
+        assert!(runs.len() > 1);
+        let mut frame = 0;
+        for run in &runs {
+            for (part, elements) in [(&run.input, input), (&run.output, output)] {
+                assert_eq!(part.window.start % 256, 0);
+                assert_eq!(part.window.start + 4 * u64::from(part.first), 4 * (frame * elements) as u64);
+                assert_eq!(part.window.end, 4 * ((frame + run.frames) * elements) as u64);
+                assert!(part.window.end - part.window.start <= limits.binding_bytes);
+            }
+            frame += run.frames;
+        }
+        assert_eq!(frame, 11);
+        assert!(super::runs(4, 1025, 1, &limits).is_err());
+    }
+}

@@ -1,0 +1,80 @@
+//! From Y′CbCr to RGB, in the integer arithmetic of FFmpeg's scaler.
+
+use crate::kernels::colour::Coefficients;
+
+/// The Y′CbCr matrix of a video.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Matrix {
+    /// BT.601: tagged so, or not tagged at all, whatever the frame's size.
+    Bt601,
+    /// BT.709, where tagged so.
+    Bt709,
+}
+
+/// Which byte values mean black and white.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Range {
+    /// Luma 16..=235, chroma 16..=240.
+    Limited,
+    /// 0..=255.
+    Full,
+}
+
+/// The integers with which a video of this matrix and range becomes RGB.
+///
+/// Equal to `ffmpeg -pix_fmt rgb24`, PyAV, decord and OpenCV, byte for byte, for 8-bit 4:2:0 video with even sides.
+pub const fn coefficients(matrix: Matrix, range: Range) -> Coefficients {
+    // Inverse matrices in 16.16 fixed point, for limited range: red from V, blue from U, green from U, from V.
+    let [red_v, blue_u, green_u, green_v] = match matrix {
+        Matrix::Bt601 => [104_597, 132_201, -25_675, -53_279],
+        Matrix::Bt709 => [117_489, 138_438, -13_975, -34_925],
+    };
+    match range {
+        Range::Limited => Coefficients {
+            luma: to_13_bits(65_536 * 255 / 219),
+            offset: 16 * 8,
+            red_v: to_13_bits(red_v),
+            green_u: to_13_bits(green_u),
+            green_v: to_13_bits(green_v),
+            blue_u: to_13_bits(blue_u),
+        },
+        Range::Full => Coefficients {
+            luma: to_13_bits(65_536),
+            offset: 0,
+            red_v: to_13_bits(full_range(red_v)),
+            green_u: to_13_bits(full_range(green_u)),
+            green_v: to_13_bits(full_range(green_v)),
+            blue_u: to_13_bits(full_range(blue_u)),
+        },
+    }
+}
+
+/// 16.16 fixed point to the 13 fractional bits of the conversion, rounded half up.
+const fn to_13_bits(value: i64) -> i32 {
+    ((value * 8192 + 32_768) >> 16) as i32
+}
+
+/// Chroma spans 224 steps in limited range and 255 in full range.
+const fn full_range(value: i64) -> i64 {
+    value * 224 / 255
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coefficients_of_untagged_video() {
+        let expected =
+            Coefficients { luma: 9539, offset: 128, red_v: 13_075, blue_u: 16_525, green_v: -6660, green_u: -3209 };
+        assert_eq!(coefficients(Matrix::Bt601, Range::Limited), expected);
+    }
+
+    #[test]
+    fn full_range_luma_needs_no_offset() {
+        for matrix in [Matrix::Bt601, Matrix::Bt709] {
+            let full = coefficients(matrix, Range::Full);
+            assert_eq!((full.offset, full.luma), (0, 8192));
+        }
+    }
+}

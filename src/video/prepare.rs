@@ -1,0 +1,264 @@
+//! From decoded bytes to a model's input, on the device: colour, resize, crop, values.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{Antialiased, Clip, CropWindow, Frame, Lerp, PixelFormat, Preprocessing, Resample, coefficients};
+use crate::gpu::{Buffer, Device};
+use crate::graph::{DeviceWeights, Executor, Feed, GpuExecutor, Graph, ReferenceExecutor, Value, Weights};
+use crate::kernels::colour::{self, Colour};
+use crate::kernels::normalise::Normalise;
+use crate::kernels::resample::{self, Axis};
+use crate::kernels::resize_bilinear::{self, ResizeBilinear};
+use crate::kernels::{ClipLayout, Selection};
+use crate::tensor::{Element, Error, Result, Shape, Tensor};
+
+/// A clip on a device, ready for a model: `[1, F, P, Y, X]` or `[1, F, Y, X, P]`.
+#[derive(Clone, Debug)]
+pub struct PreparedClip {
+    buffer: Buffer,
+    shape: Shape,
+}
+
+impl PreparedClip {
+    /// The device memory that begins with the clip.
+    pub fn buffer(&self) -> &Buffer {
+        &self.buffer
+    }
+
+    /// The clip's shape, batch axis included.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The clip in host memory.
+    pub fn read(&self, device: &Device) -> Result<Tensor> {
+        let bytes = device.read(&self.buffer, 0..4 * self.shape.elements() as u64)?;
+        Tensor::from_bytes(self.shape.clone(), Element::F32, &bytes)
+    }
+}
+
+/// Prepares clips of one size and format on a device. Everything is compiled and allocated once.
+pub struct Preparer {
+    device: Device,
+    executor: GpuExecutor,
+    recipe: Recipe,
+}
+
+/// Frames are prepared a few at a time, with about this many bytes of pixels, so that a clip of large frames does not
+/// need them all in device memory.
+const GROUP_BYTES: usize = 32 << 20;
+
+impl Preparer {
+    /// A preparer for clips like `clip`.
+    pub fn new(
+        device: &Device,
+        clip: &Clip,
+        preprocessing: &Preprocessing,
+        layout: ClipLayout,
+        variants: &Selection,
+    ) -> Result<Self> {
+        let first = &clip.frames()[0];
+        let most = (GROUP_BYTES / (4 * first.height() * first.width())).clamp(1, clip.frames().len());
+        let group = (1..=most).rev().find(|group| clip.frames().len().is_multiple_of(*group)).unwrap_or(1);
+        let recipe = Recipe::new(first, clip.frames().len(), group, preprocessing, layout)?;
+        let weights = DeviceWeights::new(device, Arc::new(NoWeights));
+        let executor = GpuExecutor::new(recipe.graph.clone(), &weights, variants)?;
+        Ok(Self { device: device.clone(), executor, recipe })
+    }
+
+    /// Whether `clip` is like the one that this was made for.
+    pub fn fits(&self, clip: &Clip) -> bool {
+        let first = &clip.frames()[0];
+        clip.frames().len() == self.recipe.frames
+            && [first.height(), first.width()] == self.recipe.size
+            && first.format() == self.recipe.format
+    }
+
+    /// Prepares a clip.
+    pub fn prepare(&mut self, clip: &Clip) -> Result<PreparedClip> {
+        if !self.fits(clip) {
+            return Err(Error::usage("this clip has another size, length or format than the first"));
+        }
+        let recipe = &self.recipe;
+        let buffer = self.device.buffer("clip", 4 * recipe.shape.elements() as u64)?;
+        let group_bytes = self.recipe.graph.bytes(recipe.values);
+        for (place, frames) in clip.frames().chunks(recipe.group).enumerate() {
+            self.executor.compute(&[("frames", Feed::Host(&recipe.words(frames)?))])?;
+            let mut commands = self.device.commands();
+            let values = self.executor.buffer(recipe.values)?;
+            commands.copy(values, 0..group_bytes, &buffer, place as u64 * group_bytes);
+            commands.run()?;
+        }
+        Ok(PreparedClip { buffer, shape: recipe.shape.clone() })
+    }
+}
+
+/// [`Preparer::prepare`] by the naive references, without a device; the same bits.
+pub fn prepare_reference(clip: &Clip, preprocessing: &Preprocessing, layout: ClipLayout) -> Result<Tensor> {
+    let recipe = Recipe::new(&clip.frames()[0], clip.frames().len(), 1, preprocessing, layout)?;
+    let mut executor = ReferenceExecutor::new(recipe.graph.clone(), Arc::new(NoWeights));
+    let mut values = Vec::with_capacity(recipe.shape.elements());
+    for frame in clip.frames() {
+        let words = recipe.words(std::slice::from_ref(frame))?;
+        for tensor in executor.run(&[("frames", Feed::Host(&words))], &[recipe.values])? {
+            values.extend_from_slice(tensor.as_f32()?);
+        }
+    }
+    Tensor::f32(recipe.shape.clone(), values)
+}
+
+/// Preparing frames has tables, but no weights.
+struct NoWeights;
+
+impl Weights for NoWeights {
+    fn tensor(&self, name: &str) -> Result<Tensor> {
+        Err(Error::usage(format!("preparing frames needs no weights, yet {name} was asked for")))
+    }
+}
+
+/// The graph that prepares one group of frames.
+struct Recipe {
+    graph: Arc<Graph>,
+    /// The group's values, laid out as the clip's.
+    values: Value,
+    /// Of the whole clip.
+    shape: Shape,
+    frames: usize,
+    group: usize,
+    size: [usize; 2],
+    format: PixelFormat,
+}
+
+impl Recipe {
+    fn new(
+        first: &Frame,
+        frames: usize,
+        group: usize,
+        preprocessing: &Preprocessing,
+        layout: ClipLayout,
+    ) -> Result<Self> {
+        let size = [first.height(), first.width()];
+        let resized = preprocessing.resized_size(size)?;
+        let crop = preprocessing.crop_window(resized);
+        let mut graph = Graph::new();
+        let format = colour_format(first.format());
+        let bytes = graph.input("frames", [group, format.frame_words(size)], Element::U32)?;
+        let call = Colour { frames: group, size, format };
+        let pixels = graph.call(call, &[Some(bytes)], "pixels", [group, size[0], size[1]])?;
+        let (picture, seen) = match (resized == size, preprocessing.resample()) {
+            (true, _) => (pixels, Seen::Whole),
+            (false, Resample::PillowBilinear) => {
+                (antialiased(&mut graph, pixels, group, size, resized, crop)?, Seen::Crop)
+            }
+            (false, Resample::TensorFlowBilinear) => {
+                (bilinear(&mut graph, pixels, group, size, resized, crop)?, Seen::Crop)
+            }
+        };
+        let table = preprocessing.value_table().concat();
+        let table = graph.constant("values of bytes", Tensor::f32([3, 256], table)?)?;
+        let cropped = [crop.rows.size, crop.columns.size];
+        let call = Normalise {
+            clips: 1,
+            frames: group,
+            picture: match seen {
+                Seen::Whole => size,
+                Seen::Crop => [crop.rows.len, crop.columns.len],
+            },
+            crop: cropped,
+            offset: [crop.rows, crop.columns].map(|axis| match seen {
+                Seen::Whole => axis.from as i32 - axis.before as i32,
+                Seen::Crop => -(axis.before as i32),
+            }),
+            layout,
+        };
+        let values = graph.call(call, &[Some(picture), Some(table)], "values", layout.shape(1, group, cropped, 3))?;
+        graph.output(values);
+        let shape = layout.shape(1, frames, cropped, 3);
+        Ok(Self { graph: Arc::new(graph), values, shape, frames, group, size, format: first.format() })
+    }
+
+    /// The bytes of a group of frames, each beginning with a word of its own.
+    fn words(&self, frames: &[Arc<Frame>]) -> Result<Tensor> {
+        let words = colour_format(self.format).frame_words(self.size);
+        let mut bytes = Vec::with_capacity(4 * words * frames.len());
+        for (place, frame) in frames.iter().enumerate() {
+            bytes.extend_from_slice(frame.bytes());
+            bytes.resize(4 * words * (place + 1), 0);
+        }
+        Tensor::from_bytes([frames.len(), words], Element::U32, &bytes)
+    }
+}
+
+/// How much of the resized picture has been computed.
+enum Seen {
+    Whole,
+    Crop,
+}
+
+fn colour_format(format: PixelFormat) -> colour::Format {
+    match format {
+        PixelFormat::Rgb24 => colour::Format::Rgb24,
+        PixelFormat::Yuv420p { matrix, range } => colour::Format::Yuv420p(coefficients(matrix, range)),
+    }
+}
+
+/// Pillow's resize of the cropped part: one axis after the other, the first for the lines only that the second needs.
+fn antialiased(
+    graph: &mut Graph,
+    pixels: Value,
+    frames: usize,
+    size: [usize; 2],
+    resized: [usize; 2],
+    crop: CropWindow,
+) -> Result<Value> {
+    let mut tables = [
+        Antialiased::new(size[0], resized[0], crop.rows.range())?,
+        Antialiased::new(size[1], resized[1], crop.columns.range())?,
+    ];
+    let passes = match Antialiased::columns_first(size, resized) {
+        true => [(Axis::X, 1, 0), (Axis::Y, 0, 1)],
+        false => [(Axis::Y, 0, 1), (Axis::X, 1, 0)],
+    };
+    let (mut picture, mut value) = (size, pixels);
+    for (pass, (axis, along, across)) in passes.into_iter().enumerate() {
+        let lines = if pass == 0 { source_lines(&mut tables[across]) } else { 0..picture[across] };
+        let Antialiased { first, count, weights, taps } = &tables[along];
+        let table = resample::table(first, count, weights, *taps)?;
+        let table = graph.constant(&format!("weights along {axis:?}"), table)?;
+        let (length, crossed) = (first.len(), lines.len());
+        let call = resample::Resample { axis, frames, size: picture, lines, length, taps: *taps };
+        picture[along] = length;
+        picture[across] = crossed;
+        let name = format!("resampled along {axis:?}");
+        value = graph.call(call, &[Some(value), Some(table)], &name, [frames, picture[0], picture[1]])?;
+    }
+    Ok(value)
+}
+
+/// The source lines that a table needs; the table then counts from the first of them.
+fn source_lines(table: &mut Antialiased) -> Range<usize> {
+    let ends = table.first.iter().zip(&table.count).map(|(first, count)| first + count);
+    let (start, end) = (table.first.iter().copied().min().unwrap_or(0), ends.max().unwrap_or(0));
+    table.first.iter_mut().for_each(|first| *first -= start);
+    start as usize..end as usize
+}
+
+/// TensorFlow's resize of the cropped part.
+fn bilinear(
+    graph: &mut Graph,
+    pixels: Value,
+    frames: usize,
+    size: [usize; 2],
+    resized: [usize; 2],
+    crop: CropWindow,
+) -> Result<Value> {
+    let mut table = |name: &str, lerp: Lerp| {
+        graph.constant(name, resize_bilinear::table(&lerp.lower, &lerp.upper, &lerp.fraction)?)
+    };
+    let rows = table("rows", Lerp::new(size[0], resized[0], crop.rows.range())?)?;
+    let columns = table("columns", Lerp::new(size[1], resized[1], crop.columns.range())?)?;
+    let output = [crop.rows.len, crop.columns.len];
+    let call = ResizeBilinear { frames, input: size, output };
+    graph.call(call, &[Some(pixels), Some(rows), Some(columns)], "resized", [frames, output[0], output[1]])
+}

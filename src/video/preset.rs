@@ -1,0 +1,312 @@
+//! From frames to the values a model was trained on: resize, crop, scale.
+//!
+//! Callers choose in this order: a preset that was asked for, the model's own preprocessor file
+//! ([`Preprocessing::from_hugging_face`]), the default of the model's family.
+
+use std::{fmt, str::FromStr};
+
+use super::{
+    crop::{CropWindow, Extent},
+    resample::Resample,
+};
+use crate::tensor::{Error, Result};
+
+/// A named way of preparing frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Preset {
+    /// As scenic trained the models: TensorFlow's bilinear, values in [-1, 1].
+    Scenic,
+    /// Hugging Face's antialiased resizing, with the values in [-1, 1] that the models were trained on.
+    HfCorrected,
+    /// Hugging Face's processor with its defaults, which normalises twice: values in [-3, 1].
+    HfDefault,
+}
+
+impl Preset {
+    /// Every preset.
+    pub const ALL: [Self; 3] = [Self::Scenic, Self::HfCorrected, Self::HfDefault];
+
+    /// The name as it is written on a command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Scenic => "scenic",
+            Self::HfCorrected => "hf_corrected",
+            Self::HfDefault => "hf_default",
+        }
+    }
+
+    /// The preset for a model that takes `crop` = [Y, X] pixels.
+    ///
+    /// The short edge becomes ⌊256·S/224⌋ for the larger side S of the crop: 256 for 224.
+    pub fn preprocessing(self, crop: [usize; 2]) -> Result<Preprocessing> {
+        let resample = match self {
+            Self::Scenic => Resample::TensorFlowBilinear,
+            Self::HfCorrected | Self::HfDefault => Resample::PillowBilinear,
+        };
+        let values = match self {
+            Self::Scenic => Values { scale: 2.0 / 255.0, ..Values::ZERO_CENTRED },
+            Self::HfCorrected => Values::ZERO_CENTRED,
+            Self::HfDefault => Values { normalise: Some(Normalise::HALVES), ..Values::ZERO_CENTRED },
+        };
+        let short_edge = crop[0].max(crop[1]).saturating_mul(256) / 224;
+        Preprocessing::new(Some(Resize::ShortEdge(short_edge)), Some(crop), resample, values)
+    }
+}
+
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Preset {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|preset| preset.name() == name.replace('-', "_")).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            Error::usage(format!("no preset is called {name:?}; there are {names}"))
+        })
+    }
+}
+
+/// The size of a picture after resizing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Resize {
+    /// The shorter side gets this many pixels; the longer one keeps the proportion, rounded down.
+    ShortEdge(usize),
+    /// [Y, X], whatever the proportion.
+    Exact([usize; 2]),
+}
+
+/// Mean and standard deviation of each colour plane.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Normalise {
+    /// Subtracted.
+    pub mean: [f32; 3],
+    /// Divided by.
+    pub std: [f32; 3],
+}
+
+impl Normalise {
+    /// Mean and standard deviation 0.5: what Hugging Face's processor assumes.
+    pub const HALVES: Self = Self { mean: [0.5; 3], std: [0.5; 3] };
+}
+
+/// From a byte to a model's value: `byte·scale`, less 1 where `zero_centred`, then `(v − mean) / std`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Values {
+    /// Factor of the byte.
+    pub scale: f64,
+    /// Whether 1 is subtracted after scaling.
+    pub zero_centred: bool,
+    /// Mean and standard deviation, applied last.
+    pub normalise: Option<Normalise>,
+}
+
+impl Values {
+    /// `byte/127.5 − 1`: [-1, 1].
+    pub const ZERO_CENTRED: Self = Self { scale: 1.0 / 127.5, zero_centred: true, normalise: None };
+
+    /// The value of `byte` in plane `plane`: the product in f64, rounded once, the rest in f32. This order of
+    /// rounding gives Hugging Face's values bit for bit.
+    fn value(&self, plane: usize, byte: u8) -> f32 {
+        let scaled = (f64::from(byte) * self.scale) as f32;
+        let centred = if self.zero_centred { scaled - 1.0 } else { scaled };
+        self.normalise.map_or(centred, |Normalise { mean, std }| (centred - mean[plane]) / std[plane])
+    }
+}
+
+/// How frames become a model's input, checked: resize, crop, then scale.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preprocessing {
+    resize: Option<Resize>,
+    crop: Option<[usize; 2]>,
+    resample: Resample,
+    values: Values,
+}
+
+impl Preprocessing {
+    /// Resizes if asked, cuts the middle `crop` = [Y, X] out if asked, and scales.
+    ///
+    /// An error ([`Usage`](crate::tensor::ErrorKind::Usage)) for a side of 0, and for values that are not finite.
+    pub fn new(resize: Option<Resize>, crop: Option<[usize; 2]>, resample: Resample, values: Values) -> Result<Self> {
+        let sides = match resize {
+            Some(Resize::ShortEdge(side)) => [side; 2],
+            Some(Resize::Exact(sides)) => sides,
+            None => [1; 2],
+        };
+        if sides.contains(&0) || crop.is_some_and(|crop| crop.contains(&0)) {
+            return Err(Error::usage("preprocessing cannot resize or crop to 0 pixels; ask for at least 1"));
+        }
+        let preprocessing = Self { resize, crop, resample, values };
+        if preprocessing.value_table().iter().flatten().any(|value| !value.is_finite()) {
+            return Err(Error::usage(format!("preprocessing gives values that are not finite: {values:?}")));
+        }
+        Ok(preprocessing)
+    }
+
+    /// The size that frames are brought to first.
+    pub fn resize(&self) -> Option<Resize> {
+        self.resize
+    }
+
+    /// The size [Y, X] that is cut out of the resized frame.
+    pub fn crop(&self) -> Option<[usize; 2]> {
+        self.crop
+    }
+
+    /// How resized pixels are computed.
+    pub fn resample(&self) -> Resample {
+        self.resample
+    }
+
+    /// How bytes become values.
+    pub fn values(&self) -> Values {
+        self.values
+    }
+
+    /// The size [Y, X] of a frame of `height` × `width` pixels after resizing; both families round alike.
+    pub fn resized_size(&self, [height, width]: [usize; 2]) -> Result<[usize; 2]> {
+        if height == 0 || width == 0 {
+            return Err(Error::usage(format!("a frame of {height}x{width} pixels (height x width) cannot be resized")));
+        }
+        let short = height.min(width);
+        let longer = |edge: usize, side: usize| edge.checked_mul(side).map(|product| product / short);
+        match self.resize {
+            None => Ok([height, width]),
+            Some(Resize::Exact(size)) => Ok(size),
+            Some(Resize::ShortEdge(edge)) => match (longer(edge, height), longer(edge, width)) {
+                (Some(height), Some(width)) => Ok([height, width]),
+                _ => Err(Error::usage(format!("a frame of {height}x{width} pixels is too large to resize to {edge}"))),
+            },
+        }
+    }
+
+    /// The central part of a resized frame: offsets ⌊(Y − crop) / 2⌋, zero padding where it is smaller.
+    pub fn crop_window(&self, [height, width]: [usize; 2]) -> CropWindow {
+        let [rows, columns] = self.crop.unwrap_or([height, width]);
+        let extra_before = self.resample == Resample::PillowBilinear;
+        CropWindow {
+            rows: Extent::central(height, rows, extra_before),
+            columns: Extent::central(width, columns, extra_before),
+        }
+    }
+
+    /// scenic's three test crops of a resized frame, spread along its longer side (along the width of a square one):
+    /// first, middle, last. The middle offset is rounded up, unlike the central crop's.
+    ///
+    /// An error ([`Usage`](crate::tensor::ErrorKind::Usage)) where the frame is smaller than the crop.
+    pub fn three_crop_windows(&self, [height, width]: [usize; 2]) -> Result<[CropWindow; 3]> {
+        let [rows, columns] = self.crop.unwrap_or([height, width]);
+        let (Some(below), Some(right)) = (height.checked_sub(rows), width.checked_sub(columns)) else {
+            return Err(Error::usage(format!(
+                "three crops of {rows}x{columns} pixels (height x width) do not fit a frame of {height}x{width}"
+            )));
+        };
+        let (top, left) = (below.div_ceil(2), right.div_ceil(2));
+        let offsets = if height > width {
+            [(0, left), (top, left), (below, left)]
+        } else {
+            [(top, 0), (top, left), (top, right)]
+        };
+        Ok(offsets.map(|(top, left)| CropWindow {
+            rows: Extent::starting_at(top, rows),
+            columns: Extent::starting_at(left, columns),
+        }))
+    }
+
+    /// The value of each byte in each colour plane, `[P, 256]`: red, green, blue.
+    pub fn value_table(&self) -> [[f32; 256]; 3] {
+        std::array::from_fn(|plane| std::array::from_fn(|byte| self.values.value(plane, byte as u8)))
+    }
+
+    /// The values that black to white become, such as "[-1, 1]"; one interval a plane where they differ.
+    pub fn range(&self) -> String {
+        let mut ranges = self.value_table().map(|values| {
+            let low = values.iter().copied().fold(f32::INFINITY, f32::min);
+            let high = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            format!("[{}, {}]", rounded(low), rounded(high))
+        });
+        if ranges[0] == ranges[1] && ranges[1] == ranges[2] {
+            return std::mem::take(&mut ranges[0]);
+        }
+        let [red, green, blue] = ranges;
+        format!("red {red}, green {green}, blue {blue}")
+    }
+}
+
+/// Four decimals, as few as needed, no negative zero.
+fn rounded(value: f32) -> f64 {
+    (f64::from(value) * 1e4).round() / 1e4 + 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_parsed_by_their_names() {
+        for preset in Preset::ALL {
+            assert_eq!(preset.to_string().parse::<Preset>().unwrap(), preset);
+        }
+        let error = "hf".parse::<Preset>().unwrap_err().to_string();
+        assert!(error.contains("scenic, hf_corrected, hf_default"), "{error}");
+    }
+
+    #[test]
+    fn ranges_of_the_presets() {
+        for (preset, range) in
+            [(Preset::Scenic, "[-1, 1]"), (Preset::HfCorrected, "[-1, 1]"), (Preset::HfDefault, "[-3, 1]")]
+        {
+            assert_eq!(preset.preprocessing([224, 224]).unwrap().range(), range);
+        }
+        let normalise = Some(Normalise { mean: [0.5, 0.0, 0.5], std: [0.5; 3] });
+        let values = Values { scale: 1.0 / 255.0, zero_centred: false, normalise };
+        let planes = Preprocessing::new(None, None, Resample::PillowBilinear, values).unwrap();
+        assert_eq!(planes.range(), "red [-1, 1], green [0, 2], blue [-1, 1]");
+    }
+
+    #[test]
+    fn the_short_edge_follows_the_crop() {
+        let edge = |crop| Preset::Scenic.preprocessing(crop).unwrap().resize();
+        assert_eq!(edge([224, 224]), Some(Resize::ShortEdge(256)));
+        assert_eq!(edge([32, 35]), Some(Resize::ShortEdge(40)));
+    }
+
+    #[test]
+    fn a_720p_frame_is_resized_and_cropped_as_published() {
+        for preset in Preset::ALL {
+            let preprocessing = preset.preprocessing([224, 224]).unwrap();
+            let resized = preprocessing.resized_size([720, 1280]).unwrap();
+            assert_eq!(resized, [256, 455]);
+            let window = preprocessing.crop_window(resized);
+            assert_eq!((window.rows.from, window.columns.from), (16, 115));
+            assert_eq!(preprocessing.resized_size([1280, 720]).unwrap(), [455, 256]);
+        }
+    }
+
+    #[test]
+    fn three_crops_lie_along_the_longer_side() {
+        let preprocessing = Preset::Scenic.preprocessing([224, 224]).unwrap();
+        let offsets = |size| {
+            let windows = preprocessing.three_crop_windows(size).unwrap();
+            windows.map(|window| (window.rows.from, window.columns.from))
+        };
+        assert_eq!(offsets([256, 455]), [(16, 0), (16, 116), (16, 231)]);
+        assert_eq!(offsets([455, 256]), [(0, 16), (116, 16), (231, 16)]);
+        assert_eq!(offsets([256, 256]), [(16, 0), (16, 16), (16, 32)]);
+        assert!(preprocessing.three_crop_windows([256, 200]).is_err());
+    }
+
+    #[test]
+    fn impossible_preprocessing_is_an_error() {
+        let new = |resize, crop, values| Preprocessing::new(resize, crop, Resample::PillowBilinear, values);
+        assert!(new(Some(Resize::ShortEdge(0)), None, Values::ZERO_CENTRED).is_err());
+        assert!(new(None, Some([224, 0]), Values::ZERO_CENTRED).is_err());
+        assert!(new(None, None, Values { scale: f64::NAN, ..Values::ZERO_CENTRED }).is_err());
+        let flat = Some(Normalise { mean: [0.5; 3], std: [0.5, 0.0, 0.5] });
+        assert!(new(None, None, Values { normalise: flat, ..Values::ZERO_CENTRED }).is_err());
+        assert!(Preset::Scenic.preprocessing([224, 224]).unwrap().resized_size([0, 5]).is_err());
+    }
+}

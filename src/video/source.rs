@@ -1,0 +1,221 @@
+//! Where frames come from.
+
+use std::{collections::BTreeMap, fmt};
+
+use super::colour::{Matrix, Range};
+use crate::tensor::{Error, Result};
+
+/// How the bytes of a [`Frame`] are laid out, Y rows × X columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PixelFormat {
+    /// Three planes: luma `[Y, X]`, then U and V `[Y/2, X/2]` each; both sides are even.
+    Yuv420p {
+        /// The matrix that leads to RGB.
+        matrix: Matrix,
+        /// The byte values of black and white.
+        range: Range,
+    },
+    /// Interleaved red, green, blue: `[Y, X, 3]`.
+    Rgb24,
+}
+
+impl PixelFormat {
+    /// Bytes of a frame of `height` × `width` pixels.
+    pub const fn bytes(self, height: usize, width: usize) -> usize {
+        match self {
+            Self::Yuv420p { .. } => height * width / 2 * 3,
+            Self::Rgb24 => height * width * 3,
+        }
+    }
+}
+
+/// One decoded picture.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Frame {
+    height: usize,
+    width: usize,
+    format: PixelFormat,
+    bytes: Vec<u8>,
+}
+
+impl Frame {
+    /// A frame of `height` × `width` pixels from its bytes.
+    ///
+    /// An error ([`Usage`](crate::tensor::ErrorKind::Usage)) where a side is 0, where a side of a
+    /// [`PixelFormat::Yuv420p`] frame is odd, or where the number of bytes is not the format's.
+    pub fn new(height: usize, width: usize, format: PixelFormat, bytes: Vec<u8>) -> Result<Self> {
+        let halves = matches!(format, PixelFormat::Yuv420p { .. });
+        if height == 0 || width == 0 || halves && (height % 2 == 1 || width % 2 == 1) {
+            return Err(Error::usage(format!("a frame of {height}x{width} (height x width) cannot be {format:?}")));
+        }
+        let expected = format.bytes(height, width);
+        if bytes.len() != expected {
+            let given = bytes.len();
+            return Err(Error::usage(format!(
+                "a {format:?} frame of {height}x{width} (height x width) has {expected} bytes, but {given} were given"
+            )));
+        }
+        Ok(Self { height, width, format, bytes })
+    }
+
+    /// Rows of pixels, Y.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Columns of pixels, X.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// How the bytes are laid out.
+    pub fn format(&self) -> PixelFormat {
+        self.format
+    }
+
+    /// The pixels, without padding between rows or planes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The pixels, by value.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame {{ {}x{} (height x width), {:?} }}", self.height, self.width, self.format)
+    }
+}
+
+/// What is known of a source before its frames are read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Information {
+    /// Rows of pixels of every frame, Y.
+    pub height: usize,
+    /// Columns of pixels of every frame, X.
+    pub width: usize,
+    /// Number of frames, where it is known without decoding or has been counted.
+    pub frames: Option<usize>,
+    /// Average frame rate, where the source states one.
+    pub frames_per_second: Option<f64>,
+    /// Layout of every frame.
+    pub format: PixelFormat,
+    /// Degrees (0..360) that a player turns the frames clockwise for display. Frames come unturned.
+    pub rotation: u32,
+    /// What it is, for people: codec, stored pixel format, conversions with their reason.
+    pub description: String,
+}
+
+/// Receives frames as they are decoded: the position in the list of wanted indices, and the frame for it.
+pub type Sink<'a> = dyn FnMut(usize, &Frame) -> Result<()> + 'a;
+
+/// A video: anything that can say how many frames it has and decode some of them.
+pub trait FrameSource: fmt::Debug + Send {
+    /// What is known so far.
+    fn information(&self) -> &Information;
+
+    /// The exact number of frames that can be read, at least 1. Decodes the whole video once where it must.
+    ///
+    /// An error ([`File`](crate::tensor::ErrorKind::File)) for a video that has no frames or is damaged.
+    fn frame_count(&mut self) -> Result<usize>;
+
+    /// Decodes the frames at `indices`, in any order and with repetitions, and hands each to `sink`.
+    ///
+    /// The sink is called once for every position of `indices`, in the order of the video. Each frame is decoded
+    /// once however often it is wanted, and only one is held at a time. An error of the sink ends the reading.
+    fn visit(&mut self, indices: &[usize], sink: &mut Sink<'_>) -> Result<()>;
+
+    /// The frames at `indices`, in their order.
+    fn read(&mut self, indices: &[usize]) -> Result<Vec<Frame>> {
+        let mut frames = vec![None; indices.len()];
+        self.visit(indices, &mut |position, frame| {
+            frames[position] = Some(frame.clone());
+            Ok(())
+        })?;
+        let read: Vec<Frame> = frames.into_iter().flatten().collect();
+        if read.len() != indices.len() {
+            let missing = indices.len() - read.len();
+            return Err(Error::file(format!("{missing} of {} wanted frames were not delivered", indices.len())));
+        }
+        Ok(read)
+    }
+}
+
+/// Wanted frames in the order of the video, each with the positions that want it.
+pub struct Wanted(BTreeMap<usize, Vec<usize>>);
+
+impl Wanted {
+    /// The distinct frames among `indices`.
+    pub fn new(indices: &[usize]) -> Self {
+        let mut positions = BTreeMap::<usize, Vec<usize>>::new();
+        for (position, &index) in indices.iter().enumerate() {
+            positions.entry(index).or_default().push(position);
+        }
+        Self(positions)
+    }
+
+    /// The highest wanted index; `None` where nothing is wanted.
+    pub fn last(&self) -> Option<usize> {
+        self.0.keys().next_back().copied()
+    }
+
+    /// The distinct indices, ascending.
+    pub fn indices(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.keys().copied()
+    }
+
+    /// Whether frame `index` is wanted.
+    pub fn contains(&self, index: usize) -> bool {
+        self.0.contains_key(&index)
+    }
+
+    /// Hands frame `index` to `sink`, once for each position that wants it.
+    pub fn deliver(&self, index: usize, frame: &Frame, sink: &mut Sink<'_>) -> Result<()> {
+        self.0.get(&index).into_iter().flatten().try_for_each(|&position| sink(position, frame))
+    }
+
+    /// An error where a wanted index is not below `total`, the number of frames of `source`.
+    pub fn check(&self, total: usize, source: impl fmt::Display) -> Result<()> {
+        match self.last() {
+            Some(last) if last >= total => {
+                Err(Error::usage(format!("frame {last} was asked for, but {source} has {total} frames, from 0 on")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_has_the_bytes_of_its_format() {
+        let yuv = PixelFormat::Yuv420p { matrix: Matrix::Bt601, range: Range::Limited };
+        assert!(Frame::new(2, 4, yuv, vec![0; 12]).is_ok());
+        assert!(Frame::new(2, 3, yuv, vec![0; 9]).is_err());
+        assert!(Frame::new(2, 3, PixelFormat::Rgb24, vec![0; 18]).is_ok());
+        assert!(Frame::new(2, 3, PixelFormat::Rgb24, vec![0; 17]).is_err());
+        assert!(Frame::new(0, 3, PixelFormat::Rgb24, vec![]).is_err());
+    }
+
+    #[test]
+    fn a_repeated_frame_is_delivered_to_every_position() {
+        let wanted = Wanted::new(&[5, 2, 5]);
+        let frame = Frame::new(1, 1, PixelFormat::Rgb24, vec![0; 3]).unwrap();
+        let mut positions = Vec::new();
+        let order: Vec<usize> = wanted.indices().collect();
+        for &index in &order {
+            let sink: &mut Sink<'_> = &mut |position, _| {
+                positions.push(position);
+                Ok(())
+            };
+            wanted.deliver(index, &frame, sink).unwrap();
+        }
+        assert_eq!((order, positions), (vec![2, 5], vec![1, 0, 2]));
+        assert!(wanted.check(5, "x").is_err() && wanted.check(6, "x").is_ok());
+    }
+}

@@ -1,0 +1,173 @@
+//! The suite can fail: a kernel written outside the crate, once right and once with each fault that the suite promises
+//! to find.
+//!
+//! It uses the public contract alone, which shows too that kernels need not live in the crate.
+
+mod common;
+
+use tubelet::gpu::{Capabilities, Device, Literals};
+use tubelet::kernels::suite::{Outcome, check, judge};
+use tubelet::kernels::{Binding, Case, Class, Family, Fill, Kernel, Launch, Needs, Variant, input};
+use tubelet::tensor::{Closeness, Result, Shape, Tensor};
+
+/// A WGSL text that multiplies by a factor, with its own idea of what to do with element `e`.
+macro_rules! scale {
+    ($name:literal, $step:literal) => {
+        Variant {
+            name: $name,
+            file: concat!("scale.", $name, ".wgsl"),
+            text: concat!(
+                "
+                struct Parameters { elements: u32, factor: f32, }
+                @group(0) @binding(0) var<uniform> parameters: Parameters;
+                @group(0) @binding(1) var<storage, read> input: array<f32>;
+                @group(0) @binding(2) var<storage, read_write> output: array<f32>;
+
+                fn is_nan(value: f32) -> bool { return (bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u; }
+
+                @compute @workgroup_size(16)
+                fn main(@builtin(global_invocation_id) place: vec3<u32>) {
+                    let e = place.x;
+                    if e >= parameters.elements { return; }
+                    let product = parameters.factor * input[e];
+                    // Not a literal: drivers turn 0.0 * x into 0.0 whatever x is.
+                    let zero = parameters.factor - 2.0;
+                    ",
+                $step,
+                "
+                }"
+            ),
+            needs: Needs { subgroup: false, workgroup_bytes: 0, invocations: 16 },
+            class: Class::Any,
+        }
+    };
+}
+
+static SCALE: Family = Family {
+    name: "scale",
+    formula: "out[e] = factor · in[e]",
+    parameters: Parameters::FIELDS,
+    bindings: &[Binding::read("input", "[E]"), Binding::write("output", "[E]")],
+    variants: &[
+        scale!("right", "output[e] = product;"),
+        scale!("one_wrong_element", "output[e] = select(product, product + 0.01, e == 17u);"),
+        scale!("nan_for_a_number", "output[e] = select(product, bitcast<f32>(0x7fc00000u | e), e == 17u);"),
+        scale!("number_for_a_nan", "output[e] = select(product, 0.0, is_nan(product));"),
+        scale!("unwritten_element", "if e != 17u { output[e] = product; }"),
+        scale!("write_behind", "output[e] = product; if e == 17u { output[parameters.elements] = product; }"),
+        scale!("write_far_behind", "output[e] = product; if e == 17u { output[parameters.elements + 255u] = 0.0; }"),
+        scale!("padding_read", "output[e] = product + zero * input[parameters.elements];"),
+        scale!("stale_value", "output[e] = product + zero * output[e];"),
+        scale!("wrong_uniform", "output[e] = product;"),
+        scale!("invalid_wgsl", "output[e] = no_such_function(product);"),
+    ],
+    cases,
+};
+
+tubelet::kernel_parameters! {
+    struct Parameters {
+        elements: u32,
+        factor: f32,
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Scale {
+    elements: usize,
+    factor: f32,
+}
+
+impl Kernel for Scale {
+    fn family(&self) -> &'static Family {
+        &SCALE
+    }
+
+    fn operands(&self) -> Vec<Option<Shape>> {
+        vec![Some([self.elements].into()), Some([self.elements].into())]
+    }
+
+    fn validate(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn operations(&self) -> u64 {
+        self.elements as u64
+    }
+
+    fn launches(&self, variant: &Variant, _: &Capabilities) -> Result<Vec<Launch>> {
+        let factor = if variant.name == "wrong_uniform" { self.factor + 1.0 } else { self.factor };
+        let parameters = Parameters { elements: self.elements as u32, factor };
+        Ok(vec![Launch {
+            literals: Literals::new(),
+            parameters: bytemuck::bytes_of(&parameters).to_vec(),
+            groups: [self.elements.div_ceil(16) as u32, 1, 1],
+            windows: vec![None, None],
+        }])
+    }
+
+    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+        let scaled = input(inputs, 0)?.as_f32()?.iter().map(|value| self.factor * value).collect();
+        Ok(vec![Tensor::f32([self.elements], scaled)?])
+    }
+}
+
+/// 41 numbers with a NaN at place 5.
+fn cases() -> Vec<Case> {
+    let values = (0..41).map(|e| if e == 5 { f32::NAN } else { (e as f32 + 1.0).sin() }).collect();
+    let values = Tensor::f32([41], values).unwrap();
+    vec![Case::new("numbers and a NaN", Scale { elements: 41, factor: 2.0 }).fill(0, Fill::Given(values))]
+}
+
+fn outcome_of(device: &Device, variant: &str) -> Outcome {
+    check(device, &cases()[0], SCALE.variant_named(variant, device.capabilities()).unwrap())
+}
+
+#[test]
+fn the_right_kernel_passes() {
+    let Some(device) = common::device_or_skip("the right kernel passes") else { return };
+    let outcome = outcome_of(&device, "right");
+    assert!(matches!(outcome, Outcome::Passed(Closeness { unequal: 0, elements: 41, .. })), "{outcome}");
+}
+
+/// Each fault is found, and the report says what it is.
+#[test]
+fn every_fault_is_found() {
+    let Some(device) = common::device_or_skip("every fault is found") else { return };
+    let faults = [
+        ("one_wrong_element", "1 of 41 elements unequal; first at [17]"),
+        ("nan_for_a_number", "first at [17]: NaN instead of -1.5"),
+        ("number_for_a_nan", "first at [5]: 0e0 instead of NaN"),
+        ("unwritten_element", "left element 17 of output unwritten"),
+        ("write_behind", "wrote behind output: 1 elements after its end"),
+        ("write_far_behind", "wrote behind output: 256 elements after its end"),
+        ("padding_read", "40 of 41 elements unequal; first at [0]: NaN instead of 1.68"),
+        ("stale_value", "40 of 41 elements unequal; first at [0]: NaN instead of 1.68"),
+        ("wrong_uniform", "40 of 41 elements unequal; first at [0]: 2.52"),
+        ("invalid_wgsl", "no_such_function"),
+    ];
+    for (variant, report) in faults {
+        match outcome_of(&device, variant) {
+            Outcome::Failed(said) => assert!(said.contains(report), "{variant}: {said:?} does not say {report:?}"),
+            outcome => panic!("{variant}: {outcome}"),
+        }
+    }
+    assert_eq!(faults.len() + 1, SCALE.variants.len(), "a fault without its report");
+}
+
+#[test]
+fn what_a_device_lacks_is_neither_passed_nor_failed() {
+    let Some(device) = common::device_or_skip("what a device lacks") else { return };
+    let small = device.restricted(|capabilities| capabilities.limits.workgroup_invocations = 8);
+    let outcome = check(&small, &cases()[0], &SCALE.variants[0]);
+    assert!(matches!(&outcome, Outcome::Unsupported(missing) if missing.contains("16 invocations")), "{outcome}");
+}
+
+#[test]
+fn shapes_and_numbers_of_outputs_are_judged() {
+    let case = &cases()[0];
+    let of = |elements: usize| Tensor::f32([elements], vec![1.0; elements]).unwrap();
+    assert!(matches!(judge(case, &[of(3)], &[of(3)]), Outcome::Passed(_)));
+    assert!(matches!(judge(case, &[of(4)], &[of(3)]), Outcome::Failed(said) if said.contains("[4] instead of [3]")));
+    assert!(matches!(judge(case, &[of(3)], &[of(3), of(3)]), Outcome::Failed(said) if said.contains("1 outputs")));
+    assert!(matches!(judge(case, &[], &[]), Outcome::Failed(_)));
+}
