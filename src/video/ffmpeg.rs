@@ -1,4 +1,4 @@
-//! Video files, decoded by the `ffmpeg` and `ffprobe` programs.
+//! Video files, decoded by the `ffmpeg` and `ffprobe` programs, version 5.1 or newer.
 //!
 //! Frames are piped as raw bytes: 8-bit 4:2:0 video with even sides as it is stored, all else converted to RGB by
 //! FFmpeg. Frames are neither repeated nor dropped to even out a variable frame rate, and not turned.
@@ -87,8 +87,8 @@ impl VideoFile {
         let mut report = String::new();
         ffmpeg.stdout.read_to_string(&mut report).map_err(|error| Error::io("decode", &self.path, &error))?;
         let complaint = ffmpeg.finish()?;
-        let counts = report.lines().filter_map(|line| line.strip_prefix("frame="));
-        let count: usize = counts.last().and_then(|count| count.trim().parse().ok()).unwrap_or(0);
+        let mut counts = report.lines().filter_map(|line| line.strip_prefix("frame="));
+        let count: usize = counts.next_back().and_then(|count| count.trim().parse().ok()).unwrap_or(0);
         let path = self.path.display();
         if count == 0 {
             return Err(Error::file(format!("{path} holds no frame that can be decoded{}", said(&complaint))));
@@ -126,11 +126,10 @@ impl FrameSource for VideoFile {
         for index in 0..=last {
             if !ffmpeg.fill(&mut bytes)? {
                 let complaint = ffmpeg.finish()?;
-                wanted.check(index, self.path.display()).map_err(|error| match complaint.as_str() {
+                return wanted.check(index, self.path.display()).map_err(|error| match complaint.as_str() {
                     "" => error,
                     _ => Error::file(format!("{error}{}", said(&complaint))),
-                })?;
-                return Ok(());
+                });
             }
             if wanted.contains(index) {
                 let frame = Frame::new(height, width, format, std::mem::take(&mut bytes))?;
@@ -378,20 +377,15 @@ impl Stream {
 
 #[cfg(test)]
 mod tests {
-    use sha2::{Digest, Sha256};
     use tempfile::TempDir;
 
     use super::*;
-    use crate::video::reference;
+    use crate::video::reference::{self, sha256};
 
     const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/video/bigbuckbunny.mp4");
 
     fn recorded() -> serde_json::Value {
         serde_json::from_str(include_str!("../../tests/data/video/frames.json")).unwrap()
-    }
-
-    fn sha256(bytes: &[u8]) -> String {
-        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Runs ffmpeg with the arguments, split at spaces, and `output` as the last one; its standard output.
@@ -406,7 +400,7 @@ mod tests {
     /// A short lossless video made by ffmpeg from its test picture.
     fn synthetic(folder: &TempDir, size: &str, encoding: &str) -> VideoFile {
         let path = folder.path().join("clip: 1.mkv");
-        ffmpeg(&format!("-f lavfi -i testsrc2=s={size}:r=10:d=0.5 -c:v ffv1 {encoding}"), &path);
+        ffmpeg(&format!("-f lavfi -i testsrc=s={size}:r=10:d=0.5 -c:v ffv1 {encoding}"), &path);
         VideoFile::open(&path).unwrap()
     }
 
@@ -516,7 +510,7 @@ mod tests {
     fn full_range_jpeg_pictures_keep_their_range() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("clip.avi");
-        ffmpeg("-f lavfi -i testsrc2=s=64x48:r=10:d=0.2 -c:v mjpeg -pix_fmt yuvj420p", &path);
+        ffmpeg("-f lavfi -i testsrc=s=64x48:r=10:d=0.2 -c:v mjpeg -pix_fmt yuvj420p", &path);
         let mut video = VideoFile::open(&path).unwrap();
         assert!(matches!(video.information().format, PixelFormat::Yuv420p { range: Range::Full, .. }));
         let rgb: Vec<u8> = video.read(&[0, 1]).unwrap().iter().flat_map(reference::rgb).collect();
@@ -555,6 +549,8 @@ mod tests {
             ffmpeg(&format!("-i {CLIP} -c copy -an -movflags faststart"), path);
             let bytes = std::fs::read(path).unwrap();
             std::fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+            let error = VideoFile::open(path).unwrap().read(&[131]).unwrap_err();
+            assert!(error.kind() == ErrorKind::File && error.to_string().contains("ffmpeg says: "), "{error}");
         });
         assert_eq!(error.kind(), ErrorKind::File);
         assert!(error.to_string().contains("is truncated or damaged: it announces 132 frames"), "{error}");

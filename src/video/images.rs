@@ -228,3 +228,99 @@ fn without_zeros(digits: &[u8]) -> &[u8] {
     let zeros = digits.iter().take_while(|&&digit| digit == b'0').count();
     &digits[zeros..]
 }
+
+#[cfg(test)]
+mod tests {
+    use image::{Delay, RgbImage, RgbaImage, codecs::gif::GifEncoder};
+
+    use super::*;
+    use crate::{tensor::ErrorKind, video};
+
+    fn save(path: impl AsRef<Path>, width: u32, height: u32, grey: u8) {
+        RgbImage::from_pixel(width, height, image::Rgb([grey; 3])).save(path).unwrap();
+    }
+
+    #[test]
+    fn names_sort_as_people_count() {
+        let mut names = ["b", "a10", "a9.png", "a", "a010", "10", "9", "a2b1"];
+        names.sort_by(|a, b| natural_order(a, b).then_with(|| a.cmp(b)));
+        assert_eq!(names, ["9", "10", "a", "a2b1", "a9.png", "a010", "a10", "b"]);
+    }
+
+    #[test]
+    fn a_folder_is_a_video_in_natural_order() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, grey) in [("f10.png", 10), ("f9.png", 9), ("F100.webp", 100), (".hidden.png", 1)] {
+            save(folder.path().join(name), 4, 2, grey);
+        }
+        std::fs::write(folder.path().join("notes.txt"), "no image").unwrap();
+        let mut video = video::open(folder.path()).unwrap();
+        assert_eq!((video.frame_count().unwrap(), video.information().width, video.information().height), (3, 4, 2));
+        let greys: Vec<u8> = video.read(&[2, 0, 1, 2]).unwrap().iter().map(|frame| frame.bytes()[0]).collect();
+        assert_eq!(greys, [10, 100, 9, 10]);
+        assert!(video.read(&[3]).is_err());
+    }
+
+    #[test]
+    fn images_of_two_sizes_are_an_error_that_names_the_odd_one() {
+        let folder = tempfile::tempdir().unwrap();
+        save(folder.path().join("1.png"), 4, 2, 0);
+        save(folder.path().join("2.png"), 4, 3, 0);
+        let error = video::open(folder.path()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::File);
+        assert!(error.to_string().contains("2.png is 4x3 (width x height)"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_without_images_and_a_damaged_image_are_errors() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(video::open(folder.path()).unwrap_err().to_string().contains("holds no images"));
+        let path = folder.path().join("letter.png");
+        std::fs::write(&path, "hello").unwrap();
+        assert_eq!(video::open(&path).unwrap_err().kind(), ErrorKind::File);
+        assert_eq!(video::open(folder.path().join("missing.jpg")).unwrap_err().kind(), ErrorKind::File);
+    }
+
+    #[test]
+    fn a_still_is_one_frame_and_loses_its_transparency() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("still.PNG");
+        RgbaImage::from_pixel(3, 1, image::Rgba([1, 2, 3, 0])).save(&path).unwrap();
+        let mut video = video::open(&path).unwrap();
+        assert_eq!(video.frame_count().unwrap(), 1);
+        assert_eq!(video.read(&[0]).unwrap()[0].bytes(), [1, 2, 3, 1, 2, 3, 1, 2, 3]);
+    }
+
+    fn animation(path: &Path, greys: &[u8]) {
+        let mut encoder = GifEncoder::new(File::create(path).unwrap());
+        for &grey in greys {
+            let picture = RgbaImage::from_pixel(5, 3, image::Rgba([grey, grey, grey, 255]));
+            let delay = Delay::from_numer_denom_ms(40, 1);
+            encoder.encode_frame(image::Frame::from_parts(picture, 0, 0, delay)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_gif_is_counted_and_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clip.gif");
+        animation(&path, &[0, 50, 100, 150]);
+        let mut video = video::open(&path).unwrap();
+        assert_eq!(video.information().frames_per_second, Some(25.0));
+        assert_eq!(video.frame_count().unwrap(), 4);
+        let greys: Vec<u8> = video.read(&[3, 1]).unwrap().iter().map(|frame| frame.bytes()[0]).collect();
+        assert_eq!(greys, [150, 50]);
+        assert!(video.read(&[4]).unwrap_err().to_string().contains("4 frames"));
+    }
+
+    #[test]
+    fn a_truncated_gif_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clip.gif");
+        animation(&path, &[0, 50, 100, 150]);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 12]).unwrap();
+        let error = video::open(&path).and_then(|mut video| video.frame_count()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::File, "{error}");
+    }
+}

@@ -99,3 +99,62 @@ impl FrameSource for NpyArray {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use npyz::{AutoSerialize, Serialize, WriterBuilder};
+
+    use super::*;
+    use crate::{tensor::ErrorKind, video};
+
+    fn save<T: Serialize + AutoSerialize>(path: &Path, shape: &[u64], order: Order, values: impl Iterator<Item = T>) {
+        let options = npyz::WriteOptions::new().default_dtype().shape(shape).order(order);
+        let mut writer = options.writer(File::create(path).unwrap()).begin_nd().unwrap();
+        writer.extend(values).unwrap();
+        writer.finish().unwrap();
+    }
+
+    #[test]
+    fn frames_are_read_from_their_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clip.npy");
+        save(&path, &[5, 2, 3, 3], Order::C, 0..90u8);
+        let mut video = video::open(&path).unwrap();
+        assert_eq!((video.frame_count().unwrap(), video.information().height, video.information().width), (5, 2, 3));
+        let frames = video.read(&[4, 0, 4]).unwrap();
+        assert_eq!(frames[0].bytes(), (72..90).collect::<Vec<u8>>());
+        assert_eq!(frames[1].bytes(), (0..18).collect::<Vec<u8>>());
+        assert_eq!(frames[2], frames[0]);
+        assert!(video.read(&[5]).is_err());
+    }
+
+    fn refused(make: impl FnOnce(&Path)) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clip.npy");
+        make(&path);
+        let error = NpyArray::open(&path).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::File, "{error}");
+        error.to_string()
+    }
+
+    #[test]
+    fn other_arrays_are_refused() {
+        let floats = refused(|path| save(path, &[1, 1, 2, 3], Order::C, [0f32; 6].into_iter()));
+        assert!(floats.contains("'<f4'") && floats.contains("clip.npy"), "{floats}");
+        let planes = refused(|path| save(path, &[1, 3, 1, 2], Order::C, 0..6u8));
+        assert!(planes.contains("[1, 3, 1, 2]"), "{planes}");
+        assert!(refused(|path| save(path, &[2, 1, 1, 3], Order::Fortran, 0..6u8)).contains("Fortran"));
+        refused(|path| save(path, &[0, 4, 4, 3], Order::C, 0..0u8));
+        assert!(refused(|path| std::fs::write(path, "hello").unwrap()).contains("is not a NumPy array"));
+    }
+
+    #[test]
+    fn a_truncated_array_is_refused() {
+        let error = refused(|path| {
+            save(path, &[5, 2, 3, 3], Order::C, 0..90u8);
+            let bytes = std::fs::read(path).unwrap();
+            std::fs::write(path, &bytes[..bytes.len() - 1]).unwrap();
+        });
+        assert!(error.contains("truncated"), "{error}");
+    }
+}

@@ -1,10 +1,11 @@
 //! Plain preprocessing on the host, for tests: shows that the integers and tables give the recorded bytes.
 
-use sha2::{Digest, Sha256};
-
-use super::{Antialiased, Coefficients, CropWindow, Frame, Lerp, PixelFormat, Preprocessing, Preset, WEIGHT_BITS};
+use super::{Antialiased, CropWindow, Lerp, Preprocessing, Preset, WEIGHT_BITS};
+#[cfg(feature = "video")]
+use super::{Coefficients, Frame, PixelFormat};
 
 /// The RGB bytes of a frame, `[Y, X, 3]`.
+#[cfg(feature = "video")]
 pub(super) fn rgb(frame: &Frame) -> Vec<u8> {
     let PixelFormat::Yuv420p { matrix, range } = frame.format() else { return frame.bytes().to_vec() };
     let (coefficients, width, pixels) =
@@ -31,14 +32,30 @@ pub(super) fn weighted(table: &Antialiased, pixel: usize, byte: impl Fn(usize) -
 pub(super) fn antialiased(picture: &[u8], size: [usize; 2], resized: [usize; 2], window: &CropWindow) -> Vec<u8> {
     let columns = Antialiased::new(size[1], resized[1], window.columns.range()).unwrap();
     let rows = Antialiased::new(size[0], resized[0], window.rows.range()).unwrap();
-    let width = window.columns.len;
-    let narrow: Vec<u8> = (0..size[0] * width * 3)
-        .map(|i| {
-            let (y, x, plane) = (i / (width * 3), i / 3 % width, i % 3);
-            weighted(&columns, x, |source| picture[(y * size[1] + source) * 3 + plane])
-        })
-        .collect();
-    placed(window, |y, x, plane| weighted(&rows, y, |source| narrow[(source * width + x) * 3 + plane]))
+    let (height, width) = (window.rows.len, window.columns.len);
+    let seen = if Antialiased::columns_first(size, resized) {
+        along_rows(&rows, &along_columns(&columns, picture, size), width)
+    } else {
+        along_columns(&columns, &along_rows(&rows, picture, size[1]), [height, size[1]])
+    };
+    placed(window, |y, x, plane| seen[(y * width + x) * 3 + plane])
+}
+
+/// A picture of `size` = [Y, X] with its columns resampled.
+fn along_columns(table: &Antialiased, picture: &[u8], [height, width]: [usize; 2]) -> Vec<u8> {
+    let resized = table.first.len();
+    let byte = |i: usize| {
+        let (y, x, plane) = (i / (resized * 3), i / 3 % resized, i % 3);
+        weighted(table, x, |source| picture[(y * width + source) * 3 + plane])
+    };
+    (0..height * resized * 3).map(byte).collect()
+}
+
+/// A picture of `width` columns with its rows resampled.
+fn along_rows(table: &Antialiased, picture: &[u8], width: usize) -> Vec<u8> {
+    let row = width * 3;
+    let byte = |i: usize| weighted(table, i / row, |source| picture[source * row + i % row]);
+    (0..table.first.len() * row).map(byte).collect()
 }
 
 /// The same for TensorFlow's bilinear.
@@ -80,8 +97,10 @@ fn values(crops: &[u8], pixels: usize, preprocessing: &Preprocessing) -> Vec<u8>
         .collect()
 }
 
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+#[cfg(feature = "video")]
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 mod tests {
