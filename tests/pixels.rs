@@ -3,8 +3,6 @@
 
 mod common;
 
-use std::ops::Range;
-
 use safetensors::SafeTensors;
 use tubelet::gpu::Device;
 use tubelet::kernels::colour::{self, Colour};
@@ -12,9 +10,7 @@ use tubelet::kernels::normalise::Normalise;
 use tubelet::kernels::resample::{self, Axis};
 use tubelet::kernels::{Case, ClipLayout, Kernel, suite};
 use tubelet::tensor::Tensor;
-use tubelet::video::{
-    Antialiased, Coefficients, CropWindow, Frame, PixelFormat, Preprocessing, Preset, Resize, Values,
-};
+use tubelet::video::{Antialiased, Coefficients, CropWindow, Frame, PixelFormat, Preprocessing, Preset, Resize};
 
 /// One kernel call on the device.
 fn run(device: &Device, kernel: impl Kernel + 'static, inputs: &[&Tensor]) -> Tensor {
@@ -51,7 +47,7 @@ fn pixels(device: &Device, frames: &[Frame]) -> Tensor {
 /// All lines of `pixels` along `axis`, by a table for their new pixels.
 fn resampled(device: &Device, pixels: &Tensor, axis: Axis, table: &Antialiased) -> Tensor {
     let &[frames, height, width] = pixels.shape().axes() else { panic!("{} are not frames", pixels.shape()) };
-    let lines: Range<usize> = match axis {
+    let lines = match axis {
         Axis::X => 0..height,
         Axis::Y => 0..width,
     };
@@ -87,17 +83,13 @@ fn values(device: &Device, seen: &Tensor, window: &CropWindow, table: [[f32; 256
     run(device, call, &[seen, &Tensor::f32([3, 256], table.concat()).unwrap()])
 }
 
-/// The processor with its values in [-1, 1], and with its defaults.
+/// The processor with the values in [-1, 1], and with its defaults.
 fn hugging_face(short_edge: usize, crop: usize) -> [Preprocessing; 2] {
     [Preset::HfCorrected, Preset::HfDefault].map(|preset| {
-        let values = preset.preprocessing([crop; 2]).unwrap().values();
-        hugging_face_with(short_edge, crop, values)
+        let preset = preset.preprocessing([crop; 2]).unwrap();
+        let resize = Some(Resize::ShortEdge(short_edge));
+        Preprocessing::new(resize, Some([crop; 2]), preset.resample(), preset.values()).unwrap()
     })
-}
-
-fn hugging_face_with(short_edge: usize, crop: usize, values: Values) -> Preprocessing {
-    let resample = Preset::HfDefault.preprocessing([crop; 2]).unwrap().resample();
-    Preprocessing::new(Some(Resize::ShortEdge(short_edge)), Some([crop; 2]), resample, values).unwrap()
 }
 
 #[test]
