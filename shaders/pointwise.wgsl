@@ -2,7 +2,7 @@
 //
 //     out[e] = activation(in[e])      or      out[e] = in[e] + addend[e]
 //
-// An invocation takes {{ strides }} elements a workgroup apart: neighbouring invocations read neighbours.
+// An invocation takes four elements a workgroup apart: neighbouring invocations read neighbours.
 
 struct Parameters {
     elements: u32,    // of this launch
@@ -20,11 +20,15 @@ const INVOCATIONS: u32 = {{ invocations }}u;
 
 {% include "common/activation.wgsl" %}
 
-fn step(element: u32) {
+fn value_at(element: u32) -> f32 {
+    return input[min(element, parameters.elements - 1u)];
+}
+
+fn store(element: u32, activated: f32) {
     if element >= parameters.elements {
         return;
     }
-    var value = activate(input[element], parameters.activation);
+    var value = activated;
     if parameters.summed == 1u {
         value += addend[element];
     }
@@ -37,8 +41,12 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let first = (group.x + group.y * groups.x) * {{ strides }}u * INVOCATIONS + lane;
-    {% for stride in range(strides) %}
-    step(first + {{ stride }}u * INVOCATIONS);
-    {% endfor %}
+    let first = (group.x + group.y * groups.x) * 4u * INVOCATIONS + lane;
+    let element = first + vec4(0u, 1u, 2u, 3u) * INVOCATIONS;
+    let values = vec4(value_at(element.x), value_at(element.y), value_at(element.z), value_at(element.w));
+    let activated = activate(values, parameters.activation);
+    store(element.x, activated.x);
+    store(element.y, activated.y);
+    store(element.z, activated.z);
+    store(element.w, activated.w);
 }

@@ -234,7 +234,8 @@ impl Device {
         })?;
         self.wait()?;
         let failed = || Error::new(ErrorKind::Device, "the device's memory cannot be read back");
-        receiver.try_recv().map_err(|_| failed())?.map_err(|_| failed())?;
+        // Another thread that waits for the device may be the one that runs the callback.
+        receiver.recv().map_err(|_| failed())?.map_err(|_| failed())?;
         let view = staging.raw.get_mapped_range(0..size).map_err(|_| failed())?;
         Ok(view.to_vec())
     }

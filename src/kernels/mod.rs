@@ -14,6 +14,7 @@ pub mod colour;
 mod contract;
 mod frames;
 pub mod layer_norm;
+pub mod linear;
 pub mod normalise;
 mod packing;
 pub mod peak_arithmetic;
@@ -21,6 +22,7 @@ pub mod peak_copy;
 pub mod pieces;
 pub mod pointwise;
 pub mod pool;
+mod product;
 mod program;
 pub mod resample;
 pub mod resize_bilinear;
@@ -28,6 +30,7 @@ mod selection;
 pub mod softmax;
 pub mod suite;
 pub mod token_assembly;
+pub mod tubelet_embed;
 
 use crate::tensor::{Error, Result, Tensor};
 
@@ -45,6 +48,7 @@ pub static ALL: &[&Family] = &[
     &attention_probabilities::FAMILY,
     &colour::FAMILY,
     &layer_norm::FAMILY,
+    &linear::FAMILY,
     &normalise::FAMILY,
     &peak_arithmetic::FAMILY,
     &peak_copy::FAMILY,
@@ -54,6 +58,7 @@ pub static ALL: &[&Family] = &[
     &resize_bilinear::FAMILY,
     &softmax::FAMILY,
     &token_assembly::FAMILY,
+    &tubelet_embed::FAMILY,
 ];
 
 /// The WGSL pieces that kernels include, by file name below `shaders/`.
@@ -61,9 +66,13 @@ pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[
     ("common/activation.wgsl", include_str!("../../shaders/common/activation.wgsl")),
     ("common/attention.wgsl", include_str!("../../shaders/common/attention.wgsl")),
     ("common/pixel.wgsl", include_str!("../../shaders/common/pixel.wgsl")),
+    ("common/linear_operands.wgsl", include_str!("../../shaders/common/linear_operands.wgsl")),
     ("common/pool_step.wgsl", include_str!("../../shaders/common/pool_step.wgsl")),
+    ("common/product.wgsl", include_str!("../../shaders/common/product.wgsl")),
+    ("common/product.workgroup.wgsl", include_str!("../../shaders/common/product.workgroup.wgsl")),
     ("common/quads.wgsl", include_str!("../../shaders/common/quads.wgsl")),
     ("common/softmax_maximum.wgsl", include_str!("../../shaders/common/softmax_maximum.wgsl")),
+    ("common/tubelet_embed_operands.wgsl", include_str!("../../shaders/common/tubelet_embed_operands.wgsl")),
     ("common/workgroup_sum.wgsl", include_str!("../../shaders/common/workgroup_sum.wgsl")),
 ];
 

@@ -31,7 +31,11 @@ impl Clip {
         })?;
         let frames: Vec<_> = frames.into_iter().flatten().collect();
         if frames.len() != indices.len() {
-            return Err(Error::file(format!("{} of {} frames could not be read", indices.len() - frames.len(), indices.len())));
+            return Err(Error::file(format!(
+                "{} of {} frames could not be read",
+                indices.len() - frames.len(),
+                indices.len()
+            )));
         }
         Self::new(frames, indices)
     }
@@ -45,7 +49,10 @@ impl Clip {
             (frame.height(), frame.width(), frame.format()) == (first.height(), first.width(), first.format())
         };
         if let Some(place) = frames.iter().position(|frame| !same(frame)) {
-            return Err(Error::usage(format!("frame {place} of a clip is {:?}, the first is {first:?}", frames[place])));
+            return Err(Error::usage(format!(
+                "frame {place} of a clip is {:?}, the first is {first:?}",
+                frames[place]
+            )));
         }
         if frames.len() != indices.len() {
             return Err(Error::usage(format!("{} frames with {} indices", frames.len(), indices.len())));

@@ -5,14 +5,16 @@
 //! | [`FrameSource`], [`open`] | decoded [`Frame`]s of a video file, image folder, GIF, still or array |
 //! | [`Sampling`] | the frame indices of each clip |
 //! | [`Preset`], [`Preprocessing`] | resize, crop and value range |
-//! | [`Coefficients`], [`Antialiased`], [`Lerp`], [`CropWindow`] | the integers and tables that kernels compute with |
+//! | [`coefficients`], [`Antialiased`], [`Lerp`], [`CropWindow`] | the integers and tables that kernels compute with |
 //!
 //! Everything is exact: 8-bit 4:2:0 video comes as its decoded planes, and the tables give the bytes of Pillow or
 //! the floats of TensorFlow, whichever the model was trained with.
 
+mod clip;
 mod colour;
 mod crop;
 mod hugging_face;
+mod prepare;
 mod preset;
 mod resample;
 mod sampling;
@@ -31,8 +33,10 @@ mod reference;
 #[cfg(feature = "video")]
 use std::path::Path;
 
-pub use colour::{Coefficients, Matrix, Range};
+pub use clip::Clip;
+pub use colour::{Matrix, Range, coefficients};
 pub use crop::{CropWindow, Extent};
+pub use prepare::{PreparedClip, Preparer, prepare_reference};
 pub use preset::{Normalise, Preprocessing, Preset, Resize, Values};
 pub use resample::{Antialiased, Lerp, Resample, WEIGHT_BITS};
 pub use sampling::{DEFAULT_STRIDE, Sampling};

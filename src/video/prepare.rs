@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Antialiased, Clip, Coefficients, CropWindow, Frame, Lerp, PixelFormat, Preprocessing, Resample};
+use super::{Antialiased, Clip, CropWindow, Frame, Lerp, PixelFormat, Preprocessing, Resample, coefficients};
 use crate::gpu::{Buffer, Device};
 use crate::graph::{DeviceWeights, Executor, Feed, GpuExecutor, Graph, ReferenceExecutor, Value, Weights};
 use crate::kernels::colour::{self, Colour};
@@ -148,8 +148,12 @@ impl Recipe {
         let pixels = graph.call(call, &[Some(bytes)], "pixels", [group, size[0], size[1]])?;
         let (picture, seen) = match (resized == size, preprocessing.resample()) {
             (true, _) => (pixels, Seen::Whole),
-            (false, Resample::PillowBilinear) => (antialiased(&mut graph, pixels, group, size, resized, crop)?, Seen::Crop),
-            (false, Resample::TensorFlowBilinear) => (bilinear(&mut graph, pixels, group, size, resized, crop)?, Seen::Crop),
+            (false, Resample::PillowBilinear) => {
+                (antialiased(&mut graph, pixels, group, size, resized, crop)?, Seen::Crop)
+            }
+            (false, Resample::TensorFlowBilinear) => {
+                (bilinear(&mut graph, pixels, group, size, resized, crop)?, Seen::Crop)
+            }
         };
         let table = preprocessing.value_table().concat();
         let table = graph.constant("values of bytes", Tensor::f32([3, 256], table)?)?;
@@ -195,11 +199,11 @@ enum Seen {
 fn colour_format(format: PixelFormat) -> colour::Format {
     match format {
         PixelFormat::Rgb24 => colour::Format::Rgb24,
-        PixelFormat::Yuv420p { matrix, range } => colour::Format::Yuv420p(Coefficients::new(matrix, range)),
+        PixelFormat::Yuv420p { matrix, range } => colour::Format::Yuv420p(coefficients(matrix, range)),
     }
 }
 
-/// Pillow's resize of the cropped part: along X for the rows that it needs, then along Y.
+/// Pillow's resize of the cropped part: one axis after the other, the first for the lines only that the second needs.
 fn antialiased(
     graph: &mut Graph,
     pixels: Value,
@@ -208,40 +212,36 @@ fn antialiased(
     resized: [usize; 2],
     crop: CropWindow,
 ) -> Result<Value> {
-    let columns = Antialiased::new(size[1], resized[1], crop.columns.range())?;
-    let mut rows = Antialiased::new(size[0], resized[0], crop.rows.range())?;
-    let needed = source_rows(&rows);
-    rows.first.iter_mut().for_each(|first| *first -= needed.start as u32);
-
-    let narrow = [needed.len(), crop.columns.len];
-    let along_x = resample::Resample {
-        axis: Axis::X,
-        frames,
-        size,
-        lines: needed,
-        length: crop.columns.len,
-        taps: columns.taps,
+    let mut tables = [
+        Antialiased::new(size[0], resized[0], crop.rows.range())?,
+        Antialiased::new(size[1], resized[1], crop.columns.range())?,
+    ];
+    let passes = match Antialiased::columns_first(size, resized) {
+        true => [(Axis::X, 1, 0), (Axis::Y, 0, 1)],
+        false => [(Axis::Y, 0, 1), (Axis::X, 1, 0)],
     };
-    let table = graph.constant("columns", resample::table(&columns.first, &columns.count, &columns.weights, columns.taps)?)?;
-    let pixels = graph.call(along_x, &[Some(pixels), Some(table)], "narrowed", [frames, narrow[0], narrow[1]])?;
-
-    let along_y = resample::Resample {
-        axis: Axis::Y,
-        frames,
-        size: narrow,
-        lines: 0..narrow[1],
-        length: crop.rows.len,
-        taps: rows.taps,
-    };
-    let table = graph.constant("rows", resample::table(&rows.first, &rows.count, &rows.weights, rows.taps)?)?;
-    graph.call(along_y, &[Some(pixels), Some(table)], "resized", [frames, crop.rows.len, crop.columns.len])
+    let (mut picture, mut value) = (size, pixels);
+    for (pass, (axis, along, across)) in passes.into_iter().enumerate() {
+        let lines = if pass == 0 { source_lines(&mut tables[across]) } else { 0..picture[across] };
+        let Antialiased { first, count, weights, taps } = &tables[along];
+        let table = resample::table(first, count, weights, *taps)?;
+        let table = graph.constant(&format!("weights along {axis:?}"), table)?;
+        let (length, crossed) = (first.len(), lines.len());
+        let call = resample::Resample { axis, frames, size: picture, lines, length, taps: *taps };
+        picture[along] = length;
+        picture[across] = crossed;
+        let name = format!("resampled along {axis:?}");
+        value = graph.call(call, &[Some(value), Some(table)], &name, [frames, picture[0], picture[1]])?;
+    }
+    Ok(value)
 }
 
-/// The source rows from which a table's rows are made.
-fn source_rows(table: &Antialiased) -> Range<usize> {
+/// The source lines that a table needs; the table then counts from the first of them.
+fn source_lines(table: &mut Antialiased) -> Range<usize> {
     let ends = table.first.iter().zip(&table.count).map(|(first, count)| first + count);
-    let start = table.first.iter().copied().min().unwrap_or(0);
-    start as usize..ends.max().unwrap_or(0) as usize
+    let (start, end) = (table.first.iter().copied().min().unwrap_or(0), ends.max().unwrap_or(0));
+    table.first.iter_mut().for_each(|first| *first -= start);
+    start as usize..end as usize
 }
 
 /// TensorFlow's resize of the cropped part.

@@ -2,19 +2,23 @@
 
 use super::{Antialiased, CropWindow, Lerp, Preprocessing, Preset, WEIGHT_BITS};
 #[cfg(feature = "video")]
-use super::{Coefficients, Frame, PixelFormat};
+use super::{Frame, PixelFormat, colour::coefficients};
 
 /// The RGB bytes of a frame, `[Y, X, 3]`.
 #[cfg(feature = "video")]
 pub(super) fn rgb(frame: &Frame) -> Vec<u8> {
     let PixelFormat::Yuv420p { matrix, range } = frame.format() else { return frame.bytes().to_vec() };
-    let (coefficients, width, pixels) =
-        (Coefficients::new(matrix, range), frame.width(), frame.width() * frame.height());
+    let (integers, width, pixels) = (coefficients(matrix, range), frame.width(), frame.width() * frame.height());
     let (luma, chroma) = frame.bytes().split_at(pixels);
     let (u, v) = chroma.split_at(pixels / 4);
     let pixel = |(index, &y): (usize, &u8)| {
         let shared = index / width / 2 * (width / 2) + index % width / 2;
-        coefficients.rgb(y, u[shared], v[shared])
+        let luma = ((i32::from(y) * 8 - integers.offset) * integers.luma) >> 16;
+        let (u, v) = (i32::from(u[shared]) * 8 - 1024, i32::from(v[shared]) * 8 - 1024);
+        let red = luma + ((v * integers.red_v) >> 16);
+        let green = luma + ((u * integers.green_u) >> 16) + ((v * integers.green_v) >> 16);
+        let blue = luma + ((u * integers.blue_u) >> 16);
+        [red, green, blue].map(|value| value.clamp(0, 255) as u8)
     };
     luma.iter().enumerate().flat_map(pixel).collect()
 }

@@ -1,20 +1,108 @@
 //! What several test programs share.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use libtest_mimic::{Arguments, Failed, Trial};
 use tubelet::gpu::{Choice, Device, DeviceOptions};
 use tubelet::tensor::{Error, ErrorKind};
 
-/// The device that tests run on: `TUBELET_DEVICE`, else the fastest; `None` where there is none and none is required.
-pub(crate) fn device() -> Result<Option<Device>, Error> {
+/// Tests that need a device, with four outcomes told apart: passed, failed, skipped (no device here) and unsupported
+/// (this device lacks what the test needs).
+pub(crate) struct DeviceTests {
+    device: Option<Device>,
+    trials: Vec<Trial>,
+    unsupported: Arc<AtomicUsize>,
+}
+
+/// What a test that did not fail has shown.
+pub(crate) enum Shown {
+    /// That it passes.
+    Passed,
+    /// That this device lacks something.
+    Unsupported,
+}
+
+impl DeviceTests {
+    /// Opens the device that `TUBELET_DEVICE` names, else the fastest. Where there is none all tests are skipped, unless
+    /// `TUBELET_REQUIRE_GPU=1` makes that a failure.
+    pub(crate) fn open() -> Result<Self, ExitCode> {
+        match device() {
+            Ok(device) => Ok(Self { device, trials: Vec::new(), unsupported: Arc::default() }),
+            Err(error) => {
+                eprintln!("{error}");
+                println!("0 passed, 1 failed");
+                Err(ExitCode::FAILURE)
+            }
+        }
+    }
+
+    /// The device, to decide what to test; `None` where there is none.
+    pub(crate) fn device(&self) -> Option<&Device> {
+        self.device.as_ref()
+    }
+
+    /// A test on the device.
+    pub(crate) fn add(
+        &mut self,
+        name: impl Into<String>,
+        test: impl FnOnce(&Device) -> Result<Shown, Failed> + Send + 'static,
+    ) {
+        let (name, unsupported) = (name.into().replace(' ', "_"), self.unsupported.clone());
+        self.trials.push(match self.device.clone() {
+            None => Trial::test(name, || Ok(())).with_ignored_flag(true).with_kind("skipped, no device"),
+            Some(device) => Trial::test(name, move || {
+                if let Shown::Unsupported = test(&device)? {
+                    unsupported.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(())
+            }),
+        });
+    }
+
+    /// A test that needs no device.
+    pub(crate) fn add_without_device(
+        &mut self,
+        name: impl Into<String>,
+        test: impl FnOnce() -> Result<(), Failed> + Send + 'static,
+    ) {
+        self.trials.push(Trial::test(name.into().replace(' ', "_"), test));
+    }
+
+    /// Runs them all and prints how many there were of each outcome.
+    pub(crate) fn run(self, title: &str) -> ExitCode {
+        let conclusion = libtest_mimic::run(&Arguments::from_args(), self.trials);
+        let unsupported = self.unsupported.load(Ordering::Relaxed);
+        println!(
+            "{title}: {} passed, {} failed, {} skipped, {unsupported} unsupported",
+            conclusion.num_passed as usize - unsupported,
+            conclusion.num_failed,
+            conclusion.num_ignored,
+        );
+        conclusion.exit_code()
+    }
+}
+
+/// The device that tests run on; `None` where there is none and none is required.
+fn device() -> Result<Option<Device>, Error> {
     let choice = match std::env::var("TUBELET_DEVICE") {
         Ok(name) => name.parse()?,
         Err(_) => Choice::Fastest,
     };
+    let required = std::env::var("TUBELET_REQUIRE_GPU").is_ok_and(|value| value == "1");
     match Device::open(&DeviceOptions { choice, checks: true }) {
         Ok(device) => Ok(Some(device)),
-        Err(error) if error.kind() == ErrorKind::NoDevice && !required() => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NoDevice && !required => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// A file or folder of `tests/data`.
+pub(crate) fn data(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(path)
 }
 
 /// The device of a test that cannot do without; says `skipped` where there is none and none is required.
@@ -24,16 +112,4 @@ pub(crate) fn device_or_skip(test: &str) -> Option<Device> {
         eprintln!("{test}: skipped, no device");
     }
     device
-}
-
-/// Whether a missing device is a failure.
-pub(crate) fn required() -> bool {
-    std::env::var("TUBELET_REQUIRE_GPU").is_ok_and(|value| value == "1")
-}
-
-/// Reports that a required device is missing.
-pub(crate) fn without_device(error: &Error) -> std::process::ExitCode {
-    eprintln!("{error}");
-    println!("0 passed, 1 failed");
-    std::process::ExitCode::FAILURE
 }

@@ -63,8 +63,8 @@ impl Repository {
         self.0.join("snapshots").join(commit)
     }
 
-    /// The files of the model's revision, from its main revision those that it lacks. Where it has no safetensors
-    /// file, its weights come from a cached pull request: the hub's own bot opens such to add one.
+    /// The files of the model's revision. Where it has no safetensors file, its weights come from a cached pull
+    /// request: the hub's own bot opens such to add one. What a pull request lacks comes from the main revision.
     pub(super) fn find(&self, id: &ModelId) -> Result<Cached> {
         let Some((commit, revision)) = self.revision(&id.revision) else {
             return Ok(Cached::Incomplete(Lack::Path(self.0.join("refs").join(&id.revision))));
@@ -81,7 +81,9 @@ impl Repository {
         } else {
             return Ok(Cached::Incomplete(pickled(&revision).map_or(Lack::Weights(revision), Lack::Pickled)));
         };
-        location.folders.extend(self.revision("main").map(|(_, main)| main));
+        if id.revision.starts_with("refs/pr/") {
+            location.folders.extend(self.revision("main").map(|(_, main)| main));
+        }
         Ok(match location.find("config.json") {
             Some(_) => Cached::Complete(location),
             None => Cached::Incomplete(Lack::Path(self.snapshot(&commit).join("config.json"))),

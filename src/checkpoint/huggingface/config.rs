@@ -215,7 +215,7 @@ mod tests {
         for (fields, culprit) in [
             (r#", "id2label": {"0": "a", "2": "c"}"#, "not class 1"),
             (r#", "id2label": {"1": "b"}"#, "not class 0"),
-            (r#", "id2label": {"cat": "b"}"#, "cat"),
+            (r#", "id2label": {"cat": "b"}"#, "expected key to be a number"),
             (r#", "id2label": {"0": "a"}, "num_labels": 3"#, "num_labels is 3, but id2label names 1"),
             (r#", "id2label": {}"#, "no classes"),
             (r#", "image_size": "large""#, "image_size"),

@@ -19,13 +19,10 @@ impl Spelling {
     ];
 
     /// The one that most likely made these names.
-    pub(super) fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let mut spelling = Self { prefixed: false, modern: false };
-        for name in names {
-            spelling.prefixed |= name.starts_with(PREFIX);
-            spelling.modern |= name.trim_start_matches(PREFIX).starts_with("layers.");
-        }
-        spelling
+    pub(super) fn of<'a>(mut names: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let prefixed = names.clone().any(|name| name.starts_with(PREFIX));
+        let older = |name: &str| name.trim_start_matches(PREFIX).starts_with("encoder.");
+        Self { prefixed, modern: !names.any(older) }
     }
 
     /// The stored name of the tensor that [`Config::parameters`](crate::vivit::Config::parameters) calls `name`.

@@ -82,14 +82,17 @@ pub(super) struct WeightFiles {
 }
 
 impl WeightFiles {
-    /// Opens the weights at `location`.
+    /// Opens the weights at `location`: those of the first folder that has any.
     pub(super) fn open(location: &Location) -> Result<Self> {
-        if let Some(path) = location.find(WHOLE) {
-            let file = SafetensorsFile::open(&path)?;
-            return Self::of(path, vec![file]);
-        }
-        if let Some(path) = location.find(INDEX) {
-            return Self::open_shards(path);
+        for folder in &location.folders {
+            let [whole, index] = [WHOLE, INDEX].map(|name| folder.join(name));
+            if whole.is_file() {
+                let file = SafetensorsFile::open(&whole)?;
+                return Self::of(whole, vec![file]);
+            }
+            if index.is_file() {
+                return Self::open_shards(index);
+            }
         }
         Err(location.folders.iter().find_map(|folder| pickled(folder)).unwrap_or_else(|| {
             Error::file(format!("{} holds no weights: neither {WHOLE} nor {INDEX} is there", location.describe()))

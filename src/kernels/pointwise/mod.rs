@@ -104,7 +104,7 @@ impl Kernel for Pointwise {
                 let summed = u32::from(self.step == Step::Sum);
                 let parameters = Parameters { elements: word(run.len())?, activation, summed, padding: 0 };
                 Ok(Launch {
-                    literals: Literals::new().with("invocations", INVOCATIONS).with("strides", STRIDES),
+                    literals: Literals::new().with("invocations", INVOCATIONS),
                     parameters: bytemuck::bytes_of(&parameters).to_vec(),
                     groups: fold_groups(groups, &device.limits)?,
                     windows: vec![window.clone(), window.clone(), window],

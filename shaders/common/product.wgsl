@@ -1,0 +1,52 @@
+// A product, four rows × four columns an invocation.
+//
+//     sums[m, n] = Σ_k left[m, k] · weight[n, k]
+//
+// For devices without anything better: sums stay in registers, both operands come straight from storage, and one step
+// of four k feeds 64 multiply-adds from eight loads. Neighbouring invocations own neighbouring columns.
+//
+// The including file declares `parameters` (with rows, inner, columns, groups), `weight` in panels of four columns, and
+//     left_start(row)           where a row of the left operand begins,
+//     left(start, k)            its values k … k+3, any value of that row for those beyond inner,
+//     store(row, column, sums)  what becomes of the sums of columns column … column+3, if they exist.
+
+const INVOCATIONS: u32 = {{ invocations }}u;
+
+@compute @workgroup_size(INVOCATIONS)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let tile = (group.x + group.y * groups.x) * INVOCATIONS + lane;
+    let panels = (parameters.columns + 3u) / 4u;
+    let panel = tile % panels;
+    let row = tile / panels * 4u;
+    if row >= parameters.rows {
+        return;
+    }
+    let last_row = parameters.rows - 1u;
+    var at = panel * ((parameters.inner + 3u) / 4u * 4u);
+{% for i in range(4) %}
+    let start{{ i }} = left_start(min(row + {{ i }}u, last_row));
+    var sums{{ i }} = vec4<f32>();
+{% endfor %}
+
+    for (var k = 0u; k < parameters.inner; k += 4u) {
+        let inside = k + vec4(0u, 1u, 2u, 3u) < vec4(parameters.inner);
+{% for s in range(4) %}
+        let weight{{ s }} = weight[at + {{ s }}u];
+{% endfor %}
+{% for i in range(4) %}
+        let left{{ i }} = select(vec4<f32>(), left(start{{ i }}, k), inside);
+        sums{{ i }} += left{{ i }}.x * weight0 + left{{ i }}.y * weight1 + left{{ i }}.z * weight2 + left{{ i }}.w * weight3;
+{% endfor %}
+        at += 4u;
+    }
+
+{% for i in range(4) %}
+    if row + {{ i }}u < parameters.rows {
+        store(row + {{ i }}u, panel * 4u, sums{{ i }});
+    }
+{% endfor %}
+}

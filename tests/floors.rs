@@ -1,0 +1,219 @@
+//! The source keeps to its floors: a file imports from its own floor and those below, never from one above; wgpu is
+//! named in `gpu` only, naga not at all.
+
+use std::path::{Path, PathBuf};
+
+/// From the bottom up. Floors in one row may import from each other.
+const FLOORS: [&[&str]; 10] = [
+    &["tensor"],
+    &["gpu"],
+    &["kernels"],
+    &["graph"],
+    &["video"],
+    &["vivit"],
+    &["checkpoint"],
+    &["engine"],
+    &["bench", "report", "eval"],
+    &["cli"],
+];
+
+/// Files that stand outside the house and may name everything.
+const FREE: [&str; 2] = ["lib.rs", "main.rs"];
+
+fn height(floor: &str) -> Option<usize> {
+    FLOORS.iter().position(|row| row.contains(&floor))
+}
+
+#[test]
+fn no_file_looks_up() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = rust_files(&root);
+    assert!(files.len() > 20, "only {} files found in {}", files.len(), root.display());
+    let mut faults = Vec::new();
+    for file in files {
+        let place = file.strip_prefix(&root).unwrap();
+        faults.extend(faults_of(place, &std::fs::read_to_string(&file).unwrap()));
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The check itself rejects what it is there to reject.
+#[test]
+fn a_file_that_looks_up_is_found() {
+    let faults = |place: &str, text: &str| faults_of(Path::new(place), text);
+    for (place, text) in [
+        ("gpu/device.rs", "use crate::kernels::Family;"),
+        ("tensor/mod.rs", "use crate::{\n    tensor::{Shape, Tensor},\n    gpu::Device,\n};"),
+        ("kernels/pool/mod.rs", "fn load() -> crate::engine::Vivit { todo() }"),
+        ("kernels/mod.rs", "use super::graph::Graph;"),
+        ("kernels/pool/cases.rs", "use super::super::super::graph::Graph;"),
+        ("engine.rs", "use crate::bench::Report;"),
+        ("video/clip.rs", "use tubelet::vivit::Config;"),
+        ("checkpoint/mod.rs", "use crate::cli;"),
+        ("graph/gpu.rs", "use crate::Vivit;"),
+        ("graph/gpu.rs", "fn run(device: &wgpu::Device) {}"),
+        ("gpu/device.rs", "use naga::Module;"),
+        ("attic/mod.rs", "// nothing"),
+        ("kernels/mod.rs", "let quote = '\"'; use crate::graph::Graph;"),
+        ("kernels/mod.rs", "fn of<'a>(x: &'a str) { crate::graph::plan(x) }"),
+    ] {
+        assert_eq!(faults(place, text).len(), 1, "{place}: {text}: {:?}", faults(place, text));
+    }
+    for (place, text) in [
+        ("kernels/pool/mod.rs", "use crate::tensor::Shape;\nuse crate::gpu::Device;\nuse super::Family;"),
+        ("kernels/pool/mod.rs", "crate::kernel_parameters! { struct Parameters { rows: u32, } }"),
+        ("kernels/mod.rs", "//! Used by [`crate::graph::Graph`]; needs no wgpu.\n/* crate::engine */"),
+        ("kernels/mod.rs", "let text = \"crate::graph and wgpu \\\" naga\"; let raw = r#\"crate::cli \" wgpu\"#;"),
+        ("gpu/device.rs", "use wgpu::Device;"),
+        ("bench/mod.rs", "use crate::report::Table;"),
+        ("cli/classify.rs", "use tubelet::{Vivit, video::Clip};"),
+        ("lib.rs", "pub use crate::engine::Vivit;"),
+    ] {
+        assert!(faults(place, text).is_empty(), "{place}: {text}: {:?}", faults(place, text));
+    }
+}
+
+/// What is wrong with a file at `place` below `src/`.
+fn faults_of(place: &Path, text: &str) -> Vec<String> {
+    if FREE.iter().any(|free| place == Path::new(free)) {
+        return Vec::new();
+    }
+    let modules = module_path(place);
+    let Some(own) = height(&modules[0]) else {
+        return vec![format!("{}: {} is no floor; add it to this test", place.display(), modules[0])];
+    };
+    let code = code_of(text);
+    let mut faults = Vec::new();
+    for name in names_below_the_crate(&code, modules.len()) {
+        match height(&name) {
+            // The program stands on everything and uses the public face as it is.
+            None if own + 1 == FLOORS.len() => {}
+            None => faults.push(format!("{}: `crate::{name}` does not say which floor it is on", place.display())),
+            Some(floor) if floor > own => {
+                faults.push(format!("{}: {} looks up to {name}", place.display(), modules[0]));
+            }
+            Some(_) => {}
+        }
+    }
+    let forbidden: &[&str] = if modules[0] == "gpu" { &["naga"] } else { &["naga", "wgpu"] };
+    for word in words(&code).filter(|word| forbidden.contains(word)) {
+        faults.push(format!("{}: {word} is named", place.display()));
+    }
+    faults
+}
+
+/// `kernels/pool/cases.rs` is the module `kernels::pool::cases`, `kernels/pool/mod.rs` is `kernels::pool`.
+fn module_path(place: &Path) -> Vec<String> {
+    let mut path: Vec<_> = place.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    if path.last().is_some_and(|last| last == "mod") {
+        path.pop();
+    }
+    path
+}
+
+/// The first name of every path from the crate's root: behind `crate::`, `tubelet::` and as many `super::` as lead
+/// there from a module `depth` levels down. Macros, which live at the root whatever floor they are from, are left out.
+fn names_below_the_crate(code: &str, depth: usize) -> Vec<String> {
+    let to_root = "super::".repeat(depth);
+    let mut names = Vec::new();
+    for prefix in ["crate::", "tubelet::", to_root.as_str()] {
+        for (at, _) in code.match_indices(prefix) {
+            let stands_alone =
+                !code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == ':');
+            if stands_alone {
+                names.extend(first_names(&code[at + prefix.len()..]));
+            }
+        }
+    }
+    names
+}
+
+/// The name that `path` begins with, or those of its group: `{a::b, c::{d, e}}` begins with `a` and `c`.
+fn first_names(path: &str) -> Vec<String> {
+    let Some(group) = path.strip_prefix('{') else {
+        let name: String = path.chars().take_while(|next| next.is_alphanumeric() || *next == '_').collect();
+        let is_macro = path[name.len()..].starts_with('!');
+        // A further `super` leads nowhere from the root: a test module in the file, one level deeper.
+        let leads_on = !matches!(name.as_str(), "" | "super" | "self");
+        return if leads_on && !is_macro { vec![name] } else { Vec::new() };
+    };
+    let (mut depth, mut start, mut names) = (0, 0, Vec::new());
+    for (at, next) in group.char_indices() {
+        match next {
+            '{' => depth += 1,
+            '}' | ',' if depth == 0 => {
+                names.extend(first_names(group[start..at].trim_start()));
+                start = at + 1;
+                if next == '}' {
+                    break;
+                }
+            }
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    names
+}
+
+fn words(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|next: char| !(next.is_alphanumeric() || next == '_'))
+}
+
+/// The text without comments and the contents of strings and characters.
+fn code_of(text: &str) -> String {
+    let mut code = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let skipped = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("/*") {
+            rest.find("*/").map_or(rest.len(), |end| end + 2)
+        } else if rest.starts_with("r\"") || rest.starts_with("r#") {
+            raw_string(rest)
+        } else if first == '"' {
+            quoted(rest, '"')
+        } else if rest.starts_with("'\\") || rest.chars().nth(2) == Some('\'') && first == '\'' {
+            quoted(rest, '\'')
+        } else {
+            code.push(first);
+            first.len_utf8()
+        };
+        rest = &rest[skipped..];
+    }
+    code
+}
+
+/// Bytes of the quoted text that `rest` begins with, its escapes considered.
+fn quoted(rest: &str, quote: char) -> usize {
+    let mut escaped = false;
+    for (at, next) in rest.char_indices().skip(1) {
+        match next {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            next if next == quote => return at + 1,
+            _ => {}
+        }
+    }
+    rest.len()
+}
+
+/// Bytes of the raw string that `rest` begins with, or of the `r` where it is none (`r#type`).
+fn raw_string(rest: &str) -> usize {
+    let hashes = rest[1..].bytes().take_while(|&byte| byte == b'#').count();
+    let Some(content) = rest[1 + hashes..].strip_prefix('"') else { return 1 };
+    let end = format!("\"{}", "#".repeat(hashes));
+    content.find(&end).map_or(rest.len(), |at| 2 + hashes + at + end.len())
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}

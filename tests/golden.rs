@@ -1,0 +1,130 @@
+//! Other people's answers: checkpoints with the tensors that the original implementations computed from them.
+//!
+//! Every tensor of every folder, on the naive reference and on the device with each kernel variant in turn, to a
+//! relative L2 of 1e-5.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+
+use common::{DeviceTests, Shown, data};
+use libtest_mimic::Failed;
+use safetensors::{Dtype, SafeTensors};
+use tubelet::graph::Taps;
+use tubelet::kernels::{ALL, ClipLayout, Selection};
+use tubelet::tensor::{Closeness, Tensor, Tolerance};
+use tubelet::{LoadOptions, Vivit, checkpoint, engine};
+
+const FOLDERS: [&str; 7] = [
+    "hf-tiny",
+    "hf-odd",
+    "hf-ragged",
+    "hf-sensitive",
+    "hf-vit-tiny/video-average-t2-grid4",
+    "hf-vit-tiny/video-average-t3-grid3",
+    "hf-vit-tiny/video-central-t2-grid3",
+];
+
+fn main() -> ExitCode {
+    let mut tests = match DeviceTests::open() {
+        Ok(tests) => tests,
+        Err(code) => return code,
+    };
+    let mut variants: Vec<_> = ALL.iter().flat_map(|family| family.variants).map(|variant| variant.name).collect();
+    variants.sort_unstable();
+    variants.dedup();
+    for folder in FOLDERS {
+        tests.add_without_device(format!("{folder}::reference"), move || {
+            let golden = Golden::read(folder)?;
+            let checkpoint = checkpoint::load(&golden.folder)?;
+            let found = engine::forward_reference(
+                &checkpoint.config,
+                checkpoint.parameters,
+                &golden.clip,
+                ClipLayout::Btchw,
+                &golden.taps(),
+            )?;
+            golden.compare(&found)
+        });
+        tests.add(format!("{folder}::device"), move |device| on_device(folder, device, Selection::automatic()));
+        for variant in variants.clone() {
+            tests.add(format!("{folder}::{variant}"), move |device| on_device(folder, device, variant.parse()?));
+        }
+        tests.add(format!("{folder}::without subgroups in small bindings"), move |device| {
+            let small = device.restricted(|capabilities| {
+                capabilities.subgroup = None;
+                capabilities.limits.binding_bytes = 16 << 10;
+            });
+            on_device(folder, &small, Selection::automatic())
+        });
+    }
+    tests.run("golden")
+}
+
+fn on_device(folder: &str, device: &tubelet::gpu::Device, variants: Selection) -> Result<Shown, Failed> {
+    let golden = Golden::read(folder)?;
+    let options = LoadOptions { variants, ..Default::default() };
+    let model = Vivit::from_checkpoint(device, checkpoint::load(&golden.folder)?, options)?;
+    // Fused as it runs when nothing is looked at, then with every value.
+    let fused = model.forward(&golden.clip, ClipLayout::Btchw, &Taps::None)?;
+    golden.compare_some(&fused, &["logits"])?;
+    golden.compare(&model.forward(&golden.clip, ClipLayout::Btchw, &golden.taps())?)?;
+    Ok(Shown::Passed)
+}
+
+/// A folder with a checkpoint, a clip, and what a model makes of it.
+struct Golden {
+    folder: String,
+    clip: Tensor,
+    expected: BTreeMap<String, Tensor>,
+}
+
+impl Golden {
+    fn read(folder: &str) -> Result<Self, Failed> {
+        let path = data(folder);
+        let file = std::fs::read(path.join("expected.safetensors"))?;
+        let tensors = SafeTensors::deserialize(&file)?;
+        let mut expected = BTreeMap::new();
+        for (name, view) in tensors.tensors() {
+            if view.dtype() == Dtype::F32 {
+                let values = bytemuck::pod_collect_to_vec(view.data());
+                expected.insert(name, Tensor::f32(view.shape(), values)?);
+            }
+        }
+        let clip = read_clip(&path.join("clip.npy"))?;
+        Ok(Self { folder: path.display().to_string(), clip, expected })
+    }
+
+    fn taps(&self) -> Taps {
+        Taps::Names(self.expected.keys().cloned().collect())
+    }
+
+    fn compare(&self, found: &BTreeMap<String, Tensor>) -> Result<(), Failed> {
+        let names: Vec<_> = self.expected.keys().map(String::as_str).collect();
+        self.compare_some(found, &names)
+    }
+
+    fn compare_some(&self, found: &BTreeMap<String, Tensor>, names: &[&str]) -> Result<(), Failed> {
+        let mut wrong = Vec::new();
+        for name in names {
+            let expected = &self.expected[*name];
+            match found.get(*name).map(|found| Closeness::between(found, expected)) {
+                None => wrong.push(format!("{name} is missing")),
+                Some(None) => wrong.push(format!("{name} has shape {}", found[*name].shape())),
+                Some(Some(closeness)) if !closeness.within(Tolerance::MODEL) => {
+                    wrong.push(format!("{name}: {closeness}"))
+                }
+                Some(Some(_)) => {}
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(Failed::from(wrong.join("\n"))) }
+    }
+}
+
+fn read_clip(path: &Path) -> Result<Tensor, Failed> {
+    let array = npyz::NpyFile::new(std::io::BufReader::new(std::fs::File::open(path)?))?;
+    let shape: Vec<_> = array.shape().iter().map(|size| *size as usize).collect();
+    Ok(Tensor::f32(shape, array.into_vec::<f32>()?)?)
+}
