@@ -10,7 +10,7 @@ use tubelet::kernels::normalise::Normalise;
 use tubelet::kernels::resample::{self, Axis};
 use tubelet::kernels::{Case, ClipLayout, Kernel, suite};
 use tubelet::tensor::Tensor;
-use tubelet::video::{Antialiased, Coefficients, CropWindow, Frame, PixelFormat, Preprocessing, Preset, Resize};
+use tubelet::video::{Antialiased, CropWindow, Frame, PixelFormat, Preprocessing, Preset, Resize, coefficients};
 
 /// One kernel call on the device.
 fn run(device: &Device, kernel: impl Kernel + 'static, inputs: &[&Tensor]) -> Tensor {
@@ -22,10 +22,7 @@ fn run(device: &Device, kernel: impl Kernel + 'static, inputs: &[&Tensor]) -> Te
 fn colour_format(format: PixelFormat) -> colour::Format {
     match format {
         PixelFormat::Rgb24 => colour::Format::Rgb24,
-        PixelFormat::Yuv420p { matrix, range } => {
-            let Coefficients { luma, offset, red_v, green_u, green_v, blue_u } = Coefficients::new(matrix, range);
-            colour::Format::Yuv420p(colour::Coefficients { luma, offset, red_v, green_u, green_v, blue_u })
-        }
+        PixelFormat::Yuv420p { matrix, range } => colour::Format::Yuv420p(coefficients(matrix, range)),
     }
 }
 
