@@ -3,14 +3,19 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use safetensors::SafeTensors;
 use tubelet::gpu::Device;
 use tubelet::kernels::colour::{self, Colour};
 use tubelet::kernels::normalise::Normalise;
 use tubelet::kernels::resample::{self, Axis};
-use tubelet::kernels::{Case, ClipLayout, Kernel, suite};
+use tubelet::kernels::{Case, ClipLayout, Kernel, Selection, suite};
 use tubelet::tensor::Tensor;
-use tubelet::video::{Antialiased, CropWindow, Frame, PixelFormat, Preprocessing, Preset, Resize, coefficients};
+use tubelet::video::{
+    Antialiased, Clip, CropWindow, Frame, PixelFormat, Preparer, Preprocessing, Preset, Resize, coefficients,
+    prepare_reference,
+};
 
 /// One kernel call on the device.
 fn run(device: &Device, kernel: impl Kernel + 'static, inputs: &[&Tensor]) -> Tensor {
@@ -89,36 +94,76 @@ fn hugging_face(short_edge: usize, crop: usize) -> [Preprocessing; 2] {
     })
 }
 
+const RECORDED: &[u8] = include_bytes!("data/video/preprocess_cases.safetensors");
+
+/// Two pictures that were prepared together.
+struct Pictures {
+    name: String,
+    frames: Vec<Frame>,
+    short_edge: usize,
+    crop: usize,
+}
+
+/// The pictures of `recorded`; their names end in "_size40_crop36" for a short edge of 40 and a crop of 36×36.
+fn pictures(recorded: &SafeTensors<'_>) -> Vec<Pictures> {
+    let names = recorded.names();
+    let inputs =
+        names.into_iter().filter_map(|name| Some((name.strip_suffix(".input")?, recorded.tensor(name).unwrap())));
+    let all: Vec<_> = inputs
+        .map(|(name, input)| {
+            let (height, width) = (input.shape()[1], input.shape()[2]);
+            let frame = |bytes: &[u8]| Frame::new(height, width, PixelFormat::Rgb24, bytes.to_vec()).unwrap();
+            let frames = input.data().chunks_exact(height * width * 3).map(frame).collect();
+            let (short_edge, crop) = name.split_once("_size").unwrap().1.split_once("_crop").unwrap();
+            Pictures {
+                name: name.to_owned(),
+                frames,
+                short_edge: short_edge.parse().unwrap(),
+                crop: crop.parse().unwrap(),
+            }
+        })
+        .collect();
+    assert_eq!(all.len(), 6);
+    all
+}
+
 #[test]
 fn pictures_of_odd_sizes_become_the_recorded_bytes_and_values() {
     let Some(device) = common::device_or_skip("pictures of odd sizes") else { return };
-    let recorded = SafeTensors::deserialize(include_bytes!("data/video/preprocess_cases.safetensors")).unwrap();
-    let mut names: Vec<_> = recorded.names().into_iter().filter_map(|name| name.strip_suffix(".input")).collect();
-    names.sort_unstable();
-    assert_eq!(names.len(), 6);
-    for name in names {
-        let tensor = |kind: &str| recorded.tensor(&format!("{name}.{kind}")).unwrap();
-        let (input, bytes) = (tensor("input"), tensor("u8"));
-        let (size, crop) = ([input.shape()[1], input.shape()[2]], bytes.shape()[1]);
-        let short_edge = name.split("_size").nth(1).and_then(|rest| rest.split('_').next()).unwrap().parse().unwrap();
-        let frames: Vec<_> = input
-            .data()
-            .chunks_exact(size[0] * size[1] * 3)
-            .map(|picture| Frame::new(size[0], size[1], PixelFormat::Rgb24, picture.to_vec()).unwrap())
-            .collect();
-
+    let recorded = SafeTensors::deserialize(RECORDED).unwrap();
+    for Pictures { name, frames, short_edge, crop } in pictures(&recorded) {
+        let tensor = |kind: &str| recorded.tensor(&format!("{name}.{kind}")).unwrap().data().to_vec();
         let [corrected, default] = hugging_face(short_edge, crop);
-        let target = corrected.resized_size(size).unwrap();
+        let target = corrected.resized_size([frames[0].height(), frames[0].width()]).unwrap();
         let window = corrected.crop_window(target);
         let seen = resized(&device, &pixels(&device, &frames), target, &window);
         let as_they_are = [std::array::from_fn(|byte| byte as f32); 3];
-        let computed = values(&device, &seen, &window, as_they_are, ClipLayout::Bthwc);
-        let computed: Vec<u8> = computed.as_f32().unwrap().iter().map(|&byte| byte as u8).collect();
-        assert!(computed == bytes.data(), "bytes of {name}");
+        let bytes = values(&device, &seen, &window, as_they_are, ClipLayout::Bthwc);
+        let bytes: Vec<u8> = bytes.as_f32().unwrap().iter().map(|&byte| byte as u8).collect();
+        assert!(bytes == tensor("u8"), "bytes of {name}");
         for (preprocessing, kind) in [(corrected, "zero_centred"), (default, "pixel_values")] {
-            let computed = values(&device, &seen, &window, preprocessing.value_table(), ClipLayout::Btchw);
-            assert!(computed.bytes() == tensor(kind).data(), "{kind} of {name}");
+            let values = values(&device, &seen, &window, preprocessing.value_table(), ClipLayout::Btchw);
+            assert!(values.bytes() == tensor(kind), "{kind} of {name}");
         }
+    }
+}
+
+#[test]
+fn clips_prepared_on_the_device_are_those_prepared_by_the_references() {
+    let Some(device) = common::device_or_skip("prepared clips") else { return };
+    let recorded = SafeTensors::deserialize(RECORDED).unwrap();
+    for Pictures { name, frames, short_edge, crop } in pictures(&recorded) {
+        let clip = Clip::new(frames.into_iter().map(Arc::new).collect(), vec![0, 1]).unwrap();
+        let prepared = |preprocessing: &Preprocessing, layout| {
+            let mut preparer = Preparer::new(&device, &clip, preprocessing, layout, &Selection::automatic()).unwrap();
+            let prepared = preparer.prepare(&clip).unwrap().read(&device).unwrap();
+            assert_eq!(prepared, prepare_reference(&clip, preprocessing, layout).unwrap(), "{name}, {preprocessing:?}");
+            prepared
+        };
+        let [_, default] = hugging_face(short_edge, crop);
+        let values = prepared(&default, ClipLayout::Btchw);
+        assert!(values.bytes() == recorded.tensor(&format!("{name}.pixel_values")).unwrap().data(), "{name}");
+        prepared(&Preset::Scenic.preprocessing([crop; 2]).unwrap(), ClipLayout::Bthwc);
     }
 }
 
