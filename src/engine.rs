@@ -94,6 +94,21 @@ impl Vivit {
         Sampling::central(self.config().frames)
     }
 
+    /// The device it runs on.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Uploads the weights and compiles the kernels now instead of with the first clip.
+    pub fn load_weights(&self) -> Result<()> {
+        self.executor(&self.single_clip()).map(drop)
+    }
+
+    /// One clip, nothing tapped.
+    fn single_clip(&self) -> Request {
+        Request { batch: 1, layout: self.layout, taps: Taps::None }
+    }
+
     /// The weights on the device.
     pub fn weights(&self) -> &DeviceWeights {
         &self.weights
@@ -116,10 +131,13 @@ impl Vivit {
 
     /// The classes of a clip that is on the device already.
     pub fn classify_prepared(&self, clip: &PreparedClip) -> Result<Classes> {
-        let request = Request { batch: 1, layout: self.layout, taps: Taps::None };
+        let request = self.single_clip();
         let shape = vivit::clip_shape(self.config(), &request);
         if *clip.shape() != shape {
-            return Err(Error::usage(format!("the model takes a clip of shape {shape}, this one has {}", clip.shape())));
+            return Err(Error::usage(format!(
+                "the model takes a clip of shape {shape}, this one has {}",
+                clip.shape()
+            )));
         }
         let shared = self.executor(&request)?;
         let recording = &shared.recording;
@@ -137,7 +155,7 @@ impl Vivit {
     /// What the head sees of a clip: `[C]` numbers.
     pub fn features(&self, clip: &Clip) -> Result<Tensor> {
         let clip = self.prepare(clip)?;
-        let request = Request { batch: 1, layout: self.layout, taps: Taps::None };
+        let request = self.single_clip();
         let shared = self.executor(&request)?;
         let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
         let found = executor.run(&[("clip", Feed::Device(clip.buffer()))], &[shared.recording.features])?;
@@ -270,7 +288,10 @@ impl Classes {
         if let Some(place) = logits.iter().position(|logit| !logit.is_finite()) {
             return Err(Error::new(
                 crate::tensor::ErrorKind::Device,
-                format!("the model's output for class {place} is {}: a damaged checkpoint or a faulty device", logits[place]),
+                format!(
+                    "the model's output for class {place} is {}: a damaged checkpoint or a faulty device",
+                    logits[place]
+                ),
             ));
         }
         let name = |index: usize| match labels.and_then(|labels| labels.get(index)) {

@@ -71,7 +71,12 @@ impl DeviceArguments {
 }
 
 /// The model on the device, ready to run.
-pub(super) fn load(checkpoint: Checkpoint, device: &Device, preset: Option<Preset>, variants: Selection) -> Result<Vivit> {
+pub(super) fn load(
+    checkpoint: Checkpoint,
+    device: &Device,
+    preset: Option<Preset>,
+    variants: Selection,
+) -> Result<Vivit> {
     Vivit::from_checkpoint(device, checkpoint, LoadOptions { preset, variants })
 }
 

@@ -178,7 +178,9 @@ fn describe_forward(forward: &ForwardMeasurement, model: &str, software: bool, s
     let ForwardMeasurement { batch, cost, time, wall_seconds, weight_bytes, value_bytes, .. } = forward;
     let elapsed = |seconds: f64| output::seconds(std::time::Duration::from_secs_f64(seconds));
     let cpu = time.cpu_seconds.map_or(String::new(), |cpu| format!(", {cpu:.1} CPU s"));
-    let peak = forward.peak_memory.map_or(String::new(), |peak| format!(", peak memory of the process {}", output::bytes(peak)));
+    let peak = forward
+        .peak_memory
+        .map_or(String::new(), |peak| format!(", peak memory of the process {}", output::bytes(peak)));
     let mut table = output::table(&["kernel", "variant", " calls", " GFLOP", " GPU time", " share"]);
     for share in &forward.kernels {
         table.add_row([

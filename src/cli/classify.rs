@@ -116,7 +116,8 @@ impl Classify {
 
 fn describe(report: &Report, decoded: &Decoded) -> String {
     let video = &decoded.information;
-    let rate = video.frames_per_second.map_or(String::new(), |rate| format!(", {} frames/s", output::three_digits(rate)));
+    let rate =
+        video.frames_per_second.map_or(String::new(), |rate| format!(", {} frames/s", output::three_digits(rate)));
     let mut lines = vec![
         format!("{}: {} frames of {}×{}{rate}", report.video, report.frames, video.width, video.height),
         format!("{} frames: {}", report.indices.len(), list(&report.indices)),

@@ -178,9 +178,7 @@ impl ClipCommand {
     /// The number of frames and how they are prepared: the model's, else what the arguments say.
     fn target(&self, checkpoint: Option<&Checkpoint>) -> Result<(usize, Preprocessing)> {
         match checkpoint {
-            Some(checkpoint) => {
-                Ok((checkpoint.config.frames, engine::preprocessing(checkpoint, self.choice.preset)?))
-            }
+            Some(checkpoint) => Ok((checkpoint.config.frames, engine::preprocessing(checkpoint, self.choice.preset)?)),
             None if self.frames == 0 || self.size == 0 => {
                 Err(Error::usage(format!("a clip of {} frames of {} pixels is empty", self.frames, self.size)))
             }

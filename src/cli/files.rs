@@ -16,7 +16,10 @@ pub(super) fn read_npy(path: &Path) -> Result<Tensor> {
     let damaged = |error: std::io::Error| Error::file(format!("{} is no readable .npy file: {error}", path.display()));
     let array = NpyFile::new(BufReader::new(file)).map_err(damaged)?;
     if array.order() != npyz::Order::C {
-        return Err(Error::file(format!("{} is in Fortran order; save it with numpy.ascontiguousarray", path.display())));
+        return Err(Error::file(format!(
+            "{} is in Fortran order; save it with numpy.ascontiguousarray",
+            path.display()
+        )));
     }
     let shape: Vec<usize> = array.shape().iter().map(|size| *size as usize).collect();
     let (kind, size) = match array.dtype() {
@@ -25,7 +28,9 @@ pub(super) fn read_npy(path: &Path) -> Result<Tensor> {
     };
     let values: Vec<f32> = match (kind, size) {
         (TypeChar::Float, 4) => array.into_vec::<f32>().map_err(damaged)?,
-        (TypeChar::Float, 8) => array.into_vec::<f64>().map_err(damaged)?.into_iter().map(|value| value as f32).collect(),
+        (TypeChar::Float, 8) => {
+            array.into_vec::<f64>().map_err(damaged)?.into_iter().map(|value| value as f32).collect()
+        }
         _ => {
             let found = array.dtype().descr();
             return Err(Error::file(format!("{} holds {found}, not 32- or 64-bit floats", path.display())));

@@ -77,4 +77,3 @@ trait Run {
     /// Does it; what goes wrong is one clear sentence.
     fn run(self) -> Result<()>;
 }
-use Run as _;

@@ -19,11 +19,8 @@ pub(super) fn bytes(total: u64, what: impl Into<Cow<'static, str>>) -> ProgressB
 
 /// A turning sign for something whose end is not known.
 pub(super) fn spinner(what: impl Into<Cow<'static, str>>) -> ProgressBar {
-    let bar = finish_on_drop(
-        ProgressBar::new_spinner(),
-        ProgressStyle::with_template("{msg:24} {spinner} {elapsed}"),
-        what,
-    );
+    let bar =
+        finish_on_drop(ProgressBar::new_spinner(), ProgressStyle::with_template("{msg:24} {spinner} {elapsed}"), what);
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
 }

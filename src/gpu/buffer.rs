@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::tensor::{Error, Result};
+
 /// A piece of device memory, in bytes. Cloning shares it; it is freed with its last owner.
 #[derive(Clone, Debug)]
 pub struct Buffer {
@@ -23,6 +25,14 @@ impl Buffer {
     pub fn window(&self, range: Range<u64>) -> Window {
         Window { buffer: self.clone(), range }
     }
+
+    /// An error where `range` (bytes) runs backwards or beyond the end.
+    pub(super) fn check(&self, range: &Range<u64>) -> Result<()> {
+        if range.start <= range.end && range.end <= self.bytes() {
+            return Ok(());
+        }
+        Err(Error::usage(format!("bytes {}..{} of a buffer of {} bytes", range.start, range.end, self.bytes())))
+    }
 }
 
 /// A range of a [`Buffer`] in bytes, as a kernel's binding sees it.
@@ -35,14 +45,23 @@ pub struct Window {
 impl Window {
     /// Size in bytes.
     pub fn bytes(&self) -> u64 {
-        self.range.end - self.range.start
+        self.range.end.saturating_sub(self.range.start)
+    }
+
+    /// An error where it is empty or outside its buffer.
+    pub(super) fn check(&self) -> Result<()> {
+        // wgpu takes a binding without a size for all of the rest.
+        if self.range.start == self.range.end {
+            return Err(Error::usage(format!("the empty window {}..{}", self.range.start, self.range.end)));
+        }
+        self.buffer.check(&self.range)
     }
 
     pub(super) fn binding(&self) -> wgpu::BindingResource<'_> {
         wgpu::BindingResource::Buffer(wgpu::BufferBinding {
             buffer: &self.buffer.raw,
             offset: self.range.start,
-            size: std::num::NonZeroU64::new(self.range.end - self.range.start),
+            size: std::num::NonZeroU64::new(self.bytes()),
         })
     }
 }

@@ -26,6 +26,15 @@ enum Step<'a> {
     Clear { buffer: &'a Buffer },
 }
 
+impl Step<'_> {
+    /// An error where a copy leaves one of its buffers.
+    fn check(&self) -> Result<()> {
+        let Step::Copy { from, range, to, at } = self else { return Ok(()) };
+        from.check(range).map_err(|error| error.within("copying"))?;
+        to.check(&(*at..at.saturating_add(range.end - range.start))).map_err(|error| error.within("copying"))
+    }
+}
+
 /// Work recorded for one submission.
 ///
 /// Consecutive dispatches share a compute pass unless they are timed; the driver orders those that touch the same
@@ -72,6 +81,7 @@ impl<'a> Commands<'a> {
                 self.device.capabilities().name
             )));
         }
+        self.steps.iter().try_for_each(Step::check)?;
         // A query set holds at most 4096 timestamps (WebGPU), two of them a step.
         const TIMED_STEPS: usize = 2048;
         if timed > TIMED_STEPS {

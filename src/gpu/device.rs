@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::panic::AssertUnwindSafe;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::fault::{self, Loss};
 use super::{Bindings, Buffer, Capabilities, Commands, DeviceKind, Pipeline, Slot, Window};
@@ -83,10 +85,14 @@ struct Shared {
     queue: wgpu::Queue,
     loss: Loss,
     checks: bool,
-    pipelines: Mutex<HashMap<String, Pipeline>>,
+    /// By WGSL and bindings.
+    pipelines: Mutex<HashMap<(String, Vec<Slot>), Pipeline>>,
     /// Bytes written to the queue since it was last waited for: each is held in a staging copy until then.
     staged: AtomicU64,
 }
+
+/// How long a finished read may wait for another thread that is about to announce it.
+const MAPPING: Duration = Duration::from_secs(60);
 
 /// Uploads wait for the device once this much is staged, so that loading a model does not hold it twice.
 const STAGED_BYTES: u64 = 64 << 20;
@@ -142,7 +148,8 @@ impl Device {
     /// `Features::SUBGROUP`, timing with `Features::TIMESTAMP_QUERY`.
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Self {
         let capabilities = Capabilities::of_device(&device);
-        Self::assemble(device, queue, Loss::default(), true, capabilities)
+        let loss = Loss::of_lent(device.clone());
+        Self::assemble(device, queue, loss, true, capabilities)
     }
 
     fn assemble(raw: wgpu::Device, queue: wgpu::Queue, loss: Loss, checks: bool, capabilities: Capabilities) -> Self {
@@ -185,7 +192,7 @@ impl Device {
     }
 
     pub(super) fn buffer_for(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<Buffer> {
-        let size = bytes.max(1).next_multiple_of(16);
+        let size = bytes.max(1).checked_next_multiple_of(16).unwrap_or(u64::MAX);
         let limit = self.capabilities.limits.buffer_bytes;
         if size > limit {
             return Err(Error::new(
@@ -211,6 +218,7 @@ impl Device {
 
     /// Writes `bytes` (a multiple of 4 long) to `buffer` from byte `at` on, before any later command runs.
     pub fn write(&self, buffer: &Buffer, at: u64, bytes: &[u8]) -> Result<()> {
+        buffer.check(&(at..at.saturating_add(bytes.len() as u64))).map_err(|error| error.within("uploading"))?;
         self.guarded("uploading", || self.shared.queue.write_buffer(&buffer.raw, at, bytes))?;
         let staged = self.shared.staged.fetch_add(bytes.len() as u64, Ordering::Relaxed) + bytes.len() as u64;
         if staged > STAGED_BYTES {
@@ -222,7 +230,11 @@ impl Device {
 
     /// Reads `range` (bytes, multiples of 4) of `buffer` back.
     pub fn read(&self, buffer: &Buffer, range: Range<u64>) -> Result<Vec<u8>> {
+        buffer.check(&range).map_err(|error| error.within("reading back"))?;
         let size = range.end - range.start;
+        if size == 0 {
+            return Ok(Vec::new());
+        }
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.buffer_for("reading back", size, usage)?;
         let (sender, receiver) = std::sync::mpsc::channel();
@@ -234,8 +246,7 @@ impl Device {
         })?;
         self.wait()?;
         let failed = || Error::new(ErrorKind::Device, "the device's memory cannot be read back");
-        // Another thread that waits for the device may be the one that runs the callback.
-        receiver.recv().map_err(|_| failed())?.map_err(|_| failed())?;
+        receiver.recv_timeout(MAPPING).map_err(|_| failed())?.map_err(|_| failed())?;
         let view = staging.raw.get_mapped_range(0..size).map_err(|_| failed())?;
         Ok(view.to_vec())
     }
@@ -243,11 +254,12 @@ impl Device {
     /// Compiles WGSL whose entry point is `main`, or finds it compiled before. `slots` are its bindings in group 0.
     pub fn pipeline(&self, label: &str, wgsl: &str, slots: &[Slot]) -> Result<Pipeline> {
         let cache = || self.shared.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pipeline) = cache().get(wgsl) {
+        let key = (wgsl.to_owned(), slots.to_vec());
+        if let Some(pipeline) = cache().get(&key) {
             return Ok(pipeline.clone());
         }
         let pipeline = self.guarded(format!("compiling {label}"), || self.compile(label, wgsl, slots))?;
-        cache().insert(wgsl.to_owned(), pipeline.clone());
+        cache().insert(key, pipeline.clone());
         Ok(pipeline)
     }
 
@@ -292,6 +304,7 @@ impl Device {
 
     /// Binds `windows`, in the order of the pipeline's slots.
     pub fn bind(&self, label: &str, pipeline: &Pipeline, windows: &[Window]) -> Result<Bindings> {
+        windows.iter().try_for_each(Window::check).map_err(|error| error.within(format!("binding {label}")))?;
         let entries: Vec<_> = windows
             .iter()
             .enumerate()
@@ -321,11 +334,16 @@ impl Device {
 
     /// Waits until everything submitted so far is done.
     pub(super) fn wait(&self) -> Result<()> {
-        let polled = self.shared.raw.poll(wgpu::PollType::wait_indefinitely());
+        let poll = || self.shared.raw.poll(wgpu::PollType::wait_indefinitely());
+        // wgpu panics where the driver loses the device while it is waited for.
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(poll));
         self.shared.staged.store(0, Ordering::Relaxed);
+        if polled.is_err() {
+            self.shared.loss.record("the driver stopped answering".to_owned());
+        }
         self.shared.loss.check()?;
         polled
-            .map(drop)
+            .map_or(Ok(()), |outcome| outcome.map(drop))
             .map_err(|error| Error::new(ErrorKind::Device, format!("waiting for {}: {error}", self.capabilities.name)))
     }
 }

@@ -6,17 +6,29 @@ use crate::tensor::{Error, ErrorKind, Result};
 
 /// Where a device's loss is remembered, with the driver's words.
 #[derive(Clone, Default)]
-pub(super) struct Loss(Arc<Mutex<Option<String>>>);
+pub(super) struct Loss {
+    reason: Arc<Mutex<Option<String>>>,
+    /// A device on which we install no handler that would tell, and which therefore is asked.
+    lent: Option<wgpu::Device>,
+}
 
 impl Loss {
+    /// The loss of a device that belongs to the caller.
+    pub(super) fn of_lent(device: wgpu::Device) -> Self {
+        Self { lent: Some(device), ..Self::default() }
+    }
+
     pub(super) fn record(&self, reason: String) {
-        let mut loss = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut loss = self.reason.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         loss.get_or_insert(reason);
     }
 
     /// An error where the device is lost.
     pub(super) fn check(&self) -> Result<()> {
-        let loss = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if self.lent.as_ref().is_some_and(is_lost) {
+            self.record("its owner gave it up or the driver was reset".to_owned());
+        }
+        let loss = self.reason.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match loss.as_ref() {
             None => Ok(()),
             Some(reason) => Err(Error::new(
@@ -25,6 +37,18 @@ impl Loss {
             )),
         }
     }
+}
+
+/// Whether a device is lost: a living one refuses a buffer that is good for nothing, a lost one reports nothing at all.
+fn is_lost(device: &wgpu::Device) -> bool {
+    let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
+    drop(device.create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: 16,
+        usage: wgpu::BufferUsages::empty(),
+        mapped_at_creation: false,
+    }));
+    pollster::block_on(scope.pop()).is_none()
 }
 
 /// Runs `work` with an error scope of every kind around it; what the driver reports becomes an error that begins with

@@ -14,8 +14,20 @@
 //! ```
 
 mod config;
+mod joint;
 mod named;
 mod parameters;
+mod recording;
 
 pub use config::{Classifier, Config, Gelu, Grid, Model, Tubelet};
 pub use parameters::{ParameterSpec, Parameters};
+pub use recording::{Recording, Request, clip_shape};
+
+use crate::tensor::Result;
+
+/// Records a model's forward pass; which values it computes apart follows `request`.
+pub fn record(config: &Config, request: &Request) -> Result<Recording> {
+    match config.model {
+        Model::Joint => joint::record(config, request),
+    }
+}

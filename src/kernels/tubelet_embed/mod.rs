@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::pieces::{self, align_down, fold_groups, word};
 use super::product::{self, Tile};
-use super::{Binding, Class, Family, Kernel, Launch, Packing, Variant};
+use super::{Binding, Class, ClipLayout, Family, Kernel, Launch, Packing, Variant};
 use crate::gpu::{Capabilities, Limits, Literals};
 use crate::tensor::{Error, Result, Shape, Tensor};
 
@@ -94,15 +94,6 @@ pub struct TubeletEmbed {
     pub bias: bool,
     /// How the clip lies in memory.
     pub layout: ClipLayout,
-}
-
-/// How a batch of clips lies in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ClipLayout {
-    /// `[B, F, P, Y, X]`, planes of one colour.
-    Btchw,
-    /// `[B, F, Y, X, P]`, the colours of a pixel side by side.
-    Bthwc,
 }
 
 /// The clips and temporal indices of one launch: several whole clips, or a part of one.

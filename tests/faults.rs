@@ -1,0 +1,303 @@
+//! Devices that fail, and callers who ask for what cannot be: always an error of the right kind, never a panic.
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tubelet::gpu::{Choice, Device, DeviceOptions, Dispatch, Slot, devices};
+use tubelet::kernels::suite::{Outcome, check};
+use tubelet::kernels::{Case, layer_norm, pool, softmax};
+use tubelet::tensor::{Error, ErrorKind, Result};
+
+/// Adds one to each of 4 words.
+const INCREMENT: &str = "
+    struct Parameters { one: u32, }
+    @group(0) @binding(0) var<uniform> parameters: Parameters;
+    @group(0) @binding(1) var<storage, read_write> words: array<u32>;
+    @compute @workgroup_size(4)
+    fn main(@builtin(global_invocation_id) place: vec3<u32>) { words[place.x] += parameters.one; }
+";
+const SLOTS: [Slot; 2] = [Slot::Parameters, Slot::Write];
+
+/// The dispatch of [`INCREMENT`] on a buffer of its own, which starts as 0, 1, 2, 3.
+fn increment(device: &Device) -> Result<(Dispatch, tubelet::gpu::Buffer)> {
+    let parameters = device.buffer_with("parameters", bytemuck::bytes_of(&1u32))?;
+    let words = device.buffer_with("words", bytemuck::cast_slice(&[0u32, 1, 2, 3]))?;
+    let pipeline = device.pipeline("increment", INCREMENT, &SLOTS)?;
+    let bindings = device.bind("increment", &pipeline, &[parameters.window(0..4), words.whole()])?;
+    Ok((Dispatch { pipeline, bindings, groups: [1, 1, 1] }, words))
+}
+
+fn run(device: &Device, dispatch: &Dispatch) -> Result<()> {
+    let mut commands = device.commands();
+    commands.dispatch(std::slice::from_ref(dispatch));
+    commands.run().map(drop)
+}
+
+fn works(device: &Device) -> Result<()> {
+    let (dispatch, words) = increment(device)?;
+    run(device, &dispatch)?;
+    assert_eq!(bytemuck::pod_collect_to_vec::<u8, u32>(&device.read(&words, 0..16)?), [1, 2, 3, 4]);
+    Ok(())
+}
+
+#[track_caller]
+fn assert_error<T>(result: Result<T>, kind: ErrorKind, says: &[&str]) {
+    let Err(error) = result else { panic!("no error where {kind:?} was expected") };
+    let text = error.to_string();
+    assert_eq!(error.kind(), kind, "{text}");
+    for part in says {
+        assert!(text.contains(part), "{text:?} does not say {part:?}");
+    }
+    assert!(!text.contains('\n'), "more than one line: {text:?}");
+}
+
+/// A device of its own, to be broken.
+fn own_device(test: &str) -> Option<Device> {
+    common::device_or_skip(test)
+}
+
+/// A device as an application opens it, with WebGPU's default limits and no feature.
+fn device_of_an_application() -> Option<(wgpu::Device, wgpu::Queue)> {
+    let backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends,
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    let adapter = pollster::block_on(instance.enumerate_adapters(backends)).into_iter().next()?;
+    pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor::default())).ok()
+}
+
+#[test]
+fn a_lost_device_says_so_whatever_is_asked_of_it() {
+    let Some(device) = own_device("a lost device") else { return };
+    let (dispatch, words) = increment(&device).unwrap();
+    device.destroy();
+    let lost = |result: Result<()>| assert_error(result, ErrorKind::DeviceLost, &["lost", "open it again"]);
+    lost(device.buffer("more", 16).map(drop));
+    lost(device.write(&words, 0, &[0; 16]));
+    lost(device.read(&words, 0..16).map(drop));
+    lost(device.pipeline("another", &format!("{INCREMENT} // another"), &SLOTS).map(drop));
+    lost(device.bind("increment", &dispatch.pipeline, &[words.whole(), words.whole()]).map(drop));
+    lost(run(&device, &dispatch));
+    lost(device.clone().buffer("through a clone", 16).map(drop));
+    works(&common::device().unwrap().unwrap()).unwrap();
+}
+
+#[test]
+fn a_case_on_a_lost_device_fails() {
+    let Some(device) = own_device("a case on a lost device") else { return };
+    device.destroy();
+    let outcome = check(&device, &small_case(), &layer_norm::FAMILY.variants[0]);
+    assert!(matches!(&outcome, Outcome::Failed(said) if said.contains("lost")), "{outcome}");
+}
+
+#[test]
+fn a_device_that_does_not_exist_lists_those_that_do() {
+    let found = devices();
+    let Some(first) = found.first() else { return };
+    let name = Device::named("no such device").map(drop);
+    assert_error(name, ErrorKind::NoDevice, &["no device named \"no such device\"", &format!("0: {}", first.name)]);
+    let open = |choice| Device::open(&DeviceOptions { choice, ..Default::default() }).map(drop);
+    assert_error(open(Choice::Index(99)), ErrorKind::NoDevice, &["number 99", &first.name]);
+    let text = found[0].name.to_uppercase();
+    open(Choice::Name(text)).unwrap();
+}
+
+#[test]
+fn a_buffer_beyond_the_limit_is_refused_with_the_sizes() {
+    let Some(device) = common::device_or_skip("a buffer beyond the limit") else { return };
+    let limit = device.capabilities().limits.buffer_bytes;
+    let wanted = (limit + 1).next_multiple_of(16);
+    let sizes = [&*wanted.to_string(), &*limit.to_string(), "activations"];
+    assert_error(device.buffer("activations", limit + 1), ErrorKind::Unsupported, &sizes);
+    let small = device.restricted(|capabilities| capabilities.limits.buffer_bytes = 1024);
+    small.buffer("activations", 1024).unwrap();
+    assert_error(small.buffer("activations", 1025), ErrorKind::Unsupported, &["1040", "1024"]);
+}
+
+#[test]
+fn a_size_that_overflows_is_refused() {
+    let Some(device) = common::device_or_skip("a size that overflows") else { return };
+    assert_error(device.buffer("everything", u64::MAX), ErrorKind::Unsupported, &["everything"]);
+}
+
+#[test]
+fn a_broken_shader_is_an_error_and_the_device_goes_on() {
+    let Some(device) = common::device_or_skip("a broken shader") else { return };
+    let broken = |wgsl: &str, says: &[&str]| {
+        assert_error(device.pipeline("the broken one", wgsl, &SLOTS), ErrorKind::Device, says);
+        works(&device).unwrap();
+    };
+    broken("fn main( {", &["compiling the broken one"]);
+    broken(&INCREMENT.replace("u32, }", "no_such_type, }"), &["no_such_type"]);
+    broken(&INCREMENT.replace("fn main", "fn other"), &["main"]);
+    broken(&INCREMENT.replace("binding(1)", "binding(7)"), &["7"]);
+    broken(&INCREMENT.replace("workgroup_size(4)", "workgroup_size(4096)"), &["4096"]);
+    let slots = [Slot::Parameters, Slot::Read];
+    assert_error(device.pipeline("read only", INCREMENT, &slots), ErrorKind::Device, &["read only"]);
+}
+
+#[test]
+fn windows_outside_their_buffer_are_refused() {
+    let Some(device) = common::device_or_skip("windows") else { return };
+    let (dispatch, words) = increment(&device).unwrap();
+    let parameters = device.buffer_with("parameters", bytemuck::bytes_of(&1u32)).unwrap();
+    let large = device.buffer("large", 4096).unwrap();
+    let bind = |window| device.bind("increment", &dispatch.pipeline, &[parameters.whole(), window]);
+    bind(large.window(256..512)).unwrap();
+    assert_error(bind(words.window(0..32)), ErrorKind::Usage, &["increment", "0..32", "16 bytes"]);
+    assert_error(bind(large.window(512..512)), ErrorKind::Usage, &["512..512"]);
+    #[allow(clippy::reversed_empty_ranges, reason = "what a caller may get wrong")]
+    let reversed = 512..256;
+    assert_error(bind(large.window(reversed.clone())), ErrorKind::Usage, &["512..256"]);
+    assert_error(bind(large.window(4..260)), ErrorKind::Device, &["increment", "align"]);
+    assert_error(device.bind("increment", &dispatch.pipeline, &[words.whole()]), ErrorKind::Device, &["increment"]);
+
+    assert_error(device.read(&words, 0..32), ErrorKind::Usage, &["0..32", "16 bytes"]);
+    assert_error(device.read(&words, reversed.clone()), ErrorKind::Usage, &["512..256"]);
+    assert_error(device.write(&words, 8, &[0; 12]), ErrorKind::Usage, &["8..20", "16 bytes"]);
+    assert_error(device.write(&words, u64::MAX, &[0; 4]), ErrorKind::Usage, &["16 bytes"]);
+    assert_eq!(device.read(&words, 8..8).unwrap(), [0u8; 0]);
+    device.write(&words, 16, &[]).unwrap();
+
+    let copy = |range, at| {
+        let mut commands = device.commands();
+        commands.copy(&large, range, &words, at);
+        commands.run()
+    };
+    copy(0..16, 0).unwrap();
+    assert_error(copy(0..16, 4), ErrorKind::Usage, &["4..20", "16 bytes"]);
+    assert_error(copy(4090..4100, 0), ErrorKind::Usage, &["4090..4100", "4096 bytes"]);
+    assert_error(copy(reversed, 0), ErrorKind::Usage, &["512..256"]);
+}
+
+#[test]
+fn too_many_workgroups_are_refused() {
+    let Some(device) = common::device_or_skip("too many workgroups") else { return };
+    let (mut dispatch, _) = increment(&device).unwrap();
+    dispatch.groups = [device.capabilities().limits.workgroups + 1, 1, 1];
+    assert_error(run(&device, &dispatch), ErrorKind::Device, &["running commands"]);
+    works(&device).unwrap();
+}
+
+#[test]
+fn timing_without_timestamps_is_unsupported() {
+    let Some(device) = common::device_or_skip("timing") else { return };
+    let (dispatch, _) = increment(&device).unwrap();
+    let without = device.restricted(|capabilities| capabilities.timestamps = false);
+    let mut commands = without.commands();
+    commands.dispatch_timed(std::slice::from_ref(&dispatch));
+    assert_error(commands.run(), ErrorKind::Unsupported, &["timestamps"]);
+}
+
+#[test]
+fn the_same_text_with_other_bindings_is_another_pipeline() {
+    let Some(device) = common::device_or_skip("another pipeline") else { return };
+    device.pipeline("right", INCREMENT, &SLOTS).unwrap();
+    let slots = [Slot::Parameters, Slot::Read];
+    assert_error(device.pipeline("wrong", INCREMENT, &slots), ErrorKind::Device, &["compiling wrong"]);
+}
+
+fn small_case() -> Case {
+    Case::new("small", layer_norm::LayerNorm { rows: 33, width: 65, epsilon: 1e-6 })
+}
+
+#[test]
+fn threads_may_share_a_device() {
+    let Some(device) = common::device_or_skip("threads") else { return };
+    std::thread::scope(|scope| {
+        for thread in 0..4usize {
+            let device = &device;
+            scope.spawn(move || {
+                for round in 0..15 {
+                    let case = Case::new(
+                        format!("{thread} {round}"),
+                        softmax::Softmax { rows: 5 + thread, width: 30 + round },
+                    );
+                    let outcome = check(device, &case, &softmax::FAMILY.variants[round % 2]);
+                    assert!(matches!(outcome, Outcome::Passed(_)), "thread {thread}, round {round}: {outcome}");
+                    works(device).unwrap();
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn one_thread_s_failure_is_not_another_s() {
+    let Some(device) = common::device_or_skip("one thread's failure") else { return };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..50 {
+                let wgsl = format!("broken {round}");
+                assert_error(device.pipeline("broken", &wgsl, &SLOTS), ErrorKind::Device, &["broken"]);
+            }
+        });
+        scope.spawn(|| {
+            for _ in 0..50 {
+                works(&device).unwrap();
+            }
+        });
+    });
+}
+
+#[test]
+fn a_lent_device_computes_within_the_limits_it_was_opened_with() {
+    let Some((raw, queue)) = device_of_an_application() else {
+        assert!(!common::required(), "no device");
+        return;
+    };
+    let limits = raw.limits();
+    let device = Device::from_wgpu(raw, queue);
+    let capabilities = device.capabilities();
+    assert_eq!(capabilities.limits.binding_bytes, limits.max_storage_buffer_binding_size);
+    assert_eq!(capabilities.subgroup, None, "subgroups were not asked for");
+    for case in [small_case(), Case::new("pool", pool_call())] {
+        let family = case.call.family();
+        let outcome = check(&device, &case, family.variant_for(capabilities).unwrap());
+        assert!(matches!(outcome, Outcome::Passed(_)), "{}: {outcome}", family.name);
+    }
+}
+
+fn pool_call() -> pool::Pool {
+    pool::Pool { sequences: 2, tokens: 9, width: 20, pooling: pool::Pooling::Max, masking: None }
+}
+
+#[test]
+fn a_lent_device_keeps_its_owner_s_error_handler() {
+    let Some((raw, queue)) = device_of_an_application() else { return };
+    let heard = Arc::new(AtomicUsize::new(0));
+    let counter = heard.clone();
+    raw.on_uncaptured_error(Arc::new(move |_| _ = counter.fetch_add(1, Ordering::Relaxed)));
+    let device = Device::from_wgpu(raw.clone(), queue);
+    assert_error(device.pipeline("broken", "fn main( {", &SLOTS), ErrorKind::Device, &["broken"]);
+    works(&device).unwrap();
+    assert_eq!(heard.load(Ordering::Relaxed), 0, "what tubelet causes reaches tubelet's caller, not the owner");
+    drop(raw.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: None,
+        source: wgpu::ShaderSource::Wgsl("fn main( {".into()),
+    }));
+    assert_eq!(heard.load(Ordering::Relaxed), 1, "what the owner causes reaches the owner");
+}
+
+#[test]
+fn a_lent_device_that_its_owner_gives_up_is_lost() {
+    let Some((raw, queue)) = device_of_an_application() else { return };
+    let device = Device::from_wgpu(raw.clone(), queue);
+    let (dispatch, words) = increment(&device).unwrap();
+    raw.destroy();
+    let lost = |result: Result<()>| assert_error(result, ErrorKind::DeviceLost, &["lost"]);
+    lost(device.read(&words, 0..16).map(drop));
+    lost(device.buffer("more", 16).map(drop));
+    lost(run(&device, &dispatch));
+}
+
+#[test]
+fn errors_are_small_and_travel_between_threads() {
+    fn travels<T: Send + Sync + 'static>() {}
+    travels::<Error>();
+    travels::<Device>();
+    assert_eq!(size_of::<Error>(), size_of::<usize>());
+}
