@@ -44,7 +44,7 @@ fn main(
     let first_key = parameters.key_base + input;
     let first_value = parameters.value_base + input;
     let last_key = parameters.keys - 1u;
-    let seen = moments_seen(token);
+    let now = query_moment(token);
 
     let scale = parameters.scale * LOG2_E;
 {% for d in range(quads) %}
@@ -56,7 +56,7 @@ fn main(
     for (var first = 0u; first < parameters.keys; first += 4u) {
 {% for j in range(4) %}
         let at{{ j }} = min(first + {{ j }}u, last_key) * parameters.input_token;
-        let seen{{ j }} = sees(seen, moment(outer, first + {{ j }}u));
+        let seen{{ j }} = key_moment(outer, first + {{ j }}u) <= now;
         var products{{ j }} = vec4<f32>();
 {% for d in range(quads) %}
         products{{ j }} += q{{ d }} * key_quad(first_key + at{{ j }}, {{ d }}u);

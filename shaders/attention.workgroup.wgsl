@@ -93,7 +93,7 @@ fn main(
 {% for r in range(rows) %}
     let row{{ r }} = group % tiles * QUERIES + first_row + {{ r }}u;
     let token{{ r }} = parameters.first_query + min(row{{ r }}, parameters.queries - 1u);
-    let seen{{ r }} = moments_seen(token{{ r }});
+    let now{{ r }} = query_moment(token{{ r }});
     let query{{ r }} = parameters.query_base + input + token{{ r }} * parameters.input_token;
 {% for f in range(own_quads) %}
     var sum{{ r }}_{{ f }} = vec4<f32>();
@@ -107,7 +107,7 @@ fn main(
 
     for (var first = 0u; first < parameters.keys; first += KEYS) {
         for (var i = invocation; i < KEYS; i += INVOCATIONS) {
-            moments[i] = moment(outer, first + i);
+            moments[i] = key_moment(outer, first + i);
         }
         for (var i = invocation; i < KEYS * QUADS; i += INVOCATIONS) {
             let owner = i % LANES;
@@ -131,12 +131,10 @@ fn main(
             score{{ r }} += vec4(dot(q{{ r }}, k0), dot(q{{ r }}, k1), dot(q{{ r }}, k2), dot(q{{ r }}, k3));
 {% endfor %}
         }
-{% for j in range(4) %}
-        let moment{{ j }} = moments[4u * lane + {{ j }}u];
-{% endfor %}
+        let own = vec4({% for j in range(4) %}moments[4u * lane + {{ j }}u]{{ ", " if not loop.last }}{% endfor %});
         var highest = peaks;
 {% for r in range(rows) %}
-        let visible{{ r }} = vec4({% for j in range(4) %}sees(seen{{ r }}, moment{{ j }}){{ ", " if not loop.last }}{% endfor %});
+        let visible{{ r }} = own <= vec4(now{{ r }});
         let scaled{{ r }} = score{{ r }} * scale;
         let visible_score{{ r }} = select(vec4(LOWEST), scaled{{ r }}, visible{{ r }});
         highest.{{ letters[r] }} = max(max(visible_score{{ r }}.x, visible_score{{ r }}.y), max(visible_score{{ r }}.z, visible_score{{ r }}.w));
@@ -148,7 +146,7 @@ fn main(
             let j = i / QUADS;
             let at = first_value + min(first + j, last_key) * parameters.input_token;
             // A value that nobody sees may be NaN: it must not even be multiplied by zero.
-            tile[i] = select(value_quad(at, i % QUADS), vec4<f32>(), moments[j] == HIDDEN);
+            tile[i] = select(value_quad(at, i % QUADS), vec4<f32>(), moments[j] == NEVER);
         }
         highest = peaks;
 {% for l in range(lanes) %}

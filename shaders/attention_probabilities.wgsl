@@ -39,7 +39,7 @@ fn main(
     let input = outer * parameters.input_outer + inner * parameters.input_inner + head * parameters.input_head;
     let first_query = parameters.query_base + input + token * parameters.input_token;
     let first_key = parameters.key_base + input;
-    let seen = moments_seen(token);
+    let now = query_moment(token);
     let to = parameters.output_base + outer * parameters.output_outer + inner * parameters.output_inner
         + token * parameters.output_token + head * parameters.output_head;
 
@@ -51,7 +51,7 @@ fn main(
     var total = 0.0;
     for (var first = 0u; first < parameters.keys; first += 4u) {
 {% for j in range(4) %}
-        let seen{{ j }} = sees(seen, moment(outer, first + {{ j }}u));
+        let seen{{ j }} = key_moment(outer, first + {{ j }}u) <= now;
         let key{{ j }} = first_key + min(first + {{ j }}u, parameters.keys - 1u) * parameters.input_token;
         var products{{ j }} = vec4<f32>();
 {% for d in range(quads) %}

@@ -32,10 +32,21 @@ pub static FAMILY: Family = Family {
     ],
     variants: &[
         Variant {
+            name: "subgroup",
+            file: "attention.subgroup.wgsl",
+            text: include_str!("../../../shaders/attention.subgroup.wgsl"),
+            needs: Needs { subgroup: true, workgroup_bytes: Tile::SUBGROUP_BYTES, invocations: 0 },
+            class: Class::Software,
+        },
+        Variant {
             name: "workgroup",
             file: "attention.workgroup.wgsl",
             text: include_str!("../../../shaders/attention.workgroup.wgsl"),
-            needs: Needs { subgroup: false, workgroup_bytes: Tile::MOST_BYTES, invocations: Tile::MOST_INVOCATIONS },
+            needs: Needs {
+                subgroup: false,
+                workgroup_bytes: Tile::SHARED_BYTES,
+                invocations: Tile::SHARED_INVOCATIONS,
+            },
             class: Class::Gpu,
         },
         Variant {
@@ -178,7 +189,7 @@ impl Kernel for Attention {
         let width = self.qkv.width;
         let mut launches = Vec::new();
         for part in &self.parts {
-            let tile = Tile::of(variant, width, self.queries_of(part).len());
+            let tile = Tile::of(variant, device, width, self.queries_of(part).len(), &part.mask);
             check_iterations(tile.iterations(width, part), &device.limits)?;
             let literals = tile.literals(width);
             for Cut { mut parameters, windows } in self.cuts(part, device)? {
