@@ -13,12 +13,14 @@ use tubelet::kernels::suite::{Outcome, check, judge};
 use tubelet::kernels::{Binding, Case, Class, Family, Fill, Kernel, Launch, Needs, Variant, input};
 use tubelet::tensor::{Closeness, Result, Shape, Tensor};
 
+type Test = (&'static str, fn(&Device));
+
 fn main() -> ExitCode {
     let mut tests = match DeviceTests::open() {
         Ok(tests) => tests,
         Err(code) => return code,
     };
-    let on_device: [(&str, fn(&Device)); 3] = [
+    let on_device: [Test; 3] = [
         ("the right kernel passes", the_right_kernel_passes),
         ("every fault is found", every_fault_is_found),
         ("what a device lacks is neither passed nor failed", what_a_device_lacks_is_neither_passed_nor_failed),
