@@ -40,6 +40,7 @@ var<workgroup> rows: array<{{ Row }}, {{ chunks * chunk * S }}>;
 // [keys of a block][S] scores of every lane's rows.
 var<workgroup> scores: array<{{ Row }}, {{ keys * S }}>;
 
+const LOG2_E: f32 = 1.4426950408889634;
 {% if masked %}
 // All bits of the exponent are set in infinities and NaN. A driver may take comparisons of floats for granted, not of bits.
 const EXPONENT: u32 = 0x7f800000u;

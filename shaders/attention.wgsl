@@ -46,9 +46,8 @@ fn main(
     let last_key = parameters.keys - 1u;
     let now = query_moment(token);
 
-    let scale = parameters.scale * LOG2_E;
 {% for d in range(quads) %}
-    let q{{ d }} = query_quad(first_query, {{ d }}u) * scale;
+    let q{{ d }} = query_quad(first_query, {{ d }}u) * parameters.scale;
     var sum{{ d }} = vec4<f32>();
 {% endfor %}
     var peak = LOWEST;
@@ -67,10 +66,10 @@ fn main(
 {% for j in range(4) %}
         highest = max(highest, select(LOWEST, score{{ j }}, seen{{ j }}));
 {% endfor %}
-        let fade = exp2(peak - highest);
+        let fade = exp(peak - highest);
         peak = highest;
 {% for j in range(4) %}
-        let weight{{ j }} = select(0.0, exp2(score{{ j }} - peak), seen{{ j }});
+        let weight{{ j }} = select(0.0, exp(score{{ j }} - peak), seen{{ j }});
 {% endfor %}
         total = total * fade + ((weight0 + weight1) + (weight2 + weight3));
         // An unseen value may be NaN: it is left out, not multiplied by zero.

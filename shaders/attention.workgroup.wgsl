@@ -1,10 +1,13 @@
-// Attention, a tile of {{ queries }} queries a workgroup.
+// Attention, a tile of queries a workgroup.
 //
 //     out[i, h, :] = Σ_j softmax_j(q[i, h, :] · k[j, h, :] / √D) · v[j, h, :]     over the keys j that query i sees
 //
-// For GPUs. A tile of {{ 4 * lanes }} keys, then their values, is staged in workgroup memory; the scores never leave the workgroup.
-// {{ lanes }} invocations share {{ rows }} queries: for the scores each takes 4 adjacent keys, for the output every {{ lanes }}th quad of features,
-// so that a read of workgroup memory serves {{ rows }} or 4 products. The softmax is taken online over the tiles.
+// For GPUs. A tile of 4 · LANES keys, then of their values, is staged in workgroup memory; the scores never leave the
+// workgroup. LANES invocations share ROWS queries: for the scores each takes 4 adjacent keys, for the output every
+// LANES-th quad of features, so that what is read once serves 4 or ROWS products. The softmax is taken online: the
+// weights refer to the highest score so far, and what was gathered fades when a higher one comes.
+//
+// Literals: queries of a tile; lanes; rows, at most 4; width D; aligned: D is a multiple of 4.
 
 {% from "common/quads.wgsl" import read_quad %}
 {% set quads = (width + 3) // 4 %}
@@ -89,7 +92,6 @@ fn main(
     let lane = invocation % LANES;
     let first_lane = invocation - lane;
     let first_row = invocation / LANES * ROWS;
-    let scale = parameters.scale * LOG2_E;
 {% for r in range(rows) %}
     let row{{ r }} = group % tiles * QUERIES + first_row + {{ r }}u;
     let token{{ r }} = parameters.first_query + min(row{{ r }}, parameters.queries - 1u);
@@ -135,7 +137,7 @@ fn main(
         var highest = peaks;
 {% for r in range(rows) %}
         let visible{{ r }} = own <= vec4(now{{ r }});
-        let scaled{{ r }} = score{{ r }} * scale;
+        let scaled{{ r }} = score{{ r }} * parameters.scale;
         let visible_score{{ r }} = select(vec4(LOWEST), scaled{{ r }}, visible{{ r }});
         highest.{{ letters[r] }} = max(max(visible_score{{ r }}.x, visible_score{{ r }}.y), max(visible_score{{ r }}.z, visible_score{{ r }}.w));
 {% endfor %}
@@ -152,11 +154,11 @@ fn main(
 {% for l in range(lanes) %}
         highest = max(highest, shared_rows[first_lane + {{ l }}u]);
 {% endfor %}
-        let fade = exp2(peaks - highest);
+        let fade = exp(peaks - highest);
         peaks = highest;
         totals *= fade;
 {% for r in range(rows) %}
-        let weight{{ r }} = select(vec4<f32>(), exp2(scaled{{ r }} - peaks.{{ letters[r] }}), visible{{ r }});
+        let weight{{ r }} = select(vec4<f32>(), exp(scaled{{ r }} - peaks.{{ letters[r] }}), visible{{ r }});
         totals.{{ letters[r] }} += dot(weight{{ r }}, vec4(1.0));
         weights[(first_row + {{ r }}u) * LANES + lane] = select(vec4(UNSEEN), weight{{ r }}, visible{{ r }});
 {% for f in range(own_quads) %}

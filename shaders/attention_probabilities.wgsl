@@ -43,9 +43,8 @@ fn main(
     let to = parameters.output_base + outer * parameters.output_outer + inner * parameters.output_inner
         + token * parameters.output_token + head * parameters.output_head;
 
-    let scale = parameters.scale * LOG2_E;
 {% for d in range(quads) %}
-    let q{{ d }} = query_quad(first_query, {{ d }}u) * scale;
+    let q{{ d }} = query_quad(first_query, {{ d }}u) * parameters.scale;
 {% endfor %}
     var peak = LOWEST;
     var total = 0.0;
@@ -63,10 +62,10 @@ fn main(
         }
 {% endfor %}
         let highest = max(max(peak, max(score0, score1)), max(score2, score3));
-        total *= exp2(peak - highest);
+        total *= exp(peak - highest);
         peak = highest;
 {% for j in range(4) %}
-        total += select(0.0, exp2(score{{ j }} - peak), seen{{ j }});
+        total += select(0.0, exp(score{{ j }} - peak), seen{{ j }});
 {% endfor %}
     }
 
@@ -76,7 +75,7 @@ fn main(
 {% for j in range(4) %}
         if first + {{ j }}u < parameters.keys {
             let score = output[to + first + {{ j }}u];
-            output[to + first + {{ j }}u] = select(exp2(score - peak) / total, unseen, score == LOWEST);
+            output[to + first + {{ j }}u] = select(exp(score - peak) / total, unseen, score == LOWEST);
         }
 {% endfor %}
     }

@@ -1,6 +1,8 @@
 //! The masks of attention: what they hide has no influence at all, what they show counts as without them, and a
 //! neighbouring mask would be noticed (spec §4.2).
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 mod common;
 
 use tubelet::gpu::Device;

@@ -38,7 +38,6 @@ struct Parameters {
 
 // Below every score; what an unseen key has.
 const LOWEST: f32 = -3.0e38;
-const LOG2_E: f32 = 1.4426950408889634;
 
 // A query sees the keys whose moment is not after its own. Moments of patches are temporal indices.
 const CLASS_KEY: u32 = 0xfffffffdu;     // in a causal call, after every patch: through class tokens the future would leak

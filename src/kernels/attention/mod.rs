@@ -210,3 +210,58 @@ impl Kernel for Attention {
         reference::attention(self, inputs)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::ErrorKind;
+
+    fn halves(first: Sequences, second: Sequences) -> Attention {
+        Attention::halves(Qkv::in_planes(30, 4, 8), (first, Mask::NONE), (second, Mask::NONE))
+    }
+
+    #[test]
+    fn factorised_heads_are_one_call() {
+        halves(Sequences::temporal(2, 3, 5), Sequences::spatial(2, 3, 5)).validate().unwrap();
+    }
+
+    #[test]
+    fn sequences_have_every_row_once() {
+        let few = halves(Sequences::temporal(1, 3, 5), Sequences::spatial(1, 3, 5));
+        assert!(few.validate().is_err());
+        let overlapping = Sequences { token_stride: 1, ..Sequences::temporal(2, 3, 5) };
+        assert!(halves(overlapping, Sequences::spatial(2, 3, 5)).validate().is_err());
+    }
+
+    #[test]
+    fn parts_have_every_head_once() {
+        let call = halves(Sequences::joint(1, 30), Sequences::joint(1, 30));
+        for heads in [0..1, 0..3, 1..2] {
+            let mut wrong = call.clone();
+            wrong.parts[0].heads = heads;
+            assert!(wrong.validate().is_err());
+        }
+        assert!(Attention { parts: Vec::new(), ..call }.validate().is_err());
+    }
+
+    #[test]
+    fn a_range_of_queries_needs_the_same_sequences_everywhere() {
+        halves(Sequences::joint(2, 15), Sequences::joint(2, 15)).queries(0..1).validate().unwrap();
+        assert!(halves(Sequences::temporal(2, 3, 5), Sequences::spatial(2, 3, 5)).queries(0..1).validate().is_err());
+        assert!(halves(Sequences::joint(2, 15), Sequences::joint(2, 15)).queries(14..16).validate().is_err());
+    }
+
+    #[test]
+    fn tokens_are_class_tokens_and_whole_temporal_indices() {
+        let call = |mask| Attention::new(Qkv::in_planes(30, 1, 8), Sequences::joint(2, 15), mask);
+        call(Mask::of(1, 7)).validate().unwrap();
+        assert!(call(Mask::of(0, 7)).validate().is_err());
+        assert!(call(Mask::of(16, 1)).validate().is_err());
+    }
+
+    #[test]
+    fn wide_heads_are_unsupported() {
+        let call = Attention::new(Qkv::in_planes(2, 1, 257), Sequences::joint(1, 2), Mask::NONE);
+        assert_eq!(call.validate().map_err(|error| error.kind()), Err(ErrorKind::Unsupported));
+    }
+}
