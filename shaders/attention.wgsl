@@ -44,11 +44,10 @@ fn main(
     let first_key = parameters.key_base + input;
     let first_value = parameters.value_base + input;
     let last_key = parameters.keys - 1u;
-    let seen = moments_seen(token);
+    let now = query_moment(token);
 
-    let scale = parameters.scale * LOG2_E;
 {% for d in range(quads) %}
-    let q{{ d }} = query_quad(first_query, {{ d }}u) * scale;
+    let q{{ d }} = query_quad(first_query, {{ d }}u) * parameters.scale;
     var sum{{ d }} = vec4<f32>();
 {% endfor %}
     var peak = LOWEST;
@@ -56,7 +55,7 @@ fn main(
     for (var first = 0u; first < parameters.keys; first += 4u) {
 {% for j in range(4) %}
         let at{{ j }} = min(first + {{ j }}u, last_key) * parameters.input_token;
-        let seen{{ j }} = sees(seen, moment(outer, first + {{ j }}u));
+        let seen{{ j }} = key_moment(outer, first + {{ j }}u) <= now;
         var products{{ j }} = vec4<f32>();
 {% for d in range(quads) %}
         products{{ j }} += q{{ d }} * key_quad(first_key + at{{ j }}, {{ d }}u);
@@ -67,10 +66,10 @@ fn main(
 {% for j in range(4) %}
         highest = max(highest, select(LOWEST, score{{ j }}, seen{{ j }}));
 {% endfor %}
-        let fade = exp2(peak - highest);
+        let fade = exp(peak - highest);
         peak = highest;
 {% for j in range(4) %}
-        let weight{{ j }} = select(0.0, exp2(score{{ j }} - peak), seen{{ j }});
+        let weight{{ j }} = select(0.0, exp(score{{ j }} - peak), seen{{ j }});
 {% endfor %}
         total = total * fade + ((weight0 + weight1) + (weight2 + weight3));
         // An unseen value may be NaN: it is left out, not multiplied by zero.

@@ -1,10 +1,13 @@
-// Attention, a tile of {{ queries }} queries a workgroup.
+// Attention, a tile of queries a workgroup.
 //
 //     out[i, h, :] = Σ_j softmax_j(q[i, h, :] · k[j, h, :] / √D) · v[j, h, :]     over the keys j that query i sees
 //
-// For GPUs. A tile of {{ 4 * lanes }} keys, then their values, is staged in workgroup memory; the scores never leave the workgroup.
-// {{ lanes }} invocations share {{ rows }} queries: for the scores each takes 4 adjacent keys, for the output every {{ lanes }}th quad of features,
-// so that a read of workgroup memory serves {{ rows }} or 4 products. The softmax is taken online over the tiles.
+// For GPUs. A tile of 4 · LANES keys, then of their values, is staged in workgroup memory; the scores never leave the
+// workgroup. LANES invocations share ROWS queries: for the scores each takes 4 adjacent keys, for the output every
+// LANES-th quad of features, so that what is read once serves 4 or ROWS products. The softmax is taken online: the
+// weights refer to the highest score so far, and what was gathered fades when a higher one comes.
+//
+// Literals: queries of a tile; lanes; rows, at most 4; width D; aligned: D is a multiple of 4.
 
 {% from "common/quads.wgsl" import read_quad %}
 {% set quads = (width + 3) // 4 %}
@@ -89,11 +92,10 @@ fn main(
     let lane = invocation % LANES;
     let first_lane = invocation - lane;
     let first_row = invocation / LANES * ROWS;
-    let scale = parameters.scale * LOG2_E;
 {% for r in range(rows) %}
     let row{{ r }} = group % tiles * QUERIES + first_row + {{ r }}u;
     let token{{ r }} = parameters.first_query + min(row{{ r }}, parameters.queries - 1u);
-    let seen{{ r }} = moments_seen(token{{ r }});
+    let now{{ r }} = query_moment(token{{ r }});
     let query{{ r }} = parameters.query_base + input + token{{ r }} * parameters.input_token;
 {% for f in range(own_quads) %}
     var sum{{ r }}_{{ f }} = vec4<f32>();
@@ -107,7 +109,7 @@ fn main(
 
     for (var first = 0u; first < parameters.keys; first += KEYS) {
         for (var i = invocation; i < KEYS; i += INVOCATIONS) {
-            moments[i] = moment(outer, first + i);
+            moments[i] = key_moment(outer, first + i);
         }
         for (var i = invocation; i < KEYS * QUADS; i += INVOCATIONS) {
             let owner = i % LANES;
@@ -131,13 +133,11 @@ fn main(
             score{{ r }} += vec4(dot(q{{ r }}, k0), dot(q{{ r }}, k1), dot(q{{ r }}, k2), dot(q{{ r }}, k3));
 {% endfor %}
         }
-{% for j in range(4) %}
-        let moment{{ j }} = moments[4u * lane + {{ j }}u];
-{% endfor %}
+        let own = vec4({% for j in range(4) %}moments[4u * lane + {{ j }}u]{{ ", " if not loop.last }}{% endfor %});
         var highest = peaks;
 {% for r in range(rows) %}
-        let visible{{ r }} = vec4({% for j in range(4) %}sees(seen{{ r }}, moment{{ j }}){{ ", " if not loop.last }}{% endfor %});
-        let scaled{{ r }} = score{{ r }} * scale;
+        let visible{{ r }} = own <= vec4(now{{ r }});
+        let scaled{{ r }} = score{{ r }} * parameters.scale;
         let visible_score{{ r }} = select(vec4(LOWEST), scaled{{ r }}, visible{{ r }});
         highest.{{ letters[r] }} = max(max(visible_score{{ r }}.x, visible_score{{ r }}.y), max(visible_score{{ r }}.z, visible_score{{ r }}.w));
 {% endfor %}
@@ -148,17 +148,17 @@ fn main(
             let j = i / QUADS;
             let at = first_value + min(first + j, last_key) * parameters.input_token;
             // A value that nobody sees may be NaN: it must not even be multiplied by zero.
-            tile[i] = select(value_quad(at, i % QUADS), vec4<f32>(), moments[j] == HIDDEN);
+            tile[i] = select(value_quad(at, i % QUADS), vec4<f32>(), moments[j] == NEVER);
         }
         highest = peaks;
 {% for l in range(lanes) %}
         highest = max(highest, shared_rows[first_lane + {{ l }}u]);
 {% endfor %}
-        let fade = exp2(peaks - highest);
+        let fade = exp(peaks - highest);
         peaks = highest;
         totals *= fade;
 {% for r in range(rows) %}
-        let weight{{ r }} = select(vec4<f32>(), exp2(scaled{{ r }} - peaks.{{ letters[r] }}), visible{{ r }});
+        let weight{{ r }} = select(vec4<f32>(), exp(scaled{{ r }} - peaks.{{ letters[r] }}), visible{{ r }});
         totals.{{ letters[r] }} += dot(weight{{ r }}, vec4(1.0));
         weights[(first_row + {{ r }}u) * LANES + lane] = select(vec4(UNSEEN), weight{{ r }}, visible{{ r }});
 {% for f in range(own_quads) %}

@@ -39,19 +39,18 @@ fn main(
     let input = outer * parameters.input_outer + inner * parameters.input_inner + head * parameters.input_head;
     let first_query = parameters.query_base + input + token * parameters.input_token;
     let first_key = parameters.key_base + input;
-    let seen = moments_seen(token);
+    let now = query_moment(token);
     let to = parameters.output_base + outer * parameters.output_outer + inner * parameters.output_inner
         + token * parameters.output_token + head * parameters.output_head;
 
-    let scale = parameters.scale * LOG2_E;
 {% for d in range(quads) %}
-    let q{{ d }} = query_quad(first_query, {{ d }}u) * scale;
+    let q{{ d }} = query_quad(first_query, {{ d }}u) * parameters.scale;
 {% endfor %}
     var peak = LOWEST;
     var total = 0.0;
     for (var first = 0u; first < parameters.keys; first += 4u) {
 {% for j in range(4) %}
-        let seen{{ j }} = sees(seen, moment(outer, first + {{ j }}u));
+        let seen{{ j }} = key_moment(outer, first + {{ j }}u) <= now;
         let key{{ j }} = first_key + min(first + {{ j }}u, parameters.keys - 1u) * parameters.input_token;
         var products{{ j }} = vec4<f32>();
 {% for d in range(quads) %}
@@ -63,10 +62,10 @@ fn main(
         }
 {% endfor %}
         let highest = max(max(peak, max(score0, score1)), max(score2, score3));
-        total *= exp2(peak - highest);
+        total *= exp(peak - highest);
         peak = highest;
 {% for j in range(4) %}
-        total += select(0.0, exp2(score{{ j }} - peak), seen{{ j }});
+        total += select(0.0, exp(score{{ j }} - peak), seen{{ j }});
 {% endfor %}
     }
 
@@ -76,7 +75,7 @@ fn main(
 {% for j in range(4) %}
         if first + {{ j }}u < parameters.keys {
             let score = output[to + first + {{ j }}u];
-            output[to + first + {{ j }}u] = select(exp2(score - peak) / total, unseen, score == LOWEST);
+            output[to + first + {{ j }}u] = select(exp(score - peak) / total, unseen, score == LOWEST);
         }
 {% endfor %}
     }

@@ -36,36 +36,38 @@ struct Parameters {
     padding: u32,
 }
 
-// Below every score; where no key has been seen yet.
+// Below every score; what an unseen key has.
 const LOWEST: f32 = -3.0e38;
-const LOG2_E: f32 = 1.4426950408889634;
-// The moment of a key that nobody sees.
-const HIDDEN: u32 = 0xffffffffu;
 
-// When a key can be seen: class tokens are at moment 0, tokens of temporal index t at t + 1.
-fn moment(outer: u32, token: u32) -> u32 {
-    if token >= parameters.keys {
-        return HIDDEN;
+// A query sees the keys whose moment is not after its own. Moments of patches are temporal indices.
+const CLASS_KEY: u32 = 0xfffffffdu;     // in a causal call, after every patch: through class tokens the future would leak
+const CLASS_QUERY: u32 = 0xfffffffeu;   // after every key
+const NEVER: u32 = 0xffffffffu;         // after every query
+
+fn time_of(token: u32) -> u32 {
+    return (token - parameters.class_tokens) / parameters.tokens_per_time;
+}
+
+fn query_moment(token: u32) -> u32 {
+    if token < parameters.class_tokens {
+        return CLASS_QUERY;
     }
-    if token < parameters.class_tokens || parameters.causal + parameters.validity == 0u {
+    return time_of(token);
+}
+
+fn key_moment(outer: u32, token: u32) -> u32 {
+    if token >= parameters.keys {
+        return NEVER;
+    }
+    if parameters.causal + parameters.validity == 0u {
         return 0u;
     }
-    let time = (token - parameters.class_tokens) / parameters.tokens_per_time;
+    if token < parameters.class_tokens {
+        return select(0u, CLASS_KEY, parameters.causal == 1u);
+    }
+    let time = time_of(token);
     if parameters.validity == 1u && validity[parameters.validity_base + outer * parameters.times + time] == 0u {
-        return HIDDEN;
+        return NEVER;
     }
-    return time + 1u;
-}
-
-// The first and the last moment that a query sees. In a causal call patch tokens do not see class tokens: through them
-// the future would leak into the next layer.
-fn moments_seen(token: u32) -> vec2<u32> {
-    if parameters.causal == 0u || token < parameters.class_tokens {
-        return vec2(0u, HIDDEN - 1u);
-    }
-    return vec2(1u, (token - parameters.class_tokens) / parameters.tokens_per_time + 1u);
-}
-
-fn sees(seen: vec2<u32>, moment: u32) -> bool {
-    return seen.x <= moment && moment <= seen.y;
+    return select(0u, time, parameters.causal == 1u);
 }

@@ -32,10 +32,21 @@ pub static FAMILY: Family = Family {
     ],
     variants: &[
         Variant {
+            name: "subgroup",
+            file: "attention.subgroup.wgsl",
+            text: include_str!("../../../shaders/attention.subgroup.wgsl"),
+            needs: Needs { subgroup: true, workgroup_bytes: Tile::SUBGROUP_BYTES, invocations: 0 },
+            class: Class::Software,
+        },
+        Variant {
             name: "workgroup",
             file: "attention.workgroup.wgsl",
             text: include_str!("../../../shaders/attention.workgroup.wgsl"),
-            needs: Needs { subgroup: false, workgroup_bytes: Tile::MOST_BYTES, invocations: Tile::MOST_INVOCATIONS },
+            needs: Needs {
+                subgroup: false,
+                workgroup_bytes: Tile::SHARED_BYTES,
+                invocations: Tile::SHARED_INVOCATIONS,
+            },
             class: Class::Gpu,
         },
         Variant {
@@ -178,7 +189,7 @@ impl Kernel for Attention {
         let width = self.qkv.width;
         let mut launches = Vec::new();
         for part in &self.parts {
-            let tile = Tile::of(variant, width, self.queries_of(part).len());
+            let tile = Tile::of(variant, device, width, self.queries_of(part).len(), &part.mask);
             check_iterations(tile.iterations(width, part), &device.limits)?;
             let literals = tile.literals(width);
             for Cut { mut parameters, windows } in self.cuts(part, device)? {
@@ -197,5 +208,60 @@ impl Kernel for Attention {
 
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
         reference::attention(self, inputs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::ErrorKind;
+
+    fn halves(first: Sequences, second: Sequences) -> Attention {
+        Attention::halves(Qkv::in_planes(30, 4, 8), (first, Mask::NONE), (second, Mask::NONE))
+    }
+
+    #[test]
+    fn factorised_heads_are_one_call() {
+        halves(Sequences::temporal(2, 3, 5), Sequences::spatial(2, 3, 5)).validate().unwrap();
+    }
+
+    #[test]
+    fn sequences_have_every_row_once() {
+        let few = halves(Sequences::temporal(1, 3, 5), Sequences::spatial(1, 3, 5));
+        assert!(few.validate().is_err());
+        let overlapping = Sequences { token_stride: 1, ..Sequences::temporal(2, 3, 5) };
+        assert!(halves(overlapping, Sequences::spatial(2, 3, 5)).validate().is_err());
+    }
+
+    #[test]
+    fn parts_have_every_head_once() {
+        let call = halves(Sequences::joint(1, 30), Sequences::joint(1, 30));
+        for heads in [0..1, 0..3, 1..2] {
+            let mut wrong = call.clone();
+            wrong.parts[0].heads = heads;
+            assert!(wrong.validate().is_err());
+        }
+        assert!(Attention { parts: Vec::new(), ..call }.validate().is_err());
+    }
+
+    #[test]
+    fn a_range_of_queries_needs_the_same_sequences_everywhere() {
+        halves(Sequences::joint(2, 15), Sequences::joint(2, 15)).queries(0..1).validate().unwrap();
+        assert!(halves(Sequences::temporal(2, 3, 5), Sequences::spatial(2, 3, 5)).queries(0..1).validate().is_err());
+        assert!(halves(Sequences::joint(2, 15), Sequences::joint(2, 15)).queries(14..16).validate().is_err());
+    }
+
+    #[test]
+    fn tokens_are_class_tokens_and_whole_temporal_indices() {
+        let call = |mask| Attention::new(Qkv::in_planes(30, 1, 8), Sequences::joint(2, 15), mask);
+        call(Mask::of(1, 7)).validate().unwrap();
+        assert!(call(Mask::of(0, 7)).validate().is_err());
+        assert!(call(Mask::of(16, 1)).validate().is_err());
+    }
+
+    #[test]
+    fn wide_heads_are_unsupported() {
+        let call = Attention::new(Qkv::in_planes(2, 1, 257), Sequences::joint(1, 2), Mask::NONE);
+        assert_eq!(call.validate().map_err(|error| error.kind()), Err(ErrorKind::Unsupported));
     }
 }

@@ -232,3 +232,71 @@ fn words(strides: [usize; 4]) -> Result<[u32; 4]> {
     let [outer, inner, head, token] = strides;
     Ok([word(outer)?, word(inner)?, word(head)?, word(token)?])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Attention, Mask, Sequences};
+    use super::*;
+
+    fn limits(binding_bytes: u64) -> Limits {
+        Limits {
+            binding_bytes,
+            buffer_bytes: 1 << 30,
+            storage_bindings: 8,
+            workgroup_bytes: 16 << 10,
+            workgroup_invocations: 256,
+            workgroups: 65_535,
+            storage_alignment: 256,
+            uniform_alignment: 256,
+            loop_iterations: None,
+        }
+    }
+
+    /// The pieces of a call, once the windows of their launches are found to fit.
+    fn pieces_of(call: &Attention, limits: &Limits) -> Result<Vec<Piece>> {
+        let part = &call.parts[0];
+        let inputs = [0, 1, 2].map(|which| Places::of_input(&call.qkv, part, which));
+        let (queries, output) = (call.queries_of(part), call.output_places(part));
+        let cutter = Cutter { qkv: &call.qkv, part, queries, inputs: &inputs, output, limits };
+        for cut in cutter.cut()? {
+            for window in cut.windows.into_iter().flatten() {
+                assert!(window.start.is_multiple_of(256) && window.end - window.start <= limits.binding_bytes);
+            }
+        }
+        let sequences = &part.sequences;
+        let mut pieces = Vec::new();
+        let whole = [0..sequences.outer, 0..sequences.inner, part.heads.clone(), cutter.queries.clone()];
+        cutter.halve(whole, &mut pieces)?;
+        Ok(pieces)
+    }
+
+    #[test]
+    fn pieces_compute_every_query_once() {
+        let sequences = Sequences::temporal(3, 4, 11);
+        for (qkv, bytes) in [(Qkv::in_planes(132, 4, 12), 4 << 10), (Qkv::in_rows(132, 4, 12), 20 << 10)] {
+            let pieces = pieces_of(&Attention::new(qkv, sequences, Mask::NONE), &limits(bytes)).unwrap();
+            assert!(pieces.len() > 1);
+            let mut times = vec![0; 3 * 11 * 4 * 4];
+            for [outer, inner, heads, tokens] in pieces {
+                for place in outer.flat_map(|outer| inner.clone().map(move |inner| outer * 11 + inner)) {
+                    for place in heads.clone().map(|head| place * 4 + head) {
+                        tokens.clone().for_each(|token| times[place * 4 + token] += 1);
+                    }
+                }
+            }
+            assert!(times.iter().all(|&times| times == 1));
+        }
+    }
+
+    #[test]
+    fn what_fits_is_one_piece() {
+        let call = Attention::new(Qkv::in_planes(3137, 12, 64), Sequences::joint(1, 3137), Mask::NONE);
+        assert_eq!(pieces_of(&call, &limits(128 << 20)).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn keys_that_fit_no_binding_are_an_error() {
+        let call = Attention::new(Qkv::in_planes(200, 1, 64), Sequences::joint(1, 200), Mask::NONE);
+        assert!(pieces_of(&call, &limits(16 << 10)).is_err());
+    }
+}

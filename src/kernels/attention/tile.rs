@@ -1,8 +1,8 @@
 //! How the variants share attention among workgroups.
 
 use super::pieces::Parameters;
-use super::sequences::{EmptyRow, Part, Qkv};
-use crate::gpu::Literals;
+use super::sequences::{EmptyRow, Mask, Part, Qkv};
+use crate::gpu::{Capabilities, Literals};
 use crate::kernels::Variant;
 use crate::kernels::pieces::word;
 use crate::tensor::Result;
@@ -14,10 +14,14 @@ pub(in crate::kernels) enum Tile {
     Plain,
     /// `queries` of one head and sequence a workgroup; `lanes` invocations share `rows` of them, and take 4 keys each.
     Shared { queries: u32, lanes: u32, rows: u32 },
+    /// `lanes` · `rows` queries of one head and sequence a workgroup of one subgroup, twice as many keys as lanes a step.
+    Subgroup { lanes: u32, rows: u32, masked: bool, wide: bool },
 }
 
 /// Queries of a workgroup of the plain variant.
 pub(in crate::kernels) const PLAIN_INVOCATIONS: u32 = 32;
+/// Lanes that a subgroup's tile is made for; with more, wide heads leave some idle.
+const SUBGROUP: u32 = 8;
 
 impl Tile {
     /// For short sequences: few queries of few keys, so that little of the tile is idle.
@@ -27,17 +31,26 @@ impl Tile {
     /// For wider heads: half the keys in memory, half the rows in registers.
     const WIDE: Self = Self::Shared { queries: 64, lanes: 4, rows: 2 };
 
-    /// The most workgroup memory that a tile takes.
-    pub(in crate::kernels) const MOST_BYTES: u32 = {
+    /// The most workgroup memory that a subgroup's tile may take: what software devices have.
+    pub(in crate::kernels) const SUBGROUP_BYTES: u32 = 32 << 10;
+    /// The most workgroup memory that a shared tile takes.
+    pub(in crate::kernels) const SHARED_BYTES: u32 = {
         let (long, wide) = (Self::LONG.workgroup_bytes(128), Self::WIDE.workgroup_bytes(Qkv::WIDEST as u32));
         if long > wide { long } else { wide }
     };
-    /// The most invocations that a tile takes.
-    pub(in crate::kernels) const MOST_INVOCATIONS: u32 = Self::LONG.invocations();
+    /// The most invocations that a shared tile takes.
+    pub(in crate::kernels) const SHARED_INVOCATIONS: u32 = Self::LONG.invocations();
 
-    /// The tile of `variant` for heads of `width` and `queries` of each sequence.
-    pub(in crate::kernels) fn of(variant: &Variant, width: usize, queries: usize) -> Self {
+    /// The tile of `variant` on `device` for `queries` of each sequence of `part`, heads of `width`.
+    pub(in crate::kernels) fn of(
+        variant: &Variant,
+        device: &Capabilities,
+        width: usize,
+        queries: usize,
+        mask: &Mask,
+    ) -> Self {
         match (variant.name, width, queries) {
+            ("subgroup", ..) => Self::of_subgroup(device, width, queries, mask.causal || mask.validity),
             ("workgroup", _, 0..=16) => Self::SHORT,
             ("workgroup", 0..=128, _) => Self::LONG,
             ("workgroup", ..) => Self::WIDE,
@@ -45,14 +58,33 @@ impl Tile {
         }
     }
 
+    /// Four rows a lane, two where the queries are few; less of both where the heads are wide.
+    fn of_subgroup(device: &Capabilities, width: usize, queries: usize, masked: bool) -> Self {
+        // A pair of floats is loaded as one 64-bit word, four of them at a time: 32 bytes.
+        let wide = device.int64 && width.is_multiple_of(8) && device.limits.storage_alignment.is_multiple_of(32);
+        let mut lanes = device.subgroup_size().unwrap_or(SUBGROUP);
+        let mut rows = if queries <= 2 * lanes as usize { 2 } else { 4 };
+        let tile = |lanes, rows| Self::Subgroup { lanes, rows, masked, wide };
+        while tile(lanes, rows).workgroup_bytes(width as u32) > Self::SUBGROUP_BYTES {
+            if lanes > SUBGROUP {
+                lanes /= 2;
+            } else {
+                rows = 2;
+            }
+        }
+        tile(lanes, rows)
+    }
+
     const fn invocations(self) -> u32 {
         match self {
             Self::Plain => PLAIN_INVOCATIONS,
             Self::Shared { queries, lanes, rows } => queries / rows * lanes,
+            Self::Subgroup { lanes, .. } => lanes,
         }
     }
 
-    /// Workgroup memory: keys or values, their moments, weights, and what lanes tell each other.
+    /// Workgroup memory. A shared tile has keys or values, their moments, weights, and what lanes tell each other; a
+    /// subgroup's has the lanes' own rows and scores.
     const fn workgroup_bytes(self, width: u32) -> u32 {
         match self {
             Self::Plain => 0,
@@ -60,6 +92,7 @@ impl Tile {
                 let keys = 4 * lanes;
                 keys * width.div_ceil(4) * 16 + keys * 4 + queries * lanes * 16 + self.invocations() * 16
             }
+            Self::Subgroup { lanes, rows, .. } => 4 * lanes * rows * (width.next_multiple_of(4) + 2 * lanes),
         }
     }
 
@@ -71,15 +104,23 @@ impl Tile {
             Self::Shared { queries, lanes, rows } => {
                 literals.with("queries", queries).with("lanes", lanes).with("rows", rows)
             }
+            Self::Subgroup { lanes, rows, masked, wide } => literals
+                .with("S", lanes)
+                .with("queries", lanes * rows)
+                .with("keys", 2 * lanes)
+                .with("masked", masked)
+                .with("wide", wide),
         }
     }
 
     /// Workgroups of a launch.
     pub(in crate::kernels) fn groups(self, launch: &Parameters) -> Result<u64> {
         let [queries, heads, sequences] = [launch.queries, launch.heads, launch.sequences].map(u64::from);
+        let of_tile = |tile: u32| queries.div_ceil(u64::from(tile)) * heads * sequences;
         let groups = match self {
             Self::Plain => (queries * heads * sequences).div_ceil(u64::from(PLAIN_INVOCATIONS)),
-            Self::Shared { queries: tile, .. } => queries.div_ceil(u64::from(tile)) * heads * sequences,
+            Self::Shared { queries, .. } => of_tile(queries),
+            Self::Subgroup { lanes, rows, .. } => of_tile(lanes * rows),
         };
         // A kernel counts invocations in 32 bits.
         word(groups as usize * self.invocations() as usize)?;
@@ -90,15 +131,20 @@ impl Tile {
     pub(in crate::kernels) fn iterations(self, width: usize, part: &Part) -> u64 {
         let keys = part.sequences.tokens as u64;
         let quads = width.div_ceil(4) as u64;
-        let over_keys = match self {
-            Self::Plain => keys.div_ceil(4),
-            Self::Shared { lanes, .. } => {
+        let uniform = part.mask.empty_row == EmptyRow::Uniform;
+        match self {
+            Self::Plain => keys.div_ceil(4) + if uniform { keys } else { 0 },
+            Self::Shared { lanes, rows, .. } => {
                 let (lanes, invocations) = (u64::from(lanes), u64::from(self.invocations()));
                 let staging = (4 * lanes * quads).div_ceil(invocations);
-                keys.div_ceil(4 * lanes) * (2 + 2 * staging + quads + lanes)
+                let means = if uniform { u64::from(rows) * keys } else { 0 };
+                keys.div_ceil(4 * lanes) * (2 + 2 * staging + quads + lanes) + means
             }
-        };
-        let mean = if part.mask.empty_row == EmptyRow::Uniform { keys * 4 } else { 0 };
-        over_keys + mean
+            Self::Subgroup { lanes, .. } => {
+                let lanes = u64::from(lanes);
+                let passes = if uniform { 2 } else { 1 };
+                passes * (1 + keys.div_ceil(2 * lanes) * (1 + quads + lanes.div_ceil(2))) + 5 * quads
+            }
+        }
     }
 }

@@ -115,3 +115,43 @@ impl Kernel for AttentionProbabilities {
         Ok(vec![Tensor::f32(self.shape(), output)?])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::attention::{Mask, Sequences};
+    use super::*;
+    use crate::gpu::{DeviceKind, Limits};
+
+    #[test]
+    fn a_whole_clip_is_cut_to_128_mib() {
+        let device = Capabilities {
+            name: "a device".to_owned(),
+            backend: "vulkan".to_owned(),
+            driver: String::new(),
+            kind: DeviceKind::Discrete,
+            f16: false,
+            int64: false,
+            subgroup: None,
+            timestamps: false,
+            matrix_shapes: Vec::new(),
+            limits: Limits {
+                binding_bytes: 128 << 20,
+                buffer_bytes: 1 << 30,
+                storage_bindings: 8,
+                workgroup_bytes: 16 << 10,
+                workgroup_invocations: 256,
+                workgroups: 65_535,
+                storage_alignment: 256,
+                uniform_alignment: 256,
+                loop_iterations: Some(65_535),
+            },
+        };
+        let part = Part { heads: 0..12, sequences: Sequences::joint(1, 3137), mask: Mask::NONE };
+        let call = AttentionProbabilities { qkv: Qkv::in_planes(3137, 12, 64), part, queries: 0..3137 };
+        let launches = call.launches(&FAMILY.variants[0], &device).unwrap();
+        let output: Vec<_> = launches.iter().filter_map(|launch| launch.windows[3].clone()).collect();
+        assert!(launches.len() > 3 && output.len() == launches.len());
+        assert!(output.iter().all(|window| window.end - window.start <= 128 << 20));
+        assert_eq!(output.iter().map(|window| window.end).max(), Some(12 * 3137 * 3137 * 4));
+    }
+}

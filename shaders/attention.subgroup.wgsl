@@ -1,0 +1,216 @@
+// Attention, y = softmax(scale · q·kᵀ + mask) · v, for software devices: one subgroup of S lanes a workgroup.
+//
+//   q, k, v and y: sequences × N tokens × H heads × D features, each reached by the strides of Parameters
+//
+// The scores are never stored: the keys come in blocks, and what was summed so far is scaled down whenever a block raises
+// a row's peak. A lane owns `queries` / S rows and keeps all their sums, so the softmax needs no word between lanes; keys and
+// values are loaded once a workgroup, spread over the lanes, and broadcast from constant lanes. On such a device a load
+// costs far more than a product and unrolled text must fit the 32 KiB instruction cache: hence one loop over the features
+// for the scores of a block and one over its keys, four at a time, for the sums. What a loop has to index, the lane's own
+// queries and scores, lies in workgroup memory; each lane reads what it wrote itself, so there is no barrier.
+//
+// Literals: S; queries of a tile, 2·S or 4·S; keys of a block, a multiple of S and of 4; width D; aligned: D, every base and
+// stride are multiples of 4; wide: the same of 8, and the device has 64-bit integers, so that two f32 are loaded as one;
+// masked: `causal` and `validity` are obeyed.
+{% set own = queries // S %}
+{% set x = "xyzw"[:own] %}
+{% set Row = "vec" ~ own ~ "<f32>" %}
+{% set chunk = 8 if wide else 4 %}
+{% set chunks = (width + chunk - 1) // chunk %}
+{% set key_sets = keys // S %}
+{% set value_sets = (chunks + S - 1) // S %}
+{% set element = "vec4<f32>" if aligned else "f32" %}
+{# Component `feature` of a chunk held as the vectors of its even and its odd features, or as one vector. #}
+{% macro part(name, feature) %}
+{% if wide %}{{ name }}.{{ "odd" if feature % 2 else "even" }}.{{ "xyzw"[feature // 2] }}{% else %}{{ name }}.even.{{ "xyzw"[feature] }}{% endif %}
+{% endmacro %}
+
+{% include "common/attention.wgsl" %}
+
+{% set input_element = "vec4<u64>" if wide else element %}
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read> query: array<{{ input_element }}>;
+@group(0) @binding(2) var<storage, read> key: array<{{ input_element }}>;
+@group(0) @binding(3) var<storage, read> value: array<{{ input_element }}>;
+@group(0) @binding(4) var<storage, read> validity: array<u32>;  // [B, T]
+@group(0) @binding(5) var<storage, read_write> output: array<{{ element }}>;
+
+// [features][S] rows of every lane: first its scaled queries, at the end its results.
+var<workgroup> rows: array<{{ Row }}, {{ chunks * chunk * S }}>;
+// [keys of a block][S] scores of every lane's rows.
+var<workgroup> scores: array<{{ Row }}, {{ keys * S }}>;
+
+const LOG2_E: f32 = 1.4426950408889634;
+{% if masked %}
+// All bits of the exponent are set in infinities and NaN. A driver may take comparisons of floats for granted, not of bits.
+const EXPONENT: u32 = 0x7f800000u;
+{% endif %}
+
+// Some consecutive features of a token.
+struct Chunk {
+    even: vec4<f32>,
+{% if wide %}
+    odd: vec4<f32>,
+{% endif %}
+}
+{% for operand in ["query", "key", "value"] %}
+fn {{ operand }}_at(token: u32, chunk: u32) -> Chunk {
+{% if wide %}
+    let pairs = {{ operand }}[token / 8u + chunk];
+    return Chunk(bitcast<vec4<f32>>(vec4<u32>(pairs)), bitcast<vec4<f32>>(vec4<u32>(pairs >> vec4<u32>(32u))));
+{% elif aligned %}
+    return Chunk({{ operand }}[token / 4u + chunk]);
+{% else %}
+    return Chunk(vec4<f32>(
+{% for c in range(4) %}
+        select(0.0, {{ operand }}[token + min(chunk * 4u + {{ c }}u, {{ width - 1 }}u)], chunk * 4u + {{ c }}u < {{ width }}u),
+{% endfor %}
+    ));
+{% endif %}
+}
+{% endfor %}
+@compute @workgroup_size({{ S }})
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    let group = workgroup.x + workgroup.y * workgroups.x;
+    if group >= parameters.groups { return; }
+    let tiles = (parameters.queries + {{ queries - 1 }}u) / {{ queries }}u;
+    let first = group % tiles * {{ queries }}u + lane * {{ own }}u;
+    let head = group / tiles % parameters.heads;
+    let sequence = group / tiles / parameters.heads;
+    let outer = sequence / parameters.inner_sequences;
+    let inner = sequence % parameters.inner_sequences;
+    let input = outer * parameters.input_outer + inner * parameters.input_inner + head * parameters.input_head;
+    let last_key = parameters.keys - 1u;
+
+    // Queries beyond the last repeat it and are not stored.
+{% for c in range(own) %}
+    let token{{ c }} = parameters.first_query + min(first + {{ c }}u, parameters.queries - 1u);
+{% endfor %}
+    for (var chunk = 0u; chunk < {{ chunks }}u; chunk++) {
+{% for c in range(own) %}
+        let query{{ c }} = query_at(parameters.query_base + input + token{{ c }} * parameters.input_token, chunk);
+{% endfor %}
+{% for f in range(chunk) %}
+        rows[(chunk * {{ chunk }}u + {{ f }}u) * {{ S }}u + lane] = (parameters.scale * LOG2_E) * {{ Row }}({% for c in range(own) %}{{ part("query" ~ c, f) }}{{ ", " if not loop.last }}{% endfor %});
+{% endfor %}
+    }
+
+    var peak = {{ Row }}(LOWEST);
+    var total = {{ Row }}();
+{% for f in range(chunks * chunk) %}
+    var sum{{ f }} = {{ Row }}();
+{% endfor %}
+{% if masked %}
+    var moment = vec{{ own }}<u32>({% for c in range(own) %}query_moment(token{{ c }}){{ ", " if not loop.last }}{% endfor %});
+    // A second pass, where rows that see no key are to be means: all keys then score 0 for them, and the others see none.
+    var passes = 1u;
+    for (var pass_index = 0u; pass_index < passes; pass_index++) {
+{% endif %}
+    for (var block = 0u; block < parameters.keys; block += {{ keys }}u) {
+{% for i in range(key_sets) %}
+        let key_token{{ i }} = block + {{ i * S }}u + lane;
+        let key_row{{ i }} = parameters.key_base + input + min(key_token{{ i }}, last_key) * parameters.input_token;
+{% if masked %}
+        let since{{ i }} = select(key_moment(outer, key_token{{ i }}), select(NEVER, 1u, key_token{{ i }} < parameters.keys), pass_index == 1u);
+{% endif %}
+{% endfor %}
+{% for k in range(keys) %}
+        var score{{ k }} = {{ Row }}();
+{% endfor %}
+        for (var chunk = 0u; chunk < {{ chunks }}u; chunk++) {
+{% for f in range(chunk) %}
+            let q{{ f }} = rows[(chunk * {{ chunk }}u + {{ f }}u) * {{ S }}u + lane];
+{% endfor %}
+{% for i in range(key_sets) %}
+            let keys{{ i }} = key_at(key_row{{ i }}, chunk);
+{% endfor %}
+{% for k in range(keys) %}
+            let k{{ k }} = Chunk(subgroupBroadcast(keys{{ k // S }}.even, {{ k % S }}u){% if wide %}, subgroupBroadcast(keys{{ k // S }}.odd, {{ k % S }}u){% endif %});
+{% for f in range(chunk) %}
+            score{{ k }} += {{ part("k" ~ k, f) }} * q{{ f }};
+{% endfor %}
+{% endfor %}
+        }
+
+        var highest = peak;
+{% for k in range(keys) %}
+{% if masked %}
+        score{{ k }} = select({{ Row }}(LOWEST), select(score{{ k }}, {{ Row }}(), pass_index == 1u), vec{{ own }}<u32>(subgroupBroadcast(since{{ k // S }}, {{ k % S }}u)) <= moment);
+{% else %}
+        score{{ k }} = select({{ Row }}(LOWEST), score{{ k }}, block + {{ k }}u < parameters.keys);
+{% endif %}
+        scores[{{ k * S }}u + lane] = score{{ k }};
+        highest = max(highest, score{{ k }});
+{% endfor %}
+        let fade = exp2(peak - highest);
+        peak = highest;
+        total *= fade;
+{% for f in range(chunks * chunk) %}
+        sum{{ f }} *= fade;
+{% endfor %}
+
+        for (var step = 0u; step < {{ keys }}u; step += 4u) {
+{% for k in range(4) %}
+            let value_row{{ k }} = parameters.value_base + input + min(block + step + {{ k }}u, last_key) * parameters.input_token;
+{% for i in range(value_sets) %}
+            var values{{ k }}_{{ i }} = value_at(value_row{{ k }}, min({{ i * S }}u + lane, {{ chunks - 1 }}u));
+{% endfor %}
+{% endfor %}
+{% if masked %}
+            // 0 · NaN is NaN: a value that is not finite is taken out and marks its key instead, for the rows that see it.
+{% for k in range(4) %}
+            var marks{{ k }} = vec4<f32>();
+{% for i in range(value_sets) %}{% for half in ["even", "odd"] if wide or half == "even" %}
+            let odd{{ k }}_{{ i }}_{{ half }} = (bitcast<vec4<u32>>(values{{ k }}_{{ i }}.{{ half }}) & vec4(EXPONENT)) == vec4(EXPONENT);
+            marks{{ k }} += select(vec4<f32>(), values{{ k }}_{{ i }}.{{ half }}, odd{{ k }}_{{ i }}_{{ half }});
+            values{{ k }}_{{ i }}.{{ half }} = select(values{{ k }}_{{ i }}.{{ half }}, vec4<f32>(), odd{{ k }}_{{ i }}_{{ half }});
+{% endfor %}{% endfor %}
+{% endfor %}
+            let marks = subgroupAdd(vec4<f32>({% for k in range(4) %}marks{{ k }}.x + marks{{ k }}.y + marks{{ k }}.z + marks{{ k }}.w{{ ", " if not loop.last }}{% endfor %}));
+{% endif %}
+{% for k in range(4) %}
+            let s{{ k }} = scores[(step + {{ k }}u) * {{ S }}u + lane];
+            let p{{ k }} = select(exp2(s{{ k }} - peak){{ " + marks." ~ "xyzw"[k] if masked }}, {{ Row }}(), s{{ k }} == {{ Row }}(LOWEST));
+{% endfor %}
+            total += p0 + p1 + p2 + p3;
+{% for c in range(chunks) %}
+{% for k in range(4) %}
+            let v{{ c }}_{{ k }} = Chunk(subgroupBroadcast(values{{ k }}_{{ c // S }}.even, {{ c % S }}u){% if wide %}, subgroupBroadcast(values{{ k }}_{{ c // S }}.odd, {{ c % S }}u){% endif %});
+{% endfor %}
+{% for f in range(chunk) %}
+            sum{{ c * chunk + f }} += {% for k in range(4) %}{{ part("v" ~ c ~ "_" ~ k, f) }} * p{{ k }}{{ " + " if not loop.last }}{% endfor %};
+{% endfor %}
+{% endfor %}
+        }
+    }
+{% if masked %}
+        let empty = total == {{ Row }}();
+        passes = select(1u, 2u, parameters.empty_row == 1u && subgroupAny(any(empty)));
+        moment = select(vec{{ own }}<u32>(), vec{{ own }}<u32>(CLASS_QUERY), empty);
+    }
+{% endif %}
+
+    let norm = select(1.0 / total, {{ Row }}(), total == {{ Row }}());
+{% for f in range(chunks * chunk) %}
+    rows[{{ f * S }}u + lane] = sum{{ f }} * norm;
+{% endfor %}
+    let to = parameters.output_base + outer * parameters.output_outer + inner * parameters.output_inner + head * parameters.output_head;
+    for (var feature = 0u; feature < {{ width }}u; feature += {{ 4 if aligned else 1 }}u) {
+{% for f in range(4 if aligned else 1) %}
+        let result{{ f }} = rows[(feature + {{ f }}u) * {{ S }}u + lane];
+{% endfor %}
+{% for c in range(own) %}
+        if first + {{ c }}u < parameters.queries {
+{% if aligned %}
+            output[(to + token{{ c }} * parameters.output_token + feature) / 4u] = vec4<f32>({% for f in range(4) %}result{{ f }}.{{ x[c] }}{{ ", " if not loop.last }}{% endfor %});
+{% else %}
+            output[to + token{{ c }} * parameters.output_token + feature] = result0.{{ x[c] }};
+{% endif %}
+        }
+{% endfor %}
+    }
+}
