@@ -17,8 +17,8 @@ struct Parameters {
 
 {% set element = "vec4<f32>" if aligned else "f32" %}
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> input: array<{{ element }}>;         // [M, K]
-@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;      // [N, K] in panels
+@group(0) @binding(1) var<storage, read> input: array<{{ "vec4<u64>" if wide else element }}>;         // [M, K]
+@group(0) @binding(2) var<storage, read> weight: array<{{ "vec4<u64>" if wide else "vec4<f32>" }}>;      // [N, K] in panels
 @group(0) @binding(3) var<storage, read> bias: array<{{ element }}>;          // [N]
 @group(0) @binding(4) var<storage, read> residual: array<{{ element }}>;      // [M, N]
 @group(0) @binding(5) var<storage, read_write> output: array<{{ element }}>;  // [M, N], or [N / panel, M, panel]
@@ -36,7 +36,15 @@ fn places(column: u32) -> vec4<u32> {
     return planes * plane_size + columns % parameters.panel + parameters.first_row * parameters.panel;
 }
 
-{% if aligned %}
+{% if wide %}
+fn left_start(row: u32) -> u32 {
+    return row * (parameters.inner / 8u);
+}
+
+fn left_pairs(start: u32, k: u32) -> vec4<u64> {
+    return input[start + k / 8u];
+}
+{% elif aligned %}
 fn left_start(row: u32) -> u32 {
     return row * (parameters.inner / 4u);
 }
@@ -44,7 +52,18 @@ fn left_start(row: u32) -> u32 {
 fn left(start: u32, k: u32) -> vec4<f32> {
     return input[start + min(k, parameters.inner - 1u) / 4u];
 }
+{% else %}
+fn left_start(row: u32) -> u32 {
+    return row * parameters.inner;
+}
 
+fn left(start: u32, k: u32) -> vec4<f32> {
+    let at = start + min(k + vec4(0u, 1u, 2u, 3u), vec4(parameters.inner - 1u));
+    return vec4(input[at.x], input[at.y], input[at.z], input[at.w]);
+}
+{% endif %}
+
+{% if aligned %}
 fn store(places: vec4<u32>, row: u32, column: u32, sums: vec4<f32>) {
     if column >= parameters.columns {
         return;
@@ -57,15 +76,6 @@ fn store(places: vec4<u32>, row: u32, column: u32, sums: vec4<f32>) {
     output[at] = value;
 }
 {% else %}
-fn left_start(row: u32) -> u32 {
-    return row * parameters.inner;
-}
-
-fn left(start: u32, k: u32) -> vec4<f32> {
-    let at = start + min(k + vec4(0u, 1u, 2u, 3u), vec4(parameters.inner - 1u));
-    return vec4(input[at.x], input[at.y], input[at.z], input[at.w]);
-}
-
 fn store(places: vec4<u32>, row: u32, column: u32, sums: vec4<f32>) {
     let at = places + row * parameters.panel;
     var value = {{ "activate(sums, parameters.activation)" if activated else "sums" }};

@@ -118,6 +118,16 @@ impl Linear {
         }
     }
 
+    /// Whether every operand is made of whole groups of four.
+    fn is_aligned(&self) -> bool {
+        [self.inner, self.columns, self.plane()].iter().all(|size| size % 4 == 0)
+    }
+
+    fn tile(&self, variant: &Variant, device: &Capabilities) -> Tile {
+        let wide = Tile::may_be_wide(variant, device) && self.is_aligned() && self.inner.is_multiple_of(8);
+        Tile::choose(variant, device, self.rows, self.columns, wide)
+    }
+
     fn launch(&self, tile: Tile, literals: &Literals, piece: &Piece, device: &Capabilities) -> Result<Launch> {
         let groups = tile.groups(piece.rows.len(), piece.columns.len());
         let parameters = Parameters {
@@ -184,9 +194,9 @@ impl Kernel for Linear {
     }
 
     fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        let tile = Tile::choose(variant, device, self.rows, self.columns);
+        let tile = self.tile(variant, device);
         tile.check_depth(self.inner, &device.limits)?;
-        let aligned = [self.inner, self.columns, self.plane()].iter().all(|size| size % 4 == 0);
+        let aligned = self.is_aligned();
         let activated = self.activation.is_some();
         let literals = tile.literals().with("aligned", aligned).with("activated", activated);
         let pieces = self.pieces(tile.panel(), &device.limits)?;
@@ -194,7 +204,7 @@ impl Kernel for Linear {
     }
 
     fn packing(&self, variant: &Variant, device: &Capabilities, binding: usize) -> Option<Packing> {
-        (binding == WEIGHT).then(|| Tile::packing(variant, device))
+        (binding == WEIGHT).then(|| self.tile(variant, device).packing())
     }
 
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {

@@ -117,6 +117,11 @@ impl TubeletEmbed {
         [(self.frames, t), (self.height, h), (self.width, w)].map(|(size, step)| size.checked_div(step).unwrap_or(0))
     }
 
+    fn tile(&self, variant: &Variant, device: &Capabilities) -> Tile {
+        let rows = self.batch * self.grid().iter().product::<usize>();
+        Tile::choose(variant, device, rows, self.columns, false)
+    }
+
     /// Elements of a frame.
     fn frame(&self) -> usize {
         self.height * self.width * self.channels
@@ -243,7 +248,7 @@ impl Kernel for TubeletEmbed {
     }
 
     fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        let tile = Tile::choose(variant, device, self.batch * self.grid().iter().product::<usize>(), self.columns);
+        let tile = self.tile(variant, device);
         tile.check_depth(self.inner(), &device.limits)?;
         let literals = tile.literals().with("aligned", self.aligned());
         let pieces = self.pieces(&device.limits)?;
@@ -251,7 +256,7 @@ impl Kernel for TubeletEmbed {
     }
 
     fn packing(&self, variant: &Variant, device: &Capabilities, binding: usize) -> Option<Packing> {
-        (binding == WEIGHT).then(|| Tile::packing(variant, device))
+        (binding == WEIGHT).then(|| self.tile(variant, device).packing())
     }
 
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
