@@ -10,8 +10,8 @@ use crate::tensor::Result;
 /// How a variant shares the work among workgroups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kernels) enum Tile {
-    /// A query an invocation, whatever its head and sequence.
-    Plain,
+    /// A query an invocation, whatever its head and sequence; `step` keys an iteration.
+    Plain { step: u32 },
     /// `queries` of one head and sequence a workgroup; `lanes` invocations share `rows` of them, and take 4 keys each.
     Shared { queries: u32, lanes: u32, rows: u32 },
     /// `lanes` · `rows` queries of one head and sequence a workgroup of one subgroup, twice as many keys as lanes a step.
@@ -24,6 +24,11 @@ pub(in crate::kernels) const PLAIN_INVOCATIONS: u32 = 32;
 const SUBGROUP: u32 = 8;
 
 impl Tile {
+    /// A query an invocation. The features of a step's keys are unrolled: for wide heads few keys, or compiling takes long.
+    pub(in crate::kernels) const fn plain(width: usize) -> Self {
+        Self::Plain { step: if width <= 128 { 4 } else { 1 } }
+    }
+
     /// For short sequences: few queries of few keys, so that little of the tile is idle.
     const SHORT: Self = Self::Shared { queries: 16, lanes: 4, rows: 2 };
     /// For heads to 128 wide: 4 × 4 scores and 4 × ⌈D/32⌉ quads of output an invocation.
@@ -54,7 +59,7 @@ impl Tile {
             ("workgroup", _, 0..=16) => Self::SHORT,
             ("workgroup", 0..=128, _) => Self::LONG,
             ("workgroup", ..) => Self::WIDE,
-            _ => Self::Plain,
+            _ => Self::plain(width),
         }
     }
 
@@ -77,7 +82,7 @@ impl Tile {
 
     const fn invocations(self) -> u32 {
         match self {
-            Self::Plain => PLAIN_INVOCATIONS,
+            Self::Plain { .. } => PLAIN_INVOCATIONS,
             Self::Shared { queries, lanes, rows } => queries / rows * lanes,
             Self::Subgroup { lanes, .. } => lanes,
         }
@@ -87,7 +92,7 @@ impl Tile {
     /// subgroup's has the lanes' own rows and scores.
     const fn workgroup_bytes(self, width: u32) -> u32 {
         match self {
-            Self::Plain => 0,
+            Self::Plain { .. } => 0,
             Self::Shared { queries, lanes, .. } => {
                 let keys = 4 * lanes;
                 keys * width.div_ceil(4) * 16 + keys * 4 + queries * lanes * 16 + self.invocations() * 16
@@ -100,7 +105,7 @@ impl Tile {
     pub(in crate::kernels) fn literals(self, width: usize) -> Literals {
         let literals = Literals::new().with("width", width).with("aligned", width.is_multiple_of(4));
         match self {
-            Self::Plain => literals.with("invocations", PLAIN_INVOCATIONS),
+            Self::Plain { step } => literals.with("invocations", PLAIN_INVOCATIONS).with("step", step),
             Self::Shared { queries, lanes, rows } => {
                 literals.with("queries", queries).with("lanes", lanes).with("rows", rows)
             }
@@ -118,7 +123,7 @@ impl Tile {
         let [queries, heads, sequences] = [launch.queries, launch.heads, launch.sequences].map(u64::from);
         let of_tile = |tile: u32| queries.div_ceil(u64::from(tile)) * heads * sequences;
         let groups = match self {
-            Self::Plain => (queries * heads * sequences).div_ceil(u64::from(PLAIN_INVOCATIONS)),
+            Self::Plain { .. } => (queries * heads * sequences).div_ceil(u64::from(PLAIN_INVOCATIONS)),
             Self::Shared { queries, .. } => of_tile(queries),
             Self::Subgroup { lanes, rows, .. } => of_tile(lanes * rows),
         };
@@ -133,7 +138,7 @@ impl Tile {
         let quads = width.div_ceil(4) as u64;
         let uniform = part.mask.empty_row == EmptyRow::Uniform;
         match self {
-            Self::Plain => keys.div_ceil(4) + if uniform { keys } else { 0 },
+            Self::Plain { step } => keys.div_ceil(u64::from(step)) + if uniform { keys } else { 0 },
             Self::Shared { lanes, rows, .. } => {
                 let (lanes, invocations) = (u64::from(lanes), u64::from(self.invocations()));
                 let staging = (4 * lanes * quads).div_ceil(invocations);
