@@ -33,7 +33,9 @@ fn rounded(value: vec3<f32>) -> vec3<f32> {
 }
 
 fn between(before: vec3<f32>, after: vec3<f32>, fraction: f32) -> vec3<f32> {
-    return rounded(before + rounded((after - before) * fraction));
+    let distance = rounded(after - before);
+    let part = rounded(distance * fraction);
+    return rounded(before + part);
 }
 
 @compute @workgroup_size(INVOCATIONS)

@@ -1,4 +1,50 @@
-//! tubelet: ViViT, the video vision transformer, as hand-written WGSL compute kernels.
+//! ViViT, the video vision transformer (Arnab et al., ICCV 2021), as hand-written WGSL compute kernels on wgpu.
+//!
+//! Load a checkpoint, hand over a video, get classes, features or any value inside, on any Vulkan, Metal or DX12 device;
+//! without CUDA, without Python.
+//!
+//! ```no_run
+//! let device = tubelet::Device::open(&Default::default())?;
+//! let model = tubelet::Vivit::load(&device, "google/vivit-b-16x2-kinetics400")?;
+//! # #[cfg(feature = "video")] {
+//! let clip = tubelet::video::open("clip.mp4")?.clip(&model.sampling())?;
+//! for class in model.classify(&clip)?.top(5) {
+//!     println!("{:5.1} %  {}", 100.0 * class.probability, class.name);
+//! }
+//! # }
+//! # Ok::<(), tubelet::Error>(())
+//! ```
+//!
+//! # What it costs
+//!
+//! A ViViT-B of 32 frames is 0.9 TFLOP a clip in f32. Its weights take 340 MiB on the device and its intermediate values
+//! 83 MiB a clip. A forward pass is one submission; nothing is compiled, uploaded or allocated by the second one.
+//!
+//! # What it does not do
+//!
+//! Model 1 (joint space-time attention) only, so far; inference only; f32 only. Pickled checkpoints are not read.
+//! Calls block: run them on a thread of their own where that matters.
+//!
+//! # The floors
+//!
+//! Each builds on those below it and knows nothing of those above. Any of them can be used by itself.
+//!
+//! | floor | what it holds |
+//! |---|---|
+//! | [`engine`] | the public face: load, classify, features, forward |
+//! | [`checkpoint`] | parameter files, to a configuration and named tensors |
+//! | [`vivit`] | configurations; the models, each a function that records a graph |
+//! | [`video`] | frames, sampling, presets, preparation on the device |
+//! | [`graph`] | kernel calls on named values: recording, memory plan, executors, bisecting |
+//! | [`kernels`] | one folder a kernel: contract, dispatch, naive reference, cases |
+//! | [`gpu`] | the only floor that names wgpu: devices, buffers, pipelines, timing, faults |
+//! | [`tensor`] | shapes, host tensors, closeness, the error type |
+//!
+//! # Features
+//!
+//! `cli` (the program, and `bench`), `video` (sources of frames: files through ffmpeg, image folders,
+//! GIF, `.npy`) and `hub` (download from the Hugging Face hub) are on by default. With `default-features = false` the
+//! bare engine remains, with few dependencies.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[cfg(feature = "cli")]
@@ -16,3 +62,8 @@ pub use engine::{Class, Classes, LoadOptions, Vivit};
 pub use gpu::{Device, DeviceOptions};
 pub use tensor::{Error, ErrorKind, Result, Tensor};
 pub use video::{Preset, Sampling};
+
+/// Compiles the examples of the README.
+#[cfg(all(doctest, feature = "video"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

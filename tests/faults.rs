@@ -2,13 +2,56 @@
 
 mod common;
 
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use common::{DeviceTests, Shown};
 use tubelet::gpu::{Choice, Device, DeviceOptions, Dispatch, Slot, devices};
 use tubelet::kernels::suite::{Outcome, check};
 use tubelet::kernels::{Case, layer_norm, pool, softmax};
 use tubelet::tensor::{Error, ErrorKind, Result};
+
+type Test = (&'static str, fn(&Device));
+
+const TESTS: [Test; 15] = [
+    ("a lost device says so whatever is asked of it", a_lost_device_says_so_whatever_is_asked_of_it),
+    ("a case on a lost device fails", a_case_on_a_lost_device_fails),
+    ("a device that does not exist lists those that do", a_device_that_does_not_exist_lists_those_that_do),
+    ("a buffer beyond the limit is refused with the sizes", a_buffer_beyond_the_limit_is_refused_with_the_sizes),
+    ("a size that overflows is refused", a_size_that_overflows_is_refused),
+    ("a broken shader is an error and the device goes on", a_broken_shader_is_an_error_and_the_device_goes_on),
+    ("windows outside their buffer are refused", windows_outside_their_buffer_are_refused),
+    ("too many workgroups are refused", too_many_workgroups_are_refused),
+    ("timing without timestamps is unsupported", timing_without_timestamps_is_unsupported),
+    ("the same text with other bindings is another pipeline", the_same_text_with_other_bindings_is_another_pipeline),
+    ("threads may share a device", threads_may_share_a_device),
+    ("one thread's failure is not another's", one_thread_s_failure_is_not_another_s),
+    (
+        "a lent device computes within the limits it was opened with",
+        a_lent_device_computes_within_the_limits_it_was_opened_with,
+    ),
+    ("a lent device keeps its owner's error handler", a_lent_device_keeps_its_owner_s_error_handler),
+    ("a lent device that its owner gives up is lost", a_lent_device_that_its_owner_gives_up_is_lost),
+];
+
+fn main() -> ExitCode {
+    let mut tests = match DeviceTests::open() {
+        Ok(tests) => tests,
+        Err(code) => return code,
+    };
+    for (name, test) in TESTS {
+        tests.add(name, move |device| {
+            test(device);
+            Ok(Shown::Passed)
+        });
+    }
+    tests.add_without_device("errors are small and travel between threads", || {
+        errors_are_small_and_travel_between_threads();
+        Ok(())
+    });
+    tests.run("faults")
+}
 
 /// Adds one to each of 4 words.
 const INCREMENT: &str = "
@@ -54,24 +97,25 @@ fn assert_error<T>(result: Result<T>, kind: ErrorKind, says: &[&str]) {
 }
 
 /// A device of its own, to be broken.
-fn own_device(test: &str) -> Option<Device> {
-    common::device_or_skip(test)
+fn own_device(device: &Device) -> Device {
+    Device::named(&device.capabilities().name).unwrap()
 }
 
 /// A device as an application opens it, with WebGPU's default limits and no feature.
-fn device_of_an_application() -> Option<(wgpu::Device, wgpu::Queue)> {
+fn device_of_an_application(device: &Device) -> (wgpu::Device, wgpu::Queue) {
     let backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends,
         ..wgpu::InstanceDescriptor::new_without_display_handle()
     });
-    let adapter = pollster::block_on(instance.enumerate_adapters(backends)).into_iter().next()?;
-    pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor::default())).ok()
+    let adapters = pollster::block_on(instance.enumerate_adapters(backends));
+    let same = |adapter: &wgpu::Adapter| adapter.get_info().name == device.capabilities().name;
+    let adapter = adapters.into_iter().find(same).unwrap();
+    pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor::default())).unwrap()
 }
 
-#[test]
-fn a_lost_device_says_so_whatever_is_asked_of_it() {
-    let Some(device) = own_device("a lost device") else { return };
+fn a_lost_device_says_so_whatever_is_asked_of_it(device: &Device) {
+    let device = own_device(device);
     let (dispatch, words) = increment(&device).unwrap();
     device.destroy();
     let lost = |result: Result<()>| assert_error(result, ErrorKind::DeviceLost, &["lost", "open it again"]);
@@ -82,21 +126,19 @@ fn a_lost_device_says_so_whatever_is_asked_of_it() {
     lost(device.bind("increment", &dispatch.pipeline, &[words.whole(), words.whole()]).map(drop));
     lost(run(&device, &dispatch));
     lost(device.clone().buffer("through a clone", 16).map(drop));
-    works(&common::device().unwrap().unwrap()).unwrap();
+    works(&own_device(&device)).unwrap();
 }
 
-#[test]
-fn a_case_on_a_lost_device_fails() {
-    let Some(device) = own_device("a case on a lost device") else { return };
+fn a_case_on_a_lost_device_fails(device: &Device) {
+    let device = own_device(device);
     device.destroy();
     let outcome = check(&device, &small_case(), &layer_norm::FAMILY.variants[0]);
     assert!(matches!(&outcome, Outcome::Failed(said) if said.contains("lost")), "{outcome}");
 }
 
-#[test]
-fn a_device_that_does_not_exist_lists_those_that_do() {
+fn a_device_that_does_not_exist_lists_those_that_do(_: &Device) {
     let found = devices();
-    let Some(first) = found.first() else { return };
+    let first = &found[0];
     let name = Device::named("no such device").map(drop);
     assert_error(name, ErrorKind::NoDevice, &["no device named \"no such device\"", &format!("0: {}", first.name)]);
     let open = |choice| Device::open(&DeviceOptions { choice, ..Default::default() }).map(drop);
@@ -105,9 +147,7 @@ fn a_device_that_does_not_exist_lists_those_that_do() {
     open(Choice::Name(text)).unwrap();
 }
 
-#[test]
-fn a_buffer_beyond_the_limit_is_refused_with_the_sizes() {
-    let Some(device) = common::device_or_skip("a buffer beyond the limit") else { return };
+fn a_buffer_beyond_the_limit_is_refused_with_the_sizes(device: &Device) {
     let limit = device.capabilities().limits.buffer_bytes;
     let wanted = (limit + 1).next_multiple_of(16);
     let sizes = [&*wanted.to_string(), &*limit.to_string(), "activations"];
@@ -117,18 +157,14 @@ fn a_buffer_beyond_the_limit_is_refused_with_the_sizes() {
     assert_error(small.buffer("activations", 1025), ErrorKind::Unsupported, &["1040", "1024"]);
 }
 
-#[test]
-fn a_size_that_overflows_is_refused() {
-    let Some(device) = common::device_or_skip("a size that overflows") else { return };
+fn a_size_that_overflows_is_refused(device: &Device) {
     assert_error(device.buffer("everything", u64::MAX), ErrorKind::Unsupported, &["everything"]);
 }
 
-#[test]
-fn a_broken_shader_is_an_error_and_the_device_goes_on() {
-    let Some(device) = common::device_or_skip("a broken shader") else { return };
+fn a_broken_shader_is_an_error_and_the_device_goes_on(device: &Device) {
     let broken = |wgsl: &str, says: &[&str]| {
         assert_error(device.pipeline("the broken one", wgsl, &SLOTS), ErrorKind::Device, says);
-        works(&device).unwrap();
+        works(device).unwrap();
     };
     broken("fn main( {", &["compiling the broken one"]);
     broken(&INCREMENT.replace("u32, }", "no_such_type, }"), &["no_such_type"]);
@@ -139,9 +175,7 @@ fn a_broken_shader_is_an_error_and_the_device_goes_on() {
     assert_error(device.pipeline("read only", INCREMENT, &slots), ErrorKind::Device, &["read only"]);
 }
 
-#[test]
-fn windows_outside_their_buffer_are_refused() {
-    let Some(device) = common::device_or_skip("windows") else { return };
+fn windows_outside_their_buffer_are_refused(device: &Device) {
     let (dispatch, words) = increment(&device).unwrap();
     let parameters = device.buffer_with("parameters", bytemuck::bytes_of(&1u32)).unwrap();
     let large = device.buffer("large", 4096).unwrap();
@@ -173,18 +207,14 @@ fn windows_outside_their_buffer_are_refused() {
     assert_error(copy(reversed, 0), ErrorKind::Usage, &["512..256"]);
 }
 
-#[test]
-fn too_many_workgroups_are_refused() {
-    let Some(device) = common::device_or_skip("too many workgroups") else { return };
+fn too_many_workgroups_are_refused(device: &Device) {
     let (mut dispatch, _) = increment(&device).unwrap();
     dispatch.groups = [device.capabilities().limits.workgroups + 1, 1, 1];
     assert_error(run(&device, &dispatch), ErrorKind::Device, &["running commands"]);
-    works(&device).unwrap();
+    works(device).unwrap();
 }
 
-#[test]
-fn timing_without_timestamps_is_unsupported() {
-    let Some(device) = common::device_or_skip("timing") else { return };
+fn timing_without_timestamps_is_unsupported(device: &Device) {
     let (dispatch, _) = increment(&device).unwrap();
     let without = device.restricted(|capabilities| capabilities.timestamps = false);
     let mut commands = without.commands();
@@ -192,9 +222,7 @@ fn timing_without_timestamps_is_unsupported() {
     assert_error(commands.run(), ErrorKind::Unsupported, &["timestamps"]);
 }
 
-#[test]
-fn the_same_text_with_other_bindings_is_another_pipeline() {
-    let Some(device) = common::device_or_skip("another pipeline") else { return };
+fn the_same_text_with_other_bindings_is_another_pipeline(device: &Device) {
     device.pipeline("right", INCREMENT, &SLOTS).unwrap();
     let slots = [Slot::Parameters, Slot::Read];
     assert_error(device.pipeline("wrong", INCREMENT, &slots), ErrorKind::Device, &["compiling wrong"]);
@@ -204,12 +232,9 @@ fn small_case() -> Case {
     Case::new("small", layer_norm::LayerNorm { rows: 33, width: 65, epsilon: 1e-6 })
 }
 
-#[test]
-fn threads_may_share_a_device() {
-    let Some(device) = common::device_or_skip("threads") else { return };
+fn threads_may_share_a_device(device: &Device) {
     std::thread::scope(|scope| {
         for thread in 0..4usize {
-            let device = &device;
             scope.spawn(move || {
                 for round in 0..15 {
                     let case = Case::new(
@@ -225,9 +250,7 @@ fn threads_may_share_a_device() {
     });
 }
 
-#[test]
-fn one_thread_s_failure_is_not_another_s() {
-    let Some(device) = common::device_or_skip("one thread's failure") else { return };
+fn one_thread_s_failure_is_not_another_s(device: &Device) {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for round in 0..50 {
@@ -237,18 +260,14 @@ fn one_thread_s_failure_is_not_another_s() {
         });
         scope.spawn(|| {
             for _ in 0..50 {
-                works(&device).unwrap();
+                works(device).unwrap();
             }
         });
     });
 }
 
-#[test]
-fn a_lent_device_computes_within_the_limits_it_was_opened_with() {
-    let Some((raw, queue)) = device_of_an_application() else {
-        assert!(!common::required(), "no device");
-        return;
-    };
+fn a_lent_device_computes_within_the_limits_it_was_opened_with(device: &Device) {
+    let (raw, queue) = device_of_an_application(device);
     let limits = raw.limits();
     let device = Device::from_wgpu(raw, queue);
     let capabilities = device.capabilities();
@@ -265,9 +284,8 @@ fn pool_call() -> pool::Pool {
     pool::Pool { sequences: 2, tokens: 9, width: 20, pooling: pool::Pooling::Max, masking: None }
 }
 
-#[test]
-fn a_lent_device_keeps_its_owner_s_error_handler() {
-    let Some((raw, queue)) = device_of_an_application() else { return };
+fn a_lent_device_keeps_its_owner_s_error_handler(device: &Device) {
+    let (raw, queue) = device_of_an_application(device);
     let heard = Arc::new(AtomicUsize::new(0));
     let counter = heard.clone();
     raw.on_uncaptured_error(Arc::new(move |_| _ = counter.fetch_add(1, Ordering::Relaxed)));
@@ -282,9 +300,8 @@ fn a_lent_device_keeps_its_owner_s_error_handler() {
     assert_eq!(heard.load(Ordering::Relaxed), 1, "what the owner causes reaches the owner");
 }
 
-#[test]
-fn a_lent_device_that_its_owner_gives_up_is_lost() {
-    let Some((raw, queue)) = device_of_an_application() else { return };
+fn a_lent_device_that_its_owner_gives_up_is_lost(device: &Device) {
+    let (raw, queue) = device_of_an_application(device);
     let device = Device::from_wgpu(raw.clone(), queue);
     let (dispatch, words) = increment(&device).unwrap();
     raw.destroy();
@@ -294,7 +311,6 @@ fn a_lent_device_that_its_owner_gives_up_is_lost() {
     lost(run(&device, &dispatch));
 }
 
-#[test]
 fn errors_are_small_and_travel_between_threads() {
     fn travels<T: Send + Sync + 'static>() {}
     travels::<Error>();

@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         tests.add(format!("{folder}::without subgroups in small bindings"), move |device| {
             let small = device.restricted(|capabilities| {
                 capabilities.subgroup = None;
-                capabilities.limits.binding_bytes = 16 << 10;
+                capabilities.limits.binding_bytes = 96 << 10;
             });
             on_device(folder, &small, Selection::automatic())
         });

@@ -5,10 +5,38 @@
 
 mod common;
 
+use std::process::ExitCode;
+
+use common::{DeviceTests, Shown};
 use tubelet::gpu::{Capabilities, Device, Literals};
 use tubelet::kernels::suite::{Outcome, check, judge};
 use tubelet::kernels::{Binding, Case, Class, Family, Fill, Kernel, Launch, Needs, Variant, input};
 use tubelet::tensor::{Closeness, Result, Shape, Tensor};
+
+type Test = (&'static str, fn(&Device));
+
+fn main() -> ExitCode {
+    let mut tests = match DeviceTests::open() {
+        Ok(tests) => tests,
+        Err(code) => return code,
+    };
+    let on_device: [Test; 3] = [
+        ("the right kernel passes", the_right_kernel_passes),
+        ("every fault is found", every_fault_is_found),
+        ("what a device lacks is neither passed nor failed", what_a_device_lacks_is_neither_passed_nor_failed),
+    ];
+    for (name, test) in on_device {
+        tests.add(name, move |device| {
+            test(device);
+            Ok(Shown::Passed)
+        });
+    }
+    tests.add_without_device("shapes and numbers of outputs are judged", || {
+        shapes_and_numbers_of_outputs_are_judged();
+        Ok(())
+    });
+    tests.run("harness")
+}
 
 /// A WGSL text that multiplies by a factor, with its own idea of what to do with element `e`.
 macro_rules! scale {
@@ -122,17 +150,13 @@ fn outcome_of(device: &Device, variant: &str) -> Outcome {
     check(device, &cases()[0], SCALE.variant_named(variant, device.capabilities()).unwrap())
 }
 
-#[test]
-fn the_right_kernel_passes() {
-    let Some(device) = common::device_or_skip("the right kernel passes") else { return };
-    let outcome = outcome_of(&device, "right");
+fn the_right_kernel_passes(device: &Device) {
+    let outcome = outcome_of(device, "right");
     assert!(matches!(outcome, Outcome::Passed(Closeness { unequal: 0, elements: 41, .. })), "{outcome}");
 }
 
 /// Each fault is found, and the report says what it is.
-#[test]
-fn every_fault_is_found() {
-    let Some(device) = common::device_or_skip("every fault is found") else { return };
+fn every_fault_is_found(device: &Device) {
     let faults = [
         ("one_wrong_element", "1 of 41 elements unequal; first at [17]"),
         ("nan_for_a_number", "first at [17]: NaN instead of -1.5"),
@@ -146,7 +170,7 @@ fn every_fault_is_found() {
         ("invalid_wgsl", "no_such_function"),
     ];
     for (variant, report) in faults {
-        match outcome_of(&device, variant) {
+        match outcome_of(device, variant) {
             Outcome::Failed(said) => assert!(said.contains(report), "{variant}: {said:?} does not say {report:?}"),
             outcome => panic!("{variant}: {outcome}"),
         }
@@ -154,15 +178,12 @@ fn every_fault_is_found() {
     assert_eq!(faults.len() + 1, SCALE.variants.len(), "a fault without its report");
 }
 
-#[test]
-fn what_a_device_lacks_is_neither_passed_nor_failed() {
-    let Some(device) = common::device_or_skip("what a device lacks") else { return };
+fn what_a_device_lacks_is_neither_passed_nor_failed(device: &Device) {
     let small = device.restricted(|capabilities| capabilities.limits.workgroup_invocations = 8);
     let outcome = check(&small, &cases()[0], &SCALE.variants[0]);
     assert!(matches!(&outcome, Outcome::Unsupported(missing) if missing.contains("16 invocations")), "{outcome}");
 }
 
-#[test]
 fn shapes_and_numbers_of_outputs_are_judged() {
     let case = &cases()[0];
     let of = |elements: usize| Tensor::f32([elements], vec![1.0; elements]).unwrap();

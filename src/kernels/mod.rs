@@ -69,6 +69,7 @@ pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[
     ("common/linear_operands.wgsl", include_str!("../../shaders/common/linear_operands.wgsl")),
     ("common/pool_step.wgsl", include_str!("../../shaders/common/pool_step.wgsl")),
     ("common/product.wgsl", include_str!("../../shaders/common/product.wgsl")),
+    ("common/product.subgroup.wgsl", include_str!("../../shaders/common/product.subgroup.wgsl")),
     ("common/product.workgroup.wgsl", include_str!("../../shaders/common/product.workgroup.wgsl")),
     ("common/quads.wgsl", include_str!("../../shaders/common/quads.wgsl")),
     ("common/softmax_maximum.wgsl", include_str!("../../shaders/common/softmax_maximum.wgsl")),

@@ -26,6 +26,13 @@ pub static FAMILY: Family = Family {
     ],
     variants: &[
         Variant {
+            name: "subgroup",
+            file: "linear.subgroup.wgsl",
+            text: include_str!("../../../shaders/linear.subgroup.wgsl"),
+            needs: product::SUBGROUP,
+            class: Class::Software,
+        },
+        Variant {
             name: "workgroup",
             file: "linear.workgroup.wgsl",
             text: include_str!("../../../shaders/linear.workgroup.wgsl"),
@@ -177,7 +184,7 @@ impl Kernel for Linear {
     }
 
     fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        let tile = Tile::choose(variant, self.rows, self.columns);
+        let tile = Tile::choose(variant, device, self.rows, self.columns);
         tile.check_depth(self.inner, &device.limits)?;
         let aligned = [self.inner, self.columns, self.plane()].iter().all(|size| size % 4 == 0);
         let literals = tile.literals().with("aligned", aligned);

@@ -37,8 +37,8 @@ pub(super) fn cases() -> Vec<Case> {
         case("a group and one", whole(1, [group + 1, 1])),
         case("odd sides", last(whole(3, [181, 321]))),
         case("more groups than a dimension has", whole(1, [2050, 2050])),
-        case("cut into pieces", cut.clone()).binding_bytes(2048),
-        case("cut into pieces, planes last", last(cut)).binding_bytes(2048),
+        case("cut into pieces", cut.clone()).binding_bytes(4096),
+        case("cut into pieces, planes last", last(cut)).binding_bytes(4096),
     ];
     let values = (0..3 * 256).map(|place| if place == 300 { f32::NAN } else { (place as f32 - 400.0) / 127.5 });
     if let Ok(values) = Tensor::f32([3, 256], values.collect()) {

@@ -32,8 +32,8 @@ pub static FAMILY: Family = Family {
 
 /// Invocations of a workgroup.
 const INVOCATIONS: u32 = 64;
-/// Elements of an invocation: a ViT-B clip's 7.4 million hidden values are then 29,000 workgroups.
-const STRIDES: u32 = 4;
+/// Elements of a workgroup: four an invocation.
+const ELEMENTS: u32 = 4 * INVOCATIONS;
 
 crate::kernel_parameters! {
     struct Parameters {
@@ -99,7 +99,7 @@ impl Kernel for Pointwise {
         pieces::runs(self.rows * self.width, 1, &[4], &device.limits)?
             .into_iter()
             .map(|run| {
-                let groups = (run.len() as u64).div_ceil(u64::from(INVOCATIONS * STRIDES));
+                let groups = (run.len() as u64).div_ceil(u64::from(ELEMENTS));
                 let window = Some(pieces::bytes(&run, 4));
                 let summed = u32::from(self.step == Step::Sum);
                 let parameters = Parameters { elements: word(run.len())?, activation, summed, padding: 0 };

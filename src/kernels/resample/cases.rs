@@ -1,35 +1,33 @@
 //! Pictures to resample.
 
+use std::ops::Range;
+
 use super::{Axis, INVOCATIONS, Resample, table};
 use crate::kernels::{Case, Fill};
-use crate::tensor::{Tensor, Tolerance};
+use crate::tensor::{Element, Result, Tensor, Tolerance};
 
-/// All lines of a picture resampled from `size` to `whole` pixels along `axis`, of which `kept` are computed.
-fn case(name: &str, frames: usize, size: [usize; 2], axis: Axis, whole: usize, kept: std::ops::Range<usize>) -> Case {
+/// All lines of pictures of `size` resampled to `whole` pixels along `axis`, of which `kept` are computed.
+fn case(name: &str, frames: usize, size: [usize; 2], axis: Axis, whole: usize, kept: Range<usize>) -> Case {
     let (along, across) = match axis {
         Axis::X => (size[1], size[0]),
         Axis::Y => (size[0], size[1]),
     };
-    with_table(name, Resample { axis, frames, size, lines: 0..across, length: kept.len(), taps: 0 }, || {
-        triangles(along, whole, kept)
-    })
+    let taps = 2 * along.div_ceil(whole) + 1;
+    let call = Resample { axis, frames, size, lines: 0..across, length: kept.len(), taps };
+    exact(name, call, triangles(along, whole, kept, taps))
 }
 
-fn with_table(name: &str, call: Resample, make: impl FnOnce() -> Option<Tensor>) -> Case {
-    let table = make();
-    let taps = table.as_ref().map_or(1, |table| table.shape().last() - 2);
-    let case = Case::new(name, Resample { taps, ..call }).tolerance(Tolerance::EXACT).fill(0, Fill::Words(1 << 24));
-    match table {
-        Some(table) => case.fill(1, Fill::Given(table)),
-        None => case,
-    }
+/// A table that could not be made is replaced by one of a wrong shape, which fails the case.
+fn exact(name: &str, call: Resample, table: Result<Tensor>) -> Case {
+    let table = table.unwrap_or_else(|_| Tensor::zeros([0], Element::U32));
+    let case = Case::new(name, call).tolerance(Tolerance::EXACT);
+    case.fill(0, Fill::Words(1 << 24)).fill(1, Fill::Given(table))
 }
 
 /// Triangles around each output pixel's centre, as wide as the reduction.
-fn triangles(input: usize, output: usize, kept: std::ops::Range<usize>) -> Option<Tensor> {
+fn triangles(input: usize, output: usize, kept: Range<usize>, taps: usize) -> Result<Tensor> {
     let scale = input as f64 / output as f64;
     let support = scale.max(1.0);
-    let taps = 2 * support.ceil() as usize + 1;
     let (mut first, mut count, mut weights) = (Vec::new(), Vec::new(), Vec::new());
     for pixel in kept {
         let centre = (pixel as f64 + 0.5) * scale;
@@ -42,14 +40,16 @@ fn triangles(input: usize, output: usize, kept: std::ops::Range<usize>) -> Optio
         weights.extend(heights.iter().map(|height| (height * one).round() as i32));
         weights.resize(first.len() * taps, 0);
     }
-    table(&first, &count, &weights, taps).ok()
+    table(&first, &count, &weights, taps)
 }
 
 pub(super) fn cases() -> Vec<Case> {
     let group = INVOCATIONS as usize;
-    let overshoot = Resample { axis: Axis::X, frames: 1, size: [7, 12], lines: 0..7, length: 10, taps: 3 };
-    let middle = Resample { axis: Axis::X, frames: 3, size: [40, 50], lines: 3..38, length: 20, taps: 0 };
-    let columns = Resample { axis: Axis::Y, frames: 3, size: [40, 50], lines: 7..49, length: 20, taps: 0 };
+    let some_rows = Resample { axis: Axis::X, frames: 3, size: [40, 50], lines: 3..38, length: 20, taps: 7 };
+    let some_columns = Resample { axis: Axis::Y, frames: 3, size: [40, 50], lines: 7..49, length: 20, taps: 5 };
+    let sharpened = Resample { axis: Axis::X, frames: 1, size: [7, 12], lines: 0..7, length: 10, taps: 3 };
+    let (first, weights) = (Vec::from_iter(0..10), [-(2 << 20), 8 << 20, -(2 << 20)].repeat(10));
+    let black_and_white = Fill::Given(board(20, 30));
     vec![
         case("one pixel", 1, [1, 1], Axis::X, 1, 0..1),
         case("one pixel of many columns", 1, [3, 300], Axis::X, 1, 0..1),
@@ -70,22 +70,15 @@ pub(super) fn cases() -> Vec<Case> {
         case("more groups than a dimension has, along Y", 1, [8, 4104], Axis::Y, 4100, 0..4100),
         case("cut into pieces along X", 9, [13, 23], Axis::X, 17, 0..17).binding_bytes(4096),
         case("cut into pieces along Y", 9, [23, 13], Axis::Y, 29, 0..29).binding_bytes(4096),
-        with_table("some rows", middle, || triangles(50, 20, 0..20)),
-        with_table("some columns", columns, || triangles(40, 20, 0..20)),
-        case("black and white", 1, [20, 30], Axis::X, 7, 0..7).fill(0, Fill::Given(black_and_white(20, 30))),
-        with_table("negative and large weights are clamped", overshoot, || {
-            let first: Vec<u32> = (0..10).collect();
-            table(&first, &[3; 10], &[-(3 << 20), 10 << 20, -(3 << 20)].repeat(10), 3).ok()
-        }),
+        exact("some rows", some_rows, triangles(50, 20, 0..20, 7)),
+        exact("some columns", some_columns, triangles(40, 20, 0..20, 5)),
+        case("black and white", 1, [20, 30], Axis::X, 7, 0..7).fill(0, black_and_white),
+        exact("weights that overshoot are clamped", sharpened, table(&first, &[3; 10], &weights, 3)),
     ]
 }
 
-fn black_and_white(height: usize, width: usize) -> Tensor {
-    let mut pixels = Tensor::zeros([height, width], crate::tensor::Element::U32);
-    if let Ok(board) =
-        Tensor::u32([height, width], (0..height * width).map(|place| 0xff_ffff * (place / 3 % 2) as u32).collect())
-    {
-        pixels = board;
-    }
-    pixels
+/// Black and white pixels, three of each in turn.
+fn board(height: usize, width: usize) -> Tensor {
+    let pixels = (0..height * width).map(|place| 0xff_ffff * (place / 3 % 2) as u32);
+    Tensor::u32([height, width], pixels.collect()).unwrap_or_else(|_| Tensor::zeros([0], Element::U32))
 }

@@ -25,6 +25,13 @@ pub static FAMILY: Family = Family {
     ],
     variants: &[
         Variant {
+            name: "subgroup",
+            file: "tubelet_embed.subgroup.wgsl",
+            text: include_str!("../../../shaders/tubelet_embed.subgroup.wgsl"),
+            needs: product::SUBGROUP,
+            class: Class::Software,
+        },
+        Variant {
             name: "workgroup",
             file: "tubelet_embed.workgroup.wgsl",
             text: include_str!("../../../shaders/tubelet_embed.workgroup.wgsl"),
@@ -251,7 +258,7 @@ impl Kernel for TubeletEmbed {
     }
 
     fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        let tile = Tile::choose(variant, self.batch * self.grid().iter().product::<usize>(), self.columns);
+        let tile = Tile::choose(variant, device, self.batch * self.grid().iter().product::<usize>(), self.columns);
         tile.check_depth(self.inner(), &device.limits)?;
         let literals = tile.literals().with("aligned", self.aligned());
         let pieces = self.pieces(&device.limits)?;

@@ -1,0 +1,241 @@
+//! Whole models: the device against the reference executor, and what must not depend on how a model is run.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use common::{DeviceTests, Shown};
+use libtest_mimic::Failed;
+use tubelet::gpu::Device;
+use tubelet::graph::{DeviceWeights, Executor, Feed, GpuExecutor, ReferenceExecutor, Taps, Weights, bisect};
+use tubelet::kernels::{ClipLayout, Selection};
+use tubelet::tensor::{Closeness, Tensor, Tolerance};
+use tubelet::vivit::{self, Classifier, Config, Gelu, Model, Request, Tubelet};
+use tubelet::{LoadOptions, Vivit, checkpoint, engine};
+
+fn main() -> ExitCode {
+    let mut tests = match DeviceTests::open() {
+        Ok(tests) => tests,
+        Err(code) => return code,
+    };
+    for (name, config) in switches() {
+        tests.add(format!("device equals reference: {name}"), move |device| device_equals_reference(device, &config));
+    }
+    tests.add("clips of a batch do not mix", clips_do_not_mix);
+    tests.add("layouts of a clip agree", layouts_agree);
+    tests.add("a value is the same fused and tapped", fused_equals_tapped);
+    tests.add("a second pass gives the same bits and uploads nothing", repeats);
+    tests.add("bisecting names the first wrong call", bisecting);
+    tests.add("wrong input is an error", wrong_input);
+    tests.run("models")
+}
+
+fn base() -> Config {
+    Config {
+        model: Model::Joint,
+        frames: 5,
+        rows: 13,
+        columns: 18,
+        planes: 3,
+        tubelet: Tubelet { frames: 2, rows: 4, columns: 5 },
+        width: 20,
+        layers: 2,
+        heads: 4,
+        hidden: 36,
+        classes: 7,
+        classifier: Classifier::Token,
+        layer_norm_eps: 1e-6,
+        gelu: Gelu::Tanh,
+        qkv_bias: true,
+        representation_size: None,
+    }
+}
+
+/// Every switch of a configuration, one at a time, and widths that are multiples of nothing.
+fn switches() -> Vec<(&'static str, Config)> {
+    vec![
+        ("as it is", base()),
+        ("first token", Config { classifier: Classifier::FirstToken, ..base() }),
+        ("mean", Config { classifier: Classifier::Mean, ..base() }),
+        ("maximum", Config { classifier: Classifier::Max, ..base() }),
+        ("sum", Config { classifier: Classifier::Sum, ..base() }),
+        ("erf", Config { gelu: Gelu::Erf, ..base() }),
+        ("no qkv bias", Config { qkv_bias: false, ..base() }),
+        ("another eps", Config { layer_norm_eps: 1e-2, ..base() }),
+        ("representation layer", Config { representation_size: Some(9), ..base() }),
+        ("no head", Config { classes: 0, ..base() }),
+        ("one head, prime widths", Config { width: 23, heads: 1, hidden: 29, ..base() }),
+        ("heads of one", Config { width: 7, heads: 7, hidden: 5, ..base() }),
+        (
+            "grey, tubelets of one pixel row",
+            Config { planes: 1, tubelet: Tubelet { frames: 5, rows: 1, columns: 18 }, ..base() },
+        ),
+        ("one token", Config { tubelet: Tubelet { frames: 5, rows: 13, columns: 18 }, ..base() }),
+        ("wide heads", Config { width: 512, heads: 2, layers: 1, ..base() }),
+    ]
+}
+
+fn clips(config: &Config, batch: usize, layout: ClipLayout) -> Result<Tensor, Failed> {
+    let request = Request { batch, layout, taps: Taps::None };
+    let shape = vivit::clip_shape(config, &request);
+    let values = (0..shape.elements()).map(|place| (place as f32 * 0.37).sin()).collect();
+    Ok(Tensor::f32(shape, values)?)
+}
+
+fn model(device: &Device, config: &Config) -> Result<Vivit, Failed> {
+    Ok(Vivit::from_checkpoint(device, checkpoint::untrained(config.clone(), 1)?, LoadOptions::default())?)
+}
+
+fn expect_close(what: &str, actual: &Tensor, expected: &Tensor, tolerance: Tolerance) -> Result<(), Failed> {
+    match Closeness::between(actual, expected) {
+        Some(closeness) if closeness.within(tolerance) => Ok(()),
+        Some(closeness) => Err(Failed::from(format!("{what}: {closeness}"))),
+        None => Err(Failed::from(format!("{what}: shapes {} and {}", actual.shape(), expected.shape()))),
+    }
+}
+
+fn device_equals_reference(device: &Device, config: &Config) -> Result<Shown, Failed> {
+    let clips = clips(config, 2, ClipLayout::Btchw)?;
+    let found = model(device, config)?.forward(&clips, ClipLayout::Btchw, &Taps::All)?;
+    let parameters = checkpoint::untrained(config.clone(), 1)?.parameters;
+    let expected = engine::forward_reference(config, parameters, &clips, ClipLayout::Btchw, &Taps::All)?;
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    for (name, expected) in &expected {
+        expect_close(name, &found[name], expected, Tolerance::MODEL)?;
+    }
+    Ok(Shown::Passed)
+}
+
+fn clips_do_not_mix(device: &Device) -> Result<Shown, Failed> {
+    let model = model(device, &base())?;
+    let both = clips(&base(), 2, ClipLayout::Btchw)?;
+    let together = model.forward(&both, ClipLayout::Btchw, &Taps::None)?;
+    let values = both.as_f32()?;
+    for (place, half) in values.chunks(values.len() / 2).enumerate() {
+        let one = Tensor::f32([&[1], &both.shape().axes()[1..]].concat(), half.to_vec())?;
+        let alone = model.forward(&one, ClipLayout::Btchw, &Taps::None)?;
+        let expected = alone["logits"].as_f32()?;
+        let row = &together["logits"].as_f32()?[place * expected.len()..][..expected.len()];
+        expect_close(
+            "logits",
+            &Tensor::f32([row.len()], row.to_vec())?,
+            &Tensor::f32([row.len()], expected.to_vec())?,
+            Tolerance::KERNEL,
+        )?;
+    }
+    Ok(Shown::Passed)
+}
+
+fn layouts_agree(device: &Device) -> Result<Shown, Failed> {
+    let config = base();
+    let planes_first = clips(&config, 2, ClipLayout::Btchw)?;
+    let values = planes_first.as_f32()?;
+    let Config { frames, rows, columns, planes, .. } = config;
+    let mut planes_last = Vec::new();
+    for frame in 0..2 * frames {
+        for pixel in 0..rows * columns {
+            for plane in 0..planes {
+                planes_last.push(values[(frame * planes + plane) * rows * columns + pixel]);
+            }
+        }
+    }
+    let planes_last = Tensor::f32([2, frames, rows, columns, planes], planes_last)?;
+    let model = model(device, &config)?;
+    let first = model.forward(&planes_first, ClipLayout::Btchw, &Taps::None)?;
+    let last = model.forward(&planes_last, ClipLayout::Bthwc, &Taps::None)?;
+    expect_close("logits", &last["logits"], &first["logits"], Tolerance::KERNEL)?;
+    Ok(Shown::Passed)
+}
+
+fn fused_equals_tapped(device: &Device) -> Result<Shown, Failed> {
+    let model = model(device, &base())?;
+    let clips = clips(&base(), 1, ClipLayout::Btchw)?;
+    let name = |name: &str| Taps::Names(BTreeSet::from([name.to_owned()]));
+    let fused = model.forward(&clips, ClipLayout::Btchw, &name("hidden_state.2"))?;
+    for inside in ["attention_output.0", "mlp_input.1", "mlp_output.1", "attention_probs.0"] {
+        let apart = model.forward(&clips, ClipLayout::Btchw, &name(inside))?;
+        expect_close(inside, &apart["logits"], &fused["logits"], Tolerance::MODEL)?;
+    }
+    let all = model.forward(&clips, ClipLayout::Btchw, &Taps::All)?;
+    expect_close("hidden_state.2", &all["hidden_state.2"], &fused["hidden_state.2"], Tolerance::MODEL)?;
+    Ok(Shown::Passed)
+}
+
+fn repeats(device: &Device) -> Result<Shown, Failed> {
+    let model = model(device, &base())?;
+    let clips = clips(&base(), 1, ClipLayout::Btchw)?;
+    let first = model.forward(&clips, ClipLayout::Btchw, &Taps::None)?;
+    let uploaded = model.weights().bytes();
+    let second = model.forward(&clips, ClipLayout::Btchw, &Taps::None)?;
+    assert_eq!(first, second);
+    model.forward(&clips, ClipLayout::Btchw, &Taps::Names(BTreeSet::from(["sequence_output".to_owned()])))?;
+    assert_eq!(model.weights().bytes(), uploaded);
+    Ok(Shown::Passed)
+}
+
+/// Weights with one tensor scaled.
+struct Tampered {
+    weights: Arc<dyn Weights>,
+    name: &'static str,
+}
+
+impl Weights for Tampered {
+    fn tensor(&self, name: &str) -> tubelet::Result<Tensor> {
+        let tensor = self.weights.tensor(name)?;
+        if name != self.name {
+            return Ok(tensor);
+        }
+        let scaled = tensor.as_f32()?.iter().map(|value| 1.5 * value).collect();
+        Tensor::f32(tensor.shape().clone(), scaled)
+    }
+}
+
+fn bisecting(device: &Device) -> Result<Shown, Failed> {
+    let config = base();
+    let weights: Arc<dyn Weights> = checkpoint::untrained(config.clone(), 1)?.parameters;
+    let recording = vivit::record(&config, &Request { batch: 1, layout: ClipLayout::Btchw, taps: Taps::None })?;
+    let graph = Arc::new(recording.graph);
+    let clip = clips(&config, 1, ClipLayout::Btchw)?;
+    let feeds = [("clip", Feed::Host(&clip))];
+    let on_device =
+        |weights| GpuExecutor::new(graph.clone(), &DeviceWeights::new(device, weights), &Selection::automatic());
+    let mut trusted = ReferenceExecutor::new(graph.clone(), weights.clone());
+
+    let mut right = on_device(weights.clone())?;
+    assert_eq!(bisect(&mut right, &mut trusted, &feeds, Tolerance::MODEL)?, None);
+
+    for (name, kernel, value) in [
+        ("Transformer.encoderblock_1.LayerNorm_1.scale", "layer_norm", "layernorm_after.1"),
+        ("Transformer.encoderblock_0.MultiHeadDotProductAttention_0.key.kernel", "linear", "qkv.0"),
+        ("embedding.kernel", "tubelet_embed", "patch_embeddings"),
+    ] {
+        let mut wrong = on_device(Arc::new(Tampered { weights: weights.clone(), name }))?;
+        let found = bisect(&mut wrong, &mut trusted, &feeds, Tolerance::MODEL)?;
+        let found = found.ok_or_else(|| Failed::from(format!("a wrong {name} went unnoticed")))?;
+        assert_eq!((found.kernel, found.value.as_str()), (kernel, value), "{found}");
+    }
+    Ok(Shown::Passed)
+}
+
+fn wrong_input(device: &Device) -> Result<Shown, Failed> {
+    let config = base();
+    let model = model(device, &config)?;
+    let short = Tensor::f32([1, 4, 3, 13, 18], vec![0.0; 4 * 3 * 13 * 18])?;
+    let message = model.forward(&short, ClipLayout::Btchw, &Taps::None).unwrap_err().to_string();
+    assert!(message.contains("[1, 5, 3, 13, 18]") && message.contains("[1, 4, 3, 13, 18]"), "{message}");
+
+    let clip = clips(&config, 1, ClipLayout::Btchw)?;
+    let unknown = Taps::Names(BTreeSet::from(["hidden_state.9".to_owned()]));
+    let message = model.forward(&clip, ClipLayout::Btchw, &unknown).unwrap_err().to_string();
+    assert!(message.contains("hidden_state.9") && message.contains("hidden_state.2"), "{message}");
+
+    let mut executor = ReferenceExecutor::new(
+        Arc::new(vivit::record(&config, &Request { batch: 1, layout: ClipLayout::Btchw, taps: Taps::None })?.graph),
+        checkpoint::untrained(config, 1)?.parameters,
+    );
+    let message = executor.run(&[], &[]).unwrap_err().to_string();
+    assert!(message.contains("clip"), "{message}");
+    Ok(Shown::Passed)
+}

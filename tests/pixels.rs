@@ -1,0 +1,204 @@
+//! The kernels from decoder bytes to a model's input, with the tables of [`tubelet::video`], against what PyAV, Pillow
+//! and Hugging Face's processor made of the same bytes.
+
+mod common;
+
+use std::sync::Arc;
+
+use safetensors::SafeTensors;
+use tubelet::gpu::Device;
+use tubelet::kernels::colour::{self, Colour};
+use tubelet::kernels::normalise::Normalise;
+use tubelet::kernels::resample::{self, Axis};
+use tubelet::kernels::{Case, ClipLayout, Kernel, Selection, suite};
+use tubelet::tensor::Tensor;
+use tubelet::video::{
+    Antialiased, Clip, CropWindow, Frame, PixelFormat, Preparer, Preprocessing, Preset, Resize, coefficients,
+    prepare_reference,
+};
+
+/// One kernel call on the device.
+fn run(device: &Device, kernel: impl Kernel + 'static, inputs: &[&Tensor]) -> Tensor {
+    let variant = kernel.family().variant_for(device.capabilities()).unwrap();
+    let inputs: Vec<_> = inputs.iter().copied().map(Some).collect();
+    suite::run(device, &Case::new("alone", kernel), variant, &inputs).unwrap().remove(0)
+}
+
+fn colour_format(format: PixelFormat) -> colour::Format {
+    match format {
+        PixelFormat::Rgb24 => colour::Format::Rgb24,
+        PixelFormat::Yuv420p { matrix, range } => colour::Format::Yuv420p(coefficients(matrix, range)),
+    }
+}
+
+/// Frames of one size and format as pixels, `[F, Y, X]`.
+fn pixels(device: &Device, frames: &[Frame]) -> Tensor {
+    let size = [frames[0].height(), frames[0].width()];
+    let format = colour_format(frames[0].format());
+    let words = format.frame_words(size);
+    let mut bytes = Vec::new();
+    for (place, frame) in frames.iter().enumerate() {
+        bytes.extend_from_slice(frame.bytes());
+        bytes.resize(4 * words * (place + 1), 0xff);
+    }
+    let words: Vec<u32> = bytemuck::pod_collect_to_vec(&bytes);
+    let words = Tensor::u32([frames.len(), words.len() / frames.len()], words).unwrap();
+    run(device, Colour { frames: frames.len(), size, format }, &[&words])
+}
+
+/// All lines of `pixels` along `axis`, by a table for their new pixels.
+fn resampled(device: &Device, pixels: &Tensor, axis: Axis, table: &Antialiased) -> Tensor {
+    let &[frames, height, width] = pixels.shape().axes() else { panic!("{} are not frames", pixels.shape()) };
+    let lines = match axis {
+        Axis::X => 0..height,
+        Axis::Y => 0..width,
+    };
+    let call =
+        resample::Resample { axis, frames, size: [height, width], lines, length: table.first.len(), taps: table.taps };
+    let table = resample::table(&table.first, &table.count, &table.weights, table.taps).unwrap();
+    run(device, call, &[pixels, &table])
+}
+
+/// The part of Pillow's resized pictures that `window` shows.
+fn resized(device: &Device, pixels: &Tensor, resized: [usize; 2], window: &CropWindow) -> Tensor {
+    let size = [pixels.shape().axes()[1], pixels.shape().axes()[2]];
+    let rows = Antialiased::new(size[0], resized[0], window.rows.range()).unwrap();
+    let columns = Antialiased::new(size[1], resized[1], window.columns.range()).unwrap();
+    if Antialiased::columns_first(size, resized) {
+        resampled(device, &resampled(device, pixels, Axis::X, &columns), Axis::Y, &rows)
+    } else {
+        resampled(device, &resampled(device, pixels, Axis::Y, &rows), Axis::X, &columns)
+    }
+}
+
+/// A padded crop as one value a byte and plane.
+fn values(device: &Device, seen: &Tensor, window: &CropWindow, table: [[f32; 256]; 3], layout: ClipLayout) -> Tensor {
+    let &[frames, height, width] = seen.shape().axes() else { panic!("{} are not frames", seen.shape()) };
+    let call = Normalise {
+        clips: 1,
+        frames,
+        picture: [height, width],
+        crop: [window.rows.size, window.columns.size],
+        offset: [-(window.rows.before as i32), -(window.columns.before as i32)],
+        layout,
+    };
+    run(device, call, &[seen, &Tensor::f32([3, 256], table.concat()).unwrap()])
+}
+
+/// The processor with the values in [-1, 1], and with its defaults.
+fn hugging_face(short_edge: usize, crop: usize) -> [Preprocessing; 2] {
+    [Preset::HfCorrected, Preset::HfDefault].map(|preset| {
+        let preset = preset.preprocessing([crop; 2]).unwrap();
+        let resize = Some(Resize::ShortEdge(short_edge));
+        Preprocessing::new(resize, Some([crop; 2]), preset.resample(), preset.values()).unwrap()
+    })
+}
+
+const RECORDED: &[u8] = include_bytes!("data/video/preprocess_cases.safetensors");
+
+/// Two pictures that were prepared together.
+struct Pictures {
+    name: String,
+    frames: Vec<Frame>,
+    short_edge: usize,
+    crop: usize,
+}
+
+/// The pictures of `recorded`; their names end in "_size40_crop36" for a short edge of 40 and a crop of 36×36.
+fn pictures(recorded: &SafeTensors<'_>) -> Vec<Pictures> {
+    let names = recorded.names();
+    let inputs =
+        names.into_iter().filter_map(|name| Some((name.strip_suffix(".input")?, recorded.tensor(name).unwrap())));
+    let all: Vec<_> = inputs
+        .map(|(name, input)| {
+            let (height, width) = (input.shape()[1], input.shape()[2]);
+            let frame = |bytes: &[u8]| Frame::new(height, width, PixelFormat::Rgb24, bytes.to_vec()).unwrap();
+            let frames = input.data().chunks_exact(height * width * 3).map(frame).collect();
+            let (short_edge, crop) = name.split_once("_size").unwrap().1.split_once("_crop").unwrap();
+            Pictures {
+                name: name.to_owned(),
+                frames,
+                short_edge: short_edge.parse().unwrap(),
+                crop: crop.parse().unwrap(),
+            }
+        })
+        .collect();
+    assert_eq!(all.len(), 6);
+    all
+}
+
+#[test]
+fn pictures_of_odd_sizes_become_the_recorded_bytes_and_values() {
+    let Some(device) = common::device_or_skip("pictures of odd sizes") else { return };
+    let recorded = SafeTensors::deserialize(RECORDED).unwrap();
+    for Pictures { name, frames, short_edge, crop } in pictures(&recorded) {
+        let tensor = |kind: &str| recorded.tensor(&format!("{name}.{kind}")).unwrap().data().to_vec();
+        let [corrected, default] = hugging_face(short_edge, crop);
+        let target = corrected.resized_size([frames[0].height(), frames[0].width()]).unwrap();
+        let window = corrected.crop_window(target);
+        let seen = resized(&device, &pixels(&device, &frames), target, &window);
+        let as_they_are = [std::array::from_fn(|byte| byte as f32); 3];
+        let bytes = values(&device, &seen, &window, as_they_are, ClipLayout::Bthwc);
+        let bytes: Vec<u8> = bytes.as_f32().unwrap().iter().map(|&byte| byte as u8).collect();
+        assert!(bytes == tensor("u8"), "bytes of {name}");
+        for (preprocessing, kind) in [(corrected, "zero_centred"), (default, "pixel_values")] {
+            let values = values(&device, &seen, &window, preprocessing.value_table(), ClipLayout::Btchw);
+            assert!(values.bytes() == tensor(kind), "{kind} of {name}");
+        }
+    }
+}
+
+#[test]
+fn clips_prepared_on_the_device_are_those_prepared_by_the_references() {
+    let Some(device) = common::device_or_skip("prepared clips") else { return };
+    let recorded = SafeTensors::deserialize(RECORDED).unwrap();
+    for Pictures { name, frames, short_edge, crop } in pictures(&recorded) {
+        let clip = Clip::new(frames.into_iter().map(Arc::new).collect(), vec![0, 1]).unwrap();
+        let prepared = |preprocessing: &Preprocessing, layout| {
+            let mut preparer = Preparer::new(&device, &clip, preprocessing, layout, &Selection::automatic()).unwrap();
+            let prepared = preparer.prepare(&clip).unwrap().read(&device).unwrap();
+            assert_eq!(prepared, prepare_reference(&clip, preprocessing, layout).unwrap(), "{name}, {preprocessing:?}");
+            prepared
+        };
+        let [_, default] = hugging_face(short_edge, crop);
+        let values = prepared(&default, ClipLayout::Btchw);
+        assert!(values.bytes() == recorded.tensor(&format!("{name}.pixel_values")).unwrap().data(), "{name}");
+        prepared(&Preset::Scenic.preprocessing([crop; 2]).unwrap(), ClipLayout::Bthwc);
+    }
+}
+
+/// Runs the ffmpeg program.
+#[cfg(feature = "video")]
+#[test]
+fn a_video_becomes_the_recorded_rgb_and_the_recorded_input() {
+    let Some(device) = common::device_or_skip("a video") else { return };
+    let recorded: serde_json::Value = serde_json::from_str(include_str!("data/video/frames.json")).unwrap();
+    let indices: Vec<usize> = serde_json::from_value(recorded["uniform_indices"].clone()).unwrap();
+    let mut video =
+        tubelet::video::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/video/bigbuckbunny.mp4")).unwrap();
+
+    let [corrected, default] = hugging_face(256, 224);
+    let target = corrected.resized_size([720, 1280]).unwrap();
+    let window = corrected.crop_window(target);
+    let (mut zero_centred, mut pixel_values) = (Vec::new(), Vec::new());
+    for indices in indices.chunks(8) {
+        let pixels = pixels(&device, &video.read(indices).unwrap());
+        for (index, pixels) in indices.iter().zip(pixels.as_u32().unwrap().chunks_exact(720 * 1280)) {
+            let rgb: Vec<u8> = pixels.iter().flat_map(|pixel| pixel.to_le_bytes().into_iter().take(3)).collect();
+            assert_eq!(sha256(&rgb), recorded["frames"][index]["rgb24_pyav_sha256"], "frame {index}");
+        }
+        let seen = resized(&device, &pixels, target, &window);
+        for (preprocessing, all) in [(&corrected, &mut zero_centred), (&default, &mut pixel_values)] {
+            let values = values(&device, &seen, &window, preprocessing.value_table(), ClipLayout::Btchw);
+            all.extend_from_slice(values.bytes());
+        }
+    }
+    assert_eq!(sha256(&zero_centred), recorded["zero_centred_sha256_f32"]);
+    assert_eq!(sha256(&pixel_values), recorded["pixel_values_sha256_f32"]);
+}
+
+#[cfg(feature = "video")]
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
