@@ -14,8 +14,9 @@ pub(in crate::kernels) enum Tile {
     Plain { step: u32 },
     /// `queries` of one head and sequence a workgroup; `lanes` invocations share `rows` of them, and take 4 keys each.
     Shared { queries: u32, lanes: u32, rows: u32 },
-    /// `lanes` · `rows` queries of one head and sequence a workgroup of one subgroup, twice as many keys as lanes a step.
-    Subgroup { lanes: u32, rows: u32, masked: bool, wide: bool },
+    /// `lanes` · `rows` queries of one head and sequence a workgroup of one subgroup; `keys` unrolled, and `span` of them
+    /// for each rescaling.
+    Subgroup { lanes: u32, rows: u32, keys: u32, span: u32, masked: bool, wide: bool },
 }
 
 /// Queries of a workgroup of the plain variant.
@@ -63,21 +64,27 @@ impl Tile {
         }
     }
 
-    /// Four rows a lane, two where the queries are few; less of both where the heads are wide.
+    /// Four rows a lane, two where the queries are few; less of everything where wide heads leave little memory.
     fn of_subgroup(device: &Capabilities, width: usize, queries: usize, masked: bool) -> Self {
         // A pair of floats is loaded as one 64-bit word, four of them at a time: 32 bytes.
         let wide = device.int64 && width.is_multiple_of(8) && device.limits.storage_alignment.is_multiple_of(32);
         let mut lanes = device.subgroup_size().unwrap_or(SUBGROUP);
-        let mut rows = if queries <= 2 * lanes as usize { 2 } else { 4 };
-        let tile = |lanes, rows| Self::Subgroup { lanes, rows, masked, wide };
-        while tile(lanes, rows).workgroup_bytes(width as u32) > Self::SUBGROUP_BYTES {
-            if lanes > SUBGROUP {
+        let short = queries <= 2 * lanes as usize;
+        let (mut rows, keys, mut span) = if short { (2, 16, 16) } else { (4, 32, 128) };
+        loop {
+            let keys = lanes.max(keys);
+            let tile = Self::Subgroup { lanes, rows, keys, span: keys.max(span), masked, wide };
+            if tile.workgroup_bytes(width as u32) <= Self::SUBGROUP_BYTES {
+                return tile;
+            }
+            if span > keys {
+                span /= 2;
+            } else if lanes > SUBGROUP {
                 lanes /= 2;
             } else {
                 rows = 2;
             }
         }
-        tile(lanes, rows)
     }
 
     const fn invocations(self) -> u32 {
@@ -97,7 +104,7 @@ impl Tile {
                 let keys = 4 * lanes;
                 keys * width.div_ceil(4) * 16 + keys * 4 + queries * lanes * 16 + self.invocations() * 16
             }
-            Self::Subgroup { lanes, rows, .. } => 4 * lanes * rows * (width.next_multiple_of(4) + 2 * lanes),
+            Self::Subgroup { lanes, rows, span, .. } => 4 * lanes * rows * (width.next_multiple_of(4) + span),
         }
     }
 
@@ -109,10 +116,11 @@ impl Tile {
             Self::Shared { queries, lanes, rows } => {
                 literals.with("queries", queries).with("lanes", lanes).with("rows", rows)
             }
-            Self::Subgroup { lanes, rows, masked, wide } => literals
+            Self::Subgroup { lanes, rows, keys, span, masked, wide } => literals
                 .with("S", lanes)
                 .with("queries", lanes * rows)
-                .with("keys", 2 * lanes)
+                .with("keys", keys)
+                .with("span", span)
                 .with("masked", masked)
                 .with("wide", wide),
         }
@@ -145,10 +153,11 @@ impl Tile {
                 let means = if uniform { u64::from(rows) * keys } else { 0 };
                 keys.div_ceil(4 * lanes) * (2 + 2 * staging + quads + lanes) + means
             }
-            Self::Subgroup { lanes, .. } => {
-                let lanes = u64::from(lanes);
+            Self::Subgroup { keys: unrolled, span, .. } => {
+                let (unrolled, span) = (u64::from(unrolled), u64::from(span));
                 let passes = if uniform { 2 } else { 1 };
-                passes * (1 + keys.div_ceil(2 * lanes) * (1 + quads + lanes.div_ceil(2))) + 5 * quads
+                let over_keys = keys.div_ceil(span) + keys.div_ceil(unrolled) * (1 + quads) + keys.div_ceil(4);
+                passes * (1 + over_keys) + 5 * quads
             }
         }
     }

@@ -119,9 +119,9 @@ impl Kernel for AttentionProbabilities {
 
 #[cfg(test)]
 mod tests {
-    use super::super::attention::{Mask, Sequences};
     use super::*;
     use crate::gpu::{DeviceKind, Limits};
+    use crate::kernels::attention::{Mask, Sequences};
 
     #[test]
     fn a_whole_clip_is_cut_to_128_mib() {
