@@ -1,4 +1,4 @@
-// A product, a tile of {{ rows }} rows × 4·{{ lanes }} columns a subgroup of {{ lanes }} lanes.
+// A product, a tile of ROWS rows × four columns a lane, a subgroup a workgroup.
 //
 //     sums[m, n] = Σ_k left[m, k] · weight[n, k]
 //
@@ -7,11 +7,12 @@
 // its share of the rows, which reach the other lanes by broadcasts from constant lanes. Within a step of four k the rows
 // follow one another, so that a row's sums stay in registers for all its products. There is no barrier to wait at.
 //
-// The including file declares `parameters` (with rows, inner, columns, groups), `weight` in panels of as many columns,
-// and
-//     left_start(row)           where a row of the left operand begins,
-//     left(start, k)            its values k … k+3, any value of that row for those beyond inner,
-//     store(row, column, sums)  what becomes of the sums of columns column … column+3, if they exist.
+// The including file declares `parameters` (with rows, inner, columns, groups), `weight` in panels of 4·LANES columns, and
+//     left_start(row)                   where a row of the left operand begins,
+//     left(start, k)                    its values k … k+3, any value of that row for those beyond inner,
+//     first_sums(column)                what the sums of columns column … column+3 begin with,
+//     places(column)                    where these columns go in the first row,
+//     store(places, row, column, sums)  what becomes of their sums, if they exist.
 
 const ROWS: u32 = {{ rows }}u;
 const LANES: u32 = {{ lanes }}u;
@@ -31,16 +32,19 @@ fn main(
     if group >= parameters.groups {
         return;
     }
-    let row_tiles = (parameters.rows + ROWS - 1u) / ROWS;
-    let first_row = group % row_tiles * ROWS;
-    let panel = group / row_tiles;
+    // Neighbouring workgroups share their rows, which stay in a cache, and stream through the weight.
+    let panels = (parameters.columns + 4u * LANES - 1u) / (4u * LANES);
+    let first_row = group / panels * ROWS;
+    let panel = group % panels;
+    let column = (panel * LANES + lane) * 4u;
+    let start_sums = first_sums(column);
     let last_row = parameters.rows - 1u;
     var at = panel * ((parameters.inner + 3u) / 4u * 4u) * LANES + lane;
 {% for i in range(rows // lanes) %}
     let start{{ i }} = left_start(min(first_row + {{ i * lanes }}u + lane, last_row));
 {% endfor %}
 {% for row in range(rows) %}
-    var sums{{ row }} = vec4<f32>();
+    var sums{{ row }} = start_sums;
 {% endfor %}
 
     for (var k = 0u; k < parameters.inner; k += 4u) {
@@ -61,13 +65,13 @@ fn main(
         at += 4u * LANES;
     }
 
-    let column = (panel * LANES + lane) * 4u;
+    let column_places = places(column);
 {% for first in range(0, rows, stored) %}
 {% for row in range(stored) %}
     finished[{{ row }}u * LANES + lane] = sums{{ first + row }};
 {% endfor %}
     for (var row = 0u; row < STORED && first_row + {{ first }}u + row < parameters.rows; row += 1u) {
-        store(first_row + {{ first }}u + row, column, finished[row * LANES + lane]);
+        store(column_places, first_row + {{ first }}u + row, column, finished[row * LANES + lane]);
     }
 {% endfor %}
 }

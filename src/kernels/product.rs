@@ -19,9 +19,10 @@ const PLAIN_INVOCATIONS: usize = 64;
 const BUSY_GROUPS: u64 = 256;
 /// Finished sums, four columns each, that the `subgroup` variant holds at a time.
 const FINISHED_SUMS: usize = 512;
-/// Heights of the `subgroup` tile, with the speed of each in GFLOP/s a core where subgroups have 8 lanes: a taller tile
-/// loads less for each product, but wastes more in its last rows.
-const SUBGROUP_HEIGHTS: [(usize, usize); 3] = [(16, 20), (32, 26), (64, 30)];
+/// Heights of the `subgroup` tile, with the speed of each in GFLOP/s a core (llvmpipe, 8 lanes). A taller tile loads less
+/// for each product but may waste more on rows beyond the last; beyond 64 rows its unrolled step no longer fits the 32 KiB
+/// that a core keeps of its instructions.
+const SUBGROUP_HEIGHTS: [(usize, usize); 3] = [(16, 16), (32, 21), (64, 22)];
 
 /// How a variant divides a product of rows by columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub(super) struct Tile {
     /// Columns of a weight panel, and of a tile.
     panel: usize,
     /// Invocations of a workgroup.
-    invocations: usize,
+    lanes: usize,
     /// Tiles of a workgroup.
     tiles: usize,
     /// Steps along the inner dimension in one turn of the loop.
@@ -42,9 +43,9 @@ pub(super) struct Tile {
 
 impl Tile {
     const PLAIN: Self =
-        Self { rows: 4, panel: 4, invocations: PLAIN_INVOCATIONS, tiles: PLAIN_INVOCATIONS, depth: 4, iterations: 1 };
-    const WORKGROUP_SMALL: Self = Self { rows: 64, panel: 64, invocations: 64, tiles: 1, depth: 16, iterations: 6 };
-    const WORKGROUP_LARGE: Self = Self { rows: 128, invocations: 128, ..Self::WORKGROUP_SMALL };
+        Self { rows: 4, panel: 4, lanes: PLAIN_INVOCATIONS, tiles: PLAIN_INVOCATIONS, depth: 4, iterations: 1 };
+    const WORKGROUP_SMALL: Self = Self { rows: 64, panel: 64, lanes: 64, tiles: 1, depth: 16, iterations: 6 };
+    const WORKGROUP_LARGE: Self = Self { rows: 128, lanes: 128, ..Self::WORKGROUP_SMALL };
 
     /// The tile of `variant` on `device` for a product of `rows` by `columns`.
     pub(super) fn choose(variant: &Variant, device: &Capabilities, rows: usize, columns: usize) -> Self {
@@ -60,7 +61,7 @@ impl Tile {
     fn subgroup(lanes: usize, rows: usize) -> Self {
         let time = |&(height, speed): &(usize, usize)| rows.next_multiple_of(height) * 1000 / speed;
         let fastest = SUBGROUP_HEIGHTS.into_iter().min_by_key(time).map_or(lanes, |(height, _)| height);
-        Self { rows: fastest.max(lanes), panel: 4 * lanes, invocations: lanes, tiles: 1, depth: 4, iterations: 1 }
+        Self { rows: fastest.max(lanes), panel: 4 * lanes, lanes, tiles: 1, depth: 4, iterations: 1 }
     }
 
     /// How `variant` wants the weight on `device`.
@@ -75,12 +76,8 @@ impl Tile {
 
     /// What the WGSL of the tile is rendered with.
     pub(super) fn literals(self) -> Literals {
-        let stored = self.rows.min(FINISHED_SUMS / self.invocations);
-        Literals::new()
-            .with("rows", self.rows)
-            .with("invocations", self.invocations)
-            .with("lanes", self.invocations)
-            .with("stored", stored)
+        let stored = self.rows.min(FINISHED_SUMS / self.lanes);
+        Literals::new().with("rows", self.rows).with("lanes", self.lanes).with("stored", stored)
     }
 
     /// Workgroups for `rows` by `columns`.
@@ -91,6 +88,44 @@ impl Tile {
     /// An error where the sum over `inner` takes more loop iterations than the device runs.
     pub(super) fn check_depth(self, inner: usize, limits: &Limits) -> Result<()> {
         let turns = inner.div_ceil(self.depth) + 1;
-        check_iterations((turns * self.iterations + 4 * self.rows) as u64, limits)
+        let storing = 4 * self.rows;
+        check_iterations((turns * self.iterations + storing) as u64, limits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(loop_iterations: Option<u32>) -> Limits {
+        Limits {
+            binding_bytes: 1 << 27,
+            buffer_bytes: 1 << 30,
+            storage_bindings: 8,
+            workgroup_bytes: 16 << 10,
+            workgroup_invocations: 256,
+            workgroups: 65_535,
+            storage_alignment: 256,
+            uniform_alignment: 256,
+            loop_iterations,
+        }
+    }
+
+    #[test]
+    fn a_sum_longer_than_the_device_loops_is_an_error() {
+        for tile in [Tile::PLAIN, Tile::WORKGROUP_LARGE, Tile::subgroup(8, 3137)] {
+            assert!(tile.check_depth(70_000, &limits(Some(65_535))).is_ok());
+            assert!(tile.check_depth(263_000, &limits(Some(65_535))).is_err());
+            assert!(tile.check_depth(263_000, &limits(None)).is_ok());
+        }
+    }
+
+    #[test]
+    fn subgroup_tiles_follow_the_rows_in_multiples_of_the_lanes() {
+        assert_eq!(Tile::subgroup(8, 1).rows, 16);
+        assert_eq!(Tile::subgroup(8, 30).rows, 32);
+        assert_eq!(Tile::subgroup(8, 3137).rows, 64);
+        assert_eq!(Tile::subgroup(32, 1).rows, 32);
+        assert_eq!(Tile::subgroup(64, 30).rows, 64);
     }
 }

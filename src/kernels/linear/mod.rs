@@ -106,7 +106,7 @@ impl Linear {
     fn output_shape(&self) -> Shape {
         match self.output {
             OutputLayout::Rows => [self.rows, self.columns].into(),
-            OutputLayout::Planes { width } => [self.columns / width, self.rows, width].into(),
+            OutputLayout::Planes { width } => [self.columns.checked_div(width).unwrap_or(0), self.rows, width].into(),
         }
     }
 
@@ -187,7 +187,8 @@ impl Kernel for Linear {
         let tile = Tile::choose(variant, device, self.rows, self.columns);
         tile.check_depth(self.inner, &device.limits)?;
         let aligned = [self.inner, self.columns, self.plane()].iter().all(|size| size % 4 == 0);
-        let literals = tile.literals().with("aligned", aligned);
+        let activated = self.activation.is_some();
+        let literals = tile.literals().with("aligned", aligned).with("activated", activated);
         let pieces = self.pieces(tile.panel(), &device.limits)?;
         pieces.iter().map(|piece| self.launch(tile, &literals, piece, device)).collect()
     }
@@ -198,5 +199,28 @@ impl Kernel for Linear {
 
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
         reference::linear(self, inputs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_without_sense_are_errors() {
+        let good = Linear {
+            rows: 3,
+            inner: 4,
+            columns: 12,
+            bias: false,
+            activation: None,
+            residual: false,
+            output: OutputLayout::Planes { width: 4 },
+        };
+        assert!(good.validate().is_ok());
+        assert!(Linear { inner: 0, ..good.clone() }.validate().is_err());
+        assert!(Linear { output: OutputLayout::Planes { width: 5 }, ..good.clone() }.validate().is_err());
+        assert!(Linear { output: OutputLayout::Planes { width: 0 }, ..good.clone() }.validate().is_err());
+        assert!(Linear { residual: true, ..good }.validate().is_err());
     }
 }
