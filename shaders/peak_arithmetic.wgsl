@@ -1,9 +1,9 @@
 // How fast this device multiplies and adds: chains of x ← x · a + b that touch no memory.
 //
-//     out[i] = Σ over 16 chains of x after 64 · `steps` steps, from x = (i mod 64) + chain
+//     out[i] = Σ over 32 chains of x after 8 · `steps` steps, from x = (i mod 64) + chain
 //
-// Four vectors of four independent chains hide the latency of each step and still fit the registers. 64 steps are unrolled: some devices pay for every
-// value that is carried around a loop.
+// Eight vectors of four independent chains hide the latency of each step. Eight steps are unrolled: with more, software
+// devices run the chains one after the other.
 
 struct Parameters {
     elements: u32,
@@ -30,16 +30,16 @@ fn main(
     let a = vec4(parameters.factor);
     let b = vec4(parameters.addend);
     let start = f32(place % 64u);
-    {% for chain in range(4) %}
+    {% for chain in range(8) %}
     var x{{ chain }} = start + vec4({{ 4 * chain }}.0, {{ 4 * chain + 1 }}.0, {{ 4 * chain + 2 }}.0, {{ 4 * chain + 3 }}.0);
     {% endfor %}
     for (var step = 0u; step < parameters.steps; step += 1u) {
-        {% for unrolled in range(64) %}
-        {% for chain in range(4) %}
+        {% for unrolled in range(8) %}
+        {% for chain in range(8) %}
         x{{ chain }} = fma(x{{ chain }}, a, b);
         {% endfor %}
         {% endfor %}
     }
-    let sum = {% for chain in range(4) %}x{{ chain }}{% if not loop.last %} + {% endif %}{% endfor %};
+    let sum = {% for chain in range(8) %}x{{ chain }}{% if not loop.last %} + {% endif %}{% endfor %};
     output[place] = sum.x + sum.y + sum.z + sum.w;
 }
