@@ -169,7 +169,7 @@ impl Vivit {
     pub fn forward(&self, clips: &Tensor, layout: ClipLayout, taps: &Taps) -> Result<BTreeMap<String, Tensor>> {
         let request = request(self.config(), clips, layout, taps)?;
         let shared = self.executor(&request)?;
-        let wanted = wanted(&shared.recording, taps)?;
+        let wanted = wanted(self.config(), &shared.recording, &request)?;
         let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
         named(&shared.recording.graph, &wanted, executor.run(&[("clip", Feed::Host(clips))], &wanted)?)
     }
@@ -205,18 +205,31 @@ pub fn forward_reference(
     layout: ClipLayout,
     taps: &Taps,
 ) -> Result<BTreeMap<String, Tensor>> {
-    let recording = vivit::record(config, &request(config, clips, layout, taps)?)?;
-    let wanted = wanted(&recording, taps)?;
+    let request = request(config, clips, layout, taps)?;
+    let recording = vivit::record(config, &request)?;
+    let wanted = wanted(config, &recording, &request)?;
     let mut executor = ReferenceExecutor::new(Arc::new(recording.graph.clone()), parameters);
     named(&recording.graph, &wanted, executor.run(&[("clip", Feed::Host(clips))], &wanted)?)
 }
 
 /// How clips are prepared: by the preset asked for, else the model's own file, else its family's default.
 pub fn preprocessing(checkpoint: &Checkpoint, preset: Option<Preset>) -> Result<Preprocessing> {
-    let Config { rows, columns, .. } = checkpoint.config;
-    match (preset, &checkpoint.preprocessor) {
-        (None, Some(text)) => Preprocessing::from_hugging_face(text),
-        (preset, _) => preset.unwrap_or(Preset::HfCorrected).preprocessing([rows, columns]),
+    let size = [checkpoint.config.rows, checkpoint.config.columns];
+    let text = match (preset, &checkpoint.preprocessor) {
+        (None, Some(text)) => text,
+        (preset, _) => return preset.unwrap_or(Preset::HfCorrected).preprocessing(size),
+    };
+    let of_file = |error: Error| error.within(format!("preprocessor_config.json of {}", checkpoint.source));
+    let preprocessing = Preprocessing::from_hugging_face(text).map_err(of_file)?;
+    match preprocessing.crop() {
+        Some(crop) if crop != size => {
+            let [[rows, columns], [model_rows, model_columns]] = [crop, size];
+            Err(of_file(Error::file(format!(
+                "it crops to {columns}x{rows} pixels (width x height), but the model takes {model_columns}x{model_rows}; \
+                 correct it or choose a preset"
+            ))))
+        }
+        _ => Ok(preprocessing),
     }
 }
 
@@ -225,6 +238,11 @@ pub fn layout(family: Family) -> ClipLayout {
     match family {
         Family::HuggingFace | Family::Untrained => ClipLayout::Btchw,
     }
+}
+
+/// An error where a model of this configuration cannot take `clips`, a batch in `layout`.
+pub fn check_clips(config: &Config, clips: &Tensor, layout: ClipLayout) -> Result<()> {
+    request(config, clips, layout, &Taps::None).map(drop)
 }
 
 fn request(config: &Config, clips: &Tensor, layout: ClipLayout, taps: &Taps) -> Result<Request> {
@@ -241,25 +259,53 @@ fn request(config: &Config, clips: &Tensor, layout: ClipLayout, taps: &Taps) -> 
     Ok(request)
 }
 
-/// The values to return: the output of the head, and all that `taps` name.
-fn wanted(recording: &Recording, taps: &Taps) -> Result<Vec<Value>> {
+/// The values to return: the output of the head, and all that are tapped.
+fn wanted(config: &Config, recording: &Recording, request: &Request) -> Result<Vec<Value>> {
     let graph = &recording.graph;
     let mut wanted = vec![recording.logits.unwrap_or(recording.features)];
-    let tapped: Vec<_> = match taps {
+    let tapped: Vec<_> = match &request.taps {
         Taps::None => Vec::new(),
         Taps::All => graph.computed().collect(),
         Taps::Names(names) => {
             let find = |name: &String| {
-                graph.find(name).filter(|value| graph.computed().any(|computed| computed == *value)).ok_or_else(|| {
-                    let known: Vec<_> = graph.computed().map(|value| graph.name(value)).collect();
-                    Error::usage(format!("the model has no value {name:?}; it has {}", known.join(", ")))
-                })
+                let computed = |value: &Value| graph.computed().any(|computed| computed == *value);
+                graph.find(name).filter(computed).ok_or_else(|| unknown_value(config, request, name))
             };
             names.iter().map(find).collect::<Result<_>>()?
         }
     };
     wanted.extend(tapped.into_iter().filter(|value| !wanted.contains(value)).collect::<Vec<_>>());
     Ok(wanted)
+}
+
+/// The error for a tap that the model does not have, with all that it has.
+fn unknown_value(config: &Config, request: &Request, name: &str) -> Error {
+    match vivit::record(config, &Request { taps: Taps::All, ..request.clone() }) {
+        Ok(Recording { graph, .. }) => {
+            let known = names(graph.computed().map(|value| graph.name(value)));
+            Error::usage(format!("the model has no value {name:?}; it has {known}"))
+        }
+        Err(error) => error,
+    }
+}
+
+/// Names in a row, numbered ones as one: `hidden_state.1 to .12`.
+fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut stems: Vec<(&str, Vec<usize>)> = Vec::new();
+    for name in names {
+        let numbered = name.rsplit_once('.').and_then(|(stem, number)| Some((stem, number.parse().ok()?)));
+        let (stem, number) = numbered.map_or((name, None), |(stem, number)| (stem, Some(number)));
+        match stems.iter_mut().find(|(known, _)| *known == stem) {
+            Some((_, numbers)) => numbers.extend(number),
+            None => stems.push((stem, number.into_iter().collect())),
+        }
+    }
+    let named = stems.into_iter().map(|(stem, numbers)| match numbers.as_slice() {
+        [] => stem.to_owned(),
+        [only] => format!("{stem}.{only}"),
+        [first, .., last] => format!("{stem}.{first} to .{last}"),
+    });
+    named.collect::<Vec<_>>().join(", ")
 }
 
 fn named(graph: &Graph, values: &[Value], tensors: Vec<Tensor>) -> Result<BTreeMap<String, Tensor>> {

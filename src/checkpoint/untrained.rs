@@ -28,7 +28,9 @@ pub fn untrained(config: Config, seed: u64) -> Result<Checkpoint> {
         parameters: std::sync::Arc::new(Untrained { specs, indices, seed }),
         labels: None,
         preprocessor: None,
-        notes: vec!["the weights are random: timings are real, predictions mean nothing".into()],
+        notes: vec![
+            "UNTRAINED MODEL: its weights are random numbers, so timings are real and predictions mean nothing".into(),
+        ],
         config,
     })
 }

@@ -1,40 +1,41 @@
 //! `tubelet bench`.
 
+use std::time::Duration;
+
 use serde::Serialize;
-use tubelet::bench::{ForwardMeasurement, KernelMeasurement, Peaks, Time, measure_forward, measure_kernels};
+use tubelet::bench::{ForwardMeasurement, KernelMeasurement, Peaks, measure_forward, measure_kernels};
+use tubelet::checkpoint::Checkpoint;
 use tubelet::gpu::Device;
-use tubelet::kernels::Cost;
+use tubelet::kernels::Family;
 use tubelet::tensor::{Error, Result};
 
-use super::arguments::{DeviceArguments, ModelArguments};
+use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
+use super::video::counted;
 use super::{output, progress};
 
-/// Measure each kernel at ViT-B sizes and a whole forward pass, against the device's own measured peaks.
-///
-/// Seconds are the device's own (its timestamps). On a device that runs shaders on the CPU, CPU seconds are given too,
-/// and rates and shares follow them: they do not depend on who else uses the machine. Run-time checks of shaders are
-/// off unless --checks says otherwise. Each figure is the best of its repetitions.
+/// Measure each kernel and a forward pass against the device's own peaks
 #[derive(clap::Args)]
 #[command(after_help = "\
+Kernels are measured at the sizes of a real model. Times are the device's own (its
+timestamps), the best of the repetitions. On a device that runs shaders on the CPU,
+CPU time is given too, and rates and shares follow it: it does not depend on who
+else uses the machine. Run-time checks of shaders are off unless --checks is given.
+
 Examples:
   tubelet bench
-  tubelet bench --untrained vit-ti --full
-  tubelet bench --kernel attention --kernel linear --no-forward
-  tubelet bench --json > bench.json")]
+  tubelet bench --kernel attention --kernel linear
+  tubelet bench --forward --untrained vit-ti
+  tubelet bench --full --json > bench.json")]
 pub(super) struct Bench {
-    /// Measure the forward pass of this model instead of an untrained vit-b.
-    #[arg(short, long, value_name = "DIR_OR_NAME", conflicts_with = "untrained")]
-    model: Option<String>,
-    /// Measure the forward pass of this named shape.
-    #[arg(long, value_name = "SHAPE", default_value = "vit-b")]
-    untrained: String,
+    #[command(flatten)]
+    model: ModelArguments,
     /// Clips in a forward pass.
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value = "1", value_name = "N", value_parser = at_least_one)]
     batch: usize,
-    /// Only these kernels; no forward pass with it unless --forward is given.
-    #[arg(long, value_name = "KERNEL")]
+    /// Only this kernel, and no forward pass; can be given more than once.
+    #[arg(long, value_delimiter = ',', conflicts_with_all = ["model", "untrained", "batch"])]
     kernel: Vec<String>,
-    /// No kernels, only the forward pass.
+    /// Only the forward pass, of an untrained vit-b unless told otherwise.
     #[arg(long, conflicts_with = "kernel")]
     forward: bool,
     /// More repetitions of everything, for figures to publish.
@@ -66,7 +67,7 @@ impl super::Run for Bench {
         self.check_kernels()?;
         let device = self.device.open(self.checks)?;
         let report = self.measure(&device)?;
-        if self.json { output::print_json(&report) } else { output::print(&describe(&report)) }
+        output::report(self.json, &report, describe)
     }
 }
 
@@ -80,130 +81,112 @@ impl Bench {
     }
 
     fn measure(&self, device: &Device) -> Result<Report> {
+        // Loaded first, so that a wrong name is not found after minutes of measuring.
+        let checkpoint = if self.kernel.is_empty() { Some(self.model.load_or_untrained("vit-b")?) } else { None };
         let spinner = progress::spinner("measuring");
         let mut say = |what: &str| spinner.set_message(what.to_owned());
+        let wanted = |family: &Family| {
+            !self.forward && (self.kernel.is_empty() || self.kernel.iter().any(|name| name == family.name))
+        };
         let repetitions = if self.full { 10 } else { 1 };
-        let wanted = |family: &tubelet::kernels::Family| match self.forward {
-            true => false,
-            false => self.kernel.is_empty() || self.kernel.iter().any(|name| name == family.name),
-        };
         let (peaks, kernels) = measure_kernels(device, &self.device.variant, repetitions, &wanted, &mut say)?;
-        let mut report = Report {
-            version: env!("CARGO_PKG_VERSION"),
-            device: device.capabilities().clone(),
-            checks: device.checks(),
-            peaks,
-            kernels,
-            model: None,
-            forward: None,
-        };
-        if self.kernel.is_empty() {
-            let untrained = self.model.is_none().then(|| self.untrained.clone());
-            let checkpoint = ModelArguments { model: self.model.clone(), untrained }.checkpoint()?;
-            report.model = Some(checkpoint.source);
+        let model = checkpoint.as_ref().map(|checkpoint| checkpoint.source.clone());
+        let mut forward = |Checkpoint { config, parameters, .. }| {
             let repetitions = if self.full { 3 } else { 1 };
-            report.forward = Some(measure_forward(
-                device,
-                &checkpoint.config,
-                checkpoint.parameters,
-                self.batch,
-                &self.device.variant,
-                repetitions,
-                &peaks,
-                &mut say,
-            )?);
-        }
-        Ok(report)
+            let variants = &self.device.variant;
+            measure_forward(device, &config, parameters, self.batch, variants, repetitions, &peaks, &mut say)
+        };
+        let forward = checkpoint.map(&mut forward).transpose()?;
+        let version = env!("CARGO_PKG_VERSION");
+        let (checks, device) = (device.checks(), device.capabilities().clone());
+        Ok(Report { version, device, checks, peaks, kernels, model, forward })
     }
 }
 
 fn describe(report: &Report) -> String {
-    let software = report.device.is_software();
-    let second = if software { "CPU s" } else { "s" };
-    let mut text = format!(
-        "{} ({}), run-time checks {}\nmeasured peaks: {} GFLOP/{second}, {} GB/{second}\n",
-        report.device.name,
-        report.device.driver,
-        if report.checks { "on" } else { "off" },
-        output::three_digits(report.peaks.operations_per_second * 1e-9),
-        output::three_digits(report.peaks.bytes_per_second * 1e-9),
-    );
-    if !report.kernels.is_empty() {
-        text += &format!("\n{}\n", kernel_table(report, software));
+    let Report { device, checks, peaks, kernels, model, forward, .. } = report;
+    let (seconds, note) = match device.is_software() {
+        true => ("CPU second", "\nrates and shares below are those of CPU time"),
+        false => ("second", ""),
+    };
+    let facts = output::fields([
+        ("device", device.name.clone()),
+        ("driver", format!("{}, by {}", device.driver, device.backend)),
+        ("checks", if *checks { "on" } else { "off" }.to_owned()),
+        (
+            "peaks",
+            format!(
+                "{} GFLOP and {} GB a {seconds}, measured{note}",
+                giga(peaks.operations_per_second),
+                giga(peaks.bytes_per_second)
+            ),
+        ),
+    ]);
+    let mut blocks = vec![facts];
+    if !kernels.is_empty() {
+        blocks.push(kernel_table(kernels, device.is_software()));
     }
-    if let (Some(forward), Some(model)) = (&report.forward, &report.model) {
-        text += &format!("\n{}", describe_forward(forward, model, software, second));
+    if let (Some(forward), Some(model)) = (forward, model) {
+        blocks.push(describe_forward(forward, model));
+        blocks.push(share_table(forward));
     }
-    text
+    blocks.join("\n\n")
 }
 
-fn header(first: &[&'static str], software: bool) -> Vec<&'static str> {
-    let rate = if software { [" CPU time", " GFLOP/CPU s", " GB/CPU s"] } else { ["", " GFLOP/s", " GB/s"] };
-    let mut header = first.to_vec();
-    header.push(" GPU time");
-    header.extend(rate.into_iter().filter(|title| !title.is_empty()));
-    header
+fn giga(amount: f64) -> String {
+    output::three_digits(amount * 1e-9)
 }
 
-fn figures(time: &Time, cost: &Cost) -> Vec<String> {
-    let elapsed = |seconds: f64| output::seconds(std::time::Duration::from_secs_f64(seconds));
-    let rate = |amount: u64| output::three_digits(amount as f64 * 1e-9 / time.comparable());
-    let mut cells = vec![elapsed(time.seconds)];
-    cells.extend(time.cpu_seconds.map(elapsed));
-    cells.push(rate(cost.operations));
-    cells.push(rate(cost.read + cost.written));
-    cells
+fn elapsed(seconds: f64) -> String {
+    output::seconds(Duration::from_secs_f64(seconds))
 }
 
-fn kernel_table(report: &Report, software: bool) -> String {
-    let mut titles = header(&["kernel", "size", "variant", " GFLOP", " bytes"], software);
-    titles.push(" of roofline");
+fn kernel_table(kernels: &[KernelMeasurement], software: bool) -> String {
+    let times: &[_] = if software { &[" GPU time", " CPU time"] } else { &[" GPU time"] };
+    let titles = [&["kernel", "size", "variant"], times, &[" GFLOP/s", " GB/s", " roofline"]].concat();
     let mut table = output::table(&titles);
-    for KernelMeasurement { kernel, case, variant, cost, time, roofline_share } in &report.kernels {
-        let mut row = vec![
-            (*kernel).to_owned(),
-            case.clone(),
-            (*variant).to_owned(),
-            output::three_digits(cost.operations as f64 * 1e-9),
-            output::bytes(cost.read + cost.written),
-        ];
-        row.extend(figures(time, cost));
-        row.push(format!("{:.0} %", 100.0 * roofline_share));
+    for KernelMeasurement { kernel, case, variant, cost, time, roofline_share } in kernels {
+        let rate = |amount: u64| giga(amount as f64 / time.comparable());
+        let mut row = vec![(*kernel).to_owned(), case.clone(), (*variant).to_owned(), elapsed(time.seconds)];
+        row.extend(time.cpu_seconds.map(elapsed));
+        row.extend([rate(cost.operations), rate(cost.read + cost.written), format!("{:.0} %", 100.0 * roofline_share)]);
         table.add_row(row);
     }
-    table.to_string()
+    table.trim_fmt()
 }
 
-fn describe_forward(forward: &ForwardMeasurement, model: &str, software: bool, second: &str) -> String {
+fn describe_forward(forward: &ForwardMeasurement, model: &str) -> String {
     let ForwardMeasurement { batch, cost, time, wall_seconds, weight_bytes, value_bytes, .. } = forward;
-    let elapsed = |seconds: f64| output::seconds(std::time::Duration::from_secs_f64(seconds));
-    let cpu = time.cpu_seconds.map_or(String::new(), |cpu| format!(", {cpu:.1} CPU s"));
-    let peak = forward
-        .peak_memory
-        .map_or(String::new(), |peak| format!(", peak memory of the process {}", output::bytes(peak)));
+    let cpu = time.cpu_seconds.map_or(String::new(), |cpu| format!(", CPU {}", elapsed(cpu)));
+    let peak =
+        forward.peak_memory.map_or(String::new(), |peak| format!(", the process at most {}", output::bytes(peak)));
+    output::fields([
+        ("forward pass", format!("{model}, {}", counted(*batch, "clip"))),
+        ("time", format!("GPU {}{cpu}, on the clock {}", elapsed(time.seconds), elapsed(*wall_seconds))),
+        (
+            "rate",
+            format!(
+                "{} GFLOP at {} GFLOP/s, {:.0} % of the roofline",
+                giga(cost.operations as f64),
+                giga(cost.operations as f64 / time.comparable()),
+                100.0 * forward.roofline_share
+            ),
+        ),
+        ("memory", format!("weights {}, values {}{peak}", output::bytes(*weight_bytes), output::bytes(*value_bytes))),
+    ])
+}
+
+fn share_table(forward: &ForwardMeasurement) -> String {
     let mut table = output::table(&["kernel", "variant", " calls", " GFLOP", " GPU time", " share"]);
     for share in &forward.kernels {
         table.add_row([
             share.kernel.to_owned(),
             share.variant.to_owned(),
             share.calls.to_string(),
-            output::three_digits(share.cost.operations as f64 * 1e-9),
+            giga(share.cost.operations as f64),
             elapsed(share.seconds),
-            format!("{:.1} %", 100.0 * share.seconds / time.seconds),
+            format!("{:.1} %", 100.0 * share.seconds / forward.time.seconds),
         ]);
     }
-    let _ = software;
-    format!(
-        "forward pass of {model}, {batch} clip{}: {}{cpu} ({} on the clock)\n\
-         {} GFLOP, {} GFLOP/{second}, {:.0} % of the roofline\n\
-         weights {}, intermediate values {}{peak}\n\n{table}",
-        if *batch == 1 { "" } else { "s" },
-        elapsed(time.seconds),
-        elapsed(*wall_seconds),
-        output::three_digits(cost.operations as f64 * 1e-9),
-        output::three_digits(cost.operations as f64 * 1e-9 / time.comparable()),
-        100.0 * forward.roofline_share,
-        output::bytes(*weight_bytes),
-        output::bytes(*value_bytes),
-    )
+    table.trim_fmt()
 }

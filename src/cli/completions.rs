@@ -6,11 +6,11 @@ use tubelet::tensor::Result;
 
 use super::Program;
 
-/// Print a shell's completion script.
+/// Print a shell's completion script
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  tubelet completions bash > ~/.local/share/bash-completion/completions/tubelet")]
 pub(super) struct Completions {
-    /// The shell.
+    /// The shell to print it for.
     shell: Shell,
 }
 

@@ -3,15 +3,21 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tubelet::gpu::{Capabilities, devices};
+use tubelet::gpu::{Capabilities, Choice, Device, DeviceOptions, devices};
 use tubelet::kernels::ALL;
-use tubelet::tensor::{Error, ErrorKind, Result};
+use tubelet::tensor::Result;
 
 use super::output;
 
-/// List the devices of this machine: capabilities, limits, and the kernel variants each would get.
+/// List the devices of this machine: capabilities, limits, kernel variants
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  tubelet devices\n  tubelet devices --json | jq '.[0].limits'")]
+#[command(after_help = "\
+Each kernel has a variant or more, of which a device gets the fastest that it can
+run; --variant of the other subcommands forces another.
+
+Examples:
+  tubelet devices
+  tubelet devices --json | jq '.[0].limits'")]
 pub(super) struct Devices {
     /// Print JSON.
     #[arg(long)]
@@ -21,6 +27,8 @@ pub(super) struct Devices {
 #[derive(Serialize)]
 struct Entry {
     index: usize,
+    /// Whether the other subcommands use it unless told otherwise.
+    default: bool,
     #[serde(flatten)]
     capabilities: Capabilities,
     /// Kernel → the variant it runs; `null` where the device can run none.
@@ -29,31 +37,23 @@ struct Entry {
 
 impl super::Run for Devices {
     fn run(self) -> Result<()> {
-        let entries: Vec<_> = devices()
-            .into_iter()
-            .enumerate()
-            .map(|(index, capabilities)| Entry {
-                variants: ALL
-                    .iter()
-                    .map(|family| (family.name, family.variant_for(&capabilities).ok().map(|variant| variant.name)))
-                    .collect(),
-                index,
-                capabilities,
-            })
-            .collect();
-        if self.json {
-            return output::print_json(&entries);
+        let found = devices();
+        if found.is_empty() {
+            // Opening one says what to install.
+            return Device::open(&DeviceOptions::default()).map(drop);
         }
-        if entries.is_empty() {
-            return Err(Error::new(
-                ErrorKind::NoDevice,
-                "no device found: install your GPU's driver, or a software device (on Debian: apt-get install \
-                 mesa-vulkan-drivers libvulkan1)",
-            ));
-        }
-        let blocks: Vec<_> = entries.iter().map(describe).collect();
-        output::print(&blocks.join("\n\n"))
+        let default = Choice::Fastest.among(&found);
+        let entry = |(index, capabilities)| entry(index, default == Some(index), capabilities);
+        let entries: Vec<_> = found.into_iter().enumerate().map(entry).collect();
+        output::report(self.json, &entries, |entries| entries.iter().map(describe).collect::<Vec<_>>().join("\n\n"))
     }
+}
+
+fn entry(index: usize, default: bool, capabilities: Capabilities) -> Entry {
+    let variant =
+        |family: &tubelet::kernels::Family| family.variant_for(&capabilities).ok().map(|variant| variant.name);
+    let variants = ALL.iter().map(|family| (family.name, variant(family))).collect();
+    Entry { index, default, variants, capabilities }
 }
 
 fn describe(entry: &Entry) -> String {
@@ -64,38 +64,47 @@ fn describe(entry: &Entry) -> String {
         Some(size) => format!("{size} lanes"),
         None => format!("{} to {} lanes, not fixed", sizes.smallest, sizes.largest),
     });
-    let matrix = match matrix_shapes.as_slice() {
-        [] => "none".to_owned(),
-        shapes => shapes
-            .iter()
-            .map(|shape| {
-                let [m, n, k] = [shape.rows, shape.columns, shape.inner];
-                format!("{m}×{n}×{k} {}→{}", shape.operands, shape.accumulator)
-            })
-            .collect::<Vec<_>>()
-            .join(", "),
-    };
-    let mut lines = vec![format!("{}: {name}", entry.index)];
-    let mut line = |title: &str, text: String| lines.push(format!("   {title:<18}{text}"));
-    line("kind", format!("{kind}, {backend}, {driver}"));
-    line("subgroups", subgroup);
-    line("shader types", format!("f16 {}, 64-bit integers {}", yes(*f16), yes(*int64)));
-    line("GPU timestamps", yes(*timestamps).to_owned());
-    line("matrix units", matrix);
-    line(
-        "limits",
-        format!(
-            "binding {}, buffer {}, workgroup memory {}, {} invocations, {} groups a dimension",
-            output::bytes(limits.binding_bytes),
-            output::bytes(limits.buffer_bytes),
-            output::bytes(limits.workgroup_bytes.into()),
-            limits.workgroup_invocations,
-            limits.workgroups
+    let facts = output::fields([
+        ("kind", kind.to_string()),
+        ("driver", format!("{driver}, by {backend}")),
+        ("subgroups", subgroup),
+        ("shader types", format!("f16 {}, 64-bit integers {}", yes(*f16), yes(*int64))),
+        ("GPU timestamps", yes(*timestamps).to_owned()),
+        ("matrix units", matrix_units(matrix_shapes)),
+        (
+            "limits",
+            format!(
+                "{} a binding, {} a buffer\n{} of memory and {} invocations a workgroup\n{} workgroups a dimension",
+                output::bytes(limits.binding_bytes),
+                output::bytes(limits.buffer_bytes),
+                output::bytes(limits.workgroup_bytes.into()),
+                limits.workgroup_invocations,
+                limits.workgroups
+            ),
         ),
-    );
-    for (place, (kernel, variant)) in entry.variants.iter().enumerate() {
-        let title = if place == 0 { "kernels" } else { "" };
-        line(title, format!("{kernel:<26}{}", variant.unwrap_or("not on this device")));
+        ("kernel variants", kernels(&entry.variants)),
+    ]);
+    let default = if entry.default { "  (the default)" } else { "" };
+    format!("{}: {name}{default}\n{facts}", entry.index)
+}
+
+fn matrix_units(shapes: &[tubelet::gpu::MatrixShape]) -> String {
+    let shape = |shape: &tubelet::gpu::MatrixShape| {
+        let [m, n, k] = [shape.rows, shape.columns, shape.inner];
+        format!("{m}×{n}×{k} {}→{}", shape.operands, shape.accumulator)
+    };
+    match shapes {
+        [] => "none".to_owned(),
+        shapes => shapes.iter().map(shape).collect::<Vec<_>>().join(", "),
     }
-    lines.join("\n")
+}
+
+/// A line for each variant, with the kernels that run it.
+fn kernels(variants: &BTreeMap<&str, Option<&str>>) -> String {
+    let mut kernels: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (kernel, variant) in variants {
+        kernels.entry(variant.unwrap_or("not on this device")).or_default().push(kernel);
+    }
+    let line = |(variant, kernels): (&str, Vec<&str>)| format!("{variant}: {}", kernels.join(", "));
+    kernels.into_iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -69,23 +69,43 @@ pub(super) fn write_safetensors(path: &Path, tensors: &BTreeMap<String, Tensor>)
     write_whole(path, |file| file.write_all(&content))
 }
 
+/// A temporary file that is as private as any other new file: what it becomes is no secret.
+fn new_file<'a>() -> tempfile::Builder<'a, 'a> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
+}
+
 /// Writes beside `path`, then puts the whole file in its place.
 fn write_whole(path: &Path, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<()> {
     let failed = |error: &std::io::Error| Error::io("write", path, error);
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
+    let folder = folder(path);
+    let mut file = new_file().tempfile_in(folder).map_err(|error| failed(&error))?;
     write(file.as_file_mut()).map_err(|error| failed(&error))?;
     file.persist(path).map_err(|error| failed(&error.error))?;
     Ok(())
 }
 
-/// An error where `path` does not end in `extension`: the file's name would lie.
-pub(super) fn check_extension(path: &Path, extension: &str) -> Result<()> {
-    if path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension)) {
-        return Ok(());
+/// The folder that holds `path`.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// An error where `path` cannot be written later: found before the work, not after it.
+///
+/// It must end in `extension`, else the file's name would lie, and its folder must exist.
+pub(super) fn check_output(path: &Path, extension: &str) -> Result<()> {
+    let shown = path.display();
+    if !path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension)) {
+        return Err(Error::usage(format!("the output {shown} must end in .{extension}: that is what is written")));
     }
-    Err(Error::usage(format!("{} must end in .{extension}: that is what is written", path.display())))
+    if path.is_dir() {
+        return Err(Error::file(format!("cannot write {shown}: it is a folder")));
+    }
+    let folder = folder(path);
+    if !folder.is_dir() {
+        return Err(Error::file(format!("cannot write {shown}: there is no folder {}; create it", folder.display())));
+    }
+    Ok(())
 }

@@ -1,47 +1,52 @@
 //! `tubelet forward`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde::Serialize;
-use tubelet::engine;
+use tubelet::checkpoint::Checkpoint;
 use tubelet::graph::Taps;
 use tubelet::kernels::ClipLayout;
 use tubelet::tensor::{Result, Tensor};
+use tubelet::{LoadOptions, Vivit, engine};
 
-use super::arguments::{DeviceArguments, ModelArguments, load, showing_upload};
+use super::arguments::{DeviceArguments, ExecutorChoice, ModelArguments};
 use super::{files, output, progress};
 
-/// Run a model on a raw tensor and write the raw results as .safetensors.
-///
-/// The output holds `logits` and every tapped value under its name.
+/// Run a model on a raw tensor and write raw results as .safetensors
 #[derive(clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "tubelet forward [OPTIONS] --model <DIR_OR_NAME> --clip <CLIP.npy> --output <OUT.safetensors>",
+    after_help = "\
+The output holds `logits` (`features` for a model without a head) and each tapped
+value under its name: patch_embeddings, embeddings, attention_probs.I and
+attention_output.I (I from 0), hidden_state.I (I from 1), sequence_output, and
+others that `--tap all` shows. attention_probs.I is large: every head's N×N.
+
 Examples:
   tubelet forward --model DIR --clip clip.npy --output out.safetensors
-  tubelet forward --model DIR --clip clip.npy --output out.safetensors --tap hidden_state.1 --tap sequence_output
-  tubelet forward --model DIR --clip clip.npy --output out.safetensors --tap all --executor reference
-  tubelet forward --untrained vit-ti --clip clip.npy --output out.safetensors --variant plain
-
-Values: patch_embeddings, embeddings, attention_probs.I, attention_output.I (I from 0), hidden_state.I (I from 1),
-sequence_output, and others that `--tap all` shows. attention_probs.I holds every head's N×N probabilities.")]
+  tubelet forward -m DIR -c clip.npy -o out.safetensors --tap hidden_state.1
+  tubelet forward -m DIR -c clip.npy -o out.safetensors --tap all --json
+  tubelet forward -m DIR -c clip.npy -o out.safetensors --executor reference
+  tubelet forward -m DIR -c clip.npy -o out.safetensors --variant plain"
+)]
 pub(super) struct Forward {
     #[command(flatten)]
     model: ModelArguments,
-    /// The clips: f32, [B,T,C,H,W] or [B,T,H,W,C], or one clip without B.
+    /// The clips: floats [B,T,C,H,W] or [B,T,H,W,C], or one clip without B.
     #[arg(short, long, value_name = "CLIP.npy")]
     clip: PathBuf,
     /// The file to write.
     #[arg(short, long, value_name = "OUT.safetensors")]
     output: PathBuf,
-    /// Also write this value of the model; `all` for every one.
+    /// Also write this value of the model, or all; can be given more than once.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     tap: Vec<String>,
-    /// What computes it: gpu, or reference (plain loops with f64 sums on the host; slow).
+    /// What computes it: the kernels on a device, or plain loops with f64 sums on the host without one (slow).
     #[arg(long, default_value = "gpu")]
     executor: ExecutorChoice,
-    /// The order of the clip's axes; without it that of the checkpoint's family.
+    /// The order of the clip's axes: btchw is Hugging Face's, bthwc scenic's. Without it that of the model's family.
     #[arg(long)]
     layout: Option<Layout>,
     #[command(flatten)]
@@ -51,80 +56,75 @@ pub(super) struct Forward {
     json: bool,
 }
 
-/// What runs the graph.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ExecutorChoice {
-    /// The kernels, on a device.
-    Gpu,
-    /// The naive references, on the host.
-    Reference,
-}
-
 /// The order of a clip's axes.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Layout {
-    /// [B,T,C,H,W], as Hugging Face.
     Btchw,
-    /// [B,T,H,W,C], as scenic.
     Bthwc,
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct Report {
     output: String,
-    model: &'a str,
-    tensors: BTreeMap<&'a str, &'a [usize]>,
+    model: String,
+    /// Name → shape.
+    tensors: BTreeMap<String, Vec<usize>>,
 }
 
 impl super::Run for Forward {
     fn run(self) -> Result<()> {
-        files::check_extension(&self.output, "safetensors")?;
-        let checkpoint = self.model.checkpoint()?;
-        let source = checkpoint.source.clone();
+        files::check_output(&self.output, "safetensors")?;
         let clips = with_batch(files::read_npy(&self.clip)?)?;
+        let checkpoint = self.model.load()?;
+        let model = checkpoint.source.clone();
+        let tensors = self.forward(checkpoint, &clips)?;
+        files::write_safetensors(&self.output, &tensors)?;
+        let shape = |(name, tensor): (&String, &Tensor)| (name.clone(), tensor.shape().axes().to_vec());
+        let output = self.output.display().to_string();
+        output::report(self.json, &Report { output, model, tensors: tensors.iter().map(shape).collect() }, describe)
+    }
+}
+
+impl Forward {
+    fn forward(&self, checkpoint: Checkpoint, clips: &Tensor) -> Result<BTreeMap<String, Tensor>> {
         let layout = match self.layout {
             Some(Layout::Btchw) => ClipLayout::Btchw,
             Some(Layout::Bthwc) => ClipLayout::Bthwc,
             None => engine::layout(checkpoint.family),
         };
         let taps = self.taps();
-        let tensors = match self.executor {
+        let Checkpoint { config, parameters, .. } = &checkpoint;
+        engine::check_clips(config, clips, layout).map_err(|error| error.within(self.clip.display()))?;
+        match self.executor {
             ExecutorChoice::Reference => {
-                let _spinner = progress::spinner("computing by reference");
-                engine::forward_reference(&checkpoint.config, checkpoint.parameters, &clips, layout, &taps)
+                let _spinner = progress::spinner("computing");
+                engine::forward_reference(config, parameters.clone(), clips, layout, &taps)
             }
             ExecutorChoice::Gpu => {
                 let device = self.device.open(true)?;
-                let model = load(checkpoint, &device, None, self.device.variant.clone())?;
-                showing_upload(&model, || model.forward(&clips, layout, &taps))
+                let options = LoadOptions { preset: None, variants: self.device.variant.clone() };
+                let model = Vivit::from_checkpoint(&device, checkpoint, options)?;
+                progress::showing_upload(&model, || model.forward(clips, layout, &taps))
             }
-        };
-        let tensors = tensors.map_err(|error| error.within(self.clip.display()))?;
-        files::write_safetensors(&self.output, &tensors)?;
-        let report = Report {
-            output: self.output.display().to_string(),
-            model: &source,
-            tensors: tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.shape().axes())).collect(),
-        };
-        if self.json {
-            return output::print_json(&report);
         }
-        let mut table = output::table(&["value", "shape"]);
-        for (name, tensor) in &tensors {
-            table.add_row([name.clone(), tensor.shape().to_string()]);
+    }
+
+    fn taps(&self) -> Taps {
+        match self.tap.as_slice() {
+            [] => Taps::None,
+            names if names.iter().any(|name| name == "all") => Taps::All,
+            names => Taps::Names(names.iter().cloned().collect()),
         }
-        output::print(&format!("{}\n{table}", report.output))
     }
 }
 
-impl Forward {
-    fn taps(&self) -> Taps {
-        match self.tap.iter().any(|name| name == "all") {
-            true => Taps::All,
-            false if self.tap.is_empty() => Taps::None,
-            false => Taps::Names(self.tap.iter().cloned().collect::<BTreeSet<_>>()),
-        }
+fn describe(report: &Report) -> String {
+    let mut table = output::table(&["value", "shape"]);
+    for (name, shape) in &report.tensors {
+        table.add_row([name.clone(), format!("{shape:?}")]);
     }
+    let facts = output::fields([("model", report.model.clone()), ("written", report.output.clone())]);
+    format!("{facts}\n\n{}", table.trim_fmt())
 }
 
 /// A clip without a batch axis as a batch of one.

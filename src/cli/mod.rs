@@ -10,30 +10,37 @@ mod files;
 mod forward;
 mod output;
 mod progress;
+mod video;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tubelet::tensor::{ErrorKind, Result};
 
-/// ViViT, the video vision transformer, on any GPU.
+/// Runs ViViT, the video vision transformer, on any GPU
 #[derive(Parser)]
-#[command(name = "tubelet", version, about, max_term_width = 110, after_help = EXAMPLES)]
+#[command(name = "tubelet", version, max_term_width = 110, after_help = EXAMPLES)]
 struct Program {
     /// Say more about what happens, on stderr; twice for the device's own messages.
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, display_order = LAST)]
     verbose: u8,
     #[command(subcommand)]
     command: Command,
 }
 
+/// After every option of a subcommand.
+const LAST: usize = 900;
+
 const EXAMPLES: &str = "\
+Begin with `tubelet devices`, then classify a video; each command has --help with
+examples, and --json. Results go to stdout, everything else to stderr.
+
 Examples:
   tubelet devices
   tubelet classify clip.mp4 --model google/vivit-b-16x2-kinetics400
   tubelet classify clip.mp4 --untrained vit-ti
   tubelet clip clip.mp4 --output clip.npy
-  tubelet forward --model DIR --clip clip.npy --output out.safetensors --tap all
+  tubelet forward -m DIR --clip clip.npy --output out.safetensors --tap all
   tubelet bench
 
 Exit codes: 0 success, 1 failure, 2 wrong use.";

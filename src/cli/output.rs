@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 use tubelet::tensor::{Error, ErrorKind, Result};
@@ -19,7 +19,7 @@ pub(super) fn print(text: &str) -> Result<()> {
 }
 
 /// Prints `value` as JSON to stdout.
-pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
+fn print_json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Error::new(ErrorKind::Io, format!("the result cannot be written as JSON: {error}")))?;
     print(&text)
@@ -48,18 +48,36 @@ pub(super) fn start_log(verbose: u8) {
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
-/// A table without lines; columns whose header begins with a space are aligned right.
+/// Prints `report` as JSON or, by `describe`, for people.
+pub(super) fn report<R: Serialize>(json: bool, report: &R, describe: impl FnOnce(&R) -> String) -> Result<()> {
+    if json { print_json(report) } else { print(&describe(report)) }
+}
+
+/// A table without lines; columns whose header begins with a space are aligned right. On a terminal it is wrapped to
+/// the terminal's width.
 pub(super) fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
+    let mut table = plain_table();
     table.set_header(header.iter().map(|title| title.trim()));
-    for (place, title) in header.iter().enumerate() {
-        if title.starts_with(' ')
-            && let Some(column) = table.column_mut(place)
-        {
+    for (column, title) in table.column_iter_mut().zip(header) {
+        column.set_padding((0, 2));
+        if title.starts_with(' ') {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
+    table
+}
+
+/// Facts under each other, each after its title.
+pub(super) fn fields<const N: usize>(facts: [(&str, String); N]) -> String {
+    let mut table = plain_table();
+    table.add_rows(facts.map(|(title, fact)| [title.to_owned(), fact]));
+    table.column_iter_mut().for_each(|column| _ = column.set_padding((0, 2)));
+    table.trim_fmt()
+}
+
+fn plain_table() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table
 }
 
@@ -117,6 +135,12 @@ mod tests {
         }
         assert!(bar(1.0, 4).ends_with('█'));
         assert_eq!(bar(0.5, 4), "██  ");
+    }
+
+    #[test]
+    fn facts_stand_in_a_column() {
+        let facts = fields([("a", "one\ntwo".to_owned()), ("long title", "three".to_owned())]);
+        assert_eq!(facts, "a           one\n            two\nlong title  three");
     }
 
     #[test]

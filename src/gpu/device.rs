@@ -43,6 +43,21 @@ impl FromStr for Choice {
     }
 }
 
+impl Choice {
+    /// The place of the chosen one among `devices`; `None` where none answers.
+    pub fn among(&self, devices: &[Capabilities]) -> Option<usize> {
+        match self {
+            Self::Fastest => (0..devices.len()).min_by_key(|&place| devices[place].kind),
+            Self::Index(index) => Some(*index).filter(|index| *index < devices.len()),
+            Self::Name(name) => {
+                let wanted = name.to_lowercase();
+                devices.iter().position(|device| device.name.to_lowercase().contains(&wanted))
+            }
+            Self::Kind(kind) => devices.iter().position(|device| device.kind == *kind),
+        }
+    }
+}
+
 /// How a device is opened.
 #[derive(Clone, Debug)]
 pub struct DeviceOptions {
@@ -353,16 +368,7 @@ fn choose(adapters: Vec<wgpu::Adapter>, choice: &Choice) -> Result<wgpu::Adapter
     if found.is_empty() {
         return Err(Error::new(ErrorKind::NoDevice, NO_DEVICE));
     }
-    let place = match choice {
-        Choice::Fastest => (0..found.len()).min_by_key(|&place| found[place].kind),
-        Choice::Index(index) => Some(*index).filter(|index| *index < found.len()),
-        Choice::Name(name) => {
-            let wanted = name.to_lowercase();
-            found.iter().position(|device| device.name.to_lowercase().contains(&wanted))
-        }
-        Choice::Kind(kind) => found.iter().position(|device| device.kind == *kind),
-    };
-    place.and_then(|place| adapters.into_iter().nth(place)).ok_or_else(|| {
+    choice.among(&found).and_then(|place| adapters.into_iter().nth(place)).ok_or_else(|| {
         let names: Vec<_> = found
             .iter()
             .enumerate()
@@ -374,7 +380,7 @@ fn choose(adapters: Vec<wgpu::Adapter>, choice: &Choice) -> Result<wgpu::Adapter
             Choice::Name(name) => format!("named {name:?}"),
             Choice::Kind(kind) => format!("of kind {kind}"),
         };
-        Error::new(ErrorKind::NoDevice, format!("no device {wanted}; there are {}", names.join(", ")))
+        Error::new(ErrorKind::NoDevice, format!("no device {wanted}; this machine has {}", names.join(", ")))
     })
 }
 

@@ -211,7 +211,11 @@ impl Running {
             Some(_) if complaint.is_empty() => {
                 Error::file(format!("{program} failed to read {path} ({status}) without saying why"))
             }
-            Some(_) => Error::file(format!("{program} cannot read {path} as a video: {complaint}")),
+            Some(_) => {
+                // FFmpeg begins with the path as it was given.
+                let reason = complaint.strip_prefix(&format!("file:{path}: ")).unwrap_or(complaint);
+                Error::file(format!("{program} cannot read {path} as a video: {reason}"))
+            }
         }
     }
 }
