@@ -176,7 +176,7 @@ fn a_broken_shader_is_an_error_and_the_device_goes_on(device: &Device) {
 }
 
 fn windows_outside_their_buffer_are_refused(device: &Device) {
-    let (dispatch, words) = increment(&device).unwrap();
+    let (dispatch, words) = increment(device).unwrap();
     let parameters = device.buffer_with("parameters", bytemuck::bytes_of(&1u32)).unwrap();
     let large = device.buffer("large", 4096).unwrap();
     let bind = |window| device.bind("increment", &dispatch.pipeline, &[parameters.whole(), window]);
@@ -208,14 +208,14 @@ fn windows_outside_their_buffer_are_refused(device: &Device) {
 }
 
 fn too_many_workgroups_are_refused(device: &Device) {
-    let (mut dispatch, _) = increment(&device).unwrap();
+    let (mut dispatch, _) = increment(device).unwrap();
     dispatch.groups = [device.capabilities().limits.workgroups + 1, 1, 1];
-    assert_error(run(&device, &dispatch), ErrorKind::Device, &["running commands"]);
+    assert_error(run(device, &dispatch), ErrorKind::Device, &["running commands"]);
     works(device).unwrap();
 }
 
 fn timing_without_timestamps_is_unsupported(device: &Device) {
-    let (dispatch, _) = increment(&device).unwrap();
+    let (dispatch, _) = increment(device).unwrap();
     let without = device.restricted(|capabilities| capabilities.timestamps = false);
     let mut commands = without.commands();
     commands.dispatch_timed(std::slice::from_ref(&dispatch));

@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_sum_longer_than_the_device_loops_is_an_error() {
-        for tile in [Tile::PLAIN, Tile::WORKGROUP_LARGE, Tile::subgroup(8, 3137)] {
+        for tile in [Tile::PLAIN, Tile::WORKGROUP_LARGE, Tile::subgroup(8, 3137, false)] {
             assert!(tile.check_depth(70_000, &limits(Some(65_535))).is_ok());
             assert!(tile.check_depth(263_000, &limits(Some(65_535))).is_err());
             assert!(tile.check_depth(263_000, &limits(None)).is_ok());
@@ -145,10 +145,12 @@ mod tests {
 
     #[test]
     fn subgroup_tiles_follow_the_rows_in_multiples_of_the_lanes() {
-        assert_eq!(Tile::subgroup(8, 1).rows, 16);
-        assert_eq!(Tile::subgroup(8, 30).rows, 32);
-        assert_eq!(Tile::subgroup(8, 3137).rows, 64);
-        assert_eq!(Tile::subgroup(32, 1).rows, 32);
-        assert_eq!(Tile::subgroup(64, 30).rows, 64);
+        assert_eq!(Tile::subgroup(8, 1, false).rows, 16);
+        assert_eq!(Tile::subgroup(8, 30, false).rows, 32);
+        assert_eq!(Tile::subgroup(8, 3137, false).rows, 64);
+        assert_eq!(Tile::subgroup(32, 1, false).rows, 32);
+        assert_eq!(Tile::subgroup(64, 30, false).rows, 64);
+        assert_eq!(Tile::subgroup(8, 3137, true).rows, 40);
+        assert_eq!(Tile::subgroup(16, 3137, true).rows, 16);
     }
 }
