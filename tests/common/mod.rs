@@ -108,12 +108,3 @@ pub(crate) fn data(path: &str) -> PathBuf {
     };
     folder.join(path)
 }
-
-/// The device of a test that cannot do without; says `skipped` where there is none and none is required.
-pub(crate) fn device_or_skip(test: &str) -> Option<Device> {
-    let device = device().unwrap_or_else(|error| panic!("{test}: {error}"));
-    if device.is_none() {
-        eprintln!("{test}: skipped, no device");
-    }
-    device
-}
