@@ -14,7 +14,7 @@ use tubelet::tensor::{Error, ErrorKind, Result};
 
 type Test = (&'static str, fn(&Device));
 
-const TESTS: [Test; 15] = [
+const TESTS: [Test; 16] = [
     ("a lost device says so whatever is asked of it", a_lost_device_says_so_whatever_is_asked_of_it),
     ("a case on a lost device fails", a_case_on_a_lost_device_fails),
     ("a device that does not exist lists those that do", a_device_that_does_not_exist_lists_those_that_do),
