@@ -13,13 +13,12 @@ use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
 use super::video::counted;
 use super::{output, progress};
 
-/// Measure each kernel and a forward pass against the device's own peaks
+/// Measure kernels and a forward pass against the device's peaks
 #[derive(clap::Args)]
 #[command(after_help = "\
-Kernels are measured at the sizes of a real model. Times are the device's own (its
-timestamps), the best of the repetitions. On a device that runs shaders on the CPU,
-CPU time is given too, and rates and shares follow it: it does not depend on who
-else uses the machine. Run-time checks of shaders are off unless --checks is given.
+Kernels are measured at the sizes of a real model. Times are the device's own (its timestamps), the best of the \
+repetitions. On a device that runs shaders on the CPU, CPU time is given too, and rates and shares follow it: it does \
+not depend on who else uses the machine. Run-time checks of shaders are off unless --checks is given.
 
 Examples:
   tubelet bench
@@ -111,7 +110,7 @@ fn describe(report: &Report) -> String {
     };
     let facts = output::fields([
         ("device", device.name.clone()),
-        ("driver", format!("{}, by {}", device.driver, device.backend)),
+        ("driver", format!("{}, through {}", device.driver, device.backend)),
         ("checks", if *checks { "on" } else { "off" }.to_owned()),
         (
             "peaks",

@@ -17,8 +17,7 @@ use super::{output, progress};
 #[command(
     override_usage = "tubelet classify [OPTIONS] --model <DIR_OR_NAME> <VIDEO>",
     after_help = "\
-Computing includes the driver's own compilation of shaders, which it may keep
-for the next time.
+Computing includes the driver's own compilation of shaders, which it may keep for the next time.
 
 Examples:
   tubelet classify clip.mp4 --model google/vivit-b-16x2-kinetics400

@@ -16,8 +16,7 @@ use super::{files, output, progress};
 /// Write the tensor that `classify` would feed a model with, as .npy
 #[derive(clap::Args)]
 #[command(after_help = "\
-The tensor is f32: [1,T,C,H,W], or [1,T,H,W,C] for a model of scenic and, without
-a model, for preset scenic.
+The tensor is f32: [1,T,C,H,W], or [1,T,H,W,C] for a model of scenic and, without a model, for preset scenic.
 
 Examples:
   tubelet clip clip.mp4 --output clip.npy
@@ -25,15 +24,15 @@ Examples:
   tubelet clip frames/ -o clip.npy --uniform
   tubelet clip clip.mp4 -o clip.npy --model google/vivit-b-16x2-kinetics400")]
 pub(super) struct ClipCommand {
-    #[command(flatten)]
-    video: VideoArguments,
     /// The file to write.
     #[arg(short, long, value_name = "CLIP.npy")]
     output: PathBuf,
     #[command(flatten)]
+    video: VideoArguments,
+    #[command(flatten)]
     model: ModelArguments,
     /// Frames of the clip, without a model.
-    #[arg(long, default_value = "32", value_parser = at_least_one, conflicts_with_all = ["model", "untrained"])]
+    #[arg(long, default_value = "32", value_name = "N", value_parser = at_least_one, conflicts_with_all = ["model", "untrained"])]
     frames: usize,
     /// Side of the square clip in pixels, without a model. The short edge is resized to ⌊256·SIZE/224⌋ before cropping.
     #[arg(long, default_value = "224", value_parser = at_least_one, conflicts_with_all = ["model", "untrained"])]
