@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use tubelet::checkpoint::Checkpoint;
 use tubelet::engine;
+use tubelet::gpu::Device;
 use tubelet::kernels::ClipLayout;
 use tubelet::tensor::{Result, Tensor};
 use tubelet::video::{Clip, Preparer, Preprocessing, Preset, prepare_reference};
@@ -64,8 +65,12 @@ impl super::Run for ClipCommand {
         let checkpoint = self.model.load_or_none()?;
         let Target { frames, preprocessing, layout } = self.target(checkpoint.as_ref())?;
         let origin = self.video.origin(checkpoint.as_ref(), &preprocessing);
+        let device = match self.executor {
+            ExecutorChoice::Gpu => Some(self.device.open(true)?),
+            ExecutorChoice::Reference => None,
+        };
         let decoded = self.video.decode(source, frames)?;
-        let tensor = self.prepare(&decoded.clip, &preprocessing, layout)?;
+        let tensor = self.prepare(device.as_ref(), &decoded.clip, &preprocessing, layout)?;
         files::write_npy(&self.output, &tensor)?;
         let report = Report {
             output: self.output.display().to_string(),
@@ -104,16 +109,18 @@ impl ClipCommand {
         Ok(Target { frames: self.frames, preprocessing: preset.preprocessing([self.size; 2])?, layout })
     }
 
-    fn prepare(&self, clip: &Clip, preprocessing: &Preprocessing, layout: ClipLayout) -> Result<Tensor> {
+    /// The clip's tensor, by the references where there is no `device`.
+    fn prepare(
+        &self,
+        device: Option<&Device>,
+        clip: &Clip,
+        preprocessing: &Preprocessing,
+        layout: ClipLayout,
+    ) -> Result<Tensor> {
         let _spinner = progress::spinner("preparing");
-        match self.executor {
-            ExecutorChoice::Reference => prepare_reference(clip, preprocessing, layout),
-            ExecutorChoice::Gpu => {
-                let device = self.device.open(true)?;
-                let mut preparer = Preparer::new(&device, clip, preprocessing, layout, &self.device.variant)?;
-                preparer.prepare(clip)?.read(&device)
-            }
-        }
+        let Some(device) = device else { return prepare_reference(clip, preprocessing, layout) };
+        let mut preparer = Preparer::new(device, clip, preprocessing, layout, &self.device.variant)?;
+        preparer.prepare(clip)?.read(device)
     }
 }
 
