@@ -1,17 +1,19 @@
-// Attention, y = softmax(scale · q·kᵀ + mask) · v, for software devices: one subgroup of S lanes a workgroup.
+// Attention, one subgroup of S lanes a workgroup.
 //
-//   q, k, v and y: sequences × N tokens × H heads × D features, each reached by the strides of Parameters
+//     out[i, h, :] = Σ_j softmax_j(q[i, h, :] · k[j, h, :] / √D) · v[j, h, :]     over the keys j that query i sees
 //
-// The scores are never stored: the keys come in blocks, and what was summed so far is scaled down whenever a block raises
-// a row's peak. A lane owns `queries` / S rows and keeps all their sums, so the softmax needs no word between lanes; keys and
-// values are loaded once a workgroup, spread over the lanes, and broadcast from constant lanes. On such a device a load
-// costs far more than a product and unrolled text must fit the 32 KiB instruction cache: hence one loop over the features
-// for the scores of a block and one over its keys, four at a time, for the sums. What a loop has to index, the lane's own
-// queries and scores, lies in workgroup memory; each lane reads what it wrote itself, so there is no barrier.
+// For software devices. The scores are never stored: the keys come in blocks of `span`, and what was summed so far is
+// scaled down whenever a block raises a row's peak. A lane owns `queries` / S rows and keeps all their sums, so the
+// softmax needs no word between lanes; keys and values are loaded once a workgroup, spread over the lanes, and broadcast
+// from constant lanes. On such a device a load costs far more than a product and unrolled text must fit the 32 KiB
+// instruction cache: hence one loop over the features for the scores of `keys` keys and one over the keys of a block, four
+// at a time, for the sums. What a loop has to index, the lane's own queries and scores, lies in workgroup memory; each
+// lane reads what it wrote itself, so there is no barrier.
 //
-// Literals: S; queries of a tile, 2·S or 4·S; keys of a block, a multiple of S and of 4; width D; aligned: D, every base and
-// stride are multiples of 4; wide: the same of 8, and the device has 64-bit integers, so that two f32 are loaded as one;
-// masked: `causal` and `validity` are obeyed.
+// Literals: S; queries of a tile, 2·S or 4·S; keys, a multiple of S and of 4; span, a multiple of keys; width D; aligned:
+// D is a multiple of 4; wide: of 8, and the device has 64-bit integers, so that two f32 are loaded as one; masked:
+// `causal` and `validity` are obeyed.
+
 {% set own = queries // S %}
 {% set x = "xyzw"[:own] %}
 {% set Row = "vec" ~ own ~ "<f32>" %}
@@ -29,16 +31,42 @@
 
 {% set input_element = "vec4<u64>" if wide else element %}
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> query: array<{{ input_element }}>;
-@group(0) @binding(2) var<storage, read> key: array<{{ input_element }}>;
-@group(0) @binding(3) var<storage, read> value: array<{{ input_element }}>;
-@group(0) @binding(4) var<storage, read> validity: array<u32>;  // [B, T]
-@group(0) @binding(5) var<storage, read_write> output: array<{{ element }}>;
+@group(0) @binding(1) var<storage, read> query: array<{{ input_element }}>;   // [3H, R, D] or [R, 3C]
+@group(0) @binding(2) var<storage, read> key: array<{{ input_element }}>;     // [3H, R, D] or [R, 3C]
+@group(0) @binding(3) var<storage, read> value: array<{{ input_element }}>;   // [3H, R, D] or [R, 3C]
+@group(0) @binding(4) var<storage, read> validity: array<u32>;                // [B, T]
+@group(0) @binding(5) var<storage, read_write> output: array<{{ element }}>;        // [R, C]
 
-// [features][S] rows of every lane: first its scaled queries, at the end its results.
-var<workgroup> rows: array<{{ Row }}, {{ chunks * chunk * S }}>;
-// [keys of a block][S] scores of every lane's rows.
-var<workgroup> scores: array<{{ Row }}, {{ keys * S }}>;
+// A lane's rows at two consecutive features, or its scores against two consecutive keys.
+struct Pair {
+    even: {{ Row }},
+    odd: {{ Row }},
+}
+{% if wide %}
+alias Packed = vec{{ own }}<u64>;
+
+fn pack(pair: Pair) -> Packed {
+    return Packed(bitcast<vec{{ own }}<u32>>(pair.even)) | (Packed(bitcast<vec{{ own }}<u32>>(pair.odd)) << vec{{ own }}<u32>(32u));
+}
+
+fn unpack(packed: Packed) -> Pair {
+    return Pair(bitcast<{{ Row }}>(vec{{ own }}<u32>(packed)), bitcast<{{ Row }}>(vec{{ own }}<u32>(packed >> vec{{ own }}<u32>(32u))));
+}
+{% else %}
+alias Packed = Pair;
+
+fn pack(pair: Pair) -> Packed {
+    return pair;
+}
+
+fn unpack(packed: Packed) -> Pair {
+    return packed;
+}
+{% endif %}
+// [features / 2][S] rows of every lane: first its scaled queries, at the end its results.
+var<workgroup> rows: array<Packed, {{ chunks * chunk // 2 * S }}>;
+// [keys of a block / 2][S] scores of every lane's rows.
+var<workgroup> scores: array<Packed, {{ span // 2 * S }}>;
 
 const LOG2_E: f32 = 1.4426950408889634;
 {% if masked %}
@@ -94,8 +122,12 @@ fn main(
 {% for c in range(own) %}
         let query{{ c }} = query_at(parameters.query_base + input + token{{ c }} * parameters.input_token, chunk);
 {% endfor %}
-{% for f in range(chunk) %}
-        rows[(chunk * {{ chunk }}u + {{ f }}u) * {{ S }}u + lane] = (parameters.scale * LOG2_E) * {{ Row }}({% for c in range(own) %}{{ part("query" ~ c, f) }}{{ ", " if not loop.last }}{% endfor %});
+{% for f in range(0, chunk, 2) %}
+        rows[(chunk * {{ chunk // 2 }}u + {{ f // 2 }}u) * {{ S }}u + lane] = pack(Pair(
+{% for g in [f, f + 1] %}
+            (parameters.scale * LOG2_E) * {{ Row }}({% for c in range(own) %}{{ part("query" ~ c, g) }}{{ ", " if not loop.last }}{% endfor %}),
+{% endfor %}
+        ));
 {% endfor %}
     }
 
@@ -110,42 +142,44 @@ fn main(
     var passes = 1u;
     for (var pass_index = 0u; pass_index < passes; pass_index++) {
 {% endif %}
-    for (var block = 0u; block < parameters.keys; block += {{ keys }}u) {
+    for (var block = 0u; block < parameters.keys; block += {{ span }}u) {
+        let block_keys = min(parameters.keys - block, {{ span }}u);
+        var highest = peak;
+        for (var part = 0u; part < block_keys; part += {{ keys }}u) {
 {% for i in range(key_sets) %}
-        let key_token{{ i }} = block + {{ i * S }}u + lane;
-        let key_row{{ i }} = parameters.key_base + input + min(key_token{{ i }}, last_key) * parameters.input_token;
+            let key_token{{ i }} = block + part + {{ i * S }}u + lane;
+            let key_row{{ i }} = parameters.key_base + input + min(key_token{{ i }}, last_key) * parameters.input_token;
 {% if masked %}
-        let since{{ i }} = select(key_moment(outer, key_token{{ i }}), select(NEVER, 1u, key_token{{ i }} < parameters.keys), pass_index == 1u);
+            let since{{ i }} = select(key_moment(outer, key_token{{ i }}), select(NEVER, 1u, key_token{{ i }} < parameters.keys), pass_index == 1u);
 {% endif %}
 {% endfor %}
 {% for k in range(keys) %}
-        var score{{ k }} = {{ Row }}();
+            var score{{ k }} = {{ Row }}();
 {% endfor %}
-        for (var chunk = 0u; chunk < {{ chunks }}u; chunk++) {
-{% for f in range(chunk) %}
-            let q{{ f }} = rows[(chunk * {{ chunk }}u + {{ f }}u) * {{ S }}u + lane];
+            for (var chunk = 0u; chunk < {{ chunks }}u; chunk++) {
+{% for f in range(0, chunk, 2) %}
+                let q{{ f }} = unpack(rows[(chunk * {{ chunk // 2 }}u + {{ f // 2 }}u) * {{ S }}u + lane]);
 {% endfor %}
 {% for i in range(key_sets) %}
-            let keys{{ i }} = key_at(key_row{{ i }}, chunk);
+                let keys{{ i }} = key_at(key_row{{ i }}, chunk);
 {% endfor %}
 {% for k in range(keys) %}
-            let k{{ k }} = Chunk(subgroupBroadcast(keys{{ k // S }}.even, {{ k % S }}u){% if wide %}, subgroupBroadcast(keys{{ k // S }}.odd, {{ k % S }}u){% endif %});
-{% for f in range(chunk) %}
-            score{{ k }} += {{ part("k" ~ k, f) }} * q{{ f }};
+                let k{{ k }} = Chunk(subgroupBroadcast(keys{{ k // S }}.even, {{ k % S }}u){% if wide %}, subgroupBroadcast(keys{{ k // S }}.odd, {{ k % S }}u){% endif %});
+                score{{ k }} += {% for f in range(chunk) %}{{ part("k" ~ k, f) }} * q{{ f // 2 * 2 }}.{{ "odd" if f % 2 else "even" }}{{ " + " if not loop.last }}{% endfor %};
 {% endfor %}
+            }
+{% for k in range(keys) %}
+{% if masked %}
+            score{{ k }} = select({{ Row }}(LOWEST), select(score{{ k }}, {{ Row }}(), pass_index == 1u), vec{{ own }}<u32>(subgroupBroadcast(since{{ k // S }}, {{ k % S }}u)) <= moment);
+{% else %}
+            score{{ k }} = select({{ Row }}(LOWEST), score{{ k }}, part + {{ k }}u < block_keys);
+{% endif %}
+{% if k % 2 %}
+            scores[(part / 2u + {{ k // 2 }}u) * {{ S }}u + lane] = pack(Pair(score{{ k - 1 }}, score{{ k }}));
+{% endif %}
+            highest = max(highest, score{{ k }});
 {% endfor %}
         }
-
-        var highest = peak;
-{% for k in range(keys) %}
-{% if masked %}
-        score{{ k }} = select({{ Row }}(LOWEST), select(score{{ k }}, {{ Row }}(), pass_index == 1u), vec{{ own }}<u32>(subgroupBroadcast(since{{ k // S }}, {{ k % S }}u)) <= moment);
-{% else %}
-        score{{ k }} = select({{ Row }}(LOWEST), score{{ k }}, block + {{ k }}u < parameters.keys);
-{% endif %}
-        scores[{{ k * S }}u + lane] = score{{ k }};
-        highest = max(highest, score{{ k }});
-{% endfor %}
         let fade = exp2(peak - highest);
         peak = highest;
         total *= fade;
@@ -153,7 +187,7 @@ fn main(
         sum{{ f }} *= fade;
 {% endfor %}
 
-        for (var step = 0u; step < {{ keys }}u; step += 4u) {
+        for (var step = 0u; step < block_keys; step += 4u) {
 {% for k in range(4) %}
             let value_row{{ k }} = parameters.value_base + input + min(block + step + {{ k }}u, last_key) * parameters.input_token;
 {% for i in range(value_sets) %}
@@ -161,19 +195,22 @@ fn main(
 {% endfor %}
 {% endfor %}
 {% if masked %}
-            // 0 · NaN is NaN: a value that is not finite is taken out and marks its key instead, for the rows that see it.
+            // 0 · NaN is NaN: values that are not finite are taken out and mark their key instead, for the rows that see it.
 {% for k in range(4) %}
             var marks{{ k }} = vec4<f32>();
 {% for i in range(value_sets) %}{% for half in ["even", "odd"] if wide or half == "even" %}
-            let odd{{ k }}_{{ i }}_{{ half }} = (bitcast<vec4<u32>>(values{{ k }}_{{ i }}.{{ half }}) & vec4(EXPONENT)) == vec4(EXPONENT);
-            marks{{ k }} += select(vec4<f32>(), values{{ k }}_{{ i }}.{{ half }}, odd{{ k }}_{{ i }}_{{ half }});
-            values{{ k }}_{{ i }}.{{ half }} = select(values{{ k }}_{{ i }}.{{ half }}, vec4<f32>(), odd{{ k }}_{{ i }}_{{ half }});
+            let {{ half }}{{ k }}_{{ i }} = values{{ k }}_{{ i }}.{{ half }};
+            let {{ half }}_finite{{ k }}_{{ i }} = (bitcast<vec4<u32>>({{ half }}{{ k }}_{{ i }}) & vec4(EXPONENT)) != vec4(EXPONENT);
+            marks{{ k }} += select({{ half }}{{ k }}_{{ i }}, vec4<f32>(), {{ half }}_finite{{ k }}_{{ i }});
+            values{{ k }}_{{ i }}.{{ half }} = select(vec4<f32>(), {{ half }}{{ k }}_{{ i }}, {{ half }}_finite{{ k }}_{{ i }});
 {% endfor %}{% endfor %}
 {% endfor %}
             let marks = subgroupAdd(vec4<f32>({% for k in range(4) %}marks{{ k }}.x + marks{{ k }}.y + marks{{ k }}.z + marks{{ k }}.w{{ ", " if not loop.last }}{% endfor %}));
 {% endif %}
+            let scores01 = unpack(scores[step / 2u * {{ S }}u + lane]);
+            let scores23 = unpack(scores[(step / 2u + 1u) * {{ S }}u + lane]);
 {% for k in range(4) %}
-            let s{{ k }} = scores[(step + {{ k }}u) * {{ S }}u + lane];
+            let s{{ k }} = scores{{ "01" if k < 2 else "23" }}.{{ "odd" if k % 2 else "even" }};
             let p{{ k }} = select(exp2(s{{ k }} - peak){{ " + marks." ~ "xyzw"[k] if masked }}, {{ Row }}(), s{{ k }} == {{ Row }}(LOWEST));
 {% endfor %}
             total += p0 + p1 + p2 + p3;
@@ -195,20 +232,22 @@ fn main(
 {% endif %}
 
     let norm = select(1.0 / total, {{ Row }}(), total == {{ Row }}());
-{% for f in range(chunks * chunk) %}
-    rows[{{ f * S }}u + lane] = sum{{ f }} * norm;
+{% for f in range(0, chunks * chunk, 2) %}
+    rows[{{ f // 2 * S }}u + lane] = pack(Pair(sum{{ f }} * norm, sum{{ f + 1 }} * norm));
 {% endfor %}
     let to = parameters.output_base + outer * parameters.output_outer + inner * parameters.output_inner + head * parameters.output_head;
-    for (var feature = 0u; feature < {{ width }}u; feature += {{ 4 if aligned else 1 }}u) {
-{% for f in range(4 if aligned else 1) %}
-        let result{{ f }} = rows[(feature + {{ f }}u) * {{ S }}u + lane];
+    for (var feature = 0u; feature < {{ width }}u; feature += {{ 4 if aligned else 2 }}u) {
+{% for f in range(0, 4 if aligned else 2, 2) %}
+        let result{{ f }} = unpack(rows[(feature / 2u + {{ f // 2 }}u) * {{ S }}u + lane]);
 {% endfor %}
 {% for c in range(own) %}
         if first + {{ c }}u < parameters.queries {
+            let at = to + token{{ c }} * parameters.output_token + feature;
 {% if aligned %}
-            output[(to + token{{ c }} * parameters.output_token + feature) / 4u] = vec4<f32>({% for f in range(4) %}result{{ f }}.{{ x[c] }}{{ ", " if not loop.last }}{% endfor %});
+            output[at / 4u] = vec4<f32>(result0.even.{{ x[c] }}, result0.odd.{{ x[c] }}, result2.even.{{ x[c] }}, result2.odd.{{ x[c] }});
 {% else %}
-            output[to + token{{ c }} * parameters.output_token + feature] = result0.{{ x[c] }};
+            output[at] = result0.even.{{ x[c] }};
+            if feature + 1u < {{ width }}u { output[at + 1u] = result0.odd.{{ x[c] }}; }
 {% endif %}
         }
 {% endfor %}

@@ -3,8 +3,10 @@
 //     out[i, h, :] = Σ_j softmax_j(q[i, h, :] · k[j, h, :] / √D) · v[j, h, :]     over the keys j that query i sees
 //
 // For devices without anything better: no workgroup memory, no subgroups. The softmax is taken online: the weights
-// refer to the highest score so far, and what was gathered fades when a higher one comes. A step handles four keys,
-// so there may be four times as many as an invocation may run iterations; features are unrolled by the template.
+// refer to the highest score so far, and what was gathered fades when a higher one comes. A step handles several keys,
+// so there may be as many times more than an invocation may run iterations; features are unrolled by the template.
+//
+// Literals: invocations; width D; aligned: D is a multiple of 4; step: keys of a step.
 
 {% from "common/quads.wgsl" import read_quad %}
 {% set quads = (width + 3) // 4 %}
@@ -52,8 +54,8 @@ fn main(
 {% endfor %}
     var peak = LOWEST;
     var total = 0.0;
-    for (var first = 0u; first < parameters.keys; first += 4u) {
-{% for j in range(4) %}
+    for (var first = 0u; first < parameters.keys; first += {{ step }}u) {
+{% for j in range(step) %}
         let at{{ j }} = min(first + {{ j }}u, last_key) * parameters.input_token;
         let seen{{ j }} = key_moment(outer, first + {{ j }}u) <= now;
         var products{{ j }} = vec4<f32>();
@@ -63,19 +65,19 @@ fn main(
         let score{{ j }} = dot(products{{ j }}, vec4(1.0));
 {% endfor %}
         var highest = peak;
-{% for j in range(4) %}
+{% for j in range(step) %}
         highest = max(highest, select(LOWEST, score{{ j }}, seen{{ j }}));
 {% endfor %}
         let fade = exp(peak - highest);
         peak = highest;
-{% for j in range(4) %}
+{% for j in range(step) %}
         let weight{{ j }} = select(0.0, exp(score{{ j }} - peak), seen{{ j }});
 {% endfor %}
-        total = total * fade + ((weight0 + weight1) + (weight2 + weight3));
+        total = total * fade + ({% for j in range(step) %}weight{{ j }}{{ " + " if not loop.last }}{% endfor %});
         // An unseen value may be NaN: it is left out, not multiplied by zero.
 {% for d in range(quads) %}
         var gathered{{ d }} = vec4<f32>();
-{% for j in range(4) %}
+{% for j in range(step) %}
         gathered{{ d }} += weight{{ j }} * select(vec4<f32>(), value_quad(first_value + at{{ j }}, {{ d }}u), seen{{ j }});
 {% endfor %}
         sum{{ d }} = sum{{ d }} * fade + gathered{{ d }};

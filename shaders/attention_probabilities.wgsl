@@ -3,7 +3,9 @@
 //     out[s, h, i, j] = softmax_j(q[i, h, :] · k[j, h, :] / √D)     over the keys j that query i sees, 0 for the others
 //
 // For looking at: what has to be fast never stores them. The first pass leaves the scores in the output, the second
-// turns them into probabilities. A step of the first handles four keys.
+// turns them into probabilities. A step handles several keys.
+//
+// Literals: invocations; width D; aligned: D is a multiple of 4; step: keys of a step.
 
 {% from "common/quads.wgsl" import read_quad %}
 {% set quads = (width + 3) // 4 %}
@@ -48,8 +50,8 @@ fn main(
 {% endfor %}
     var peak = LOWEST;
     var total = 0.0;
-    for (var first = 0u; first < parameters.keys; first += 4u) {
-{% for j in range(4) %}
+    for (var first = 0u; first < parameters.keys; first += {{ step }}u) {
+{% for j in range(step) %}
         let seen{{ j }} = key_moment(outer, first + {{ j }}u) <= now;
         let key{{ j }} = first_key + min(first + {{ j }}u, parameters.keys - 1u) * parameters.input_token;
         var products{{ j }} = vec4<f32>();
@@ -61,18 +63,21 @@ fn main(
             output[to + first + {{ j }}u] = score{{ j }};
         }
 {% endfor %}
-        let highest = max(max(peak, max(score0, score1)), max(score2, score3));
+        var highest = peak;
+{% for j in range(step) %}
+        highest = max(highest, score{{ j }});
+{% endfor %}
         total *= exp(peak - highest);
         peak = highest;
-{% for j in range(4) %}
+{% for j in range(step) %}
         total += select(0.0, exp(score{{ j }} - peak), seen{{ j }});
 {% endfor %}
     }
 
     let nothing_seen = total == 0.0;
     let unseen = select(0.0, 1.0 / f32(parameters.keys), nothing_seen && parameters.empty_row == 1u);
-    for (var first = 0u; first < parameters.keys; first += 4u) {
-{% for j in range(4) %}
+    for (var first = 0u; first < parameters.keys; first += {{ step }}u) {
+{% for j in range(step) %}
         if first + {{ j }}u < parameters.keys {
             let score = output[to + first + {{ j }}u];
             output[to + first + {{ j }}u] = select(exp(score - peak) / total, unseen, score == LOWEST);

@@ -1,8 +1,9 @@
 // How fast this device multiplies and adds: chains of x ← x · a + b that touch no memory.
 //
-//     out[i] = Σ over 32 chains of x after `steps` · 8 steps, from x = (i mod 64) + chain
+//     out[i] = Σ over 32 chains of x after 8 · `steps` steps, from x = (i mod 64) + chain
 //
-// Eight vectors of four independent chains hide the latency of each step; eight steps are unrolled.
+// Eight vectors of four independent chains hide the latency of each step. Eight steps are unrolled: with more, software
+// devices run the chains one after the other.
 
 struct Parameters {
     elements: u32,

@@ -5,11 +5,41 @@
 
 mod common;
 
+use std::process::ExitCode;
+
+use common::{DeviceTests, Shown};
 use tubelet::gpu::Device;
 use tubelet::kernels::attention::{Attention, EmptyRow, FAMILY, Mask, Part, Qkv, Sequences};
 use tubelet::kernels::suite::{Outcome, judge, run};
 use tubelet::kernels::{Case, Kernel, Variant};
 use tubelet::tensor::{Data, Tensor};
+
+fn main() -> ExitCode {
+    let mut tests = match DeviceTests::open() {
+        Ok(tests) => tests,
+        Err(code) => return code,
+    };
+    let on_device: &[(&str, fn(&Device))] = &[
+        ("with everything valid not a bit changes", with_everything_valid_not_a_bit_changes),
+        ("what is invalid has no influence", what_is_invalid_has_no_influence),
+        ("the future has no influence", the_future_has_no_influence),
+        (
+            "class tokens see all and are not seen by causal patches",
+            class_tokens_see_all_and_are_not_seen_by_causal_patches,
+        ),
+    ];
+    for (name, test) in on_device {
+        tests.add(*name, move |device| {
+            test(device);
+            Ok(Shown::Passed)
+        });
+    }
+    tests.add_without_device("a neighbouring mask is rejected", || {
+        a_neighbouring_mask_is_rejected();
+        Ok(())
+    });
+    tests.run("attention masks")
+}
 
 const BATCH: usize = 2;
 const TIMES: usize = 5;
@@ -84,25 +114,21 @@ fn rows_at(part: &Part, outer: usize, time: usize) -> Vec<usize> {
     (0..sequences.inner).flat_map(|inner| tokens.clone().map(move |token| row(inner, token))).collect()
 }
 
-#[test]
-fn with_everything_valid_not_a_bit_changes() {
-    let Some(device) = common::device_or_skip("with everything valid") else { return };
-    for variant in variants(&device) {
+fn with_everything_valid_not_a_bit_changes(device: &Device) {
+    for variant in variants(device) {
         for (plain, masked) in [
             (joint(with_class()), joint(with_class().validity())),
             (factorised(frames()), factorised(frames().validity())),
         ] {
-            let without = outputs(&device, variant, &plain, &inputs_of(&plain, [1; BATCH * TIMES]));
-            let with = outputs(&device, variant, &masked, &inputs_of(&masked, [1; BATCH * TIMES]));
+            let without = outputs(device, variant, &plain, &inputs_of(&plain, [1; BATCH * TIMES]));
+            let with = outputs(device, variant, &masked, &inputs_of(&masked, [1; BATCH * TIMES]));
             assert_eq!(without, with, "{}", variant.name);
         }
     }
 }
 
-#[test]
-fn what_is_invalid_has_no_influence() {
-    let Some(device) = common::device_or_skip("what is invalid") else { return };
-    for variant in variants(&device) {
+fn what_is_invalid_has_no_influence(device: &Device) {
+    for variant in variants(device) {
         for call in
             [joint(with_class().validity()), factorised(frames().validity()), joint(with_class().causal().validity())]
         {
@@ -112,29 +138,27 @@ fn what_is_invalid_has_no_influence() {
                 .filter(|&place| HOLES[place] == 0)
                 .flat_map(|place| rows_at(part, place / TIMES, place % TIMES))
                 .collect();
-            let before = outputs(&device, variant, &call, &inputs);
+            let before = outputs(device, variant, &call, &inputs);
             for by in [1e3, f32::NAN] {
-                let after = outputs(&device, variant, &call, &replaced(&inputs, &call, part, &hidden, by));
+                let after = outputs(device, variant, &call, &replaced(&inputs, &call, part, &hidden, by));
                 assert_eq!(before, after, "{}, replaced by {by}", variant.name);
             }
             let shown = replaced(&inputs, &call, part, &rows_at(part, 0, 0), 1e3);
-            assert_ne!(before, outputs(&device, variant, &call, &shown), "{}: valid tokens must count", variant.name);
+            assert_ne!(before, outputs(device, variant, &call, &shown), "{}: valid tokens must count", variant.name);
         }
     }
 }
 
-#[test]
-fn the_future_has_no_influence() {
-    let Some(device) = common::device_or_skip("the future") else { return };
-    for variant in variants(&device) {
+fn the_future_has_no_influence(device: &Device) {
+    for variant in variants(device) {
         for call in [joint(with_class().causal()), factorised(frames().causal())] {
             let inputs = inputs_of(&call, HOLES);
             let part = &call.parts[0];
             let columns = HEADS * WIDTH;
-            let before = outputs(&device, variant, &call, &inputs);
+            let before = outputs(device, variant, &call, &inputs);
             for time in 1..TIMES {
                 let later = replaced(&inputs, &call, part, &rows_at(part, 1, time), f32::NAN);
-                let after = outputs(&device, variant, &call, &later);
+                let after = outputs(device, variant, &call, &later);
                 for row in (0..time).flat_map(|time| rows_at(part, 1, time)) {
                     let columns = row * columns..(row + 1) * columns;
                     assert_eq!(before[columns.clone()], after[columns], "{}, row {row}", variant.name);
@@ -146,23 +170,20 @@ fn the_future_has_no_influence() {
     }
 }
 
-#[test]
-fn class_tokens_see_all_and_are_not_seen_by_causal_patches() {
-    let Some(device) = common::device_or_skip("class tokens") else { return };
+fn class_tokens_see_all_and_are_not_seen_by_causal_patches(device: &Device) {
     let call = joint(with_class().causal());
     let inputs = inputs_of(&call, HOLES);
     let part = &call.parts[0];
-    for variant in variants(&device) {
+    for variant in variants(device) {
         let poisoned = replaced(&inputs, &call, part, &[0], f32::NAN);
-        let after = outputs(&device, variant, &call, &poisoned);
+        let after = outputs(device, variant, &call, &poisoned);
         assert!(after[..HEADS * WIDTH].iter().all(|value| value.is_nan()), "{}: it sees itself", variant.name);
         assert!(after[HEADS * WIDTH..].iter().all(|value| value.is_finite()), "{}: no patch does", variant.name);
         let poisoned = replaced(&inputs, &call, part, &rows_at(part, 0, TIMES - 1), f32::NAN);
-        assert!(outputs(&device, variant, &call, &poisoned)[0].is_nan(), "{}: it sees the last time", variant.name);
+        assert!(outputs(device, variant, &call, &poisoned)[0].is_nan(), "{}: it sees the last time", variant.name);
     }
 }
 
-#[test]
 fn a_neighbouring_mask_is_rejected() {
     let (both, causal) = (with_class().causal().validity(), with_class().causal());
     let later = [0, 1, 0, 1, 1, 1, 0, 1, 1, 1];

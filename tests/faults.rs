@@ -23,6 +23,7 @@ const TESTS: [Test; 15] = [
     ("a broken shader is an error and the device goes on", a_broken_shader_is_an_error_and_the_device_goes_on),
     ("windows outside their buffer are refused", windows_outside_their_buffer_are_refused),
     ("too many workgroups are refused", too_many_workgroups_are_refused),
+    ("submissions of one recording follow each other", submissions_of_one_recording_follow_each_other),
     ("timing without timestamps is unsupported", timing_without_timestamps_is_unsupported),
     ("the same text with other bindings is another pipeline", the_same_text_with_other_bindings_is_another_pipeline),
     ("threads may share a device", threads_may_share_a_device),
@@ -83,6 +84,22 @@ fn works(device: &Device) -> Result<()> {
     run(device, &dispatch)?;
     assert_eq!(bytemuck::pod_collect_to_vec::<u8, u32>(&device.read(&words, 0..16)?), [1, 2, 3, 4]);
     Ok(())
+}
+
+fn submissions_of_one_recording_follow_each_other(device: &Device) {
+    let (dispatch, words) = increment(device).unwrap();
+    let copy = device.buffer("copy", 16).unwrap();
+    let mut commands = device.commands();
+    commands.split();
+    commands.dispatch(std::slice::from_ref(&dispatch));
+    commands.split();
+    commands.copy(&words, 0..16, &copy, 0);
+    commands.split();
+    commands.dispatch(std::slice::from_ref(&dispatch));
+    commands.run().unwrap();
+    let read = |buffer| bytemuck::pod_collect_to_vec::<u8, u32>(&device.read(buffer, 0..16).unwrap());
+    assert_eq!(read(&copy), [1, 2, 3, 4]);
+    assert_eq!(read(&words), [2, 3, 4, 5]);
 }
 
 #[track_caller]
@@ -176,7 +193,7 @@ fn a_broken_shader_is_an_error_and_the_device_goes_on(device: &Device) {
 }
 
 fn windows_outside_their_buffer_are_refused(device: &Device) {
-    let (dispatch, words) = increment(&device).unwrap();
+    let (dispatch, words) = increment(device).unwrap();
     let parameters = device.buffer_with("parameters", bytemuck::bytes_of(&1u32)).unwrap();
     let large = device.buffer("large", 4096).unwrap();
     let bind = |window| device.bind("increment", &dispatch.pipeline, &[parameters.whole(), window]);
@@ -208,14 +225,14 @@ fn windows_outside_their_buffer_are_refused(device: &Device) {
 }
 
 fn too_many_workgroups_are_refused(device: &Device) {
-    let (mut dispatch, _) = increment(&device).unwrap();
+    let (mut dispatch, _) = increment(device).unwrap();
     dispatch.groups = [device.capabilities().limits.workgroups + 1, 1, 1];
-    assert_error(run(&device, &dispatch), ErrorKind::Device, &["running commands"]);
+    assert_error(run(device, &dispatch), ErrorKind::Device, &["running commands"]);
     works(device).unwrap();
 }
 
 fn timing_without_timestamps_is_unsupported(device: &Device) {
-    let (dispatch, _) = increment(&device).unwrap();
+    let (dispatch, _) = increment(device).unwrap();
     let without = device.restricted(|capabilities| capabilities.timestamps = false);
     let mut commands = without.commands();
     commands.dispatch_timed(std::slice::from_ref(&dispatch));

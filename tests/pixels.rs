@@ -3,6 +3,9 @@
 
 mod common;
 
+use std::process::ExitCode;
+
+use common::{DeviceTests, Shown};
 use std::sync::Arc;
 
 use safetensors::SafeTensors;
@@ -16,6 +19,35 @@ use tubelet::video::{
     Antialiased, Clip, CropWindow, Frame, PixelFormat, Preparer, Preprocessing, Preset, Resize, coefficients,
     prepare_reference,
 };
+
+fn main() -> ExitCode {
+    let mut tests = match DeviceTests::open() {
+        Ok(tests) => tests,
+        Err(code) => return code,
+    };
+    let on_device: &[(&str, fn(&Device))] = &[
+        (
+            "pictures of odd sizes become the recorded bytes and values",
+            pictures_of_odd_sizes_become_the_recorded_bytes_and_values,
+        ),
+        (
+            "clips prepared on the device are those prepared by the references",
+            clips_prepared_on_the_device_are_those_prepared_by_the_references,
+        ),
+        #[cfg(feature = "video")]
+        (
+            "a video becomes the recorded rgb and the recorded input",
+            a_video_becomes_the_recorded_rgb_and_the_recorded_input,
+        ),
+    ];
+    for (name, test) in on_device {
+        tests.add(*name, move |device| {
+            test(device);
+            Ok(Shown::Passed)
+        });
+    }
+    tests.run("pixels")
+}
 
 /// One kernel call on the device.
 fn run(device: &Device, kernel: impl Kernel + 'static, inputs: &[&Tensor]) -> Tensor {
@@ -127,36 +159,32 @@ fn pictures(recorded: &SafeTensors<'_>) -> Vec<Pictures> {
     all
 }
 
-#[test]
-fn pictures_of_odd_sizes_become_the_recorded_bytes_and_values() {
-    let Some(device) = common::device_or_skip("pictures of odd sizes") else { return };
+fn pictures_of_odd_sizes_become_the_recorded_bytes_and_values(device: &Device) {
     let recorded = SafeTensors::deserialize(RECORDED).unwrap();
     for Pictures { name, frames, short_edge, crop } in pictures(&recorded) {
         let tensor = |kind: &str| recorded.tensor(&format!("{name}.{kind}")).unwrap().data().to_vec();
         let [corrected, default] = hugging_face(short_edge, crop);
         let target = corrected.resized_size([frames[0].height(), frames[0].width()]).unwrap();
         let window = corrected.crop_window(target);
-        let seen = resized(&device, &pixels(&device, &frames), target, &window);
+        let seen = resized(device, &pixels(device, &frames), target, &window);
         let as_they_are = [std::array::from_fn(|byte| byte as f32); 3];
-        let bytes = values(&device, &seen, &window, as_they_are, ClipLayout::Bthwc);
+        let bytes = values(device, &seen, &window, as_they_are, ClipLayout::Bthwc);
         let bytes: Vec<u8> = bytes.as_f32().unwrap().iter().map(|&byte| byte as u8).collect();
         assert!(bytes == tensor("u8"), "bytes of {name}");
         for (preprocessing, kind) in [(corrected, "zero_centred"), (default, "pixel_values")] {
-            let values = values(&device, &seen, &window, preprocessing.value_table(), ClipLayout::Btchw);
+            let values = values(device, &seen, &window, preprocessing.value_table(), ClipLayout::Btchw);
             assert!(values.bytes() == tensor(kind), "{kind} of {name}");
         }
     }
 }
 
-#[test]
-fn clips_prepared_on_the_device_are_those_prepared_by_the_references() {
-    let Some(device) = common::device_or_skip("prepared clips") else { return };
+fn clips_prepared_on_the_device_are_those_prepared_by_the_references(device: &Device) {
     let recorded = SafeTensors::deserialize(RECORDED).unwrap();
     for Pictures { name, frames, short_edge, crop } in pictures(&recorded) {
         let clip = Clip::new(frames.into_iter().map(Arc::new).collect(), vec![0, 1]).unwrap();
         let prepared = |preprocessing: &Preprocessing, layout| {
-            let mut preparer = Preparer::new(&device, &clip, preprocessing, layout, &Selection::automatic()).unwrap();
-            let prepared = preparer.prepare(&clip).unwrap().read(&device).unwrap();
+            let mut preparer = Preparer::new(device, &clip, preprocessing, layout, &Selection::automatic()).unwrap();
+            let prepared = preparer.prepare(&clip).unwrap().read(device).unwrap();
             assert_eq!(prepared, prepare_reference(&clip, preprocessing, layout).unwrap(), "{name}, {preprocessing:?}");
             prepared
         };
@@ -169,9 +197,7 @@ fn clips_prepared_on_the_device_are_those_prepared_by_the_references() {
 
 /// Runs the ffmpeg program.
 #[cfg(feature = "video")]
-#[test]
-fn a_video_becomes_the_recorded_rgb_and_the_recorded_input() {
-    let Some(device) = common::device_or_skip("a video") else { return };
+fn a_video_becomes_the_recorded_rgb_and_the_recorded_input(device: &Device) {
     let recorded: serde_json::Value = serde_json::from_str(include_str!("data/video/frames.json")).unwrap();
     let indices: Vec<usize> = serde_json::from_value(recorded["uniform_indices"].clone()).unwrap();
     let mut video =
@@ -182,14 +208,14 @@ fn a_video_becomes_the_recorded_rgb_and_the_recorded_input() {
     let window = corrected.crop_window(target);
     let (mut zero_centred, mut pixel_values) = (Vec::new(), Vec::new());
     for indices in indices.chunks(8) {
-        let pixels = pixels(&device, &video.read(indices).unwrap());
+        let pixels = pixels(device, &video.read(indices).unwrap());
         for (index, pixels) in indices.iter().zip(pixels.as_u32().unwrap().chunks_exact(720 * 1280)) {
             let rgb: Vec<u8> = pixels.iter().flat_map(|pixel| pixel.to_le_bytes().into_iter().take(3)).collect();
             assert_eq!(sha256(&rgb), recorded["frames"][index]["rgb24_pyav_sha256"], "frame {index}");
         }
-        let seen = resized(&device, &pixels, target, &window);
+        let seen = resized(device, &pixels, target, &window);
         for (preprocessing, all) in [(&corrected, &mut zero_centred), (&default, &mut pixel_values)] {
-            let values = values(&device, &seen, &window, preprocessing.value_table(), ClipLayout::Btchw);
+            let values = values(device, &seen, &window, preprocessing.value_table(), ClipLayout::Btchw);
             all.extend_from_slice(values.bytes());
         }
     }

@@ -1,17 +1,23 @@
-// A product, a tile of {{ rows }} rows × 4·{{ lanes }} columns a subgroup of {{ lanes }} lanes.
+// A product, a tile of ROWS rows × four columns a lane, a subgroup a workgroup.
 //
 //     sums[m, n] = Σ_k left[m, k] · weight[n, k]
 //
 // For software devices. Where the lanes are those of a CPU's vector unit a product costs next to nothing and a load
 // much, as every lane fetches its elements one by one. So all sums stay in registers; a lane owns four columns and loads
 // its share of the rows, which reach the other lanes by broadcasts from constant lanes. Within a step of four k the rows
-// follow one another, so that a row's sums stay in registers for all its products. There is no barrier to wait at.
+// follow one another, so that a row's sums stay in registers for all its products. There is no barrier to wait at. A
+// taller tile loads less for each product, until the unrolled step outgrows the 32 KiB of an instruction cache.
 //
-// The including file declares `parameters` (with rows, inner, columns, groups), `weight` in panels of as many columns,
-// and
-//     left_start(row)           where a row of the left operand begins,
-//     left(start, k)            its values k … k+3, any value of that row for those beyond inner,
-//     store(row, column, sums)  what becomes of the sums of columns column … column+3, if they exist.
+// Where the literal `wide` says so, two floats are loaded as one 64-bit word, and a step is eight k.
+//
+// The including file declares `parameters` (with rows, inner, columns, groups), `weight` in panels of 4·LANES columns
+// (wide: in pairs of rows, lane by lane), and
+//     left_start(row)                   where a row of the left operand begins,
+//     left(start, k)                    its values k … k+3, any value of that row for those beyond inner,
+//     left_pairs(start, k)              wide: its values k … k+7 as four pairs,
+//     first_sums(column)                what the sums of columns column … column+3 begin with,
+//     places(column)                    where these columns go in the first row,
+//     store(places, row, column, sums)  what becomes of their sums, if they exist.
 
 const ROWS: u32 = {{ rows }}u;
 const LANES: u32 = {{ lanes }}u;
@@ -21,6 +27,16 @@ const STORED: u32 = {{ stored }}u;
 // Finished sums, a slot a row and lane: a loop can index them here. Each lane reads what it wrote itself.
 var<workgroup> finished: array<vec4<f32>, STORED * LANES>;
 
+{% if wide %}
+fn low(pairs: vec4<u64>) -> vec4<f32> {
+    return bitcast<vec4<f32>>(vec4<u32>(pairs));
+}
+
+fn high(pairs: vec4<u64>) -> vec4<f32> {
+    return bitcast<vec4<f32>>(vec4<u32>(pairs >> vec4(32u)));
+}
+
+{% endif %}
 @compute @workgroup_size(LANES)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -31,19 +47,37 @@ fn main(
     if group >= parameters.groups {
         return;
     }
-    let row_tiles = (parameters.rows + ROWS - 1u) / ROWS;
-    let first_row = group % row_tiles * ROWS;
-    let panel = group / row_tiles;
+    // Neighbouring workgroups share their rows, which stay in a cache, and stream through the weight.
+    let panels = (parameters.columns + 4u * LANES - 1u) / (4u * LANES);
+    let first_row = group / panels * ROWS;
+    let panel = group % panels;
+    let column = (panel * LANES + lane) * 4u;
+    let start_sums = first_sums(column);
     let last_row = parameters.rows - 1u;
-    var at = panel * ((parameters.inner + 3u) / 4u * 4u) * LANES + lane;
+    var at = panel * ((parameters.inner + 3u) / 4u * {{ 2 if wide else 4 }}u) * LANES + lane;
 {% for i in range(rows // lanes) %}
     let start{{ i }} = left_start(min(first_row + {{ i * lanes }}u + lane, last_row));
 {% endfor %}
 {% for row in range(rows) %}
-    var sums{{ row }} = vec4<f32>();
+    var sums{{ row }} = start_sums;
 {% endfor %}
 
-    for (var k = 0u; k < parameters.inner; k += 4u) {
+{% set depth = 8 if wide else 4 %}
+    for (var k = 0u; k < parameters.inner; k += {{ depth }}u) {
+{% if wide %}
+{% for i in range(rows // lanes) %}
+        let pairs{{ i }} = left_pairs(start{{ i }}, k);
+        let even{{ i }} = low(pairs{{ i }});
+        let odd{{ i }} = high(pairs{{ i }});
+{% endfor %}
+{% for s in range(0, 8, 2) %}
+        let weights{{ s }} = weight[at + {{ s // 2 }}u * LANES];
+        let low{{ s }} = low(weights{{ s }});
+        let high{{ s }} = high(weights{{ s }});
+        let weight{{ s }} = vec4(low{{ s }}.x, high{{ s }}.x, low{{ s }}.y, high{{ s }}.y);
+        let weight{{ s + 1 }} = vec4(low{{ s }}.z, high{{ s }}.z, low{{ s }}.w, high{{ s }}.w);
+{% endfor %}
+{% else %}
         let inside = k + vec4(0u, 1u, 2u, 3u) < vec4(parameters.inner);
 {% for i in range(rows // lanes) %}
         let left{{ i }} = select(vec4<f32>(), left(start{{ i }}, k), inside);
@@ -51,23 +85,31 @@ fn main(
 {% for s in range(4) %}
         let weight{{ s }} = weight[at + {{ s }}u * LANES];
 {% endfor %}
+{% endif %}
+        // The products of a step are added up before they meet the sum: the sum is rounded once a step.
 {% for row in range(rows) %}
+{% if wide %}
+        let even_row{{ row }} = subgroupBroadcast(even{{ row // lanes }}, {{ row % lanes }}u);
+        let odd_row{{ row }} = subgroupBroadcast(odd{{ row // lanes }}, {{ row % lanes }}u);
+{% else %}
         let row{{ row }} = subgroupBroadcast(left{{ row // lanes }}, {{ row % lanes }}u);
-        sums{{ row }} += row{{ row }}.x * weight0;
-        sums{{ row }} += row{{ row }}.y * weight1;
-        sums{{ row }} += row{{ row }}.z * weight2;
-        sums{{ row }} += row{{ row }}.w * weight3;
+{% endif %}
+{% for s in range(depth) %}
+{% set value = ("odd_row" if s % 2 else "even_row") ~ row ~ "." ~ "xyzw"[s // 2] if wide else "row" ~ row ~ "." ~ "xyzw"[s] %}
+        {{ "var" if s == 0 }} step{{ row }} {{ "+" if s > 0 }}= {{ value }} * weight{{ s }};
+{% endfor %}
+        sums{{ row }} += step{{ row }};
 {% endfor %}
         at += 4u * LANES;
     }
 
-    let column = (panel * LANES + lane) * 4u;
+    let column_places = places(column);
 {% for first in range(0, rows, stored) %}
 {% for row in range(stored) %}
     finished[{{ row }}u * LANES + lane] = sums{{ first + row }};
 {% endfor %}
     for (var row = 0u; row < STORED && first_row + {{ first }}u + row < parameters.rows; row += 1u) {
-        store(first_row + {{ first }}u + row, column, finished[row * LANES + lane]);
+        store(column_places, first_row + {{ first }}u + row, column, finished[row * LANES + lane]);
     }
 {% endfor %}
 }

@@ -6,30 +6,34 @@
 // of four k feeds 64 multiply-adds from eight loads. Neighbouring invocations own neighbouring columns.
 //
 // The including file declares `parameters` (with rows, inner, columns, groups), `weight` in panels of four columns, and
-//     left_start(row)           where a row of the left operand begins,
-//     left(start, k)            its values k … k+3, any value of that row for those beyond inner,
-//     store(row, column, sums)  what becomes of the sums of columns column … column+3, if they exist.
+//     left_start(row)                   where a row of the left operand begins,
+//     left(start, k)                    its values k … k+3, any value of that row for those beyond inner,
+//     first_sums(column)                what the sums of columns column … column+3 begin with,
+//     places(column)                    where these columns go in the first row,
+//     store(places, row, column, sums)  what becomes of their sums, if they exist.
 
-const INVOCATIONS: u32 = {{ invocations }}u;
+const LANES: u32 = {{ lanes }}u;
 
-@compute @workgroup_size(INVOCATIONS)
+@compute @workgroup_size(LANES)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let tile = (group.x + group.y * groups.x) * INVOCATIONS + lane;
+    let tile = (group.x + group.y * groups.x) * LANES + lane;
     let panels = (parameters.columns + 3u) / 4u;
     let panel = tile % panels;
     let row = tile / panels * 4u;
     if row >= parameters.rows {
         return;
     }
+    let column = panel * 4u;
+    let start_sums = first_sums(column);
     let last_row = parameters.rows - 1u;
     var at = panel * ((parameters.inner + 3u) / 4u * 4u);
 {% for i in range(4) %}
     let start{{ i }} = left_start(min(row + {{ i }}u, last_row));
-    var sums{{ i }} = vec4<f32>();
+    var sums{{ i }} = start_sums;
 {% endfor %}
 
     for (var k = 0u; k < parameters.inner; k += 4u) {
@@ -44,9 +48,10 @@ fn main(
         at += 4u;
     }
 
+    let column_places = places(column);
 {% for i in range(4) %}
     if row + {{ i }}u < parameters.rows {
-        store(row + {{ i }}u, panel * 4u, sums{{ i }});
+        store(column_places, row + {{ i }}u, column, sums{{ i }});
     }
 {% endfor %}
 }

@@ -7,9 +7,11 @@
 // Each staged step is multiplied while the next one is on its way from storage.
 //
 // The including file declares `parameters` (with rows, inner, columns, groups), `weight` in panels of 64 columns, and
-//     left_start(row)           where a row of the left operand begins,
-//     left(start, k)            its values k … k+3, any value of that row for those beyond inner,
-//     store(row, column, sums)  what becomes of the sums of columns column … column+3, if they exist.
+//     left_start(row)                   where a row of the left operand begins,
+//     left(start, k)                    its values k … k+3, any value of that row for those beyond inner,
+//     first_sums(column)                what the sums of columns column … column+3 begin with,
+//     places(column)                    where these columns go in the first row,
+//     store(places, row, column, sums)  what becomes of their sums, if they exist.
 
 const ROWS: u32 = {{ rows }}u;
 const DEPTH: u32 = 16u;
@@ -31,9 +33,10 @@ fn main(
     if group >= parameters.groups {
         return;
     }
-    let row_tiles = (parameters.rows + ROWS - 1u) / ROWS;
-    let first_row = group % row_tiles * ROWS;
-    let panel = group / row_tiles;
+    // Neighbouring workgroups share their rows, which stay in a cache, and stream through the weight.
+    let panels = (parameters.columns + 63u) / 64u;
+    let first_row = group / panels * ROWS;
+    let panel = group % panels;
     let last_row = parameters.rows - 1u;
     let panel_size = (parameters.inner + 3u) / 4u * 4u * 16u;
 
@@ -45,9 +48,12 @@ fn main(
 
     let row_lane = lane / 8u;
     let column_lane = lane % 8u;
+    let column = panel * 64u + column_lane * 4u;
+    let start_sums_0 = first_sums(column);
+    let start_sums_1 = first_sums(column + 32u);
 {% for i in range(8) %}
-    var sums{{ i }}_0 = vec4<f32>();
-    var sums{{ i }}_1 = vec4<f32>();
+    var sums{{ i }}_0 = start_sums_0;
+    var sums{{ i }}_1 = start_sums_1;
 {% endfor %}
 
     for (var step = 0u; step < parameters.inner + DEPTH; step += DEPTH) {
@@ -88,12 +94,13 @@ fn main(
         workgroupBarrier();
     }
 
-    let column = panel * 64u + column_lane * 4u;
+    let places_0 = places(column);
+    let places_1 = places(column + 32u);
 {% for i in range(8) %}
     let row{{ i }} = first_row + {{ i }}u * ROW_LANES + row_lane;
     if row{{ i }} < parameters.rows {
-        store(row{{ i }}, column, sums{{ i }}_0);
-        store(row{{ i }}, column + 32u, sums{{ i }}_1);
+        store(places_0, row{{ i }}, column, sums{{ i }}_0);
+        store(places_1, row{{ i }}, column + 32u, sums{{ i }}_1);
     }
 {% endfor %}
 }

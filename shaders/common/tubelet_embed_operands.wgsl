@@ -65,32 +65,23 @@ fn left(start: u32, k: u32) -> vec4<f32> {
 {% endif %}
 }
 
-{% if aligned %}
-fn store(row: u32, column: u32, sums: vec4<f32>) {
-    if column >= parameters.columns {
-        return;
-    }
-    var value = sums;
-    if parameters.bias == 1u {
-        value += bias[column / 4u];
-    }
-    output[(parameters.output_start + row * parameters.columns + column) / 4u] = value;
-}
-{% else %}
-fn store(row: u32, column: u32, sums: vec4<f32>) {
-{% for lane in "xyzw" %}
-    store_one(row, column + {{ loop.index0 }}u, sums.{{ lane }});
-{% endfor %}
+{% include "common/bias.wgsl" %}
+
+fn places(column: u32) -> vec4<u32> {
+    return parameters.output_start + column + vec4(0u, 1u, 2u, 3u);
 }
 
-fn store_one(row: u32, column: u32, sum: f32) {
-    if column >= parameters.columns {
-        return;
+fn store(places: vec4<u32>, row: u32, column: u32, sums: vec4<f32>) {
+    let at = places + row * parameters.columns;
+{% if aligned %}
+    if column < parameters.columns {
+        output[at.x / 4u] = sums;
     }
-    var value = sum;
-    if parameters.bias == 1u {
-        value += bias[column];
+{% else %}
+{% for lane in "xyzw" %}
+    if column + {{ loop.index0 }}u < parameters.columns {
+        output[at.{{ lane }}] = sums.{{ lane }};
     }
-    output[parameters.output_start + row * parameters.columns + column] = value;
-}
+{% endfor %}
 {% endif %}
+}

@@ -52,19 +52,29 @@ pub struct KernelShare {
     pub seconds: f64,
 }
 
-/// Measures a forward pass of `batch` clips of random values, `repetitions` times.
+/// What a forward pass computes.
+pub struct ForwardWork<'a> {
+    /// The model.
+    pub config: &'a Config,
+    /// Its weights.
+    pub weights: Arc<dyn Weights>,
+    /// Clips at a time, of random values.
+    pub batch: usize,
+    /// The kernel variants.
+    pub selection: &'a Selection,
+}
+
+/// Measures a forward pass, `repetitions` times.
 ///
 /// Loading and packing the weights is done before, and so is compiling: by a pass of the same model with one layer.
 pub fn measure_forward(
     device: &Device,
-    config: &Config,
-    weights: Arc<dyn Weights>,
-    batch: usize,
-    selection: &Selection,
+    work: ForwardWork<'_>,
     repetitions: usize,
     peaks: &Peaks,
     progress: &mut dyn FnMut(&str),
 ) -> Result<ForwardMeasurement> {
+    let ForwardWork { config, weights, batch, selection } = work;
     let request = Request { batch, layout: ClipLayout::Btchw, taps: Taps::None };
     let weights = DeviceWeights::new(device, weights);
     let clip = random_clip(config, &request)?;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::clock::timed;
 use super::{Peaks, Time};
 use crate::gpu::{Buffer, Device};
-use crate::kernels::{self, ALL, Access, Case, Cost, Family, ProgramBuilder, Selection, Variant};
+use crate::kernels::{self, ALL, Access, Case, Cost, Family, Program, ProgramBuilder, Selection, Variant};
 use crate::tensor::{Error, Result};
 
 /// One kernel at one size.
@@ -72,27 +72,46 @@ pub(super) fn measure_peaks(device: &Device, repetitions: usize, progress: &mut 
 }
 
 fn measure(device: &Device, case: &Case, variant: &'static Variant, repetitions: usize) -> Result<Time> {
-    let mut builder = ProgramBuilder::new(device)?;
-    builder.call(&*case.call, variant, operands(device, case, variant)?)?;
-    let program = builder.finish()?;
-    let run = || {
-        let mut commands = device.commands();
-        match device.capabilities().timestamps {
-            true => commands.dispatch_timed(program.dispatches()),
-            false => commands.dispatch(program.dispatches()),
-        }
-        commands.run()
-    };
-    run()?;
-    let mut best: Option<Time> = None;
-    for _ in 0..repetitions.max(1) {
-        let (stamps, elapsed) = timed(device, run)?;
-        let time = Time::new(stamps.first().copied().unwrap_or(elapsed.wall), elapsed.cpu);
-        if best.is_none_or(|best| time.comparable() < best.comparable()) {
-            best = Some(time);
+    let run = CaseRun::new(device, case, variant)?;
+    let mut best = run.time()?;
+    for _ in 1..repetitions {
+        let time = run.time()?;
+        if time.comparable() < best.comparable() {
+            best = time;
         }
     }
-    best.ok_or_else(|| Error::usage("nothing was measured"))
+    Ok(best)
+}
+
+/// A case bound to a device, compiled and run once.
+pub struct CaseRun {
+    device: Device,
+    program: Program,
+}
+
+impl CaseRun {
+    /// Prepares `case` with `variant`; the first run, which compiles, is behind it.
+    pub fn new(device: &Device, case: &Case, variant: &'static Variant) -> Result<Self> {
+        let mut builder = ProgramBuilder::new(device)?;
+        builder.call(&*case.call, variant, operands(device, case, variant)?)?;
+        let run = Self { device: device.clone(), program: builder.finish()? };
+        run.time()?;
+        Ok(run)
+    }
+
+    /// Runs it once.
+    pub fn time(&self) -> Result<Time> {
+        let timestamps = self.device.capabilities().timestamps;
+        let (stamps, elapsed) = timed(&self.device, || {
+            let mut commands = self.device.commands();
+            match timestamps {
+                true => commands.dispatch_timed(self.program.dispatches()),
+                false => commands.dispatch(self.program.dispatches()),
+            }
+            commands.run()
+        })?;
+        Ok(Time::new(stamps.first().copied().unwrap_or(elapsed.wall), elapsed.cpu))
+    }
 }
 
 fn operands(device: &Device, case: &Case, variant: &Variant) -> Result<Vec<Option<Buffer>>> {

@@ -14,8 +14,8 @@ use serde::Serialize;
 
 use crate::kernels::Cost;
 
-pub use forward::{ForwardMeasurement, KernelShare, measure_forward};
-pub use kernels::{KernelMeasurement, measure_kernels};
+pub use forward::{ForwardMeasurement, ForwardWork, KernelShare, measure_forward};
+pub use kernels::{CaseRun, KernelMeasurement, measure_kernels};
 
 /// What was measured of one piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use tubelet::bench::{ForwardMeasurement, KernelMeasurement, Peaks, measure_forward, measure_kernels};
+use tubelet::bench::{ForwardMeasurement, ForwardWork, KernelMeasurement, Peaks, measure_forward, measure_kernels};
 use tubelet::checkpoint::Checkpoint;
 use tubelet::gpu::Device;
 use tubelet::kernels::Family;
@@ -92,8 +92,13 @@ impl Bench {
         let model = checkpoint.as_ref().map(|checkpoint| checkpoint.source.clone());
         let mut forward = |Checkpoint { config, parameters, .. }| {
             let repetitions = if self.full { 3 } else { 1 };
-            let variants = &self.device.variant;
-            measure_forward(device, &config, parameters, self.batch, variants, repetitions, &peaks, &mut say)
+            let work = ForwardWork {
+                config: &config,
+                weights: parameters,
+                batch: self.batch,
+                selection: &self.device.variant,
+            };
+            measure_forward(device, work, repetitions, &peaks, &mut say)
         };
         let forward = checkpoint.map(&mut forward).transpose()?;
         let version = env!("CARGO_PKG_VERSION");

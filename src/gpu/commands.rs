@@ -24,6 +24,7 @@ enum Step<'a> {
     Dispatches { dispatches: &'a [Dispatch], timed: bool },
     Copy { from: &'a Buffer, range: Range<u64>, to: &'a Buffer, at: u64 },
     Clear { buffer: &'a Buffer },
+    Split,
 }
 
 impl Step<'_> {
@@ -69,6 +70,11 @@ impl<'a> Commands<'a> {
         self.steps.push(Step::Clear { buffer });
     }
 
+    /// What follows goes into a submission of its own: some systems reset a device that works on one for seconds.
+    pub fn split(&mut self) {
+        self.steps.push(Step::Split);
+    }
+
     /// Submits everything, waits for it, and returns the GPU time of each timed step.
     ///
     /// An error where the driver refuses, memory runs out, the device is lost, or timing was asked of a device without
@@ -90,9 +96,9 @@ impl<'a> Commands<'a> {
         let stamps = (timed > 0).then(|| Stamps::new(self.device, timed)).transpose()?;
         let device = self.device;
         device.guarded("running commands", || {
-            let mut encoder = device.raw().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            self.encode(&mut encoder, stamps.as_ref());
-            device.queue().submit([encoder.finish()])
+            for recorded in self.encode(stamps.as_ref()) {
+                device.queue().submit([recorded]);
+            }
         })?;
         device.wait()?;
         match stamps {
@@ -101,22 +107,27 @@ impl<'a> Commands<'a> {
         }
     }
 
-    fn encode(&self, encoder: &mut wgpu::CommandEncoder, stamps: Option<&Stamps>) {
+    /// One command buffer a submission.
+    fn encode(&self, stamps: Option<&Stamps>) -> Vec<wgpu::CommandBuffer> {
+        let encoder = || self.device.raw().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut finished = Vec::new();
+        let mut current = encoder();
         let mut next_stamp = 0;
         let mut steps = self.steps.iter().peekable();
         while let Some(step) = steps.next() {
             match step {
                 Step::Copy { from, range, to, at } => {
-                    encoder.copy_buffer_to_buffer(&from.raw, range.start, &to.raw, *at, range.end - range.start);
+                    current.copy_buffer_to_buffer(&from.raw, range.start, &to.raw, *at, range.end - range.start);
                 }
-                Step::Clear { buffer } => encoder.clear_buffer(&buffer.raw, 0, None),
+                Step::Clear { buffer } => current.clear_buffer(&buffer.raw, 0, None),
+                Step::Split => finished.push(std::mem::replace(&mut current, encoder()).finish()),
                 Step::Dispatches { dispatches, timed } => {
                     let timestamp_writes = stamps.filter(|_| *timed).map(|stamps| {
                         next_stamp += 2;
                         stamps.around(next_stamp - 2)
                     });
                     let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
-                    let mut pass = encoder.begin_compute_pass(&descriptor);
+                    let mut pass = current.begin_compute_pass(&descriptor);
                     record(&mut pass, dispatches);
                     while !timed && let Some(Step::Dispatches { dispatches, timed: false }) = steps.peek() {
                         record(&mut pass, dispatches);
@@ -126,8 +137,10 @@ impl<'a> Commands<'a> {
             }
         }
         if let Some(stamps) = stamps {
-            encoder.resolve_query_set(&stamps.queries, 0..next_stamp, &stamps.resolved.raw, 0);
+            current.resolve_query_set(&stamps.queries, 0..next_stamp, &stamps.resolved.raw, 0);
         }
+        finished.push(current.finish());
+        finished
     }
 }
 

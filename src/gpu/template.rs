@@ -51,5 +51,11 @@ impl Templates {
 }
 
 fn broken(name: &str, error: &minijinja::Error) -> Error {
-    Error::new(ErrorKind::Device, format!("shader template {name} cannot be rendered: {error:#}"))
+    let mut reasons = vec![error.to_string()];
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        reasons.push(error.to_string());
+        source = error.source();
+    }
+    Error::new(ErrorKind::Device, format!("shader template {name} cannot be rendered: {}", reasons.join(": ")))
 }

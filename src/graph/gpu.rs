@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::weights::upload;
 use super::{DeviceWeights, Executor, Feed, Graph, Node, Origin, Plan, Value, feed_of};
-use crate::gpu::{Buffer, Device};
+use crate::gpu::{Buffer, Capabilities, Commands, Device, DeviceKind};
 use crate::kernels::{Program, ProgramBuilder, Selection, Variant};
 use crate::tensor::{Error, Result, Shape, Tensor};
 
@@ -66,15 +66,16 @@ impl GpuExecutor {
 
     /// Computes everything, timing each call on the device: one duration a call.
     pub fn compute_timed(&self, feeds: &[(&str, Feed<'_>)]) -> Result<Vec<Duration>> {
-        self.feed(feeds)?;
         let mut commands = self.device.commands();
+        self.feed(feeds, &mut commands)?;
         for place in 0..self.graph.nodes().len() {
             commands.dispatch_timed(self.program.call(place));
         }
         commands.run()
     }
 
-    fn feed(&self, feeds: &[(&str, Feed<'_>)]) -> Result<()> {
+    /// Puts every input where the program looks for it.
+    fn feed<'a>(&'a self, feeds: &[(&str, Feed<'a>)], commands: &mut Commands<'a>) -> Result<()> {
         for input in self.graph.inputs() {
             let Some(slot) = self.plan.slot(input) else { continue };
             match feed_of(&self.graph, feeds, input)? {
@@ -83,14 +84,10 @@ impl GpuExecutor {
                     let bytes = self.graph.bytes(input);
                     if buffer.bytes() < bytes {
                         let name = self.graph.name(input);
-                        return Err(Error::usage(format!(
-                            "input {name} needs {bytes} bytes, {} are given",
-                            buffer.bytes()
-                        )));
+                        let given = buffer.bytes();
+                        return Err(Error::usage(format!("input {name} needs {bytes} bytes, {given} are given")));
                     }
-                    let mut commands = self.device.commands();
                     commands.copy(buffer, 0..bytes, &self.slots[slot], 0);
-                    commands.run()?;
                 }
             }
         }
@@ -98,10 +95,17 @@ impl GpuExecutor {
     }
 
     /// Feeds, runs, and copies each `copied` value out as soon as it is computed.
-    fn submit(&self, feeds: &[(&str, Feed<'_>)], copied: &[(Value, &Buffer)]) -> Result<()> {
-        self.feed(feeds)?;
+    fn submit<'a>(&'a self, feeds: &[(&str, Feed<'a>)], copied: &[(Value, &'a Buffer)]) -> Result<()> {
         let mut commands = self.device.commands();
+        self.feed(feeds, &mut commands)?;
+        let most = operations_per_submission(self.device.capabilities());
+        let mut operations = 0;
         for (place, node) in self.graph.nodes().iter().enumerate() {
+            operations += node.call.operations();
+            if operations > most {
+                commands.split();
+                operations = 0;
+            }
             commands.dispatch(self.program.call(place));
             for output in node.outputs() {
                 for (_, to) in copied.iter().filter(|(value, _)| *value == output) {
@@ -112,6 +116,15 @@ impl GpuExecutor {
             }
         }
         commands.run().map(drop)
+    }
+}
+
+/// Operations that one submission may hold: all of a pass, but for GPUs that share their system's display and memory,
+/// which Windows resets when they work on one submission for two seconds. The slowest of them compute 0.1 TFLOP/s.
+fn operations_per_submission(device: &Capabilities) -> u64 {
+    match device.kind {
+        DeviceKind::Discrete | DeviceKind::Software => u64::MAX,
+        DeviceKind::Integrated | DeviceKind::Virtual | DeviceKind::Other => 100_000_000_000,
     }
 }
 

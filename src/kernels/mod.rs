@@ -65,6 +65,7 @@ pub static ALL: &[&Family] = &[
 pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[
     ("common/activation.wgsl", include_str!("../../shaders/common/activation.wgsl")),
     ("common/attention.wgsl", include_str!("../../shaders/common/attention.wgsl")),
+    ("common/bias.wgsl", include_str!("../../shaders/common/bias.wgsl")),
     ("common/pixel.wgsl", include_str!("../../shaders/common/pixel.wgsl")),
     ("common/linear_operands.wgsl", include_str!("../../shaders/common/linear_operands.wgsl")),
     ("common/pool_step.wgsl", include_str!("../../shaders/common/pool_step.wgsl")),

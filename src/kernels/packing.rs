@@ -12,42 +12,56 @@ pub enum Packing {
         /// Outputs in a panel.
         columns: usize,
     },
+    /// The same panels, two rows of them together: `[⌈N / columns⌉, K' / 2, columns / 4, 2, 4]`, so that a lane with four
+    /// outputs reads both rows at once.
+    PairedPanels {
+        /// Outputs in a panel, a multiple of 4.
+        columns: usize,
+    },
 }
 
 impl Packing {
     /// Number of elements once packed.
     pub fn elements(self, shape: &Shape) -> usize {
-        match self {
-            Self::Panels { columns } => shape.rows().div_ceil(columns) * shape.last().next_multiple_of(4) * columns,
-        }
+        shape.rows().div_ceil(self.columns()) * shape.last().next_multiple_of(4) * self.columns()
     }
 
     /// The packed elements of `weight`.
     pub fn pack(self, weight: &Tensor) -> Result<Vec<f32>> {
-        match self {
-            Self::Panels { columns: panel } => {
-                let (outputs, inputs) = (weight.shape().rows(), weight.shape().last());
-                let values = weight.as_f32()?;
-                if panel == 0 || inputs == 0 {
-                    return Err(Error::usage(format!("a weight of shape {} cannot be packed", weight.shape())));
-                }
-                let depth = inputs.next_multiple_of(4);
-                let mut packed = vec![0.0; self.elements(weight.shape())];
-                for (columns, panel_values) in packed.chunks_exact_mut(depth * panel).enumerate() {
-                    for column in 0..panel {
-                        let output = columns * panel + column;
-                        if output < outputs {
-                            let row = &values[output * inputs..][..inputs];
-                            for (place, value) in panel_values[column..].iter_mut().step_by(panel).zip(row) {
-                                *place = *value;
-                            }
-                        } else {
-                            panel_values[column..].iter_mut().step_by(panel).for_each(|place| *place = f32::NAN);
-                        }
+        let (outputs, inputs) = (weight.shape().rows(), weight.shape().last());
+        let (values, panel) = (weight.as_f32()?, self.columns());
+        if panel == 0 || inputs == 0 {
+            return Err(Error::usage(format!("a weight of shape {} cannot be packed", weight.shape())));
+        }
+        let depth = inputs.next_multiple_of(4);
+        let mut packed = vec![0.0; self.elements(weight.shape())];
+        for (columns, panel_values) in packed.chunks_exact_mut(depth * panel).enumerate() {
+            for column in 0..panel {
+                let output = columns * panel + column;
+                if output < outputs {
+                    let row = &values[output * inputs..][..inputs];
+                    for (k, value) in row.iter().enumerate() {
+                        panel_values[self.place(k, column)] = *value;
                     }
+                } else {
+                    (0..depth).for_each(|k| panel_values[self.place(k, column)] = f32::NAN);
                 }
-                Ok(packed)
             }
+        }
+        Ok(packed)
+    }
+
+    fn columns(self) -> usize {
+        match self {
+            Self::Panels { columns } | Self::PairedPanels { columns } => columns,
+        }
+    }
+
+    /// Where row `k` of a panel has its `column`.
+    fn place(self, k: usize, column: usize) -> usize {
+        match self {
+            Self::Panels { columns } => k * columns + column,
+            Self::PairedPanels { columns } => k / 2 * 2 * columns + column / 4 * 8 + k % 2 * 4 + column % 4,
         }
     }
 }
@@ -67,5 +81,15 @@ mod tests {
         assert_eq!(packed[10..16], [0.0; 6]);
         assert_eq!(packed[16], 10.0);
         assert!(packed[17].is_nan() && packed[31].is_nan());
+    }
+
+    #[test]
+    fn paired_panels_hold_two_rows_of_four_outputs_together() {
+        let weight = Tensor::f32([8, 4], (0..32).map(|value| value as f32).collect()).unwrap();
+        let packed = Packing::PairedPanels { columns: 8 }.pack(&weight).unwrap();
+        // Outputs 0 to 3 of inputs 0 and 1, then outputs 4 to 7 of the same.
+        assert_eq!(packed[..8], [0.0, 4.0, 8.0, 12.0, 1.0, 5.0, 9.0, 13.0]);
+        assert_eq!(packed[8..16], [16.0, 20.0, 24.0, 28.0, 17.0, 21.0, 25.0, 29.0]);
+        assert_eq!(packed[16], 2.0);
     }
 }

@@ -19,9 +19,12 @@ const PLAIN_INVOCATIONS: usize = 64;
 const BUSY_GROUPS: u64 = 256;
 /// Finished sums, four columns each, that the `subgroup` variant holds at a time.
 const FINISHED_SUMS: usize = 512;
-/// Heights of the `subgroup` tile, with the speed of each in GFLOP/s a core where subgroups have 8 lanes: a taller tile
-/// loads less for each product, but wastes more in its last rows.
-const SUBGROUP_HEIGHTS: [(usize, usize); 3] = [(16, 20), (32, 26), (64, 30)];
+/// Heights of the `subgroup` tile, with the speed of each in GFLOP/s a core (llvmpipe, 8 lanes). A taller tile loads less
+/// for each product but may waste more on rows beyond the last; beyond 64 rows its unrolled step no longer fits the 32 KiB
+/// that a core keeps of its instructions.
+const SUBGROUP_HEIGHTS: [(usize, usize); 3] = [(16, 18), (32, 20), (64, 22)];
+/// The same with 64-bit loads; from 48 rows on the unrolled step no longer fits the instruction cache.
+const WIDE_HEIGHTS: [(usize, usize); 3] = [(8, 15), (16, 20), (40, 26)];
 
 /// How a variant divides a product of rows by columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,41 +34,62 @@ pub(super) struct Tile {
     /// Columns of a weight panel, and of a tile.
     panel: usize,
     /// Invocations of a workgroup.
-    invocations: usize,
+    lanes: usize,
     /// Tiles of a workgroup.
     tiles: usize,
     /// Steps along the inner dimension in one turn of the loop.
     depth: usize,
     /// Loop iterations of an invocation in one turn.
     iterations: usize,
+    /// Two floats in one 64-bit load.
+    wide: bool,
 }
 
 impl Tile {
-    const PLAIN: Self =
-        Self { rows: 4, panel: 4, invocations: PLAIN_INVOCATIONS, tiles: PLAIN_INVOCATIONS, depth: 4, iterations: 1 };
-    const WORKGROUP_SMALL: Self = Self { rows: 64, panel: 64, invocations: 64, tiles: 1, depth: 16, iterations: 6 };
-    const WORKGROUP_LARGE: Self = Self { rows: 128, invocations: 128, ..Self::WORKGROUP_SMALL };
+    const PLAIN: Self = Self {
+        rows: 4,
+        panel: 4,
+        lanes: PLAIN_INVOCATIONS,
+        tiles: PLAIN_INVOCATIONS,
+        depth: 4,
+        iterations: 1,
+        wide: false,
+    };
+    const WORKGROUP_SMALL: Self =
+        Self { rows: 64, panel: 64, lanes: 64, tiles: 1, depth: 16, iterations: 6, wide: false };
+    const WORKGROUP_LARGE: Self = Self { rows: 128, lanes: 128, ..Self::WORKGROUP_SMALL };
+
+    /// Whether `variant` may load two floats at once on `device`, where operands and sizes allow it.
+    pub(super) fn may_be_wide(variant: &Variant, device: &Capabilities) -> bool {
+        variant.name == "subgroup" && device.int64 && device.limits.storage_alignment.is_multiple_of(32)
+    }
 
     /// The tile of `variant` on `device` for a product of `rows` by `columns`.
-    pub(super) fn choose(variant: &Variant, device: &Capabilities, rows: usize, columns: usize) -> Self {
+    pub(super) fn choose(variant: &Variant, device: &Capabilities, rows: usize, columns: usize, wide: bool) -> Self {
         let busy = |tile: Self| rows > tile.rows / 2 && tile.groups(rows, columns) >= BUSY_GROUPS;
         match (variant.name, device.subgroup_size()) {
-            ("subgroup", Some(lanes)) => Self::subgroup(lanes as usize, rows),
+            ("subgroup", Some(lanes)) => Self::subgroup(lanes as usize, rows, wide),
             ("workgroup", _) if busy(Self::WORKGROUP_LARGE) => Self::WORKGROUP_LARGE,
             ("workgroup", _) => Self::WORKGROUP_SMALL,
             _ => Self::PLAIN,
         }
     }
 
-    fn subgroup(lanes: usize, rows: usize) -> Self {
+    fn subgroup(lanes: usize, rows: usize, wide: bool) -> Self {
+        let heights = if wide { WIDE_HEIGHTS } else { SUBGROUP_HEIGHTS };
         let time = |&(height, speed): &(usize, usize)| rows.next_multiple_of(height) * 1000 / speed;
-        let fastest = SUBGROUP_HEIGHTS.into_iter().min_by_key(time).map_or(lanes, |(height, _)| height);
-        Self { rows: fastest.max(lanes), panel: 4 * lanes, invocations: lanes, tiles: 1, depth: 4, iterations: 1 }
+        let fitting = heights.into_iter().filter(|(height, _)| height.is_multiple_of(lanes));
+        let rows = fitting.min_by_key(time).map_or(lanes, |(height, _)| height);
+        let depth = if wide { 8 } else { 4 };
+        Self { rows, panel: 4 * lanes, lanes, tiles: 1, depth, iterations: 1, wide }
     }
 
-    /// How `variant` wants the weight on `device`.
-    pub(super) fn packing(variant: &Variant, device: &Capabilities) -> Packing {
-        Packing::Panels { columns: Self::choose(variant, device, 1, 1).panel }
+    /// How the weight lies.
+    pub(super) fn packing(self) -> Packing {
+        match self.wide {
+            true => Packing::PairedPanels { columns: self.panel },
+            false => Packing::Panels { columns: self.panel },
+        }
     }
 
     /// Columns of a weight panel.
@@ -75,12 +99,8 @@ impl Tile {
 
     /// What the WGSL of the tile is rendered with.
     pub(super) fn literals(self) -> Literals {
-        let stored = self.rows.min(FINISHED_SUMS / self.invocations);
-        Literals::new()
-            .with("rows", self.rows)
-            .with("invocations", self.invocations)
-            .with("lanes", self.invocations)
-            .with("stored", stored)
+        let stored = self.rows.min(FINISHED_SUMS / self.lanes);
+        Literals::new().with("rows", self.rows).with("lanes", self.lanes).with("stored", stored).with("wide", self.wide)
     }
 
     /// Workgroups for `rows` by `columns`.
@@ -91,6 +111,46 @@ impl Tile {
     /// An error where the sum over `inner` takes more loop iterations than the device runs.
     pub(super) fn check_depth(self, inner: usize, limits: &Limits) -> Result<()> {
         let turns = inner.div_ceil(self.depth) + 1;
-        check_iterations((turns * self.iterations + 4 * self.rows) as u64, limits)
+        let storing = 4 * self.rows;
+        check_iterations((turns * self.iterations + storing) as u64, limits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(loop_iterations: Option<u32>) -> Limits {
+        Limits {
+            binding_bytes: 1 << 27,
+            buffer_bytes: 1 << 30,
+            storage_bindings: 8,
+            workgroup_bytes: 16 << 10,
+            workgroup_invocations: 256,
+            workgroups: 65_535,
+            storage_alignment: 256,
+            uniform_alignment: 256,
+            loop_iterations,
+        }
+    }
+
+    #[test]
+    fn a_sum_longer_than_the_device_loops_is_an_error() {
+        for tile in [Tile::PLAIN, Tile::WORKGROUP_LARGE, Tile::subgroup(8, 3137, false)] {
+            assert!(tile.check_depth(70_000, &limits(Some(65_535))).is_ok());
+            assert!(tile.check_depth(263_000, &limits(Some(65_535))).is_err());
+            assert!(tile.check_depth(263_000, &limits(None)).is_ok());
+        }
+    }
+
+    #[test]
+    fn subgroup_tiles_follow_the_rows_in_multiples_of_the_lanes() {
+        assert_eq!(Tile::subgroup(8, 1, false).rows, 16);
+        assert_eq!(Tile::subgroup(8, 30, false).rows, 32);
+        assert_eq!(Tile::subgroup(8, 3137, false).rows, 64);
+        assert_eq!(Tile::subgroup(32, 1, false).rows, 32);
+        assert_eq!(Tile::subgroup(64, 30, false).rows, 64);
+        assert_eq!(Tile::subgroup(8, 3137, true).rows, 40);
+        assert_eq!(Tile::subgroup(16, 3137, true).rows, 16);
     }
 }

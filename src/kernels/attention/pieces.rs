@@ -235,8 +235,8 @@ fn words(strides: [usize; 4]) -> Result<[u32; 4]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Attention, Mask, Sequences};
     use super::*;
+    use crate::kernels::attention::{Attention, Mask, Sequences};
 
     fn limits(binding_bytes: u64) -> Limits {
         Limits {

@@ -10,12 +10,13 @@ use crate::tensor::Result;
 /// How a variant shares the work among workgroups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kernels) enum Tile {
-    /// A query an invocation, whatever its head and sequence.
-    Plain,
+    /// A query an invocation, whatever its head and sequence; `step` keys an iteration.
+    Plain { step: u32 },
     /// `queries` of one head and sequence a workgroup; `lanes` invocations share `rows` of them, and take 4 keys each.
     Shared { queries: u32, lanes: u32, rows: u32 },
-    /// `lanes` · `rows` queries of one head and sequence a workgroup of one subgroup, twice as many keys as lanes a step.
-    Subgroup { lanes: u32, rows: u32, masked: bool, wide: bool },
+    /// `lanes` · `rows` queries of one head and sequence a workgroup of one subgroup; `keys` unrolled, and `span` of them
+    /// for each rescaling.
+    Subgroup { lanes: u32, rows: u32, keys: u32, span: u32, masked: bool, wide: bool },
 }
 
 /// Queries of a workgroup of the plain variant.
@@ -24,6 +25,11 @@ pub(in crate::kernels) const PLAIN_INVOCATIONS: u32 = 32;
 const SUBGROUP: u32 = 8;
 
 impl Tile {
+    /// A query an invocation. The features of a step's keys are unrolled: for wide heads few keys, or compiling takes long.
+    pub(in crate::kernels) const fn plain(width: usize) -> Self {
+        Self::Plain { step: if width <= 128 { 4 } else { 1 } }
+    }
+
     /// For short sequences: few queries of few keys, so that little of the tile is idle.
     const SHORT: Self = Self::Shared { queries: 16, lanes: 4, rows: 2 };
     /// For heads to 128 wide: 4 × 4 scores and 4 × ⌈D/32⌉ quads of output an invocation.
@@ -54,30 +60,36 @@ impl Tile {
             ("workgroup", _, 0..=16) => Self::SHORT,
             ("workgroup", 0..=128, _) => Self::LONG,
             ("workgroup", ..) => Self::WIDE,
-            _ => Self::Plain,
+            _ => Self::plain(width),
         }
     }
 
-    /// Four rows a lane, two where the queries are few; less of both where the heads are wide.
+    /// Four rows a lane, two where the queries are few; less of everything where wide heads leave little memory.
     fn of_subgroup(device: &Capabilities, width: usize, queries: usize, masked: bool) -> Self {
         // A pair of floats is loaded as one 64-bit word, four of them at a time: 32 bytes.
         let wide = device.int64 && width.is_multiple_of(8) && device.limits.storage_alignment.is_multiple_of(32);
         let mut lanes = device.subgroup_size().unwrap_or(SUBGROUP);
-        let mut rows = if queries <= 2 * lanes as usize { 2 } else { 4 };
-        let tile = |lanes, rows| Self::Subgroup { lanes, rows, masked, wide };
-        while tile(lanes, rows).workgroup_bytes(width as u32) > Self::SUBGROUP_BYTES {
-            if lanes > SUBGROUP {
+        let short = queries <= 2 * lanes as usize;
+        let (mut rows, keys, mut span) = if short { (2, 16, 16) } else { (4, 32, 128) };
+        loop {
+            let keys = lanes.max(keys);
+            let tile = Self::Subgroup { lanes, rows, keys, span: keys.max(span), masked, wide };
+            if tile.workgroup_bytes(width as u32) <= Self::SUBGROUP_BYTES {
+                return tile;
+            }
+            if span > keys {
+                span /= 2;
+            } else if lanes > SUBGROUP {
                 lanes /= 2;
             } else {
                 rows = 2;
             }
         }
-        tile(lanes, rows)
     }
 
     const fn invocations(self) -> u32 {
         match self {
-            Self::Plain => PLAIN_INVOCATIONS,
+            Self::Plain { .. } => PLAIN_INVOCATIONS,
             Self::Shared { queries, lanes, rows } => queries / rows * lanes,
             Self::Subgroup { lanes, .. } => lanes,
         }
@@ -87,12 +99,12 @@ impl Tile {
     /// subgroup's has the lanes' own rows and scores.
     const fn workgroup_bytes(self, width: u32) -> u32 {
         match self {
-            Self::Plain => 0,
+            Self::Plain { .. } => 0,
             Self::Shared { queries, lanes, .. } => {
                 let keys = 4 * lanes;
                 keys * width.div_ceil(4) * 16 + keys * 4 + queries * lanes * 16 + self.invocations() * 16
             }
-            Self::Subgroup { lanes, rows, .. } => 4 * lanes * rows * (width.next_multiple_of(4) + 2 * lanes),
+            Self::Subgroup { lanes, rows, span, .. } => 4 * lanes * rows * (width.next_multiple_of(4) + span),
         }
     }
 
@@ -100,14 +112,15 @@ impl Tile {
     pub(in crate::kernels) fn literals(self, width: usize) -> Literals {
         let literals = Literals::new().with("width", width).with("aligned", width.is_multiple_of(4));
         match self {
-            Self::Plain => literals.with("invocations", PLAIN_INVOCATIONS),
+            Self::Plain { step } => literals.with("invocations", PLAIN_INVOCATIONS).with("step", step),
             Self::Shared { queries, lanes, rows } => {
                 literals.with("queries", queries).with("lanes", lanes).with("rows", rows)
             }
-            Self::Subgroup { lanes, rows, masked, wide } => literals
+            Self::Subgroup { lanes, rows, keys, span, masked, wide } => literals
                 .with("S", lanes)
                 .with("queries", lanes * rows)
-                .with("keys", 2 * lanes)
+                .with("keys", keys)
+                .with("span", span)
                 .with("masked", masked)
                 .with("wide", wide),
         }
@@ -118,7 +131,7 @@ impl Tile {
         let [queries, heads, sequences] = [launch.queries, launch.heads, launch.sequences].map(u64::from);
         let of_tile = |tile: u32| queries.div_ceil(u64::from(tile)) * heads * sequences;
         let groups = match self {
-            Self::Plain => (queries * heads * sequences).div_ceil(u64::from(PLAIN_INVOCATIONS)),
+            Self::Plain { .. } => (queries * heads * sequences).div_ceil(u64::from(PLAIN_INVOCATIONS)),
             Self::Shared { queries, .. } => of_tile(queries),
             Self::Subgroup { lanes, rows, .. } => of_tile(lanes * rows),
         };
@@ -133,17 +146,18 @@ impl Tile {
         let quads = width.div_ceil(4) as u64;
         let uniform = part.mask.empty_row == EmptyRow::Uniform;
         match self {
-            Self::Plain => keys.div_ceil(4) + if uniform { keys } else { 0 },
+            Self::Plain { step } => keys.div_ceil(u64::from(step)) + if uniform { keys } else { 0 },
             Self::Shared { lanes, rows, .. } => {
                 let (lanes, invocations) = (u64::from(lanes), u64::from(self.invocations()));
                 let staging = (4 * lanes * quads).div_ceil(invocations);
                 let means = if uniform { u64::from(rows) * keys } else { 0 };
                 keys.div_ceil(4 * lanes) * (2 + 2 * staging + quads + lanes) + means
             }
-            Self::Subgroup { lanes, .. } => {
-                let lanes = u64::from(lanes);
+            Self::Subgroup { keys: unrolled, span, .. } => {
+                let (unrolled, span) = (u64::from(unrolled), u64::from(span));
                 let passes = if uniform { 2 } else { 1 };
-                passes * (1 + keys.div_ceil(2 * lanes) * (1 + quads + lanes.div_ceil(2))) + 5 * quads
+                let over_keys = keys.div_ceil(span) + keys.div_ceil(unrolled) * (1 + quads) + keys.div_ceil(4);
+                passes * (1 + over_keys) + 5 * quads
             }
         }
     }

@@ -85,15 +85,16 @@ impl Kernel for AttentionProbabilities {
     }
 
     fn launches(&self, _variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
+        let tile = Tile::plain(self.qkv.width);
         // Two passes over the keys.
-        check_iterations(2 * Tile::Plain.iterations(self.qkv.width, &self.part), &device.limits)?;
-        let literals = Tile::Plain.literals(self.qkv.width);
+        check_iterations(2 * tile.iterations(self.qkv.width, &self.part), &device.limits)?;
+        let literals = tile.literals(self.qkv.width);
         let inputs = [0, 1].map(|which| Places::of_input(&self.qkv, &self.part, which));
         let (queries, output) = (self.queries.clone(), self.output_places());
         let cutter =
             Cutter { qkv: &self.qkv, part: &self.part, queries, inputs: &inputs, output, limits: &device.limits };
         let launch = |Cut { mut parameters, windows }| {
-            let groups = Tile::Plain.groups(&parameters)?;
+            let groups = tile.groups(&parameters)?;
             parameters.groups = word(groups as usize)?;
             Ok(Launch {
                 literals: literals.clone(),
@@ -118,9 +119,9 @@ impl Kernel for AttentionProbabilities {
 
 #[cfg(test)]
 mod tests {
-    use super::super::attention::{Mask, Sequences};
     use super::*;
     use crate::gpu::{DeviceKind, Limits};
+    use crate::kernels::attention::{Mask, Sequences};
 
     #[test]
     fn a_whole_clip_is_cut_to_128_mib() {

@@ -70,3 +70,66 @@ fn least_common_multiple(a: usize, b: usize) -> usize {
     }
     a / divisor * b
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(binding_bytes: u64) -> Limits {
+        Limits {
+            binding_bytes,
+            buffer_bytes: 1 << 30,
+            storage_bindings: 8,
+            workgroup_bytes: 16 << 10,
+            workgroup_invocations: 256,
+            workgroups: 65_535,
+            storage_alignment: 256,
+            uniform_alignment: 256,
+            loop_iterations: None,
+        }
+    }
+
+    fn call(rows: usize, inner: usize, columns: usize, output: OutputLayout) -> Linear {
+        Linear { rows, inner, columns, bias: true, activation: None, residual: output == OutputLayout::Rows, output }
+    }
+
+    #[test]
+    fn pieces_cover_the_output_once_and_can_be_bound() {
+        let planes = OutputLayout::Planes { width: 48 };
+        for (call, panel, bytes) in [
+            (call(301, 24, 36, OutputLayout::Rows), 32, 20_000),
+            (call(301, 7, 35, OutputLayout::Rows), 64, 20_000),
+            (call(11, 60, 1000, OutputLayout::Rows), 64, 50_000),
+            (call(300, 96, 520, OutputLayout::Rows), 32, 140_000),
+            (call(301, 300, 960, planes), 32, 240_000),
+        ] {
+            let limits = limits(bytes);
+            let pieces = call.pieces(panel, &limits).unwrap();
+            assert!(pieces.len() > 1, "{call:?}");
+            let mut covered = vec![0; call.rows * call.columns];
+            for piece in &pieces {
+                for row in piece.rows.clone() {
+                    piece.columns.clone().for_each(|column| covered[row * call.columns + column] += 1);
+                }
+                for window in call.windows(piece, panel).into_iter().flatten() {
+                    assert_eq!(window.start % 256, 0, "{call:?}, {piece:?}");
+                    assert!(window.end - window.start <= bytes, "{call:?}, {piece:?}: {window:?}");
+                }
+            }
+            assert!(covered.iter().all(|&times| times == 1), "{call:?}");
+        }
+    }
+
+    #[test]
+    fn what_fits_is_not_cut() {
+        let planes = OutputLayout::Planes { width: 64 };
+        assert_eq!(call(3137, 768, 2304, planes).pieces(32, &limits(128 << 20)).unwrap().len(), 1);
+        assert_eq!(call(3137, 768, 3072, OutputLayout::Rows).pieces(64, &limits(128 << 20)).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_panel_or_a_plane_beyond_the_limit_is_an_error() {
+        assert!(call(8, 4096, 256, OutputLayout::Rows).pieces(64, &limits(1 << 19)).is_err());
+        assert!(call(4096, 8, 256, OutputLayout::Planes { width: 64 }).pieces(64, &limits(1 << 19)).is_err());
+    }
+}

@@ -106,7 +106,7 @@ impl Linear {
     fn output_shape(&self) -> Shape {
         match self.output {
             OutputLayout::Rows => [self.rows, self.columns].into(),
-            OutputLayout::Planes { width } => [self.columns / width, self.rows, width].into(),
+            OutputLayout::Planes { width } => [self.columns.checked_div(width).unwrap_or(0), self.rows, width].into(),
         }
     }
 
@@ -116,6 +116,16 @@ impl Linear {
             OutputLayout::Rows => self.columns,
             OutputLayout::Planes { width } => width,
         }
+    }
+
+    /// Whether every operand is made of whole groups of four.
+    fn is_aligned(&self) -> bool {
+        [self.inner, self.columns, self.plane()].iter().all(|size| size % 4 == 0)
+    }
+
+    fn tile(&self, variant: &Variant, device: &Capabilities) -> Tile {
+        let wide = Tile::may_be_wide(variant, device) && self.is_aligned() && self.inner.is_multiple_of(8);
+        Tile::choose(variant, device, self.rows, self.columns, wide)
     }
 
     fn launch(&self, tile: Tile, literals: &Literals, piece: &Piece, device: &Capabilities) -> Result<Launch> {
@@ -184,19 +194,43 @@ impl Kernel for Linear {
     }
 
     fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        let tile = Tile::choose(variant, device, self.rows, self.columns);
+        let tile = self.tile(variant, device);
         tile.check_depth(self.inner, &device.limits)?;
-        let aligned = [self.inner, self.columns, self.plane()].iter().all(|size| size % 4 == 0);
-        let literals = tile.literals().with("aligned", aligned);
+        let aligned = self.is_aligned();
+        let activated = self.activation.is_some();
+        let literals = tile.literals().with("aligned", aligned).with("activated", activated);
         let pieces = self.pieces(tile.panel(), &device.limits)?;
         pieces.iter().map(|piece| self.launch(tile, &literals, piece, device)).collect()
     }
 
     fn packing(&self, variant: &Variant, device: &Capabilities, binding: usize) -> Option<Packing> {
-        (binding == WEIGHT).then(|| Tile::packing(variant, device))
+        (binding == WEIGHT).then(|| self.tile(variant, device).packing())
     }
 
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
         reference::linear(self, inputs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_without_sense_are_errors() {
+        let good = Linear {
+            rows: 3,
+            inner: 4,
+            columns: 12,
+            bias: false,
+            activation: None,
+            residual: false,
+            output: OutputLayout::Planes { width: 4 },
+        };
+        assert!(good.validate().is_ok());
+        assert!(Linear { inner: 0, ..good.clone() }.validate().is_err());
+        assert!(Linear { output: OutputLayout::Planes { width: 5 }, ..good.clone() }.validate().is_err());
+        assert!(Linear { output: OutputLayout::Planes { width: 0 }, ..good.clone() }.validate().is_err());
+        assert!(Linear { residual: true, ..good }.validate().is_err());
     }
 }

@@ -80,10 +80,13 @@ fn pieces() -> Vec<Case> {
     ]
 }
 
+/// Whether the pixel at a frame, row and column is NaN.
+type Poisoned = fn([usize; 3]) -> bool;
+
 /// NaN in a pixel shows in its token alone, and nowhere when its tubelet is dropped.
 fn poisoned() -> Vec<Case> {
     let call = of([5, 9, 15], [2, 4, 4], 20);
-    let poison = |(name, call, poisoned): (&str, TubeletEmbed, fn([usize; 3]) -> bool)| {
+    let poison = |(name, call, poisoned): (&str, TubeletEmbed, Poisoned)| {
         let [planes, columns] = match call.layout {
             ClipLayout::Btchw => [call.channels, 1],
             ClipLayout::Bthwc => [1, call.channels],
@@ -99,8 +102,8 @@ fn poisoned() -> Vec<Case> {
         let tensor = Tensor::f32([clip.len()], clip).ok()?;
         Some(Case::new(name, call).fill(0, Fill::Given(tensor)))
     };
-    let dropped: fn([usize; 3]) -> bool = |[frame, row, column]| frame > 3 || row > 7 || column > 11;
-    let single: fn([usize; 3]) -> bool = |pixel| pixel == [3, 7, 4];
+    let dropped: Poisoned = |[frame, row, column]| frame > 3 || row > 7 || column > 11;
+    let single: Poisoned = |pixel| pixel == [3, 7, 4];
     [
         ("NaN dropped with remainders", call.clone(), dropped),
         ("NaN dropped with interleaved remainders", interleaved(call.clone()), dropped),

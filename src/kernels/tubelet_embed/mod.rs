@@ -6,7 +6,7 @@ mod reference;
 
 use std::ops::Range;
 
-use super::pieces::{self, align_down, fold_groups, word};
+use super::pieces::{self, align_down, fold_groups, room_anywhere, runs_anywhere, word};
 use super::product::{self, Tile};
 use super::{Binding, Class, ClipLayout, Family, Kernel, Launch, Packing, Variant};
 use crate::gpu::{Capabilities, Limits, Literals};
@@ -111,10 +111,15 @@ struct Piece {
 }
 
 impl TubeletEmbed {
-    /// Tokens along time, rows and columns.
+    /// Tokens along time, rows and columns; none where there is no tubelet.
     fn grid(&self) -> [usize; 3] {
         let [t, h, w] = self.tubelet;
-        [self.frames / t, self.height / h, self.width / w]
+        [(self.frames, t), (self.height, h), (self.width, w)].map(|(size, step)| size.checked_div(step).unwrap_or(0))
+    }
+
+    fn tile(&self, variant: &Variant, device: &Capabilities) -> Tile {
+        let rows = self.batch * self.grid().iter().product::<usize>();
+        Tile::choose(variant, device, rows, self.columns, false)
     }
 
     /// Elements of a frame.
@@ -133,14 +138,6 @@ impl TubeletEmbed {
         rows * columns
     }
 
-    /// Steps from a row, a column and a colour plane of a frame to the next, in elements.
-    fn strides(&self) -> [usize; 3] {
-        match self.layout {
-            ClipLayout::Btchw => [self.width, 1, self.height * self.width],
-            ClipLayout::Bthwc => [self.width * self.channels, self.channels, 1],
-        }
-    }
-
     /// Whether four neighbours along k are four neighbours in the clip, at an aligned place.
     fn aligned(&self) -> bool {
         let [_, _, w] = self.tubelet;
@@ -149,18 +146,15 @@ impl TubeletEmbed {
 
     /// Whole clips where at least one fits, else the temporal indices of each.
     fn pieces(&self, limits: &Limits) -> Result<Vec<Piece>> {
-        let alignment = u64::from(limits.storage_alignment);
-        // Windows begin where a binding may, up to an alignment before their first element.
-        let room = Limits { binding_bytes: limits.binding_bytes.saturating_sub(alignment), ..limits.clone() };
-        let padded = |elements: usize| (4 * elements as u64).next_multiple_of(alignment.max(1));
+        let bytes = |elements: usize| 4 * elements as u64;
         let [times, ..] = self.grid();
-        let clip = [padded(self.frames * self.frame()), padded(times * self.slab() * self.columns)];
-        if clip.iter().all(|&bytes| bytes <= room.binding_bytes) {
-            let clips = pieces::runs(self.batch, 1, &clip, &room)?;
-            return Ok(clips.into_iter().map(|clips| Piece { clips, times: 0..times }).collect());
+        let clip = [bytes(self.frames * self.frame()), bytes(times * self.slab() * self.columns)];
+        if clip.iter().all(|&bytes| bytes <= room_anywhere(limits)) {
+            let runs = runs_anywhere(self.batch, &clip, limits)?;
+            return Ok(runs.into_iter().map(|clips| Piece { clips, times: 0..times }).collect());
         }
-        let time = [padded(self.tubelet[0] * self.frame()), padded(self.slab() * self.columns)];
-        let runs = pieces::runs(times, 1, &time, &room)?;
+        let time = [bytes(self.tubelet[0] * self.frame()), bytes(self.slab() * self.columns)];
+        let runs = runs_anywhere(times, &time, limits)?;
         let cut = |clip| runs.iter().map(move |times| Piece { clips: clip..clip + 1, times: times.clone() });
         Ok((0..self.batch).flat_map(cut).collect())
     }
@@ -179,7 +173,7 @@ impl TubeletEmbed {
     fn launch(&self, tile: Tile, literals: &Literals, piece: &Piece, device: &Capabilities) -> Result<Launch> {
         let [_, token_rows, token_columns] = self.grid();
         let [tubelet_frames, tubelet_rows, tubelet_columns] = self.tubelet;
-        let [row_stride, column_stride, plane_stride] = self.strides();
+        let strides = self.layout.strides([self.height, self.width], self.channels);
         let [clip, output] = self.windows(piece);
         let (clip, clip_start) = align_down(clip, &device.limits);
         let (output, output_start) = align_down(output, &device.limits);
@@ -199,9 +193,9 @@ impl TubeletEmbed {
             tubelet_columns: word(tubelet_columns)?,
             clip_stride: word(self.frames * self.frame())?,
             frame_stride: word(self.frame())?,
-            row_stride: word(row_stride)?,
-            column_stride: word(column_stride)?,
-            plane_stride: word(plane_stride)?,
+            row_stride: word(strides.row)?,
+            column_stride: word(strides.column)?,
+            plane_stride: word(strides.plane)?,
             clip_start,
             output_start,
             padding_0: 0,
@@ -223,13 +217,9 @@ impl Kernel for TubeletEmbed {
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let Self { batch, frames, height, width, channels, columns, .. } = *self;
-        let clip = match self.layout {
-            ClipLayout::Btchw => [batch, frames, channels, height, width],
-            ClipLayout::Bthwc => [batch, frames, height, width, channels],
-        };
         let tokens = batch * self.grid().iter().product::<usize>();
         vec![
-            Some(clip.into()),
+            Some(self.layout.shape(batch, frames, [height, width], channels)),
             Some([columns, self.inner()].into()),
             self.bias.then(|| [columns].into()),
             Some([tokens, columns].into()),
@@ -258,7 +248,7 @@ impl Kernel for TubeletEmbed {
     }
 
     fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        let tile = Tile::choose(variant, device, self.batch * self.grid().iter().product::<usize>(), self.columns);
+        let tile = self.tile(variant, device);
         tile.check_depth(self.inner(), &device.limits)?;
         let literals = tile.literals().with("aligned", self.aligned());
         let pieces = self.pieces(&device.limits)?;
@@ -266,10 +256,69 @@ impl Kernel for TubeletEmbed {
     }
 
     fn packing(&self, variant: &Variant, device: &Capabilities, binding: usize) -> Option<Packing> {
-        (binding == WEIGHT).then(|| Tile::packing(variant, device))
+        (binding == WEIGHT).then(|| self.tile(variant, device).packing())
     }
 
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
         reference::tubelet_embed(self, inputs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call() -> TubeletEmbed {
+        TubeletEmbed {
+            batch: 3,
+            frames: 7,
+            height: 9,
+            width: 15,
+            channels: 3,
+            tubelet: [2, 4, 4],
+            columns: 13,
+            bias: true,
+            layout: ClipLayout::Btchw,
+        }
+    }
+
+    #[test]
+    fn sizes_without_sense_are_errors() {
+        assert!(call().validate().is_ok());
+        assert!(TubeletEmbed { frames: 1, ..call() }.validate().is_err());
+        assert!(TubeletEmbed { tubelet: [0, 4, 4], ..call() }.validate().is_err());
+        let large = TubeletEmbed { frames: 200, height: 200, width: 200, tubelet: [200, 200, 200], ..call() };
+        assert!(large.validate().is_err());
+    }
+
+    #[test]
+    fn pieces_cover_every_token_once() {
+        let limits = |binding_bytes| Limits {
+            binding_bytes,
+            buffer_bytes: 1 << 30,
+            storage_bindings: 8,
+            workgroup_bytes: 16 << 10,
+            workgroup_invocations: 256,
+            workgroups: 65_535,
+            storage_alignment: 256,
+            uniform_alignment: 256,
+            loop_iterations: None,
+        };
+        for (bytes, count) in [(1 << 20, 1), (24_000, 2), (12_000, 3), (7_000, 6), (4_000, 9)] {
+            let pieces = call().pieces(&limits(bytes)).unwrap();
+            assert_eq!(pieces.len(), count, "{bytes} bytes: {pieces:?}");
+            let mut written = 0;
+            for piece in pieces {
+                let [clip, output] = call().windows(&piece);
+                assert_eq!(output.start, written);
+                written = output.end;
+                for window in [clip, output] {
+                    let (window, _) = align_down(window, &limits(bytes));
+                    assert!(window.end - window.start <= bytes);
+                }
+            }
+            assert_eq!(written, 4 * 3 * 3 * 2 * 3 * 13);
+        }
+        assert!(call().pieces(&limits(3_000)).is_err());
     }
 }

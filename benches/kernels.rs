@@ -1,0 +1,44 @@
+//! Every timed case of every kernel, by criterion: `cargo bench --bench kernels -- attention`.
+//!
+//! On a device that runs shaders on the CPU, CPU seconds are measured: they do not depend on who else uses the machine.
+//! Otherwise the device's own timestamps are. `TUBELET_DEVICE` chooses the device.
+
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use tubelet::bench::CaseRun;
+use tubelet::gpu::{Choice, Device, DeviceOptions};
+use tubelet::kernels::{ALL, cost};
+
+fn kernels(criterion: &mut Criterion) {
+    let choice = std::env::var("TUBELET_DEVICE").map_or(Choice::Fastest, |name| name.parse().expect("TUBELET_DEVICE"));
+    let device = match Device::open(&DeviceOptions { choice, checks: false }) {
+        Ok(device) => device,
+        Err(error) => return eprintln!("nothing to measure: {error}"),
+    };
+    for family in ALL {
+        let variant = family.variant_for(device.capabilities()).expect("every kernel has a variant for any device");
+        let mut group = criterion.benchmark_group(family.name);
+        group.sample_size(10).warm_up_time(Duration::from_millis(1));
+        for case in (family.cases)().into_iter().filter(|case| case.timed) {
+            let cost = cost(&*case.call);
+            group.throughput(match cost.operations {
+                0 => Throughput::Bytes(cost.read + cost.written),
+                operations => Throughput::Elements(operations),
+            });
+            // Prepared when it is first measured: a filter skips the rest.
+            let mut prepared = None;
+            group.bench_with_input(BenchmarkId::new(variant.name, &case.name), &case, |bencher, case| {
+                let run = prepared.get_or_insert_with(|| CaseRun::new(&device, case, variant).expect("the case runs"));
+                bencher.iter_custom(|repetitions| {
+                    let seconds: f64 = (0..repetitions).map(|_| run.time().expect("the case runs").comparable()).sum();
+                    Duration::from_secs_f64(seconds)
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, kernels);
+criterion_main!(benches);

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Builds everything that measures a device and puts it into target/bundle, for a machine without Rust:
+#
+#     scripts/bundle.sh                        # here
+#     target/bundle/run.sh RESULTS_FOLDER      # there, with target/bundle copied as it is (about 60 MiB)
+#
+# run.sh checks every kernel and model on the machine's fastest device, measures it, and leaves a report of each in the
+# folder; benches/results/ keeps such reports. Where PyTorch is installed and PEERS names a folder with the scripts that
+# time it on the same work, they run too.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+bundle=target/bundle
+rm -rf "$bundle" && mkdir -p "$bundle"
+cargo build --release
+cp target/release/tubelet "$bundle/"
+tests=(kernels golden models attention_masks faults)
+for test in "${tests[@]}"; do
+    binary=$(cargo test --no-run --test "$test" --message-format=json 2>/dev/null |
+        sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
+    cp "$binary" "$bundle/test-$test"
+done
+strip "$bundle"/tubelet "$bundle"/test-*
+cp -r tests/data "$bundle/data"
+
+cat > "$bundle/run.sh" <<'RUN'
+#!/usr/bin/env bash
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+results=${1:?a folder for the results}
+mkdir -p "$results"
+export TUBELET_TEST_DATA="$here/data" TUBELET_REQUIRE_GPU=1 XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/tmp}"
+failures=0
+"$here/tubelet" devices --json > "$results/devices.json" || failures=1
+for test in "$here"/test-*; do
+    name=$(basename "$test")
+    "$test" > "$results/$name.txt" 2>&1 || { failures=1; echo "$name failed"; }
+    tail -n 1 "$results/$name.txt"
+done
+"$here/tubelet" bench --full --json > "$results/bench.json" || failures=1
+for batch in 4 8; do
+    "$here/tubelet" bench --forward --full --batch "$batch" --json > "$results/bench-batch-$batch.json" || failures=1
+done
+"$here/tubelet" bench --full > "$results/bench.txt" && cat "$results/bench.txt"
+if [ -n "${PEERS:-}" ] && python3 -c 'import torch' 2>/dev/null; then
+    for type in f32 bf16; do
+        PB_DEVICE=cuda python3 "$PEERS/sdpa4.py" joint "$type" > "$results/torch-$type.txt" 2>&1 && cat "$results/torch-$type.txt"
+    done
+fi
+exit $failures
+RUN
+chmod +x "$bundle/run.sh"
+du -sh "$bundle"
