@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     for (name, test) in without_device {
         tests.add_without_device(name, test);
     }
-    let with_device: [(&str, fn() -> Outcome); 9] = [
+    let with_device: [(&str, fn() -> Outcome); 10] = [
         ("devices", devices),
         ("unknown devices are told the known", unknown_devices),
         ("clip is the published tensor", || published_clip(&[])),
@@ -55,6 +55,7 @@ fn main() -> ExitCode {
         ("classify is clip and forward", classify),
         ("classify for people", classify_for_people),
         ("untrained models say so", untrained),
+        ("verbose runs tell what happens", verbose),
         ("bench", bench),
     ];
     for (name, test) in with_device {
@@ -684,6 +685,15 @@ fn untrained() -> Outcome {
     let ran = Ran::with("classify {} --untrained vit-ti/56x16 --json", &[pictures.path()])?.success()?;
     let labelled = ran.json()?["untrained"] == true;
     ran.expect(labelled, "has JSON that does not say it").map(drop)
+}
+
+fn verbose() -> Outcome {
+    let pictures = pictures(16)?;
+    let ran = Ran::with("classify {} --model {} --json --verbose", &[pictures.path(), &model()])?.success()?;
+    ran.json()?;
+    let said = ["3 layers of width 64", "16 frames: folder of images", "run-time checks on"];
+    let told = said.iter().all(|fact| ran.stderr.contains(fact)) && !ran.stderr.contains('\x1b');
+    ran.expect(told, "does not tell what happens, or not in plain text").map(drop)
 }
 
 fn bench() -> Outcome {

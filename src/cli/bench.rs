@@ -145,13 +145,18 @@ fn elapsed(seconds: f64) -> String {
     output::seconds(Duration::from_secs_f64(seconds))
 }
 
+/// A block of rows for each kernel, a row for each of its sizes: narrow enough for a terminal.
 fn kernel_table(kernels: &[KernelMeasurement], software: bool) -> String {
     let times: &[_] = if software { &[" GPU time", " CPU time"] } else { &[" GPU time"] };
-    let titles = [&["kernel", "size", "variant"], times, &[" GFLOP/s", " GB/s", " roofline"]].concat();
+    let titles = [&["kernel (variant), sizes"], times, &[" GFLOP/s", " GB/s", " roofline"]].concat();
     let mut table = output::table(&titles);
+    let mut before = None;
     for KernelMeasurement { kernel, case, variant, cost, time, roofline_share } in kernels {
+        if before.replace(kernel) != Some(kernel) {
+            table.add_row([format!("{kernel} ({variant})")]);
+        }
         let rate = |amount: u64| giga(amount as f64 / time.comparable());
-        let mut row = vec![(*kernel).to_owned(), case.clone(), (*variant).to_owned(), elapsed(time.seconds)];
+        let mut row = vec![format!("  {case}"), elapsed(time.seconds)];
         row.extend(time.cpu_seconds.map(elapsed));
         row.extend([rate(cost.operations), rate(cost.read + cost.written), format!("{:.0} %", 100.0 * roofline_share)]);
         table.add_row(row);
