@@ -28,9 +28,7 @@ pub fn untrained(config: Config, seed: u64) -> Result<Checkpoint> {
         parameters: std::sync::Arc::new(Untrained { specs, indices, seed }),
         labels: None,
         preprocessor: None,
-        notes: vec![
-            "UNTRAINED MODEL: its weights are random numbers, so timings are real and predictions mean nothing".into(),
-        ],
+        notes: vec!["UNTRAINED MODEL: random weights, so its predictions mean nothing".into()],
         config,
     })
 }

@@ -59,6 +59,7 @@ fn untrained(shape: &str) -> Result<Checkpoint> {
 }
 
 fn said(checkpoint: Checkpoint) -> Checkpoint {
+    tracing::debug!("{} checkpoint {}: {}", checkpoint.family, checkpoint.source, checkpoint.config);
     checkpoint.notes.iter().for_each(|note| output::note(note));
     checkpoint
 }
@@ -77,7 +78,9 @@ pub(super) struct DeviceArguments {
 impl DeviceArguments {
     /// Opens the device. `checks` are the run-time checks of shaders.
     pub(super) fn open(&self, checks: bool) -> Result<Device> {
-        Device::open(&DeviceOptions { choice: self.device.clone(), checks })
+        let device = Device::open(&DeviceOptions { choice: self.device.clone(), checks })?;
+        tracing::debug!("device {}, run-time checks {}", device.capabilities().name, if checks { "on" } else { "off" });
+        Ok(device)
     }
 }
 

@@ -13,13 +13,12 @@ use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
 use super::video::counted;
 use super::{output, progress};
 
-/// Measure each kernel and a forward pass against the device's own peaks
+/// Measure kernels and a forward pass against the device's peaks
 #[derive(clap::Args)]
 #[command(after_help = "\
-Kernels are measured at the sizes of a real model. Times are the device's own (its
-timestamps), the best of the repetitions. On a device that runs shaders on the CPU,
-CPU time is given too, and rates and shares follow it: it does not depend on who
-else uses the machine. Run-time checks of shaders are off unless --checks is given.
+Kernels are measured at the sizes of a real model. Times are the device's own (its timestamps), the best of the \
+repetitions. On a device that runs shaders on the CPU, CPU time is given too, and rates and shares follow it: it does \
+not depend on who else uses the machine. Run-time checks of shaders are off unless --checks is given.
 
 Examples:
   tubelet bench
@@ -116,7 +115,7 @@ fn describe(report: &Report) -> String {
     };
     let facts = output::fields([
         ("device", device.name.clone()),
-        ("driver", format!("{}, by {}", device.driver, device.backend)),
+        ("driver", format!("{}, through {}", device.driver, device.backend)),
         ("checks", if *checks { "on" } else { "off" }.to_owned()),
         (
             "peaks",
@@ -146,13 +145,18 @@ fn elapsed(seconds: f64) -> String {
     output::seconds(Duration::from_secs_f64(seconds))
 }
 
+/// A block of rows for each kernel, a row for each of its sizes: narrow enough for a terminal.
 fn kernel_table(kernels: &[KernelMeasurement], software: bool) -> String {
     let times: &[_] = if software { &[" GPU time", " CPU time"] } else { &[" GPU time"] };
-    let titles = [&["kernel", "size", "variant"], times, &[" GFLOP/s", " GB/s", " roofline"]].concat();
+    let titles = [&["kernel (variant), sizes"], times, &[" GFLOP/s", " GB/s", " roofline"]].concat();
     let mut table = output::table(&titles);
+    let mut before = None;
     for KernelMeasurement { kernel, case, variant, cost, time, roofline_share } in kernels {
+        if before.replace(kernel) != Some(kernel) {
+            table.add_row([format!("{kernel} ({variant})")]);
+        }
         let rate = |amount: u64| giga(amount as f64 / time.comparable());
-        let mut row = vec![(*kernel).to_owned(), case.clone(), (*variant).to_owned(), elapsed(time.seconds)];
+        let mut row = vec![format!("  {case}"), elapsed(time.seconds)];
         row.extend(time.cpu_seconds.map(elapsed));
         row.extend([rate(cost.operations), rate(cost.read + cost.written), format!("{:.0} %", 100.0 * roofline_share)]);
         table.add_row(row);

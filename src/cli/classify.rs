@@ -17,8 +17,8 @@ use super::{output, progress};
 #[command(
     override_usage = "tubelet classify [OPTIONS] --model <DIR_OR_NAME> <VIDEO>",
     after_help = "\
-Computing includes the driver's own compilation of shaders, which it may keep
-for the next time.
+The times: decoding frames, preparing them as the model's input, loading weights onto the device, computing. The last \
+includes the driver's own compilation of shaders, which it may keep for the next time.
 
 Examples:
   tubelet classify clip.mp4 --model google/vivit-b-16x2-kinetics400
@@ -126,7 +126,7 @@ fn describe(report: &Report) -> String {
         (
             "time",
             format!(
-                "decoding {}, preparing {}, loading weights {}, computing {}",
+                "decoding {}, preparing {}, loading {}, computing {}",
                 time(decoding),
                 time(preparing),
                 time(loading),

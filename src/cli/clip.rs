@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use tubelet::checkpoint::Checkpoint;
 use tubelet::engine;
+use tubelet::gpu::Device;
 use tubelet::kernels::ClipLayout;
 use tubelet::tensor::{Result, Tensor};
 use tubelet::video::{Clip, Preparer, Preprocessing, Preset, prepare_reference};
@@ -16,8 +17,7 @@ use super::{files, output, progress};
 /// Write the tensor that `classify` would feed a model with, as .npy
 #[derive(clap::Args)]
 #[command(after_help = "\
-The tensor is f32: [1,T,C,H,W], or [1,T,H,W,C] for a model of scenic and, without
-a model, for preset scenic.
+The tensor is f32: [1,T,C,H,W], or [1,T,H,W,C] for a model of scenic and, without a model, for preset scenic.
 
 Examples:
   tubelet clip clip.mp4 --output clip.npy
@@ -25,15 +25,15 @@ Examples:
   tubelet clip frames/ -o clip.npy --uniform
   tubelet clip clip.mp4 -o clip.npy --model google/vivit-b-16x2-kinetics400")]
 pub(super) struct ClipCommand {
-    #[command(flatten)]
-    video: VideoArguments,
     /// The file to write.
     #[arg(short, long, value_name = "CLIP.npy")]
     output: PathBuf,
     #[command(flatten)]
+    video: VideoArguments,
+    #[command(flatten)]
     model: ModelArguments,
     /// Frames of the clip, without a model.
-    #[arg(long, default_value = "32", value_parser = at_least_one, conflicts_with_all = ["model", "untrained"])]
+    #[arg(long, default_value = "32", value_name = "N", value_parser = at_least_one, conflicts_with_all = ["model", "untrained"])]
     frames: usize,
     /// Side of the square clip in pixels, without a model. The short edge is resized to ⌊256·SIZE/224⌋ before cropping.
     #[arg(long, default_value = "224", value_parser = at_least_one, conflicts_with_all = ["model", "untrained"])]
@@ -65,8 +65,12 @@ impl super::Run for ClipCommand {
         let checkpoint = self.model.load_or_none()?;
         let Target { frames, preprocessing, layout } = self.target(checkpoint.as_ref())?;
         let origin = self.video.origin(checkpoint.as_ref(), &preprocessing);
+        let device = match self.executor {
+            ExecutorChoice::Gpu => Some(self.device.open(true)?),
+            ExecutorChoice::Reference => None,
+        };
         let decoded = self.video.decode(source, frames)?;
-        let tensor = self.prepare(&decoded.clip, &preprocessing, layout)?;
+        let tensor = self.prepare(device.as_ref(), &decoded.clip, &preprocessing, layout)?;
         files::write_npy(&self.output, &tensor)?;
         let report = Report {
             output: self.output.display().to_string(),
@@ -105,16 +109,18 @@ impl ClipCommand {
         Ok(Target { frames: self.frames, preprocessing: preset.preprocessing([self.size; 2])?, layout })
     }
 
-    fn prepare(&self, clip: &Clip, preprocessing: &Preprocessing, layout: ClipLayout) -> Result<Tensor> {
+    /// The clip's tensor, by the references where there is no `device`.
+    fn prepare(
+        &self,
+        device: Option<&Device>,
+        clip: &Clip,
+        preprocessing: &Preprocessing,
+        layout: ClipLayout,
+    ) -> Result<Tensor> {
         let _spinner = progress::spinner("preparing");
-        match self.executor {
-            ExecutorChoice::Reference => prepare_reference(clip, preprocessing, layout),
-            ExecutorChoice::Gpu => {
-                let device = self.device.open(true)?;
-                let mut preparer = Preparer::new(&device, clip, preprocessing, layout, &self.device.variant)?;
-                preparer.prepare(clip)?.read(&device)
-            }
-        }
+        let Some(device) = device else { return prepare_reference(clip, preprocessing, layout) };
+        let mut preparer = Preparer::new(device, clip, preprocessing, layout, &self.device.variant)?;
+        preparer.prepare(clip)?.read(device)
     }
 }
 

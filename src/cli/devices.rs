@@ -9,11 +9,10 @@ use tubelet::tensor::Result;
 
 use super::output;
 
-/// List the devices of this machine: capabilities, limits, kernel variants
+/// List this machine's devices, their limits and kernel variants
 #[derive(clap::Args)]
 #[command(after_help = "\
-Each kernel has a variant or more, of which a device gets the fastest that it can
-run; --variant of the other subcommands forces another.
+A device gets the fastest variant of each kernel that it can run; --variant of the other subcommands forces another.
 
 Examples:
   tubelet devices
@@ -66,7 +65,7 @@ fn describe(entry: &Entry) -> String {
     });
     let facts = output::fields([
         ("kind", kind.to_string()),
-        ("driver", format!("{driver}, by {backend}")),
+        ("driver", format!("{driver}, through {backend}")),
         ("subgroups", subgroup),
         ("shader types", format!("f16 {}, 64-bit integers {}", yes(*f16), yes(*int64))),
         ("GPU timestamps", yes(*timestamps).to_owned()),

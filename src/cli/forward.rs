@@ -17,12 +17,12 @@ use super::{files, output, progress};
 /// Run a model on a raw tensor and write raw results as .safetensors
 #[derive(clap::Args)]
 #[command(
-    override_usage = "tubelet forward [OPTIONS] --model <DIR_OR_NAME> --clip <CLIP.npy> --output <OUT.safetensors>",
+    override_usage = "tubelet forward [OPTIONS] --model <DIR_OR_NAME>
+                       --clip <CLIP.npy> --output <OUT.safetensors>",
     after_help = "\
-The output holds `logits` (`features` for a model without a head) and each tapped
-value under its name: patch_embeddings, embeddings, attention_probs.I and
-attention_output.I (I from 0), hidden_state.I (I from 1), sequence_output, and
-others that `--tap all` shows. attention_probs.I is large: every head's N×N.
+The output holds `logits` (`features` for a model without a head) and each tapped value under its name: \
+patch_embeddings, embeddings, attention_probs.I and attention_output.I (I from 0), hidden_state.I (I from 1), \
+sequence_output, and others that `--tap all` shows. attention_probs.I is large: every head's N×N.
 
 Examples:
   tubelet forward --model DIR --clip clip.npy --output out.safetensors

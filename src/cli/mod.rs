@@ -32,8 +32,8 @@ struct Program {
 const LAST: usize = 900;
 
 const EXAMPLES: &str = "\
-Begin with `tubelet devices`, then classify a video; each command has --help with
-examples, and --json. Results go to stdout, everything else to stderr.
+Begin with `tubelet devices`, then classify a video. Each command has --help with examples, and --json. \
+Results go to stdout, everything else to stderr.
 
 Examples:
   tubelet devices

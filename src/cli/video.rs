@@ -47,6 +47,7 @@ impl VideoArguments {
         let clip = Clip::read(&mut *source, &self.sampling(frames), &mut |_| bar.inc(1))?;
         bar.finish_and_clear();
         let decoded = Decoded { clip, information: source.information().clone(), total, elapsed: start.elapsed() };
+        tracing::debug!("decoded {frames} of {total} frames: {}", decoded.information.description);
         decoded.notes().iter().for_each(|note| output::note(note));
         Ok(decoded)
     }
