@@ -7,7 +7,7 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{DeviceTests, Shown};
+use common::{DeviceTest, DeviceTests};
 use tubelet::gpu::Device;
 use tubelet::kernels::attention::{Attention, EmptyRow, FAMILY, Mask, Part, Qkv, Sequences};
 use tubelet::kernels::suite::{Outcome, judge, run};
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         Ok(tests) => tests,
         Err(code) => return code,
     };
-    let on_device: &[(&str, fn(&Device))] = &[
+    let on_device: &[DeviceTest] = &[
         ("with everything valid not a bit changes", with_everything_valid_not_a_bit_changes),
         ("what is invalid has no influence", what_is_invalid_has_no_influence),
         ("the future has no influence", the_future_has_no_influence),
@@ -28,12 +28,7 @@ fn main() -> ExitCode {
             class_tokens_see_all_and_are_not_seen_by_causal_patches,
         ),
     ];
-    for (name, test) in on_device {
-        tests.add(*name, move |device| {
-            test(device);
-            Ok(Shown::Passed)
-        });
-    }
+    tests.add_all(on_device);
     tests.add_without_device("a neighbouring mask is rejected", || {
         a_neighbouring_mask_is_rejected();
         Ok(())

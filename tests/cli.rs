@@ -17,13 +17,14 @@ use tempfile::TempDir;
 use tubelet::tensor::{Closeness, Tensor, Tolerance};
 
 type Outcome = Result<(), Failed>;
+type ProgramTest = (&'static str, fn() -> Outcome);
 
 fn main() -> ExitCode {
     let mut tests = match DeviceTests::open() {
         Ok(tests) => tests,
         Err(code) => return code,
     };
-    let without_device: [(&str, fn() -> Outcome); 18] = [
+    let without_device: [ProgramTest; 18] = [
         ("help fits 80 columns and has examples", help),
         ("wrong use exits with 2", wrong_use),
         ("bad videos are named", bad_videos),
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
     for (name, test) in without_device {
         tests.add_without_device(name, test);
     }
-    let with_device: [(&str, fn() -> Outcome); 10] = [
+    let with_device: [ProgramTest; 10] = [
         ("devices", devices),
         ("unknown devices are told the known", unknown_devices),
         ("clip is the published tensor", || published_clip(&[])),

@@ -6,15 +6,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{DeviceTests, Shown};
+use common::{DeviceTest, DeviceTests};
 use tubelet::gpu::{Choice, Device, DeviceOptions, Dispatch, Slot, devices};
 use tubelet::kernels::suite::{Outcome, check};
 use tubelet::kernels::{Case, layer_norm, pool, softmax};
 use tubelet::tensor::{Error, ErrorKind, Result};
 
-type Test = (&'static str, fn(&Device));
-
-const TESTS: [Test; 16] = [
+const TESTS: [DeviceTest; 16] = [
     ("a lost device says so whatever is asked of it", a_lost_device_says_so_whatever_is_asked_of_it),
     ("a case on a lost device fails", a_case_on_a_lost_device_fails),
     ("a device that does not exist lists those that do", a_device_that_does_not_exist_lists_those_that_do),
@@ -41,12 +39,7 @@ fn main() -> ExitCode {
         Ok(tests) => tests,
         Err(code) => return code,
     };
-    for (name, test) in TESTS {
-        tests.add(name, move |device| {
-            test(device);
-            Ok(Shown::Passed)
-        });
-    }
+    tests.add_all(&TESTS);
     tests.add_without_device("errors are small and travel between threads", || {
         errors_are_small_and_travel_between_threads();
         Ok(())

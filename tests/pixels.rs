@@ -5,7 +5,7 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{DeviceTests, Shown};
+use common::{DeviceTest, DeviceTests};
 use std::sync::Arc;
 
 use safetensors::SafeTensors;
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         Ok(tests) => tests,
         Err(code) => return code,
     };
-    let on_device: &[(&str, fn(&Device))] = &[
+    let on_device: &[DeviceTest] = &[
         (
             "pictures of odd sizes become the recorded bytes and values",
             pictures_of_odd_sizes_become_the_recorded_bytes_and_values,
@@ -40,12 +40,7 @@ fn main() -> ExitCode {
             a_video_becomes_the_recorded_rgb_and_the_recorded_input,
         ),
     ];
-    for (name, test) in on_device {
-        tests.add(*name, move |device| {
-            test(device);
-            Ok(Shown::Passed)
-        });
-    }
+    tests.add_all(on_device);
     tests.run("pixels")
 }
 

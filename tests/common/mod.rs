@@ -18,6 +18,9 @@ pub(crate) struct DeviceTests {
     unsupported: Arc<AtomicUsize>,
 }
 
+/// A test on the device, by name.
+pub(crate) type DeviceTest = (&'static str, fn(&Device));
+
 /// What a test that did not fail has shown.
 pub(crate) enum Shown {
     /// That it passes.
@@ -61,6 +64,16 @@ impl DeviceTests {
                 Ok(())
             }),
         });
+    }
+
+    /// Tests on the device that fail by panicking.
+    pub(crate) fn add_all(&mut self, tests: &[DeviceTest]) {
+        for &(name, test) in tests {
+            self.add(name, move |device| {
+                test(device);
+                Ok(Shown::Passed)
+            });
+        }
     }
 
     /// A test that needs no device.
