@@ -18,7 +18,8 @@
 //! # What it costs
 //!
 //! A ViViT-B of 32 frames is 0.9 TFLOP a clip in f32. Its weights take 340 MiB on the device and its intermediate values
-//! 83 MiB a clip. A forward pass is one submission; nothing is compiled, uploaded or allocated by the second one.
+//! 83 MiB a clip. A forward pass is one submission (a few on GPUs that would take seconds); nothing is compiled,
+//! uploaded or allocated by the second one.
 //!
 //! # What it does not do
 //!

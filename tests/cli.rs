@@ -351,6 +351,10 @@ fn bad_clips_and_taps() -> Outcome {
     forward(&folder.path().join("missing.npy"), "")?.failure(&["missing.npy"])?;
     forward(&text, "")?.failure(&["text.npy", ".npy file"])?;
     forward(&bytes, "")?.failure(&["bytes.npy", "floats"])?;
+    let huge = folder.path().join("huge.npy");
+    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 8, 3, 32, 32), }";
+    fs::write(&huge, [&b"\x93NUMPY\x01\x00"[..], &(header.len() as u16).to_le_bytes(), header.as_bytes()].concat())?;
+    forward(&huge, "")?.failure(&["huge.npy", "no file holds"])?;
     kept.check()
 }
 

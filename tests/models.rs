@@ -11,7 +11,8 @@ use libtest_mimic::Failed;
 use tubelet::gpu::Device;
 use tubelet::graph::{DeviceWeights, Executor, Feed, GpuExecutor, ReferenceExecutor, Taps, Weights, bisect};
 use tubelet::kernels::{ClipLayout, Selection};
-use tubelet::tensor::{Closeness, Tensor, Tolerance};
+use tubelet::tensor::{Closeness, ErrorKind, Tensor, Tolerance};
+use tubelet::video::{self, Clip, Frame, PixelFormat};
 use tubelet::vivit::{self, Classifier, Config, Gelu, Model, Request, Tubelet};
 use tubelet::{LoadOptions, Vivit, checkpoint, engine};
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     tests.add("a value is the same fused and tapped", fused_equals_tapped);
     tests.add("a second pass gives the same bits and uploads nothing", repeats);
     tests.add("bisecting names the first wrong call", bisecting);
+    tests.add("a clip is prepared, classified and described", engine_end_to_end);
     tests.add("wrong input is an error", wrong_input);
     tests.run("models")
 }
@@ -216,6 +218,44 @@ fn bisecting(device: &Device) -> Result<Shown, Failed> {
         let found = found.ok_or_else(|| Failed::from(format!("a wrong {name} went unnoticed")))?;
         assert_eq!((found.kernel, found.value.as_str()), (kernel, value), "{found}");
     }
+    Ok(Shown::Passed)
+}
+
+/// Frames of an easy pattern, 20×30 pixels.
+fn frames(count: usize) -> Result<Clip, Failed> {
+    let frame = |place: usize| {
+        let bytes = (0..20 * 30 * 3).map(|byte| (byte * 7 + place * 31) as u8).collect();
+        Frame::new(20, 30, PixelFormat::Rgb24, bytes).map(Arc::new)
+    };
+    Ok(Clip::new((0..count).map(frame).collect::<tubelet::Result<_>>()?, (0..count).collect())?)
+}
+
+fn engine_end_to_end(device: &Device) -> Result<Shown, Failed> {
+    let config = base();
+    let model = model(device, &config)?;
+    let clip = frames(config.frames)?;
+    let prepared = video::prepare_reference(&clip, model.preprocessing(), model.layout())?;
+    assert_eq!(model.prepare(&clip)?.read(device)?, prepared);
+
+    let expected = model.forward(&prepared, model.layout(), &Taps::All)?;
+    let classes = model.classify(&clip)?;
+    let logits: Vec<_> = classes.all().iter().map(|class| class.logit).collect();
+    assert_eq!(logits.len(), config.classes);
+    expect_close("logits", &Tensor::f32([1, 7], logits)?, &expected["logits"], Tolerance::KERNEL)?;
+    let total: f32 = classes.all().iter().map(|class| class.probability).sum();
+    assert!((total - 1.0).abs() < 1e-5, "{total}");
+    let top = classes.top(3);
+    assert!(top.len() == 3 && top.windows(2).all(|pair| pair[0].logit >= pair[1].logit), "{top:?}");
+    expect_close("features", &model.features(&clip)?, &expected["pooled"], Tolerance::KERNEL)?;
+
+    // A clip of another length has enough bytes, and yet is none for this model.
+    for long in [frames(config.frames + 1)?, frames(config.frames - 1)?] {
+        assert_eq!(model.classify(&long).unwrap_err().kind(), ErrorKind::Usage);
+        assert_eq!(model.features(&long).unwrap_err().kind(), ErrorKind::Usage);
+    }
+    let headless = self::model(device, &Config { classes: 0, ..config })?;
+    assert!(headless.classify(&clip).unwrap_err().to_string().contains("features"));
+    assert_eq!(headless.features(&clip)?.shape().axes(), [1, 20]);
     Ok(Shown::Passed)
 }
 

@@ -12,11 +12,12 @@ fn activate(x: vec4<f32>, kind: u32) -> vec4<f32> {
     return value;
 }
 
-// ½·x·(1 + tanh(u)) with u = √(2/π)·(x + 0.044715·x³), written as x / (1 + exp(−2u)). Beyond |u| = 15 the quotient is
-// x or 0 to the last bit, and the clamp keeps exp finite.
+// ½·x·(1 + tanh(u)) with u = √(2/π)·(x + 0.044715·x³), written as x / (1 + exp(−2u)). The clamp keeps exp finite; left of
+// it the result is 0 to the last bit of what is around it.
 fn gelu_tanh(x: vec4<f32>) -> vec4<f32> {
     let u = 0.7978845608 * x * (1.0 + 0.044715 * x * x);
-    return x / (1.0 + exp(-2.0 * clamp(u, vec4(-15.0), vec4(15.0))));
+    let value = x / (1.0 + exp(-2.0 * clamp(u, vec4(-15.0), vec4(15.0))));
+    return select(value, vec4<f32>(), u < vec4(-15.0));
 }
 
 // x·Φ(x) = ½·x·(1 + erf(x/√2)). With z = |x|/√2: below 1, erf(z) = z + z·P(z²); from 1 on, erfc(z) = exp(Q(z)),

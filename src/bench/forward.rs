@@ -87,7 +87,7 @@ pub fn measure_forward(
     progress("loading weights");
     let Recording { graph, .. } = vivit::record(config, &request)?;
     let graph = Arc::new(graph);
-    let executor = GpuExecutor::new(graph.clone(), &weights, selection)?;
+    let mut executor = GpuExecutor::new(graph.clone(), &weights, selection)?;
     let mut best: Option<(Time, Duration, Vec<Duration>)> = None;
     for repetition in 0..repetitions.max(1) {
         progress(&format!("forward pass {} of {}", repetition + 1, repetitions.max(1)));
@@ -139,8 +139,8 @@ fn by_kernel(executor: &GpuExecutor, graph: &crate::graph::Graph, stamps: &[Dura
 /// Values between −1 and 1 that differ from pixel to pixel.
 fn random_clip(config: &Config, request: &Request) -> Result<Tensor> {
     let shape = vivit::clip_shape(config, request);
-    let values = (0..shape.elements() as u32).map(|place| {
-        let scrambled = place.wrapping_mul(2_654_435_761).rotate_left(15).wrapping_mul(2_246_822_519);
+    let values = (0..shape.elements()).map(|place| {
+        let scrambled = (place as u32).wrapping_mul(2_654_435_761).rotate_left(15).wrapping_mul(2_246_822_519);
         scrambled as f32 / u32::MAX as f32 * 2.0 - 1.0
     });
     let values = values.collect();

@@ -18,7 +18,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::kernels::ClipLayout;
 use crate::tensor::Result;
+use crate::video::Preset;
 use crate::vivit::{Config, Parameters};
 
 mod hub;
@@ -38,6 +40,22 @@ pub enum Family {
     HuggingFace,
     /// Random weights that no training has seen.
     Untrained,
+}
+
+impl Family {
+    /// The order of the axes of this family's clips.
+    pub fn layout(self) -> ClipLayout {
+        match self {
+            Self::HuggingFace | Self::Untrained => ClipLayout::Btchw,
+        }
+    }
+
+    /// How this family's clips are prepared where neither the user nor the model says otherwise.
+    pub fn preset(self) -> Preset {
+        match self {
+            Self::HuggingFace | Self::Untrained => Preset::HfCorrected,
+        }
+    }
 }
 
 impl fmt::Display for Family {

@@ -98,7 +98,7 @@ impl ClipCommand {
             return Ok(Target {
                 frames: checkpoint.config.frames,
                 preprocessing: engine::preprocessing(checkpoint, self.video.preset)?,
-                layout: engine::layout(checkpoint.family),
+                layout: checkpoint.family.layout(),
             });
         }
         let preset = self.video.preset.unwrap_or(Preset::HfCorrected);

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
+use std::io::{BufReader, BufWriter};
 use std::path::Path;
 
 use npyz::{DType, NpyFile, TypeChar, WriterBuilder};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use tubelet::tensor::{Element, Error, ErrorKind, Result, Tensor};
+use tempfile::NamedTempFile;
+use tubelet::tensor::{Element, Error, Result, Tensor};
 
 /// Reads a `.npy` file of floats.
 pub(super) fn read_npy(path: &Path) -> Result<Tensor> {
+    tubelet::video::check_npy(path)?;
     let file = File::open(path).map_err(|error| Error::io("open", path, &error))?;
     let damaged = |error: std::io::Error| Error::file(format!("{} is no readable .npy file: {error}", path.display()));
     let array = NpyFile::new(BufReader::new(file)).map_err(damaged)?;
@@ -64,9 +66,8 @@ pub(super) fn write_safetensors(path: &Path, tensors: &BTreeMap<String, Tensor>)
             view.map(|view| (name, view)).map_err(|error| Error::usage(format!("tensor {name}: {error}")))
         })
         .collect::<Result<Vec<_>>>()?;
-    let content = safetensors::serialize(views, None)
-        .map_err(|error| Error::new(ErrorKind::Io, format!("cannot write {}: {error}", path.display())))?;
-    write_whole(path, |file| file.write_all(&content))
+    // Straight to the file: probabilities of a large model are gigabytes that need not be held twice.
+    write_whole(path, |file| safetensors::serialize_to_file(views, None, file.path()).map_err(std::io::Error::other))
 }
 
 /// A temporary file that is as private as any other new file: what it becomes is no secret.
@@ -78,11 +79,11 @@ fn new_file<'a>() -> tempfile::Builder<'a, 'a> {
 }
 
 /// Writes beside `path`, then puts the whole file in its place.
-fn write_whole(path: &Path, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<()> {
+fn write_whole(path: &Path, write: impl FnOnce(&mut NamedTempFile) -> std::io::Result<()>) -> Result<()> {
     let failed = |error: &std::io::Error| Error::io("write", path, error);
     let folder = folder(path);
     let mut file = new_file().tempfile_in(folder).map_err(|error| failed(&error))?;
-    write(file.as_file_mut()).map_err(|error| failed(&error))?;
+    write(&mut file).map_err(|error| failed(&error))?;
     file.persist(path).map_err(|error| failed(&error.error))?;
     Ok(())
 }

@@ -90,7 +90,7 @@ impl Forward {
         let layout = match self.layout {
             Some(Layout::Btchw) => ClipLayout::Btchw,
             Some(Layout::Bthwc) => ClipLayout::Bthwc,
-            None => engine::layout(checkpoint.family),
+            None => checkpoint.family.layout(),
         };
         let taps = self.taps();
         let Checkpoint { config, parameters, .. } = &checkpoint;

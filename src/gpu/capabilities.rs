@@ -168,12 +168,29 @@ impl Capabilities {
                 workgroups: limits.max_compute_workgroups_per_dimension,
                 storage_alignment: limits.min_storage_buffer_offset_alignment,
                 uniform_alignment: limits.min_uniform_buffer_offset_alignment,
-                loop_iterations: (kind == DeviceKind::Software).then_some(SOFTWARE_LOOP_ITERATIONS),
+                loop_iterations: loop_iterations(kind, &info.driver_info),
             },
         }
     }
 }
 
-/// Mesa's llvmpipe before version 25 ends every loop of an invocation, without an error, once it has run this many
-/// iterations in all (measured on 22.3.6).
-const SOFTWARE_LOOP_ITERATIONS: u32 = 65_535;
+/// Mesa's llvmpipe before version 25 ends every loop of an invocation, without an error, once it has run 65,535
+/// iterations in all (measured on 22.3.6; 25.0.7 does not). A software driver that does not say it is newer is taken for one.
+fn loop_iterations(kind: DeviceKind, driver: &str) -> Option<u32> {
+    let version = driver.strip_prefix("Mesa ").and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
+    (kind == DeviceKind::Software && version.is_none_or(|version| version < 25)).then_some(65_535)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_and_unknown_software_drivers_stop_their_loops() {
+        let software = |driver| loop_iterations(DeviceKind::Software, driver);
+        assert_eq!(software("Mesa 22.3.6 (LLVM 15.0.6)"), Some(65_535));
+        assert_eq!(software("Mesa 25.0.7-2~bpo12+1 (LLVM 15.0.6)"), None);
+        assert_eq!(software("something else"), Some(65_535));
+        assert_eq!(loop_iterations(DeviceKind::Discrete, "Mesa 22.3.6"), None);
+    }
+}

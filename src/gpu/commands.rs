@@ -23,7 +23,6 @@ pub type Timing = Duration;
 enum Step<'a> {
     Dispatches { dispatches: &'a [Dispatch], timed: bool },
     Copy { from: &'a Buffer, range: Range<u64>, to: &'a Buffer, at: u64 },
-    Clear { buffer: &'a Buffer },
     Split,
 }
 
@@ -63,11 +62,6 @@ impl<'a> Commands<'a> {
     /// Copies `range` (bytes) of `from` to `to`, starting at byte `at`. Offsets and size are multiples of 4.
     pub fn copy(&mut self, from: &'a Buffer, range: Range<u64>, to: &'a Buffer, at: u64) {
         self.steps.push(Step::Copy { from, range, to, at });
-    }
-
-    /// Sets all bytes of `buffer` to zero.
-    pub fn clear(&mut self, buffer: &'a Buffer) {
-        self.steps.push(Step::Clear { buffer });
     }
 
     /// What follows goes into a submission of its own: some systems reset a device that works on one for seconds.
@@ -119,7 +113,6 @@ impl<'a> Commands<'a> {
                 Step::Copy { from, range, to, at } => {
                     current.copy_buffer_to_buffer(&from.raw, range.start, &to.raw, *at, range.end - range.start);
                 }
-                Step::Clear { buffer } => current.clear_buffer(&buffer.raw, 0, None),
                 Step::Split => finished.push(std::mem::replace(&mut current, encoder()).finish()),
                 Step::Dispatches { dispatches, timed } => {
                     let timestamp_writes = stamps.filter(|_| *timed).map(|stamps| {

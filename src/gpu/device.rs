@@ -63,7 +63,8 @@ impl Choice {
 pub struct DeviceOptions {
     /// Which device.
     pub choice: Choice,
-    /// Whether shaders check array bounds and bound their loops. On by default; measurements may turn it off.
+    /// Whether this crate's kernels check array bounds and bound their loops. On by default; measurements may turn it off.
+    /// Kernels from elsewhere always do.
     pub checks: bool,
 }
 
@@ -95,13 +96,16 @@ pub struct Device {
     capabilities: Arc<Capabilities>,
 }
 
+/// WGSL, its bindings, and whether it was compiled with run-time checks.
+type PipelineKey = (String, Vec<Slot>, bool);
+
 struct Shared {
     raw: wgpu::Device,
     queue: wgpu::Queue,
     loss: Loss,
     checks: bool,
     /// By WGSL and bindings.
-    pipelines: Mutex<HashMap<(String, Vec<Slot>), Pipeline>>,
+    pipelines: Mutex<HashMap<PipelineKey, Pipeline>>,
     /// Bytes written to the queue since it was last waited for: each is held in a staging copy until then.
     staged: AtomicU64,
 }
@@ -267,30 +271,41 @@ impl Device {
     }
 
     /// Compiles WGSL whose entry point is `main`, or finds it compiled before. `slots` are its bindings in group 0.
+    ///
+    /// It is compiled with run-time checks, whatever the device was opened with.
     pub fn pipeline(&self, label: &str, wgsl: &str, slots: &[Slot]) -> Result<Pipeline> {
+        self.cached(label, wgsl, slots, true)
+    }
+
+    /// [`Device::pipeline`] for this crate's own kernels: without run-time checks where the device was opened so.
+    pub(crate) fn pipeline_of_kernel(&self, label: &str, wgsl: &str, slots: &[Slot]) -> Result<Pipeline> {
+        self.cached(label, wgsl, slots, self.shared.checks)
+    }
+
+    fn cached(&self, label: &str, wgsl: &str, slots: &[Slot], checked: bool) -> Result<Pipeline> {
         let cache = || self.shared.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (wgsl.to_owned(), slots.to_vec());
+        let key = (wgsl.to_owned(), slots.to_vec(), checked);
         if let Some(pipeline) = cache().get(&key) {
             return Ok(pipeline.clone());
         }
-        let pipeline = self.guarded(format!("compiling {label}"), || self.compile(label, wgsl, slots))?;
+        let pipeline = self.guarded(format!("compiling {label}"), || self.compile(label, wgsl, slots, checked))?;
         cache().insert(key, pipeline.clone());
         Ok(pipeline)
     }
 
-    fn compile(&self, label: &str, wgsl: &str, slots: &[Slot]) -> Pipeline {
+    fn compile(&self, label: &str, wgsl: &str, slots: &[Slot], checked: bool) -> Pipeline {
         let device = &self.shared.raw;
         let source = wgpu::ShaderSource::Wgsl(wgsl.into());
         let descriptor = wgpu::ShaderModuleDescriptor { label: Some(label), source };
-        let module = if self.shared.checks {
+        let module = if checked {
             device.create_shader_module(descriptor)
         } else {
             #[allow(
                 unsafe_code,
-                reason = "measuring without run-time checks is the caller's explicit choice; \
-                every kernel is tested with them, and none indexes beyond its operands"
+                reason = "measuring without run-time checks is the caller's explicit choice, for this crate's kernels only"
             )]
-            // SAFETY: kernels stay inside their bindings by construction; the tests show it with checks on.
+            // SAFETY: this crate's kernels stay inside their bindings; the tests run every one of them with checks on and
+            // guards around all operands.
             unsafe {
                 device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
             }

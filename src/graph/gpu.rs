@@ -9,8 +9,8 @@ use crate::gpu::{Buffer, Capabilities, Commands, Device, DeviceKind};
 use crate::kernels::{Program, ProgramBuilder, Selection, Variant};
 use crate::tensor::{Error, Result, Shape, Tensor};
 
-/// A graph bound to a device: everything compiled, uploaded and allocated once, then run as often as wanted in one
-/// submission each.
+/// A graph bound to a device: everything compiled, uploaded and allocated once, then run as often as wanted, in one
+/// submission each unless the pass is so long that a system would take its GPU for hung.
 pub struct GpuExecutor {
     device: Device,
     graph: Arc<Graph>,
@@ -60,18 +60,28 @@ impl GpuExecutor {
     }
 
     /// Computes everything and leaves the outputs on the device.
-    pub fn compute(&self, feeds: &[(&str, Feed<'_>)]) -> Result<()> {
+    pub fn compute(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<()> {
         self.submit(feeds, &[]).map(drop)
     }
 
     /// Computes everything, timing each call on the device: one duration a call.
-    pub fn compute_timed(&self, feeds: &[(&str, Feed<'_>)]) -> Result<Vec<Duration>> {
+    pub fn compute_timed(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<Vec<Duration>> {
         let mut commands = self.device.commands();
         self.feed(feeds, &mut commands)?;
         for place in 0..self.graph.nodes().len() {
+            self.split(place, &mut commands);
             commands.dispatch_timed(self.program.call(place));
         }
         commands.run()
+    }
+
+    /// Begins another submission before the call at `place` where the one so far holds as much as it should.
+    fn split(&self, place: usize, commands: &mut Commands<'_>) {
+        let most = operations_per_submission(self.device.capabilities());
+        let before = |end: usize| -> u64 { self.graph.nodes()[..end].iter().map(|node| node.call.operations()).sum() };
+        if place > 0 && before(place) / most != before(place + 1) / most {
+            commands.split();
+        }
     }
 
     /// Puts every input where the program looks for it.
@@ -98,14 +108,8 @@ impl GpuExecutor {
     fn submit<'a>(&'a self, feeds: &[(&str, Feed<'a>)], copied: &[(Value, &'a Buffer)]) -> Result<()> {
         let mut commands = self.device.commands();
         self.feed(feeds, &mut commands)?;
-        let most = operations_per_submission(self.device.capabilities());
-        let mut operations = 0;
         for (place, node) in self.graph.nodes().iter().enumerate() {
-            operations += node.call.operations();
-            if operations > most {
-                commands.split();
-                operations = 0;
-            }
+            self.split(place, &mut commands);
             commands.dispatch(self.program.call(place));
             for output in node.outputs() {
                 for (_, to) in copied.iter().filter(|(value, _)| *value == output) {
@@ -119,12 +123,13 @@ impl GpuExecutor {
     }
 }
 
-/// Operations that one submission may hold: all of a pass, but for GPUs that share their system's display and memory,
-/// which Windows resets when they work on one submission for two seconds. The slowest of them compute 0.1 TFLOP/s.
+/// Operations after which a pass goes on in another submission: systems reset a GPU that works on one for seconds (two on
+/// Windows). A discrete GPU computes at least 4 TFLOP/s with these kernels, others as little as a twentieth of that.
 fn operations_per_submission(device: &Capabilities) -> u64 {
     match device.kind {
-        DeviceKind::Discrete | DeviceKind::Software => u64::MAX,
-        DeviceKind::Integrated | DeviceKind::Virtual | DeviceKind::Other => 100_000_000_000,
+        DeviceKind::Software => u64::MAX,
+        DeviceKind::Discrete => 4_000_000_000_000,
+        DeviceKind::Integrated | DeviceKind::Virtual | DeviceKind::Other => 200_000_000_000,
     }
 }
 

@@ -111,10 +111,14 @@ impl Graph {
 
     /// Weights of `shape`: the tensors called `parts`, stacked along their first axis. Asked for twice, it is one value.
     pub fn weights(&mut self, parts: &[String], shape: impl Into<Shape>) -> Result<Value> {
-        let name = parts.join(" + ");
+        let (name, shape) = (parts.join(" + "), shape.into());
         match self.names.get(&name) {
-            Some(value) => Ok(*value),
-            None => self.record(&name, shape.into(), Element::F32, Origin::Weights(parts.to_vec())),
+            None => self.record(&name, shape, Element::F32, Origin::Weights(parts.to_vec())),
+            Some(value) if *self.shape(*value) == shape => Ok(*value),
+            Some(value) => {
+                let known = self.shape(*value);
+                Err(Error::usage(format!("weights {name} are {known} in one place and {shape} in another")))
+            }
         }
     }
 
@@ -143,12 +147,18 @@ impl Graph {
                     self.check_operand(binding.name, binding.element, value, wanted.as_ref()).map_err(place)?;
                     operands.push(value);
                 }
+                Access::Write if output.is_some() => {
+                    return Err(place(Error::usage("a recorded kernel has exactly one output")));
+                }
                 Access::Write => {
                     wanted_output = wanted.map(|wanted| (wanted, binding.element));
                     output = Some(operands.len());
                     operands.push(None);
                 }
             }
+        }
+        if given.next().is_some() {
+            return Err(place(Error::usage(format!("{} inputs are more than it reads", inputs.len()))));
         }
         let ((wanted, element), output) =
             wanted_output.zip(output).ok_or_else(|| place(Error::usage("a recorded kernel has exactly one output")))?;
@@ -194,9 +204,10 @@ impl Graph {
 
     fn record(&mut self, name: &str, shape: Shape, element: Element, origin: Origin) -> Result<Value> {
         let value = Value(self.values.len());
-        if self.names.insert(name.to_owned(), value).is_some() {
+        if self.names.contains_key(name) {
             return Err(Error::usage(format!("two values of a graph are called {name}")));
         }
+        self.names.insert(name.to_owned(), value);
         self.values.push(ValueRecord { name: name.to_owned(), shape, element, origin });
         Ok(value)
     }
@@ -259,5 +270,42 @@ impl Graph {
     /// What all calls cost together.
     pub fn cost(&self) -> Cost {
         self.nodes.iter().map(|node| kernels::cost(&*node.call)).fold(Cost::default(), |sum, cost| sum + cost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::layer_norm::LayerNorm;
+
+    const CALL: LayerNorm = LayerNorm { rows: 2, width: 3, epsilon: 1e-6 };
+
+    fn recorded() -> (Graph, [Option<Value>; 3]) {
+        let mut graph = Graph::new();
+        let x = graph.input("x", [2, 3], Element::F32).unwrap();
+        let weights = graph.weights(&["w".to_owned()], [3]).unwrap();
+        (graph, [Some(x), Some(weights), Some(weights)])
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_leaves_the_graph_as_it_was() {
+        let (mut graph, inputs) = recorded();
+        let values = graph.values().count();
+        let narrow = LayerNorm { width: 2, ..CALL };
+        assert!(graph.call(narrow, &inputs, "y", [2, 2]).is_err(), "shapes");
+        assert!(graph.call(CALL, &inputs[..2], "y", [2, 3]).is_err(), "an input is missing");
+        assert!(graph.call(CALL, &[inputs.as_slice(), &[None]].concat(), "y", [2, 3]).is_err(), "one too many");
+        assert!(graph.call(CALL, &inputs, "y", [7]).is_err(), "the output's shape");
+        assert!(graph.call(CALL, &inputs, "x", [2, 3]).is_err(), "a name twice");
+        assert!(graph.weights(&["w".to_owned()], [4]).is_err(), "weights of another shape");
+        assert_eq!((graph.values().count(), graph.nodes().len()), (values, 0));
+        assert_eq!(graph.find("y"), None);
+        graph.call(CALL, &inputs, "y", [1, 2, 3]).unwrap();
+    }
+
+    #[test]
+    fn weights_asked_for_twice_are_one_value() {
+        let (mut graph, [_, weights, _]) = recorded();
+        assert_eq!(graph.weights(&["w".to_owned()], [3]).ok(), weights);
     }
 }

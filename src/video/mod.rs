@@ -46,7 +46,7 @@ pub use source::{Frame, FrameSource, Information, PixelFormat, Sink, Wanted};
 pub use {
     ffmpeg::VideoFile,
     images::{Gif, Images},
-    npy::NpyArray,
+    npy::{NpyArray, check_npy},
 };
 
 /// Opens whatever `path` is: a folder as [`Images`], a `.gif` as [`Gif`], a `.npy` as [`NpyArray`], a `.png`, `.jpg`

@@ -30,6 +30,7 @@ impl NpyArray {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let io_error = |error: io::Error| Error::io("read", path, &error);
+        check_npy(path)?;
         let mut file = File::open(path).map_err(io_error)?;
         let header = NpyHeader::from_reader(&mut file)
             .map_err(|error| Error::file(format!("{} is not a NumPy array: {error}", path.display())))?;
@@ -52,6 +53,30 @@ impl NpyArray {
         Ok(Self { path: path.into(), file, start, frames, information })
     }
 }
+
+/// An error for a `.npy` file whose header is cut off or whose axes multiply to more than any file holds; everything else
+/// about it is for the reader to find out, which trusts that product.
+pub fn check_npy(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    let io_error = |error: io::Error| Error::io("read", path, &error);
+    let mut start = Vec::new();
+    File::open(path).map_err(io_error)?.take(LONGEST_HEADER).read_to_end(&mut start).map_err(io_error)?;
+    let text = String::from_utf8_lossy(&start);
+    let axes = text.split_once("'shape'").and_then(|(_, rest)| rest.split_once('(')?.1.split_once(')'));
+    let Some((axes, _)) = axes else {
+        return Err(Error::file(format!("{} is no readable .npy file: it states no shape", path.display())));
+    };
+    let elements = axes.split(',').map(str::trim).filter(|axis| !axis.is_empty()).try_fold(1u64, |product, axis| {
+        product.checked_mul(axis.trim_end_matches('L').parse().ok()?).filter(|product| *product < 1 << 48)
+    });
+    match elements {
+        Some(_) => Ok(()),
+        None => Err(Error::file(format!("{} says it has axes ({axes}), which no file holds", path.display()))),
+    }
+}
+
+/// NumPy writes headers of 128 bytes, and of a few thousand for structures.
+const LONGEST_HEADER: u64 = 1 << 16;
 
 /// The sides [F, Y, X], none of them 0.
 fn shape(header: &NpyHeader) -> Result<[usize; 3]> {
@@ -138,6 +163,20 @@ mod tests {
     }
 
     #[test]
+    fn axes_beyond_any_file_are_refused() {
+        let header = |axes: &str| {
+            let text = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': ({axes}), }}");
+            let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+            bytes.extend((text.len() as u16).to_le_bytes());
+            bytes.extend(text.bytes());
+            refused(|path| std::fs::write(path, bytes).unwrap())
+        };
+        assert!(header("4611686018427387904, 4, 4, 3").contains("no file holds"));
+        assert!(header("99999999999999999999999, 1, 1, 3").contains("no file holds"));
+        assert!(header("281474976710655, 1, 1, 1").contains("clip.npy"));
+    }
+
+    #[test]
     fn other_arrays_are_refused() {
         let floats = refused(|path| save(path, &[1, 1, 2, 3], Order::C, [0f32; 6].into_iter()));
         assert!(floats.contains("'<f4'") && floats.contains("clip.npy"), "{floats}");
@@ -145,7 +184,7 @@ mod tests {
         assert!(planes.contains("[1, 3, 1, 2]"), "{planes}");
         assert!(refused(|path| save(path, &[2, 1, 1, 3], Order::Fortran, 0..6u8)).contains("Fortran"));
         refused(|path| save(path, &[0, 4, 4, 3], Order::C, 0..0u8));
-        assert!(refused(|path| std::fs::write(path, "hello").unwrap()).contains("is not a NumPy array"));
+        assert!(refused(|path| std::fs::write(path, "hello").unwrap()).contains("no readable .npy file"));
     }
 
     #[test]

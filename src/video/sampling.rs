@@ -7,6 +7,9 @@ use crate::tensor::{Error, Result};
 /// Frames between two sampled ones unless said otherwise: the stride of the ViViT paper (§4.1).
 pub const DEFAULT_STRIDE: usize = 2;
 
+/// Frames that all clips of a video may have together: nobody means more, and every index computed from it fits.
+const MOST_FRAMES: usize = 1 << 20;
+
 /// How clips are taken from a video of R frames.
 ///
 /// The strided rules are those of scenic: index q of a clip is (offset + q·stride) mod R, so a short video is
@@ -88,6 +91,9 @@ impl Sampling {
         }
         if self.frames() == 0 || self.clips() == 0 {
             return Err(Error::usage(format!("sampling {self} takes no frames; ask for at least one")));
+        }
+        if self.frames().saturating_mul(self.clips()) > MOST_FRAMES {
+            return Err(Error::usage(format!("sampling {self} takes more than {MOST_FRAMES} frames; ask for fewer")));
         }
         match self {
             &Self::Central { frames, stride } | &Self::Clips { frames, stride, clips: 1 } => {
@@ -233,6 +239,8 @@ mod tests {
             (Sampling::central(0), 10),
             (Sampling::Central { frames: 4, stride: 0 }, 10),
             (Sampling::From { frames: 4, stride: usize::MAX, start: 0 }, 10),
+            (Sampling::Uniform { frames: usize::MAX }, 10),
+            (Sampling::From { frames: usize::MAX / 2, stride: 1, start: 0 }, 10),
             (Sampling::Clips { frames: 4, stride: 1, clips: 0 }, 10),
             (window(3..3), 10),
             (window(3..11), 10),

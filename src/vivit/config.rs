@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::kernels::attention::Qkv;
 use crate::tensor::{Error, Result};
 
 /// How a model relates tokens in space and time (paper, section 3.3).
@@ -110,8 +111,6 @@ pub struct Config {
     pub representation_size: Option<usize>,
 }
 
-/// Attention kernels keep one query of a head in registers, which this bounds. No published model is wider than 80.
-const WIDEST_HEAD: usize = 256;
 /// More elements than any device holds; up to here no product of sizes overflows.
 const MOST_ELEMENTS: u128 = 1 << 40;
 /// More multiply-accumulates than any device finishes; up to here their sum fits 64 bits.
@@ -226,12 +225,13 @@ impl Config {
         if !self.width.is_multiple_of(self.heads) {
             return Err(invalid(format!("{} heads do not divide a model width of {}", self.heads, self.width)));
         }
-        if self.head_width() > WIDEST_HEAD {
+        if self.head_width() > Qkv::WIDEST {
             return Err(invalid(format!(
-                "a model width of {} in {} heads makes heads of {}, but at most {WIDEST_HEAD} is supported: use more heads",
+                "a model width of {} in {} heads makes heads of {}, but at most {} is supported: use more heads",
                 self.width,
                 self.heads,
-                self.head_width()
+                self.head_width(),
+                Qkv::WIDEST
             )));
         }
         Ok(())

@@ -1,9 +1,11 @@
 //! The public face: load a model, hand over a clip, get classes, features or any value inside.
 
+mod classes;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::checkpoint::{self, Checkpoint, Family};
+use crate::checkpoint::{self, Checkpoint};
 use crate::gpu::Device;
 use crate::graph::{DeviceWeights, Executor, Feed, GpuExecutor, Graph, ReferenceExecutor, Taps, Value};
 use crate::kernels::{ClipLayout, Selection};
@@ -11,11 +13,13 @@ use crate::tensor::{Error, Result, Tensor};
 use crate::video::{Clip, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
 use crate::vivit::{self, Config, Parameters, Recording, Request};
 
+pub use classes::{Class, Classes};
+
 /// How a model is loaded.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
     /// How clips become the model's input. Without it the model's own preprocessor file decides, else its family:
-    /// [`Preset::HfCorrected`] for Hugging Face checkpoints.
+    /// [`Family::preset`](checkpoint::Family::preset).
     pub preset: Option<Preset>,
     /// Kernel variants to run instead of the device's own choice.
     pub variants: Selection,
@@ -55,7 +59,7 @@ impl Vivit {
     /// A model from a checkpoint that was loaded before.
     pub fn from_checkpoint(device: &Device, checkpoint: Checkpoint, options: LoadOptions) -> Result<Self> {
         let preprocessing = preprocessing(&checkpoint, options.preset)?;
-        let layout = layout(checkpoint.family);
+        let layout = checkpoint.family.layout();
         let source: Arc<dyn crate::graph::Weights> = checkpoint.parameters.clone();
         Ok(Self {
             device: device.clone(),
@@ -131,35 +135,43 @@ impl Vivit {
 
     /// The classes of a clip that is on the device already.
     pub fn classify_prepared(&self, clip: &PreparedClip) -> Result<Classes> {
-        let request = self.single_clip();
-        let shape = vivit::clip_shape(self.config(), &request);
-        if *clip.shape() != shape {
-            return Err(Error::usage(format!(
-                "the model takes a clip of shape {shape}, this one has {}",
-                clip.shape()
-            )));
-        }
-        let shared = self.executor(&request)?;
-        let recording = &shared.recording;
-        let (Some(logits), Some(probabilities)) = (recording.logits, recording.probabilities) else {
-            return Err(Error::usage("this model has no classification head; ask for its features instead"));
-        };
-        let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = executor.run(&[("clip", Feed::Device(clip.buffer()))], &[logits, probabilities])?;
+        let found = self.run_prepared(clip, |recording| match (recording.logits, recording.probabilities) {
+            (Some(logits), Some(probabilities)) => Ok(vec![logits, probabilities]),
+            _ => Err(Error::usage("this model has no classification head; ask for its features instead")),
+        })?;
         let [logits, probabilities] = found.as_slice() else {
             return Err(Error::usage("the model's outputs are missing"));
         };
         Classes::new(logits.as_f32()?, probabilities.as_f32()?, self.checkpoint.labels.as_deref())
     }
 
-    /// What the head sees of a clip: `[C]` numbers.
+    /// What the head sees of a clip, `[1, C]`: the pooled output of the encoder, or of the representation layer.
     pub fn features(&self, clip: &Clip) -> Result<Tensor> {
-        let clip = self.prepare(clip)?;
-        let request = self.single_clip();
-        let shared = self.executor(&request)?;
-        let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = executor.run(&[("clip", Feed::Device(clip.buffer()))], &[shared.recording.features])?;
+        self.features_prepared(&self.prepare(clip)?)
+    }
+
+    /// What the head sees of a clip that is on the device already, `[1, C]`.
+    pub fn features_prepared(&self, clip: &PreparedClip) -> Result<Tensor> {
+        let found = self.run_prepared(clip, |recording| Ok(vec![recording.features]))?;
         found.into_iter().next().ok_or_else(|| Error::usage("the model's features are missing"))
+    }
+
+    /// Runs one clip that is on the device and returns the values that `wanted` picks.
+    fn run_prepared(
+        &self,
+        clip: &PreparedClip,
+        wanted: impl FnOnce(&Recording) -> Result<Vec<Value>>,
+    ) -> Result<Vec<Tensor>> {
+        let request = self.single_clip();
+        let shape = vivit::clip_shape(self.config(), &request);
+        if *clip.shape() != shape {
+            let given = clip.shape();
+            return Err(Error::usage(format!("the model takes a clip of shape {shape}, this one has {given}")));
+        }
+        let shared = self.executor(&request)?;
+        let wanted = wanted(&shared.recording)?;
+        let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
+        executor.run(&[("clip", Feed::Device(clip.buffer()))], &wanted)
     }
 
     /// Raw tensors in and out: a batch of clips in `layout`, and `logits` (or `features` for a model without a head)
@@ -177,13 +189,19 @@ impl Vivit {
     /// The executor of a request: compiled, with all weights uploaded.
     fn executor(&self, request: &Request) -> Result<SharedExecutor> {
         let mut kept = self.executors.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, shared)) = kept.iter().find(|(known, _)| known == request) {
-            return Ok(shared.clone());
+        if let Some(place) = kept.iter().position(|(known, _)| known == request) {
+            // The one used last is the one forgotten last.
+            let known = kept.remove(place);
+            let shared = known.1.clone();
+            kept.push(known);
+            return Ok(shared);
         }
         if kept.len() == KEPT_EXECUTORS {
             kept.remove(0);
         }
         let recording = vivit::record(self.config(), request)?;
+        // A wrong tap is found before weights are uploaded for nothing.
+        wanted(self.config(), &recording, request)?;
         let executor = GpuExecutor::new(Arc::new(recording.graph.clone()), &self.weights, &self.options.variants)?;
         let shared = SharedExecutor { executor: Arc::new(Mutex::new(executor)), recording: Arc::new(recording) };
         kept.push((request.clone(), shared.clone()));
@@ -217,7 +235,7 @@ pub fn preprocessing(checkpoint: &Checkpoint, preset: Option<Preset>) -> Result<
     let size = [checkpoint.config.rows, checkpoint.config.columns];
     let text = match (preset, &checkpoint.preprocessor) {
         (None, Some(text)) => text,
-        (preset, _) => return preset.unwrap_or(Preset::HfCorrected).preprocessing(size),
+        (preset, _) => return preset.unwrap_or(checkpoint.family.preset()).preprocessing(size),
     };
     let of_file = |error: Error| error.within(format!("preprocessor_config.json of {}", checkpoint.source));
     let preprocessing = Preprocessing::from_hugging_face(text).map_err(of_file)?;
@@ -230,13 +248,6 @@ pub fn preprocessing(checkpoint: &Checkpoint, preset: Option<Preset>) -> Result<
             ))))
         }
         _ => Ok(preprocessing),
-    }
-}
-
-/// The order of axes of a family's clips.
-pub fn layout(family: Family) -> ClipLayout {
-    match family {
-        Family::HuggingFace | Family::Untrained => ClipLayout::Btchw,
     }
 }
 
@@ -310,58 +321,4 @@ fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
 
 fn named(graph: &Graph, values: &[Value], tensors: Vec<Tensor>) -> Result<BTreeMap<String, Tensor>> {
     Ok(values.iter().map(|value| graph.name(*value).to_owned()).zip(tensors).collect())
-}
-
-/// One class of a clip.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Class {
-    /// Its place in the head's output.
-    pub index: usize,
-    /// Its name, or `class 7` where the checkpoint has none.
-    pub name: String,
-    /// Softmax over all classes.
-    pub probability: f32,
-    /// The head's output.
-    pub logit: f32,
-}
-
-/// What a model says of a clip.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Classes(Vec<Class>);
-
-impl Classes {
-    fn new(logits: &[f32], probabilities: &[f32], labels: Option<&[String]>) -> Result<Self> {
-        if let Some(place) = logits.iter().position(|logit| !logit.is_finite()) {
-            return Err(Error::new(
-                crate::tensor::ErrorKind::Device,
-                format!(
-                    "the model's output for class {place} is {}: a damaged checkpoint or a faulty device",
-                    logits[place]
-                ),
-            ));
-        }
-        let name = |index: usize| match labels.and_then(|labels| labels.get(index)) {
-            Some(name) => name.clone(),
-            None => format!("class {index}"),
-        };
-        let classes = logits.iter().zip(probabilities).enumerate();
-        Ok(Self(
-            classes
-                .map(|(index, (&logit, &probability))| Class { index, name: name(index), probability, logit })
-                .collect(),
-        ))
-    }
-
-    /// All classes, in the head's order.
-    pub fn all(&self) -> &[Class] {
-        &self.0
-    }
-
-    /// The `count` most probable classes, the most probable first.
-    pub fn top(&self, count: usize) -> Vec<Class> {
-        let mut classes = self.0.clone();
-        classes.sort_by(|a, b| b.logit.total_cmp(&a.logit).then(a.index.cmp(&b.index)));
-        classes.truncate(count);
-        classes
-    }
 }
