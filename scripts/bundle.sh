@@ -5,8 +5,7 @@
 #     target/bundle/run.sh RESULTS_FOLDER      # there, with target/bundle copied as it is (about 60 MiB)
 #
 # run.sh checks every kernel and model on the machine's fastest device, measures it, and leaves a report of each in the
-# folder; benches/results/ keeps such reports. Where PyTorch is installed and PEERS names a folder with the scripts that
-# time it on the same work, they run too.
+# folder; benches/results/ keeps such reports. Where PyTorch is installed it is timed on the same work.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,12 +15,13 @@ cargo build --release
 cp target/release/tubelet "$bundle/"
 tests=(kernels golden models attention_masks faults)
 for test in "${tests[@]}"; do
-    binary=$(cargo test --no-run --test "$test" --message-format=json 2>/dev/null |
+    binary=$(cargo test --no-run --test "$test" --message-format=json |
         sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
     cp "$binary" "$bundle/test-$test"
 done
 strip "$bundle"/tubelet "$bundle"/test-*
 cp -r tests/data "$bundle/data"
+cp -r benches/peers "$bundle/peers"
 
 cat > "$bundle/run.sh" <<'RUN'
 #!/usr/bin/env bash
@@ -42,9 +42,12 @@ for batch in 4 8; do
     "$here/tubelet" bench --forward --full --batch "$batch" --json > "$results/bench-batch-$batch.json" || failures=1
 done
 "$here/tubelet" bench --full > "$results/bench.txt" && cat "$results/bench.txt"
-if [ -n "${PEERS:-}" ] && python3 -c 'import torch' 2>/dev/null; then
-    for type in f32 bf16; do
-        PB_DEVICE=cuda python3 "$PEERS/sdpa4.py" joint "$type" > "$results/torch-$type.txt" 2>&1 && cat "$results/torch-$type.txt"
+if python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
+    for batch in 1 4 8; do
+        for type in f32 bf16; do
+            (cd "$here/peers" && PB_DEVICE=cuda PB_BATCH=$batch python3 sdpa4.py joint "$type") |
+                tee "$results/torch-$type-batch-$batch.json"
+        done
     done
 fi
 exit $failures
