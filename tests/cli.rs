@@ -24,13 +24,14 @@ fn main() -> ExitCode {
         Ok(tests) => tests,
         Err(code) => return code,
     };
-    let without_device: [ProgramTest; 18] = [
+    let without_device: [ProgramTest; 19] = [
         ("help fits 80 columns and has examples", help),
         ("wrong use exits with 2", wrong_use),
         ("bad videos are named", bad_videos),
         ("ffmpeg missing or killed", ffmpeg_fails),
         ("bad checkpoints are named", bad_checkpoints),
         ("bad clips and taps are named", bad_clips_and_taps),
+        ("absurd sizes are refused", absurd_sizes),
         ("unwritable outputs are found before the work", bad_outputs),
         ("a machine without devices is told what to install", no_device),
         ("closed and full stdout", closed_and_full_stdout),
@@ -358,6 +359,21 @@ fn bad_clips_and_taps() -> Outcome {
     kept.check()
 }
 
+fn absurd_sizes() -> Outcome {
+    let kept = Kept::new("clip.npy")?;
+    let video = video();
+    for (size, says) in [
+        ("--frames 1000000000", "frames"),
+        ("--frames 18446744073709551615 --uniform", "frames"),
+        ("--frames 60000 --stride 1 --size 2000", "GiB"),
+        ("--size 100000000", "smaller size"),
+    ] {
+        let command = format!("clip {{}} --output {{}} --executor reference {size}");
+        Ran::with(&command, &[&video, &kept.output])?.refusal(&[says])?;
+    }
+    kept.check()
+}
+
 fn bad_outputs() -> Outcome {
     let folder = tempfile::tempdir()?;
     let nowhere = folder.path().join("missing");
@@ -365,6 +381,17 @@ fn bad_outputs() -> Outcome {
     // The inputs are missing too: the output is looked at first.
     Ran::with("clip missing.mp4 --output {}", &[&clip])?.failure(&["clip.npy", "no folder", "create it"])?;
     Ran::with("forward --model ./missing --clip missing.npy --output {}", &[&out])?.failure(&["out.safetensors"])?;
+    // An output that is an input would destroy it.
+    let model = folder.path().join("model");
+    fs::create_dir(&model)?;
+    for name in ["config.json", "model.safetensors", "clip.npy"] {
+        fs::copy(data("hf-tiny").join(name), model.join(name))?;
+    }
+    let (weights, tensor) = (model.join("model.safetensors"), model.join("clip.npy"));
+    let forward = "forward --executor reference --model {} --clip {} --output {}";
+    Ran::with(forward, &[&model, &tensor, &weights])?.refusal(&["model.safetensors", "input"])?;
+    assert_eq!(fs::read(&weights)?, fs::read(data("hf-tiny/model.safetensors"))?);
+    Ran::with("clip {} --output {}", &[&tensor, &tensor])?.refusal(&["clip.npy", "input"])?;
     let occupied = folder.path().join("folder.npy");
     fs::create_dir(&occupied)?;
     Ran::with("clip missing.mp4 --output {}", &[&occupied])?.failure(&["folder.npy", "is a folder"])

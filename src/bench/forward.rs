@@ -11,7 +11,7 @@ use super::{Peaks, Time};
 use crate::gpu::Device;
 use crate::graph::{DeviceWeights, Feed, GpuExecutor, Taps, Weights};
 use crate::kernels::{self, ClipLayout, Cost, Selection};
-use crate::tensor::{Result, Tensor};
+use crate::tensor::{Error, Result, Tensor};
 use crate::vivit::{self, Config, Recording, Request};
 
 /// One forward pass.
@@ -77,6 +77,11 @@ pub fn measure_forward(
     let ForwardWork { config, weights, batch, selection } = work;
     let request = Request { batch, layout: ClipLayout::Btchw, taps: Taps::None };
     let weights = DeviceWeights::new(device, weights);
+    let one = vivit::clip_shape(config, &Request { batch: 1, ..request.clone() }).elements();
+    let most = device.capabilities().limits.buffer_bytes / (4 * one as u64);
+    if batch as u64 > most {
+        return Err(Error::usage(format!("a batch of {batch} clips; the device's buffers hold {most} at most")));
+    }
     let clip = random_clip(config, &request)?;
     let feeds = [("clip", Feed::Host(&clip))];
 

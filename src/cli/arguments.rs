@@ -1,6 +1,8 @@
 //! Arguments that several subcommands share.
 
 use clap::ValueEnum;
+use std::path::Path;
+
 use tubelet::checkpoint::{self, Checkpoint};
 use tubelet::gpu::{Choice, Device, DeviceOptions};
 use tubelet::kernels::Selection;
@@ -31,6 +33,11 @@ impl ModelArguments {
         self.load_or_none()?.ok_or_else(|| {
             Error::usage("no model: give --model DIR_OR_NAME, or try without one with --untrained vit-ti")
         })
+    }
+
+    /// The model's folder, where it is one.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.model.as_deref().map(Path::new)
     }
 
     /// As [`Self::load`], with an untrained model of this shape where none was asked for.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tubelet::checkpoint::Family;
+use tubelet::engine;
 use tubelet::tensor::Result;
 use tubelet::video::PreparedClip;
 use tubelet::{Class, Classes, LoadOptions, Vivit};
@@ -68,6 +69,7 @@ impl super::Run for Classify {
     fn run(self) -> Result<()> {
         let source = self.video.open()?;
         let checkpoint = self.model.load()?;
+        engine::check_video(&checkpoint.config)?;
         let device = self.device.open(true)?;
         let options = LoadOptions { preset: self.video.preset, variants: self.device.variant.clone() };
         let model = Vivit::from_checkpoint(&device, checkpoint, options)?;

@@ -60,7 +60,7 @@ struct Report {
 
 impl super::Run for ClipCommand {
     fn run(self) -> Result<()> {
-        files::check_output(&self.output, "npy")?;
+        files::check_output(&self.output, "npy", &[&self.video.video])?;
         let source = self.video.open()?;
         let checkpoint = self.model.load_or_none()?;
         let Target { frames, preprocessing, layout } = self.target(checkpoint.as_ref())?;
@@ -95,6 +95,7 @@ impl ClipCommand {
     /// As the model wants it, else as the arguments say.
     fn target(&self, checkpoint: Option<&Checkpoint>) -> Result<Target> {
         if let Some(checkpoint) = checkpoint {
+            engine::check_video(&checkpoint.config)?;
             return Ok(Target {
                 frames: checkpoint.config.frames,
                 preprocessing: engine::preprocessing(checkpoint, self.video.preset)?,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use npyz::{DType, NpyFile, TypeChar, WriterBuilder};
 use safetensors::Dtype;
@@ -95,9 +95,15 @@ fn folder(path: &Path) -> &Path {
 
 /// An error where `path` cannot be written later: found before the work, not after it.
 ///
-/// It must end in `extension`, else the file's name would lie, and its folder must exist.
-pub(super) fn check_output(path: &Path, extension: &str) -> Result<()> {
+/// It must end in `extension`, else the file's name would lie, its folder must exist, and it must be none of `inputs`.
+pub(super) fn check_output(path: &Path, extension: &str, inputs: &[&Path]) -> Result<()> {
     let shown = path.display();
+    let same = |input: &&&Path| matches!((input.canonicalize(), path.canonicalize()), (Ok(a), Ok(b)) if a == b);
+    if inputs.iter().any(|input| same(&input)) {
+        return Err(Error::usage(format!(
+            "the output {shown} is also an input, which would be lost; name another file"
+        )));
+    }
     if !path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension)) {
         return Err(Error::usage(format!("the output {shown} must end in .{extension}: that is what is written")));
     }
@@ -109,4 +115,10 @@ pub(super) fn check_output(path: &Path, extension: &str) -> Result<()> {
         return Err(Error::file(format!("cannot write {shown}: there is no folder {}; create it", folder.display())));
     }
     Ok(())
+}
+
+/// The files in a folder; none where it is no folder.
+pub(super) fn in_folder(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect()
 }

@@ -1,7 +1,7 @@
 //! `tubelet forward`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -73,11 +73,15 @@ struct Report {
 
 impl super::Run for Forward {
     fn run(self) -> Result<()> {
-        files::check_output(&self.output, "safetensors")?;
+        let model = self.model.folder();
+        let weights: Vec<_> = model.iter().flat_map(|folder| files::in_folder(folder)).collect();
+        let inputs: Vec<&Path> = weights.iter().map(PathBuf::as_path).chain([self.clip.as_path()]).collect();
+        files::check_output(&self.output, "safetensors", &inputs)?;
         let clips = with_batch(files::read_npy(&self.clip)?)?;
         let checkpoint = self.model.load()?;
         let model = checkpoint.source.clone();
         let tensors = self.forward(checkpoint, &clips)?;
+        tensors.iter().filter_map(not_finite).for_each(|note| output::note(&note));
         files::write_safetensors(&self.output, &tensors)?;
         let shape = |(name, tensor): (&String, &Tensor)| (name.clone(), tensor.shape().axes().to_vec());
         let output = self.output.display().to_string();
@@ -116,6 +120,13 @@ impl Forward {
             names => Taps::Names(names.iter().cloned().collect()),
         }
     }
+}
+
+/// What is odd about a value that is not all finite.
+fn not_finite((name, tensor): (&String, &Tensor)) -> Option<String> {
+    let values = tensor.as_f32().ok()?;
+    let place = values.iter().position(|value| !value.is_finite())?;
+    Some(format!("{name} is not finite everywhere: element {place} is {}", values[place]))
 }
 
 fn describe(report: &Report) -> String {

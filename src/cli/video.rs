@@ -98,7 +98,15 @@ impl Decoded {
         let mut notes = Vec::new();
         if indices.windows(2).any(|pair| pair[1] <= pair[0]) {
             let frames = counted(self.total, "frame");
-            notes.push(format!("the video of {frames} is too short for this clip; frames occur more than once"));
+            notes.push(match indices.first() {
+                Some(start) if *start > 0 => {
+                    format!("the video of {frames} ends before this clip does, which goes on from frame 0")
+                }
+                _ => format!("the video of {frames} is too short for this clip; frames occur more than once"),
+            });
+        }
+        if let Some(complaint) = &self.information.complaint {
+            notes.push(format!("the video may be damaged, this is what could be read of it; ffmpeg says: {complaint}"));
         }
         if self.information.rotation != 0 {
             let degrees = self.information.rotation;

@@ -119,7 +119,10 @@ impl Vivit {
     }
 
     /// Resizes, crops and scales a clip on the device.
+    ///
+    /// An error for a model that does not take the three colour planes of a video.
     pub fn prepare(&self, clip: &Clip) -> Result<PreparedClip> {
+        check_video(self.config())?;
         let mut kept = self.preparer.lock().unwrap_or_else(PoisonError::into_inner);
         if !kept.as_ref().is_some_and(|preparer| preparer.fits(clip)) {
             *kept = Some(Preparer::new(&self.device, clip, &self.preprocessing, self.layout, &self.options.variants)?);
@@ -228,6 +231,16 @@ pub fn forward_reference(
     let wanted = wanted(config, &recording, &request)?;
     let mut executor = ReferenceExecutor::new(Arc::new(recording.graph.clone()), parameters);
     named(&recording.graph, &wanted, executor.run(&[("clip", Feed::Host(clips))], &wanted)?)
+}
+
+/// An error for a model that videos cannot be prepared for.
+pub fn check_video(config: &Config) -> Result<()> {
+    match config.planes {
+        3 => Ok(()),
+        planes => Err(Error::usage(format!(
+            "the model takes clips of {planes} colour planes, and videos have 3; give it tensors of its own instead"
+        ))),
+    }
 }
 
 /// How clips are prepared: by the preset asked for, else the model's own file, else its family's default.

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Frame, FrameSource, Sampling};
+use super::{Frame, FrameSource, Information, Sampling};
 use crate::tensor::{Error, Result};
+
+/// Bytes of decoded frames that a clip may hold.
+const MOST_BYTES: u64 = 8 << 30;
 
 /// The decoded frames of one clip, in order; a frame that occurs several times is held once.
 #[derive(Clone, Debug)]
@@ -17,6 +20,16 @@ impl Clip {
     pub fn read(source: &mut dyn FrameSource, sampling: &Sampling, progress: &mut dyn FnMut(usize)) -> Result<Self> {
         let total = source.frame_count()?;
         let indices = sampling.indices(total)?.into_iter().next().unwrap_or_default();
+        let distinct: std::collections::BTreeSet<_> = indices.iter().collect();
+        let Information { height, width, format, .. } = *source.information();
+        let bytes = distinct.len() as u64 * format.bytes(height, width) as u64;
+        if bytes > MOST_BYTES {
+            return Err(Error::usage(format!(
+                "a clip of {} frames of {width}x{height} pixels takes {} GiB to decode; ask for fewer frames",
+                indices.len(),
+                bytes >> 30
+            )));
+        }
         let mut frames: Vec<Option<Arc<Frame>>> = vec![None; indices.len()];
         let mut last: Option<(usize, Arc<Frame>)> = None;
         source.visit(&indices, &mut |position, frame| {

@@ -67,6 +67,7 @@ impl VideoFile {
             frames_per_second: stream.frames_per_second(),
             format,
             rotation: stream.rotation(),
+            complaint: None,
             description: stream.description(conversion),
         };
         Ok(Self { programs, path: path.into(), information, pipe_format, announced: stream.announced_frames() })
@@ -82,7 +83,7 @@ impl VideoFile {
     }
 
     /// Counts the frames by decoding all of them: headers lie.
-    fn count(&self) -> Result<usize> {
+    fn count(&mut self) -> Result<usize> {
         let mut ffmpeg = self.decode(&["-nostats", "-progress", "pipe:1"], &["-f", "null", "-"])?;
         let mut report = String::new();
         ffmpeg.stdout.read_to_string(&mut report).map_err(|error| Error::io("decode", &self.path, &error))?;
@@ -98,7 +99,10 @@ impl VideoFile {
                 "{path} is truncated or damaged: it announces {announced} frames, but {count} can be decoded{}",
                 said(&complaint)
             ))),
-            _ => Ok(count),
+            _ => {
+                self.information.complaint = (!complaint.is_empty()).then_some(complaint);
+                Ok(count)
+            }
         }
     }
 }

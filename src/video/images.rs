@@ -78,6 +78,7 @@ impl Images {
             frames_per_second: None,
             format: PixelFormat::Rgb24,
             rotation: 0,
+            complaint: None,
             description: format!("{kind}, {width}x{height} (width x height)"),
         };
         Ok(Self { files, information })
@@ -131,6 +132,7 @@ impl Gif {
             frames_per_second: rate.is_finite().then_some(rate),
             format: PixelFormat::Rgb24,
             rotation: 0,
+            complaint: None,
             description: format!("GIF, {width}x{height} (width x height)"),
         };
         Ok(Self { path: path.into(), information })

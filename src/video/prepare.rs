@@ -38,6 +38,9 @@ impl PreparedClip {
     }
 }
 
+/// Elements that a prepared clip may have: 8 GiB.
+const MOST_ELEMENTS: usize = 1 << 31;
+
 /// Prepares clips of one size and format on a device. Everything is compiled and allocated once.
 pub struct Preparer {
     device: Device,
@@ -141,6 +144,13 @@ impl Recipe {
         let size = [first.height(), first.width()];
         let resized = preprocessing.resized_size(size)?;
         let crop = preprocessing.crop_window(resized);
+        let shape = layout.shape(1, frames, [crop.rows.size, crop.columns.size], 3);
+        if shape.elements() > MOST_ELEMENTS {
+            let gibibytes = shape.elements() >> 28;
+            return Err(Error::usage(format!(
+                "a clip of shape {shape} takes {gibibytes} GiB; use fewer or smaller frames"
+            )));
+        }
         let mut graph = Graph::new();
         let format = colour_format(first.format());
         let bytes = graph.input("frames", [group, format.frame_words(size)], Element::U32)?;
@@ -174,7 +184,6 @@ impl Recipe {
         };
         let values = graph.call(call, &[Some(picture), Some(table)], "values", layout.shape(1, group, cropped, 3))?;
         graph.output(values);
-        let shape = layout.shape(1, frames, cropped, 3);
         Ok(Self { graph: Arc::new(graph), values, shape, frames, group, size, format: first.format() })
     }
 

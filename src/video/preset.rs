@@ -117,6 +117,9 @@ impl Values {
     }
 }
 
+/// Sides of a resized frame: beyond this nobody means it, and no device holds a frame in one binding.
+const LARGEST_SIDE: usize = 1 << 14;
+
 /// How frames become a model's input, checked: resize, crop, then scale.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preprocessing {
@@ -141,7 +144,10 @@ impl Preprocessing {
         }
         let preprocessing = Self { resize, crop, resample, values };
         if preprocessing.value_table().iter().flatten().any(|value| !value.is_finite()) {
-            return Err(Error::usage(format!("preprocessing gives values that are not finite: {values:?}")));
+            return Err(Error::usage(
+                "preprocessing gives values that are not finite numbers; scale, mean and standard deviation must be finite, \
+                 and the deviation not 0",
+            ));
         }
         Ok(preprocessing)
     }
@@ -173,13 +179,21 @@ impl Preprocessing {
         }
         let short = height.min(width);
         let longer = |edge: usize, side: usize| edge.checked_mul(side).map(|product| product / short);
-        match self.resize {
+        let resized = match self.resize {
             None => Ok([height, width]),
             Some(Resize::Exact(size)) => Ok(size),
             Some(Resize::ShortEdge(edge)) => match (longer(edge, height), longer(edge, width)) {
                 (Some(height), Some(width)) => Ok([height, width]),
                 _ => Err(Error::usage(format!("a frame of {height}x{width} pixels is too large to resize to {edge}"))),
             },
+        }?;
+        match resized.iter().any(|side| *side > LARGEST_SIDE) {
+            false => Ok(resized),
+            true => Err(Error::usage(format!(
+                "a frame of {height}x{width} pixels (height x width) would be resized to {}x{}; sides of up to \
+                 {LARGEST_SIDE} are supported: ask for a smaller size",
+                resized[0], resized[1]
+            ))),
         }
     }
 

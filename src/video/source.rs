@@ -105,6 +105,8 @@ pub struct Information {
     pub format: PixelFormat,
     /// Degrees (0..360) that a player turns the frames clockwise for display. Frames come unturned.
     pub rotation: u32,
+    /// What the decoder complained of although it went on, once the frames have been counted: the source may be damaged.
+    pub complaint: Option<String>,
     /// What it is, for people: codec, stored pixel format, conversions with their reason.
     pub description: String,
 }
