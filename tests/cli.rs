@@ -365,7 +365,7 @@ fn absurd_sizes() -> Outcome {
     for (size, says) in [
         ("--frames 1000000000", "frames"),
         ("--frames 18446744073709551615 --uniform", "frames"),
-        ("--frames 60000 --stride 1 --size 2000", "GiB"),
+        ("--frames 132 --stride 1 --size 2400", "GiB"),
         ("--size 100000000", "smaller size"),
     ] {
         let command = format!("clip {{}} --output {{}} --executor reference {size}");
@@ -496,7 +496,7 @@ fn clip_without_model() -> Outcome {
             && report["range"] == range
             && report["indices"] == serde_json::json!(indices);
         let repeated = indices.windows(2).any(|pair| pair[1] <= pair[0]);
-        let noted = ran.stderr.contains("note: the video of 5 frames is too short");
+        let noted = ran.stderr.contains("note: the video of 5 frames ");
         ran.expect(as_expected && noted == repeated, "is not as expected")?;
         let written = read_npy(&output)?;
         ensure(written.shape().axes() == shape, format!("{}", written.shape()))?;
