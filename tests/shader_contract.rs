@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use naga::valid::{Capabilities as NagaCapabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use tubelet::gpu::{Capabilities, DeviceKind, Limits, Subgroup};
-use tubelet::kernels::{ALL, Access, Family, Launch, Variant, render};
+use tubelet::kernels::{ALL, Access, Case, Family, Launch, Variant, render};
 use tubelet::tensor::Element;
 
 /// Devices as kernels see them: software, a common GPU, one with narrow and one with wide subgroups.
@@ -53,6 +53,28 @@ fn every_variant_is_valid_and_as_rust_believes() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// What is only timed runs no WGSL that is not checked.
+#[test]
+fn cases_that_are_only_timed_render_what_others_check() {
+    let mut unchecked = Vec::new();
+    for (family, device) in ALL.iter().flat_map(|family| devices().into_iter().map(move |device| (family, device))) {
+        let (checked, timed): (Vec<_>, Vec<_>) = (family.cases)().into_iter().partition(|case| case.checked);
+        for variant in family.variants {
+            let literals = |case: &Case| -> Vec<_> {
+                let launches = case.call.launches(variant, &device).unwrap_or_else(|error| panic!("{error}"));
+                launches.into_iter().map(|launch| launch.literals).collect()
+            };
+            let of_checked: Vec<_> = checked.iter().flat_map(literals).collect();
+            for case in &timed {
+                if !literals(case).iter().all(|literals| of_checked.contains(literals)) {
+                    unchecked.push(format!("{}, {}, {}", variant.file, case.name, device.name));
+                }
+            }
+        }
+    }
+    assert!(unchecked.is_empty(), "only timed: {}", unchecked.join("\n"));
 }
 
 fn faults_of(family: &'static Family, variant: &'static Variant) -> HashSet<String> {

@@ -17,6 +17,8 @@ pub struct Case {
     pub inputs: Vec<Fill>,
     /// How close the result must be to the reference.
     pub tolerance: Tolerance,
+    /// Whether it is compared with the reference; all are but those [`timed only`](Case::timed_only).
+    pub checked: bool,
     /// Whether it is timed: the sizes of a real model.
     pub timed: bool,
     /// A smaller limit on bindings, in bytes, so that the call must be cut into pieces.
@@ -55,6 +57,7 @@ impl Case {
             call: std::sync::Arc::new(kernel),
             inputs,
             tolerance: Tolerance::KERNEL,
+            checked: true,
             timed: false,
             binding_bytes: None,
         }
@@ -79,6 +82,16 @@ impl Case {
     pub fn timed(mut self) -> Self {
         self.timed = true;
         self
+    }
+
+    /// Timed and not checked: the whole of a real model, where the naive reference takes too long.
+    ///
+    /// What is timed is checked all the same: the family must have checked cases that render the same WGSL for the same
+    /// variant, with one dimension at a time reduced. A test holds every family to that.
+    #[must_use]
+    pub fn timed_only(mut self) -> Self {
+        self.checked = false;
+        self.timed()
     }
 
     /// With bindings of at most `bytes`.
