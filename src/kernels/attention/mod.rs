@@ -185,6 +185,11 @@ impl Kernel for Attention {
         pairs.sum::<usize>() as u64 * (4 * self.qkv.width as u64 + 4)
     }
 
+    fn bytes_read(&self) -> u64 {
+        // Keys and values whole, and of the queries those asked for.
+        self.parts.iter().map(|part| part.bytes_read(self.qkv.width, self.queries_of(part).len(), 2)).sum()
+    }
+
     fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
         let width = self.qkv.width;
         let mut launches = Vec::new();
@@ -214,6 +219,7 @@ impl Kernel for Attention {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::{Cost, cost};
     use crate::tensor::ErrorKind;
 
     fn halves(first: Sequences, second: Sequences) -> Attention {
@@ -257,6 +263,18 @@ mod tests {
         call(Mask::of(1, 7)).validate().unwrap();
         assert!(call(Mask::of(0, 7)).validate().is_err());
         assert!(call(Mask::of(16, 1)).validate().is_err());
+    }
+
+    #[test]
+    fn the_packed_tensor_is_read_once_and_queries_as_asked() {
+        let mask = Mask::of(1, 7).validity();
+        let call = Attention::new(Qkv::in_planes(30, 4, 8), Sequences::joint(2, 15), mask);
+        let (row, validity) = (4 * 4 * 8, 4 * 2 * 2);
+        assert_eq!(cost(&call).read, 3 * 30 * row + validity);
+        assert_eq!(
+            cost(&call.queries(0..1)),
+            Cost { operations: 4320, read: (2 + 2 * 30) * row + validity, written: 2 * row }
+        );
     }
 
     #[test]

@@ -221,6 +221,14 @@ impl Part {
         self.mask.validity.then(|| [self.sequences.outer, times].into())
     }
 
+    /// Bytes of the rows that `queries` tokens of each sequence have of the queries, and all tokens of `others` more
+    /// tensors, in heads of `width`; and of the validity.
+    pub(in crate::kernels) fn bytes_read(&self, width: usize, queries: usize, others: usize) -> u64 {
+        let rows = self.sequences.count() * (queries + others * self.sequences.tokens);
+        let validity = self.validity().map_or(0, |shape| shape.elements());
+        4 * (rows * self.heads.len() * width + validity) as u64
+    }
+
     pub(in crate::kernels) fn validate(&self, qkv: &Qkv, queries: &Range<usize>) -> Result<()> {
         self.sequences.validate(qkv.rows)?;
         self.mask.times(self.sequences.tokens)?;

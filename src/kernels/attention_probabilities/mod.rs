@@ -84,6 +84,10 @@ impl Kernel for AttentionProbabilities {
         self.shape().iter().product::<usize>() as u64 * (2 * self.qkv.width as u64 + 5)
     }
 
+    fn bytes_read(&self) -> u64 {
+        self.part.bytes_read(self.qkv.width, self.queries.len(), 1)
+    }
+
     fn launches(&self, _variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
         let tile = Tile::plain(self.qkv.width);
         // Two passes over the keys.
