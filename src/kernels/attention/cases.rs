@@ -111,9 +111,9 @@ fn limits() -> Vec<Case> {
         Case::new("more keys than loop iterations", joint(1, 65_539, 1, 4).queries(0..3)).tolerance(running),
         Case::new("more keys than loop iterations, odd width", joint(1, 65_539, 1, 1).queries(65_530..65_539))
             .tolerance(running),
-        Case::new("more sequences than workgroups in a dimension", temporal(1, 2, 65_537, 1, 1, Mask::NONE)),
-        Case::new("more sequences than workgroups in a dimension, cut", spatial(1, 65_537, 2, 1, 1))
-            .binding_bytes(1 << 16),
+        Case::new("more sequences than groups in a dimension", temporal(1, 2, 65_537, 1, 1, Mask::NONE)),
+        Case::new("more sequences than groups in a dimension, cut", spatial(1, 65_537, 2, 1, 1)).binding_bytes(1 << 16),
+        Case::new("groups in two dimensions", joint(5, 70, 3, 12)).workgroups(14),
         cut(joint(3, 40, 4, 12), 1 << 11),
         odd(cut(masked(3, 41, 3, 5, mask), 1 << 11), ", masked, odd width"),
         odd(cut(temporal(3, 4, 11, 4, 12, Mask::of(0, 1).validity()), 1 << 12), ", temporal"),

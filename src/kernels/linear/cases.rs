@@ -55,7 +55,8 @@ fn shapes() -> Vec<Case> {
             relative_l2: 1e-5,
             share_of_peak: 2e-5,
         }),
-        Case::new("more tiles than workgroups in a dimension", of(1, 1, 64 * 65_535 + 1)),
+        Case::new("more shared tiles than groups in a dimension", of(1, 1, 64 * 65_535 + 1)),
+        Case::new("groups in two dimensions", of(300, 4, 1028)).workgroups(40),
     ]
 }
 
