@@ -139,17 +139,7 @@ mod tests {
             subgroup: None,
             timestamps: false,
             matrix_shapes: Vec::new(),
-            limits: Limits {
-                binding_bytes: 128 << 20,
-                buffer_bytes: 1 << 30,
-                storage_bindings: 8,
-                workgroup_bytes: 16 << 10,
-                workgroup_invocations: 256,
-                workgroups: 65_535,
-                storage_alignment: 256,
-                uniform_alignment: 256,
-                loop_iterations: Some(65_535),
-            },
+            limits: Limits { loop_iterations: Some(65_535), ..Limits::WEBGPU },
         };
         let part = Part { heads: 0..12, sequences: Sequences::joint(1, 3137), mask: Mask::NONE };
         let call = AttentionProbabilities { qkv: Qkv::in_planes(3137, 12, 64), part, queries: 0..3137 };

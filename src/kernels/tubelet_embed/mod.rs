@@ -293,17 +293,7 @@ mod tests {
 
     #[test]
     fn pieces_cover_every_token_once() {
-        let limits = |binding_bytes| Limits {
-            binding_bytes,
-            buffer_bytes: 1 << 30,
-            storage_bindings: 8,
-            workgroup_bytes: 16 << 10,
-            workgroup_invocations: 256,
-            workgroups: 65_535,
-            storage_alignment: 256,
-            uniform_alignment: 256,
-            loop_iterations: None,
-        };
+        let limits = |binding_bytes| Limits { binding_bytes, ..Limits::WEBGPU };
         for (bytes, count) in [(1 << 20, 1), (24_000, 2), (12_000, 3), (7_000, 6), (4_000, 9)] {
             let pieces = call().pieces(&limits(bytes)).unwrap();
             assert_eq!(pieces.len(), count, "{bytes} bytes: {pieces:?}");
