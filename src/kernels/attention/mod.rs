@@ -2,7 +2,9 @@
 //! (paper §3.3, spec §2.1 and §2.3 to 2.6, masks §4.2).
 
 mod cases;
+mod mask;
 pub(super) mod pieces;
+mod qkv;
 pub(super) mod reference;
 mod sequences;
 pub(super) mod tile;
@@ -16,7 +18,9 @@ use crate::tensor::{Error, Result, Shape, Tensor};
 use pieces::{Cut, Cutter, Parameters, Places};
 use tile::{PLAIN_INVOCATIONS, Tile};
 
-pub use sequences::{EmptyRow, Mask, Part, Qkv, QkvLayout, Sequences};
+pub use mask::{EmptyRow, Mask};
+pub use qkv::{Qkv, QkvLayout};
+pub use sequences::{Part, Sequences};
 
 /// The declaration of [`Attention`].
 pub static FAMILY: Family = Family {

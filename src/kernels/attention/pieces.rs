@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::sequences::{EmptyRow, Part, Qkv, QkvLayout};
+use super::{EmptyRow, Part, Qkv, QkvLayout};
 use crate::gpu::Limits;
 use crate::kernels::pieces::{align_down, word};
 use crate::tensor::{Error, Result};

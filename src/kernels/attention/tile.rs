@@ -1,7 +1,7 @@
 //! How the variants share attention among workgroups.
 
 use super::pieces::Parameters;
-use super::sequences::{EmptyRow, Mask, Part, Qkv};
+use super::{EmptyRow, Mask, Part, Qkv};
 use crate::gpu::{Capabilities, Literals};
 use crate::kernels::Variant;
 use crate::kernels::pieces::word;
