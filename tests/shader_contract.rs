@@ -50,6 +50,17 @@ fn every_variant_is_valid_and_as_rust_believes() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// A kernel with several variants does not take one for another.
+#[test]
+fn an_unknown_variant_is_an_error() {
+    for family in ALL.iter().filter(|family| family.variants.len() > 1) {
+        let &Variant { file, text, needs, class, .. } = &family.variants[0];
+        let unknown = Variant { name: "unknown", file, text, needs, class };
+        let launches = (family.cases)()[0].call.launches(&unknown, &devices()[0]);
+        assert!(launches.is_err_and(|error| error.to_string().contains("unknown")), "{}", family.name);
+    }
+}
+
 /// Every variant that may have more workgroups than a dimension takes has a case where it does.
 #[test]
 fn every_variant_folds_its_workgroups_in_some_case() {

@@ -136,6 +136,11 @@ impl Variant {
         }
         None
     }
+
+    /// What [`Kernel::launches`] answers to a variant that it does not know.
+    pub fn unknown(&self) -> Error {
+        Error::usage(format!("{} is no variant {:?} of this kernel", self.file, self.name))
+    }
 }
 
 impl Family {

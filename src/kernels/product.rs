@@ -68,13 +68,20 @@ impl Tile {
     }
 
     /// The tile of `variant` on `device` for a product of `rows` by `columns`.
-    pub(super) fn choose(variant: &Variant, device: &Capabilities, rows: usize, columns: usize, wide: bool) -> Self {
+    pub(super) fn choose(
+        variant: &Variant,
+        device: &Capabilities,
+        rows: usize,
+        columns: usize,
+        wide: bool,
+    ) -> Result<Self> {
         let busy = |tile: Self| rows > tile.rows / 2 && tile.groups(rows, columns) >= BUSY_GROUPS;
         match (variant.name, device.subgroup_size()) {
-            ("subgroup", Some(lanes)) => Self::subgroup(lanes as usize, rows, wide),
-            ("workgroup", _) if busy(Self::WORKGROUP_LARGE) => Self::WORKGROUP_LARGE,
-            ("workgroup", _) => Self::WORKGROUP_SMALL,
-            _ => Self::PLAIN,
+            ("subgroup", Some(lanes)) => Ok(Self::subgroup(lanes as usize, rows, wide)),
+            ("workgroup", _) if busy(Self::WORKGROUP_LARGE) => Ok(Self::WORKGROUP_LARGE),
+            ("workgroup", _) => Ok(Self::WORKGROUP_SMALL),
+            ("plain", _) => Ok(Self::PLAIN),
+            _ => Err(variant.unknown()),
         }
     }
 

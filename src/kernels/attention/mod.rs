@@ -198,7 +198,7 @@ impl Kernel for Attention {
         let width = self.qkv.width;
         let mut launches = Vec::new();
         for part in &self.parts {
-            let tile = Tile::of(variant, device, width, self.queries_of(part).len(), &part.mask);
+            let tile = Tile::of(variant, device, width, self.queries_of(part).len(), &part.mask)?;
             check_iterations(tile.iterations(width, part), &device.limits)?;
             let literals = tile.literals(width);
             for Cut { mut parameters, windows } in self.cuts(part, device)? {

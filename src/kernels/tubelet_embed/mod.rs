@@ -117,7 +117,7 @@ impl TubeletEmbed {
         [(self.frames, t), (self.height, h), (self.width, w)].map(|(size, step)| size.checked_div(step).unwrap_or(0))
     }
 
-    fn tile(&self, variant: &Variant, device: &Capabilities) -> Tile {
+    fn tile(&self, variant: &Variant, device: &Capabilities) -> Result<Tile> {
         let rows = self.batch * self.grid().iter().product::<usize>();
         Tile::choose(variant, device, rows, self.columns, false)
     }
@@ -248,7 +248,7 @@ impl Kernel for TubeletEmbed {
     }
 
     fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        let tile = self.tile(variant, device);
+        let tile = self.tile(variant, device)?;
         tile.check_depth(self.inner(), &device.limits)?;
         let literals = tile.literals().with("aligned", self.aligned());
         let pieces = self.pieces(&device.limits)?;
@@ -256,7 +256,8 @@ impl Kernel for TubeletEmbed {
     }
 
     fn packing(&self, variant: &Variant, device: &Capabilities, binding: usize) -> Option<Packing> {
-        (binding == WEIGHT).then(|| self.tile(variant, device).packing())
+        let tile = self.tile(variant, device).ok()?;
+        (binding == WEIGHT).then(|| tile.packing())
     }
 
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
