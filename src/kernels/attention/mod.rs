@@ -190,8 +190,9 @@ impl Kernel for Attention {
     }
 
     fn bytes_read(&self) -> u64 {
-        // Keys and values whole, and of the queries those asked for.
-        self.parts.iter().map(|part| part.bytes_read(self.qkv.width, self.queries_of(part).len(), 2)).sum()
+        let validity = self.parts.iter().find_map(Part::validity).map_or(0, |validity| 4 * validity.elements() as u64);
+        let of = |part: &Part| part.bytes_read(self.qkv.width, self.queries_of(part).len(), 2);
+        validity + self.parts.iter().map(of).sum::<u64>()
     }
 
     fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {

@@ -100,12 +100,11 @@ impl Part {
         self.mask.validity.then(|| [self.sequences.outer, times].into())
     }
 
-    /// Bytes of the rows that `queries` tokens of each sequence have of the queries, and all tokens of `others` more
-    /// tensors, in heads of `width`; and of the validity.
+    /// Bytes of what the heads, of `width` each, read: the queries of `queries` tokens of each sequence, and `others`
+    /// (keys, values) of all tokens.
     pub(in crate::kernels) fn bytes_read(&self, width: usize, queries: usize, others: usize) -> u64 {
         let rows = self.sequences.count() * (queries + others * self.sequences.tokens);
-        let validity = self.validity().map_or(0, |shape| shape.elements());
-        4 * (rows * self.heads.len() * width + validity) as u64
+        4 * (rows * self.heads.len() * width) as u64
     }
 
     pub(in crate::kernels) fn validate(&self, qkv: &Qkv, queries: &Range<usize>) -> Result<()> {

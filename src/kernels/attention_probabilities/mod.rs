@@ -85,7 +85,8 @@ impl Kernel for AttentionProbabilities {
     }
 
     fn bytes_read(&self) -> u64 {
-        self.part.bytes_read(self.qkv.width, self.queries.len(), 1)
+        let validity = self.part.validity().map_or(0, |validity| 4 * validity.elements() as u64);
+        validity + self.part.bytes_read(self.qkv.width, self.queries.len(), 1)
     }
 
     fn launches(&self, _variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
