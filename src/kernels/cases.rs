@@ -92,8 +92,9 @@ impl Case {
 
     /// Timed and not checked: the whole of a real model, where the naive reference takes too long.
     ///
-    /// What is timed is checked all the same: the family must have checked cases that render the same WGSL for the same
-    /// variant, with one dimension at a time reduced. A test holds every family to that.
+    /// What is timed is checked all the same, if not at this size: the family has checked cases that reduce one dimension
+    /// or another, and between them they run every WGSL text that this case runs, with the same literals. A test holds
+    /// every family to that.
     #[must_use]
     pub fn timed_only(mut self) -> Self {
         self.checked = false;

@@ -139,7 +139,7 @@ impl Variant {
 
     /// What [`Kernel::launches`] answers to a variant that it does not know.
     pub fn unknown(&self) -> Error {
-        Error::usage(format!("{} is no variant {:?} of this kernel", self.file, self.name))
+        Error::usage(format!("variant {:?} ({}) is not one that this kernel launches", self.name, self.file))
     }
 }
 
