@@ -7,10 +7,10 @@ use std::collections::HashSet;
 
 use naga::valid::{Capabilities as NagaCapabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use tubelet::gpu::{Capabilities, DeviceKind, Limits, Subgroup};
-use tubelet::kernels::{ALL, Access, Family, Launch, Variant, render};
+use tubelet::kernels::{ALL, Access, Case, Family, Launch, Variant, render};
 use tubelet::tensor::Element;
 
-/// Devices as kernels see them: software, a common GPU, one with narrow and one with wide subgroups.
+/// Devices as kernels see them: software, and GPUs with subgroups of every size that WGSL knows.
 fn devices() -> Vec<Capabilities> {
     let device = |kind, subgroup: u32| Capabilities {
         name: format!("{kind} with subgroups of {subgroup}"),
@@ -22,24 +22,19 @@ fn devices() -> Vec<Capabilities> {
         subgroup: Some(Subgroup { smallest: subgroup, largest: subgroup }),
         timestamps: true,
         matrix_shapes: Vec::new(),
-        limits: Limits {
-            binding_bytes: 128 << 20,
-            buffer_bytes: 1 << 30,
-            storage_bindings: 8,
-            workgroup_bytes: 32 << 10,
-            workgroup_invocations: 256,
-            workgroups: 65_535,
-            storage_alignment: 256,
-            uniform_alignment: 256,
-            loop_iterations: None,
-        },
+        limits: Limits { workgroup_bytes: 32 << 10, ..Limits::WEBGPU },
     };
-    vec![
-        device(DeviceKind::Software, 8),
-        device(DeviceKind::Software, 4),
-        device(DeviceKind::Discrete, 32),
-        device(DeviceKind::Integrated, 16),
-    ]
+    let software = |subgroup| {
+        let mut device = device(DeviceKind::Software, subgroup);
+        device.limits.loop_iterations = Some(65_535);
+        device
+    };
+    let gpu = |subgroup| device(DeviceKind::Discrete, subgroup);
+    let with_int64 =
+        |device: Capabilities| Capabilities { name: format!("{}, int64", device.name), int64: true, ..device };
+    let mut devices = vec![software(4), software(8), gpu(16), with_int64(gpu(32))];
+    devices.extend([32, 64, 128].map(gpu));
+    devices
 }
 
 #[test]
@@ -55,20 +50,73 @@ fn every_variant_is_valid_and_as_rust_believes() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// A kernel with several variants does not take one for another.
+#[test]
+fn an_unknown_variant_is_an_error() {
+    for family in ALL.iter().filter(|family| family.variants.len() > 1) {
+        let &Variant { file, text, needs, class, .. } = &family.variants[0];
+        let unknown = Variant { name: "unknown", file, text, needs, class };
+        let launches = (family.cases)()[0].call.launches(&unknown, &devices()[0]);
+        assert!(launches.is_err_and(|error| error.to_string().contains("unknown")), "{}", family.name);
+    }
+}
+
+/// Every variant that may have more workgroups than a dimension takes has a case where it does.
+#[test]
+fn every_variant_folds_its_workgroups_in_some_case() {
+    let mut flat = Vec::new();
+    for family in ALL {
+        for (variant, device) in
+            family.variants.iter().flat_map(|variant| devices().into_iter().map(move |device| (variant, device)))
+        {
+            let folds = |case: &Case| {
+                let device = Capabilities { limits: case.limits(&device.limits), ..device.clone() };
+                let launches = case.call.launches(variant, &device).unwrap_or_else(|error| panic!("{error}"));
+                case.checked && launches.iter().any(|launch| launch.groups[1] > 1)
+            };
+            if !(family.cases)().iter().any(folds) {
+                flat.push(format!("{} on {}", variant.file, device.name));
+            }
+        }
+    }
+    assert!(flat.is_empty(), "{}", flat.join("\n"));
+}
+
+/// What is only timed runs no WGSL that is not checked.
+#[test]
+fn cases_that_are_only_timed_render_what_others_check() {
+    let mut unchecked = Vec::new();
+    for (family, device) in ALL.iter().flat_map(|family| devices().into_iter().map(move |device| (family, device))) {
+        let (checked, timed): (Vec<_>, Vec<_>) = (family.cases)().into_iter().partition(|case| case.checked);
+        for variant in family.variants {
+            let literals = |case: &Case| -> Vec<_> {
+                let launches = case.call.launches(variant, &device).unwrap_or_else(|error| panic!("{error}"));
+                launches.into_iter().map(|launch| launch.literals).collect()
+            };
+            let of_checked: Vec<_> = checked.iter().flat_map(literals).collect();
+            for case in &timed {
+                if !literals(case).iter().all(|literals| of_checked.contains(literals)) {
+                    unchecked.push(format!("{}, {}, {}", variant.file, case.name, device.name));
+                }
+            }
+        }
+    }
+    assert!(unchecked.is_empty(), "only timed: {}", unchecked.join("\n"));
+}
+
 fn faults_of(family: &'static Family, variant: &'static Variant) -> HashSet<String> {
     let mut seen = HashSet::new();
     let mut faults = HashSet::new();
     for device in devices() {
         for case in (family.cases)() {
-            let mut device = device.clone();
-            device.limits.binding_bytes = case.binding_bytes.unwrap_or(device.limits.binding_bytes);
+            let device = Capabilities { limits: case.limits(&device.limits), ..device.clone() };
             match case.call.launches(variant, &device) {
                 Err(error) => _ = faults.insert(format!("{}, case {}: {error}", device.name, case.name)),
                 Ok(launches) => {
                     for launch in launches {
                         let wgsl = render(variant, &launch).unwrap_or_else(|error| panic!("{error}"));
                         if seen.insert(wgsl.clone()) {
-                            faults.extend(faults_in(family, variant, &launch, &wgsl));
+                            faults.extend(faults_in(family, variant, &device, &launch, &wgsl));
                         }
                         if launch.groups.iter().any(|&count| count > device.limits.workgroups) {
                             faults.insert(format!("case {} dispatches {:?} workgroups", case.name, launch.groups));
@@ -81,7 +129,7 @@ fn faults_of(family: &'static Family, variant: &'static Variant) -> HashSet<Stri
     faults
 }
 
-fn faults_in(family: &Family, variant: &Variant, launch: &Launch, wgsl: &str) -> Vec<String> {
+fn faults_in(family: &Family, variant: &Variant, device: &Capabilities, launch: &Launch, wgsl: &str) -> Vec<String> {
     let module = match naga::front::wgsl::parse_str(wgsl) {
         Ok(module) => module,
         Err(error) => return vec![error.emit_to_string(wgsl)],
@@ -93,7 +141,7 @@ fn faults_in(family: &Family, variant: &Variant, launch: &Launch, wgsl: &str) ->
     }
     let mut faults = parameter_faults(family, launch, &module);
     faults.extend(binding_faults(family, &module));
-    faults.extend(entry_faults(variant, &module));
+    faults.extend(entry_faults(variant, device, &module));
     faults
 }
 
@@ -175,7 +223,7 @@ fn element_of(module: &naga::Module, ty: naga::Handle<naga::Type>) -> Option<Ele
 }
 
 /// The entry point's name, and its needs against those declared.
-fn entry_faults(variant: &Variant, module: &naga::Module) -> Vec<String> {
+fn entry_faults(variant: &Variant, device: &Capabilities, module: &naga::Module) -> Vec<String> {
     let [entry] = module.entry_points.as_slice() else {
         return vec![format!("{} entry points", module.entry_points.len())];
     };
@@ -184,8 +232,10 @@ fn entry_faults(variant: &Variant, module: &naga::Module) -> Vec<String> {
         faults.push(format!("the entry point is {}", entry.name));
     }
     let invocations: u32 = entry.workgroup_size.iter().product();
-    if invocations > variant.needs.invocations && !(variant.needs.subgroup && invocations <= 64) {
-        faults.push(format!("{invocations} invocations, Rust believes {}", variant.needs.invocations));
+    let of_a_subgroup = device.subgroup_size().filter(|_| variant.needs.subgroup).unwrap_or(0);
+    let most = variant.needs.invocations.max(of_a_subgroup);
+    if invocations > most {
+        faults.push(format!("{invocations} invocations, Rust believes {most}"));
     }
     let mut layouter = naga::proc::Layouter::default();
     layouter.update(module.to_ctx()).unwrap_or_else(|error| panic!("{error}"));

@@ -84,6 +84,21 @@ pub struct Limits {
     pub loop_iterations: Option<u32>,
 }
 
+impl Limits {
+    /// What WebGPU guarantees on every device; no limit on loops.
+    pub const WEBGPU: Self = Self {
+        binding_bytes: 128 << 20,
+        buffer_bytes: 256 << 20,
+        storage_bindings: 8,
+        workgroup_bytes: 16 << 10,
+        workgroup_invocations: 256,
+        workgroups: 65_535,
+        storage_alignment: 256,
+        uniform_alignment: 256,
+        loop_iterations: None,
+    };
+}
+
 /// Everything a kernel's choice of variant may depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Capabilities {

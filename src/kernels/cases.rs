@@ -1,9 +1,12 @@
 //! The shapes a kernel is tested, checked and timed with, and how its inputs are filled.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{Access, Call, Kernel};
+use crate::gpu::Limits;
 use crate::tensor::{Element, Result, Shape, Tensor, Tolerance};
 
 /// One call of a kernel with its inputs and what counts as right.
@@ -17,16 +20,20 @@ pub struct Case {
     pub inputs: Vec<Fill>,
     /// How close the result must be to the reference.
     pub tolerance: Tolerance,
+    /// Whether it is compared with the reference; all are but those [`timed only`](Case::timed_only).
+    pub checked: bool,
     /// Whether it is timed: the sizes of a real model.
     pub timed: bool,
     /// A smaller limit on bindings, in bytes, so that the call must be cut into pieces.
     pub binding_bytes: Option<u64>,
+    /// A smaller limit on workgroups along a dimension, so that they must be folded into two.
+    pub workgroups: Option<u32>,
 }
 
 /// How a case fills an input.
 #[derive(Clone, Debug)]
 pub enum Fill {
-    /// Uniform between −`0.0` and +`0.0`.
+    /// Uniform between minus this and this.
     Spread(f32),
     /// Uniform between the two bounds.
     Between(f32, f32),
@@ -55,8 +62,10 @@ impl Case {
             call: std::sync::Arc::new(kernel),
             inputs,
             tolerance: Tolerance::KERNEL,
+            checked: true,
             timed: false,
             binding_bytes: None,
+            workgroups: None,
         }
     }
 
@@ -81,11 +90,39 @@ impl Case {
         self
     }
 
+    /// Timed and not checked: the whole of a real model, where the naive reference takes too long.
+    ///
+    /// What is timed is checked all the same, if not at this size: the family has checked cases that reduce one dimension
+    /// or another, and between them they run every WGSL text that this case runs, with the same literals. A test holds
+    /// every family to that.
+    #[must_use]
+    pub fn timed_only(mut self) -> Self {
+        self.checked = false;
+        self.timed()
+    }
+
     /// With bindings of at most `bytes`.
     #[must_use]
     pub fn binding_bytes(mut self, bytes: u64) -> Self {
         self.binding_bytes = Some(bytes);
         self
+    }
+
+    /// With at most `workgroups` along a dimension.
+    #[must_use]
+    pub fn workgroups(mut self, workgroups: u32) -> Self {
+        self.workgroups = Some(workgroups);
+        self
+    }
+
+    /// `device` as this case wants it: with its smaller limits.
+    #[must_use]
+    pub fn limits(&self, device: &Limits) -> Limits {
+        Limits {
+            binding_bytes: self.binding_bytes.unwrap_or(device.binding_bytes),
+            workgroups: self.workgroups.unwrap_or(device.workgroups),
+            ..device.clone()
+        }
     }
 
     /// The inputs by binding, `None` where absent; the same on every run.
@@ -99,16 +136,23 @@ impl Case {
                 None => Ok(None),
                 Some(shape) => {
                     let fill = fills.next().cloned().unwrap_or(Fill::Spread(1.0));
-                    fill.tensor(shape, &format!("{} {} {place}", self.call.family().name, self.name)).map(Some)
+                    fill.tensor(shape, self.seed(place)).map(Some)
                 }
             })
             .collect()
     }
+
+    /// What the numbers at `place` start from.
+    fn seed(&self, place: usize) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.call.family().name, &self.name, place).hash(&mut hasher);
+        hasher.finish()
+    }
 }
 
 impl Fill {
-    fn tensor(self, shape: Shape, seed: &str) -> Result<Tensor> {
-        let mut random = ChaCha8Rng::from_seed(seed_of(seed));
+    fn tensor(self, shape: Shape, seed: u64) -> Result<Tensor> {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
         let elements = shape.elements();
         match self {
             Self::Spread(bound) => Tensor::f32(shape, uniform(&mut random, elements, -bound, bound)),
@@ -123,17 +167,4 @@ impl Fill {
 
 fn uniform(random: &mut ChaCha8Rng, elements: usize, low: f32, high: f32) -> Vec<f32> {
     (0..elements).map(|_| low + (high - low) * random.random::<f32>()).collect()
-}
-
-/// 32 bytes that depend on all of `text`.
-fn seed_of(text: &str) -> [u8; 32] {
-    let mut seed = [0u8; 32];
-    let mut hash = 0xcbf2_9ce4_8422_2325u64;
-    for chunk in seed.chunks_exact_mut(8) {
-        for byte in text.bytes() {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-        chunk.copy_from_slice(&hash.to_le_bytes());
-    }
-    seed
 }

@@ -136,6 +136,11 @@ impl Variant {
         }
         None
     }
+
+    /// What [`Kernel::launches`] answers to a variant that it does not know.
+    pub fn unknown(&self) -> Error {
+        Error::usage(format!("variant {:?} ({}) is not one that this kernel launches", self.name, self.file))
+    }
 }
 
 impl Family {
@@ -198,6 +203,11 @@ pub trait Kernel: Debug + Send + Sync {
     /// Arithmetic operations: a multiply-add is two.
     fn operations(&self) -> u64;
 
+    /// Bytes that have to be read: all present inputs, each once. A kernel that needs only a part of them says so.
+    fn bytes_read(&self) -> u64 {
+        bytes_of(self.family(), &self.operands(), Access::Read)
+    }
+
     /// The dispatches that compute it on `device` with `variant`: one where its limits allow, else one a piece.
     fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>>;
 
@@ -232,7 +242,7 @@ pub struct Launch {
 pub struct Cost {
     /// Arithmetic operations: a multiply-add is two.
     pub operations: u64,
-    /// Bytes of all inputs, each counted once.
+    /// Bytes of the inputs that have to be read, each counted once.
     pub read: u64,
     /// Bytes of all outputs.
     pub written: u64,
@@ -252,15 +262,14 @@ impl std::ops::Add for Cost {
 
 /// What `kernel` costs.
 pub fn cost(kernel: &dyn Kernel) -> Cost {
-    let mut cost = Cost { operations: kernel.operations(), ..Cost::default() };
-    for (binding, shape) in kernel.family().bindings.iter().zip(kernel.operands()) {
-        let bytes = shape.map_or(0, |shape| shape.elements() * binding.element.bytes()) as u64;
-        match binding.access {
-            Access::Read => cost.read += bytes,
-            Access::Write => cost.written += bytes,
-        }
-    }
-    cost
+    let written = bytes_of(kernel.family(), &kernel.operands(), Access::Write);
+    Cost { operations: kernel.operations(), read: kernel.bytes_read(), written }
+}
+
+fn bytes_of(family: &Family, operands: &[Option<Shape>], access: Access) -> u64 {
+    let bindings = family.bindings.iter().zip(operands).filter(|(binding, _)| binding.access == access);
+    let bytes = bindings.filter_map(|(binding, shape)| Some(shape.as_ref()?.elements() * binding.element.bytes()));
+    bytes.sum::<usize>() as u64
 }
 
 /// Declares the parameter struct of a kernel: `#[repr(C)]`, plain data, with its [`Field`]s in `FIELDS`.

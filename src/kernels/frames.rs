@@ -44,17 +44,7 @@ mod tests {
 
     #[test]
     fn frames_of_any_size_are_covered_once_by_aligned_windows_that_fit() {
-        let limits = Limits {
-            binding_bytes: 4096,
-            buffer_bytes: 1 << 30,
-            storage_bindings: 8,
-            workgroup_bytes: 16 << 10,
-            workgroup_invocations: 256,
-            workgroups: 65_535,
-            storage_alignment: 256,
-            uniform_alignment: 256,
-            loop_iterations: None,
-        };
+        let limits = Limits { binding_bytes: 4096, ..Limits::WEBGPU };
         let (input, output) = (91, 235);
         let runs = runs(11, input, output, &limits).unwrap();
         assert!(runs.len() > 1);

@@ -78,7 +78,12 @@ pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[
     ("common/workgroup_sum.wgsl", include_str!("../../shaders/common/workgroup_sum.wgsl")),
 ];
 
-/// The input at `binding`, an error where it is missing.
+/// The tensor at place `binding` of a family's bindings, counted from 0, among the `inputs` that
+/// [`Kernel::reference`] is given.
+///
+/// # Errors
+///
+/// Where the call was given none: a reference asks for those that its switches say are present.
 pub fn input<'a>(inputs: &[Option<&'a Tensor>], binding: usize) -> Result<&'a Tensor> {
     inputs
         .get(binding)

@@ -19,6 +19,9 @@ const PLAIN_INVOCATIONS: usize = 64;
 const BUSY_GROUPS: u64 = 256;
 /// Finished sums, four columns each, that the `subgroup` variant holds at a time.
 const FINISHED_SUMS: usize = 512;
+/// Lanes of a subgroup that the `subgroup` tile uses; the rest of a wider one is idle, for a panel of weights of four
+/// columns a lane must stay small enough to be bound.
+const SUBGROUP_LANES: usize = 32;
 /// Heights of the `subgroup` tile, with the speed of each in GFLOP/s a core (llvmpipe, 8 lanes). A taller tile loads less
 /// for each product but may waste more on rows beyond the last; beyond 64 rows its unrolled step no longer fits the 32 KiB
 /// that a core keeps of its instructions.
@@ -65,17 +68,25 @@ impl Tile {
     }
 
     /// The tile of `variant` on `device` for a product of `rows` by `columns`.
-    pub(super) fn choose(variant: &Variant, device: &Capabilities, rows: usize, columns: usize, wide: bool) -> Self {
+    pub(super) fn choose(
+        variant: &Variant,
+        device: &Capabilities,
+        rows: usize,
+        columns: usize,
+        wide: bool,
+    ) -> Result<Self> {
         let busy = |tile: Self| rows > tile.rows / 2 && tile.groups(rows, columns) >= BUSY_GROUPS;
         match (variant.name, device.subgroup_size()) {
-            ("subgroup", Some(lanes)) => Self::subgroup(lanes as usize, rows, wide),
-            ("workgroup", _) if busy(Self::WORKGROUP_LARGE) => Self::WORKGROUP_LARGE,
-            ("workgroup", _) => Self::WORKGROUP_SMALL,
-            _ => Self::PLAIN,
+            ("subgroup", Some(lanes)) => Ok(Self::subgroup(lanes as usize, rows, wide)),
+            ("workgroup", _) if busy(Self::WORKGROUP_LARGE) => Ok(Self::WORKGROUP_LARGE),
+            ("workgroup", _) => Ok(Self::WORKGROUP_SMALL),
+            ("plain", _) => Ok(Self::PLAIN),
+            _ => Err(variant.unknown()),
         }
     }
 
     fn subgroup(lanes: usize, rows: usize, wide: bool) -> Self {
+        let lanes = lanes.min(SUBGROUP_LANES);
         let heights = if wide { WIDE_HEIGHTS } else { SUBGROUP_HEIGHTS };
         let time = |&(height, speed): &(usize, usize)| rows.next_multiple_of(height) * 1000 / speed;
         let fitting = heights.into_iter().filter(|(height, _)| height.is_multiple_of(lanes));
@@ -121,17 +132,7 @@ mod tests {
     use super::*;
 
     fn limits(loop_iterations: Option<u32>) -> Limits {
-        Limits {
-            binding_bytes: 1 << 27,
-            buffer_bytes: 1 << 30,
-            storage_bindings: 8,
-            workgroup_bytes: 16 << 10,
-            workgroup_invocations: 256,
-            workgroups: 65_535,
-            storage_alignment: 256,
-            uniform_alignment: 256,
-            loop_iterations,
-        }
+        Limits { loop_iterations, ..Limits::WEBGPU }
     }
 
     #[test]
@@ -149,7 +150,7 @@ mod tests {
         assert_eq!(Tile::subgroup(8, 30, false).rows, 32);
         assert_eq!(Tile::subgroup(8, 3137, false).rows, 64);
         assert_eq!(Tile::subgroup(32, 1, false).rows, 32);
-        assert_eq!(Tile::subgroup(64, 30, false).rows, 64);
+        assert_eq!(Tile::subgroup(128, 30, false), Tile::subgroup(32, 30, false));
         assert_eq!(Tile::subgroup(8, 3137, true).rows, 40);
         assert_eq!(Tile::subgroup(16, 3137, true).rows, 16);
     }

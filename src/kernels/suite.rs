@@ -82,10 +82,7 @@ pub fn judge(case: &Case, actual: &[Tensor], expected: &[Tensor]) -> Outcome {
 ///
 /// An error where the kernel wrote behind an output, or the device failed.
 pub fn run(device: &Device, case: &Case, variant: &'static Variant, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
-    let device = &match case.binding_bytes {
-        None => device.clone(),
-        Some(bytes) => device.restricted(|capabilities| capabilities.limits.binding_bytes = bytes),
-    };
+    let device = &device.restricted(|capabilities| capabilities.limits = case.limits(&capabilities.limits));
     let kernel = &*case.call;
     let family = kernel.family();
     let mut given = inputs.iter();

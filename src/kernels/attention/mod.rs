@@ -2,7 +2,9 @@
 //! (paper §3.3, spec §2.1 and §2.3 to 2.6, masks §4.2).
 
 mod cases;
+mod mask;
 pub(super) mod pieces;
+mod qkv;
 pub(super) mod reference;
 mod sequences;
 pub(super) mod tile;
@@ -16,7 +18,9 @@ use crate::tensor::{Error, Result, Shape, Tensor};
 use pieces::{Cut, Cutter, Parameters, Places};
 use tile::{PLAIN_INVOCATIONS, Tile};
 
-pub use sequences::{EmptyRow, Mask, Part, Qkv, QkvLayout, Sequences};
+pub use mask::{EmptyRow, Mask};
+pub use qkv::{Qkv, QkvLayout};
+pub use sequences::{Part, Sequences};
 
 /// The declaration of [`Attention`].
 pub static FAMILY: Family = Family {
@@ -185,11 +189,17 @@ impl Kernel for Attention {
         pairs.sum::<usize>() as u64 * (4 * self.qkv.width as u64 + 4)
     }
 
+    fn bytes_read(&self) -> u64 {
+        let validity = self.parts.iter().find_map(Part::validity).map_or(0, |validity| 4 * validity.elements() as u64);
+        let of = |part: &Part| part.bytes_read(self.qkv.width, self.queries_of(part).len(), 2);
+        validity + self.parts.iter().map(of).sum::<u64>()
+    }
+
     fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
         let width = self.qkv.width;
         let mut launches = Vec::new();
         for part in &self.parts {
-            let tile = Tile::of(variant, device, width, self.queries_of(part).len(), &part.mask);
+            let tile = Tile::of(variant, device, width, self.queries_of(part).len(), &part.mask)?;
             check_iterations(tile.iterations(width, part), &device.limits)?;
             let literals = tile.literals(width);
             for Cut { mut parameters, windows } in self.cuts(part, device)? {
@@ -214,6 +224,7 @@ impl Kernel for Attention {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::{Cost, cost};
     use crate::tensor::ErrorKind;
 
     fn halves(first: Sequences, second: Sequences) -> Attention {
@@ -257,6 +268,18 @@ mod tests {
         call(Mask::of(1, 7)).validate().unwrap();
         assert!(call(Mask::of(0, 7)).validate().is_err());
         assert!(call(Mask::of(16, 1)).validate().is_err());
+    }
+
+    #[test]
+    fn the_packed_tensor_is_read_once_and_queries_as_asked() {
+        let mask = Mask::of(1, 7).validity();
+        let call = Attention::new(Qkv::in_planes(30, 4, 8), Sequences::joint(2, 15), mask);
+        let (row, validity) = (4 * 4 * 8, 4 * 2 * 2);
+        assert_eq!(cost(&call).read, 3 * 30 * row + validity);
+        assert_eq!(
+            cost(&call.queries(0..1)),
+            Cost { operations: 4320, read: (2 + 2 * 30) * row + validity, written: 2 * row }
+        );
     }
 
     #[test]

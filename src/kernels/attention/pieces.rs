@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::sequences::{EmptyRow, Part, Qkv, QkvLayout};
+use super::{EmptyRow, Part, Qkv, QkvLayout};
 use crate::gpu::Limits;
 use crate::kernels::pieces::{align_down, word};
 use crate::tensor::{Error, Result};
@@ -239,17 +239,7 @@ mod tests {
     use crate::kernels::attention::{Attention, Mask, Sequences};
 
     fn limits(binding_bytes: u64) -> Limits {
-        Limits {
-            binding_bytes,
-            buffer_bytes: 1 << 30,
-            storage_bindings: 8,
-            workgroup_bytes: 16 << 10,
-            workgroup_invocations: 256,
-            workgroups: 65_535,
-            storage_alignment: 256,
-            uniform_alignment: 256,
-            loop_iterations: None,
-        }
+        Limits { binding_bytes, ..Limits::WEBGPU }
     }
 
     /// The pieces of a call, once the windows of their launches are found to fit.

@@ -1,64 +1,9 @@
-//! Which tokens attend to which: layouts, sequences, masks.
+//! Which tokens attend to one another, and which heads do so alike.
 
 use std::ops::Range;
 
+use super::{Mask, Qkv};
 use crate::tensor::{Error, Result, Shape};
-
-/// Queries, keys and values in one tensor, as one linear product leaves them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Qkv {
-    /// R: the tokens of all sequences, batch outermost.
-    pub rows: usize,
-    /// H.
-    pub heads: usize,
-    /// D, at most [`Qkv::WIDEST`].
-    pub width: usize,
-    /// Where head and token lie.
-    pub layout: QkvLayout,
-}
-
-/// The order of the axes of a [`Qkv`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QkvLayout {
-    /// `[3H, R, D]`: planes of H queries, H keys, H values; a head's tokens are adjacent.
-    Planes,
-    /// `[R, 3C]`: a token's queries, keys and values are adjacent, each head-major.
-    Rows,
-}
-
-impl Qkv {
-    /// The widest head that the kernels take.
-    pub const WIDEST: usize = 256;
-
-    /// Queries, keys and values of `rows` tokens in planes, `[3H, R, D]`.
-    pub fn in_planes(rows: usize, heads: usize, width: usize) -> Self {
-        Self { rows, heads, width, layout: QkvLayout::Planes }
-    }
-
-    /// Queries, keys and values of `rows` tokens token by token, `[R, 3C]`.
-    pub fn in_rows(rows: usize, heads: usize, width: usize) -> Self {
-        Self { rows, heads, width, layout: QkvLayout::Rows }
-    }
-
-    /// The shape of the whole tensor.
-    pub fn shape(&self) -> Shape {
-        match self.layout {
-            QkvLayout::Planes => [3 * self.heads, self.rows, self.width].into(),
-            QkvLayout::Rows => [self.rows, 3 * self.heads * self.width].into(),
-        }
-    }
-
-    pub(in crate::kernels) fn validate(&self) -> Result<()> {
-        let Self { rows, heads, width, .. } = *self;
-        if rows == 0 || heads == 0 || width == 0 {
-            return Err(Error::usage(format!("{rows} tokens with {heads} heads of width {width} cannot attend")));
-        }
-        if width > Self::WIDEST {
-            return Err(Error::unsupported(format!("heads of width {width}; the widest is {}", Self::WIDEST)));
-        }
-        Ok(())
-    }
-}
 
 /// Rows grouped into sequences, within which tokens attend to one another: token i of sequence (o, n) is row
 /// o · `outer_stride` + n · `inner_stride` + i · `token_stride`.
@@ -137,72 +82,6 @@ impl Sequences {
     }
 }
 
-/// Which keys a query sees (spec §4.2). A sequence is `class_tokens` class tokens, then `tokens_per_time` tokens for
-/// each temporal index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mask {
-    /// Whether tokens see their own and earlier temporal indices only, and no class token; class tokens see all.
-    pub causal: bool,
-    /// Whether the call is given the validity of temporal indices, `[B, T]`; tokens of invalid ones are not seen.
-    pub validity: bool,
-    /// Class tokens at the start of a sequence; always valid.
-    pub class_tokens: usize,
-    /// Tokens of a temporal index: S for joint attention, 1 for temporal.
-    pub tokens_per_time: usize,
-    /// What a query gets that sees no key.
-    pub empty_row: EmptyRow,
-}
-
-/// What a query gets that sees no key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum EmptyRow {
-    /// Zero, and probabilities of zero.
-    #[default]
-    Zero,
-    /// The mean of the values of all keys, as implementations do that mask with a large negative score.
-    Uniform,
-}
-
-impl Mask {
-    /// Every query sees every key.
-    pub const NONE: Self =
-        Self { causal: false, validity: false, class_tokens: 0, tokens_per_time: 1, empty_row: EmptyRow::Zero };
-
-    /// No mask yet on sequences of `class_tokens` and `tokens_per_time` tokens for each temporal index.
-    pub fn of(class_tokens: usize, tokens_per_time: usize) -> Self {
-        Self { class_tokens, tokens_per_time, ..Self::NONE }
-    }
-
-    /// Causal in time.
-    #[must_use]
-    pub fn causal(self) -> Self {
-        Self { causal: true, ..self }
-    }
-
-    /// With the validity of temporal indices.
-    #[must_use]
-    pub fn validity(self) -> Self {
-        Self { validity: true, ..self }
-    }
-
-    /// With another result for queries that see no key.
-    #[must_use]
-    pub fn empty_row(self, empty_row: EmptyRow) -> Self {
-        Self { empty_row, ..self }
-    }
-
-    /// T, an error where `tokens` are not class tokens and whole temporal indices.
-    pub(in crate::kernels) fn times(&self, tokens: usize) -> Result<usize> {
-        let Self { class_tokens, tokens_per_time, .. } = *self;
-        match tokens.checked_sub(class_tokens) {
-            Some(patches) if tokens_per_time > 0 && patches % tokens_per_time == 0 => Ok(patches / tokens_per_time),
-            _ => Err(Error::usage(format!(
-                "{tokens} tokens are not {class_tokens} class tokens and {tokens_per_time} for each temporal index"
-            ))),
-        }
-    }
-}
-
 /// Heads that attend alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
@@ -219,6 +98,13 @@ impl Part {
     pub(in crate::kernels) fn validity(&self) -> Option<Shape> {
         let times = self.mask.times(self.sequences.tokens).ok()?;
         self.mask.validity.then(|| [self.sequences.outer, times].into())
+    }
+
+    /// Bytes of what the heads, of `width` each, read: the queries of `queries` tokens of each sequence, and `others`
+    /// (keys, values) of all tokens.
+    pub(in crate::kernels) fn bytes_read(&self, width: usize, queries: usize, others: usize) -> u64 {
+        let rows = self.sequences.count() * (queries + others * self.sequences.tokens);
+        4 * (rows * self.heads.len() * width) as u64
     }
 
     pub(in crate::kernels) fn validate(&self, qkv: &Qkv, queries: &Range<usize>) -> Result<()> {

@@ -1,7 +1,7 @@
 //! How the variants share attention among workgroups.
 
 use super::pieces::Parameters;
-use super::sequences::{EmptyRow, Mask, Part, Qkv};
+use super::{EmptyRow, Mask, Part, Qkv};
 use crate::gpu::{Capabilities, Literals};
 use crate::kernels::Variant;
 use crate::kernels::pieces::word;
@@ -54,14 +54,15 @@ impl Tile {
         width: usize,
         queries: usize,
         mask: &Mask,
-    ) -> Self {
-        match (variant.name, width, queries) {
+    ) -> Result<Self> {
+        Ok(match (variant.name, width, queries) {
             ("subgroup", ..) => Self::of_subgroup(device, width, queries, mask.causal || mask.validity),
             ("workgroup", _, 0..=16) => Self::SHORT,
             ("workgroup", 0..=128, _) => Self::LONG,
             ("workgroup", ..) => Self::WIDE,
-            _ => Self::plain(width),
-        }
+            ("plain", ..) => Self::plain(width),
+            _ => return Err(variant.unknown()),
+        })
     }
 
     /// Four rows a lane, two where the queries are few; less of everything where wide heads leave little memory.

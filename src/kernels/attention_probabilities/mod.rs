@@ -84,6 +84,11 @@ impl Kernel for AttentionProbabilities {
         self.shape().iter().product::<usize>() as u64 * (2 * self.qkv.width as u64 + 5)
     }
 
+    fn bytes_read(&self) -> u64 {
+        let validity = self.part.validity().map_or(0, |validity| 4 * validity.elements() as u64);
+        validity + self.part.bytes_read(self.qkv.width, self.queries.len(), 1)
+    }
+
     fn launches(&self, _variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
         let tile = Tile::plain(self.qkv.width);
         // Two passes over the keys.
@@ -135,17 +140,7 @@ mod tests {
             subgroup: None,
             timestamps: false,
             matrix_shapes: Vec::new(),
-            limits: Limits {
-                binding_bytes: 128 << 20,
-                buffer_bytes: 1 << 30,
-                storage_bindings: 8,
-                workgroup_bytes: 16 << 10,
-                workgroup_invocations: 256,
-                workgroups: 65_535,
-                storage_alignment: 256,
-                uniform_alignment: 256,
-                loop_iterations: Some(65_535),
-            },
+            limits: Limits { loop_iterations: Some(65_535), ..Limits::WEBGPU },
         };
         let part = Part { heads: 0..12, sequences: Sequences::joint(1, 3137), mask: Mask::NONE };
         let call = AttentionProbabilities { qkv: Qkv::in_planes(3137, 12, 64), part, queries: 0..3137 };

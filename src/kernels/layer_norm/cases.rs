@@ -19,7 +19,8 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("prime width", of(7, 251)),
         Case::new("width just above a workgroup", of(3, 257)),
         Case::new("wide row", of(2, 70_001)),
-        Case::new("more rows than workgroups in a dimension", of(65_537, 3)),
+        Case::new("more rows than groups in a dimension", of(65_537, 3)),
+        Case::new("groups in two dimensions", of(40 * rows + 1, 12)).workgroups(40),
         Case::new("cut into pieces", of(301, 12)).binding_bytes(4096),
         Case::new("tiny variance, eps decides", of(9, 48)).fill(0, Fill::Spread(3e-3)),
         Case::new("large offset", of(9, 768)).fill(0, Fill::Between(999.0, 1001.0)).tolerance(Tolerance {

@@ -89,7 +89,8 @@ impl Kernel for LayerNorm {
         let row_bytes = 4 * self.width;
         let (rows_per_group, columns_per_step) = match variant.name {
             "workgroup" => (1, INVOCATIONS),
-            _ => (ROWS, 4),
+            "plain" => (ROWS, 4),
+            _ => return Err(variant.unknown()),
         };
         check_iterations(3 * (self.width as u64 / u64::from(columns_per_step) + 4), &device.limits)?;
         let literals = Literals::new().with("rows", ROWS).with("invocations", INVOCATIONS);

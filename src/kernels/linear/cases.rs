@@ -28,6 +28,7 @@ fn planes(width: usize, call: Linear) -> Linear {
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = shapes();
+    cases.extend(layers_of_vit_b());
     cases.extend(switches());
     cases.extend(pieces());
     cases.extend(poisoned());
@@ -35,7 +36,6 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn shapes() -> Vec<Case> {
-    use Activation::GeluTanh;
     vec![
         Case::new("one element", of(1, 1, 1)),
         Case::new("a tile", of(64, 16, 64)),
@@ -49,19 +49,35 @@ fn shapes() -> Vec<Case> {
         Case::new("width 130", biased(5, 130, 60)),
         Case::new("aligned rows, odd columns", biased(9, 32, 5)),
         Case::new("odd rows, aligned columns", biased(9, 33, 32)),
-        Case::new("ViT-B rows", biased(3137, 48, 768)).timed(),
-        Case::new("ViT-B queries, keys, values", planes(64, biased(120, 768, 2304))).timed(),
-        Case::new("ViT-B attention output", residual(biased(384, 768, 768))).timed(),
-        Case::new("ViT-B MLP in", activated(GeluTanh, biased(96, 768, 3072))).timed(),
-        Case::new("ViT-B MLP out", residual(biased(96, 3072, 768))).timed(),
-        Case::new("ViT-B head", biased(1, 768, 400)).timed(),
         Case::new("as many large tiles as a GPU is busy with", of(16_385, 8, 130)),
         Case::new("long sum", of(2, 70_000, 3)).tolerance(Tolerance {
             // 70,000 additions one after the other, each off by half a unit of the last place.
             relative_l2: 1e-5,
             share_of_peak: 2e-5,
         }),
-        Case::new("more tiles than workgroups in a dimension", of(1, 1, 64 * 65_535 + 1)),
+        Case::new("more shared tiles than groups in a dimension", of(1, 1, 64 * 65_535 + 1)),
+        Case::new("groups in two dimensions", of(300, 4, 1028)).workgroups(40),
+    ]
+}
+
+/// The products of a ViT-B over 3137 tokens as they are, timed, and with one dimension at a time reduced, checked.
+fn layers_of_vit_b() -> Vec<Case> {
+    let queries_keys_values = |rows, inner| planes(64, biased(rows, inner, 2304));
+    let attention_output = |rows, inner| residual(biased(rows, inner, 768));
+    let mlp_in = |rows, inner| activated(Activation::GeluTanh, biased(rows, inner, 3072));
+    vec![
+        Case::new("ViT-B queries, keys, values", queries_keys_values(3137, 768)).timed_only(),
+        Case::new("ViT-B queries, keys, values of fewer rows", queries_keys_values(120, 768)),
+        Case::new("ViT-B queries, keys, values of fewer inputs", queries_keys_values(3137, 24)),
+        Case::new("ViT-B attention output", attention_output(3137, 768)).timed_only(),
+        Case::new("ViT-B attention output of fewer rows", attention_output(384, 768)),
+        Case::new("ViT-B attention output of fewer inputs", attention_output(3137, 48)),
+        Case::new("ViT-B MLP in", mlp_in(3137, 768)).timed_only(),
+        Case::new("ViT-B MLP in of fewer rows", mlp_in(96, 768)),
+        Case::new("ViT-B MLP in of fewer inputs", mlp_in(3137, 16)),
+        Case::new("ViT-B MLP out", attention_output(3137, 3072)).timed_only(),
+        Case::new("ViT-B MLP out of fewer rows", attention_output(96, 3072)),
+        Case::new("ViT-B head", biased(1, 768, 400)).timed(),
     ]
 }
 

@@ -76,17 +76,7 @@ mod tests {
     use super::*;
 
     fn limits(binding_bytes: u64) -> Limits {
-        Limits {
-            binding_bytes,
-            buffer_bytes: 1 << 30,
-            storage_bindings: 8,
-            workgroup_bytes: 16 << 10,
-            workgroup_invocations: 256,
-            workgroups: 65_535,
-            storage_alignment: 256,
-            uniform_alignment: 256,
-            loop_iterations: None,
-        }
+        Limits { binding_bytes, ..Limits::WEBGPU }
     }
 
     fn call(rows: usize, inner: usize, columns: usize, output: OutputLayout) -> Linear {

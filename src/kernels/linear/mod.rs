@@ -123,7 +123,7 @@ impl Linear {
         [self.inner, self.columns, self.plane()].iter().all(|size| size % 4 == 0)
     }
 
-    fn tile(&self, variant: &Variant, device: &Capabilities) -> Tile {
+    fn tile(&self, variant: &Variant, device: &Capabilities) -> Result<Tile> {
         let wide = Tile::may_be_wide(variant, device) && self.is_aligned() && self.inner.is_multiple_of(8);
         Tile::choose(variant, device, self.rows, self.columns, wide)
     }
@@ -194,7 +194,7 @@ impl Kernel for Linear {
     }
 
     fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        let tile = self.tile(variant, device);
+        let tile = self.tile(variant, device)?;
         tile.check_depth(self.inner, &device.limits)?;
         let aligned = self.is_aligned();
         let activated = self.activation.is_some();
@@ -204,7 +204,8 @@ impl Kernel for Linear {
     }
 
     fn packing(&self, variant: &Variant, device: &Capabilities, binding: usize) -> Option<Packing> {
-        (binding == WEIGHT).then(|| self.tile(variant, device).packing())
+        let tile = self.tile(variant, device).ok()?;
+        (binding == WEIGHT).then(|| tile.packing())
     }
 
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {

@@ -9,6 +9,9 @@ pub(super) fn cases() -> Vec<Case> {
     let tolerance = Tolerance { relative_l2: 1e-4, share_of_peak: 1e-3 };
     vec![
         Case::new("one turn", PeakArithmetic { elements: 65, steps: 1 }).tolerance(tolerance),
+        Case::new("groups in two dimensions", PeakArithmetic { elements: 200, steps: 1 })
+            .tolerance(tolerance)
+            .workgroups(2),
         Case::new("peak", PeakArithmetic { elements: 1 << 14, steps: 1 << 9 }).tolerance(tolerance).timed(),
     ]
 }

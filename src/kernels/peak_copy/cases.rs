@@ -9,6 +9,7 @@ pub(super) fn cases() -> Vec<Case> {
     vec![
         of("four", 4),
         of("prime quads", 4 * 65_537),
+        of("groups in two dimensions", 4096).workgroups(5),
         of("cut into pieces", 4096).binding_bytes(1024),
         of("peak", 1 << 23).timed(),
     ]

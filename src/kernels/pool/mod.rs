@@ -169,7 +169,11 @@ impl Pool {
         let (input, input_start) = pieces::align_down(pieces::bytes(&piece.bound, row_bytes), limits);
         let (output, output_base) = pieces::align_down(pieces::bytes(&piece.sequences, row_bytes), limits);
         let skipped = piece.sequences.start * self.tokens + piece.tokens.start - piece.bound.start;
-        let columns = if variant.name == "workgroup" { SHARED_COLUMNS } else { COLUMNS };
+        let columns = match variant.name {
+            "workgroup" => SHARED_COLUMNS,
+            "plain" => COLUMNS,
+            _ => return Err(variant.unknown()),
+        };
         let groups = (self.width as u64).div_ceil(u64::from(columns)) * piece.sequences.len() as u64;
         let masking = self.masking.filter(|_| self.pooling != Pooling::Token);
         let parameters = Parameters {

@@ -81,7 +81,8 @@ impl Kernel for Softmax {
         let row_bytes = 4 * self.width;
         let (rows_per_group, columns_per_step) = match variant.name {
             "workgroup" => (1, INVOCATIONS),
-            _ => (ROWS, PARTIALS),
+            "plain" => (ROWS, PARTIALS),
+            _ => return Err(variant.unknown()),
         };
         let steps = self.width as u64 / u64::from(columns_per_step) + u64::from(PARTIALS);
         check_iterations(3 * steps, &device.limits)?;

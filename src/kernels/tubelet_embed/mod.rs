@@ -117,7 +117,7 @@ impl TubeletEmbed {
         [(self.frames, t), (self.height, h), (self.width, w)].map(|(size, step)| size.checked_div(step).unwrap_or(0))
     }
 
-    fn tile(&self, variant: &Variant, device: &Capabilities) -> Tile {
+    fn tile(&self, variant: &Variant, device: &Capabilities) -> Result<Tile> {
         let rows = self.batch * self.grid().iter().product::<usize>();
         Tile::choose(variant, device, rows, self.columns, false)
     }
@@ -248,7 +248,7 @@ impl Kernel for TubeletEmbed {
     }
 
     fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        let tile = self.tile(variant, device);
+        let tile = self.tile(variant, device)?;
         tile.check_depth(self.inner(), &device.limits)?;
         let literals = tile.literals().with("aligned", self.aligned());
         let pieces = self.pieces(&device.limits)?;
@@ -256,7 +256,8 @@ impl Kernel for TubeletEmbed {
     }
 
     fn packing(&self, variant: &Variant, device: &Capabilities, binding: usize) -> Option<Packing> {
-        (binding == WEIGHT).then(|| self.tile(variant, device).packing())
+        let tile = self.tile(variant, device).ok()?;
+        (binding == WEIGHT).then(|| tile.packing())
     }
 
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
@@ -293,17 +294,7 @@ mod tests {
 
     #[test]
     fn pieces_cover_every_token_once() {
-        let limits = |binding_bytes| Limits {
-            binding_bytes,
-            buffer_bytes: 1 << 30,
-            storage_bindings: 8,
-            workgroup_bytes: 16 << 10,
-            workgroup_invocations: 256,
-            workgroups: 65_535,
-            storage_alignment: 256,
-            uniform_alignment: 256,
-            loop_iterations: None,
-        };
+        let limits = |binding_bytes| Limits { binding_bytes, ..Limits::WEBGPU };
         for (bytes, count) in [(1 << 20, 1), (24_000, 2), (12_000, 3), (7_000, 6), (4_000, 9)] {
             let pieces = call().pieces(&limits(bytes)).unwrap();
             assert_eq!(pieces.len(), count, "{bytes} bytes: {pieces:?}");
