@@ -253,6 +253,11 @@ impl Kernel for Pool {
         }
     }
 
+    fn bytes_read(&self) -> u64 {
+        let validity = self.masking.map_or(0, |_| self.sequences * self.times());
+        4 * (self.sequences * self.pooled_tokens() * self.width + validity) as u64
+    }
+
     fn operations(&self) -> u64 {
         match self.pooling {
             Pooling::Token => 0,
