@@ -86,14 +86,14 @@ impl Hub {
     #[cfg(feature = "hub")]
     fn download(&self, id: &ModelId, cache: &Path, lack: &cache::Lack) -> Result<()> {
         if self.offline {
-            return Err(lack.error(id, "HF_HUB_OFFLINE forbids to download it"));
+            return Err(Error::file(lack.sentence(id, "HF_HUB_OFFLINE forbids downloads")));
         }
-        download::download(self, id, cache)
+        download::download(self, id, cache, lack)
     }
 
     #[cfg(not(feature = "hub"))]
     fn download(&self, id: &ModelId, _cache: &Path, lack: &cache::Lack) -> Result<()> {
-        Err(lack.error(id, "this build cannot download it (it lacks feature `hub`)"))
+        Err(Error::file(lack.sentence(id, "this build cannot download (it lacks feature `hub`)")))
     }
 }
 

@@ -36,7 +36,9 @@ impl Location {
 /// The text of a file.
 pub(super) fn text(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::InvalidData => Error::file(format!("{} is not UTF-8 text", path.display())),
+        std::io::ErrorKind::InvalidData => {
+            Error::file(format!("{} is not UTF-8 text: download it again", path.display()))
+        }
         _ => Error::io("read", path, &error),
     })
 }

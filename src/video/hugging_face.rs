@@ -9,12 +9,14 @@ use super::{
 };
 use crate::tensor::{Error, Result};
 
+mod fields;
+
+pub(crate) use fields::Fields;
+
 /// The keys of the file; what is absent has the default of `VivitImageProcessor`.
-#[derive(Deserialize)]
 struct File {
-    image_processor_type: Option<String>,
-    video_processor_type: Option<String>,
-    feature_extractor_type: Option<String>,
+    /// The processor's type, by each of the names that releases gave the field.
+    types: [Option<String>; 3],
     do_resize: Option<bool>,
     size: Option<Value>,
     resample: Option<Value>,
@@ -39,8 +41,8 @@ impl Preprocessing {
     /// `byte·rescale_factor` where it is false. An error ([`File`](crate::tensor::ErrorKind::File)) for what is not
     /// such a file, [`Unsupported`](crate::tensor::ErrorKind::Unsupported) for settings beyond a ViViT processor's.
     pub fn from_hugging_face(text: &str) -> Result<Self> {
-        let file: File =
-            serde_json::from_str(text).map_err(|error| Error::file(format!("not a preprocessor file: {error}")))?;
+        let fields = Fields::parse(text).map_err(|instead| Error::file(format!("the file is {instead}")))?;
+        let file = File::read(&fields).map_err(Error::file)?;
         file.check_supported()?;
         Self::new(file.resize()?, file.crop()?, Resample::PillowBilinear, file.values()?)
             .map_err(|error| Error::file(error.to_string()))
@@ -48,9 +50,32 @@ impl Preprocessing {
 }
 
 impl File {
+    fn read(fields: &Fields) -> Result<Self, String> {
+        let text = |name| fields.get(name, "a text in quotes", None);
+        let switch = |name| fields.get(name, "true or false", None);
+        let any = |name| fields.get(name, "a value", None);
+        Ok(Self {
+            types: [text("image_processor_type")?, text("video_processor_type")?, text("feature_extractor_type")?],
+            do_resize: switch("do_resize")?,
+            size: any("size")?,
+            resample: any("resample")?,
+            do_center_crop: switch("do_center_crop")?,
+            crop_size: any("crop_size")?,
+            do_rescale: switch("do_rescale")?,
+            rescale_factor: fields.get("rescale_factor", "a number", None)?,
+            offset: switch("offset")?,
+            do_zero_centering: switch("do_zero_centering")?,
+            do_normalize: switch("do_normalize")?,
+            image_mean: any("image_mean")?,
+            image_std: any("image_std")?,
+            do_pad: switch("do_pad")?,
+            do_grayscale: switch("do_grayscale")?,
+            do_flip_channel_order: switch("do_flip_channel_order")?,
+        })
+    }
+
     fn check_supported(&self) -> Result<()> {
-        let types = [&self.image_processor_type, &self.video_processor_type, &self.feature_extractor_type];
-        if let Some(other) = types.into_iter().flatten().find(|name| !name.to_lowercase().starts_with("vivit")) {
+        if let Some(other) = self.types.iter().flatten().find(|name| !name.to_lowercase().starts_with("vivit")) {
             return Err(Error::unsupported(format!(
                 "the file is for {other}, not for a ViViT processor; use a preset"
             )));
@@ -115,12 +140,27 @@ impl File {
         }
         let normalise = match self.do_normalize {
             Some(false) => None,
-            _ => Some(Normalise {
-                mean: per_plane("image_mean", self.image_mean.as_ref(), Normalise::HALVES.mean)?,
-                std: per_plane("image_std", self.image_std.as_ref(), Normalise::HALVES.std)?,
-            }),
+            _ => Some(self.normalise()?),
         };
+        if rescale && (factor == 0.0 || !(255.0 * factor).is_finite()) {
+            return Err(Error::file(format!(
+                "rescale_factor is {factor:?}, but bytes are multiplied by it: write a number such as 1/127.5 = \
+                 0.00784313725490196"
+            )));
+        }
         Ok(Values { scale, zero_centred, normalise })
+    }
+
+    fn normalise(&self) -> Result<Normalise> {
+        let mean = per_plane("image_mean", self.image_mean.as_ref(), Normalise::HALVES.mean)?;
+        let std = per_plane("image_std", self.image_std.as_ref(), Normalise::HALVES.std)?;
+        match &self.image_std {
+            Some(value) if std.contains(&0.0) => Err(Error::file(format!(
+                "image_std is {value}, but values are divided by it: write numbers other than 0, or set do_normalize \
+                 to false"
+            ))),
+            _ => Ok(Normalise { mean, std }),
+        }
     }
 }
 
@@ -146,8 +186,9 @@ fn height_and_width(name: &str, size: &Value) -> Result<[usize; 2]> {
 }
 
 fn per_plane(name: &str, value: Option<&Value>, default: [f32; 3]) -> Result<[f32; 3]> {
-    let wrong =
-        |value: &Value| Error::file(format!("{name} {value} is neither a number nor one number a colour plane"));
+    let wrong = |value: &Value| {
+        Error::file(format!("{name} is {value}, but must be a number, or a list of one for each of 3 colours"))
+    };
     match value {
         None => Ok(default),
         Some(Value::Number(number)) => Ok([number.as_f64().unwrap_or(f64::NAN) as f32; 3]),
@@ -238,16 +279,29 @@ mod tests {
     }
 
     #[test]
-    fn damaged_files_are_errors() {
-        for text in [
-            "",
-            "[]",
-            r#"{"do_resize": 1}"#,
-            r#"{"image_mean": [0.5]}"#,
-            r#"{"image_std": [1, 0, 1]}"#,
-            r#"{"rescale_factor": 1e999}"#,
+    fn damaged_files_are_errors_that_name_the_field() {
+        for (text, named) in [
+            ("", "the file is empty: download it again"),
+            ("nonsense", "the file is not JSON (expected ident at line 1 column 2): download it again"),
+            ("[]", "the file is a list"),
+            (r#"{"do_resize": 1}"#, "do_resize is 1, but must be true or false"),
+            (r#"{"rescale_factor": "1/255"}"#, r#"rescale_factor is "1/255", but must be a number"#),
+            (r#"{"image_processor_type": 3}"#, "image_processor_type is 3"),
+            (r#"{"image_mean": [0.5]}"#, "image_mean is [0.5]"),
+            (r#"{"image_std": 0}"#, "image_std is 0, but values are divided by it"),
+            (r#"{"image_std": [1, 0, 1]}"#, "image_std is [1,0,1], but values are divided by it"),
+            (r#"{"rescale_factor": 0}"#, "rescale_factor is 0"),
+            (r#"{"rescale_factor": 1e308}"#, "rescale_factor is 1"),
+            (r#"{"rescale_factor": 1e999}"#, "not JSON (number out of range"),
         ] {
-            assert_eq!(Preprocessing::from_hugging_face(text).unwrap_err().kind(), ErrorKind::File, "{text}");
+            let error = Preprocessing::from_hugging_face(text).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::File, "{text}: {error}");
+            assert!(error.to_string().contains(named), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_deviation_of_nothing_does_not_matter_where_nothing_is_divided() {
+        assert_eq!(parse(r#"{"do_normalize": false, "image_std": 0}"#).range(), "[-1, 1]");
     }
 }

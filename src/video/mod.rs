@@ -36,6 +36,7 @@ use std::path::Path;
 pub use clip::Clip;
 pub use colour::{Matrix, Range, coefficients};
 pub use crop::{CropWindow, Extent};
+pub(crate) use hugging_face::Fields;
 pub use prepare::{PreparedClip, Preparer, prepare_reference};
 pub use preset::{Normalise, Preprocessing, Preset, Resize, Values};
 pub use resample::{Antialiased, Lerp, Resample, WEIGHT_BITS};

@@ -111,6 +111,8 @@ pub struct Config {
     pub representation_size: Option<usize>,
 }
 
+/// More layers than any model has; up to here all their tensors can be listed at once.
+const MOST_LAYERS: usize = 4096;
 /// More elements than any device holds; up to here no product of sizes overflows.
 const MOST_ELEMENTS: u128 = 1 << 40;
 /// More multiply-accumulates than any device finishes; up to here their sum fits 64 bits.
@@ -201,10 +203,13 @@ impl Config {
             ("MLP's hidden width", self.hidden),
             ("representation size", self.features()),
         ];
-        match sizes.into_iter().find(|&(_, size)| size == 0) {
-            Some((what, _)) => Err(invalid(format!("the {what} is 0, but must be at least 1"))),
-            None => Ok(()),
+        if let Some((what, _)) = sizes.into_iter().find(|&(_, size)| size == 0) {
+            return Err(invalid(format!("the {what} is 0, but must be at least 1")));
         }
+        if self.layers > MOST_LAYERS {
+            return Err(invalid(format!("the number of layers is {}, but must be at most {MOST_LAYERS}", self.layers)));
+        }
+        Ok(())
     }
 
     fn validate_tubelet(&self) -> Result<()> {
@@ -270,14 +275,27 @@ impl fmt::Display for Config {
         let Tubelet { frames, rows, columns } = self.tubelet;
         write!(
             f,
-            "ViViT with {} layers of width {} and {} heads, tubelets of {frames}×{rows}×{columns} in clips of {}×{}×{}×{}",
-            self.layers, self.width, self.heads, self.frames, self.rows, self.columns, self.planes
+            "ViViT with {} layer{} of width {} and {} head{}, tubelets of {frames}×{rows}×{columns} in clips of {}×{}×{}×{}",
+            self.layers,
+            plural(self.layers, "s"),
+            self.width,
+            self.heads,
+            plural(self.heads, "s"),
+            self.frames,
+            self.rows,
+            self.columns,
+            self.planes
         )?;
         match self.classes {
             0 => f.write_str(", no head"),
-            classes => write!(f, ", {classes} classes"),
+            classes => write!(f, ", {classes} class{}", plural(classes, "es")),
         }
     }
+}
+
+/// What a noun ends with where there are `number` of it.
+fn plural(number: usize, ending: &str) -> &str {
+    if number == 1 { "" } else { ending }
 }
 
 #[cfg(test)]
@@ -357,11 +375,24 @@ mod tests {
             (Config { frames: usize::MAX, ..base() }, "the clip"),
             (Config { hidden: usize::MAX, ..base() }, "the encoder"),
             (Config { classes: usize::MAX, ..base() }, "the head"),
-            (Config { layers: 1 << 20, ..base() }, "the encoder"),
+            (Config { layers: 4097, ..base() }, "number of layers is 4097"),
+            (Config { layers: usize::MAX, ..base() }, "number of layers is"),
         ] {
             let error = config.validate().unwrap_err().to_string();
             assert!(error.contains(culprit), "{error}");
         }
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        let config = Config { layers: 1, heads: 1, classes: 1, ..base() };
+        assert_eq!(
+            config.to_string(),
+            "ViViT with 1 layer of width 768 and 1 head, tubelets of 2×16×16 in clips of 32×224×224×3, 1 class"
+        );
+        let config = Config { classes: 10, ..base() };
+        assert!(config.to_string().starts_with("ViViT with 12 layers of width 768 and 12 heads,"), "{config}");
+        assert!(config.to_string().ends_with(", 10 classes"), "{config}");
     }
 
     #[test]

@@ -42,7 +42,11 @@ fn every_misfit_is_listed_at_once() {
             "wrong type: classifier.bias has elements of I32",
         ],
     );
-    assert_eq!(message.lines().count(), 8, "{message}");
+    assert_names(
+        &message,
+        &["config.json: 2 tensors missing, 2 unexpected, 1 of wrong shape", "Download the weights again"],
+    );
+    assert_eq!(message.lines().count(), 9, "{message}");
 }
 
 #[test]
@@ -59,15 +63,130 @@ fn a_configuration_of_another_model_is_refused() {
     let folder = altered("hf-tiny", |_| {});
     fs::copy(fixture("hf-odd").join("config.json"), folder.path().join("config.json")).unwrap();
     let message = refusal(folder.path());
-    assert_names(&message, &["wrong shape: vivit.embeddings.cls_token is [1, 1, 64], expected [1, 1, 60]", "width 60"]);
+    assert_names(
+        &message,
+        &["wrong shape: vivit.embeddings.cls_token is [1, 1, 64], expected [1, 1, 60]", "width 60 (hidden_size)"],
+    );
     assert_names(&refusal(&fixture("hf-vit-tiny")), &["config.json", "`vit`", "`vivit`"]);
+}
+
+/// A fixture with these fields of its configuration replaced, or removed where null.
+fn configured(fields: &[(&str, serde_json::Value)]) -> TempDir {
+    let folder = altered("hf-tiny", |_| {});
+    configure(&folder, fields);
+    folder
+}
+
+fn configure(folder: &TempDir, fields: &[(&str, serde_json::Value)]) {
+    let file = folder.path().join("config.json");
+    let mut config: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    for (name, value) in fields {
+        match value.is_null() {
+            true => drop(config.as_object_mut().unwrap().remove(*name)),
+            false => config[*name] = value.clone(),
+        }
+    }
+    fs::write(file, config.to_string()).unwrap();
+}
+
+#[test]
+fn a_wrong_number_of_layers_is_said_in_few_words() {
+    let message = refusal(configured(&[("num_hidden_layers", 99.into())]).path());
+    assert_names(
+        &message,
+        &[
+            "which says 99 layers (num_hidden_layers) where the weights have 3:\n",
+            "\n  missing: all 16 tensors of vivit.encoder.layer.{3..98}\n",
+            "\nCorrect config.json, or take config.json and the weights from the same model.",
+        ],
+    );
+    assert_eq!(message.lines().count(), 3, "{message}");
+    let message = refusal(configured(&[("num_hidden_layers", 1.into())]).path());
+    assert_names(
+        &message,
+        &["says 1 layer (", "have 3:", "\n  unexpected: all 16 tensors of vivit.encoder.layer.{1..2}\n"],
+    );
+    assert_eq!(message.lines().count(), 3, "{message}");
+    for absurd in [100_000u64, 10_000_000, 1_000_000_000_000] {
+        let message = refusal(configured(&[("num_hidden_layers", absurd.into())]).path());
+        assert_names(&message, &["config.json", &format!("number of layers is {absurd}, but must be at most 4096")]);
+        assert_eq!(message.lines().count(), 1, "{message}");
+    }
+}
+
+#[test]
+fn a_lie_about_any_size_is_the_cause_that_is_named() {
+    for (field, value, cause) in [
+        ("hidden_size", 96.into(), "width 96 (hidden_size) where the weights have 64"),
+        ("intermediate_size", 100.into(), "MLP width 100 (intermediate_size) where the weights have 256"),
+        ("num_channels", 1.into(), "tubelets of 1×2×8×8 (num_channels, tubelet_size) where the weights have 3×2×8×8"),
+        ("num_frames", 98.into(), "sequences of 785 (num_frames, image_size, tubelet_size) where the weights have 65"),
+        ("qkv_bias", false.into(), "no biases for queries, keys and values (qkv_bias) where the weights have some"),
+        (
+            "id2label",
+            serde_json::json!({"0": "a"}),
+            "1 class (id2label or num_labels, else 2) where the weights have 10",
+        ),
+    ] {
+        let message = refusal(configured(&[(field, value)]).path());
+        assert_names(message.lines().next().unwrap(), &[cause]);
+        assert_names(message.lines().last().unwrap(), &["Correct config.json"]);
+        assert!(message.lines().count() <= 26, "{message}");
+    }
+    let message = refusal(configured(&[("hidden_size", 96.into()), ("num_hidden_layers", 2.into())]).path());
+    assert_names(
+        &message,
+        &["says 2 layers (num_hidden_layers) and width 96 (hidden_size) where the weights have 3 and 64"],
+    );
+    assert_names(
+        &message,
+        &[
+            "wrong shape: vivit.encoder.layer.{0..1}.attention.attention.query.weight is [64, 64], expected [96, 96]",
+            "unexpected: all 16 tensors of vivit.encoder.layer.2",
+        ],
+    );
+}
+
+#[test]
+fn labels_fit_to_be_printed_and_assumed_classes_are_noted() {
+    let folder = configured(&[("id2label", serde_json::Value::Null)]);
+    assert_names(&refusal(folder.path()), &["2 classes (id2label or num_labels, else 2) where the weights have 10"]);
+    let folder = altered("hf-tiny", |tensors| {
+        for (name, length) in [("classifier.weight", 2 * 64), ("classifier.bias", 2)] {
+            let (_, shape, data) = tensors.get_mut(name).unwrap();
+            shape[0] = 2;
+            data.truncate(length * 4);
+        }
+    });
+    configure(&folder, &[("id2label", serde_json::Value::Null)]);
+    let checkpoint = load(folder.path()).unwrap();
+    assert_eq!((checkpoint.config.classes, checkpoint.labels), (2, None));
+    assert_names(&checkpoint.notes[0], &["config.json has neither id2label nor num_labels: 2 classes are assumed"]);
+    configure(&folder, &[("id2label", serde_json::json!({"0": "two\nlines", "1": "\u{1b}[31mred"}))]);
+    let checkpoint = load(folder.path()).unwrap();
+    assert_eq!(checkpoint.labels.unwrap(), ["two lines", " [31mred"]);
+    assert!(checkpoint.notes.is_empty());
+}
+
+#[test]
+fn an_encoder_alone_may_have_the_prefix() {
+    let folder = altered("hf-tiny", |tensors| tensors.retain(|name, _| !name.starts_with("classifier.")));
+    assert_names(&refusal(folder.path()), &["2 tensors missing:", "missing: classifier.weight of shape [10, 64]"]);
+    for architectures in [serde_json::json!(["VivitModel"]), serde_json::Value::Null] {
+        configure(&folder, &[("architectures", architectures)]);
+        let checkpoint = load(folder.path()).unwrap();
+        assert_eq!((checkpoint.config.classes, checkpoint.labels), (0, None));
+        assert!(checkpoint.notes[0].contains("no classifier"), "{:?}", checkpoint.notes);
+    }
 }
 
 #[test]
 fn a_damaged_configuration_is_named() {
     for (content, culprit) in [
-        ("", "EOF"),
-        ("not json", "line 1"),
+        ("", "config.json is empty: download it again"),
+        ("not json", "config.json is not JSON (expected ident at line 1 column 2): download it again"),
+        ("[]", "config.json is a list"),
+        (r#"{"model_type": "vivit", "hidden_size": "64"}"#, r#"config.json: hidden_size is "64", but must be a whole"#),
         (r#"{"model_type": "vivit", "hidden_act": "relu"}"#, "`relu`"),
         (r#"{"model_type": "vivit", "num_attention_heads": 7}"#, "7 heads"),
     ] {

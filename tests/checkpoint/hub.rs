@@ -132,11 +132,16 @@ fn what_the_cache_lacks_is_named() {
     };
     lack(&[NAME, "refs/main is missing", OBSTACLE]);
     cache.put("main", "aaa111", &["config.json"]);
-    lack(&[NAME, "aaa111 lacks weights", OBSTACLE]);
+    lack(&["holds google/vivit-test only in part", "aaa111 lacks weights", "downloaded again", OBSTACLE]);
     cache.put("main", "aaa111", &["pytorch_model.bin"]);
-    lack(&[NAME, "pytorch_model.bin", "save_pretrained", OBSTACLE]);
+    lack(&[NAME, "holds its weights only as pytorch_model.bin", "save_pretrained", OBSTACLE]);
+    let error = cache.load(NAME).unwrap_err();
+    let [cause, obstacle] = ["holds its weights only as", OBSTACLE].map(|part| error.find(part).unwrap());
+    assert!(cause < obstacle && !error.contains("neither a folder"), "{error}");
     cache.put("main", "bbb222", &["model.safetensors"]);
     lack(&[NAME, "config.json is missing"]);
+    fs::remove_dir_all(cache.repository().join("snapshots/bbb222")).unwrap();
+    lack(&["holds google/vivit-test only in part", "snapshots/bbb222 is missing", "downloaded again", OBSTACLE]);
 }
 
 #[test]
@@ -240,6 +245,29 @@ mod download {
         let checkpoint = load_with(NAME, &online(&cache, endpoint)).unwrap();
         assert!(checkpoint.notes[0].contains("refs/pr/3"), "{:?}", checkpoint.notes);
         assert!(cache.load(NAME).is_ok());
+    }
+
+    #[test]
+    fn without_a_network_the_cache_is_blamed_for_what_it_lacks() {
+        let nobody = || format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+        let cache = Cache::new();
+        let refusal = || {
+            let error = load_with(NAME, &online(&cache, nobody())).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+            error.to_string()
+        };
+        let error = refusal();
+        assert!(error.contains("neither a folder") && error.contains("check the name, the network"), "{error}");
+        cache.put("main", "aaa111", &["config.json"]);
+        let error = refusal();
+        assert!(error.contains("only in part") && error.contains("check the network"), "{error}");
+        cache.put("main", "aaa111", &["pytorch_model.bin"]);
+        let error = refusal();
+        for part in ["holds its weights only as pytorch_model.bin", "in a pull request", "check the network", "Convert"]
+        {
+            assert!(error.contains(part), "no {part}: {error}");
+        }
+        assert!(!error.contains("check the name"), "{error}");
     }
 
     #[test]

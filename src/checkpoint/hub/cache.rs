@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::ModelId;
-use crate::checkpoint::huggingface::{complete, pickled};
+use crate::checkpoint::huggingface::{Pickled, complete, pickled};
 use crate::checkpoint::location::Location;
-use crate::tensor::{Error, Result};
+use crate::tensor::Result;
 
 /// The cached files of one model, all its revisions.
 pub(super) struct Repository(PathBuf);
@@ -23,22 +23,29 @@ pub(super) enum Cached {
 
 /// Why a model cannot be loaded from the cache.
 pub(super) enum Lack {
-    /// This file or folder is not there.
+    /// Nothing is known of it: this reference is not there.
+    Unknown(PathBuf),
+    /// It is there in part, but not this file or folder.
     Path(PathBuf),
-    /// There are weights, but pickled; the error says what to do with them.
-    Pickled(Error),
+    /// There are weights, but pickled.
+    Pickled(Pickled),
     /// The folder has no weights, or only some of their shards.
     Weights(PathBuf),
 }
 
 impl Lack {
-    /// The error where `obstacle` is in the way of a download.
-    pub(super) fn error(&self, id: &ModelId, obstacle: &str) -> Error {
+    /// What to tell the user where `obstacle` is in the way of a download.
+    pub(super) fn sentence(&self, id: &ModelId, obstacle: &str) -> String {
         match self {
-            Self::Pickled(error) => error.clone().within(format!("{id}: {obstacle}")),
-            lack => Error::file(format!(
-                "there is neither a folder {id} nor such a model in the cache of the hub ({lack}), and {obstacle}"
+            Self::Unknown(_) => format!(
+                "there is neither a folder {id} nor such a model in the cache of the hub ({self}), and {obstacle}"
+            ),
+            Self::Pickled(pickled) => pickled.sentences(&format!(
+                ", and a copy of {id} that someone converted in a pull request could not be looked for: {obstacle}"
             )),
+            Self::Path(_) | Self::Weights(_) => format!(
+                "the cache of the hub holds {id} only in part ({self}): it must be downloaded again, but {obstacle}"
+            ),
         }
     }
 }
@@ -46,8 +53,8 @@ impl Lack {
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Path(path) => write!(f, "{} is missing", path.display()),
-            Self::Pickled(error) => error.fmt(f),
+            Self::Unknown(path) | Self::Path(path) => write!(f, "{} is missing", path.display()),
+            Self::Pickled(pickled) => f.write_str(&pickled.sentences("")),
             Self::Weights(folder) => write!(f, "{} lacks weights", folder.display()),
         }
     }
@@ -67,7 +74,11 @@ impl Repository {
     /// request: the hub's own bot opens such to add one. What a pull request lacks comes from the main revision.
     pub(super) fn find(&self, id: &ModelId) -> Result<Cached> {
         let Some((commit, revision)) = self.revision(&id.revision) else {
-            return Ok(Cached::Incomplete(Lack::Path(self.0.join("refs").join(&id.revision))));
+            let reference = self.reference(&id.revision);
+            return Ok(Cached::Incomplete(match self.commit(&id.revision) {
+                Some(commit) if reference.is_file() => Lack::Path(self.snapshot(&commit)),
+                _ => Lack::Unknown(reference),
+            }));
         };
         let source = format!("{id} (commit {commit})");
         let mut location = if complete(&revision)? {
@@ -90,15 +101,26 @@ impl Repository {
         })
     }
 
-    /// Commit and folder of a revision: a branch or tag by its reference, or a commit itself.
-    fn revision(&self, revision: &str) -> Option<(String, PathBuf)> {
-        let commit = match fs::read_to_string(self.0.join("refs").join(revision)) {
+    /// The file that gives the commit of a branch or tag.
+    fn reference(&self, revision: &str) -> PathBuf {
+        self.0.join("refs").join(revision)
+    }
+
+    /// The commit of a revision: a branch or tag by its reference, or a commit itself.
+    fn commit(&self, revision: &str) -> Option<String> {
+        let commit = match fs::read_to_string(self.reference(revision)) {
             Ok(commit) => commit.trim().to_owned(),
             Err(_) => revision.to_owned(),
         };
-        let folder = self.snapshot(&commit);
         let plain = !commit.is_empty() && commit.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        (plain && folder.is_dir()).then_some((commit, folder))
+        plain.then_some(commit)
+    }
+
+    /// Commit and folder of a revision.
+    fn revision(&self, revision: &str) -> Option<(String, PathBuf)> {
+        let commit = self.commit(revision)?;
+        let folder = self.snapshot(&commit);
+        folder.is_dir().then_some((commit, folder))
     }
 
     /// The first cached pull request that has all weights: its number and folder.

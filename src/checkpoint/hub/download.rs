@@ -5,7 +5,7 @@ use std::path::Path;
 use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, Repo, RepoType};
 
-use super::cache::Repository;
+use super::cache::{Lack, Repository};
 use super::{Hub, ModelId};
 use crate::checkpoint::huggingface::{INDEX, WHOLE, shards};
 use crate::tensor::{Error, ErrorKind, Result};
@@ -15,8 +15,9 @@ const RETRIES: usize = 3;
 /// Pull requests are looked at up to this number: the bot opens its one when a model is new.
 const LAST_PULL_REQUEST: u64 = 16;
 
-/// Downloads what it takes to load the model: its `config.json`, its weights and what says how to prepare clips.
-pub(super) fn download(hub: &Hub, id: &ModelId, cache: &Path) -> Result<()> {
+/// Downloads what it takes to load the model: its `config.json`, its weights and what
+/// says how to prepare clips. `lack` is why the cache does not do.
+pub(super) fn download(hub: &Hub, id: &ModelId, cache: &Path, lack: &Lack) -> Result<()> {
     let cache = std::path::absolute(cache).map_err(|error| Error::io("find", cache, &error))?;
     let mut builder = ApiBuilder::from_cache(Cache::new(cache.clone())).with_progress(hub.progress);
     builder = builder.with_retries(RETRIES);
@@ -27,7 +28,7 @@ pub(super) fn download(hub: &Hub, id: &ModelId, cache: &Path) -> Result<()> {
         builder = builder.with_token(Some(token.clone()));
     }
     let api = builder.build().map_err(|error| failed("set up a download", id, &error))?;
-    let revision = Remote::open(&api, id.clone(), &cache).map_err(|error| unknown(id, hub, &error))?;
+    let revision = Remote::open(&api, id.clone(), &cache).map_err(|error| unknown(id, hub, lack, &error))?;
     revision.fetch("config.json")?;
     if revision.has("preprocessor_config.json") {
         revision.fetch("preprocessor_config.json")?;
@@ -99,15 +100,16 @@ impl<'a> Remote<'a> {
     }
 }
 
-fn unknown(id: &ModelId, hub: &Hub, error: &ApiError) -> Error {
+fn unknown(id: &ModelId, hub: &Hub, lack: &Lack, error: &ApiError) -> Error {
     let server = hub.endpoint.as_deref().unwrap_or("the hub");
-    Error::new(
-        ErrorKind::Io,
-        format!(
-            "there is no folder {id}, and {server} does not show such a model ({error}): check the name, the network, \
-             and for a model that is not public the token in HF_TOKEN"
+    let obstacle = match lack {
+        Lack::Unknown(_) => format!(
+            "{server} does not show such a model ({error}): check the name, the network, and for a model that is not \
+             public the token in HF_TOKEN"
         ),
-    )
+        _ => format!("{server} did not answer ({error}); check the network"),
+    };
+    Error::new(ErrorKind::Io, lack.sentence(id, &obstacle))
 }
 
 fn failed(action: &str, id: &ModelId, error: &ApiError) -> Error {

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::checkpoint::location::text;
 use crate::tensor::{Error, Result};
+use crate::video::Fields;
 use crate::vivit::{Classifier, Config, Gelu, Model, Tubelet};
 
 /// What `config.json` says.
@@ -14,108 +16,102 @@ pub(super) struct Description {
     pub(super) config: Config,
     /// The names of the classes, where they are given.
     pub(super) labels: Option<Vec<String>>,
-}
-
-/// The fields that decide a model's arithmetic; others are not looked at. A missing one has its published default.
-#[derive(Deserialize)]
-#[serde(default)]
-struct ConfigFile {
-    model_type: Option<String>,
-    image_size: ImageSize,
-    num_frames: usize,
-    /// Frames, rows, columns.
-    tubelet_size: [usize; 3],
-    num_channels: usize,
-    hidden_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    intermediate_size: usize,
-    hidden_act: String,
-    layer_norm_eps: f32,
-    qkv_bias: bool,
-    num_labels: Option<usize>,
-    id2label: Option<BTreeMap<usize, String>>,
+    /// Whether the file says neither how many classes there are nor what they are called.
+    pub(super) classes_assumed: bool,
+    /// Whether the file is of a model with a classifier, by the name of its class in Python.
+    pub(super) classifies: bool,
 }
 
 #[derive(Clone, Copy, Deserialize)]
-#[serde(untagged, expecting = "image_size is neither a number nor [height, width]")]
+#[serde(untagged)]
 enum ImageSize {
     Square(usize),
     /// Height, width.
     Sides([usize; 2]),
 }
 
-impl Default for ConfigFile {
-    fn default() -> Self {
-        Self {
-            model_type: None,
-            image_size: ImageSize::Square(224),
-            num_frames: 32,
-            tubelet_size: [2, 16, 16],
-            num_channels: 3,
-            hidden_size: 768,
-            num_hidden_layers: 12,
-            num_attention_heads: 12,
-            intermediate_size: 3072,
-            hidden_act: "gelu_fast".into(),
-            layer_norm_eps: 1e-6,
-            qkv_bias: true,
-            num_labels: None,
-            id2label: None,
-        }
-    }
-}
-
 /// The classes of a model whose `config.json` says nothing of them; the library leaves its default out.
-const DEFAULT_CLASSES: usize = 2;
+pub(super) const DEFAULT_CLASSES: usize = 2;
 
 /// Reads the `config.json` at `path`.
 pub(super) fn read(path: &Path) -> Result<Description> {
-    let text = text(path)?;
-    parse(&text).map_err(|reason| Error::file(format!("{}: {reason}", path.display())))
+    let fields =
+        Fields::parse(&text(path)?).map_err(|instead| Error::file(format!("{} is {instead}", path.display())))?;
+    describe(&fields).map_err(|reason| Error::file(format!("{}: {reason}", path.display())))
 }
 
-fn parse(text: &str) -> Result<Description, String> {
-    let file: ConfigFile = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    match file.model_type.as_deref() {
+/// What the fields say that decide a model's arithmetic; others are not looked at. A missing one has its published
+/// default.
+fn describe(fields: &Fields) -> Result<Description, String> {
+    match fields.get("model_type", "`vivit`", None::<String>)?.as_deref() {
         Some("vivit") => {}
         Some(other) => return Err(format!("model_type is `{other}`, but only `vivit` is a ViViT model")),
         None => return Err("there is no model_type; a ViViT model's is `vivit`".into()),
     }
-    let labels = file.id2label.as_ref().map(labels).transpose()?;
-    let classes = classes(file.num_labels, labels.as_deref())?;
-    let [rows, columns] = match file.image_size {
+    let labels = fields.get("id2label", LABELS, None::<Map<String, Value>>)?.map(labels).transpose()?;
+    let number = fields.get("num_labels", WHOLE_NUMBER, None)?;
+    let architectures = fields.get("architectures", "a list of names", None::<Vec<String>>)?.unwrap_or_default();
+    let config = config(fields, classes(number, labels.as_deref())?)?;
+    config.validate().map_err(|error| error.to_string())?;
+    Ok(Description {
+        config,
+        classes_assumed: number.is_none() && labels.is_none(),
+        classifies: architectures.iter().any(|name| name.ends_with("Classification")),
+        labels,
+    })
+}
+
+const WHOLE_NUMBER: &str = "a whole number";
+const LABELS: &str = r#"a name for each class, such as {"0": "abseiling", "1": "air drumming"}"#;
+
+fn config(fields: &Fields, classes: usize) -> Result<Config, String> {
+    let whole = |name, default| fields.get(name, WHOLE_NUMBER, default);
+    let image_size = fields.get("image_size", "a whole number or [height, width]", ImageSize::Square(224))?;
+    let [rows, columns] = match image_size {
         ImageSize::Square(side) => [side, side],
         ImageSize::Sides(sides) => sides,
     };
-    let [tubelet_frames, tubelet_rows, tubelet_columns] = file.tubelet_size;
-    let config = Config {
+    let tubelet = "three whole numbers, [frames, rows, columns]";
+    let [tubelet_frames, tubelet_rows, tubelet_columns] = fields.get("tubelet_size", tubelet, [2, 16, 16])?;
+    let hidden_act =
+        fields.get("hidden_act", "the name of an activation, such as \"gelu_fast\"", "gelu_fast".to_owned())?;
+    Ok(Config {
         model: Model::Joint,
-        frames: file.num_frames,
+        frames: whole("num_frames", 32)?,
         rows,
         columns,
-        planes: file.num_channels,
+        planes: whole("num_channels", 3)?,
         tubelet: Tubelet { frames: tubelet_frames, rows: tubelet_rows, columns: tubelet_columns },
-        width: file.hidden_size,
-        layers: file.num_hidden_layers,
-        heads: file.num_attention_heads,
-        hidden: file.intermediate_size,
+        width: whole("hidden_size", 768)?,
+        layers: whole("num_hidden_layers", 12)?,
+        heads: whole("num_attention_heads", 12)?,
+        hidden: whole("intermediate_size", 3072)?,
         classes,
         classifier: Classifier::Token,
-        layer_norm_eps: file.layer_norm_eps,
-        gelu: gelu(&file.hidden_act)?,
-        qkv_bias: file.qkv_bias,
+        layer_norm_eps: fields.get("layer_norm_eps", "a number", 1e-6)?,
+        gelu: gelu(&hidden_act)?,
+        qkv_bias: fields.get("qkv_bias", "true or false", true)?,
         representation_size: None,
-    };
-    config.validate().map_err(|error| error.to_string())?;
-    Ok(Description { config, labels })
+    })
 }
 
-/// The names in order of their index; each index up to the last must have one.
-fn labels(id2label: &BTreeMap<usize, String>) -> Result<Vec<String>, String> {
-    match id2label.keys().zip(0..).find(|&(&id, index)| id != index) {
-        Some((_, missing)) => Err(format!("id2label names {} classes, but not class {missing}", id2label.len())),
-        None => Ok(id2label.values().cloned().collect()),
+/// The names in order of their index, fit to be printed; each index up to the last must have one.
+fn labels(id2label: Map<String, Value>) -> Result<Vec<String>, String> {
+    let mut names = BTreeMap::new();
+    for (key, name) in id2label {
+        let index: usize = key
+            .parse()
+            .map_err(|_| format!("id2label has the key {key:?}, but its keys must be numbers of classes"))?;
+        let Value::String(name) = name else {
+            return Err(format!("id2label calls class {index} {name}, but its name must be a text in quotes"));
+        };
+        if names.insert(index, name.replace(char::is_control, " ")).is_some() {
+            return Err(format!("id2label names class {index} twice"));
+        }
+    }
+    match names.keys().zip(0..).find(|&(&index, expected)| index != expected) {
+        Some((_, missing)) => Err(format!("id2label names {} classes, but not class {missing}", names.len())),
+        None => Ok(names.into_values().collect()),
     }
 }
 
@@ -128,7 +124,7 @@ fn classes(num_labels: Option<usize>, labels: Option<&[String]>) -> Result<usize
         (number, None) => number.unwrap_or(DEFAULT_CLASSES),
     };
     match classes {
-        0 => Err("there are no classes".into()),
+        0 => Err("id2label or num_labels says that there are no classes, but a classifier has at least 1".into()),
         classes => Ok(classes),
     }
 }
@@ -148,6 +144,10 @@ fn gelu(hidden_act: &str) -> Result<Gelu, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(text: &str) -> Result<Description, String> {
+        describe(&Fields::parse(text).unwrap_or_else(|error| panic!("{error}")))
+    }
 
     fn config(fields: &str) -> Config {
         parse(&format!(r#"{{"model_type": "vivit" {fields}}}"#)).unwrap_or_else(|error| panic!("{error}")).config
@@ -201,6 +201,24 @@ mod tests {
     }
 
     #[test]
+    fn control_characters_of_labels_are_not_printed() {
+        let Ok(description) =
+            parse(r#"{"model_type": "vivit", "id2label": {"0": "evil\u001b[31m\nred", "1": "naïve"}}"#)
+        else {
+            panic!("labels were refused")
+        };
+        assert_eq!(description.labels.unwrap(), ["evil [31m red", "naïve"]);
+    }
+
+    #[test]
+    fn an_assumed_number_of_classes_is_known_as_such() {
+        for (fields, assumed) in [("", true), (r#", "num_labels": 2"#, false), (r#", "id2label": {"0": "a"}"#, false)] {
+            let Ok(description) = parse(&format!(r#"{{"model_type": "vivit" {fields}}}"#)) else { panic!("{fields}") };
+            assert_eq!(description.classes_assumed, assumed, "{fields}");
+        }
+    }
+
+    #[test]
     fn activations_are_exact_or_refused() {
         assert_eq!(config(r#", "hidden_act": "gelu_new""#).gelu, Gelu::Tanh);
         assert_eq!(config(r#", "hidden_act": "gelu_pytorch_tanh""#).gelu, Gelu::Tanh);
@@ -215,13 +233,24 @@ mod tests {
         for (fields, culprit) in [
             (r#", "id2label": {"0": "a", "2": "c"}"#, "not class 1"),
             (r#", "id2label": {"1": "b"}"#, "not class 0"),
-            (r#", "id2label": {"cat": "b"}"#, "expected key to be a number"),
+            (r#", "id2label": {"cat": "b"}"#, r#"id2label has the key "cat""#),
+            (r#", "id2label": {"0": "a", "00": "b"}"#, "names class 0 twice"),
+            (r#", "id2label": {"0": 7}"#, "id2label calls class 0 7, but its name must be a text"),
+            (r#", "id2label": ["a", "b"]"#, r#"id2label is ["a","b"], but must be a name for each class"#),
             (r#", "id2label": {"0": "a"}, "num_labels": 3"#, "num_labels is 3, but id2label names 1"),
             (r#", "id2label": {}"#, "no classes"),
-            (r#", "image_size": "large""#, "image_size"),
-            (r#", "image_size": [1, 2, 3]"#, "image_size"),
-            (r#", "tubelet_size": [2, 16]"#, "length 2"),
-            (r#", "hidden_size": -768"#, "-768"),
+            (r#", "num_labels": "ten""#, r#"num_labels is "ten", but must be a whole number"#),
+            (r#", "image_size": "large""#, r#"image_size is "large", but must be a whole number or [height, width]"#),
+            (r#", "image_size": [1, 2, 3]"#, "image_size is [1,2,3]"),
+            (r#", "tubelet_size": [2, 16]"#, "tubelet_size is [2,16], but must be three whole numbers"),
+            (r#", "hidden_size": -768"#, "hidden_size is -768, but must be a whole number"),
+            (r#", "hidden_size": "64""#, r#"hidden_size is "64", but must be a whole number"#),
+            (r#", "hidden_size": 64.0"#, "hidden_size is 64.0, but must be a whole number"),
+            (r#", "hidden_act": null"#, "hidden_act is null, but must be the name of an activation"),
+            (r#", "qkv_bias": 1"#, "qkv_bias is 1, but must be true or false"),
+            (r#", "layer_norm_eps": "1e-6""#, r#"layer_norm_eps is "1e-6", but must be a number"#),
+            (r#", "architectures": "VivitModel""#, "architectures is"),
+            (r#", "num_hidden_layers": 10000000"#, "number of layers is 10000000"),
             (r#", "num_attention_heads": 5"#, "5 heads"),
             (r#", "num_frames": 1"#, "clip of 1"),
             (r#", "layer_norm_eps": 0"#, "eps is 0"),

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::disagreements::Evidence;
+use super::misfits::{Fault, Misfit, census, list};
 use super::names::{Spelling, unused};
 use crate::checkpoint::location::{Location, text};
 use crate::checkpoint::safetensors::SafetensorsFile;
@@ -26,8 +28,9 @@ struct ShardIndex {
 
 impl ShardIndex {
     fn read(path: &Path) -> Result<Self> {
-        let index: Self = serde_json::from_str(&text(path)?)
-            .map_err(|error| Error::file(format!("{} is no list of shards: {error}", path.display())))?;
+        let index: Self = serde_json::from_str(&text(path)?).map_err(|error| {
+            Error::file(format!("{} is no list of shards ({error}): download it again", path.display()))
+        })?;
         let leads_out = |shard: &&String| shard.is_empty() || shard.contains(['/', '\\', ':']);
         if let Some(shard) = index.weight_map.values().find(leads_out) {
             return Err(Error::file(format!(
@@ -58,17 +61,32 @@ pub(in crate::checkpoint) fn shards(index: &Path) -> Result<Vec<String>> {
     Ok(ShardIndex::read(index)?.shards().into_iter().map(str::to_owned).collect())
 }
 
-/// What to do about a folder that holds only pickled weights; `None` for any other.
-pub(in crate::checkpoint) fn pickled(folder: &Path) -> Option<Error> {
-    let pickle = PICKLED.into_iter().find(|name| folder.join(name).is_file())?;
-    let folder = folder.display();
-    Some(Error::file(format!(
-        "{folder} holds its weights only as {pickle}, a pickled file, which is not read since reading one runs what \
-         it holds. Convert it once in Python, then load the new folder:\n\
-         \n    from transformers import VivitForVideoClassification\
-         \n    model = VivitForVideoClassification.from_pretrained(\"{folder}\")\
-         \n    model.save_pretrained(\"vivit-safetensors\")"
-    )))
+/// A folder that holds only pickled weights.
+#[derive(Debug)]
+pub(in crate::checkpoint) struct Pickled {
+    folder: PathBuf,
+    file: &'static str,
+}
+
+/// The pickled weights in `folder`, where it has such.
+pub(in crate::checkpoint) fn pickled(folder: &Path) -> Option<Pickled> {
+    let file = PICKLED.into_iter().find(|name| folder.join(name).is_file())?;
+    Some(Pickled { folder: folder.to_owned(), file })
+}
+
+impl Pickled {
+    /// What is the matter and what to do, with what else was tried in between.
+    pub(in crate::checkpoint) fn sentences(&self, tried: &str) -> String {
+        let Self { folder, file } = self;
+        let folder = folder.display();
+        format!(
+            "{folder} holds its weights only as {file}, a pickled file, which is not read since reading one runs what \
+             it holds{tried}. Convert it once in Python, then load the new folder:\n\
+             \n    from transformers import VivitForVideoClassification\
+             \n    model = VivitForVideoClassification.from_pretrained(\"{folder}\")\
+             \n    model.save_pretrained(\"vivit-safetensors\")"
+        )
+    }
 }
 
 /// The open files that hold a model's weights.
@@ -94,8 +112,9 @@ impl WeightFiles {
                 return Self::open_shards(index);
             }
         }
-        Err(location.folders.iter().find_map(|folder| pickled(folder)).unwrap_or_else(|| {
-            Error::file(format!("{} holds no weights: neither {WHOLE} nor {INDEX} is there", location.describe()))
+        Err(Error::file(match location.folders.iter().find_map(|folder| pickled(folder)) {
+            Some(pickled) => pickled.sentences(""),
+            None => format!("{} holds no weights: neither {WHOLE} nor {INDEX} is there", location.describe()),
         }))
     }
 
@@ -142,10 +161,16 @@ impl WeightFiles {
         Ok(Self { path, files, holders })
     }
 
-    /// Whether the weights are those of the encoder alone, saved without a classifier.
-    pub(super) fn bare(&self) -> bool {
-        let names = || self.holders.keys();
-        names().any(|name| name.starts_with("embeddings.")) && !names().any(|name| name.starts_with("classifier."))
+    /// Whether the weights are those of the encoder alone, saved without a classifier: by names without a prefix, or
+    /// where nobody says that the model `classifies`.
+    pub(super) fn bare(&self, classifies: bool) -> bool {
+        let has = |start: &str| self.names().any(|name| name.starts_with(start));
+        let encoder = has("embeddings.") || (!classifies && has("vivit.embeddings."));
+        encoder && !has("classifier.")
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.holders.keys().map(String::as_str)
     }
 
     fn file(&self, stored: &str) -> Option<&SafetensorsFile> {
@@ -168,7 +193,7 @@ impl Weights {
         let mut misfits = Vec::new();
         let mut stored = HashMap::new();
         let mut used = HashSet::new();
-        let spelling = Spelling::of(files.holders.keys().map(String::as_str));
+        let spelling = Spelling::of(files.names());
         let names: Vec<_> = config
             .parameters()
             .into_iter()
@@ -182,17 +207,32 @@ impl Weights {
                 spec.name
             })
             .collect();
-        let extra: BTreeSet<_> = files.holders.keys().filter(|name| !used.contains(*name) && !unused(name)).collect();
-        misfits.extend(extra.into_iter().map(|name| format!("unexpected: {name}")));
-        if misfits.is_empty() {
-            return Ok(Self { files, names, stored });
+        let extra: BTreeSet<_> = files.names().filter(|name| !used.contains(*name) && !unused(name)).collect();
+        let unexpected = |name: &str| Misfit { fault: Fault::Unexpected, name: name.into(), detail: String::new() };
+        misfits.extend(extra.into_iter().map(unexpected));
+        let weights = Self { files, names, stored };
+        match misfits.as_slice() {
+            [] => Ok(weights),
+            misfits => Err(weights.refusal(misfits, spelling, config, config_path)),
         }
-        Err(Error::file(format!(
-            "{} does not fit {} ({config}); check that both are of the same model:\n  {}",
-            files.path.display(),
+    }
+
+    /// The cause, all that does not fit, and what to do.
+    fn refusal(&self, misfits: &[Misfit], spelling: Spelling, config: &Config, config_path: &Path) -> Error {
+        let shape = |name: &str| self.shape(name).ok();
+        let evidence = Evidence { names: self.files.names().collect(), spelling, shape };
+        let (cause, remedy) = match evidence.against(config) {
+            Some(disagreement) => (format!(", which {disagreement}"), "Correct config.json, or take"),
+            None => (format!(": {}", census(misfits)), "Download the weights again, or take"),
+        };
+        let expected: Vec<_> = self.names.iter().map(|name| spelling.stored(name)).collect();
+        let list = list(misfits, expected.iter().map(String::as_str), self.files.names());
+        Error::file(format!(
+            "{} does not fit {}{cause}:\n  {}\n{remedy} config.json and the weights from the same model.",
+            self.files.path.display(),
             config_path.display(),
-            misfits.join("\n  ")
-        )))
+            list.join("\n  ")
+        ))
     }
 
     fn holder(&self, name: &str) -> Result<(&SafetensorsFile, &str)> {
@@ -204,20 +244,24 @@ impl Weights {
 }
 
 /// What is wrong with the one tensor that `spec` asks for, of which `found` are the stored names.
-fn misfit(files: &WeightFiles, spec: &ParameterSpec, found: &[String], spelling: Spelling) -> Option<String> {
-    let [name] = found else {
-        return Some(match found {
-            [] => format!("missing: {} of shape {}", spelling.stored(&spec.name), spec.shape),
-            twice => format!("stored under several names: {}", twice.join(", ")),
-        });
+fn misfit(files: &WeightFiles, spec: &ParameterSpec, found: &[String], spelling: Spelling) -> Option<Misfit> {
+    let (fault, name, detail) = match found {
+        [] => (Fault::Missing, spelling.stored(&spec.name), format!(" of shape {}", spec.shape)),
+        [first, others @ ..] if !others.is_empty() => {
+            (Fault::Several, first.clone(), format!(", {}", others.join(", ")))
+        }
+        [name, ..] => {
+            let file = files.file(name)?;
+            let shape = file.shape(name)?;
+            let (fault, detail) = match file.unreadable(name) {
+                _ if shape != spec.shape => (Fault::Shape, format!(" is {shape}, expected {}", spec.shape)),
+                Some(dtype) => (Fault::Type, format!(" has elements of {dtype}, expected F16, BF16, F32 or F64")),
+                None => return None,
+            };
+            (fault, name.clone(), detail)
+        }
     };
-    let file = files.file(name)?;
-    let shape = file.shape(name)?;
-    if shape != spec.shape {
-        return Some(format!("wrong shape: {name} is {shape}, expected {}", spec.shape));
-    }
-    file.unreadable(name)
-        .map(|dtype| format!("wrong type: {name} has elements of {dtype}, expected F16, BF16, F32 or F64"))
+    Some(Misfit { fault, name, detail })
 }
 
 impl Parameters for Weights {
