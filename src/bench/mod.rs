@@ -55,3 +55,26 @@ impl Time {
         Self { seconds: device.as_secs_f64(), cpu_seconds: cpu.map(|cpu| cpu.as_secs_f64()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use approx::assert_relative_eq;
+
+    use super::*;
+
+    #[test]
+    fn the_share_is_of_whichever_peak_bounds_the_work() {
+        let peaks = Peaks { operations_per_second: 100.0, bytes_per_second: 10.0 };
+        let arithmetic = Cost { operations: 200, read: 4, written: 1 };
+        assert_relative_eq!(peaks.share(&arithmetic, 4.0), 0.5);
+        let memory = Cost { operations: 200, read: 30, written: 10 };
+        assert_relative_eq!(peaks.share(&memory, 8.0), 0.5);
+    }
+
+    #[test]
+    fn cpu_seconds_are_what_is_compared_where_there_are_any() {
+        let gpu = Time::new(Duration::from_secs(3), None);
+        assert_relative_eq!(gpu.comparable(), 3.0);
+        assert_relative_eq!(Time::new(Duration::from_secs(3), Some(Duration::from_secs(5))).comparable(), 5.0);
+    }
+}

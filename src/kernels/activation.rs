@@ -48,7 +48,7 @@ mod tests {
     fn known_values() {
         let known = [0.841_191_990_608_277, 0.841_344_746_068_543, 0.761_594_155_955_765];
         for (activation, known) in Activation::ALL.into_iter().zip(known) {
-            assert!((activation.at(1.0) - known).abs() < 1e-14, "{activation:?}: {}", activation.at(1.0));
+            approx::assert_relative_eq!(activation.at(1.0), known, max_relative = 1e-14);
             assert!(activation.at(f64::NAN).is_nan());
         }
     }
