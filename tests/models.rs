@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         tests.add(format!("device equals reference: {name}"), move |device| device_equals_reference(device, &config));
     }
     tests.add("clips of a batch do not mix", clips_do_not_mix);
+    tests.add("a batch that buffers do not hold is computed in parts", large_batch);
     tests.add("layouts of a clip agree", layouts_agree);
     tests.add("a value is the same fused and tapped", fused_equals_tapped);
     tests.add("a second pass gives the same bits and uploads nothing", repeats);
@@ -126,6 +127,19 @@ fn clips_do_not_mix(device: &Device) -> Result<Shown, Failed> {
             &Tensor::f32([row.len()], expected.to_vec())?,
             Tolerance::KERNEL,
         )?;
+    }
+    Ok(Shown::Passed)
+}
+
+fn large_batch(device: &Device) -> Result<Shown, Failed> {
+    let five = clips(&base(), 5, ClipLayout::Btchw)?;
+    let expected = model(device, &base())?.forward(&five, ClipLayout::Btchw, &Taps::All)?;
+    // Two clips of 14 kB fit such a buffer.
+    let small = device.restricted(|capabilities| capabilities.limits.buffer_bytes = 40_000);
+    let found = model(&small, &base())?.forward(&five, ClipLayout::Btchw, &Taps::All)?;
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    for (name, expected) in &expected {
+        expect_close(name, &found[name], expected, Tolerance::KERNEL)?;
     }
     Ok(Shown::Passed)
 }

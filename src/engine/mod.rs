@@ -177,16 +177,46 @@ impl Vivit {
         executor.run(&[("clip", Feed::Device(clip.buffer()))], &wanted)
     }
 
-    /// Raw tensors in and out: a batch of clips in `layout`, and `logits` (or `features` for a model without a head)
-    /// with every value that `taps` names.
+    /// Raw tensors in and out: a batch of clips in `layout`, and `logits` (or what the head would see, for a model without
+    /// one) with every value that `taps` names. A batch that the device's buffers do not hold is computed in parts.
     ///
     /// An error for a clip of another size, and for a tap that the model does not have, with those it has.
     pub fn forward(&self, clips: &Tensor, layout: ClipLayout, taps: &Taps) -> Result<BTreeMap<String, Tensor>> {
-        let request = request(self.config(), clips, layout, taps)?;
-        let shared = self.executor(&request)?;
-        let wanted = wanted(self.config(), &shared.recording, &request)?;
+        let whole = request(self.config(), clips, layout, taps)?;
+        let at_once = self.clips_at_once(&whole)?;
+        if whole.batch <= at_once {
+            return self.forward_part(&whole, clips);
+        }
+        let values = clips.as_f32()?;
+        let clip = values.len() / whole.batch;
+        let mut parts = Vec::new();
+        for values in values.chunks(at_once * clip) {
+            let part = Request { batch: values.len() / clip, ..whole.clone() };
+            let clips = Tensor::f32(vivit::clip_shape(self.config(), &part), values.to_vec())?;
+            parts.push(self.forward_part(&part, &clips)?);
+        }
+        let graph = vivit::record(self.config(), &whole)?.graph;
+        let names: Vec<_> = parts.iter().flat_map(BTreeMap::keys).cloned().collect();
+        let join = |name: String| {
+            let parts: Vec<_> = parts.iter().filter_map(|part| part.get(&name)).collect();
+            let value = graph.find(&name).ok_or_else(|| Error::usage(format!("the model has no value {name}")))?;
+            Ok((name, Tensor::joined(&parts, graph.shape(value))?))
+        };
+        names.into_iter().map(join).collect()
+    }
+
+    fn forward_part(&self, request: &Request, clips: &Tensor) -> Result<BTreeMap<String, Tensor>> {
+        let shared = self.executor(request)?;
+        let wanted = wanted(self.config(), &shared.recording, request)?;
         let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
         named(&shared.recording.graph, &wanted, executor.run(&[("clip", Feed::Host(clips))], &wanted)?)
+    }
+
+    /// How many clips the device's buffers hold at a time, at least one: every value grows with their number.
+    fn clips_at_once(&self, request: &Request) -> Result<usize> {
+        let graph = vivit::record(self.config(), &Request { batch: 1, ..request.clone() })?.graph;
+        let largest = graph.inputs().chain(graph.computed()).map(|value| graph.bytes(value)).max().unwrap_or(1);
+        Ok((self.device.capabilities().limits.buffer_bytes / largest.max(1)).max(1) as usize)
     }
 
     /// The executor of a request: compiled, with all weights uploaded.

@@ -123,8 +123,41 @@ impl Tensor {
         self.data
     }
 
+    /// Tensors of floats put together to `shape`, along the one axis on which they are smaller.
+    pub fn joined(parts: &[&Tensor], shape: &Shape) -> Result<Self> {
+        let differs =
+            |part: &&Tensor| part.shape.axes().iter().zip(shape.axes()).position(|(part, whole)| part != whole);
+        let axis = parts.first().and_then(differs).unwrap_or(0);
+        let outer: usize = shape.axes()[..axis.min(shape.rank())].iter().product();
+        let mut values = Vec::with_capacity(shape.elements());
+        for place in 0..outer {
+            for part in parts {
+                let run = part.shape.elements() / outer.max(1);
+                values.extend_from_slice(&part.as_f32()?[place * run..][..run]);
+            }
+        }
+        Self::f32(shape.clone(), values)
+    }
+
     /// The same elements under another shape; an error where the counts differ.
     pub fn reshaped(self, shape: impl Into<Shape>) -> Result<Self> {
         Self::new(shape, self.data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_joined_along_the_axis_that_grew() {
+        let part = |axes: [usize; 2], values: &[f32]| Tensor::f32(axes, values.to_vec()).unwrap();
+        let (rows, more) = (part([1, 2], &[1.0, 2.0]), part([2, 2], &[3.0, 4.0, 5.0, 6.0]));
+        let joined = Tensor::joined(&[&rows, &more], &[3, 2].into()).unwrap();
+        assert_eq!(joined.as_f32().unwrap(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let (left, right) = (part([2, 1], &[1.0, 3.0]), part([2, 1], &[2.0, 4.0]));
+        let joined = Tensor::joined(&[&left, &right], &[2, 2].into()).unwrap();
+        assert_eq!(joined.as_f32().unwrap(), [1.0, 2.0, 3.0, 4.0]);
+        assert!(Tensor::joined(&[&left], &[2, 3].into()).is_err());
     }
 }
