@@ -2,7 +2,7 @@
 # Builds everything that measures a device and puts it into target/bundle, for a machine without Rust:
 #
 #     scripts/bundle.sh                        # here
-#     target/bundle/run.sh RESULTS_FOLDER      # there, with target/bundle copied as it is (about 60 MiB)
+#     target/bundle/run.sh RESULTS_FOLDER      # there, with target/bundle copied as it is (about 50 MiB)
 #
 # run.sh checks every kernel and model on the machine's fastest device, measures it, and leaves a report of each in the
 # folder; benches/results/ keeps such reports. Where PyTorch is installed it is timed on the same work.
@@ -13,14 +13,14 @@ bundle=target/bundle
 rm -rf "$bundle" && mkdir -p "$bundle"
 cargo build --release
 cp target/release/tubelet "$bundle/"
-tests=(kernels golden models attention_masks faults)
+tests=(kernels golden models)
 for test in "${tests[@]}"; do
     binary=$(cargo test --no-run --test "$test" --message-format=json |
         sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
     cp "$binary" "$bundle/test-$test"
 done
 strip "$bundle"/tubelet "$bundle"/test-*
-cp -r tests/data "$bundle/data"
+mkdir "$bundle/data" && cp -r tests/data/hf-* "$bundle/data/"
 cp -r benches/peers "$bundle/peers"
 
 cat > "$bundle/run.sh" <<'RUN'
