@@ -162,6 +162,21 @@ mod tests {
     }
 
     #[test]
+    fn each_bound_must_hold_by_itself() {
+        let expected = [1.0; 1000];
+        let mut outlier = expected;
+        outlier[7] = 1.01;
+        let one_element = Tolerance { relative_l2: 1e-3, share_of_peak: 1e-3 };
+        let found = closeness(&outlier, &expected);
+        assert!(found.relative_l2 < 1e-3 && !found.within(one_element), "{found}");
+
+        let everywhere = Tolerance { relative_l2: 1e-3, share_of_peak: 1e-1 };
+        let found = closeness(&[1.01; 1000], &expected);
+        assert!(found.share_of_peak < 1e-1 && !found.within(everywhere), "{found}");
+        assert!(found.within(Tolerance { relative_l2: 1e-1, ..everywhere }), "{found}");
+    }
+
+    #[test]
     fn a_nan_on_one_side_is_never_close() {
         assert!(!closeness(&[f32::NAN, 1.0], &[0.0, 1.0]).within(Tolerance { relative_l2: 1e9, share_of_peak: 1e9 }));
         assert!(!closeness(&[0.0, 1.0], &[f32::NAN, 1.0]).within(Tolerance { relative_l2: 1e9, share_of_peak: 1e9 }));
