@@ -3,21 +3,19 @@
 //! Frames are piped as raw bytes: 8-bit 4:2:0 video with even sides as it is stored, all else converted to RGB by
 //! FFmpeg. Frames are neither repeated nor dropped to even out a variable frame rate, and not turned.
 
+mod probe;
+mod process;
+
 use std::{
     ffi::OsString,
-    io::{self, BufRead, BufReader, Read},
+    io::Read,
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
-    thread::JoinHandle,
+    process::Command,
 };
 
-use serde::Deserialize;
-
-use super::{
-    colour::{Matrix, Range},
-    source::{Frame, FrameSource, Information, PixelFormat, Sink, Wanted},
-};
-use crate::tensor::{Error, ErrorKind, Result};
+use self::{probe::probe, process::Running};
+use super::source::{Frame, FrameSource, Information, Sink, Wanted};
+use crate::tensor::{Error, Result};
 
 /// The first stream that is a video rather than a cover picture.
 const STREAM: &str = "V:0";
@@ -50,8 +48,8 @@ pub struct VideoFile {
 impl VideoFile {
     /// Asks `ffprobe` what the file holds.
     ///
-    /// An error ([`Unsupported`](ErrorKind::Unsupported)) where the programs are not installed,
-    /// [`File`](ErrorKind::File) where the file is not a video.
+    /// An error ([`Unsupported`](crate::tensor::ErrorKind::Unsupported)) where the programs are not installed,
+    /// [`File`](crate::tensor::ErrorKind::File) where the file is not a video.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(Programs::default(), path.as_ref())
     }
@@ -157,238 +155,14 @@ fn said(complaint: &str) -> String {
     if complaint.is_empty() { String::new() } else { format!("; ffmpeg says: {complaint}") }
 }
 
-/// A program at work on a file. Killed when dropped.
-struct Running {
-    program: String,
-    path: PathBuf,
-    child: Child,
-    stdout: ChildStdout,
-    /// Reads what the program complains of, so that it never waits for a reader, and keeps the last line.
-    complaints: Option<JoinHandle<String>>,
-}
-
-impl Running {
-    fn start(mut command: Command, path: &Path) -> Result<Self> {
-        let program = command.get_program().to_string_lossy().into_owned();
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| not_started(&program, path, &error))?;
-        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
-            return Err(Error::new(ErrorKind::Io, format!("the output of {program} cannot be read")));
-        };
-        let complaints = Some(std::thread::spawn(move || last_line(stderr)));
-        Ok(Self { program, path: path.into(), child, stdout, complaints })
-    }
-
-    /// Fills `bytes` from the program's output; false where the output ended before the first of them.
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<bool> {
-        let mut filled = 0;
-        while filled < bytes.len() {
-            match self.stdout.read(&mut bytes[filled..]) {
-                Ok(0) if filled == 0 => return Ok(false),
-                Ok(0) => {
-                    self.finish()?;
-                    return Err(Error::file(format!(
-                        "{} ended within a frame of {}",
-                        self.program,
-                        self.path.display()
-                    )));
-                }
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::io("decode", &self.path, &error)),
-            }
-        }
-        Ok(true)
-    }
-
-    /// Waits for the program's end; its last complaint, empty where it had none. An error where it failed.
-    fn finish(&mut self) -> Result<String> {
-        let status = self.child.wait().map_err(|error| Error::io("decode", &self.path, &error))?;
-        let complaint = self.complaints.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
-        if status.success() { Ok(complaint) } else { Err(self.failed(status, &complaint)) }
-    }
-
-    fn failed(&self, status: ExitStatus, complaint: &str) -> Error {
-        let (program, path) = (&self.program, self.path.display());
-        match status.code() {
-            None => Error::new(ErrorKind::Io, format!("{program} was killed while reading {path} ({status})")),
-            Some(_) if complaint.is_empty() => {
-                Error::file(format!("{program} failed to read {path} ({status}) without saying why"))
-            }
-            Some(_) => {
-                // FFmpeg begins with the path as it was given.
-                let reason = complaint.strip_prefix(&format!("file:{path}: ")).unwrap_or(complaint);
-                Error::file(format!("{program} cannot read {path} as a video: {reason}"))
-            }
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Both fail only where the program has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn not_started(program: &str, path: &Path, error: &io::Error) -> Error {
-    let path = path.display();
-    match error.kind() {
-        io::ErrorKind::NotFound => Error::unsupported(format!(
-            "reading {path} needs the program {program}, which is not installed; `apt-get install ffmpeg`, \
-             `brew install ffmpeg` or ffmpeg.org have it"
-        )),
-        _ => Error::new(ErrorKind::Io, format!("{program} cannot be started to read {path}: {error}")),
-    }
-}
-
-fn last_line(stderr: impl Read) -> String {
-    let mut last = String::new();
-    let mut reader = BufReader::new(stderr);
-    let mut line = Vec::new();
-    while matches!(reader.read_until(b'\n', &mut line), Ok(1..)) {
-        let text = String::from_utf8_lossy(&line).trim().to_owned();
-        if !text.is_empty() {
-            last = text;
-        }
-        line.clear();
-    }
-    last
-}
-
-/// What `ffprobe` prints.
-#[derive(Deserialize)]
-struct Probe {
-    #[serde(default)]
-    streams: Vec<Stream>,
-    format: Option<Format>,
-}
-
-#[derive(Deserialize)]
-struct Format {
-    duration: Option<String>,
-}
-
-/// The video stream. Numbers that may be fractions or unknown come as text.
-#[derive(Deserialize)]
-struct Stream {
-    #[serde(default)]
-    width: usize,
-    #[serde(default)]
-    height: usize,
-    codec_name: Option<String>,
-    profile: Option<String>,
-    pix_fmt: Option<String>,
-    color_space: Option<String>,
-    color_range: Option<String>,
-    avg_frame_rate: Option<String>,
-    duration: Option<String>,
-    nb_frames: Option<String>,
-    #[serde(default)]
-    side_data_list: Vec<SideData>,
-    #[serde(default)]
-    tags: Tags,
-}
-
-#[derive(Deserialize)]
-struct SideData {
-    rotation: Option<f64>,
-}
-
-#[derive(Default, Deserialize)]
-struct Tags {
-    rotate: Option<String>,
-}
-
-fn probe(programs: &Programs, path: &Path) -> Result<Stream> {
-    let mut command = Command::new(&programs.ffprobe);
-    command.args(["-v", "error", "-select_streams", STREAM, "-show_streams", "-show_format", "-of", "json"]);
-    command.arg(input_argument(path));
-    let mut ffprobe = Running::start(command, path)?;
-    let mut report = String::new();
-    ffprobe.stdout.read_to_string(&mut report).map_err(|error| Error::io("probe", path, &error))?;
-    ffprobe.finish()?;
-    let path = path.display();
-    let probe: Probe = serde_json::from_str(&report)
-        .map_err(|error| Error::file(format!("ffprobe describes {path} in an unknown way: {error}")))?;
-    let stream = probe.streams.into_iter().next();
-    let mut stream = stream.ok_or_else(|| Error::file(format!("{path} has no video stream")))?;
-    if stream.width == 0 || stream.height == 0 {
-        return Err(Error::file(format!("the video stream of {path} has no size; it is damaged")));
-    }
-    stream.duration = stream.duration.or(probe.format.and_then(|format| format.duration));
-    Ok(stream)
-}
-
-impl Stream {
-    /// The format of the frames, FFmpeg's name for it, and why FFmpeg has to convert, where it has to.
-    fn piped_as(&self) -> (PixelFormat, &'static str, Option<String>) {
-        match self.planar() {
-            Ok((format, name)) => (format, name, None),
-            Err(reason) => (PixelFormat::Rgb24, "rgb24", Some(reason)),
-        }
-    }
-
-    /// 8-bit 4:2:0 planes as stored, or why not.
-    fn planar(&self) -> Result<(PixelFormat, &'static str), String> {
-        let stored = self.pix_fmt.as_deref().unwrap_or("an unknown pixel format");
-        let (name, range) = match (stored, self.color_range.as_deref()) {
-            ("yuvj420p", _) => ("yuvj420p", Range::Full),
-            ("yuv420p", Some("pc")) => ("yuv420p", Range::Full),
-            ("yuv420p", _) => ("yuv420p", Range::Limited),
-            _ => return Err(format!("{stored} is not 8-bit 4:2:0")),
-        };
-        let matrix = match self.color_space.as_deref() {
-            None | Some("unknown" | "unspecified" | "smpte170m" | "bt470bg") => Matrix::Bt601,
-            Some("bt709") => Matrix::Bt709,
-            Some(other) => return Err(format!("its matrix is {other}")),
-        };
-        if self.width % 2 == 1 || self.height % 2 == 1 {
-            return Err("a side is odd".into());
-        }
-        Ok((PixelFormat::Yuv420p { matrix, range }, name))
-    }
-
-    fn frames_per_second(&self) -> Option<f64> {
-        let (numerator, denominator) = self.avg_frame_rate.as_deref()?.split_once('/')?;
-        let rate = numerator.parse::<f64>().ok()? / denominator.parse::<f64>().ok()?;
-        (rate.is_finite() && rate > 0.0).then_some(rate)
-    }
-
-    /// The fewest frames that the header announces. A file cut without re-encoding keeps the count of the whole but
-    /// states the duration of the cut; a header without a count states a duration that sound may outlast the pictures
-    /// by, a second at most.
-    fn announced_frames(&self) -> Option<usize> {
-        let counted: Option<usize> = self.nb_frames.as_deref().and_then(|count| count.parse().ok());
-        let duration: Option<f64> = self.duration.as_deref().and_then(|seconds| seconds.parse().ok());
-        let spare = if counted.is_some() { 0.0 } else { 1.0 };
-        let timed = duration.zip(self.frames_per_second()).map(|(seconds, rate)| ((seconds - spare) * rate) as usize);
-        [counted, timed].into_iter().flatten().min()
-    }
-
-    /// Clockwise degrees; the display matrix turns the other way than the older tag.
-    fn rotation(&self) -> u32 {
-        let matrix = self.side_data_list.iter().find_map(|data| data.rotation).map(|degrees| -degrees);
-        let tag = || self.tags.rotate.as_deref().and_then(|degrees| degrees.parse().ok());
-        matrix.or_else(tag).unwrap_or(0.0).rem_euclid(360.0) as u32
-    }
-
-    fn description(&self, conversion: Option<String>) -> String {
-        let codec = self.codec_name.as_deref().unwrap_or("unknown codec");
-        let profile = self.profile.as_deref().map(|profile| format!(" {profile}")).unwrap_or_default();
-        let stored = self.pix_fmt.as_deref().unwrap_or("unknown pixel format");
-        let conversion = conversion.map(|reason| format!(", converted to RGB by ffmpeg: {reason}")).unwrap_or_default();
-        format!("{codec}{profile}, {}x{} (width x height), {stored}{conversion}", self.width, self.height)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tempfile::TempDir;
 
-    use super::*;
+    use super::{probe::Stream, process::last_line, *};
+    use crate::tensor::ErrorKind;
     use crate::video::reference::{self, sha256};
+    use crate::video::{Matrix, PixelFormat, Range};
 
     const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/video/bigbuckbunny.mp4");
 
