@@ -14,9 +14,11 @@
 //! ```
 
 mod config;
+pub mod initialise;
 mod joint;
 mod named;
 mod parameters;
+pub(crate) mod random;
 mod recording;
 
 pub use config::{Classifier, Config, Gelu, Grid, Model, Tubelet};
