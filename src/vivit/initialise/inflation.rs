@@ -1,5 +1,7 @@
 //! Tubelet kernels from the kernels of image models (paper, section 3.4; spec §5.3).
 
+use std::fmt;
+
 use crate::tensor::{Error, Result, Tensor};
 
 /// How the kernel of an image model becomes one over several frames.
@@ -15,6 +17,16 @@ pub enum Inflation {
     /// The image kernel weighted as approximate rank pooling weighs frames, divided by t: late frames count for,
     /// early frames against.
     ApproximateRankPooling,
+}
+
+impl fmt::Display for Inflation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Central => "central",
+            Self::Average => "average",
+            Self::ApproximateRankPooling => "arp",
+        })
+    }
 }
 
 /// The kernel `[C, P, t, h, w]` over `frames` frames that `inflation` makes of an image model's `[C, P, h, w]`.

@@ -5,6 +5,51 @@ use crate::vivit::Grid;
 
 use super::described;
 
+/// How a position table is fitted to another grid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Positions {
+    /// Every temporal index gets the same table, that of the image.
+    #[default]
+    Tile,
+    /// The table is resized over space; both grids have the same temporal indices, as in the tables of Model 2.
+    Resize,
+    /// The table is resized over space, then every temporal index gets the same.
+    ResizeTile,
+}
+
+impl Positions {
+    /// The grid that a table is resized to before it is repeated over the temporal indices of `to`.
+    ///
+    /// A table over time alone, that of Model 2's temporal encoder, is always resized over time.
+    ///
+    /// # Errors
+    ///
+    /// Grids that the rule cannot fit.
+    pub(super) fn resized(self, from: Grid, to: Grid) -> Result<Grid> {
+        if from.spatial() == 1 && to.spatial() == 1 {
+            return Ok(to);
+        }
+        let refused = |reason: &str| {
+            let [from, to] = [from, to].map(described);
+            Err(Error::usage(format!("positions of {from} do not fit {to}: {reason}")))
+        };
+        let spatial = |grid: Grid| [grid.rows, grid.columns];
+        match self {
+            Self::Tile if spatial(from) != spatial(to) => {
+                refused("tiling repeats them over time alone; resize_tile also resizes them over space")
+            }
+            Self::Resize if from.temporal != to.temporal => {
+                refused("resizing changes rows and columns alone; resize_tile also repeats them over time")
+            }
+            _ if !to.temporal.is_multiple_of(from.temporal) => {
+                refused("they cannot be repeated over time a whole number of times")
+            }
+            Self::Tile => Ok(from),
+            Self::Resize | Self::ResizeTile => Ok(Grid { temporal: from.temporal, ..to }),
+        }
+    }
+}
+
 /// A position table `[1, N, C]` and the grid whose tokens its rows belong to. Where N is one more than the grid's
 /// tokens, row 0 is the class token's.
 #[derive(Clone, Debug)]
