@@ -24,7 +24,7 @@ pub use scratch::from_scratch;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::{Config, Grid, Model, ParameterSpec, Parameters};
+use super::{Config, EncoderSize, FactorisedEncoder, Grid, Model, ParameterSpec, Parameters, Temporal};
 use crate::graph::Weights;
 use crate::tensor::{Error, Result, Shape, Tensor};
 use origin::Plan;
@@ -107,7 +107,8 @@ impl Initialisation {
                 return Err(Error::usage(format!("the starting values of {name} are {found}, but must be {shape}")));
             }
         }
-        let plan = Plan { rules: self, source, parameters: &*parameters, target };
+        let names = parameters.names().into_iter().collect();
+        let plan = Plan { rules: self, source, parameters: &*parameters, names, target };
         let entries = specs
             .into_iter()
             .map(|spec| Ok(Entry { origin: plan.origin(&spec)?, spec }))
@@ -119,35 +120,43 @@ impl Initialisation {
 
 /// An error that names the sizes in which a source differs from a target and must not.
 fn comparable(source: &Config, target: &Config) -> Result<()> {
-    let kind = |config: &Config| config.model.number();
-    if !matches!(source.model, Model::Joint(_)) && kind(source) != kind(target) {
+    if !matches!(source.model, Model::Joint(_)) && source.model.number() != target.model.number() {
         return Err(Error::usage(format!(
             "{} cannot be initialised from {}, only from its own kind, from Model 1 or from an image model",
             target.model, source.model
         )));
     }
-    let sizes = [
+    let mut sizes = vec![
         ("colour planes", source.planes, target.planes),
-        ("a width of", source.width, target.width),
+        ("width", source.width, target.width),
         ("layers", source.layers, target.layers),
         ("heads", source.heads, target.heads),
-        ("a hidden width of", source.hidden, target.hidden),
+        ("hidden width", source.hidden, target.hidden),
     ];
-    let counted = |what: &str, size: usize| match what.strip_suffix(" of") {
-        Some(_) => format!("{what} {size}"),
-        None => format!("{size} {what}"),
-    };
-    let differing = sizes.into_iter().filter(|(_, source, target)| source != target);
-    let (has, must): (Vec<_>, Vec<_>) =
-        differing.map(|(what, source, target)| (counted(what, source), counted(what, target))).unzip();
-    if has.is_empty() {
-        return Ok(());
+    if let [Some(source), Some(target)] = [source, target].map(temporal_encoder) {
+        sizes.extend([
+            ("temporal layers", source.layers, target.layers),
+            ("temporal heads", source.heads, target.heads),
+            ("temporal hidden width", source.hidden, target.hidden),
+        ]);
     }
-    Err(Error::usage(format!(
-        "the model to begin from has {}, but the target {}: these must be the same",
-        has.join(", "),
-        must.join(", ")
-    )))
+    let differing = sizes.into_iter().filter(|(_, source, target)| source != target);
+    let listed: Vec<_> = differing.map(|(what, source, target)| format!("{what} {source}, not {target}")).collect();
+    match listed.is_empty() {
+        true => Ok(()),
+        false => Err(Error::usage(format!(
+            "the model to begin from differs in size from the one to be made ({}): these must be the same",
+            listed.join("; ")
+        ))),
+    }
+}
+
+/// The size of Model 2's temporal encoder.
+fn temporal_encoder(config: &Config) -> Option<EncoderSize> {
+    match config.model {
+        Model::FactorisedEncoder(FactorisedEncoder { temporal: Temporal::Encoder(size) }) => Some(size),
+        _ => None,
+    }
 }
 
 /// One parameter of the target.

@@ -1,5 +1,6 @@
 //! Where each parameter of an initialised model comes from.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use super::{Counterpart, Inflation, Initialisation, PositionTable, TemporalAttention, described, inflate};
@@ -126,19 +127,17 @@ pub(super) struct Plan<'a> {
     pub(super) rules: &'a Initialisation,
     pub(super) source: &'a Config,
     pub(super) parameters: &'a dyn Parameters,
+    /// Those of the source's parameters.
+    pub(super) names: HashSet<&'a str>,
     pub(super) target: &'a Config,
 }
 
 impl Plan<'_> {
     pub(super) fn origin(&self, spec: &ParameterSpec) -> Result<Origin> {
-        let name = spec.name.as_str();
-        match name.split('.').next_back() {
-            _ if name.starts_with("output_projection.") => match self.rules.keep_head {
-                true => self.head(spec),
-                false => Ok(Origin::Start),
-            },
-            _ if name.starts_with("embedding.") => self.embedding(spec),
-            Some("pos_embedding") => self.positions(spec),
+        match spec.name.split_once('.') {
+            Some(("embedding", _)) => self.embedding(spec),
+            Some(("output_projection", _)) => self.head(spec),
+            _ if spec.name.ends_with(".pos_embedding") => self.positions(spec),
             _ => self.copied_or_zero(spec),
         }
     }
@@ -167,7 +166,7 @@ impl Plan<'_> {
 
     /// The source's parameter of that name, where it has one: a bias may be missing.
     fn copied(&self, spec: &ParameterSpec, name: String) -> Result<Origin> {
-        if !self.has(&name) {
+        if !self.names.contains(name.as_str()) {
             return Ok(Origin::Start);
         }
         let found = self.parameters.shape(&name)?;
@@ -180,15 +179,12 @@ impl Plan<'_> {
         Ok(Origin::Copied(name))
     }
 
-    fn has(&self, name: &str) -> bool {
-        self.parameters.names().contains(&name)
-    }
-
     fn head(&self, spec: &ParameterSpec) -> Result<Origin> {
-        if !self.has(&spec.name) {
-            return Err(Error::usage("the model to begin from has no head that could be kept"));
+        match (self.rules.keep_head, self.names.contains(spec.name.as_str())) {
+            (false, _) => Ok(Origin::Start),
+            (true, true) => self.copied(spec, spec.name.clone()),
+            (true, false) => Err(Error::usage("the model to begin from has no head that could be kept")),
         }
-        self.copied(spec, spec.name.clone())
     }
 
     fn embedding(&self, spec: &ParameterSpec) -> Result<Origin> {
@@ -212,7 +208,7 @@ impl Plan<'_> {
     fn positions(&self, spec: &ParameterSpec) -> Result<Origin> {
         let Some(rule) = self.rules.positions else { return Ok(Origin::Start) };
         let Counterpart::Named(name) = self.counterpart(&spec.name) else { return Ok(Origin::Start) };
-        if !self.has(&name) {
+        if !self.names.contains(name.as_str()) {
             return Ok(Origin::Start);
         }
         let from = self.source.positions(&name);

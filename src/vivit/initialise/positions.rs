@@ -1,7 +1,7 @@
 //! Position tables for another grid of tokens: repeated over time, or resized (paper, section 3.4; spec §5.2).
 
 use crate::tensor::{Error, Result, Tensor};
-use crate::vivit::Grid;
+use crate::vivit::{Config, Grid};
 
 use super::described;
 
@@ -149,6 +149,14 @@ impl PositionTable {
         let rows = self.grid.tokens() + usize::from(self.class.is_some());
         let values = [self.class.unwrap_or_default(), self.tokens].concat();
         Tensor::f32([1, rows, self.width], values)
+    }
+}
+
+impl Config {
+    /// The tokens whose positions the table called `name` holds, without a class token: in Model 2 one table is over
+    /// space and one over time.
+    pub fn positions(&self, name: &str) -> Grid {
+        self.model.definition().positions(self, name)
     }
 }
 
