@@ -7,10 +7,10 @@ use super::config::plural;
 use super::encoder::{self, Encoder};
 use super::model::Definition;
 use super::parameters::Specs;
-use super::recording::{Attending, Recorder};
+use super::recording::{Attending, Recorder, Recording, Request};
 use super::validation::validate_encoder;
 use super::{Config, EncoderSize, work};
-use crate::graph::Value;
+use crate::graph::{Graph, Value};
 use crate::kernels::attention::{Mask, Sequences};
 use crate::kernels::pool::Pooling;
 use crate::tensor::Result;
@@ -57,6 +57,24 @@ impl FactorisedEncoder {
     fn sequences(config: &Config) -> [usize; 2] {
         let class_token = usize::from(config.class_token());
         [config.grid().spatial(), config.grid().temporal].map(|tokens| tokens + class_token)
+    }
+
+    /// Records the way from a clip to the vectors of its temporal indices alone: `frame_representation` [B, T, C]. The
+    /// clip may have any number of tubelets in time, since none depends on another.
+    pub fn record_spatial(&self, config: &Config, request: &Request) -> Result<(Graph, Value)> {
+        let mut recorder = Recorder::new(config, request)?;
+        let patches = recorder.patch_embeddings()?;
+        let frames = Self::encode_frames(&mut recorder, patches)?;
+        Ok((recorder.into_graph(frames), frames))
+    }
+
+    /// Records the way from the vectors of a clip's temporal indices, the input `frame_representation` [B, T, C], to
+    /// its classes.
+    pub fn record_temporal(&self, config: &Config, request: &Request) -> Result<Recording> {
+        let mut recorder = Recorder::new(config, request)?;
+        let frames = recorder.frame_representation()?;
+        let pooled = self.encode_time(&mut recorder, frames)?;
+        recorder.head(pooled)
     }
 
     /// `frame_representation` [B, T, C]: a vector for each temporal index, from `patches` [B, T·S, C].

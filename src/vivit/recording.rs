@@ -345,6 +345,18 @@ impl<'a> Recorder<'a> {
         self.graph.call(call, &[Some(x), None], "frame_representation", [self.batch, times, width])
     }
 
+    /// The vectors of temporal indices as an input, `frame_representation` [B, T, C].
+    pub(super) fn frame_representation(&mut self) -> Result<Value> {
+        let shape = [self.batch, self.config.grid().temporal, self.config.width];
+        self.graph.input("frame_representation", shape, Element::F32)
+    }
+
+    /// The graph so far, with one output.
+    pub(super) fn into_graph(mut self, output: Value) -> Graph {
+        self.graph.output(output);
+        self.graph
+    }
+
     /// The representation layer and the head, where the model has them.
     pub(super) fn head(mut self, pooled: Value) -> Result<Recording> {
         let Config { width, classes, representation_size, .. } = *self.config;
