@@ -11,12 +11,14 @@ pub(super) struct Encoder<'a> {
     pub path: &'a str,
     /// What the names of its values begin with.
     pub stage: &'a str,
+    /// Tokens of a sequence, the class token included.
+    pub tokens: usize,
     pub size: EncoderSize,
 }
 
 impl<'a> Encoder<'a> {
-    pub(super) fn new(path: &'a str, stage: &'a str, size: EncoderSize) -> Self {
-        Self { path, stage, size }
+    pub(super) fn new(path: &'a str, stage: &'a str, tokens: usize, size: EncoderSize) -> Self {
+        Self { path, stage, tokens, size }
     }
 
     /// The name of one of its values.
@@ -27,14 +29,18 @@ impl<'a> Encoder<'a> {
     /// Its block at `index`, from 0.
     pub(super) fn layer(&self, index: usize) -> Layer {
         let path = format!("{}.encoderblock_{index}", self.path);
-        Layer { path, stage: self.stage.to_owned(), index, size: self.size }
+        let stage = self.stage.to_owned();
+        Layer { path, encoder: stage.clone(), stage, tokens: self.tokens, index, size: self.size }
     }
 }
 
 /// A block's place in a model.
 pub(super) struct Layer {
     path: String,
+    encoder: String,
     stage: String,
+    /// Tokens of a sequence of the encoder, the class token included.
+    pub tokens: usize,
     /// From 0.
     pub index: usize,
     pub size: EncoderSize,
@@ -56,6 +62,11 @@ impl Layer {
         format!("{}hidden_state.{}", self.stage, self.index + 1)
     }
 
+    /// What the names of its encoder's values begin with.
+    pub(super) fn encoder(&self) -> &str {
+        &self.encoder
+    }
+
     /// What its values' names begin with.
     pub(super) fn stage(&self) -> &str {
         &self.stage
@@ -64,7 +75,7 @@ impl Layer {
     /// One of several attentions in this block.
     pub(super) fn within(&self, name: &str) -> Self {
         let stage = format!("{}{name}.", self.stage);
-        Self { path: self.path.clone(), stage, index: self.index, size: self.size }
+        Self { path: self.path.clone(), encoder: self.encoder.clone(), stage, ..*self }
     }
 }
 

@@ -7,7 +7,7 @@ use super::config::plural;
 use super::encoder::{self, Encoder};
 use super::model::Definition;
 use super::parameters::Specs;
-use super::recording::{Attending, Recorder, Recording, Request};
+use super::recording::{Attending, Axis, Recorder, Recording, Request};
 use super::validation::validate_encoder;
 use super::{Config, EncoderSize, work};
 use crate::graph::{Graph, Value};
@@ -82,10 +82,11 @@ impl FactorisedEncoder {
         let config = recorder.config;
         let frames = recorder.batch * config.grid().temporal;
         let [tokens, _] = Self::sequences(config);
-        let encoder = Encoder::new(SPATIAL, "spatial.", config.encoder());
+        let encoder = Encoder::new(SPATIAL, "spatial.", tokens, config.encoder());
         let mut x = recorder.embeddings(&encoder, SPATIAL_CLASS_TOKEN, patches, frames)?;
         let attending = Attending {
             name: "",
+            axis: Axis::Whole,
             heads: 0..config.heads,
             sequences: Sequences::joint(frames, tokens),
             mask: Mask::NONE,
@@ -105,10 +106,11 @@ impl FactorisedEncoder {
             Temporal::Encoder(size) => size,
         };
         let [_, tokens] = Self::sequences(config);
-        let encoder = Encoder::new(TEMPORAL, "temporal.", size);
+        let encoder = Encoder::new(TEMPORAL, "temporal.", tokens, size);
         let mut x = recorder.embeddings(&encoder, TEMPORAL_CLASS_TOKEN, frames, recorder.batch)?;
         let attending = Attending {
             name: "",
+            axis: Axis::Whole,
             heads: 0..size.heads,
             sequences: Sequences::joint(recorder.batch, tokens),
             mask: recorder.mask(usize::from(config.class_token()), 1),
