@@ -1,7 +1,7 @@
 //! Encoders and their blocks, which the models put together in different ways.
 
 use super::EncoderSize;
-use super::recording::{Attending, Recorder};
+use super::recording::{Attending, Recorder, Scope};
 use crate::graph::Value;
 use crate::tensor::Result;
 
@@ -11,14 +11,15 @@ pub(super) struct Encoder<'a> {
     pub path: &'a str,
     /// What the names of its values begin with.
     pub stage: &'a str,
+    pub scope: Scope,
     /// Tokens of a sequence, the class token included.
     pub tokens: usize,
     pub size: EncoderSize,
 }
 
 impl<'a> Encoder<'a> {
-    pub(super) fn new(path: &'a str, stage: &'a str, tokens: usize, size: EncoderSize) -> Self {
-        Self { path, stage, tokens, size }
+    pub(super) fn new(path: &'a str, stage: &'a str, scope: Scope, tokens: usize, size: EncoderSize) -> Self {
+        Self { path, stage, scope, tokens, size }
     }
 
     /// The name of one of its values.
@@ -30,7 +31,7 @@ impl<'a> Encoder<'a> {
     pub(super) fn layer(&self, index: usize) -> Layer {
         let path = format!("{}.encoderblock_{index}", self.path);
         let stage = self.stage.to_owned();
-        Layer { path, encoder: stage.clone(), stage, tokens: self.tokens, index, size: self.size }
+        Layer { path, encoder: stage.clone(), stage, scope: self.scope, tokens: self.tokens, index, size: self.size }
     }
 }
 
@@ -39,6 +40,7 @@ pub(super) struct Layer {
     path: String,
     encoder: String,
     stage: String,
+    pub scope: Scope,
     /// Tokens of a sequence of the encoder, the class token included.
     pub tokens: usize,
     /// From 0.

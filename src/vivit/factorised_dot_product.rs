@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::encoder::{self, Encoder};
 use super::model::Definition;
 use super::parameters::Specs;
-use super::recording::{Attending, Axis, Recorder};
+use super::recording::{Attending, Axis, Recorder, Scope};
 use super::validation::pooled_only;
 use super::{Config, work};
 use crate::graph::Value;
@@ -93,7 +93,7 @@ impl Definition for FactorisedDotProduct {
 
     fn encode(&self, recorder: &mut Recorder<'_>, patches: Value) -> Result<Value> {
         let config = recorder.config;
-        let encoder = Encoder::new(ENCODER, "", config.tokens(), config.encoder());
+        let encoder = Encoder::new(ENCODER, "", Scope::Clip, config.tokens(), config.encoder());
         let mut x = recorder.embeddings(&encoder, "", patches, recorder.batch)?;
         let attending = self.attending(recorder);
         for index in 0..config.layers {

@@ -7,7 +7,7 @@ use super::config::plural;
 use super::encoder::{self, Encoder};
 use super::model::Definition;
 use super::parameters::Specs;
-use super::recording::{Attending, Axis, Recorder, Recording, Request};
+use super::recording::{Attending, Axis, Recorder, Recording, Request, Scope};
 use super::validation::validate_encoder;
 use super::{Config, EncoderSize, work};
 use crate::graph::{Graph, Value};
@@ -82,7 +82,7 @@ impl FactorisedEncoder {
         let config = recorder.config;
         let frames = recorder.batch * config.grid().temporal;
         let [tokens, _] = Self::sequences(config);
-        let encoder = Encoder::new(SPATIAL, "spatial.", tokens, config.encoder());
+        let encoder = Encoder::new(SPATIAL, "spatial.", Scope::Frame, tokens, config.encoder());
         let mut x = recorder.embeddings(&encoder, SPATIAL_CLASS_TOKEN, patches, frames)?;
         let attending = Attending {
             name: "",
@@ -106,7 +106,7 @@ impl FactorisedEncoder {
             Temporal::Encoder(size) => size,
         };
         let [_, tokens] = Self::sequences(config);
-        let encoder = Encoder::new(TEMPORAL, "temporal.", tokens, size);
+        let encoder = Encoder::new(TEMPORAL, "temporal.", Scope::Frames, tokens, size);
         let mut x = recorder.embeddings(&encoder, TEMPORAL_CLASS_TOKEN, frames, recorder.batch)?;
         let attending = Attending {
             name: "",

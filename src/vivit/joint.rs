@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::encoder::{self, Encoder};
 use super::model::Definition;
 use super::parameters::Specs;
-use super::recording::{Attending, Axis, Recorder};
+use super::recording::{Attending, Axis, Recorder, Scope};
 use super::{Config, work};
 use crate::graph::Value;
 use crate::kernels::attention::Sequences;
@@ -44,7 +44,7 @@ impl Definition for Joint {
     fn encode(&self, recorder: &mut Recorder<'_>, patches: Value) -> Result<Value> {
         let config = recorder.config;
         let spatial = config.grid().spatial();
-        let encoder = Encoder::new(ENCODER, "", config.sequence(), config.encoder());
+        let encoder = Encoder::new(ENCODER, "", Scope::Clip, config.sequence(), config.encoder());
         let mut x = recorder.embeddings(&encoder, CLASS_TOKEN, patches, recorder.batch)?;
         let attending = Attending {
             name: "",

@@ -58,6 +58,8 @@ pub struct Recording {
 pub struct RecordedAttention {
     /// What the names of its encoder's values begin with: empty, or in Model 2 `spatial.` or `temporal.`.
     pub encoder: String,
+    /// What its encoder sees at a time.
+    pub scope: Scope,
     /// Tokens of a sequence of its encoder, the class token included.
     pub tokens: usize,
     /// What the names of its values begin with: empty, or `spatial.`, `time.` and the like.
@@ -82,6 +84,17 @@ pub(super) struct Dense<'a> {
     pub columns: usize,
     pub bias: bool,
     pub output: OutputLayout,
+}
+
+/// What an encoder sees at a time: the tokens of its sequences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All tokens of a clip.
+    Clip,
+    /// The tokens of one temporal index.
+    Frame,
+    /// One token for each temporal index.
+    Frames,
 }
 
 /// Over what a token attends.
@@ -301,6 +314,7 @@ impl<'a> Recorder<'a> {
         let call = Attention { qkv: packing.clone(), parts: each, queries: None };
         self.attentions.push(RecordedAttention {
             encoder: layer.encoder().to_owned(),
+            scope: layer.scope,
             tokens: layer.tokens,
             stage: layer.stage().to_owned(),
             layer: layer.index,
