@@ -38,7 +38,7 @@ pub use joint::Joint;
 pub use mask::{FrameMask, Masking, TubeletRule};
 pub use model::Model;
 pub use parameters::{ParameterSpec, Parameters};
-pub use recording::{RecordedAttention, Recording, Request, clip_shape};
+pub use recording::{Axis, RecordedAttention, Recording, Request, Scope, clip_shape};
 pub use switches::{Classifier, EncoderSize, FrameSampling, Gelu, LabelHead, Labelling, Tubelet};
 
 use crate::tensor::Result;
