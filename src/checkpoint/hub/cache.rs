@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::ModelId;
-use crate::checkpoint::huggingface::{Pickled, complete, pickled};
+use crate::checkpoint::weights::{Pickled, complete, pickled};
 use crate::checkpoint::location::Location;
 use crate::tensor::Result;
 
