@@ -110,7 +110,7 @@ fn classify(model: &Vivit, clip: &PreparedClip) -> Result<(Classes, [Duration; 2
         let start = Instant::now();
         model.load_weights()?;
         let loaded = start.elapsed();
-        let classes = model.classify_prepared(clip)?;
+        let classes = model.classify_prepared(clip, &tubelet::vivit::FrameMask::default())?;
         Ok((classes, [loaded, start.elapsed() - loaded]))
     })
 }

@@ -9,7 +9,7 @@ use tubelet::checkpoint::Checkpoint;
 use tubelet::graph::Taps;
 use tubelet::kernels::ClipLayout;
 use tubelet::tensor::{Result, Tensor};
-use tubelet::{LoadOptions, Vivit, engine};
+use tubelet::{LoadOptions, Pass, Vivit, engine};
 
 use super::arguments::{DeviceArguments, ExecutorChoice, ModelArguments};
 use super::{files, output, progress};
@@ -96,19 +96,19 @@ impl Forward {
             Some(Layout::Bthwc) => ClipLayout::Bthwc,
             None => checkpoint.family.layout(),
         };
-        let taps = self.taps();
+        let pass = Pass::new(layout).taps(self.taps());
         let Checkpoint { config, parameters, .. } = &checkpoint;
         engine::check_clips(config, clips, layout).map_err(|error| error.within(self.clip.display()))?;
         match self.executor {
             ExecutorChoice::Reference => {
                 let _spinner = progress::spinner("computing");
-                engine::forward_reference(config, parameters.clone(), clips, layout, &taps)
+                engine::forward_reference(config, parameters.clone(), clips, &pass)
             }
             ExecutorChoice::Gpu => {
                 let device = self.device.open(true)?;
                 let options = LoadOptions { preset: None, variants: self.device.variant.clone() };
                 let model = Vivit::from_checkpoint(&device, checkpoint, options)?;
-                progress::showing_upload(&model, || model.forward(clips, layout, &taps))
+                progress::showing_upload(&model, || model.forward(clips, &pass))
             }
         }
     }
