@@ -21,8 +21,7 @@ pub(super) fn differ<V: PartialEq + ToString>(
 /// All disagreements in half a sentence: `says 99 layers (num_hidden_layers) where the weights have 3`; `None` where
 /// there are none.
 pub(super) fn half_sentence(all: impl IntoIterator<Item = Disagreement>) -> Option<String> {
-    let (said, stored): (Vec<_>, Vec<_>) =
-        all.into_iter().map(|Disagreement { said, stored }| (said, stored)).unzip();
+    let (said, stored): (Vec<_>, Vec<_>) = all.into_iter().map(|Disagreement { said, stored }| (said, stored)).unzip();
     (!said.is_empty()).then(|| format!("says {} where the weights have {}", listed(&said), listed(&stored)))
 }
 

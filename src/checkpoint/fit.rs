@@ -86,12 +86,7 @@ impl Fitted {
 }
 
 /// What is wrong with the one tensor that `spec` asks for, of which `found` are the stored names.
-fn misfit(
-    arrays: &dyn Arrays,
-    convention: &dyn Convention,
-    spec: &ParameterSpec,
-    found: &[String],
-) -> Option<Misfit> {
+fn misfit(arrays: &dyn Arrays, convention: &dyn Convention, spec: &ParameterSpec, found: &[String]) -> Option<Misfit> {
     let expected = convention.shape(spec);
     let (fault, name, detail) = match found {
         [] => (Fault::Missing, convention.stored(&spec.name), format!(" of shape {expected}")),

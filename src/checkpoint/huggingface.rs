@@ -8,14 +8,18 @@ use super::arrays::Arrays;
 use super::fit::{Convention, Fitted};
 use super::location::{Location, text};
 use super::misfits::Misfits;
-use super::{Checkpoint, Family};
+use super::{Checkpoint, Family, Format, Hints};
 use crate::tensor::{Error, Result};
 use crate::vivit::Config;
 use evidence::Evidence;
 use names::{Spelling, unused};
 
-/// Loads the checkpoint whose files lie at `location`, with its weights in `arrays`.
-pub(super) fn load(location: Location, arrays: Box<dyn Arrays>) -> Result<Checkpoint> {
+/// Any names: what is not understood is said in this family's words.
+pub(super) const FORMAT: Format = Format { recognises: |_| true, load };
+
+/// Loads the checkpoint whose files lie at `location`, with its weights in `arrays`. These files leave nothing open that
+/// a hint could tell.
+fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<Checkpoint> {
     let config_path = location.find("config.json").ok_or_else(|| {
         Error::file(format!("{} holds no config.json, so it is not the folder of a model", location.describe()))
     })?;

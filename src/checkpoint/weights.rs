@@ -48,6 +48,10 @@ pub(super) fn open(location: &mut Location) -> Result<Box<dyn Arrays>> {
     }
     Err(Error::file(match location.folders.iter().find_map(|folder| pickled(folder)) {
         Some(pickled) => pickled.sentences(""),
+        None if location.find("config.json").is_none() => format!(
+            "{} holds neither a config.json nor weights ({WHOLE}, {INDEX} or {FLAX}), so it is not the folder of a model",
+            location.describe()
+        ),
         None => format!("{} holds no weights: neither {WHOLE} nor {INDEX} nor {FLAX} is there", location.describe()),
     }))
 }
@@ -58,6 +62,9 @@ fn open_file(path: &Path) -> Result<Box<dyn Arrays>> {
         Ok(Box::new(SafetensorsFile::open(path)?))
     } else if name.ends_with(".safetensors.index.json") {
         Ok(Box::new(Shards::open(path.to_owned())?))
+    } else if let Some(file) = PICKLED.into_iter().find(|pickled| name == *pickled) {
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        Err(Error::file(Pickled { folder, file }.sentences("")))
     } else {
         Ok(Box::new(FlaxCheckpoint::open(path)?))
     }

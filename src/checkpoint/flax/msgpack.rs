@@ -72,7 +72,10 @@ enum Value {
     List(u64),
     Text(u64),
     Bytes(u64),
-    Extension { kind: i8, bytes: u64 },
+    Extension {
+        kind: i8,
+        bytes: u64,
+    },
     Whole(u64),
     /// Anything else, already passed.
     Other,
@@ -106,9 +109,7 @@ impl<R: Read + Seek> Walk<R> {
         }
         match self.value()? {
             Value::Map(entries) => self.map(entries, path, depth),
-            Value::List(entries) => {
-                (0..entries).try_for_each(|index| self.within(path, &index.to_string(), depth))
-            }
+            Value::List(entries) => (0..entries).try_for_each(|index| self.within(path, &index.to_string(), depth)),
             Value::Extension { kind: ARRAY | NUMBER, bytes } => {
                 let array = self.array(bytes, path)?;
                 self.insert(path, array)
@@ -215,7 +216,7 @@ impl<R: Read + Seek> Walk<R> {
     /// The array in chunks whose map of that many `entries` begins with the value at the position.
     fn chunked(&mut self, entries: u64, path: &str) -> Result<StoredArray> {
         let parts = |_| Fault::Damaged(format!("array `{path}` is not made of a shape and chunks"));
-        let mut expect = |walk: &mut Self, wanted: &str| match walk.key(path)? == wanted {
+        let expect = |walk: &mut Self, wanted: &str| match walk.key(path)? == wanted {
             true => Ok(()),
             false => Err(parts(())),
         };

@@ -107,16 +107,18 @@ fn renumbered(parent: &str, modules: &BTreeSet<&str>) -> Vec<(String, String)> {
     if in_order.windows(2).any(|pair| pair[0].0 == pair[1].0) {
         return Vec::new();
     }
-    let several = in_order.iter().any(|(_, class)| *class != in_order[0].1);
+    if in_order.iter().all(|(_, class)| *class == in_order[0].1) {
+        return Vec::new();
+    }
     let mut counts: HashMap<&str, usize> = HashMap::new();
-    let renumber = |(number, class): (usize, &str)| {
+    let mut renames = Vec::new();
+    for (number, class) in in_order {
         let count = counts.entry(class).or_default();
         let old = if parent.is_empty() { format!("{class}_{number}") } else { format!("{parent}/{class}_{number}") };
-        let new = format!("{class}_{count}");
+        renames.push((old, format!("{class}_{count}")));
         *count += 1;
-        (old, new)
-    };
-    if several { in_order.into_iter().map(renumber).collect() } else { Vec::new() }
+    }
+    renames
 }
 
 #[cfg(test)]
