@@ -12,10 +12,11 @@ use std::sync::Arc;
 use common::data;
 use safetensors::SafeTensors;
 use serde_json::Value;
+use tubelet::checkpoint::{self, Hints, Hub, Trained, load_trained};
 use tubelet::graph::Weights;
 use tubelet::tensor::{Error, Result, Shape, Tensor};
 use tubelet::vivit::initialise::{
-    Inflation, Initialisation, Initialised, Origin, PositionTable, Positions, TemporalAttention, inflate,
+    Inflation, Initialisation, Initialised, Origin, PositionTable, Positions, TemporalAttention, from_scratch, inflate,
 };
 use tubelet::vivit::{
     Classifier, Config, EncoderSize, FactorisedDotProduct, FactorisedEncoder, FactorisedSelfAttention, FrameSampling,
@@ -73,7 +74,7 @@ fn flax(path: &Path) -> Held {
             ("query" | "key" | "value", false, &[heads, width]) => tensor.reshaped([heads * width]).unwrap(),
             _ => tensor,
         };
-        (name.replace('/', ".").replace("head.", "output_projection."), tensor)
+        (name.replace('/', "."), tensor)
     };
     let named = |(name, tensor): (String, Tensor)| match name.contains('/') {
         true => turned((name, tensor)),
@@ -175,27 +176,12 @@ fn variants() -> BTreeMap<String, Value> {
     serde_json::from_str(&std::fs::read_to_string(data("vitnpz-tiny/variants.json")).unwrap()).unwrap()
 }
 
-/// The image model of the variants.
-fn image() -> Config {
-    Config {
-        frames: 1,
-        rows: 12,
-        columns: 12,
-        tubelet: Tubelet { frames: 1, rows: 4, columns: 4 },
-        frame_sampling: Some(FrameSampling { frames: 1, arange_quirk: false }),
-        width: 24,
-        layers: 2,
-        heads: 4,
-        hidden: 40,
-        classes: 8,
-        ..Config::named("vit-b").unwrap()
-    }
-}
-
 fn check(made: &Initialised, expected: &Held, what: &str) {
-    let mut names = made.names();
-    names.sort_unstable();
-    assert_eq!(names, expected.names(), "{what}");
+    let sorted = |mut names: Vec<&str>| {
+        names.sort_unstable();
+        names.join(" ")
+    };
+    assert_eq!(sorted(made.names()), sorted(expected.names()), "{what}");
     for (spec, origin) in made.origins() {
         let [found, expected] = [made.tensor(&spec.name).unwrap(), expected.tensor(&spec.name).unwrap()];
         assert_eq!(found.shape(), &spec.shape);
@@ -212,33 +198,71 @@ fn close(found: &Tensor, expected: &Tensor, within: f32, what: &str) {
     }
 }
 
+/// A trained model, from a file.
+fn trained(file: &str) -> Trained {
+    let hints = Hints { frames: Some(6), size: Some([12, 12]), ..Hints::default() };
+    load_trained(data(file).to_str().unwrap(), &Hub::default(), &hints, None).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// What the variant called `name` should become, from what is in `file`.
+fn check_variant(name: &str, variant: &Value, file: &str) {
+    let folder = data("vitnpz-tiny");
+    let target = target(variant);
+    let [start, expected] = ["init", "expected"].map(|state| flax(&folder.join(format!("{name}.{state}.safetensors"))));
+    let Trained { config, parameters, .. } = trained(file);
+    let made = rules(variant).apply(&config, parameters, &target, Arc::new(start)).unwrap();
+    check(&made, &expected, &format!("{name} from {file}"));
+
+    let start = flax(&folder.join(format!("{name}.init.safetensors")));
+    let kept = made.origins().filter(|(spec, origin)| match origin {
+        Origin::Start => true,
+        Origin::Zero => start.tensor(&spec.name).unwrap().as_f32().unwrap().iter().all(|&value| value == 0.0),
+        _ => false,
+    });
+    let mut kept: Vec<_> = kept.map(|(spec, _)| spec.name.replace('.', "/")).collect();
+    kept.sort_unstable();
+    let unchanged: Vec<_> = variant["unchanged_from_init"].as_array().unwrap().iter().collect();
+    assert_eq!(kept, unchanged.iter().map(|name| name.as_str().unwrap()).collect::<Vec<_>>(), "{name}");
+}
+
 #[test]
 fn every_variant_of_the_original() {
-    let folder = data("vitnpz-tiny");
     let variants = variants();
     assert_eq!(variants.len(), 14);
     for (name, variant) in &variants {
-        let target = target(variant);
-        let [start, expected] =
-            ["init", "expected"].map(|state| flax(&folder.join(format!("{name}.{state}.safetensors"))));
-        let (config, source) = match name.as_str() {
-            "model2-longer" => {
-                (Config { frames: 6, ..target.clone() }, flax(&folder.join("model2-source.safetensors")))
-            }
-            _ => (image(), flax(&folder.join("vit_linen_names.safetensors"))),
+        let files: &[_] = match name.as_str() {
+            "model2-longer" => &["model2-source.safetensors"],
+            _ => &["vit.npz", "vit_opt_target.npz", "vit_linen_names.safetensors"],
         };
-        let made = rules(variant).apply(&config, Arc::new(source), &target, Arc::new(start)).unwrap();
-        check(&made, &expected, name);
-        let start = flax(&folder.join(format!("{name}.init.safetensors")));
-        let kept = made.origins().filter(|(spec, origin)| match origin {
-            Origin::Start => true,
-            Origin::Zero => start.tensor(&spec.name).unwrap().as_f32().unwrap().iter().all(|&value| value == 0.0),
-            _ => false,
-        });
-        let mut kept: Vec<_> = kept.map(|(spec, _)| spec.name.replace('.', "/")).collect();
-        kept.sort_unstable();
-        let unchanged: Vec<_> = variant["unchanged_from_init"].as_array().unwrap().iter().collect();
-        assert_eq!(kept, unchanged.iter().map(|name| name.as_str().unwrap()).collect::<Vec<_>>(), "{name}");
+        for file in files {
+            check_variant(name, variant, &format!("vitnpz-tiny/{file}"));
+        }
+    }
+}
+
+/// The folders of `hf-vit-tiny` hold Model 1 with all weights of the image model, its head too.
+#[test]
+fn hugging_face_models_from_an_image_model() {
+    for (folder, inflation, positions) in [
+        ("video-average-t2-grid4", Inflation::Average, Positions::ResizeTile),
+        ("video-average-t3-grid3", Inflation::Average, Positions::Tile),
+        ("video-central-t2-grid3", Inflation::Central, Positions::Tile),
+    ] {
+        let expected = checkpoint::load(data(&format!("hf-vit-tiny/{folder}")).to_str().unwrap()).unwrap();
+        let Trained { config, parameters, .. } = trained("hf-vit-tiny");
+        let rules = Initialisation {
+            inflation: Some(inflation),
+            positions: Some(positions),
+            keep_head: true,
+            ..Initialisation::default()
+        };
+        let start = from_scratch(&expected.config, 0).unwrap();
+        let made = rules.apply(&config, parameters, &expected.config, start).unwrap();
+        assert!(made.origins().all(|(_, origin)| *origin != Origin::Start), "{folder}");
+        assert_eq!(made.unused(), Vec::<&str>::new());
+        let names = expected.parameters.names().into_iter();
+        let held = names.map(|name| (name.to_owned(), expected.parameters.tensor(name).unwrap())).collect();
+        check(&made, &Held(held), folder);
     }
 }
 

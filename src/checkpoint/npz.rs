@@ -58,6 +58,12 @@ impl NpzFile {
                 arrays.insert(name.to_owned(), StoredArray { index, header });
             }
         }
+        if arrays.is_empty() {
+            return Err(Error::file(format!(
+                "{} is an archive without NumPy arrays: if PyTorch wrote it, save its weights as safetensors",
+                path.display()
+            )));
+        }
         Ok(Self { path: path.to_owned(), archive: Mutex::new(archive), arrays })
     }
 
@@ -102,8 +108,7 @@ impl Arrays for NpzFile {
 
     fn tensor(&self, name: &str) -> Result<Tensor> {
         let path = self.path.display();
-        let array =
-            self.arrays.get(name).ok_or_else(|| Error::usage(format!("{path} holds no array `{name}`")))?;
+        let array = self.arrays.get(name).ok_or_else(|| Error::usage(format!("{path} holds no array `{name}`")))?;
         let Header { shape, dtype, .. } = &array.header;
         let values = self.read(array)?.ok_or_else(|| {
             Error::file(format!(

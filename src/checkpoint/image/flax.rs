@@ -5,7 +5,7 @@ use super::{Described, Format};
 use crate::checkpoint::arrays::Arrays;
 use crate::checkpoint::fit::Convention;
 use crate::checkpoint::flax::ParameterTree;
-use crate::checkpoint::scenic::FlaxNames;
+use crate::checkpoint::scenic::Flax;
 use crate::vivit::Gelu;
 
 pub(super) const FORMAT: Format = Format {
@@ -37,5 +37,5 @@ fn views(arrays: Box<dyn Arrays>) -> (Views, Box<dyn Convention>) {
     });
     let query = "Transformer/encoderblock_0/MultiHeadDotProductAttention_0/query/kernel";
     let heads = views.shape(query).and_then(|shape| shape.axes().get(1).copied()).unwrap_or(1);
-    (views, Box::new(FlaxNames::of_heads(heads)))
+    (views, Box::new(Flax::with_heads(heads)))
 }

@@ -10,8 +10,7 @@ use crate::tensor::{Error, Result};
 use crate::video::Fields;
 use crate::vivit::Gelu;
 
-pub(super) const FORMAT: Format =
-    Format { kernel: "embeddings.patch_embeddings.projection.weight", views, described };
+pub(super) const FORMAT: Format = Format { kernel: "embeddings.patch_embeddings.projection.weight", views, described };
 
 /// The names of ViViT in that library, but for what they begin with.
 #[derive(Debug)]

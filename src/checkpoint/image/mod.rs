@@ -95,7 +95,9 @@ pub(super) fn recognises(location: &Location, arrays: &dyn Arrays) -> bool {
 fn samples_frames(location: &Location) -> bool {
     let fields = location.find("config.json").and_then(|path| Fields::parse(&text(&path).ok()?).ok());
     let model = fields.and_then(|fields| fields.nested("model").ok());
-    model.is_some_and(|model| matches!(model.get("temporal_encoding_config", "", serde_json::Value::Null), Ok(set) if !set.is_null()))
+    model.is_some_and(
+        |model| matches!(model.get("temporal_encoding_config", "", serde_json::Value::Null), Ok(set) if !set.is_null()),
+    )
 }
 
 /// The image model whose weights are `arrays`.

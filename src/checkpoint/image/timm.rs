@@ -58,7 +58,8 @@ fn within_block(module: &str) -> &str {
 
 /// The arrays with the three projections apart.
 fn views(arrays: Box<dyn Arrays>) -> (Views, Box<dyn Convention>) {
-    let fused: Vec<_> = arrays.names().into_iter().filter(|name| name.contains(".attn.qkv.")).map(str::to_owned).collect();
+    let fused: Vec<_> =
+        arrays.names().into_iter().filter(|name| name.contains(".attn.qkv.")).map(str::to_owned).collect();
     let mut views = Views::of(arrays);
     for name in fused {
         views.split(&name, &["query", "key", "value"].map(|part| name.replace(".qkv.", &format!(".{part}."))));

@@ -11,7 +11,9 @@ use crate::tensor::{Error, Result, Shape, Tensor};
 enum Part {
     Whole,
     /// One of several equal parts along the first axis.
-    Share { index: usize },
+    Share {
+        index: usize,
+    },
     /// All of it, after a row of zeros along the second axis.
     AfterZeros,
 }
