@@ -8,6 +8,7 @@ mod completions;
 mod devices;
 mod files;
 mod forward;
+mod init;
 mod mask;
 mod output;
 mod progress;
@@ -41,6 +42,7 @@ Examples:
   tubelet classify clip.mp4 --model google/vivit-b-16x2-kinetics400
   tubelet classify clip.mp4 --untrained vit-ti
   tubelet clip clip.mp4 --output clip.npy
+  tubelet init --from vit.npz --model 2 --output DIR
   tubelet forward -m DIR --clip clip.npy --output out.safetensors --tap all
   tubelet bench
 
@@ -52,6 +54,7 @@ enum Command {
     Classify(classify::Classify),
     Clip(clip::ClipCommand),
     Forward(forward::Forward),
+    Init(init::Init),
     Bench(bench::Bench),
     Completions(completions::Completions),
 }
@@ -65,6 +68,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Classify(command) => command.run(),
         Command::Clip(command) => command.run(),
         Command::Forward(command) => command.run(),
+        Command::Init(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Completions(command) => command.run(),
     };

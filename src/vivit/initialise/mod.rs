@@ -212,8 +212,11 @@ impl Weights for Initialised {
     }
 }
 
-/// A grid of tokens for people: `16 temporal indices of 14×14`.
+/// A grid of tokens for people: `16 temporal indices of 14×14`, for images `14×14`.
 fn described(grid: Grid) -> String {
     let Grid { temporal, rows, columns } = grid;
-    format!("{temporal} temporal {} of {rows}×{columns}", if temporal == 1 { "index" } else { "indices" })
+    match temporal {
+        1 => format!("{rows}×{columns}"),
+        _ => format!("{temporal} temporal indices of {rows}×{columns}"),
+    }
 }
