@@ -13,13 +13,15 @@ pub(super) const INK: Rgb<u8> = Rgb([28, 32, 38]);
 pub(super) const FADED_INK: Rgb<u8> = Rgb([98, 106, 118]);
 
 /// The typeface of pictures, so that they look the same on machines without fonts.
-pub(super) const TYPEFACE: &[u8] = notosans::REGULAR_TTF;
+const TYPEFACE: &[u8] = notosans::REGULAR_TTF;
 
 /// Where on a line of text its position lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Anchor {
     /// The text begins there.
     Left,
+    /// The text's middle is there.
+    Centre,
     /// The text ends there.
     Right,
 }
@@ -65,6 +67,7 @@ impl Canvas {
         let font = self.typeface.scaled(size);
         let mut x = match anchor {
             Anchor::Left => x,
+            Anchor::Centre => x - self.typeface.width(text, size) / 2.0,
             Anchor::Right => x - self.typeface.width(text, size),
         };
         for letter in text.chars() {

@@ -45,7 +45,7 @@ pub enum Colours {
 /// How a token's value spreads over its pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Enlargement {
-    /// Soft edges between tokens; the middle half of a token's square has its value alone.
+    /// Soft edges between tokens; the middle of a token's square has its value alone.
     #[default]
     Smooth,
     /// Each token is a square of one colour.
@@ -134,9 +134,27 @@ impl Bounds {
         if robust.low < robust.high { robust } else { Self { low: sorted[0], high: sorted[last] } }
     }
 
+    /// The two values in few letters.
+    pub(super) fn labels(self) -> [String; 2] {
+        [short(self.low), short(self.high)]
+    }
+
     /// Where `value` lies between the bounds, from 0 to 1; 0 where they are one.
     fn heat(self, value: f32) -> f32 {
         if self.low < self.high { ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0) } else { 0.0 }
+    }
+}
+
+/// A number in few letters: `0.125`, `3.2e-4`.
+fn short(value: f32) -> String {
+    match value.abs() {
+        0.0 => "0".into(),
+        magnitude if (0.001..1000.0).contains(&magnitude) => {
+            let decimals = (2 - magnitude.log10().floor() as i32).max(0) as usize;
+            let text = format!("{value:.decimals$}");
+            if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
+        }
+        _ => format!("{value:.1e}"),
     }
 }
 
@@ -171,9 +189,9 @@ fn neighbours(pixels: u32, tokens: usize, enlargement: Enlargement) -> Vec<Neigh
     (0..pixels).map(of_pixel).collect()
 }
 
-/// From 0 to 1 over the middle half of the way between two tokens, without corners.
+/// From 0 to 1 over the middle three quarters of the way between two tokens, without corners.
 fn soft_step(way: f32) -> f32 {
-    let way = (2.0 * way - 0.5).clamp(0.0, 1.0);
+    let way = ((way - 0.125) / 0.75).clamp(0.0, 1.0);
     way * way * (3.0 - 2.0 * way)
 }
 
@@ -264,7 +282,7 @@ mod tests {
         let drawn = HeatMap::of_clip(&maps([1, 1, 3], vec![0.0, 1.0, 0.5]), &look).unwrap();
         let layer = drawn[0].layer([1, 48], &look);
         let palette = Palette::new(&look);
-        for (columns, heat) in [(0..12, 0.0), (20..28, 1.0), (36..48, 0.5)] {
+        for (columns, heat) in [(0..10, 0.0), (22..26, 1.0), (38..48, 0.5)] {
             columns.for_each(|x| assert_eq!(layer.get_pixel(x, 0), &palette.colour(heat), "column {x}"));
         }
         let between = palette.0.iter().position(|colour| colour == layer.get_pixel(15, 0)).unwrap();
@@ -303,7 +321,10 @@ mod tests {
         let mut values = vec![0.0; 12];
         values[7] = f32::NAN;
         let not_a_number = error(&maps([2, 2, 3], values));
-        assert!(not_a_number.contains("temporal index 1") && not_a_number.contains("row 0, column 1"), "{not_a_number}");
+        assert!(
+            not_a_number.contains("temporal index 1") && not_a_number.contains("row 0, column 1"),
+            "{not_a_number}"
+        );
         assert!(error(&Tensor::f32([2, 2], vec![0.0; 4]).unwrap()).contains("[T, rows, columns]"));
         assert!(error(&maps([0, 2, 2], vec![])).contains("no token"));
     }

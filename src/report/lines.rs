@@ -72,11 +72,14 @@ impl Profile {
         let numbered = || (0..indices).map(|index| index as f64).collect();
         check_lines(&self.lines, self.seconds.as_ref().map_or(indices, Vec::len))?;
         let places = check_places(self.seconds.clone().unwrap_or_else(numbered))?;
+        let (first, last) = (places[0], places[places.len() - 1]);
+        let step = (last - first) / (places.len() - 1).max(1) as f64;
         Ok(Chart {
             title: &self.title,
             across: Axis::new(if self.seconds.is_some() { "seconds" } else { "temporal index" }),
             up: Axis::new(&self.quantity),
-            span: places[0]..places[places.len() - 1],
+            // Half a step before the first place and after the last.
+            span: first - step / 2.0..last + step / 2.0,
             places,
             lines: &self.lines,
         })
@@ -138,5 +141,70 @@ fn check_places(places: Vec<f64>) -> Result<Vec<f64>> {
     match places.windows(2).all(|pair| pair[0] <= pair[1]) && places.iter().all(|place| place.is_finite()) {
         true => Ok(places),
         false => Err(Error::usage(format!("places in time that do not ascend cannot be plotted: {places:?}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::ErrorKind;
+
+    fn timeline(windows: &[[f64; 2]], values: &[f32]) -> Timeline {
+        let classes = vec![Line { name: "archery".into(), values: values.into() }];
+        Timeline { title: "a day".into(), windows: windows.into(), classes }
+    }
+
+    fn profile(values: &[f32], seconds: Option<&[f64]>) -> Profile {
+        let lines = vec![Line { name: "head 0".into(), values: values.into() }];
+        Profile { title: "when".into(), quantity: "attention".into(), lines, seconds: seconds.map(<[f64]>::to_vec) }
+    }
+
+    #[test]
+    fn a_window_is_a_point_at_its_middle_and_the_axis_covers_all_of_them() {
+        let timeline = timeline(&[[0.0, 2.0], [1.0, 3.0], [2.0, 4.0]], &[0.1, 0.2, 0.9]);
+        let chart = timeline.chart().unwrap();
+        assert_eq!((chart.places, chart.span), (vec![1.0, 2.0, 3.0], 0.0..4.0));
+        assert!(chart.across.title.contains("2.00 s") && chart.up.percent);
+    }
+
+    #[test]
+    fn temporal_indices_are_numbered_where_their_times_are_not_known() {
+        let (known, unknown) = (profile(&[0.1, 0.2], Some(&[1.0, 3.0])), profile(&[0.1, 0.2], None));
+        let chart = known.chart().unwrap();
+        assert_eq!((chart.places, chart.span, chart.across.title.as_str()), (vec![1.0, 3.0], 0.0..4.0, "seconds"));
+        let chart = unknown.chart().unwrap();
+        assert_eq!(
+            (chart.places, chart.span, chart.across.title.as_str()),
+            (vec![0.0, 1.0], -0.5..1.5, "temporal index")
+        );
+    }
+
+    #[test]
+    fn both_formats_are_written_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let timeline = timeline(&[[0.0, 2.0]], &[0.5]);
+        let start = |name: &str| {
+            timeline.write(&folder.path().join(name)).unwrap();
+            std::fs::read(folder.path().join(name)).unwrap()[..4].to_vec()
+        };
+        assert_eq!((start("a.svg"), start("a.png")), (b"<svg".to_vec(), b"\x89PNG".to_vec()));
+        let error = timeline.write(&folder.path().join("a.gif")).unwrap_err();
+        assert!(error.kind() == ErrorKind::Usage && error.to_string().contains(".svg, .png"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_line_is_refused() {
+        let message = |chart: Result<Chart<'_>>| {
+            let error = chart.err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::Usage);
+            error.to_string()
+        };
+        assert!(message(timeline(&[[0.0, 2.0]], &[0.5, 0.6]).chart()).contains("archery has 2 values for 1"));
+        assert!(message(timeline(&[], &[]).chart()).contains("no line"));
+        assert!(message(timeline(&[[0.0, 1.0]], &[f32::NAN]).chart()).contains("value 0 is NaN"));
+        assert!(message(timeline(&[[2.0, 1.0]], &[0.5]).chart()).contains("ends before it starts"));
+        assert!(message(timeline(&[[2.0, 3.0], [1.0, 2.0]], &[0.5; 2]).chart()).contains("do not ascend"));
+        assert!(message(profile(&[0.1], Some(&[f64::INFINITY])).chart()).contains("do not ascend"));
+        assert!(message(profile(&[0.1], Some(&[1.0, 2.0])).chart()).contains("1 values for 2"));
     }
 }

@@ -18,12 +18,14 @@
 
 mod animation;
 mod canvas;
+mod caption;
 mod chart;
 mod file;
 mod heat;
 mod lines;
 mod overlay;
 mod page;
+mod pixels;
 mod scene;
 mod sheet;
 

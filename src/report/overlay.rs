@@ -96,3 +96,33 @@ impl Overlay {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::tests::hot_diagonal;
+    use super::*;
+    use crate::tensor::ErrorKind;
+
+    #[test]
+    fn every_format_is_written_as_what_its_name_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let overlay = hot_diagonal(2, 2);
+        for (name, start) in [("a.gif", b"GIF8"), ("a.PNG", b"\x89PNG"), ("a.webp", b"RIFF"), ("a.html", b"<!do")] {
+            let path = folder.path().join(name);
+            overlay.write(&path).unwrap();
+            let bytes = std::fs::read(&path).unwrap();
+            assert!(bytes.starts_with(start), "{name}");
+            assert_eq!(bytes, overlay.draw(PictureFormat::of(&path).unwrap()).unwrap());
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4);
+    }
+
+    #[test]
+    fn another_extension_is_wrong_use_and_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = hot_diagonal(2, 2).write(&folder.path().join("a.mp4")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.to_string().contains(".gif, .png, .webp, .html"), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

@@ -3,8 +3,8 @@
 use image::{Rgb, RgbImage, RgbaImage, imageops};
 
 use super::Overlay;
-use super::canvas::{Canvas, INK, Rectangle, blend};
-use super::heat::{Bounds, HeatMap, Palette, laid_over};
+use super::canvas::{INK, Rectangle, blend};
+use super::heat::{HeatMap, laid_over};
 use crate::tensor::{Error, Result};
 use crate::video::{Frame, PixelFormat};
 
@@ -67,18 +67,6 @@ impl<'a> Scene<'a> {
         self.with_query(laid_over(&self.frames[frame], &layer), frame)
     }
 
-    /// The values of the first and the last colour, where all maps share them.
-    pub(super) fn bounds(&self) -> Option<Bounds> {
-        let first = self.maps[0].bounds;
-        self.maps.iter().all(|map| map.bounds == first).then_some(first)
-    }
-
-    /// The facts in one line.
-    pub(super) fn facts(&self) -> String {
-        let facts: Vec<String> = self.overlay.facts.iter().map(|(name, value)| format!("{name} {value}")).collect();
-        facts.join("   ·   ")
-    }
-
     /// What the time of frame `frame` is called.
     pub(super) fn time(&self, frame: usize) -> String {
         match &self.overlay.seconds {
@@ -118,27 +106,6 @@ impl<'a> Scene<'a> {
         }
         picture
     }
-
-    /// Draws which colours stand for which values, over the squares that mean transparency.
-    pub(super) fn colour_bar(&self, canvas: &mut Canvas, bar: Rectangle) {
-        let palette = Palette::new(&self.overlay.look);
-        let square = (bar.height / 2).max(1);
-        for (column, row) in (0..bar.width).flat_map(|column| (0..bar.height).map(move |row| (column, row))) {
-            let light = (column / square + row / square).is_multiple_of(2);
-            let [r, g, b, alpha] = palette.colour(column as f32 / (bar.width - 1).max(1) as f32).0;
-            let mut pixel = Rgb(if light { [255; 3] } else { [214; 3] });
-            blend(&mut pixel, Rgb([r, g, b]), f32::from(alpha) / 255.0);
-            canvas.image.put_pixel(bar.x + column, bar.y + row, pixel);
-        }
-    }
-
-    /// The words at the two ends of the colour bar.
-    pub(super) fn bar_labels(&self) -> [String; 2] {
-        match self.bounds() {
-            Some(Bounds { low, high }) => [short(low), short(high)],
-            None => ["lowest".into(), "highest".into()],
-        }
-    }
 }
 
 /// Frames a second where nothing is known.
@@ -176,7 +143,9 @@ fn check(overlay: &Overlay, maps: usize) -> Result<()> {
     }
     if let Some(seconds) = &overlay.seconds {
         if seconds.len() != frames || seconds.iter().any(|time| !time.is_finite()) {
-            return Err(Error::usage(format!("{frames} frames have the times {seconds:?}: one finite time each is needed")));
+            return Err(Error::usage(format!(
+                "{frames} frames have the times {seconds:?}: one finite time each is needed"
+            )));
         }
     }
     if let Some(query) = overlay.query {
@@ -206,15 +175,91 @@ fn picture(frame: &Frame) -> Result<RgbImage> {
         .ok_or_else(|| Error::usage(format!("{frame:?} cannot be drawn: frames to draw over are RGB")))
 }
 
-/// A number in few letters: `0.125`, `3.2e-4`.
-pub(super) fn short(value: f32) -> String {
-    match value.abs() {
-        0.0 => "0".into(),
-        magnitude if (0.001..1000.0).contains(&magnitude) => {
-            let decimals = (2 - magnitude.log10().floor() as i32).max(0) as usize;
-            let text = format!("{value:.decimals$}");
-            if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
-        }
-        _ => format!("{value:.1e}"),
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::tensor::{ErrorKind, Tensor};
+
+    /// `frames` grey frames of 160 × 160 pixels, each as bright as it is late, and `maps` maps of one row: in each, the
+    /// token whose number is the temporal index is hot.
+    pub(in super::super) fn hot_diagonal(frames: usize, maps: usize) -> Overlay {
+        let frame =
+            |frame: usize| Frame::new(160, 160, PixelFormat::Rgb24, vec![20 * frame as u8; 160 * 160 * 3]).unwrap();
+        let token = |place| if place / maps == place % maps { 0.5 } else { 0.0 };
+        let maps = Tensor::f32([maps, 1, maps], (0..maps * maps).map(token).collect()).unwrap();
+        Overlay::new("a diagonal", (0..frames).map(frame).collect(), maps)
+    }
+
+    /// Whether a pixel over grey has been coloured.
+    pub(in super::super) fn is_hot(Rgb([r, _, b]): &Rgb<u8>) -> bool {
+        r.abs_diff(*b) > 40
+    }
+
+    fn refused(change: impl FnOnce(&mut Overlay)) -> String {
+        let mut overlay = hot_diagonal(4, 2);
+        change(&mut overlay);
+        let error = Scene::of(&overlay).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+        error.to_string()
+    }
+
+    #[test]
+    fn parts_that_do_not_belong_together_are_refused() {
+        assert!(refused(|overlay| _ = overlay.frames.pop()).contains("2 maps cannot be laid over 3 frames"));
+        assert!(refused(|overlay| overlay.frames.clear()).contains("0 frames"));
+        assert!(refused(|overlay| overlay.seconds = Some(vec![0.0; 3])).contains("one finite time each"));
+        assert!(refused(|overlay| overlay.seconds = Some(vec![f64::NAN; 4])).contains("one finite time each"));
+        assert!(refused(|overlay| overlay.query = Some([0, 1, 0])).contains("outside of maps"));
+        assert!(refused(|overlay| overlay.frames_per_second = Some(0.0)).contains("frames a second"));
+        assert!(refused(|overlay| overlay.look.percentile = 50.0).contains("percentile"));
+        assert!(refused(|overlay| overlay.look.opacity = f64::NAN).contains("opacity"));
+        let odd = Frame::new(2, 3, PixelFormat::Rgb24, vec![0; 18]).unwrap();
+        assert!(refused(|overlay| overlay.frames[2] = odd).contains("frame 2"));
+        let matrix = crate::video::Matrix::Bt601;
+        let planes = PixelFormat::Yuv420p { matrix, range: crate::video::Range::Limited };
+        let planes = Frame::new(160, 160, planes, vec![0; 160 * 240]).unwrap();
+        assert!(refused(|overlay| overlay.frames[0] = planes).contains("RGB"));
+    }
+
+    #[test]
+    fn the_querys_square_is_outlined_and_brightest_at_its_time() {
+        let mut overlay = hot_diagonal(4, 2);
+        overlay.query = Some([1, 0, 1]);
+        let scene = Scene::of(&overlay).unwrap();
+        assert_eq!(scene.query_square(), Some(Rectangle { x: 80, y: 0, width: 80, height: 160 }));
+        let marked = |frame: usize| {
+            let picture = scene.plain(frame);
+            let grey = Rgb([20 * frame as u8; 3]);
+            assert!(picture.enumerate_pixels().all(|(x, _, pixel)| x >= 80 || *pixel == grey));
+            assert_eq!(picture.get_pixel(120, 80), &grey, "the middle of the square stays");
+            picture.get_pixel(95, 80).0[0]
+        };
+        assert_eq!(marked(2), 255);
+        assert!((80..120).contains(&marked(0)), "{}", marked(0));
+    }
+
+    #[test]
+    fn small_frames_are_enlarged_by_whole_numbers() {
+        let frame = Frame::new(1, 2, PixelFormat::Rgb24, vec![1, 2, 3, 4, 5, 6]).unwrap();
+        let overlay = Overlay::new("", vec![frame], Tensor::f32([1, 1, 1], vec![0.0]).unwrap());
+        let scene = Scene::of(&overlay).unwrap();
+        assert_eq!(scene.size(), [160, 80]);
+        assert_eq!(
+            (scene.frames[0].get_pixel(79, 0), scene.frames[0].get_pixel(80, 79)),
+            (&Rgb([1, 2, 3]), &Rgb([4, 5, 6]))
+        );
+    }
+
+    #[test]
+    fn frames_take_the_time_until_the_next() {
+        assert_eq!(real_durations(&[1.0, 1.5, 2.0, 2.25]), [0.5, 0.5, 0.25, 0.5]);
+        // A clip that begins anew, and a gap.
+        assert_eq!(real_durations(&[0.0, 0.5, 0.0, 0.5, 9.0]), [0.5; 5]);
+        assert_eq!(real_durations(&[3.0]), [0.125]);
+        let mut overlay = hot_diagonal(2, 2);
+        overlay.seconds = Some(vec![0.0, 1.0]);
+        assert_eq!(Scene::of(&overlay).unwrap().durations(), [1.0, 1.0]);
+        overlay.frames_per_second = Some(4.0);
+        assert_eq!(Scene::of(&overlay).unwrap().durations(), [0.25, 0.25]);
     }
 }
