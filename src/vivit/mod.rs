@@ -22,6 +22,7 @@ mod factorised_self_attention;
 mod joint;
 mod mask;
 mod model;
+pub mod naive;
 mod named;
 mod parameters;
 mod recording;
