@@ -1,5 +1,6 @@
 //! The public face: load a model, hand over a clip, get classes, features or any value inside.
 
+mod attention;
 mod classes;
 mod sliding;
 
@@ -14,6 +15,7 @@ use crate::tensor::{Error, Result, Tensor};
 use crate::video::{Clip, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
 use crate::vivit::{self, Config, FrameMask, Parameters, Recording, Request};
 
+pub use attention::{AttentionMaps, AttentionQuery, AttentionRequest};
 pub use classes::{Class, Classes};
 pub use sliding::{Sliding, SlidingOptions, Window};
 
@@ -201,12 +203,18 @@ impl Vivit {
         wanted: impl FnOnce(&Recording) -> Result<Vec<Value>>,
     ) -> Result<Vec<Tensor>> {
         let request = Request { masking: mask.masking(), ..Request::new(1, self.layout) };
-        let shape = vivit::clip_shape(self.config(), &request);
-        if *clip.shape() != shape {
-            let given = clip.shape();
-            return Err(Error::usage(format!("the model takes a clip of shape {shape}, this one has {given}")));
-        }
+        self.check_prepared(clip, &request)?;
         self.run_one(&request, Feed::Device(clip.buffer()), mask, wanted)
+    }
+
+    /// An error where a clip is not one of `request`.
+    fn check_prepared(&self, clip: &PreparedClip, request: &Request) -> Result<()> {
+        let shape = vivit::clip_shape(self.config(), request);
+        if *clip.shape() == shape {
+            return Ok(());
+        }
+        let given = clip.shape();
+        Err(Error::usage(format!("the model takes a clip of shape {shape}, this one has {given}")))
     }
 
     /// Runs the one clip of `request` and returns the values that `wanted` picks.

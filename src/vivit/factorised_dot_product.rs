@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::encoder::{self, Encoder};
 use super::model::Definition;
+use super::naive::{Naive, Sequence};
 use super::parameters::Specs;
 use super::recording::{Attending, Axis, Recorder, Scope};
 use super::validation::pooled_only;
@@ -101,5 +102,16 @@ impl Definition for FactorisedDotProduct {
         }
         let output = recorder.encoder_norm(&encoder, x)?;
         recorder.pool_clips(output, config.grid().spatial())
+    }
+
+    fn encode_naively(&self, naive: &mut Naive<'_>, patches: Sequence) -> Result<Vec<f64>> {
+        let config = naive.config;
+        let output = naive.encoder(["Transformer", ""], config.layers, patches, |naive, path, x| {
+            naive.block(path, config.encoder(), x, &|head, query, key| match (self.heads, 2 * head < config.heads) {
+                (HeadOrder::TemporalFirst, true) | (HeadOrder::SpatialFirst, false) => naive.over_time(query, key),
+                (HeadOrder::TemporalFirst, false) | (HeadOrder::SpatialFirst, true) => naive.over_space(query, key),
+            })
+        })?;
+        Ok(output.pool(config.classifier, |place| naive.is_valid(place)))
     }
 }

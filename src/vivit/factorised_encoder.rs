@@ -7,10 +7,11 @@ use super::config::plural;
 use super::encoder::{self, Encoder};
 use super::initialise::Counterpart;
 use super::model::Definition;
+use super::naive::{Naive, Place, Sequence, Sight};
 use super::parameters::Specs;
 use super::recording::{Attending, Axis, Recorder, Recording, Request, Scope};
 use super::validation::validate_encoder;
-use super::{Config, EncoderSize, Grid, work};
+use super::{Classifier, Config, EncoderSize, Grid, work};
 use crate::graph::{Graph, Value};
 use crate::kernels::attention::{Mask, Sequences};
 use crate::kernels::pool::Pooling;
@@ -189,5 +190,28 @@ impl Definition for FactorisedEncoder {
     fn encode(&self, recorder: &mut Recorder<'_>, patches: Value) -> Result<Value> {
         let frames = Self::encode_frames(recorder, patches)?;
         self.encode_time(recorder, frames)
+    }
+
+    fn encode_naively(&self, naive: &mut Naive<'_>, patches: Sequence) -> Result<Vec<f64>> {
+        let config = naive.config;
+        let mut frames = Sequence::default();
+        for tokens in patches.by_time() {
+            let place = Place { position: None, ..tokens.places[0] };
+            let tokens = naive.with_class_token("cls_SpatialTransformer", tokens)?;
+            let output =
+                naive.encoder(["SpatialTransformer", "spatial."], config.layers, tokens, |naive, path, x| {
+                    naive.block(path, config.encoder(), x, &|_, _, _| Sight::Seen)
+                })?;
+            frames.push(place, output.pool(config.classifier, |_| true));
+        }
+        naive.keep("frame_representation", &[frames.x.len(), config.width], frames.x.concat());
+        let Temporal::Encoder(size) = self.temporal else {
+            return Ok(frames.pool(Classifier::Mean, |place| naive.is_valid(place)));
+        };
+        let tokens = naive.with_class_token("cls_TemporalTransformer", frames)?;
+        let output = naive.encoder(["TemporalTransformer", "temporal."], size.layers, tokens, |naive, path, x| {
+            naive.block(path, size, x, &|_, query, key| naive.through_time(query, key))
+        })?;
+        Ok(output.pool(config.classifier, |place| naive.is_valid(place)))
     }
 }

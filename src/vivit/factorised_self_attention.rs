@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::encoder::{self, Encoder, Layer};
 use super::initialise::Counterpart;
 use super::model::Definition;
+use super::naive::{Naive, Sequence};
 use super::parameters::Specs;
 use super::recording::{Attending, Axis, Recorder, Scope};
 use super::validation::pooled_only;
@@ -125,5 +126,25 @@ impl Definition for FactorisedSelfAttention {
         }
         let output = recorder.encoder_norm(&encoder, x)?;
         recorder.pool_clips(output, config.grid().spatial())
+    }
+
+    fn encode_naively(&self, naive: &mut Naive<'_>, patches: Sequence) -> Result<Vec<f64>> {
+        let config = naive.config;
+        let output = naive.encoder(["Transformer", ""], config.layers, patches, |naive, path, x| {
+            let space = |x: &mut Sequence| {
+                let modules = [path, "LayerNorm_space", "MultiHeadDotProductAttention_space"];
+                naive.attend(modules, config.heads, x, &|_, query, key| naive.over_space(query, key))
+            };
+            let time = |x: &mut Sequence| {
+                let modules = [path, "LayerNorm_time", "MultiHeadDotProductAttention_time"];
+                naive.attend(modules, config.heads, x, &|_, query, key| naive.over_time(query, key))
+            };
+            match self.order {
+                Order::SpaceTime => space(x).and_then(|()| time(x))?,
+                Order::TimeSpace => time(x).and_then(|()| space(x))?,
+            }
+            naive.mlp([path, "LayerNorm_mlp", "MlpBlock"], config.hidden, x)
+        })?;
+        Ok(output.pool(config.classifier, |place| naive.is_valid(place)))
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::encoder::{self, Encoder};
 use super::model::Definition;
+use super::naive::{Naive, Sequence};
 use super::parameters::Specs;
 use super::recording::{Attending, Axis, Recorder, Scope};
 use super::{Config, work};
@@ -58,5 +59,14 @@ impl Definition for Joint {
         }
         let output = recorder.encoder_norm(&encoder, x)?;
         recorder.pool_clips(output, spatial)
+    }
+
+    fn encode_naively(&self, naive: &mut Naive<'_>, patches: Sequence) -> Result<Vec<f64>> {
+        let config = naive.config;
+        let tokens = naive.with_class_token("cls", patches)?;
+        let output = naive.encoder(["Transformer", ""], config.layers, tokens, |naive, path, x| {
+            naive.block(path, config.encoder(), x, &|_, query, key| naive.through_time(query, key))
+        })?;
+        Ok(output.pool(config.classifier, |place| naive.is_valid(place)))
     }
 }

@@ -13,6 +13,7 @@
 //! # Ok::<(), tubelet::tensor::Error>(())
 //! ```
 
+mod attention_map;
 mod config;
 mod encoder;
 mod factorised_dot_product;
@@ -22,6 +23,7 @@ pub mod initialise;
 mod joint;
 mod mask;
 mod model;
+pub mod naive;
 mod named;
 mod parameters;
 pub(crate) mod random;
@@ -30,6 +32,7 @@ mod switches;
 mod validation;
 mod work;
 
+pub use attention_map::{AttentionLayer, MapRecording, RecordedMap, record_attention_maps};
 pub use config::{Config, Grid};
 pub use factorised_dot_product::{FactorisedDotProduct, HeadOrder};
 pub use factorised_encoder::{FactorisedEncoder, Temporal};

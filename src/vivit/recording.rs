@@ -12,11 +12,12 @@ use crate::kernels::layer_norm::LayerNorm;
 use crate::kernels::linear::{Linear, OutputLayout};
 use crate::kernels::pointwise::{Pointwise, Step};
 use crate::kernels::pool::{self, Pool, Pooling};
+use crate::kernels::select_frames::SelectFrames;
 use crate::kernels::softmax::Softmax;
 use crate::kernels::token_assembly::TokenAssembly;
 use crate::kernels::tubelet_embed::TubeletEmbed;
 use crate::kernels::{Activation, ClipLayout};
-use crate::tensor::{Element, Error, Result, Shape};
+use crate::tensor::{Element, Error, Result, Shape, Tensor};
 
 /// What is asked of a model besides its logits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,6 +167,10 @@ impl<'a> Recorder<'a> {
         let Config { frames, rows, columns, planes, tubelet, width, .. } = *self.config;
         let shape = self.request.layout.shape(self.batch, frames, [rows, columns], planes);
         let clip = self.graph.input("clip", shape, Element::F32)?;
+        let (clip, frames) = match self.config.frame_sampling {
+            Some(sampling) => self.sampled_frames(clip, &sampling.indices(frames))?,
+            None => (clip, frames),
+        };
         let kernel = self.weights("embedding.kernel", [width, self.config.tubelet_values()])?;
         let bias = self.weights("embedding.bias", [width])?;
         let call = TubeletEmbed {
@@ -181,6 +186,16 @@ impl<'a> Recorder<'a> {
         };
         let shape = [self.batch, self.config.tokens(), width];
         self.graph.call(call, &[Some(clip), Some(kernel), Some(bias)], "patch_embeddings", shape)
+    }
+
+    /// The frames of each clip at `indices`, and their number.
+    fn sampled_frames(&mut self, clip: Value, indices: &[usize]) -> Result<(Value, usize)> {
+        let Config { frames, rows, columns, planes, .. } = *self.config;
+        let words = indices.iter().map(|index| *index as u32).collect();
+        let table = self.graph.constant("frame_indices", Tensor::u32([indices.len()], words)?)?;
+        let call = SelectFrames { clips: self.batch, frames, picked: indices.len(), width: rows * columns * planes };
+        let shape = self.request.layout.shape(self.batch, indices.len(), [rows, columns], planes);
+        Ok((self.graph.call(call, &[Some(clip), Some(table)], "sampled_frames", shape)?, indices.len()))
     }
 
     /// `tokens` as `sequences` of an encoder: the class token `cls` (where the model has one) before them, plus the
