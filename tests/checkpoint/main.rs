@@ -14,6 +14,8 @@ use tubelet::vivit::{Config, Gelu, Grid};
 
 mod bad_files;
 mod hub;
+mod image;
+mod native;
 mod untrained;
 
 const FIXTURES: [&str; 7] = [
