@@ -18,6 +18,7 @@ mod prepare;
 mod preset;
 mod resample;
 mod sampling;
+mod segment;
 mod source;
 
 #[cfg(feature = "video")]
@@ -41,6 +42,7 @@ pub use prepare::{PreparedClip, Preparer, prepare_reference};
 pub use preset::{Normalise, Preprocessing, Preset, Resize, Values};
 pub use resample::{Antialiased, Lerp, Resample, WEIGHT_BITS};
 pub use sampling::{DEFAULT_STRIDE, Sampling};
+pub use segment::Segment;
 pub use source::{Frame, FrameSource, Information, PixelFormat, Sink, Wanted};
 
 #[cfg(feature = "video")]
