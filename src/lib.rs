@@ -59,7 +59,7 @@ pub mod tensor;
 pub mod video;
 pub mod vivit;
 
-pub use engine::{Class, Classes, LoadOptions, Vivit};
+pub use engine::{Class, Classes, LoadOptions, Pass, Vivit};
 pub use gpu::{Device, DeviceOptions};
 pub use tensor::{Error, ErrorKind, Result, Tensor};
 pub use video::{Preset, Sampling};

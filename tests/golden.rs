@@ -15,7 +15,7 @@ use safetensors::{Dtype, SafeTensors};
 use tubelet::graph::Taps;
 use tubelet::kernels::{ALL, ClipLayout, Selection};
 use tubelet::tensor::{Closeness, ErrorKind, Tensor, Tolerance};
-use tubelet::{LoadOptions, Vivit, checkpoint, engine};
+use tubelet::{LoadOptions, Pass, Vivit, checkpoint, engine};
 
 const FOLDERS: [&str; 7] = [
     "hf-tiny",
@@ -43,8 +43,7 @@ fn main() -> ExitCode {
                 &checkpoint.config,
                 checkpoint.parameters,
                 &golden.clip,
-                ClipLayout::Btchw,
-                &golden.taps(),
+                &Pass::new(ClipLayout::Btchw).taps(golden.taps()),
             )?;
             golden.compare(&found)
         });
@@ -68,12 +67,12 @@ fn on_device(folder: &str, device: &tubelet::gpu::Device, variants: Selection) -
     let options = LoadOptions { variants, ..Default::default() };
     let model = Vivit::from_checkpoint(device, checkpoint::load(&golden.folder)?, options)?;
     // Fused as it runs when nothing is looked at, then with every value.
-    let fused = match model.forward(&golden.clip, ClipLayout::Btchw, &Taps::None) {
+    let fused = match model.forward(&golden.clip, &Pass::new(ClipLayout::Btchw)) {
         Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(Shown::Unsupported),
         fused => fused?,
     };
     golden.compare_some(&fused, &["logits"])?;
-    golden.compare(&model.forward(&golden.clip, ClipLayout::Btchw, &golden.taps())?)?;
+    golden.compare(&model.forward(&golden.clip, &Pass::new(ClipLayout::Btchw).taps(golden.taps()))?)?;
     Ok(Shown::Passed)
 }
 

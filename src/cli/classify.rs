@@ -7,9 +7,11 @@ use tubelet::checkpoint::Family;
 use tubelet::engine;
 use tubelet::tensor::Result;
 use tubelet::video::PreparedClip;
+use tubelet::vivit::FrameMask;
 use tubelet::{Class, Classes, LoadOptions, Vivit};
 
 use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
+use super::mask::MaskArguments;
 use super::video::{VideoArguments, VideoReport, frames};
 use super::{output, progress};
 
@@ -33,6 +35,8 @@ pub(super) struct Classify {
     video: VideoArguments,
     #[command(flatten)]
     model: ModelArguments,
+    #[command(flatten)]
+    mask: MaskArguments,
     /// How many classes to show.
     #[arg(long, default_value = "5", value_name = "N", value_parser = at_least_one)]
     top: usize,
@@ -70,6 +74,7 @@ impl super::Run for Classify {
         let source = self.video.open()?;
         let checkpoint = self.model.load()?;
         engine::check_video(&checkpoint.config)?;
+        let mask = self.mask.mask(1, checkpoint.config.frames)?;
         let device = self.device.open(true)?;
         let options = LoadOptions { preset: self.video.preset, variants: self.device.variant.clone() };
         let model = Vivit::from_checkpoint(&device, checkpoint, options)?;
@@ -81,7 +86,7 @@ impl super::Run for Classify {
             model.prepare(&decoded.clip)?
         };
         let preparing = start.elapsed();
-        let (classes, [loading, computing]) = classify(&model, &prepared)?;
+        let (classes, [loading, computing]) = classify(&model, &prepared, &mask)?;
         let seconds = |elapsed: Duration| elapsed.as_secs_f64();
         let report = Report {
             video: decoded.report(&self.video),
@@ -105,12 +110,12 @@ impl super::Run for Classify {
 }
 
 /// The classes of a clip, and how long it took to load the weights and to compute.
-fn classify(model: &Vivit, clip: &PreparedClip) -> Result<(Classes, [Duration; 2])> {
+fn classify(model: &Vivit, clip: &PreparedClip, mask: &FrameMask) -> Result<(Classes, [Duration; 2])> {
     progress::showing_upload(model, || {
         let start = Instant::now();
         model.load_weights()?;
         let loaded = start.elapsed();
-        let classes = model.classify_prepared(clip)?;
+        let classes = model.classify_prepared(clip, mask)?;
         Ok((classes, [loaded, start.elapsed() - loaded]))
     })
 }

@@ -8,6 +8,7 @@ mod completions;
 mod devices;
 mod files;
 mod forward;
+mod mask;
 mod output;
 mod progress;
 mod video;

@@ -11,7 +11,7 @@ use crate::graph::{DeviceWeights, Executor, Feed, GpuExecutor, Graph, ReferenceE
 use crate::kernels::{ClipLayout, Selection};
 use crate::tensor::{Error, Result, Tensor};
 use crate::video::{Clip, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
-use crate::vivit::{self, Config, Parameters, Recording, Request};
+use crate::vivit::{self, Config, FrameMask, Parameters, Recording, Request};
 
 pub use classes::{Class, Classes};
 
@@ -23,6 +23,36 @@ pub struct LoadOptions {
     pub preset: Option<Preset>,
     /// Kernel variants to run instead of the device's own choice.
     pub variants: Selection,
+}
+
+/// What is asked of a forward pass on raw tensors.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    /// The order of the axes of the clips.
+    pub layout: ClipLayout,
+    /// The values wanted beside the logits.
+    pub taps: Taps,
+    /// What of the clips is not seen.
+    pub mask: FrameMask,
+}
+
+impl Pass {
+    /// Clips in `layout`; nothing tapped, nothing masked.
+    pub fn new(layout: ClipLayout) -> Self {
+        Self { layout, taps: Taps::None, mask: FrameMask::default() }
+    }
+
+    /// With the values that `taps` names.
+    #[must_use]
+    pub fn taps(self, taps: Taps) -> Self {
+        Self { taps, ..self }
+    }
+
+    /// With what `mask` says not seen.
+    #[must_use]
+    pub fn mask(self, mask: FrameMask) -> Self {
+        Self { mask, ..self }
+    }
 }
 
 /// A ViViT model on a device.
@@ -105,12 +135,7 @@ impl Vivit {
 
     /// Uploads the weights and compiles the kernels now instead of with the first clip.
     pub fn load_weights(&self) -> Result<()> {
-        self.executor(&self.single_clip()).map(drop)
-    }
-
-    /// One clip, nothing tapped.
-    fn single_clip(&self) -> Request {
-        Request { batch: 1, layout: self.layout, taps: Taps::None }
+        self.executor(&Request::new(1, self.layout)).map(drop)
     }
 
     /// The weights on the device.
@@ -133,12 +158,12 @@ impl Vivit {
 
     /// The classes of a clip.
     pub fn classify(&self, clip: &Clip) -> Result<Classes> {
-        self.classify_prepared(&self.prepare(clip)?)
+        self.classify_prepared(&self.prepare(clip)?, &FrameMask::default())
     }
 
-    /// The classes of a clip that is on the device already.
-    pub fn classify_prepared(&self, clip: &PreparedClip) -> Result<Classes> {
-        let found = self.run_prepared(clip, |recording| match (recording.logits, recording.probabilities) {
+    /// The classes of a clip that is on the device already, of which `mask` says what is not seen.
+    pub fn classify_prepared(&self, clip: &PreparedClip, mask: &FrameMask) -> Result<Classes> {
+        let found = self.run_prepared(clip, mask, |recording| match (recording.logits, recording.probabilities) {
             (Some(logits), Some(probabilities)) => Ok(vec![logits, probabilities]),
             _ => Err(Error::usage("this model has no classification head; ask for its features instead")),
         })?;
@@ -150,12 +175,12 @@ impl Vivit {
 
     /// What the head sees of a clip, `[1, C]`: the pooled output of the encoder, or of the representation layer.
     pub fn features(&self, clip: &Clip) -> Result<Tensor> {
-        self.features_prepared(&self.prepare(clip)?)
+        self.features_prepared(&self.prepare(clip)?, &FrameMask::default())
     }
 
-    /// What the head sees of a clip that is on the device already, `[1, C]`.
-    pub fn features_prepared(&self, clip: &PreparedClip) -> Result<Tensor> {
-        let found = self.run_prepared(clip, |recording| Ok(vec![recording.features]))?;
+    /// What the head sees of a clip that is on the device already, of which `mask` says what is not seen: `[1, C]`.
+    pub fn features_prepared(&self, clip: &PreparedClip, mask: &FrameMask) -> Result<Tensor> {
+        let found = self.run_prepared(clip, mask, |recording| Ok(vec![recording.features]))?;
         found.into_iter().next().ok_or_else(|| Error::usage("the model's features are missing"))
     }
 
@@ -163,9 +188,10 @@ impl Vivit {
     fn run_prepared(
         &self,
         clip: &PreparedClip,
+        mask: &FrameMask,
         wanted: impl FnOnce(&Recording) -> Result<Vec<Value>>,
     ) -> Result<Vec<Tensor>> {
-        let request = self.single_clip();
+        let request = Request { masking: mask.masking(), ..Request::new(1, self.layout) };
         let shape = vivit::clip_shape(self.config(), &request);
         if *clip.shape() != shape {
             let given = clip.shape();
@@ -173,27 +199,31 @@ impl Vivit {
         }
         let shared = self.executor(&request)?;
         let wanted = wanted(&shared.recording)?;
+        let validity = mask.validity(self.config(), 1)?;
         let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        executor.run(&[("clip", Feed::Device(clip.buffer()))], &wanted)
+        executor.run(&feeds(Feed::Device(clip.buffer()), validity.as_ref()), &wanted)
     }
 
-    /// Raw tensors in and out: a batch of clips in `layout`, and `logits` (or what the head would see, for a model without
-    /// one) with every value that `taps` names. A batch that the device's buffers do not hold is computed in parts.
+    /// Raw tensors in and out: a batch of clips, and `logits` (or what the head would see, for a model without one) with
+    /// every value that is tapped. A batch that the device's buffers do not hold is computed in parts.
     ///
     /// An error for a clip of another size, and for a tap that the model does not have, with those it has.
-    pub fn forward(&self, clips: &Tensor, layout: ClipLayout, taps: &Taps) -> Result<BTreeMap<String, Tensor>> {
-        let whole = request(self.config(), clips, layout, taps)?;
+    pub fn forward(&self, clips: &Tensor, pass: &Pass) -> Result<BTreeMap<String, Tensor>> {
+        let whole = request(self.config(), clips, pass)?;
+        let validity = pass.mask.validity(self.config(), whole.batch)?;
         let at_once = self.clips_at_once(&whole)?;
         if whole.batch <= at_once {
-            return self.forward_part(&whole, clips);
+            return self.forward_part(&whole, clips, validity.as_ref());
         }
         let values = clips.as_f32()?;
         let clip = values.len() / whole.batch;
         let mut parts = Vec::new();
-        for values in values.chunks(at_once * clip) {
+        for (values, first) in values.chunks(at_once * clip).zip((0..).step_by(at_once)) {
             let part = Request { batch: values.len() / clip, ..whole.clone() };
             let clips = Tensor::f32(vivit::clip_shape(self.config(), &part), values.to_vec())?;
-            parts.push(self.forward_part(&part, &clips)?);
+            let mask = pass.mask.of_clips(first..first + part.batch, self.config().frames);
+            let validity = mask.validity(self.config(), part.batch)?;
+            parts.push(self.forward_part(&part, &clips, validity.as_ref())?);
         }
         let graph = vivit::record(self.config(), &whole)?.graph;
         let names: Vec<_> = parts.iter().flat_map(BTreeMap::keys).cloned().collect();
@@ -205,11 +235,16 @@ impl Vivit {
         names.into_iter().map(join).collect()
     }
 
-    fn forward_part(&self, request: &Request, clips: &Tensor) -> Result<BTreeMap<String, Tensor>> {
+    fn forward_part(
+        &self,
+        request: &Request,
+        clips: &Tensor,
+        validity: Option<&Tensor>,
+    ) -> Result<BTreeMap<String, Tensor>> {
         let shared = self.executor(request)?;
         let wanted = wanted(self.config(), &shared.recording, request)?;
         let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        named(&shared.recording.graph, &wanted, executor.run(&[("clip", Feed::Host(clips))], &wanted)?)
+        named(&shared.recording.graph, &wanted, executor.run(&feeds(Feed::Host(clips), validity), &wanted)?)
     }
 
     /// How many clips the device's buffers hold at a time, at least one: every value grows with their number.
@@ -253,14 +288,20 @@ pub fn forward_reference(
     config: &Config,
     parameters: Arc<dyn Parameters>,
     clips: &Tensor,
-    layout: ClipLayout,
-    taps: &Taps,
+    pass: &Pass,
 ) -> Result<BTreeMap<String, Tensor>> {
-    let request = request(config, clips, layout, taps)?;
+    let request = request(config, clips, pass)?;
+    let validity = pass.mask.validity(config, request.batch)?;
     let recording = vivit::record(config, &request)?;
     let wanted = wanted(config, &recording, &request)?;
     let mut executor = ReferenceExecutor::new(Arc::new(recording.graph.clone()), parameters);
-    named(&recording.graph, &wanted, executor.run(&[("clip", Feed::Host(clips))], &wanted)?)
+    named(&recording.graph, &wanted, executor.run(&feeds(Feed::Host(clips), validity.as_ref()), &wanted)?)
+}
+
+/// What goes into a graph: the clip, and which temporal indices are valid where some are not.
+fn feeds<'a>(clip: Feed<'a>, validity: Option<&'a Tensor>) -> Vec<(&'static str, Feed<'a>)> {
+    let validity = validity.map(|validity| ("validity", Feed::Host(validity)));
+    [("clip", clip)].into_iter().chain(validity).collect()
 }
 
 /// An error for a model that videos cannot be prepared for.
@@ -296,12 +337,12 @@ pub fn preprocessing(checkpoint: &Checkpoint, preset: Option<Preset>) -> Result<
 
 /// An error where a model of this configuration cannot take `clips`, a batch in `layout`.
 pub fn check_clips(config: &Config, clips: &Tensor, layout: ClipLayout) -> Result<()> {
-    request(config, clips, layout, &Taps::None).map(drop)
+    request(config, clips, &Pass::new(layout)).map(drop)
 }
 
-fn request(config: &Config, clips: &Tensor, layout: ClipLayout, taps: &Taps) -> Result<Request> {
+fn request(config: &Config, clips: &Tensor, pass: &Pass) -> Result<Request> {
     let batch = clips.shape().axes().first().copied().unwrap_or(0);
-    let request = Request { batch, layout, taps: taps.clone() };
+    let request = Request { batch, layout: pass.layout, taps: pass.taps.clone(), masking: pass.mask.masking() };
     let wanted = vivit::clip_shape(config, &request);
     if *clips.shape() != wanted || batch == 0 {
         let one = vivit::clip_shape(config, &Request { batch: 1, ..request });

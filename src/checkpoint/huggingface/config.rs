@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::checkpoint::location::text;
 use crate::tensor::{Error, Result};
 use crate::video::Fields;
-use crate::vivit::{Classifier, Config, Gelu, Model, Tubelet};
+use crate::vivit::{Classifier, Config, Gelu, Joint, Labelling, Tubelet};
 
 /// What `config.json` says.
 pub(super) struct Description {
@@ -76,17 +76,19 @@ fn config(fields: &Fields, classes: usize) -> Result<Config, String> {
     let hidden_act =
         fields.get("hidden_act", "the name of an activation, such as \"gelu_fast\"", "gelu_fast".to_owned())?;
     Ok(Config {
-        model: Model::Joint,
+        model: Joint.into(),
         frames: whole("num_frames", 32)?,
         rows,
         columns,
         planes: whole("num_channels", 3)?,
         tubelet: Tubelet { frames: tubelet_frames, rows: tubelet_rows, columns: tubelet_columns },
+        frame_sampling: None,
         width: whole("hidden_size", 768)?,
         layers: whole("num_hidden_layers", 12)?,
         heads: whole("num_attention_heads", 12)?,
         hidden: whole("intermediate_size", 3072)?,
         classes,
+        labelling: Labelling::Single,
         classifier: Classifier::Token,
         layer_norm_eps: fields.get("layer_norm_eps", "a number", 1e-6)?,
         gelu: gelu(&hidden_act)?,
@@ -172,17 +174,19 @@ mod tests {
             "hidden_act": "gelu", "layer_norm_eps": 1e-05, "qkv_bias": false, "num_labels": 5,
             "video_size": [1, 2, 3], "pooler_act": "tanh""#;
         let expected = Config {
-            model: Model::Joint,
+            model: Joint.into(),
             frames: 10,
             rows: 23,
             columns: 45,
             planes: 4,
             tubelet: Tubelet { frames: 3, rows: 5, columns: 7 },
+            frame_sampling: None,
             width: 36,
             layers: 2,
             heads: 3,
             hidden: 50,
             classes: 5,
+            labelling: Labelling::Single,
             classifier: Classifier::Token,
             layer_norm_eps: 1e-5,
             gelu: Gelu::Erf,
