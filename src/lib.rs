@@ -32,6 +32,7 @@
 //!
 //! | floor | what it holds |
 //! |---|---|
+//! | [`eval`] | data sets: manifests, figures, results that survive an interruption, shards |
 //! | [`engine`] | the public face: load, classify, features, forward |
 //! | [`checkpoint`] | parameter files, to a configuration and named tensors |
 //! | [`vivit`] | configurations; the models, each a function that records a graph |
@@ -52,6 +53,8 @@
 pub mod bench;
 pub mod checkpoint;
 pub mod engine;
+#[cfg(feature = "video")]
+pub mod eval;
 pub mod gpu;
 pub mod graph;
 pub mod kernels;

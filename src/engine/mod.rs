@@ -1,8 +1,10 @@
 //! The public face: load a model, hand over a clip, get classes, features or any value inside.
 
 mod classes;
+mod views;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::checkpoint::{self, Checkpoint};
@@ -10,10 +12,11 @@ use crate::gpu::Device;
 use crate::graph::{DeviceWeights, Executor, Feed, GpuExecutor, Graph, ReferenceExecutor, Taps, Value};
 use crate::kernels::{ClipLayout, Selection};
 use crate::tensor::{Error, Result, Tensor};
-use crate::video::{Clip, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
+use crate::video::{Clip, Crops, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
 use crate::vivit::{self, Config, FrameMask, Parameters, Recording, Request};
 
-pub use classes::{Class, Classes};
+pub use classes::{Class, Classes, HeadClasses};
+pub use views::{Average, Views};
 
 /// How a model is loaded.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +71,8 @@ pub struct Vivit {
     weights: DeviceWeights,
     executors: Mutex<Vec<(Request, SharedExecutor)>>,
     preparer: Mutex<Option<Preparer>>,
+    /// Views that there has been memory for at a time, where that has shown.
+    most_views: AtomicUsize,
 }
 
 /// An executor and what it computes.
@@ -99,6 +104,7 @@ impl Vivit {
             weights: DeviceWeights::new(device, source),
             executors: Mutex::default(),
             preparer: Mutex::default(),
+            most_views: AtomicUsize::new(usize::MAX),
             checkpoint,
         })
     }
@@ -147,13 +153,8 @@ impl Vivit {
     ///
     /// An error for a model that does not take the three colour planes of a video.
     pub fn prepare(&self, clip: &Clip) -> Result<PreparedClip> {
-        check_video(self.config())?;
-        let mut kept = self.preparer.lock().unwrap_or_else(PoisonError::into_inner);
-        if !kept.as_ref().is_some_and(|preparer| preparer.fits(clip)) {
-            *kept = Some(Preparer::new(&self.device, clip, &self.preprocessing, self.layout, &self.options.variants)?);
-        }
-        let preparer = kept.as_mut().ok_or_else(|| Error::usage("a clip without frames"))?;
-        preparer.prepare(clip)
+        let first = self.prepare_crops(clip, Crops::Central)?.into_iter().next();
+        first.ok_or_else(|| Error::usage("a clip without crops"))
     }
 
     /// The classes of a clip.
@@ -163,14 +164,12 @@ impl Vivit {
 
     /// The classes of a clip that is on the device already, of which `mask` says what is not seen.
     pub fn classify_prepared(&self, clip: &PreparedClip, mask: &FrameMask) -> Result<Classes> {
-        let found = self.run_prepared(clip, mask, |recording| match (recording.logits, recording.probabilities) {
-            (Some(logits), Some(probabilities)) => Ok(vec![logits, probabilities]),
-            _ => Err(Error::usage("this model has no classification head; ask for its features instead")),
+        let found = self.run_prepared(clip, mask, |recording| match recording.logits {
+            Some(logits) => Ok(vec![logits]),
+            None => Err(Error::usage("this model has no classification head; ask for its features instead")),
         })?;
-        let [logits, probabilities] = found.as_slice() else {
-            return Err(Error::usage("the model's outputs are missing"));
-        };
-        Classes::new(logits.as_f32()?, probabilities.as_f32()?, self.checkpoint.labels.as_deref())
+        let [logits] = found.as_slice() else { return Err(Error::usage("the model's outputs are missing")) };
+        Classes::new(logits.as_f32()?, &self.config().labelling, self.checkpoint.labels.as_deref())
     }
 
     /// What the head sees of a clip, `[1, C]`: the pooled output of the encoder, or of the representation layer.

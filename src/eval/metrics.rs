@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::{AveragePrecision, Head, Outcome, Prediction, Row, TOP, Task, Top};
+use super::{AveragePrecision, Outcome, Prediction, Row, TOP, Task, Top};
 use crate::tensor::Result;
+use crate::vivit::LabelHead;
 
 /// Counts over the videos so far, and the figures they give.
 #[derive(Clone, Debug)]
@@ -18,7 +19,7 @@ pub struct Metrics {
 /// How often a head was right.
 #[derive(Clone, Debug)]
 struct Tally {
-    head: Head,
+    head: LabelHead,
     first: usize,
     among_top: usize,
     /// Of each class, the videos that show it and those of them that were recognised; empty for the joint distribution.
@@ -49,7 +50,8 @@ impl Metrics {
     /// No videos yet.
     pub fn new(task: &Task) -> Self {
         let heads = if task.is_multiple() { Vec::new() } else { task.heads() };
-        let tally = |head: Head, classes: usize| Tally { head, first: 0, among_top: 0, classes: vec![[0; 2]; classes] };
+        let tally =
+            |head: LabelHead, classes: usize| Tally { head, first: 0, among_top: 0, classes: vec![[0; 2]; classes] };
         let mut tallies: Vec<_> = heads.into_iter().map(|head| tally(head.clone(), head.classes)).collect();
         tallies.extend(task.joint().map(|joint| tally(joint, 0)));
         Self { task: task.clone(), failed: 0, tallies, precision: AveragePrecision::default(), videos: 0 }
@@ -80,8 +82,8 @@ impl Metrics {
             self.precision.add(labels, &prediction.logits);
             return;
         }
-        let splits = self.task.splits();
-        let joint = labels.iter().zip(splits).fold(0, |joint, (label, classes)| joint * classes + label);
+        let heads = self.task.heads();
+        let joint = labels.iter().zip(heads).fold(0, |joint, (label, head)| joint * head.classes + label);
         let labels = labels.iter().copied().chain([joint]);
         for ((tally, top), label) in self.tallies.iter_mut().zip(&prediction.tops).zip(labels) {
             tally.count(label, top);
@@ -102,7 +104,10 @@ impl Metrics {
     /// is shown while a run goes on.
     pub fn headline(&self) -> Vec<Figure> {
         let alone = self.tallies.len() == 1;
-        self.figures().into_iter().filter(|figure| alone && figure.name == "top-5" || is_headline(&figure.name)).collect()
+        self.figures()
+            .into_iter()
+            .filter(|figure| alone && figure.name == "top-5" || is_headline(&figure.name))
+            .collect()
     }
 
     /// All figures so far.
@@ -152,8 +157,12 @@ impl Tally {
 
     /// The mean over the classes that some video shows.
     fn mean_recall(&self) -> Option<f64> {
-        let recalls: Vec<f64> =
-            self.classes.iter().filter(|[shown, _]| *shown > 0).map(|[shown, hit]| *hit as f64 / *shown as f64).collect();
+        let recalls: Vec<f64> = self
+            .classes
+            .iter()
+            .filter(|[shown, _]| *shown > 0)
+            .map(|[shown, hit]| *hit as f64 / *shown as f64)
+            .collect();
         (!recalls.is_empty()).then(|| recalls.iter().sum::<f64>() / recalls.len() as f64)
     }
 }
@@ -163,15 +172,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::vivit::Labelling;
 
     fn nouns_and_verbs(nouns: usize, verbs: usize) -> Task {
-        let head = |name: &str, classes| Head { name: name.to_owned(), classes };
-        Task::Heads(vec![head("noun", nouns), head("verb", verbs)])
+        let head = |name: &str, classes| LabelHead { name: name.to_owned(), classes };
+        Task::new(Labelling::Heads(vec![head("noun", nouns), head("verb", verbs)]), nouns + verbs)
     }
 
     fn row(task: &Task, labels: &[usize], logits: &[f32]) -> Row {
         let prediction = Prediction::new(task, logits.to_vec()).unwrap();
-        Row { row: 0, path: "clip.mp4".into(), labels: labels.to_vec(), seconds: 0.5, outcome: Outcome::Done(prediction) }
+        Row {
+            row: 0,
+            path: "clip.mp4".into(),
+            labels: labels.to_vec(),
+            seconds: 0.5,
+            outcome: Outcome::Done(prediction),
+        }
     }
 
     fn figure(metrics: &Metrics, name: &str) -> Option<f64> {
@@ -208,7 +224,7 @@ mod tests {
 
     #[test]
     fn recall_is_a_mean_over_classes_that_occur() {
-        let task = Task::Single { classes: 3 };
+        let task = Task::new(Labelling::Single, 3);
         let first = [1.0, 0.0, 0.0];
         let rows = [row(&task, &[0], &first), row(&task, &[0], &first), row(&task, &[1], &first)];
         let metrics = Metrics::of(&task, &rows).unwrap();
@@ -218,7 +234,7 @@ mod tests {
 
     #[test]
     fn failures_are_counted_apart() {
-        let task = Task::Single { classes: 7 };
+        let task = Task::new(Labelling::Single, 7);
         let failed = Row { outcome: Outcome::Failed("cut".into()), ..row(&task, &[0], &[0.0; 7]) };
         let metrics = Metrics::of(&task, [&failed]).unwrap();
         assert_eq!((metrics.videos(), metrics.failed(), figure(&metrics, "top-1")), (0, 1, None));
@@ -229,7 +245,7 @@ mod tests {
 
     #[test]
     fn several_labels_give_a_mean_average_precision() {
-        let task = Task::Multiple { classes: 3 };
+        let task = Task::new(Labelling::Multiple, 3);
         let rows = [row(&task, &[0, 1], &[0.9, 0.1, 0.5]), row(&task, &[1], &[0.95, 0.2, 0.4])];
         assert_eq!(figure(&Metrics::of(&task, &rows).unwrap(), "mAP"), Some(0.75));
     }

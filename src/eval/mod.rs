@@ -39,4 +39,4 @@ pub use prediction::{Prediction, TOP, Top};
 pub use results::{Results, read_results};
 pub use rows::{Encoding, Outcome, Row};
 pub use shard::Shard;
-pub use task::{Head, Task};
+pub use task::Task;

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Head, Task};
+use super::Task;
 use crate::tensor::{Error, Result};
+use crate::vivit::{LabelHead, Labelling};
 
 /// The names of each head's classes; a head may have none.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +26,7 @@ struct Names {
 impl ClassNames {
     /// No names: only numbers are understood.
     pub fn none(task: &Task) -> Self {
-        Self { heads: vec![Names::default(); task.splits().len()] }
+        Self { heads: vec![Names::default(); task.heads().len()] }
     }
 
     /// The names of a model with a single head.
@@ -68,9 +69,9 @@ impl ClassNames {
 
     fn from_json(text: &str, task: &Task) -> Result<Self> {
         let value: Value = serde_json::from_str(text).map_err(|error| Error::file(format!("no JSON: {error}")))?;
-        match task {
-            Task::Heads(heads) => {
-                let of = |head: &Head| {
+        match task.labelling() {
+            Labelling::Heads(heads) => {
+                let of = |head: &LabelHead| {
                     let value = value.get(&head.name).ok_or_else(|| {
                         Error::file(format!("there is no key {:?}; names are needed for {}", head.name, known(heads)))
                     })?;
@@ -88,7 +89,7 @@ impl ClassNames {
     }
 
     /// The class that `text` means: a name, whatever its case, underscores, quotes and square brackets, else a number.
-    pub(super) fn class(&self, place: usize, head: &Head, text: &str) -> Result<usize> {
+    pub(super) fn class(&self, place: usize, head: &LabelHead, text: &str) -> Result<usize> {
         let text = text.trim();
         let names = self.heads.get(place);
         match names.and_then(|names| names.find(text)) {
@@ -112,10 +113,13 @@ impl ClassNames {
 }
 
 impl Names {
-    fn new(head: &Head, names: Vec<String>) -> Result<Self> {
+    fn new(head: &LabelHead, names: Vec<String>) -> Result<Self> {
         if names.len() != head.classes {
             let (found, wanted) = (names.len(), head.classes);
-            return Err(Error::file(format!("there are {found} names, but the model's {} has {wanted} classes", head.name)));
+            return Err(Error::file(format!(
+                "there are {found} names, but the model's {} has {wanted} classes",
+                head.name
+            )));
         }
         let mut places = HashMap::new();
         for (place, name) in names.iter().enumerate() {
@@ -138,7 +142,7 @@ fn plain(name: &str) -> String {
     spaced.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
-fn known(heads: &[Head]) -> String {
+fn known(heads: &[LabelHead]) -> String {
     heads.iter().map(|head| head.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
@@ -197,13 +201,13 @@ mod tests {
     }
 
     fn pair() -> Task {
-        let head = |name: &str| Head { name: name.to_owned(), classes: 2 };
-        Task::Heads(vec![head("noun"), head("verb")])
+        let head = |name: &str| LabelHead { name: name.to_owned(), classes: 2 };
+        Task::new(Labelling::Heads(vec![head("noun"), head("verb")]), 4)
     }
 
     #[test]
     fn every_way_of_writing_a_list() {
-        let task = Task::Single { classes: 3 };
+        let task = Task::new(Labelling::Single, 3);
         for (file, text) in [
             ("names.txt", "tap\nopen door\r\n\ncut\n"),
             ("names.json", r#"["tap", "open door", "cut"]"#),
@@ -222,8 +226,8 @@ mod tests {
 
     #[test]
     fn names_are_found_however_they_are_written() {
-        let head = Head { name: "label".into(), classes: 4 };
-        let task = Task::Single { classes: 4 };
+        let head = LabelHead { name: "label".into(), classes: 4 };
+        let task = Task::new(Labelling::Single, 4);
         let names = ["massaging person's head", "Moving something up", "7", "a_b"].map(str::to_owned).to_vec();
         let names = ClassNames::new(&task, names).unwrap();
         let class = |text: &str| names.class(0, &head, text);
@@ -244,7 +248,7 @@ mod tests {
 
     #[test]
     fn lists_that_do_not_fit_are_errors() {
-        let task = Task::Single { classes: 3 };
+        let task = Task::new(Labelling::Single, 3);
         for (file, text, part) in [
             ("names.txt", "a\nb\n", "2 names"),
             ("names.json", "{", "no JSON"),

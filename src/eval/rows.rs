@@ -256,20 +256,20 @@ fn csv_object(fields: &[(String, Kind)], line: &str) -> Result<Map<String, Value
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::Head;
     use super::*;
+    use crate::vivit::{LabelHead, Labelling};
 
     fn tasks() -> [Task; 3] {
-        let head = |name: &str, classes| Head { name: name.to_owned(), classes };
+        let head = |name: &str, classes| LabelHead { name: name.to_owned(), classes };
         [
-            Task::Single { classes: 7 },
-            Task::Multiple { classes: 7 },
-            Task::Heads(vec![head("verb", 3), head("noun", 4)]),
+            Task::new(Labelling::Single, 7),
+            Task::new(Labelling::Multiple, 7),
+            Task::new(Labelling::Heads(vec![head("verb", 3), head("noun", 4)]), 7),
         ]
     }
 
     fn row(task: &Task, logits: &[f32], path: &str) -> Row {
-        let labels = if task.is_multiple() { vec![6, 0, 2] } else { vec![2; task.splits().len()] };
+        let labels = if task.is_multiple() { vec![6, 0, 2] } else { vec![2; task.heads().len()] };
         let outcome = Outcome::Done(Prediction::new(task, logits.to_vec()).unwrap());
         Row { row: 12, path: path.to_owned(), labels, seconds: 0.125, outcome }
     }
@@ -310,7 +310,8 @@ mod tests {
         let [single, ..] = tasks();
         for encoding in [Encoding::Csv, Encoding::JsonLines] {
             let line = encoding.line(&single, &row(&single, &[0.0; 7], "x.mp4")).unwrap();
-            for damaged in [line.replace("ok", "fine"), line.replacen("12", "-1", 1), line[..line.len() / 2].to_owned()] {
+            for damaged in [line.replace("ok", "fine"), line.replacen("12", "-1", 1), line[..line.len() / 2].to_owned()]
+            {
                 assert!(encoding.parse(&single, &damaged).is_err(), "{damaged}");
             }
         }

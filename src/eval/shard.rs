@@ -59,8 +59,8 @@ impl FromStr for Shard {
 
     fn from_str(text: &str) -> Result<Self> {
         let numbers = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
-        let (number, of) =
-            numbers.ok_or_else(|| Error::usage(format!("a shard is written as 2/3, the second of three, not {text:?}")))?;
+        let (number, of) = numbers
+            .ok_or_else(|| Error::usage(format!("a shard is written as 2/3, the second of three, not {text:?}")))?;
         Self::new(number, of)
     }
 }

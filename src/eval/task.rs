@@ -1,68 +1,58 @@
-//! What a model's logits mean.
+//! What a model's logits and a video's labels mean.
 
 use serde::{Deserialize, Serialize};
 
 use crate::tensor::{Error, Result};
-
-/// A part of the logits with a softmax of its own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    /// What it names, such as `noun`: the manifest's column of its labels, too.
-    pub name: String,
-    /// Its logits.
-    pub classes: usize,
-}
+use crate::vivit::{Config, LabelHead, Labelling};
 
 /// What a model's logits mean, and so what labels a video has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Task {
-    /// One of K classes.
-    Single {
-        /// K.
-        classes: usize,
-    },
-    /// Any number of K classes.
-    Multiple {
-        /// K.
-        classes: usize,
-    },
-    /// One class of each head; their logits follow each other in this order.
-    Heads(Vec<Head>),
+pub struct Task {
+    labelling: Labelling,
+    classes: usize,
 }
 
-/// The name of the one head of a model that has no named ones.
+/// What the label of a model without named heads is called.
 const LABEL: &str = "label";
 
 impl Task {
-    /// The heads, of which a task without named ones has one, called `label`.
-    pub fn heads(&self) -> Vec<Head> {
-        match self {
-            Self::Single { classes } | Self::Multiple { classes } => {
-                vec![Head { name: LABEL.to_owned(), classes: *classes }]
-            }
-            Self::Heads(heads) => heads.clone(),
+    /// K = `classes` logits of this meaning.
+    pub fn new(labelling: Labelling, classes: usize) -> Self {
+        Self { labelling, classes }
+    }
+
+    /// What a model of this configuration does; an error for one without a classification head.
+    pub fn of(config: &Config) -> Result<Self> {
+        match config.classes {
+            0 => Err(Error::usage("this model has no classification head, so nothing can be evaluated")),
+            classes => Ok(Self::new(config.labelling.clone(), classes)),
         }
     }
 
-    /// The classes of each head.
-    pub fn splits(&self) -> Vec<usize> {
-        self.heads().iter().map(|head| head.classes).collect()
-    }
-
-    /// K, the logits of a video.
-    pub fn classes(&self) -> usize {
-        self.splits().iter().sum()
+    /// What the logits mean.
+    pub fn labelling(&self) -> &Labelling {
+        &self.labelling
     }
 
     /// Whether a video has any number of labels.
     pub fn is_multiple(&self) -> bool {
-        matches!(self, Self::Multiple { .. })
+        self.labelling == Labelling::Multiple
+    }
+
+    /// The heads, of which a model without named ones has one, called `label`.
+    pub fn heads(&self) -> Vec<LabelHead> {
+        match &self.labelling {
+            Labelling::Heads(heads) => heads.clone(),
+            Labelling::Single | Labelling::Multiple => {
+                vec![LabelHead { name: LABEL.to_owned(), classes: self.classes }]
+            }
+        }
     }
 
     /// The joint distribution of all heads, where there are several: its name and its classes, numbered with the first
     /// head outermost. That of nouns and verbs is called `action`.
-    pub fn joint(&self) -> Option<Head> {
-        let Self::Heads(heads) = self else { return None };
+    pub fn joint(&self) -> Option<LabelHead> {
+        let heads = self.heads();
         if heads.len() < 2 {
             return None;
         }
@@ -70,18 +60,21 @@ impl Task {
         names.sort_unstable();
         let name = if names == ["noun", "verb"] { "action" } else { "joint" };
         let classes = heads.iter().fold(1usize, |product, head| product.saturating_mul(head.classes));
-        Some(Head { name: name.to_owned(), classes })
+        Some(LabelHead { name: name.to_owned(), classes })
     }
 
     /// An error where `labels` are not those of a video: one class a head, or any number of classes of a multi-label one.
     pub fn check_labels(&self, labels: &[usize]) -> Result<()> {
-        let splits = self.splits();
-        if !self.is_multiple() && labels.len() != splits.len() {
-            return Err(Error::usage(format!("a video has {} labels here, not {}", splits.len(), labels.len())));
+        let heads = self.heads();
+        if !self.is_multiple() && labels.len() != heads.len() {
+            return Err(Error::usage(format!("a video has {} labels here, not {}", heads.len(), labels.len())));
         }
-        let most = |place: usize| if self.is_multiple() { splits[0] } else { splits[place] };
-        match labels.iter().enumerate().find(|(place, label)| **label >= most(*place)) {
-            Some((place, label)) => Err(Error::usage(format!("label {label} is none of {} classes", most(place)))),
+        let head = |place: usize| &heads[if self.is_multiple() { 0 } else { place }];
+        match labels.iter().enumerate().find(|(place, label)| **label >= head(*place).classes) {
+            Some((place, label)) => {
+                let LabelHead { name, classes } = head(place);
+                Err(Error::usage(format!("{name} {label} is beyond {classes} classes, which are counted from 0")))
+            }
             None => Ok(()),
         }
     }

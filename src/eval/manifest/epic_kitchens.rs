@@ -53,6 +53,7 @@ fn frame_range(start: &str, stop: &str) -> Result<Range<usize>> {
 fn seconds(text: &str) -> Result<f64> {
     let parts = text.split(':').map(|part| part.parse::<f64>().ok().filter(|part| (0.0..1e6).contains(part)));
     let parts: Option<Vec<f64>> = parts.collect();
-    let total = parts.filter(|parts| parts.len() <= 3).map(|parts| parts.iter().fold(0.0, |sum, part| 60.0 * sum + part));
+    let total =
+        parts.filter(|parts| parts.len() <= 3).map(|parts| parts.iter().fold(0.0, |sum, part| 60.0 * sum + part));
     total.ok_or_else(|| Error::file(format!("{text:?} is no time such as 00:01:02.50")))
 }

@@ -12,6 +12,7 @@ use super::identity::Hash;
 use super::{ClassNames, Task};
 use crate::tensor::{Error, Result};
 use crate::video::{self, FrameSource, Segment};
+use crate::vivit::Labelling;
 
 /// How a manifest is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +100,9 @@ impl Item {
             (None, Some(frames)) => frames.clone(),
             (None, None) => {
                 let path = self.path.display();
-                return Err(Error::file(format!("{path} states no frame rate, so a part cannot be found by its times")));
+                return Err(Error::file(format!(
+                    "{path} states no frame rate, so a part cannot be found by its times"
+                )));
             }
         };
         Ok(Box::new(Segment::new(source, frames).map_err(|error| error.within(self.path.display()))?))
@@ -251,10 +254,10 @@ impl Table {
 impl Reading<'_> {
     /// The columns of the heads' labels; each may be called in several ways.
     fn label_columns(&self, table: &Table) -> Result<Vec<usize>> {
-        match self.task {
-            Task::Single { .. } => Ok(vec![table.column(&["label", "class"])?]),
-            Task::Multiple { .. } => Ok(vec![table.column(&["labels", "label", "class"])?]),
-            Task::Heads(heads) => {
+        match self.task.labelling() {
+            Labelling::Single => Ok(vec![table.column(&["label", "class"])?]),
+            Labelling::Multiple => Ok(vec![table.column(&["labels", "label", "class"])?]),
+            Labelling::Heads(heads) => {
                 heads.iter().map(|head| table.column(&[&format!("{}_class", head.name), &head.name])).collect()
             }
         }

@@ -23,9 +23,10 @@ pub(super) fn read(reading: &Reading<'_>, text: &str) -> Result<Vec<Item>> {
     };
     let item = |(place, annotation): (usize, &Annotation)| {
         let within = |error: Error| error.within(format!("entry {}", place + 1));
-        let template = annotation.template.as_ref().ok_or_else(|| {
-            within(Error::file("there is no template; annotations of the test set have no classes"))
-        })?;
+        let template = annotation
+            .template
+            .as_ref()
+            .ok_or_else(|| within(Error::file("there is no template; annotations of the test set have no classes")))?;
         let name = name(&annotation.id).map_err(within)?;
         let label = reading.names.class(0, head, template).map_err(within)?;
         let path = reading.find(&files(&folders, &name, &[".webm", ".mp4"]));
