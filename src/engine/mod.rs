@@ -3,8 +3,10 @@
 mod attention;
 mod classes;
 mod sliding;
+mod views;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::checkpoint::{self, Checkpoint};
@@ -12,12 +14,13 @@ use crate::gpu::Device;
 use crate::graph::{DeviceWeights, Executor, Feed, GpuExecutor, Graph, ReferenceExecutor, Taps, Value};
 use crate::kernels::{ClipLayout, Selection};
 use crate::tensor::{Error, Result, Tensor};
-use crate::video::{Clip, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
+use crate::video::{Clip, Crops, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
 use crate::vivit::{self, Config, FrameMask, Parameters, Recording, Request};
 
 pub use attention::{AttentionMaps, AttentionQuery, AttentionRequest};
-pub use classes::{Class, Classes};
+pub use classes::{Class, Classes, HeadClasses};
 pub use sliding::{Sliding, SlidingOptions, Window};
+pub use views::{Average, Views};
 
 /// How a model is loaded.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +75,8 @@ pub struct Vivit {
     weights: DeviceWeights,
     executors: Mutex<Vec<(Request, SharedExecutor)>>,
     preparer: Mutex<Option<Preparer>>,
+    /// Views that there has been memory for at a time, where that has shown.
+    most_views: AtomicUsize,
 }
 
 /// An executor and what it computes.
@@ -103,6 +108,7 @@ impl Vivit {
             weights: DeviceWeights::new(device, source),
             executors: Mutex::default(),
             preparer: Mutex::default(),
+            most_views: AtomicUsize::new(usize::MAX),
             checkpoint,
         })
     }
@@ -151,13 +157,8 @@ impl Vivit {
     ///
     /// An error for a model that does not take the three colour planes of a video.
     pub fn prepare(&self, clip: &Clip) -> Result<PreparedClip> {
-        check_video(self.config())?;
-        let mut kept = self.preparer.lock().unwrap_or_else(PoisonError::into_inner);
-        if !kept.as_ref().is_some_and(|preparer| preparer.fits(clip)) {
-            *kept = Some(Preparer::new(&self.device, clip, &self.preprocessing, self.layout, &self.options.variants)?);
-        }
-        let preparer = kept.as_mut().ok_or_else(|| Error::usage("a clip without frames"))?;
-        preparer.prepare(clip)
+        let first = self.prepare_crops(clip, Crops::Central)?.into_iter().next();
+        first.ok_or_else(|| Error::usage("a clip without crops"))
     }
 
     /// The classes of a clip.
@@ -178,10 +179,8 @@ impl Vivit {
 
     /// The classes that the values of [`class_values`] say.
     fn classes(&self, found: &[Tensor]) -> Result<Classes> {
-        let [logits, probabilities] = found else {
-            return Err(Error::usage("the model's outputs are missing"));
-        };
-        Classes::new(logits.as_f32()?, probabilities.as_f32()?, self.checkpoint.labels.as_deref())
+        let [logits] = found else { return Err(Error::usage("the model's outputs are missing")) };
+        Classes::new(logits.as_f32()?, &self.config().labelling, self.checkpoint.labels.as_deref())
     }
 
     /// What the head sees of a clip, `[1, C]`: the pooled output of the encoder, or of the representation layer.
@@ -328,10 +327,7 @@ pub fn forward_reference(
 
 /// The values that say the classes of a clip.
 fn class_values(recording: &Recording) -> Result<Vec<Value>> {
-    match (recording.logits, recording.probabilities) {
-        (Some(logits), Some(probabilities)) => Ok(vec![logits, probabilities]),
-        _ => Err(headless()),
-    }
+    recording.logits.map(|logits| vec![logits]).ok_or_else(headless)
 }
 
 fn headless() -> Error {
