@@ -1,6 +1,8 @@
 //! The public face: load a model, hand over a clip, get classes, features or any value inside.
 
+mod attention;
 mod classes;
+mod sliding;
 mod views;
 
 use std::collections::BTreeMap;
@@ -15,7 +17,9 @@ use crate::tensor::{Error, Result, Tensor};
 use crate::video::{Clip, Crops, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
 use crate::vivit::{self, Config, FrameMask, Parameters, Recording, Request};
 
+pub use attention::{AttentionMaps, AttentionQuery, AttentionRequest};
 pub use classes::{Class, Classes, HeadClasses};
+pub use sliding::{Sliding, SlidingOptions, Window};
 pub use views::{Average, Views};
 
 /// How a model is loaded.
@@ -164,11 +168,18 @@ impl Vivit {
 
     /// The classes of a clip that is on the device already, of which `mask` says what is not seen.
     pub fn classify_prepared(&self, clip: &PreparedClip, mask: &FrameMask) -> Result<Classes> {
-        let found = self.run_prepared(clip, mask, |recording| match recording.logits {
-            Some(logits) => Ok(vec![logits]),
-            None => Err(Error::usage("this model has no classification head; ask for its features instead")),
-        })?;
-        let [logits] = found.as_slice() else { return Err(Error::usage("the model's outputs are missing")) };
+        self.classes(&self.run_prepared(clip, mask, class_values)?)
+    }
+
+    /// The classes of one clip that is in host memory.
+    fn classify_values(&self, clip: &Tensor, mask: &FrameMask) -> Result<Classes> {
+        let request = Request { masking: mask.masking(), ..Request::new(1, self.layout) };
+        self.classes(&self.run_request(&request, Feed::Host(clip), mask, class_values)?)
+    }
+
+    /// The classes that the values of [`class_values`] say.
+    fn classes(&self, found: &[Tensor]) -> Result<Classes> {
+        let [logits] = found else { return Err(Error::usage("the model's outputs are missing")) };
         Classes::new(logits.as_f32()?, &self.config().labelling, self.checkpoint.labels.as_deref())
     }
 
@@ -191,16 +202,33 @@ impl Vivit {
         wanted: impl FnOnce(&Recording) -> Result<Vec<Value>>,
     ) -> Result<Vec<Tensor>> {
         let request = Request { masking: mask.masking(), ..Request::new(1, self.layout) };
-        let shape = vivit::clip_shape(self.config(), &request);
-        if *clip.shape() != shape {
-            let given = clip.shape();
-            return Err(Error::usage(format!("the model takes a clip of shape {shape}, this one has {given}")));
+        self.check_prepared(clip, &request)?;
+        self.run_request(&request, Feed::Device(clip.buffer()), mask, wanted)
+    }
+
+    /// An error where a clip is not one of `request`.
+    fn check_prepared(&self, clip: &PreparedClip, request: &Request) -> Result<()> {
+        let shape = vivit::clip_shape(self.config(), request);
+        if *clip.shape() == shape {
+            return Ok(());
         }
-        let shared = self.executor(&request)?;
+        let given = clip.shape();
+        Err(Error::usage(format!("the model takes a clip of shape {shape}, this one has {given}")))
+    }
+
+    /// Runs the clips of `request` and returns the values that `wanted` picks.
+    fn run_request(
+        &self,
+        request: &Request,
+        clip: Feed<'_>,
+        mask: &FrameMask,
+        wanted: impl FnOnce(&Recording) -> Result<Vec<Value>>,
+    ) -> Result<Vec<Tensor>> {
+        let shared = self.executor(request)?;
         let wanted = wanted(&shared.recording)?;
-        let validity = mask.validity(self.config(), 1)?;
+        let validity = mask.validity(self.config(), request.batch)?;
         let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        executor.run(&feeds(Feed::Device(clip.buffer()), validity.as_ref()), &wanted)
+        executor.run(&feeds(clip, validity.as_ref()), &wanted)
     }
 
     /// Raw tensors in and out: a batch of clips, and `logits` (or what the head would see, for a model without one) with
@@ -295,6 +323,15 @@ pub fn forward_reference(
     let wanted = wanted(config, &recording, &request)?;
     let mut executor = ReferenceExecutor::new(Arc::new(recording.graph.clone()), parameters);
     named(&recording.graph, &wanted, executor.run(&feeds(Feed::Host(clips), validity.as_ref()), &wanted)?)
+}
+
+/// The value that says the classes of a clip.
+fn class_values(recording: &Recording) -> Result<Vec<Value>> {
+    recording.logits.map(|logits| vec![logits]).ok_or_else(headless)
+}
+
+fn headless() -> Error {
+    Error::usage("this model has no classification head; ask for its features instead")
 }
 
 /// What goes into a graph: the clip, and which temporal indices are valid where some are not.

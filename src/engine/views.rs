@@ -6,8 +6,8 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::classes::{Classes, probabilities};
-use super::{Vivit, check_video, feeds};
-use crate::graph::{Executor, Feed, Plan};
+use super::{Vivit, check_video, class_values};
+use crate::graph::{Feed, Plan};
 use crate::tensor::{Error, ErrorKind, Result};
 use crate::video::{Clip, Crops, PreparedClip, Preparer, Sampling};
 use crate::vivit::{self, FrameMask, Labelling, Request};
@@ -221,19 +221,8 @@ impl Vivit {
         let batch = PreparedClip::batch(&self.device, &views.iter().map(|(_, view)| view).collect::<Vec<_>>())?;
         let mask = FrameMask { valid: mask.valid.as_ref().map(|valid| valid.repeat(views.len())), ..mask.clone() };
         let request = Request { masking: mask.masking(), ..Request::new(views.len(), self.layout) };
-        let shape = vivit::clip_shape(self.config(), &request);
-        if *batch.shape() != shape {
-            let given = batch.shape();
-            return Err(Error::usage(format!("the model takes clips of shape {shape}, these are {given}")));
-        }
-        let validity = mask.validity(self.config(), views.len())?;
-        let shared = self.executor(&request)?;
-        let logits = shared
-            .recording
-            .logits
-            .ok_or_else(|| Error::usage("this model has no classification head; ask for its features instead"))?;
-        let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = executor.run(&feeds(Feed::Device(batch.buffer()), validity.as_ref()), &[logits])?;
+        self.check_prepared(&batch, &request)?;
+        let found = self.run_request(&request, Feed::Device(batch.buffer()), &mask, class_values)?;
         let rows = found.first().map_or(Ok(&[][..]), |logits| logits.as_f32())?;
         Ok(rows.chunks(self.config().classes).map(<[f32]>::to_vec).collect())
     }

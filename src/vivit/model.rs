@@ -10,6 +10,7 @@ use super::factorised_dot_product::FactorisedDotProduct;
 use super::factorised_encoder::FactorisedEncoder;
 use super::factorised_self_attention::FactorisedSelfAttention;
 use super::joint::Joint;
+use super::naive::{Naive, Sequence};
 use super::parameters::Specs;
 use super::recording::Recorder;
 use super::{Classifier, Config};
@@ -34,6 +35,10 @@ pub(super) trait Definition {
 
     /// Records the way from `patches` [B, T·S, C] to one vector a clip, [B, C].
     fn encode(&self, recorder: &mut Recorder<'_>, patches: Value) -> Result<Value>;
+
+    /// Computes the same for one clip, without anything that [`Definition::encode`] is made of: each is there to find
+    /// the faults of the other.
+    fn encode_naively(&self, naive: &mut Naive<'_>, patches: Sequence) -> Result<Vec<f64>>;
 }
 
 /// The enum of all models, from a line for each.
