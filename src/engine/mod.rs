@@ -74,7 +74,7 @@ pub struct Vivit {
     options: LoadOptions,
     weights: DeviceWeights,
     executors: Mutex<Vec<(Request, SharedExecutor)>>,
-    preparer: Mutex<Option<Preparer>>,
+    preparers: Mutex<Vec<Preparer>>,
     /// Views that there has been memory for at a time, where that has shown.
     most_views: AtomicUsize,
 }
@@ -88,6 +88,9 @@ struct SharedExecutor {
 
 /// Executors kept for repeated passes: their buffers take memory, and an application uses few kinds of passes.
 const KEPT_EXECUTORS: usize = 4;
+
+/// Preparers kept for clips of the same sizes: the videos of a data set have few.
+const KEPT_PREPARERS: usize = 4;
 
 impl Vivit {
     /// Loads a model by folder or by name on the Hugging Face hub, as [`checkpoint::load`] does.
@@ -107,7 +110,7 @@ impl Vivit {
             options,
             weights: DeviceWeights::new(device, source),
             executors: Mutex::default(),
-            preparer: Mutex::default(),
+            preparers: Mutex::default(),
             most_views: AtomicUsize::new(usize::MAX),
             checkpoint,
         })

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::classes::{Classes, probabilities};
-use super::{Vivit, check_video, class_values};
+use super::{KEPT_PREPARERS, Vivit, check_video, class_values};
 use crate::graph::{Feed, Plan};
 use crate::tensor::{Error, ErrorKind, Result};
 use crate::video::{Clip, Crops, PreparedClip, Preparer, Sampling};
@@ -149,13 +149,20 @@ impl Vivit {
     /// not fit.
     pub fn prepare_crops(&self, clip: &Clip, crops: Crops) -> Result<Vec<PreparedClip>> {
         check_video(self.config())?;
-        let mut kept = self.preparer.lock().unwrap_or_else(PoisonError::into_inner);
-        if !kept.as_ref().is_some_and(|preparer| preparer.fits(clip) && preparer.crops() == crops) {
-            let (preprocessing, variants) = (&self.preprocessing, &self.options.variants);
-            *kept = Some(Preparer::with_crops(&self.device, clip, preprocessing, crops, self.layout, variants)?);
-        }
-        let preparer = kept.as_mut().ok_or_else(|| Error::usage("a clip without frames"))?;
-        preparer.prepare_crops(clip)
+        let mut kept = self.preparers.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kept.iter().position(|preparer| preparer.fits(clip) && preparer.crops() == crops);
+        let mut preparer = match known {
+            // The one used last is the one forgotten last.
+            Some(place) => kept.remove(place),
+            None => {
+                let (preprocessing, variants) = (&self.preprocessing, &self.options.variants);
+                Preparer::with_crops(&self.device, clip, preprocessing, crops, self.layout, variants)?
+            }
+        };
+        let prepared = preparer.prepare_crops(clip);
+        kept.truncate(KEPT_PREPARERS - 1);
+        kept.insert(0, preparer);
+        prepared
     }
 
     /// The classes of a video by all its views. `clips` are those that [`Views::sampling`] takes.
