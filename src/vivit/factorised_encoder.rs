@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::config::plural;
 use super::encoder::{self, Encoder};
+use super::initialise::Counterpart;
 use super::model::Definition;
 use super::naive::{Naive, Place, Sequence, Sight};
 use super::parameters::Specs;
 use super::recording::{Attending, Axis, Recorder, Recording, Request, Scope};
 use super::validation::validate_encoder;
-use super::{Classifier, Config, EncoderSize, work};
+use super::{Classifier, Config, EncoderSize, Grid, work};
 use crate::graph::{Graph, Value};
 use crate::kernels::attention::{Mask, Sequences};
 use crate::kernels::pool::Pooling;
@@ -148,6 +149,26 @@ impl Definition for FactorisedEncoder {
         if let Temporal::Encoder(size) = self.temporal {
             specs.class_token(config, TEMPORAL_CLASS_TOKEN);
             specs.encoder(TEMPORAL, config.width, temporal, size.layers, |specs, path| specs.block(path, config, size));
+        }
+    }
+
+    fn positions(&self, config: &Config, name: &str) -> Grid {
+        match name.starts_with(TEMPORAL) {
+            true => Grid { rows: 1, columns: 1, ..config.grid() },
+            false => Grid { temporal: 1, ..config.grid() },
+        }
+    }
+
+    /// The spatial encoder is an image model's; the temporal one has none.
+    fn counterpart(&self, name: &str) -> Counterpart {
+        if name == SPATIAL_CLASS_TOKEN {
+            return Counterpart::ClassToken("cls".into());
+        }
+        match name.split_once('.') {
+            Some((SPATIAL, part)) => Counterpart::Named(format!("Transformer.{part}")),
+            Some((TEMPORAL, _)) => Counterpart::Nothing,
+            None if name == TEMPORAL_CLASS_TOKEN => Counterpart::Nothing,
+            _ => Counterpart::Named(name.to_owned()),
         }
     }
 

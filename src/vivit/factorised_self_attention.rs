@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::encoder::{self, Encoder, Layer};
+use super::initialise::Counterpart;
 use super::model::Definition;
 use super::naive::{Naive, Sequence};
 use super::parameters::Specs;
@@ -90,6 +91,23 @@ impl Definition for FactorisedSelfAttention {
             specs.layer_norm(&format!("{path}.LayerNorm_mlp"), config.width);
             specs.mlp(&format!("{path}.MlpBlock"), config.width, config.hidden);
         });
+    }
+
+    /// A block's attention over space and its MLP are an image model's; the LayerNorm before the attention over time
+    /// has none.
+    fn counterpart(&self, name: &str) -> Counterpart {
+        let image = |from, to| Counterpart::Named(name.replace(from, to));
+        match name.split('.').nth(2) {
+            Some("LayerNorm_space") => image("LayerNorm_space", "LayerNorm_0"),
+            Some("LayerNorm_time") => Counterpart::Nothing,
+            Some("LayerNorm_mlp") => image("LayerNorm_mlp", "LayerNorm_1"),
+            Some("MlpBlock") => image("MlpBlock", "MlpBlock_0"),
+            Some("MultiHeadDotProductAttention_space") => image("Attention_space", "Attention_0"),
+            Some("MultiHeadDotProductAttention_time") => {
+                Counterpart::Temporal(name.replace("Attention_time", "Attention_0"))
+            }
+            _ => Counterpart::Named(name.to_owned()),
+        }
     }
 
     fn multiply_accumulates(&self, config: &Config) -> u64 {
