@@ -117,7 +117,8 @@ impl ArrayFile {
     }
 }
 
-fn floats(file: &mut (impl Read + Seek), run: Run, dtype: &Dtype) -> io::Result<Option<Vec<f32>>> {
+/// The elements of a `run` as 32-bit floats; `None` for a type that is not read.
+pub(super) fn floats(file: &mut (impl Read + Seek), run: Run, dtype: &Dtype) -> io::Result<Option<Vec<f32>>> {
     Ok(Some(match dtype {
         Dtype::F32 => elements::<f32>(file, run)?,
         Dtype::F16 => elements::<f16>(file, run)?.to_f32_vec(),

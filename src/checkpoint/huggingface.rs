@@ -11,8 +11,10 @@ use super::misfits::Misfits;
 use super::{Checkpoint, Family, Format, Hints};
 use crate::tensor::{Error, Result};
 use crate::vivit::Config;
+pub(super) use config::{ImageSize, gelu};
 use evidence::Evidence;
-use names::{Spelling, unused};
+pub(super) use names::Spelling;
+use names::unused;
 
 /// Any names: what is not understood is said in this family's words.
 pub(super) const FORMAT: Format = Format { recognises: |_| true, load };

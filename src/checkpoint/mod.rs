@@ -22,6 +22,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::kernels::ClipLayout;
 use crate::tensor::Result;
 use crate::video::Preset;
@@ -34,23 +36,31 @@ mod flax;
 mod hints;
 mod hub;
 mod huggingface;
+pub mod image;
 mod location;
 mod misfits;
+mod native;
+#[cfg(feature = "npz")]
+mod npz;
 mod safetensors;
 mod scenic;
 mod untrained;
 mod weights;
+mod writing;
 
 pub use flax::FlaxLayout;
 pub use hints::Hints;
 pub use hub::Hub;
+pub use image::Trained;
+pub use native::save;
 pub use untrained::untrained;
 
 use arrays::Arrays;
 use location::Location;
 
 /// Where a checkpoint's weights come from, and so how its files are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Family {
     /// `config.json` and safetensors files of the `transformers` library.
@@ -116,7 +126,7 @@ struct Format {
 }
 
 /// Every format. The first that recognises a file reads it.
-const FORMATS: [Format; 2] = [scenic::FORMAT, huggingface::FORMAT];
+const FORMATS: [Format; 3] = [scenic::FORMAT, native::FORMAT, huggingface::FORMAT];
 
 /// Loads the checkpoint in a folder, of a file of weights, or of a name on the Hugging Face hub, `ORGANISATION/NAME` or
 /// `ORGANISATION/NAME@REVISION`.
@@ -150,6 +160,25 @@ pub fn load_with(name_or_path: &str, hub: &Hub) -> Result<Checkpoint> {
 pub fn load_hinted(name_or_path: &str, hub: &Hub, hints: &Hints) -> Result<Checkpoint> {
     let mut location = hub.locate(name_or_path)?;
     let arrays = weights::open(&mut location)?;
+    read(location, arrays, hints)
+}
+
+/// Loads a model to begin another one from: an image model, as [`image::load`] does, or a video model.
+///
+/// # Errors
+///
+/// As [`image::load`] and [`load_hinted`].
+pub fn load_trained(name_or_path: &str, hub: &Hub, hints: &Hints, image_heads: Option<usize>) -> Result<Trained> {
+    let mut location = hub.locate(name_or_path)?;
+    let arrays = weights::open(&mut location)?;
+    if image::recognises(&location, &*arrays) {
+        return image::read(location, arrays, image_heads);
+    }
+    let Checkpoint { config, parameters, source, notes, .. } = read(location, arrays, hints)?;
+    Ok(Trained { config, parameters, source, notes })
+}
+
+fn read(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Checkpoint> {
     let format = FORMATS.iter().find(|format| (format.recognises)(&arrays.names())).unwrap_or(&huggingface::FORMAT);
     let checkpoint = (format.load)(location, arrays, hints)?;
     hints.check(&checkpoint)?;

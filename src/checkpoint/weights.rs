@@ -1,6 +1,8 @@
 //! The files that hold a model's weights: a safetensors file, several of them, or a Flax checkpoint.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -65,9 +67,30 @@ fn open_file(path: &Path) -> Result<Box<dyn Arrays>> {
     } else if let Some(file) = PICKLED.into_iter().find(|pickled| name == *pickled) {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Err(Error::file(Pickled { folder, file }.sentences("")))
+    } else if is_archive(path) {
+        open_archive(path)
     } else {
         Ok(Box::new(FlaxCheckpoint::open(path)?))
     }
+}
+
+/// Whether a file begins as a ZIP archive does, and so an `.npz` file.
+fn is_archive(path: &Path) -> bool {
+    let mut start = [0; 4];
+    File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *b"PK\x03\x04"
+}
+
+#[cfg(feature = "npz")]
+fn open_archive(path: &Path) -> Result<Box<dyn Arrays>> {
+    Ok(Box::new(super::npz::NpzFile::open(path)?))
+}
+
+#[cfg(not(feature = "npz"))]
+fn open_archive(path: &Path) -> Result<Box<dyn Arrays>> {
+    Err(Error::unsupported(format!(
+        "{} is an .npz file, which this build cannot read (it lacks feature `npz`)",
+        path.display()
+    )))
 }
 
 /// The Flax checkpoint in `folder`, the one of most training steps where there are several.

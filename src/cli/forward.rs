@@ -12,6 +12,7 @@ use tubelet::tensor::{Result, Tensor};
 use tubelet::{LoadOptions, Pass, Vivit, engine};
 
 use super::arguments::{DeviceArguments, ExecutorChoice, ModelArguments};
+use super::mask::MaskArguments;
 use super::{files, output, progress};
 
 /// Run a model on a raw tensor and write raw results as .safetensors
@@ -49,6 +50,8 @@ pub(super) struct Forward {
     /// The order of the clip's axes: btchw is Hugging Face's, bthwc scenic's. Without it that of the model's family.
     #[arg(long)]
     layout: Option<Layout>,
+    #[command(flatten)]
+    mask: MaskArguments,
     #[command(flatten)]
     device: DeviceArguments,
     /// Print JSON.
@@ -96,9 +99,10 @@ impl Forward {
             Some(Layout::Bthwc) => ClipLayout::Bthwc,
             None => checkpoint.family.layout(),
         };
-        let pass = Pass::new(layout).taps(self.taps());
         let Checkpoint { config, parameters, .. } = &checkpoint;
         engine::check_clips(config, clips, layout).map_err(|error| error.within(self.clip.display()))?;
+        let mask = self.mask.mask(clips.shape().axes()[0], config.frames)?;
+        let pass = Pass::new(layout).taps(self.taps()).mask(mask);
         match self.executor {
             ExecutorChoice::Reference => {
                 let _spinner = progress::spinner("computing");

@@ -1,8 +1,12 @@
 //! The public face: load a model, hand over a clip, get classes, features or any value inside.
 
+mod attention;
 mod classes;
+mod sliding;
+mod views;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::checkpoint::{self, Checkpoint};
@@ -10,10 +14,13 @@ use crate::gpu::Device;
 use crate::graph::{DeviceWeights, Executor, Feed, GpuExecutor, Graph, ReferenceExecutor, Taps, Value};
 use crate::kernels::{ClipLayout, Selection};
 use crate::tensor::{Error, Result, Tensor};
-use crate::video::{Clip, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
+use crate::video::{Clip, Crops, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
 use crate::vivit::{self, Config, FrameMask, Parameters, Recording, Request};
 
-pub use classes::{Class, Classes};
+pub use attention::{AttentionMaps, AttentionQuery, AttentionRequest};
+pub use classes::{Class, Classes, HeadClasses};
+pub use sliding::{Sliding, SlidingOptions, Window};
+pub use views::{Average, Views};
 
 /// How a model is loaded.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +75,8 @@ pub struct Vivit {
     weights: DeviceWeights,
     executors: Mutex<Vec<(Request, SharedExecutor)>>,
     preparer: Mutex<Option<Preparer>>,
+    /// Views that there has been memory for at a time, where that has shown.
+    most_views: AtomicUsize,
 }
 
 /// An executor and what it computes.
@@ -99,6 +108,7 @@ impl Vivit {
             weights: DeviceWeights::new(device, source),
             executors: Mutex::default(),
             preparer: Mutex::default(),
+            most_views: AtomicUsize::new(usize::MAX),
             checkpoint,
         })
     }
@@ -147,13 +157,8 @@ impl Vivit {
     ///
     /// An error for a model that does not take the three colour planes of a video.
     pub fn prepare(&self, clip: &Clip) -> Result<PreparedClip> {
-        check_video(self.config())?;
-        let mut kept = self.preparer.lock().unwrap_or_else(PoisonError::into_inner);
-        if !kept.as_ref().is_some_and(|preparer| preparer.fits(clip)) {
-            *kept = Some(Preparer::new(&self.device, clip, &self.preprocessing, self.layout, &self.options.variants)?);
-        }
-        let preparer = kept.as_mut().ok_or_else(|| Error::usage("a clip without frames"))?;
-        preparer.prepare(clip)
+        let first = self.prepare_crops(clip, Crops::Central)?.into_iter().next();
+        first.ok_or_else(|| Error::usage("a clip without crops"))
     }
 
     /// The classes of a clip.
@@ -163,14 +168,19 @@ impl Vivit {
 
     /// The classes of a clip that is on the device already, of which `mask` says what is not seen.
     pub fn classify_prepared(&self, clip: &PreparedClip, mask: &FrameMask) -> Result<Classes> {
-        let found = self.run_prepared(clip, mask, |recording| match (recording.logits, recording.probabilities) {
-            (Some(logits), Some(probabilities)) => Ok(vec![logits, probabilities]),
-            _ => Err(Error::usage("this model has no classification head; ask for its features instead")),
-        })?;
-        let [logits, probabilities] = found.as_slice() else {
-            return Err(Error::usage("the model's outputs are missing"));
-        };
-        Classes::new(logits.as_f32()?, probabilities.as_f32()?, self.checkpoint.labels.as_deref())
+        self.classes(&self.run_prepared(clip, mask, class_values)?)
+    }
+
+    /// The classes of one clip that is in host memory.
+    fn classify_values(&self, clip: &Tensor, mask: &FrameMask) -> Result<Classes> {
+        let request = Request { masking: mask.masking(), ..Request::new(1, self.layout) };
+        self.classes(&self.run_one(&request, Feed::Host(clip), mask, class_values)?)
+    }
+
+    /// The classes that the values of [`class_values`] say.
+    fn classes(&self, found: &[Tensor]) -> Result<Classes> {
+        let [logits] = found else { return Err(Error::usage("the model's outputs are missing")) };
+        Classes::new(logits.as_f32()?, &self.config().labelling, self.checkpoint.labels.as_deref())
     }
 
     /// What the head sees of a clip, `[1, C]`: the pooled output of the encoder, or of the representation layer.
@@ -192,16 +202,33 @@ impl Vivit {
         wanted: impl FnOnce(&Recording) -> Result<Vec<Value>>,
     ) -> Result<Vec<Tensor>> {
         let request = Request { masking: mask.masking(), ..Request::new(1, self.layout) };
-        let shape = vivit::clip_shape(self.config(), &request);
-        if *clip.shape() != shape {
-            let given = clip.shape();
-            return Err(Error::usage(format!("the model takes a clip of shape {shape}, this one has {given}")));
+        self.check_prepared(clip, &request)?;
+        self.run_one(&request, Feed::Device(clip.buffer()), mask, wanted)
+    }
+
+    /// An error where a clip is not one of `request`.
+    fn check_prepared(&self, clip: &PreparedClip, request: &Request) -> Result<()> {
+        let shape = vivit::clip_shape(self.config(), request);
+        if *clip.shape() == shape {
+            return Ok(());
         }
-        let shared = self.executor(&request)?;
+        let given = clip.shape();
+        Err(Error::usage(format!("the model takes a clip of shape {shape}, this one has {given}")))
+    }
+
+    /// Runs the one clip of `request` and returns the values that `wanted` picks.
+    fn run_one(
+        &self,
+        request: &Request,
+        clip: Feed<'_>,
+        mask: &FrameMask,
+        wanted: impl FnOnce(&Recording) -> Result<Vec<Value>>,
+    ) -> Result<Vec<Tensor>> {
+        let shared = self.executor(request)?;
         let wanted = wanted(&shared.recording)?;
         let validity = mask.validity(self.config(), 1)?;
         let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        executor.run(&feeds(Feed::Device(clip.buffer()), validity.as_ref()), &wanted)
+        executor.run(&feeds(clip, validity.as_ref()), &wanted)
     }
 
     /// Raw tensors in and out: a batch of clips, and `logits` (or what the head would see, for a model without one) with
@@ -296,6 +323,15 @@ pub fn forward_reference(
     let wanted = wanted(config, &recording, &request)?;
     let mut executor = ReferenceExecutor::new(Arc::new(recording.graph.clone()), parameters);
     named(&recording.graph, &wanted, executor.run(&feeds(Feed::Host(clips), validity.as_ref()), &wanted)?)
+}
+
+/// The values that say the classes of a clip.
+fn class_values(recording: &Recording) -> Result<Vec<Value>> {
+    recording.logits.map(|logits| vec![logits]).ok_or_else(headless)
+}
+
+fn headless() -> Error {
+    Error::usage("this model has no classification head; ask for its features instead")
 }
 
 /// What goes into a graph: the clip, and which temporal indices are valid where some are not.

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::encoder::{self, Encoder};
 use super::model::Definition;
+use super::naive::{Naive, Sequence};
 use super::parameters::Specs;
-use super::recording::{Attending, Recorder};
+use super::recording::{Attending, Axis, Recorder, Scope};
 use super::validation::pooled_only;
 use super::{Config, work};
 use crate::graph::Value;
@@ -51,12 +52,14 @@ impl FactorisedDotProduct {
         [
             Attending {
                 name: "time.",
+                axis: Axis::Time,
                 heads: over_time,
                 sequences: Sequences::temporal(batch, grid.temporal, grid.spatial()),
                 mask: recorder.mask(0, 1),
             },
             Attending {
                 name: "space.",
+                axis: Axis::Space,
                 heads: over_space,
                 sequences: Sequences::spatial(batch, grid.temporal, grid.spatial()),
                 mask: Mask::NONE,
@@ -91,7 +94,7 @@ impl Definition for FactorisedDotProduct {
 
     fn encode(&self, recorder: &mut Recorder<'_>, patches: Value) -> Result<Value> {
         let config = recorder.config;
-        let encoder = Encoder::new(ENCODER, "", config.encoder());
+        let encoder = Encoder::new(ENCODER, "", Scope::Clip, config.tokens(), config.encoder());
         let mut x = recorder.embeddings(&encoder, "", patches, recorder.batch)?;
         let attending = self.attending(recorder);
         for index in 0..config.layers {
@@ -99,5 +102,16 @@ impl Definition for FactorisedDotProduct {
         }
         let output = recorder.encoder_norm(&encoder, x)?;
         recorder.pool_clips(output, config.grid().spatial())
+    }
+
+    fn encode_naively(&self, naive: &mut Naive<'_>, patches: Sequence) -> Result<Vec<f64>> {
+        let config = naive.config;
+        let output = naive.encoder(["Transformer", ""], config.layers, patches, |naive, path, x| {
+            naive.block(path, config.encoder(), x, &|head, query, key| match (self.heads, 2 * head < config.heads) {
+                (HeadOrder::TemporalFirst, true) | (HeadOrder::SpatialFirst, false) => naive.over_time(query, key),
+                (HeadOrder::TemporalFirst, false) | (HeadOrder::SpatialFirst, true) => naive.over_space(query, key),
+            })
+        })?;
+        Ok(output.pool(config.classifier, |place| naive.is_valid(place)))
     }
 }

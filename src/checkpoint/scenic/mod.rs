@@ -60,7 +60,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Ch
 
 /// Flax's names and layouts.
 #[derive(Debug)]
-struct Flax {
+pub(super) struct Flax {
     /// Heads of the encoder, of Model 2 of the spatial one.
     heads: usize,
     /// Heads of Model 2's temporal encoder.
@@ -68,6 +68,11 @@ struct Flax {
 }
 
 impl Flax {
+    /// Those of a model whose encoder has that many `heads`.
+    pub(super) fn with_heads(heads: usize) -> Self {
+        Self { heads, temporal_heads: heads }
+    }
+
     fn of(config: &Config) -> Self {
         let temporal_heads = match config.model {
             Model::FactorisedEncoder(model) => match model.temporal {
