@@ -167,6 +167,13 @@ impl ModelArguments {
         self.model.as_deref().map(Path::new)
     }
 
+    /// As [`Self::load`], on clips of `frames` frames, for which the positions are interpolated over time where the model
+    /// was trained on another number.
+    pub(super) fn load_on(self, frames: usize) -> Result<Checkpoint> {
+        let clips = ClipArguments { clip_frames: Some(frames), ..self.clips };
+        Self { clips, ..self }.load()
+    }
+
     /// As [`Self::load`], with an untrained model of this shape where none was asked for.
     pub(super) fn load_or_untrained(&self, shape: &str) -> Result<Checkpoint> {
         let checkpoint = self.load_or_none()?;

@@ -12,6 +12,7 @@ mod forward;
 mod mask;
 mod output;
 mod progress;
+mod sliding;
 mod video;
 
 use std::process::ExitCode;

@@ -25,6 +25,13 @@ fn print_json(value: &impl Serialize) -> Result<()> {
     print(&text)
 }
 
+/// Prints `value` as one line of JSON to stdout.
+pub(super) fn json_line(value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string(value)
+        .map_err(|error| Error::new(ErrorKind::Io, format!("the result cannot be written as JSON: {error}")))?;
+    print(&text)
+}
+
 /// Says on stderr what went wrong.
 pub(super) fn complain(sentence: &str) {
     let red = anstyle::AnsiColor::Red.on_default().bold();

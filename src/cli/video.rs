@@ -26,7 +26,7 @@ pub(super) struct VideoArguments {
     frames_from: Option<usize>,
     /// Take every Nth frame.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_STRIDE, value_parser = at_least_one, conflicts_with = "uniform")]
-    stride: usize,
+    pub(super) stride: usize,
     /// Spread the frames evenly over the whole video.
     #[arg(long)]
     uniform: bool,
