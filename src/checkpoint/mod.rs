@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::kernels::ClipLayout;
 use crate::tensor::{Error, Result};
 use crate::video::Preset;
+use crate::vivit::initialise::{FittedPositions, fit_positions};
 use crate::vivit::{Config, Parameters};
 
 mod arrays;
@@ -119,6 +120,22 @@ pub struct Checkpoint {
     pub source: String,
     /// What its user should know about it, a sentence each.
     pub notes: Vec<String>,
+}
+
+impl Checkpoint {
+    /// The model on clips of another length, or of frames of other sides, than it was trained on: its positions are
+    /// interpolated, which its notes say then ([`fit_positions`]).
+    ///
+    /// # Errors
+    ///
+    /// Clips that make no token.
+    pub fn on_clips(self, frames: Option<usize>, size: Option<[usize; 2]>) -> Result<Self> {
+        let [rows, columns] = size.unwrap_or([self.config.rows, self.config.columns]);
+        let frames = frames.unwrap_or(self.config.frames);
+        let config = Config { frames, rows, columns, ..self.config.clone() };
+        let FittedPositions { parameters, notes } = fit_positions(self.parameters, &self.config, &config)?;
+        Ok(Self { config, parameters, notes: [self.notes, notes].concat(), ..self })
+    }
 }
 
 /// How one family's files are told and read.

@@ -12,11 +12,10 @@ use tubelet::vivit::initialise::{
     Inflation, Initialisation, Initialised, Origin, Positions, TemporalAttention, from_scratch,
 };
 use tubelet::vivit::{
-    Classifier, Config, EncoderSize, FactorisedEncoder, Gelu, Labelling, Model, ParameterSpec, Parameters, Temporal,
-    Tubelet,
+    Config, EncoderSize, FactorisedEncoder, Gelu, Labelling, Model, ParameterSpec, Parameters, Temporal, Tubelet,
 };
 
-use super::arguments::at_least_one;
+use super::arguments::{ClassifierChoice, at_least_one, sides};
 use super::{output, progress};
 
 /// Make a video model from a trained image model, to train it further
@@ -136,15 +135,6 @@ struct SourceArguments {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum ClassifierChoice {
-    Token,
-    FirstToken,
-    Mean,
-    Max,
-    Sum,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
 enum InflationChoice {
     Central,
     Average,
@@ -174,14 +164,6 @@ enum TemporalChoice {
 fn pair(text: &str) -> Result<[usize; 2], String> {
     let parsed = text.split_once('x').and_then(|(a, b)| Some([a.parse().ok()?, b.parse().ok()?]));
     parsed.ok_or_else(|| "it must be two numbers with an x between them".to_owned())
-}
-
-/// `224` or `224x320`.
-fn sides(text: &str) -> Result<[usize; 2], String> {
-    match text.parse() {
-        Ok(side) => Ok([side; 2]),
-        Err(_) => pair(text).map_err(|_| "it must be one number, or rows x columns as in 224x320".to_owned()),
-    }
 }
 
 #[derive(Serialize)]
@@ -340,18 +322,6 @@ impl RuleArguments {
     }
 }
 
-impl ClassifierChoice {
-    fn classifier(self) -> Classifier {
-        match self {
-            Self::Token => Classifier::Token,
-            Self::FirstToken => Classifier::FirstToken,
-            Self::Mean => Classifier::Mean,
-            Self::Max => Classifier::Max,
-            Self::Sum => Classifier::Sum,
-        }
-    }
-}
-
 /// The parameters by where they come from, those of all layers together, each under what their names have in common.
 fn groups(made: &Initialised) -> Vec<Group> {
     let mut order: Vec<(String, String)> = Vec::new();
@@ -431,12 +401,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sides_and_pairs() {
-        assert_eq!(sides("224"), Ok([224, 224]));
-        assert_eq!(sides("224x320"), Ok([224, 320]));
+    fn a_tubelet_is_two_numbers() {
         assert_eq!(pair("16x2"), Ok([16, 2]));
-        for text in ["", "x", "16x", "16x2x2", "-1"] {
-            assert!(pair(text).is_err() && sides(text).is_err(), "{text}");
+        for text in ["", "x", "16", "16x", "16x2x2", "-1x2"] {
+            assert!(pair(text).is_err(), "{text}");
         }
     }
 

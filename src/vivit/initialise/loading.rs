@@ -9,7 +9,7 @@ use crate::vivit::{Config, Parameters};
 
 /// A model's parameters for other clips, and what was done to them.
 #[derive(Clone, Debug)]
-pub struct Resized {
+pub struct FittedPositions {
     /// The parameters of the model on its new clips.
     pub parameters: Arc<dyn Parameters>,
     /// What its user should know, a sentence each; none where nothing changed.
@@ -25,7 +25,7 @@ pub struct Resized {
 /// # Errors
 ///
 /// Configurations that differ in more than the size and number of frames.
-pub fn resize_parameters(parameters: Arc<dyn Parameters>, from: &Config, to: &Config) -> Result<Resized> {
+pub fn fit_positions(parameters: Arc<dyn Parameters>, from: &Config, to: &Config) -> Result<FittedPositions> {
     to.validate()?;
     let otherwise = Config {
         frames: to.frames,
@@ -41,7 +41,7 @@ pub fn resize_parameters(parameters: Arc<dyn Parameters>, from: &Config, to: &Co
         )));
     }
     if from.grid() == to.grid() {
-        return Ok(Resized { parameters, notes: Vec::new() });
+        return Ok(FittedPositions { parameters, notes: Vec::new() });
     }
     let notes = vec![format!(
         "positions are interpolated from {} to {}, for clips of {}×{}×{} where the model was trained on {}×{}×{}",
@@ -54,18 +54,18 @@ pub fn resize_parameters(parameters: Arc<dyn Parameters>, from: &Config, to: &Co
         from.rows,
         from.columns
     )];
-    let parameters = Arc::new(ResizedTables { parameters, from: from.clone(), to: to.clone() });
-    Ok(Resized { parameters, notes })
+    let parameters = Arc::new(Interpolated { parameters, from: from.clone(), to: to.clone() });
+    Ok(FittedPositions { parameters, notes })
 }
 
 #[derive(Debug)]
-struct ResizedTables {
+struct Interpolated {
     parameters: Arc<dyn Parameters>,
     from: Config,
     to: Config,
 }
 
-impl Parameters for ResizedTables {
+impl Parameters for Interpolated {
     fn names(&self) -> Vec<&str> {
         self.parameters.names()
     }
@@ -80,7 +80,7 @@ impl Parameters for ResizedTables {
     }
 }
 
-impl Weights for ResizedTables {
+impl Weights for Interpolated {
     fn tensor(&self, name: &str) -> Result<Tensor> {
         let tensor = self.parameters.tensor(name)?;
         if !is_table(name) {
@@ -130,8 +130,8 @@ mod tests {
         Config { frames, rows, columns, tubelet, width: 12, heads: 2, hidden: 8, layers: 1, classes: 3, ..base }
     }
 
-    fn resized(from: &Config, to: &Config) -> Resized {
-        resize_parameters(Arc::new(Numbered(from.parameters())), from, to).unwrap()
+    fn fitted(from: &Config, to: &Config) -> FittedPositions {
+        fit_positions(Arc::new(Numbered(from.parameters())), from, to).unwrap()
     }
 
     /// The first column of the table called `name`, whose shape is as promised.
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn each_temporal_index_is_resized_by_itself() {
-        let Resized { parameters, notes } = resized(&config(4, 8, 8), &config(4, 8, 12));
+        let FittedPositions { parameters, notes } = fitted(&config(4, 8, 8), &config(4, 8, 12));
         // The class token's row 0, then two rows of 1, 2 and 3, 4 at the first index, 5 to 8 at the second.
         let expected = [0.0, 1.0, 1.5, 2.0, 3.0, 3.5, 4.0, 5.0, 5.5, 6.0, 7.0, 7.5, 8.0];
         assert_eq!(column(&*parameters, JOINT), expected);
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn longer_clips_are_resized_along_time() {
-        let Resized { parameters, .. } = resized(&config(4, 4, 8), &config(6, 4, 8));
+        let FittedPositions { parameters, .. } = fitted(&config(4, 4, 8), &config(6, 4, 8));
         assert_eq!(column(&*parameters, JOINT), [0.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0]);
         let bias = "Transformer.encoder_norm.bias";
         assert_eq!(parameters.tensor(bias).unwrap().shape().axes(), [12]);
@@ -174,20 +174,20 @@ mod tests {
             |frames, columns| Config { model: FactorisedEncoder::default().into(), ..config(frames, 8, columns) };
         let [spatial, temporal] =
             ["Spatial", "Temporal"].map(|encoder| format!("{encoder}Transformer.posembed_input.pos_embedding"));
-        let Resized { parameters, .. } = resized(&model_2(32, 8), &model_2(16, 8));
+        let FittedPositions { parameters, .. } = fitted(&model_2(32, 8), &model_2(16, 8));
         assert_eq!(column(&*parameters, &spatial), [0.0, 1.0, 2.0, 3.0, 4.0]);
         let expected: Vec<_> = (0..8).map(|index| 1.0 + 15.0 * index as f32 / 7.0).collect();
         let found = column(&*parameters, &temporal);
         assert_eq!(found[0], 0.0);
         assert!(found[1..].iter().zip(&expected).all(|(found, expected)| (found - expected).abs() < 1e-5), "{found:?}");
-        let Resized { parameters, .. } = resized(&model_2(16, 8), &model_2(16, 12));
+        let FittedPositions { parameters, .. } = fitted(&model_2(16, 8), &model_2(16, 12));
         assert_eq!(column(&*parameters, &spatial), [0.0, 1.0, 1.5, 2.0, 3.0, 3.5, 4.0]);
         assert_eq!(column(&*parameters, &temporal), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
     }
 
     #[test]
     fn the_same_clips_change_nothing() {
-        let Resized { parameters, notes } = resized(&config(4, 8, 8), &config(5, 11, 8));
+        let FittedPositions { parameters, notes } = fitted(&config(4, 8, 8), &config(5, 11, 8));
         assert!(notes.is_empty());
         assert_eq!(column(&*parameters, JOINT).len(), 9);
     }
@@ -196,7 +196,7 @@ mod tests {
     fn another_model_is_refused() {
         let (from, to) = (config(4, 8, 8), Config { layers: 2, ..config(4, 8, 12) });
         let parameters = Arc::new(Numbered(from.parameters()));
-        let error = resize_parameters(parameters, &from, &to).unwrap_err().to_string();
+        let error = fit_positions(parameters, &from, &to).unwrap_err().to_string();
         assert!(error.contains("1 layer") && error.contains("2 layers"), "{error}");
     }
 }

@@ -4,7 +4,7 @@
 //! An image transformer is here what it is to the arithmetic: Model 1 that samples a single frame
 //! ([`FrameSampling`](super::FrameSampling)), with a kernel `[C, P, h, w]`. [`Initialisation::apply`] takes over what
 //! the target can use, inflates the kernel to tubelets and fits the position tables; what is not taken over keeps the
-//! starting values: those [`from_scratch`], or those of any other source of parameters. [`resize_parameters`] is the small
+//! starting values: those [`from_scratch`], or those of any other source of parameters. [`fit_positions`] is the small
 //! change that a trained model needs to run on clips of another size or length.
 
 mod counterpart;
@@ -16,7 +16,7 @@ mod scratch;
 
 pub(super) use counterpart::Counterpart;
 pub use inflation::{Inflation, inflate};
-pub use loading::{Resized, resize_parameters};
+pub use loading::{FittedPositions, fit_positions};
 pub use origin::{ClassRow, Origin, PositionFit};
 pub use positions::{PositionTable, Positions};
 pub use scratch::from_scratch;
