@@ -32,7 +32,9 @@
 //!
 //! | floor | what it holds |
 //! |---|---|
+//! | [`eval`] | data sets: manifests, figures, results that survive an interruption, shards |
 //! | [`engine`] | the public face: load, classify, features, forward |
+//! | `report` | pictures: heat maps over frames, lines over time |
 //! | [`checkpoint`] | parameter files, to a configuration and named tensors |
 //! | [`vivit`] | configurations; the models, each a function that records a graph |
 //! | [`video`] | frames, sampling, presets, preparation on the device |
@@ -43,7 +45,7 @@
 //!
 //! # Features
 //!
-//! `cli` (the program, and `bench`), `video` (sources of frames: files through ffmpeg, image folders,
+//! `cli` (the program, and `bench`), `report` (pictures; part of `cli`), `video` (sources of frames: files through ffmpeg, image folders,
 //! GIF, `.npy`) and `hub` (download from the Hugging Face hub) are on by default. With `default-features = false` the
 //! bare engine remains, with few dependencies.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -52,14 +54,18 @@
 pub mod bench;
 pub mod checkpoint;
 pub mod engine;
+#[cfg(feature = "video")]
+pub mod eval;
 pub mod gpu;
 pub mod graph;
 pub mod kernels;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod tensor;
 pub mod video;
 pub mod vivit;
 
-pub use engine::{Class, Classes, LoadOptions, Vivit};
+pub use engine::{Average, Class, Classes, LoadOptions, Pass, Views, Vivit};
 pub use gpu::{Device, DeviceOptions};
 pub use tensor::{Error, ErrorKind, Result, Tensor};
 pub use video::{Preset, Sampling};
