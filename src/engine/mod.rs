@@ -74,7 +74,7 @@ pub struct Vivit {
     options: LoadOptions,
     weights: DeviceWeights,
     executors: Mutex<Vec<(Request, SharedExecutor)>>,
-    preparer: Mutex<Option<Preparer>>,
+    preparers: Mutex<Vec<Preparer>>,
     /// Views that there has been memory for at a time, where that has shown.
     most_views: AtomicUsize,
 }
@@ -88,6 +88,9 @@ struct SharedExecutor {
 
 /// Executors kept for repeated passes: their buffers take memory, and an application uses few kinds of passes.
 const KEPT_EXECUTORS: usize = 4;
+
+/// Preparers kept for clips of the same sizes: the videos of a data set have few.
+const KEPT_PREPARERS: usize = 4;
 
 impl Vivit {
     /// Loads a model by folder or by name on the Hugging Face hub, as [`checkpoint::load`] does.
@@ -107,7 +110,7 @@ impl Vivit {
             options,
             weights: DeviceWeights::new(device, source),
             executors: Mutex::default(),
-            preparer: Mutex::default(),
+            preparers: Mutex::default(),
             most_views: AtomicUsize::new(usize::MAX),
             checkpoint,
         })
@@ -174,7 +177,7 @@ impl Vivit {
     /// The classes of one clip that is in host memory.
     fn classify_values(&self, clip: &Tensor, mask: &FrameMask) -> Result<Classes> {
         let request = Request { masking: mask.masking(), ..Request::new(1, self.layout) };
-        self.classes(&self.run_one(&request, Feed::Host(clip), mask, class_values)?)
+        self.classes(&self.run_request(&request, Feed::Host(clip), mask, class_values)?)
     }
 
     /// The classes that the values of [`class_values`] say.
@@ -203,7 +206,7 @@ impl Vivit {
     ) -> Result<Vec<Tensor>> {
         let request = Request { masking: mask.masking(), ..Request::new(1, self.layout) };
         self.check_prepared(clip, &request)?;
-        self.run_one(&request, Feed::Device(clip.buffer()), mask, wanted)
+        self.run_request(&request, Feed::Device(clip.buffer()), mask, wanted)
     }
 
     /// An error where a clip is not one of `request`.
@@ -216,8 +219,8 @@ impl Vivit {
         Err(Error::usage(format!("the model takes a clip of shape {shape}, this one has {given}")))
     }
 
-    /// Runs the one clip of `request` and returns the values that `wanted` picks.
-    fn run_one(
+    /// Runs the clips of `request` and returns the values that `wanted` picks.
+    fn run_request(
         &self,
         request: &Request,
         clip: Feed<'_>,
@@ -226,7 +229,7 @@ impl Vivit {
     ) -> Result<Vec<Tensor>> {
         let shared = self.executor(request)?;
         let wanted = wanted(&shared.recording)?;
-        let validity = mask.validity(self.config(), 1)?;
+        let validity = mask.validity(self.config(), request.batch)?;
         let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
         executor.run(&feeds(clip, validity.as_ref()), &wanted)
     }
@@ -325,7 +328,7 @@ pub fn forward_reference(
     named(&recording.graph, &wanted, executor.run(&feeds(Feed::Host(clips), validity.as_ref()), &wanted)?)
 }
 
-/// The values that say the classes of a clip.
+/// The value that says the classes of a clip.
 fn class_values(recording: &Recording) -> Result<Vec<Value>> {
     recording.logits.map(|logits| vec![logits]).ok_or_else(headless)
 }

@@ -6,8 +6,8 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::classes::{Classes, probabilities};
-use super::{Vivit, check_video, feeds};
-use crate::graph::{Executor, Feed, Plan};
+use super::{KEPT_PREPARERS, Vivit, check_video, class_values};
+use crate::graph::{Feed, Plan};
 use crate::tensor::{Error, ErrorKind, Result};
 use crate::video::{Clip, Crops, PreparedClip, Preparer, Sampling};
 use crate::vivit::{self, FrameMask, Labelling, Request};
@@ -149,13 +149,20 @@ impl Vivit {
     /// not fit.
     pub fn prepare_crops(&self, clip: &Clip, crops: Crops) -> Result<Vec<PreparedClip>> {
         check_video(self.config())?;
-        let mut kept = self.preparer.lock().unwrap_or_else(PoisonError::into_inner);
-        if !kept.as_ref().is_some_and(|preparer| preparer.fits(clip) && preparer.crops() == crops) {
-            let (preprocessing, variants) = (&self.preprocessing, &self.options.variants);
-            *kept = Some(Preparer::with_crops(&self.device, clip, preprocessing, crops, self.layout, variants)?);
-        }
-        let preparer = kept.as_mut().ok_or_else(|| Error::usage("a clip without frames"))?;
-        preparer.prepare_crops(clip)
+        let mut kept = self.preparers.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kept.iter().position(|preparer| preparer.fits(clip) && preparer.crops() == crops);
+        let mut preparer = match known {
+            // The one used last is the one forgotten last.
+            Some(place) => kept.remove(place),
+            None => {
+                let (preprocessing, variants) = (&self.preprocessing, &self.options.variants);
+                Preparer::with_crops(&self.device, clip, preprocessing, crops, self.layout, variants)?
+            }
+        };
+        let prepared = preparer.prepare_crops(clip);
+        kept.truncate(KEPT_PREPARERS - 1);
+        kept.insert(0, preparer);
+        prepared
     }
 
     /// The classes of a video by all its views. `clips` are those that [`Views::sampling`] takes.
@@ -221,19 +228,8 @@ impl Vivit {
         let batch = PreparedClip::batch(&self.device, &views.iter().map(|(_, view)| view).collect::<Vec<_>>())?;
         let mask = FrameMask { valid: mask.valid.as_ref().map(|valid| valid.repeat(views.len())), ..mask.clone() };
         let request = Request { masking: mask.masking(), ..Request::new(views.len(), self.layout) };
-        let shape = vivit::clip_shape(self.config(), &request);
-        if *batch.shape() != shape {
-            let given = batch.shape();
-            return Err(Error::usage(format!("the model takes clips of shape {shape}, these are {given}")));
-        }
-        let validity = mask.validity(self.config(), views.len())?;
-        let shared = self.executor(&request)?;
-        let logits = shared
-            .recording
-            .logits
-            .ok_or_else(|| Error::usage("this model has no classification head; ask for its features instead"))?;
-        let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = executor.run(&feeds(Feed::Device(batch.buffer()), validity.as_ref()), &[logits])?;
+        self.check_prepared(&batch, &request)?;
+        let found = self.run_request(&request, Feed::Device(batch.buffer()), &mask, class_values)?;
         let rows = found.first().map_or(Ok(&[][..]), |logits| logits.as_f32())?;
         Ok(rows.chunks(self.config().classes).map(<[f32]>::to_vec).collect())
     }

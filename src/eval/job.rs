@@ -13,7 +13,7 @@ use crate::tensor::{Error, ErrorKind, Result};
 /// Decoding runs in threads of its own, several videos at a time; computing on the caller's thread, one after the other
 /// in the manifest's order.
 pub struct Pipeline<'a, Decoded> {
-    /// Threads that decode. Each is at most one video ahead of the computing.
+    /// Threads that decode. Each has at most one video ready and one in work.
     pub workers: usize,
     /// Decodes a video.
     pub decode: &'a (dyn Fn(&Item) -> Result<Decoded> + Sync),

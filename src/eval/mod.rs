@@ -40,3 +40,6 @@ pub use results::{Results, read_results};
 pub use rows::{Encoding, Outcome, Row};
 pub use shard::Shard;
 pub use task::Task;
+
+#[cfg(test)]
+mod tests;

@@ -299,3 +299,6 @@ fn files(folders: &[PathBuf], stem: &str, endings: &[&str]) -> Vec<PathBuf> {
     let of = |folder: &PathBuf| endings.iter().map(move |ending| (folder.clone(), ending)).collect::<Vec<_>>();
     folders.iter().flat_map(of).map(|(folder, ending)| folder.join(format!("{stem}{ending}"))).collect()
 }
+
+#[cfg(test)]
+mod tests;
