@@ -13,8 +13,8 @@ use tubelet::graph::{DeviceWeights, Executor, Feed, GpuExecutor, ReferenceExecut
 use tubelet::kernels::{ClipLayout, Selection};
 use tubelet::tensor::{Closeness, ErrorKind, Tensor, Tolerance};
 use tubelet::video::{self, Clip, Frame, PixelFormat};
-use tubelet::vivit::{self, Classifier, Config, Gelu, Model, Request, Tubelet};
-use tubelet::{LoadOptions, Vivit, checkpoint, engine};
+use tubelet::vivit::{self, Classifier, Config, Gelu, Joint, Labelling, Request, Tubelet};
+use tubelet::{LoadOptions, Pass, Vivit, checkpoint, engine};
 
 fn main() -> ExitCode {
     let mut tests = match DeviceTests::open() {
@@ -37,17 +37,19 @@ fn main() -> ExitCode {
 
 fn base() -> Config {
     Config {
-        model: Model::Joint,
+        model: Joint.into(),
         frames: 5,
         rows: 13,
         columns: 18,
         planes: 3,
         tubelet: Tubelet { frames: 2, rows: 4, columns: 5 },
+        frame_sampling: None,
         width: 20,
         layers: 2,
         heads: 4,
         hidden: 36,
         classes: 7,
+        labelling: Labelling::Single,
         classifier: Classifier::Token,
         layer_norm_eps: 1e-6,
         gelu: Gelu::Tanh,
@@ -81,7 +83,7 @@ fn switches() -> Vec<(&'static str, Config)> {
 }
 
 fn clips(config: &Config, batch: usize, layout: ClipLayout) -> Result<Tensor, Failed> {
-    let request = Request { batch, layout, taps: Taps::None };
+    let request = Request::new(batch, layout);
     let shape = vivit::clip_shape(config, &request);
     let values = (0..shape.elements()).map(|place| (place as f32 * 0.37).sin()).collect();
     Ok(Tensor::f32(shape, values)?)
@@ -101,9 +103,10 @@ fn expect_close(what: &str, actual: &Tensor, expected: &Tensor, tolerance: Toler
 
 fn device_equals_reference(device: &Device, config: &Config) -> Result<Shown, Failed> {
     let clips = clips(config, 2, ClipLayout::Btchw)?;
-    let found = model(device, config)?.forward(&clips, ClipLayout::Btchw, &Taps::All)?;
+    let found = model(device, config)?.forward(&clips, &Pass::new(ClipLayout::Btchw).taps(Taps::All))?;
     let parameters = checkpoint::untrained(config.clone(), 1)?.parameters;
-    let expected = engine::forward_reference(config, parameters, &clips, ClipLayout::Btchw, &Taps::All)?;
+    let expected =
+        engine::forward_reference(config, parameters, &clips, &Pass::new(ClipLayout::Btchw).taps(Taps::All))?;
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     for (name, expected) in &expected {
         expect_close(name, &found[name], expected, Tolerance::MODEL)?;
@@ -114,11 +117,11 @@ fn device_equals_reference(device: &Device, config: &Config) -> Result<Shown, Fa
 fn clips_do_not_mix(device: &Device) -> Result<Shown, Failed> {
     let model = model(device, &base())?;
     let both = clips(&base(), 2, ClipLayout::Btchw)?;
-    let together = model.forward(&both, ClipLayout::Btchw, &Taps::None)?;
+    let together = model.forward(&both, &Pass::new(ClipLayout::Btchw))?;
     let values = both.as_f32()?;
     for (place, half) in values.chunks(values.len() / 2).enumerate() {
         let one = Tensor::f32([&[1], &both.shape().axes()[1..]].concat(), half.to_vec())?;
-        let alone = model.forward(&one, ClipLayout::Btchw, &Taps::None)?;
+        let alone = model.forward(&one, &Pass::new(ClipLayout::Btchw))?;
         let expected = alone["logits"].as_f32()?;
         let row = &together["logits"].as_f32()?[place * expected.len()..][..expected.len()];
         expect_close(
@@ -133,10 +136,10 @@ fn clips_do_not_mix(device: &Device) -> Result<Shown, Failed> {
 
 fn large_batch(device: &Device) -> Result<Shown, Failed> {
     let five = clips(&base(), 5, ClipLayout::Btchw)?;
-    let expected = model(device, &base())?.forward(&five, ClipLayout::Btchw, &Taps::All)?;
+    let expected = model(device, &base())?.forward(&five, &Pass::new(ClipLayout::Btchw).taps(Taps::All))?;
     // Two clips of 14 kB fit such a buffer.
     let small = device.restricted(|capabilities| capabilities.limits.buffer_bytes = 40_000);
-    let found = model(&small, &base())?.forward(&five, ClipLayout::Btchw, &Taps::All)?;
+    let found = model(&small, &base())?.forward(&five, &Pass::new(ClipLayout::Btchw).taps(Taps::All))?;
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     for (name, expected) in &expected {
         expect_close(name, &found[name], expected, Tolerance::KERNEL)?;
@@ -159,8 +162,8 @@ fn layouts_agree(device: &Device) -> Result<Shown, Failed> {
     }
     let planes_last = Tensor::f32([2, frames, rows, columns, planes], planes_last)?;
     let model = model(device, &config)?;
-    let first = model.forward(&planes_first, ClipLayout::Btchw, &Taps::None)?;
-    let last = model.forward(&planes_last, ClipLayout::Bthwc, &Taps::None)?;
+    let first = model.forward(&planes_first, &Pass::new(ClipLayout::Btchw))?;
+    let last = model.forward(&planes_last, &Pass::new(ClipLayout::Bthwc))?;
     expect_close("logits", &last["logits"], &first["logits"], Tolerance::KERNEL)?;
     Ok(Shown::Passed)
 }
@@ -169,12 +172,12 @@ fn fused_equals_tapped(device: &Device) -> Result<Shown, Failed> {
     let model = model(device, &base())?;
     let clips = clips(&base(), 1, ClipLayout::Btchw)?;
     let name = |name: &str| Taps::Names(BTreeSet::from([name.to_owned()]));
-    let fused = model.forward(&clips, ClipLayout::Btchw, &name("hidden_state.2"))?;
+    let fused = model.forward(&clips, &Pass::new(ClipLayout::Btchw).taps(name("hidden_state.2")))?;
     for inside in ["attention_output.0", "mlp_input.1", "mlp_output.1", "attention_probs.0"] {
-        let apart = model.forward(&clips, ClipLayout::Btchw, &name(inside))?;
+        let apart = model.forward(&clips, &Pass::new(ClipLayout::Btchw).taps(name(inside)))?;
         expect_close(inside, &apart["logits"], &fused["logits"], Tolerance::MODEL)?;
     }
-    let all = model.forward(&clips, ClipLayout::Btchw, &Taps::All)?;
+    let all = model.forward(&clips, &Pass::new(ClipLayout::Btchw).taps(Taps::All))?;
     expect_close("hidden_state.2", &all["hidden_state.2"], &fused["hidden_state.2"], Tolerance::MODEL)?;
     Ok(Shown::Passed)
 }
@@ -182,11 +185,14 @@ fn fused_equals_tapped(device: &Device) -> Result<Shown, Failed> {
 fn repeats(device: &Device) -> Result<Shown, Failed> {
     let model = model(device, &base())?;
     let clips = clips(&base(), 1, ClipLayout::Btchw)?;
-    let first = model.forward(&clips, ClipLayout::Btchw, &Taps::None)?;
+    let first = model.forward(&clips, &Pass::new(ClipLayout::Btchw))?;
     let uploaded = model.weights().bytes();
-    let second = model.forward(&clips, ClipLayout::Btchw, &Taps::None)?;
+    let second = model.forward(&clips, &Pass::new(ClipLayout::Btchw))?;
     assert_eq!(first, second);
-    model.forward(&clips, ClipLayout::Btchw, &Taps::Names(BTreeSet::from(["sequence_output".to_owned()])))?;
+    model.forward(
+        &clips,
+        &Pass::new(ClipLayout::Btchw).taps(Taps::Names(BTreeSet::from(["sequence_output".to_owned()]))),
+    )?;
     assert_eq!(model.weights().bytes(), uploaded);
     Ok(Shown::Passed)
 }
@@ -211,7 +217,7 @@ impl Weights for Tampered {
 fn bisecting(device: &Device) -> Result<Shown, Failed> {
     let config = base();
     let weights: Arc<dyn Weights> = checkpoint::untrained(config.clone(), 1)?.parameters;
-    let recording = vivit::record(&config, &Request { batch: 1, layout: ClipLayout::Btchw, taps: Taps::None })?;
+    let recording = vivit::record(&config, &Request::new(1, ClipLayout::Btchw))?;
     let graph = Arc::new(recording.graph);
     let clip = clips(&config, 1, ClipLayout::Btchw)?;
     let feeds = [("clip", Feed::Host(&clip))];
@@ -251,7 +257,7 @@ fn engine_end_to_end(device: &Device) -> Result<Shown, Failed> {
     let prepared = video::prepare_reference(&clip, model.preprocessing(), model.layout())?;
     assert_eq!(model.prepare(&clip)?.read(device)?, prepared);
 
-    let expected = model.forward(&prepared, model.layout(), &Taps::All)?;
+    let expected = model.forward(&prepared, &Pass::new(model.layout()).taps(Taps::All))?;
     let classes = model.classify(&clip)?;
     let logits: Vec<_> = classes.all().iter().map(|class| class.logit).collect();
     assert_eq!(logits.len(), config.classes);
@@ -277,16 +283,16 @@ fn wrong_input(device: &Device) -> Result<Shown, Failed> {
     let config = base();
     let model = model(device, &config)?;
     let short = Tensor::f32([1, 4, 3, 13, 18], vec![0.0; 4 * 3 * 13 * 18])?;
-    let message = model.forward(&short, ClipLayout::Btchw, &Taps::None).unwrap_err().to_string();
+    let message = model.forward(&short, &Pass::new(ClipLayout::Btchw)).unwrap_err().to_string();
     assert!(message.contains("[1, 5, 3, 13, 18]") && message.contains("[1, 4, 3, 13, 18]"), "{message}");
 
     let clip = clips(&config, 1, ClipLayout::Btchw)?;
     let unknown = Taps::Names(BTreeSet::from(["hidden_state.9".to_owned()]));
-    let message = model.forward(&clip, ClipLayout::Btchw, &unknown).unwrap_err().to_string();
+    let message = model.forward(&clip, &Pass::new(ClipLayout::Btchw).taps(unknown)).unwrap_err().to_string();
     assert!(message.contains("hidden_state.9") && message.contains("hidden_state.1 to .2"), "{message}");
 
     let mut executor = ReferenceExecutor::new(
-        Arc::new(vivit::record(&config, &Request { batch: 1, layout: ClipLayout::Btchw, taps: Taps::None })?.graph),
+        Arc::new(vivit::record(&config, &Request::new(1, ClipLayout::Btchw))?.graph),
         checkpoint::untrained(config, 1)?.parameters,
     );
     let message = executor.run(&[], &[]).unwrap_err().to_string();

@@ -9,9 +9,10 @@ use tubelet::checkpoint::Checkpoint;
 use tubelet::graph::Taps;
 use tubelet::kernels::ClipLayout;
 use tubelet::tensor::{Result, Tensor};
-use tubelet::{LoadOptions, Vivit, engine};
+use tubelet::{LoadOptions, Pass, Vivit, engine};
 
 use super::arguments::{DeviceArguments, ExecutorChoice, ModelArguments};
+use super::mask::MaskArguments;
 use super::{files, output, progress};
 
 /// Run a model on a raw tensor and write raw results as .safetensors
@@ -49,6 +50,8 @@ pub(super) struct Forward {
     /// The order of the clip's axes: btchw is Hugging Face's, bthwc scenic's. Without it that of the model's family.
     #[arg(long)]
     layout: Option<Layout>,
+    #[command(flatten)]
+    mask: MaskArguments,
     #[command(flatten)]
     device: DeviceArguments,
     /// Print JSON.
@@ -96,19 +99,20 @@ impl Forward {
             Some(Layout::Bthwc) => ClipLayout::Bthwc,
             None => checkpoint.family.layout(),
         };
-        let taps = self.taps();
         let Checkpoint { config, parameters, .. } = &checkpoint;
         engine::check_clips(config, clips, layout).map_err(|error| error.within(self.clip.display()))?;
+        let mask = self.mask.mask(clips.shape().axes()[0], config.frames)?;
+        let pass = Pass::new(layout).taps(self.taps()).mask(mask);
         match self.executor {
             ExecutorChoice::Reference => {
                 let _spinner = progress::spinner("computing");
-                engine::forward_reference(config, parameters.clone(), clips, layout, &taps)
+                engine::forward_reference(config, parameters.clone(), clips, &pass)
             }
             ExecutorChoice::Gpu => {
                 let device = self.device.open(true)?;
                 let options = LoadOptions { preset: None, variants: self.device.variant.clone() };
                 let model = Vivit::from_checkpoint(&device, checkpoint, options)?;
-                progress::showing_upload(&model, || model.forward(clips, layout, &taps))
+                progress::showing_upload(&model, || model.forward(clips, &pass))
             }
         }
     }

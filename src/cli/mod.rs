@@ -6,10 +6,13 @@ mod classify;
 mod clip;
 mod completions;
 mod devices;
+mod eval;
 mod files;
 mod forward;
+mod mask;
 mod output;
 mod progress;
+mod sliding;
 mod video;
 
 use std::process::ExitCode;
@@ -41,6 +44,7 @@ Examples:
   tubelet classify clip.mp4 --untrained vit-ti
   tubelet clip clip.mp4 --output clip.npy
   tubelet forward -m DIR --clip clip.npy --output out.safetensors --tap all
+  tubelet eval val.csv --model DIR --views 4x3 --output results.csv
   tubelet bench
 
 Exit codes: 0 success, 1 failure, 2 wrong use.";
@@ -50,6 +54,7 @@ enum Command {
     Devices(devices::Devices),
     Classify(classify::Classify),
     Clip(clip::ClipCommand),
+    Eval(eval::Eval),
     Forward(forward::Forward),
     Bench(bench::Bench),
     Completions(completions::Completions),
@@ -63,6 +68,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Devices(command) => command.run(),
         Command::Classify(command) => command.run(),
         Command::Clip(command) => command.run(),
+        Command::Eval(command) => command.run(),
         Command::Forward(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Completions(command) => command.run(),

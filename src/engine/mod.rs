@@ -1,8 +1,12 @@
 //! The public face: load a model, hand over a clip, get classes, features or any value inside.
 
+mod attention;
 mod classes;
+mod sliding;
+mod views;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::checkpoint::{self, Checkpoint};
@@ -10,10 +14,13 @@ use crate::gpu::Device;
 use crate::graph::{DeviceWeights, Executor, Feed, GpuExecutor, Graph, ReferenceExecutor, Taps, Value};
 use crate::kernels::{ClipLayout, Selection};
 use crate::tensor::{Error, Result, Tensor};
-use crate::video::{Clip, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
-use crate::vivit::{self, Config, Parameters, Recording, Request};
+use crate::video::{Clip, Crops, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
+use crate::vivit::{self, Config, FrameMask, Parameters, Recording, Request};
 
-pub use classes::{Class, Classes};
+pub use attention::{AttentionMaps, AttentionQuery, AttentionRequest};
+pub use classes::{Class, Classes, HeadClasses};
+pub use sliding::{Sliding, SlidingOptions, Window};
+pub use views::{Average, Views};
 
 /// How a model is loaded.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +30,36 @@ pub struct LoadOptions {
     pub preset: Option<Preset>,
     /// Kernel variants to run instead of the device's own choice.
     pub variants: Selection,
+}
+
+/// What is asked of a forward pass on raw tensors.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    /// The order of the axes of the clips.
+    pub layout: ClipLayout,
+    /// The values wanted beside the logits.
+    pub taps: Taps,
+    /// What of the clips is not seen.
+    pub mask: FrameMask,
+}
+
+impl Pass {
+    /// Clips in `layout`; nothing tapped, nothing masked.
+    pub fn new(layout: ClipLayout) -> Self {
+        Self { layout, taps: Taps::None, mask: FrameMask::default() }
+    }
+
+    /// With the values that `taps` names.
+    #[must_use]
+    pub fn taps(self, taps: Taps) -> Self {
+        Self { taps, ..self }
+    }
+
+    /// With what `mask` says not seen.
+    #[must_use]
+    pub fn mask(self, mask: FrameMask) -> Self {
+        Self { mask, ..self }
+    }
 }
 
 /// A ViViT model on a device.
@@ -37,7 +74,9 @@ pub struct Vivit {
     options: LoadOptions,
     weights: DeviceWeights,
     executors: Mutex<Vec<(Request, SharedExecutor)>>,
-    preparer: Mutex<Option<Preparer>>,
+    preparers: Mutex<Vec<Preparer>>,
+    /// Views that there has been memory for at a time, where that has shown.
+    most_views: AtomicUsize,
 }
 
 /// An executor and what it computes.
@@ -49,6 +88,9 @@ struct SharedExecutor {
 
 /// Executors kept for repeated passes: their buffers take memory, and an application uses few kinds of passes.
 const KEPT_EXECUTORS: usize = 4;
+
+/// Preparers kept for clips of the same sizes: the videos of a data set have few.
+const KEPT_PREPARERS: usize = 4;
 
 impl Vivit {
     /// Loads a model by folder or by name on the Hugging Face hub, as [`checkpoint::load`] does.
@@ -68,7 +110,8 @@ impl Vivit {
             options,
             weights: DeviceWeights::new(device, source),
             executors: Mutex::default(),
-            preparer: Mutex::default(),
+            preparers: Mutex::default(),
+            most_views: AtomicUsize::new(usize::MAX),
             checkpoint,
         })
     }
@@ -105,12 +148,7 @@ impl Vivit {
 
     /// Uploads the weights and compiles the kernels now instead of with the first clip.
     pub fn load_weights(&self) -> Result<()> {
-        self.executor(&self.single_clip()).map(drop)
-    }
-
-    /// One clip, nothing tapped.
-    fn single_clip(&self) -> Request {
-        Request { batch: 1, layout: self.layout, taps: Taps::None }
+        self.executor(&Request::new(1, self.layout)).map(drop)
     }
 
     /// The weights on the device.
@@ -122,40 +160,40 @@ impl Vivit {
     ///
     /// An error for a model that does not take the three colour planes of a video.
     pub fn prepare(&self, clip: &Clip) -> Result<PreparedClip> {
-        check_video(self.config())?;
-        let mut kept = self.preparer.lock().unwrap_or_else(PoisonError::into_inner);
-        if !kept.as_ref().is_some_and(|preparer| preparer.fits(clip)) {
-            *kept = Some(Preparer::new(&self.device, clip, &self.preprocessing, self.layout, &self.options.variants)?);
-        }
-        let preparer = kept.as_mut().ok_or_else(|| Error::usage("a clip without frames"))?;
-        preparer.prepare(clip)
+        let first = self.prepare_crops(clip, Crops::Central)?.into_iter().next();
+        first.ok_or_else(|| Error::usage("a clip without crops"))
     }
 
     /// The classes of a clip.
     pub fn classify(&self, clip: &Clip) -> Result<Classes> {
-        self.classify_prepared(&self.prepare(clip)?)
+        self.classify_prepared(&self.prepare(clip)?, &FrameMask::default())
     }
 
-    /// The classes of a clip that is on the device already.
-    pub fn classify_prepared(&self, clip: &PreparedClip) -> Result<Classes> {
-        let found = self.run_prepared(clip, |recording| match (recording.logits, recording.probabilities) {
-            (Some(logits), Some(probabilities)) => Ok(vec![logits, probabilities]),
-            _ => Err(Error::usage("this model has no classification head; ask for its features instead")),
-        })?;
-        let [logits, probabilities] = found.as_slice() else {
-            return Err(Error::usage("the model's outputs are missing"));
-        };
-        Classes::new(logits.as_f32()?, probabilities.as_f32()?, self.checkpoint.labels.as_deref())
+    /// The classes of a clip that is on the device already, of which `mask` says what is not seen.
+    pub fn classify_prepared(&self, clip: &PreparedClip, mask: &FrameMask) -> Result<Classes> {
+        self.classes(&self.run_prepared(clip, mask, class_values)?)
+    }
+
+    /// The classes of one clip that is in host memory.
+    fn classify_values(&self, clip: &Tensor, mask: &FrameMask) -> Result<Classes> {
+        let request = Request { masking: mask.masking(), ..Request::new(1, self.layout) };
+        self.classes(&self.run_request(&request, Feed::Host(clip), mask, class_values)?)
+    }
+
+    /// The classes that the values of [`class_values`] say.
+    fn classes(&self, found: &[Tensor]) -> Result<Classes> {
+        let [logits] = found else { return Err(Error::usage("the model's outputs are missing")) };
+        Classes::new(logits.as_f32()?, &self.config().labelling, self.checkpoint.labels.as_deref())
     }
 
     /// What the head sees of a clip, `[1, C]`: the pooled output of the encoder, or of the representation layer.
     pub fn features(&self, clip: &Clip) -> Result<Tensor> {
-        self.features_prepared(&self.prepare(clip)?)
+        self.features_prepared(&self.prepare(clip)?, &FrameMask::default())
     }
 
-    /// What the head sees of a clip that is on the device already, `[1, C]`.
-    pub fn features_prepared(&self, clip: &PreparedClip) -> Result<Tensor> {
-        let found = self.run_prepared(clip, |recording| Ok(vec![recording.features]))?;
+    /// What the head sees of a clip that is on the device already, of which `mask` says what is not seen: `[1, C]`.
+    pub fn features_prepared(&self, clip: &PreparedClip, mask: &FrameMask) -> Result<Tensor> {
+        let found = self.run_prepared(clip, mask, |recording| Ok(vec![recording.features]))?;
         found.into_iter().next().ok_or_else(|| Error::usage("the model's features are missing"))
     }
 
@@ -163,37 +201,59 @@ impl Vivit {
     fn run_prepared(
         &self,
         clip: &PreparedClip,
+        mask: &FrameMask,
         wanted: impl FnOnce(&Recording) -> Result<Vec<Value>>,
     ) -> Result<Vec<Tensor>> {
-        let request = self.single_clip();
-        let shape = vivit::clip_shape(self.config(), &request);
-        if *clip.shape() != shape {
-            let given = clip.shape();
-            return Err(Error::usage(format!("the model takes a clip of shape {shape}, this one has {given}")));
-        }
-        let shared = self.executor(&request)?;
-        let wanted = wanted(&shared.recording)?;
-        let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        executor.run(&[("clip", Feed::Device(clip.buffer()))], &wanted)
+        let request = Request { masking: mask.masking(), ..Request::new(1, self.layout) };
+        self.check_prepared(clip, &request)?;
+        self.run_request(&request, Feed::Device(clip.buffer()), mask, wanted)
     }
 
-    /// Raw tensors in and out: a batch of clips in `layout`, and `logits` (or what the head would see, for a model without
-    /// one) with every value that `taps` names. A batch that the device's buffers do not hold is computed in parts.
+    /// An error where a clip is not one of `request`.
+    fn check_prepared(&self, clip: &PreparedClip, request: &Request) -> Result<()> {
+        let shape = vivit::clip_shape(self.config(), request);
+        if *clip.shape() == shape {
+            return Ok(());
+        }
+        let given = clip.shape();
+        Err(Error::usage(format!("the model takes a clip of shape {shape}, this one has {given}")))
+    }
+
+    /// Runs the clips of `request` and returns the values that `wanted` picks.
+    fn run_request(
+        &self,
+        request: &Request,
+        clip: Feed<'_>,
+        mask: &FrameMask,
+        wanted: impl FnOnce(&Recording) -> Result<Vec<Value>>,
+    ) -> Result<Vec<Tensor>> {
+        let shared = self.executor(request)?;
+        let wanted = wanted(&shared.recording)?;
+        let validity = mask.validity(self.config(), request.batch)?;
+        let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
+        executor.run(&feeds(clip, validity.as_ref()), &wanted)
+    }
+
+    /// Raw tensors in and out: a batch of clips, and `logits` (or what the head would see, for a model without one) with
+    /// every value that is tapped. A batch that the device's buffers do not hold is computed in parts.
     ///
     /// An error for a clip of another size, and for a tap that the model does not have, with those it has.
-    pub fn forward(&self, clips: &Tensor, layout: ClipLayout, taps: &Taps) -> Result<BTreeMap<String, Tensor>> {
-        let whole = request(self.config(), clips, layout, taps)?;
+    pub fn forward(&self, clips: &Tensor, pass: &Pass) -> Result<BTreeMap<String, Tensor>> {
+        let whole = request(self.config(), clips, pass)?;
+        let validity = pass.mask.validity(self.config(), whole.batch)?;
         let at_once = self.clips_at_once(&whole)?;
         if whole.batch <= at_once {
-            return self.forward_part(&whole, clips);
+            return self.forward_part(&whole, clips, validity.as_ref());
         }
         let values = clips.as_f32()?;
         let clip = values.len() / whole.batch;
         let mut parts = Vec::new();
-        for values in values.chunks(at_once * clip) {
+        for (values, first) in values.chunks(at_once * clip).zip((0..).step_by(at_once)) {
             let part = Request { batch: values.len() / clip, ..whole.clone() };
             let clips = Tensor::f32(vivit::clip_shape(self.config(), &part), values.to_vec())?;
-            parts.push(self.forward_part(&part, &clips)?);
+            let mask = pass.mask.of_clips(first..first + part.batch, self.config().frames);
+            let validity = mask.validity(self.config(), part.batch)?;
+            parts.push(self.forward_part(&part, &clips, validity.as_ref())?);
         }
         let graph = vivit::record(self.config(), &whole)?.graph;
         let names: Vec<_> = parts.iter().flat_map(BTreeMap::keys).cloned().collect();
@@ -205,11 +265,16 @@ impl Vivit {
         names.into_iter().map(join).collect()
     }
 
-    fn forward_part(&self, request: &Request, clips: &Tensor) -> Result<BTreeMap<String, Tensor>> {
+    fn forward_part(
+        &self,
+        request: &Request,
+        clips: &Tensor,
+        validity: Option<&Tensor>,
+    ) -> Result<BTreeMap<String, Tensor>> {
         let shared = self.executor(request)?;
         let wanted = wanted(self.config(), &shared.recording, request)?;
         let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        named(&shared.recording.graph, &wanted, executor.run(&[("clip", Feed::Host(clips))], &wanted)?)
+        named(&shared.recording.graph, &wanted, executor.run(&feeds(Feed::Host(clips), validity), &wanted)?)
     }
 
     /// How many clips the device's buffers hold at a time, at least one: every value grows with their number.
@@ -253,14 +318,29 @@ pub fn forward_reference(
     config: &Config,
     parameters: Arc<dyn Parameters>,
     clips: &Tensor,
-    layout: ClipLayout,
-    taps: &Taps,
+    pass: &Pass,
 ) -> Result<BTreeMap<String, Tensor>> {
-    let request = request(config, clips, layout, taps)?;
+    let request = request(config, clips, pass)?;
+    let validity = pass.mask.validity(config, request.batch)?;
     let recording = vivit::record(config, &request)?;
     let wanted = wanted(config, &recording, &request)?;
     let mut executor = ReferenceExecutor::new(Arc::new(recording.graph.clone()), parameters);
-    named(&recording.graph, &wanted, executor.run(&[("clip", Feed::Host(clips))], &wanted)?)
+    named(&recording.graph, &wanted, executor.run(&feeds(Feed::Host(clips), validity.as_ref()), &wanted)?)
+}
+
+/// The value that says the classes of a clip.
+fn class_values(recording: &Recording) -> Result<Vec<Value>> {
+    recording.logits.map(|logits| vec![logits]).ok_or_else(headless)
+}
+
+fn headless() -> Error {
+    Error::usage("this model has no classification head; ask for its features instead")
+}
+
+/// What goes into a graph: the clip, and which temporal indices are valid where some are not.
+fn feeds<'a>(clip: Feed<'a>, validity: Option<&'a Tensor>) -> Vec<(&'static str, Feed<'a>)> {
+    let validity = validity.map(|validity| ("validity", Feed::Host(validity)));
+    [("clip", clip)].into_iter().chain(validity).collect()
 }
 
 /// An error for a model that videos cannot be prepared for.
@@ -296,12 +376,12 @@ pub fn preprocessing(checkpoint: &Checkpoint, preset: Option<Preset>) -> Result<
 
 /// An error where a model of this configuration cannot take `clips`, a batch in `layout`.
 pub fn check_clips(config: &Config, clips: &Tensor, layout: ClipLayout) -> Result<()> {
-    request(config, clips, layout, &Taps::None).map(drop)
+    request(config, clips, &Pass::new(layout)).map(drop)
 }
 
-fn request(config: &Config, clips: &Tensor, layout: ClipLayout, taps: &Taps) -> Result<Request> {
+fn request(config: &Config, clips: &Tensor, pass: &Pass) -> Result<Request> {
     let batch = clips.shape().axes().first().copied().unwrap_or(0);
-    let request = Request { batch, layout, taps: taps.clone() };
+    let request = Request { batch, layout: pass.layout, taps: pass.taps.clone(), masking: pass.mask.masking() };
     let wanted = vivit::clip_shape(config, &request);
     if *clips.shape() != wanted || batch == 0 {
         let one = vivit::clip_shape(config, &Request { batch: 1, ..request });

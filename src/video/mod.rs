@@ -18,6 +18,7 @@ mod prepare;
 mod preset;
 mod resample;
 mod sampling;
+mod segment;
 mod source;
 
 #[cfg(feature = "video")]
@@ -26,6 +27,8 @@ mod ffmpeg;
 mod images;
 #[cfg(feature = "video")]
 mod npy;
+#[cfg(feature = "video")]
+mod pipe;
 
 #[cfg(test)]
 mod reference;
@@ -37,24 +40,29 @@ pub use clip::Clip;
 pub use colour::{Matrix, Range, coefficients};
 pub use crop::{CropWindow, Extent};
 pub(crate) use hugging_face::Fields;
-pub use prepare::{PreparedClip, Preparer, prepare_reference};
-pub use preset::{Normalise, Preprocessing, Preset, Resize, Values};
+pub use prepare::{PreparedClip, Preparer, prepare_crops_reference, prepare_reference};
+pub use preset::{Crops, Normalise, Preprocessing, Preset, Resize, Values};
 pub use resample::{Antialiased, Lerp, Resample, WEIGHT_BITS};
 pub use sampling::{DEFAULT_STRIDE, Sampling};
-pub use source::{Frame, FrameSource, Information, PixelFormat, Sink, Wanted};
+pub use segment::Segment;
+pub use source::{Frame, FrameSource, Information, PixelFormat, Sink, Wanted, Watcher};
 
 #[cfg(feature = "video")]
 pub use {
     ffmpeg::VideoFile,
     images::{Gif, Images},
     npy::{NpyArray, check_npy},
+    pipe::Pipe,
 };
 
 /// Opens whatever `path` is: a folder as [`Images`], a `.gif` as [`Gif`], a `.npy` as [`NpyArray`], a `.png`, `.jpg`
-/// or `.webp` as a single frame, anything else as a [`VideoFile`].
+/// or `.webp` as a single frame, `-` as a [`Pipe`] on standard input, anything else as a [`VideoFile`].
 #[cfg(feature = "video")]
 pub fn open(path: impl AsRef<Path>) -> crate::tensor::Result<Box<dyn FrameSource>> {
     let path = path.as_ref();
+    if path == Path::new("-") {
+        return Ok(Box::new(Pipe::stdin()?));
+    }
     if path.is_dir() {
         return Ok(Box::new(Images::folder(path)?));
     }

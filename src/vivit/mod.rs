@@ -13,21 +13,44 @@
 //! # Ok::<(), tubelet::tensor::Error>(())
 //! ```
 
+mod attention_map;
 mod config;
+mod encoder;
+mod factorised_dot_product;
+mod factorised_encoder;
+mod factorised_self_attention;
+pub mod initialise;
 mod joint;
+mod mask;
+mod model;
+pub mod naive;
 mod named;
 mod parameters;
+pub(crate) mod random;
 mod recording;
+mod switches;
+mod validation;
+mod work;
 
-pub use config::{Classifier, Config, Gelu, Grid, Model, Tubelet};
+pub use attention_map::{AttentionLayer, MapRecording, RecordedMap, record_attention_maps};
+pub use config::{Config, Grid};
+pub use factorised_dot_product::{FactorisedDotProduct, HeadOrder};
+pub use factorised_encoder::{FactorisedEncoder, Temporal};
+pub use factorised_self_attention::{FactorisedSelfAttention, Order};
+pub use joint::Joint;
+pub use mask::{FrameMask, Masking, TubeletRule};
+pub use model::Model;
 pub use parameters::{ParameterSpec, Parameters};
-pub use recording::{Recording, Request, clip_shape};
+pub use recording::{Axis, RecordedAttention, Recording, Request, Scope, clip_shape};
+pub use switches::{Classifier, EncoderSize, FrameSampling, Gelu, LabelHead, Labelling, Tubelet};
 
 use crate::tensor::Result;
+use recording::Recorder;
 
 /// Records a model's forward pass; which values it computes apart follows `request`.
 pub fn record(config: &Config, request: &Request) -> Result<Recording> {
-    match config.model {
-        Model::Joint => joint::record(config, request),
-    }
+    let mut recorder = Recorder::new(config, request)?;
+    let patches = recorder.patch_embeddings()?;
+    let pooled = config.model.definition().encode(&mut recorder, patches)?;
+    recorder.head(pooled)
 }

@@ -1,6 +1,6 @@
 //! Shapes that go by a name.
 
-use super::{Classifier, Config, Gelu, Model, Tubelet};
+use super::{Classifier, Config, EncoderSize, FactorisedEncoder, Gelu, Joint, Labelling, Model, Temporal, Tubelet};
 use crate::tensor::{Error, Result};
 
 /// The image transformers behind the published models (paper, section 4.1).
@@ -43,17 +43,19 @@ impl Config {
             None => (backbone.patch, 2),
         };
         let config = Self {
-            model: Model::Joint,
+            model: Joint.into(),
             frames: 32,
             rows: 224,
             columns: 224,
             planes: 3,
             tubelet: Tubelet { frames, rows: side, columns: side },
+            frame_sampling: None,
             width: backbone.width,
             layers: backbone.layers,
             heads: backbone.heads,
             hidden: 4 * backbone.width,
             classes: 400,
+            labelling: Labelling::Single,
             classifier: Classifier::Token,
             layer_norm_eps: 1e-6,
             gelu: Gelu::Tanh,
@@ -63,7 +65,24 @@ impl Config {
         config.validate().map_err(|error| error.within(format!("shape {name}")))?;
         Ok(config)
     }
+
+    /// The same sizes as another model, with the classifier that is usual for it. A temporal encoder is like the spatial
+    /// one but of the 4 layers that the paper gives it (section 4.2), unless `model` is not at its defaults.
+    #[must_use]
+    pub fn as_model(self, model: Model) -> Self {
+        let model = match model {
+            Model::FactorisedEncoder(encoder) if encoder == FactorisedEncoder::default() => {
+                let temporal = EncoderSize { layers: PAPER_TEMPORAL_LAYERS, ..self.encoder() };
+                FactorisedEncoder { temporal: Temporal::Encoder(temporal) }.into()
+            }
+            model => model,
+        };
+        Self { classifier: model.usual_classifier(), model, ..self }
+    }
 }
+
+/// Layers of Model 2's temporal encoder (paper, section 4.2).
+const PAPER_TEMPORAL_LAYERS: usize = 4;
 
 /// `16x2` as (16, 2).
 fn spatial_by_temporal(tubelet: &str) -> Option<(usize, usize)> {

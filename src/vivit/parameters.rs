@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Config, Model};
+use super::{Config, EncoderSize};
 use crate::graph::Weights;
 use crate::tensor::{Result, Shape};
 
@@ -32,12 +32,7 @@ impl Config {
     pub fn parameters(&self) -> Vec<ParameterSpec> {
         let mut specs = Specs(Vec::new());
         specs.embedding(self);
-        if self.class_token() {
-            specs.push("cls", [1, 1, self.width]);
-        }
-        match self.model {
-            Model::Joint => specs.encoder("Transformer", self),
-        }
+        self.model.definition().parameters(self, &mut specs);
         if let Some(size) = self.representation_size {
             specs.dense("pre_logits", size, self.width, true);
         }
@@ -49,7 +44,7 @@ impl Config {
 }
 
 /// A list that grows by the parts which the models share.
-struct Specs(Vec<ParameterSpec>);
+pub(super) struct Specs(Vec<ParameterSpec>);
 
 impl Specs {
     fn push<const R: usize>(&mut self, name: impl Into<String>, axes: [usize; R]) {
@@ -57,32 +52,59 @@ impl Specs {
     }
 
     fn embedding(&mut self, config: &Config) {
-        let tubelet = config.tubelet;
-        self.push("embedding.kernel", [config.width, config.planes, tubelet.frames, tubelet.rows, tubelet.columns]);
-        self.push("embedding.bias", [config.width]);
-    }
-
-    fn encoder(&mut self, path: &str, config: &Config) {
-        self.push(format!("{path}.posembed_input.pos_embedding"), [1, config.sequence(), config.width]);
-        for layer in 0..config.layers {
-            self.block(&format!("{path}.encoderblock_{layer}"), config);
+        let Config { width, planes, tubelet, .. } = *config;
+        match config.frame_sampling {
+            None => self.push("embedding.kernel", [width, planes, tubelet.frames, tubelet.rows, tubelet.columns]),
+            Some(_) => self.push("embedding.kernel", [width, planes, tubelet.rows, tubelet.columns]),
         }
-        self.layer_norm(&format!("{path}.encoder_norm"), config.width);
+        self.push("embedding.bias", [width]);
     }
 
-    fn block(&mut self, path: &str, config: &Config) {
-        let Config { width, hidden, .. } = *config;
-        self.layer_norm(&format!("{path}.LayerNorm_0"), width);
+    /// A class token, where the model has one.
+    pub(super) fn class_token(&mut self, config: &Config, name: &str) {
+        if config.class_token() {
+            self.push(name, [1, 1, config.width]);
+        }
+    }
+
+    /// An encoder on sequences of `tokens`, with `layers` times what `block` lists at a path.
+    pub(super) fn encoder(
+        &mut self,
+        path: &str,
+        width: usize,
+        tokens: usize,
+        layers: usize,
+        block: impl Fn(&mut Self, &str),
+    ) {
+        self.push(format!("{path}.posembed_input.pos_embedding"), [1, tokens, width]);
+        for layer in 0..layers {
+            block(self, &format!("{path}.encoderblock_{layer}"));
+        }
+        self.layer_norm(&format!("{path}.encoder_norm"), width);
+    }
+
+    /// A block with one attention.
+    pub(super) fn block(&mut self, path: &str, config: &Config, size: EncoderSize) {
+        self.layer_norm(&format!("{path}.LayerNorm_0"), config.width);
+        self.attention(&format!("{path}.MultiHeadDotProductAttention_0"), config);
+        self.layer_norm(&format!("{path}.LayerNorm_1"), config.width);
+        self.mlp(&format!("{path}.MlpBlock_0"), config.width, size.hidden);
+    }
+
+    pub(super) fn attention(&mut self, path: &str, config: &Config) {
+        let width = config.width;
         for projection in ["query", "key", "value"] {
-            self.dense(&format!("{path}.MultiHeadDotProductAttention_0.{projection}"), width, width, config.qkv_bias);
+            self.dense(&format!("{path}.{projection}"), width, width, config.qkv_bias);
         }
-        self.dense(&format!("{path}.MultiHeadDotProductAttention_0.out"), width, width, true);
-        self.layer_norm(&format!("{path}.LayerNorm_1"), width);
-        self.dense(&format!("{path}.MlpBlock_0.Dense_0"), hidden, width, true);
-        self.dense(&format!("{path}.MlpBlock_0.Dense_1"), width, hidden, true);
+        self.dense(&format!("{path}.out"), width, width, true);
     }
 
-    fn layer_norm(&mut self, path: &str, width: usize) {
+    pub(super) fn mlp(&mut self, path: &str, width: usize, hidden: usize) {
+        self.dense(&format!("{path}.Dense_0"), hidden, width, true);
+        self.dense(&format!("{path}.Dense_1"), width, hidden, true);
+    }
+
+    pub(super) fn layer_norm(&mut self, path: &str, width: usize) {
         self.push(format!("{path}.scale"), [width]);
         self.push(format!("{path}.bias"), [width]);
     }
@@ -98,7 +120,9 @@ impl Specs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vivit::Classifier;
+    use crate::vivit::{
+        Classifier, EncoderSize, FactorisedDotProduct, FactorisedEncoder, FactorisedSelfAttention, Model, Temporal,
+    };
 
     fn count(config: &Config) -> usize {
         config.parameters().iter().map(|parameter| parameter.shape.elements()).sum()
@@ -118,6 +142,26 @@ mod tests {
             ("vit-h/16x2", 636_177_040),
         ] {
             assert_eq!(count(&Config::named(name).unwrap()), expected, "{name}");
+        }
+        let temporal = |layers: Option<usize>, config: &Config| match layers {
+            Some(layers) => Temporal::Encoder(EncoderSize { layers, ..config.encoder() }),
+            None => Temporal::Mean,
+        };
+        for (name, [long, short, baseline, third, fourth]) in [
+            ("vit-ti/16x2", [11_091_280, 7_532_368, 5_749_072, 8_096_464, 6_313_168]),
+            ("vit-s/16x2", [43_415_824, 29_220_112, 22_114_576, 30_348_304, 23_242_768]),
+            ("vit-b/16x2", [171_765_904, 115_062_928, 86_696_080, 117_319_312, 88_952_464]),
+            ("vit-l/16x2", [606_827_920, 354_903_440, 304_498_064, 408_317_328, 307_506_576]),
+            ("vit-h/16x2", [1_262_117_520, 711_149_200, 632_413_840, 846_135_440, 636_174_480]),
+        ] {
+            let config = Config::named(name).unwrap();
+            let of = |model: Model| count(&config.clone().as_model(model));
+            for (layers, expected) in [(Some(config.layers), long), (Some(4), short), (None, baseline)] {
+                let model = FactorisedEncoder { temporal: temporal(layers, &config) }.into();
+                assert_eq!(of(model), expected, "{name}, temporal layers: {layers:?}");
+            }
+            assert_eq!(of(FactorisedSelfAttention::default().into()), third, "{name}");
+            assert_eq!(of(FactorisedDotProduct::default().into()), fourth, "{name}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! What several test programs share.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub(crate) mod small;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::checkpoint::location::text;
 use crate::tensor::{Error, Result};
 use crate::video::Fields;
-use crate::vivit::{Classifier, Config, Gelu, Model, Tubelet};
+use crate::vivit::{Classifier, Config, Gelu, Joint, Labelling, Tubelet};
 
 /// What `config.json` says.
 pub(super) struct Description {
@@ -22,12 +22,26 @@ pub(super) struct Description {
     pub(super) classifies: bool,
 }
 
+/// The sides of an image in pixels.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(untagged)]
-enum ImageSize {
+pub(in crate::checkpoint) enum ImageSize {
+    /// Both the same.
     Square(usize),
     /// Height, width.
     Sides([usize; 2]),
+}
+
+impl ImageSize {
+    pub(in crate::checkpoint) const MUST_BE: &str = "a whole number or [height, width]";
+
+    /// Height, width.
+    pub(in crate::checkpoint) fn sides(self) -> [usize; 2] {
+        match self {
+            Self::Square(side) => [side, side],
+            Self::Sides(sides) => sides,
+        }
+    }
 }
 
 /// The classes of a model whose `config.json` says nothing of them; the library leaves its default out.
@@ -66,27 +80,25 @@ const LABELS: &str = r#"a name for each class, such as {"0": "abseiling", "1": "
 
 fn config(fields: &Fields, classes: usize) -> Result<Config, String> {
     let whole = |name, default| fields.get(name, WHOLE_NUMBER, default);
-    let image_size = fields.get("image_size", "a whole number or [height, width]", ImageSize::Square(224))?;
-    let [rows, columns] = match image_size {
-        ImageSize::Square(side) => [side, side],
-        ImageSize::Sides(sides) => sides,
-    };
+    let [rows, columns] = fields.get("image_size", ImageSize::MUST_BE, ImageSize::Square(224))?.sides();
     let tubelet = "three whole numbers, [frames, rows, columns]";
     let [tubelet_frames, tubelet_rows, tubelet_columns] = fields.get("tubelet_size", tubelet, [2, 16, 16])?;
     let hidden_act =
         fields.get("hidden_act", "the name of an activation, such as \"gelu_fast\"", "gelu_fast".to_owned())?;
     Ok(Config {
-        model: Model::Joint,
+        model: Joint.into(),
         frames: whole("num_frames", 32)?,
         rows,
         columns,
         planes: whole("num_channels", 3)?,
         tubelet: Tubelet { frames: tubelet_frames, rows: tubelet_rows, columns: tubelet_columns },
+        frame_sampling: None,
         width: whole("hidden_size", 768)?,
         layers: whole("num_hidden_layers", 12)?,
         heads: whole("num_attention_heads", 12)?,
         hidden: whole("intermediate_size", 3072)?,
         classes,
+        labelling: Labelling::Single,
         classifier: Classifier::Token,
         layer_norm_eps: fields.get("layer_norm_eps", "a number", 1e-6)?,
         gelu: gelu(&hidden_act)?,
@@ -130,7 +142,7 @@ fn classes(num_labels: Option<usize>, labels: Option<&[String]>) -> Result<usize
 }
 
 /// The library's names of activations that are one of the two GELUs exactly.
-fn gelu(hidden_act: &str) -> Result<Gelu, String> {
+pub(in crate::checkpoint) fn gelu(hidden_act: &str) -> Result<Gelu, String> {
     match hidden_act {
         "gelu_fast" | "gelu_new" | "gelu_pytorch_tanh" => Ok(Gelu::Tanh),
         "gelu" | "gelu_python" => Ok(Gelu::Erf),
@@ -172,17 +184,19 @@ mod tests {
             "hidden_act": "gelu", "layer_norm_eps": 1e-05, "qkv_bias": false, "num_labels": 5,
             "video_size": [1, 2, 3], "pooler_act": "tanh""#;
         let expected = Config {
-            model: Model::Joint,
+            model: Joint.into(),
             frames: 10,
             rows: 23,
             columns: 45,
             planes: 4,
             tubelet: Tubelet { frames: 3, rows: 5, columns: 7 },
+            frame_sampling: None,
             width: 36,
             layers: 2,
             heads: 3,
             hidden: 50,
             classes: 5,
+            labelling: Labelling::Single,
             classifier: Classifier::Token,
             layer_norm_eps: 1e-5,
             gelu: Gelu::Erf,

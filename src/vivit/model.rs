@@ -1,0 +1,174 @@
+//! The list of the paper's models, and what each of them defines.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::config::plural;
+use super::factorised_dot_product::FactorisedDotProduct;
+use super::factorised_encoder::FactorisedEncoder;
+use super::factorised_self_attention::FactorisedSelfAttention;
+use super::initialise::Counterpart;
+use super::joint::Joint;
+use super::naive::{Naive, Sequence};
+use super::parameters::Specs;
+use super::recording::Recorder;
+use super::{Classifier, Config, Grid};
+use crate::graph::Value;
+use crate::tensor::{Error, Result};
+
+/// What sets a model apart from the others: all between the tubelet projection and the head.
+pub(super) trait Definition {
+    /// An error where the model's own options or the switches of `config` make no sense for it.
+    fn validate(&self, config: &Config) -> Result<()>;
+
+    /// How many blocks it has, in words.
+    fn layers(&self, config: &Config) -> String {
+        format!("{} layer{}", config.layers, plural(config.layers, "s"))
+    }
+
+    /// Lists the parameters, in the order of the forward pass.
+    fn parameters(&self, config: &Config, specs: &mut Specs);
+
+    /// The tokens whose positions the table called `name` holds.
+    fn positions(&self, config: &Config, name: &str) -> Grid {
+        let _ = name;
+        config.grid()
+    }
+
+    /// What an image model has for the parameter called `name`.
+    fn counterpart(&self, name: &str) -> Counterpart {
+        Counterpart::Named(name.to_owned())
+    }
+
+    /// Multiply-accumulates of one clip.
+    fn multiply_accumulates(&self, config: &Config) -> u64;
+
+    /// Records the way from `patches` [B, T·S, C] to one vector a clip, [B, C].
+    fn encode(&self, recorder: &mut Recorder<'_>, patches: Value) -> Result<Value>;
+
+    /// Computes the same for one clip, without anything that [`Definition::encode`] is made of: each is there to find
+    /// the faults of the other.
+    fn encode_naively(&self, naive: &mut Naive<'_>, patches: Sequence) -> Result<Vec<f64>>;
+}
+
+/// The enum of all models, from a line for each.
+macro_rules! models {
+    ($($(#[$doc:meta])* $variant:ident = $number:literal, $name:literal, $title:literal;)*) => {
+        /// How a model relates tokens in space and time (paper, section 3.3). By text it goes by name or number:
+        /// `factorised-encoder` or `2`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(tag = "kind", rename_all = "snake_case")]
+        #[non_exhaustive]
+        pub enum Model {
+            $($(#[$doc])* $variant($variant),)*
+        }
+
+        impl Model {
+            /// Every model, its own options at their defaults.
+            pub fn all() -> Vec<Self> {
+                vec![$(Self::$variant($variant::default())),*]
+            }
+
+            /// The paper's number.
+            pub fn number(&self) -> usize {
+                match self {
+                    $(Self::$variant(_) => $number,)*
+                }
+            }
+
+            /// Its name: `factorised-encoder`.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $name,)*
+                }
+            }
+
+            /// What it is called in a sentence: `factorised encoder`.
+            pub fn title(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $title,)*
+                }
+            }
+
+            pub(super) fn definition(&self) -> &dyn Definition {
+                match self {
+                    $(Self::$variant(model) => model,)*
+                }
+            }
+        }
+
+        $(impl From<$variant> for Model {
+            fn from(model: $variant) -> Self {
+                Self::$variant(model)
+            }
+        })*
+    };
+}
+
+models! {
+    /// Model 1: every token attends to every token of the clip.
+    Joint = 1, "joint", "joint space-time attention";
+    /// Model 2: one encoder over space, a second one over time.
+    FactorisedEncoder = 2, "factorised-encoder", "factorised encoder";
+    /// Model 3: each block attends over space, then over time.
+    FactorisedSelfAttention = 3, "factorised-self-attention", "factorised self-attention";
+    /// Model 4: half of the heads attend over time, half over space.
+    FactorisedDotProduct = 4, "factorised-dot-product", "factorised dot-product attention";
+}
+
+impl Model {
+    /// How this model's output becomes one vector in the published configurations: by a class token, which Models 3
+    /// and 4 have no place for.
+    pub fn usual_classifier(&self) -> Classifier {
+        match self {
+            Self::Joint(_) | Self::FactorisedEncoder(_) => Classifier::Token,
+            Self::FactorisedSelfAttention(_) | Self::FactorisedDotProduct(_) => Classifier::Mean,
+        }
+    }
+}
+
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Model {} ({})", self.number(), self.title())
+    }
+}
+
+impl FromStr for Model {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let models = Self::all();
+        let wanted = text.to_ascii_lowercase().replace('_', "-");
+        let found = models.iter().find(|model| model.name() == wanted || model.number().to_string() == wanted);
+        found.copied().ok_or_else(|| {
+            let known: Vec<_> = models.iter().map(|model| format!("{} ({})", model.name(), model.number())).collect();
+            Error::usage(format!("no model is called {text:?}; there are {}", known.join(", ")))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_goes_by_name_and_number() {
+        for model in Model::all() {
+            assert_eq!(model.name().parse::<Model>().unwrap(), model);
+            assert_eq!(model.number().to_string().parse::<Model>().unwrap(), model);
+        }
+        assert_eq!("Factorised_Encoder".parse::<Model>().unwrap().number(), 2);
+        let error = "5".parse::<Model>().unwrap_err().to_string();
+        assert!(error.contains("joint (1), factorised-encoder (2)"), "{error}");
+    }
+
+    #[test]
+    fn options_survive_text() {
+        for model in Model::all() {
+            let text = serde_json::to_string(&model).unwrap();
+            assert_eq!(serde_json::from_str::<Model>(&text).unwrap(), model, "{text}");
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! Numbers that the original implementation computes from parameters and a clip that are formulas themselves, for each
+//! model; and with masks, which it lacks, those of an independent implementation (spec §11).
+//!
+//! Each by the naive forward pass, by the reference executor and on the device.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use common::{DeviceTests, Shown};
+use libtest_mimic::Failed;
+use tubelet::checkpoint::{self, Checkpoint};
+use tubelet::graph::{Taps, Weights};
+use tubelet::kernels::ClipLayout;
+use tubelet::tensor::{Error, Shape, Tensor};
+use tubelet::vivit::{
+    Classifier, Config, EncoderSize, FactorisedDotProduct, FactorisedEncoder, FactorisedSelfAttention, FrameMask, Gelu,
+    Joint, Labelling, Model, Order, ParameterSpec, Parameters, Temporal, Tubelet, naive,
+};
+use tubelet::{LoadOptions, Pass, Vivit, engine};
+
+fn main() -> ExitCode {
+    let mut tests = match DeviceTests::open() {
+        Ok(tests) => tests,
+        Err(code) => return code,
+    };
+    for case in cases() {
+        let (config, name) = (case.config.clone(), case.name);
+        tests.add_without_device(format!("{name}::parameters"), move || parameters_are_counted(&config, case.count));
+        for (mask, frame_mask, logits) in case.runs() {
+            let run = Run { config: case.config.clone(), mask: frame_mask, logits, tokens: case.tokens };
+            let (name, by_hand, by_graph) = (format!("{name}::{mask}"), run.clone(), run.clone());
+            tests.add_without_device(format!("{name}::naive"), move || by_hand.naive());
+            tests.add_without_device(format!("{name}::reference"), move || by_graph.reference());
+            tests.add(format!("{name}::device"), move |device| run.device(device));
+        }
+    }
+    tests.run("golden vectors")
+}
+
+/// A model, and what comes of it.
+struct GoldenCase {
+    name: &'static str,
+    config: Config,
+    /// Number of parameter tensors.
+    count: usize,
+    /// The first channels of the tubelet tokens at (0, 0, 0) and (2, 1, 2), before class token and positions.
+    tokens: [[f64; 4]; 2],
+    /// Unmasked.
+    logits: [f64; 5],
+    /// With frames 4 and 5 invalid; causal; both causal and frame 0 invalid.
+    masked: Option<[[f64; 5]; 3]>,
+}
+
+impl GoldenCase {
+    fn runs(&self) -> Vec<(&'static str, FrameMask, [f64; 5])> {
+        let without = |frames: &[usize], causal| FrameMask {
+            valid: (!frames.is_empty()).then(|| (0..6).map(|frame| !frames.contains(&frame)).collect()),
+            causal,
+            ..FrameMask::default()
+        };
+        let mut runs = vec![("unmasked", without(&[], false), self.logits)];
+        if let Some([late, causal, early]) = self.masked {
+            runs.push(("frames 4 and 5 invalid", without(&[4, 5], false), late));
+            runs.push(("causal", without(&[], true), causal));
+            // Either frame makes the first tubelet invalid, whose queries then see nothing.
+            runs.push(("frame 0 invalid, causal", without(&[0], true), early));
+            runs.push(("frame 1 invalid, causal", without(&[1], true), early));
+        }
+        runs
+    }
+}
+
+fn config(model: Model, classifier: Classifier) -> Config {
+    Config {
+        model,
+        frames: 6,
+        rows: 8,
+        columns: 12,
+        planes: 3,
+        tubelet: Tubelet { frames: 2, rows: 4, columns: 4 },
+        frame_sampling: None,
+        width: 12,
+        layers: 2,
+        heads: 4,
+        hidden: 24,
+        classes: 5,
+        labelling: Labelling::Single,
+        classifier,
+        layer_norm_eps: 1e-6,
+        gelu: Gelu::Tanh,
+        qkv_bias: true,
+        representation_size: None,
+    }
+}
+
+fn cases() -> Vec<GoldenCase> {
+    let temporal = Temporal::Encoder(EncoderSize { layers: 2, heads: 4, hidden: 24 });
+    let tokens_of_3 = [[-0.357497, -0.327200, -0.252618, -0.143846], [-0.579904, -0.322695, -0.021810, 0.282026]];
+    vec![
+        GoldenCase {
+            name: "Model 1",
+            config: config(Joint.into(), Classifier::Token),
+            count: 40,
+            tokens: [[-0.317464, -0.236226, -0.123015, 0.006845], [-0.273676, 0.030659, 0.330844, 0.586251]],
+            logits: [-0.70911589, -0.68391944, -0.56615764, -0.37176911, -0.12706338],
+            masked: Some([
+                [-0.707101, -0.681722, -0.564075, -0.370083, -0.126002],
+                [-0.709242, -0.684057, -0.566288, -0.371874, -0.127130],
+                [-0.718023, -0.693634, -0.575365, -0.379222, -0.131754],
+            ]),
+        },
+        GoldenCase {
+            name: "Model 2 token",
+            config: config(FactorisedEncoder { temporal }.into(), Classifier::Token),
+            count: 76,
+            tokens: [[0.353547, 0.309510, 0.223582, 0.107393], [0.510990, 0.236954, -0.069154, -0.365902]],
+            logits: [0.72664174, 0.79561035, 0.75689685, 0.61574091, 0.39124731],
+            masked: Some([
+                [0.726577, 0.795526, 0.756805, 0.615654, 0.391177],
+                [0.726688, 0.795670, 0.756962, 0.615802, 0.391297],
+                [0.727876, 0.797204, 0.758634, 0.617387, 0.392579],
+            ]),
+        },
+        GoldenCase {
+            name: "Model 2 mean",
+            config: config(FactorisedEncoder { temporal }.into(), Classifier::Mean),
+            count: 74,
+            tokens: [[-0.274280, -0.172579, -0.047521, 0.083970], [-0.096504, 0.210470, 0.488958, 0.701267]],
+            logits: [-0.58485169, -0.50377200, -0.35450911, -0.15726507, 0.06126403],
+            masked: Some([
+                [-0.598254, -0.516756, -0.365316, -0.164433, 0.058705],
+                [-0.582478, -0.501421, -0.352498, -0.155867, 0.061860],
+                [-0.617960, -0.536781, -0.382950, -0.177289, 0.052367],
+            ]),
+        },
+        GoldenCase {
+            name: "Model 3 space, time",
+            config: config(FactorisedSelfAttention { order: Order::SpaceTime }.into(), Classifier::Mean),
+            count: 59,
+            tokens: tokens_of_3,
+            logits: [-0.23128177, -0.18692077, -0.11726092, -0.03173036, 0.05809477],
+            masked: Some([
+                [-0.236747, -0.194246, -0.125455, -0.039684, 0.051458],
+                [-0.234243, -0.190889, -0.121699, -0.036038, 0.054501],
+                [-0.237379, -0.195085, -0.126387, -0.040583, 0.050713],
+            ]),
+        },
+        GoldenCase {
+            name: "Model 3 time, space",
+            config: config(FactorisedSelfAttention { order: Order::TimeSpace }.into(), Classifier::Mean),
+            count: 59,
+            tokens: tokens_of_3,
+            logits: [-0.225350, -0.178970, -0.108367, -0.023097, 0.065299],
+            masked: None,
+        },
+        GoldenCase {
+            name: "Model 4",
+            config: config(FactorisedDotProduct::default().into(), Classifier::Mean),
+            count: 39,
+            tokens: [[-0.244143, -0.322253, -0.356748, -0.342959], [-0.834787, -0.797199, -0.651713, -0.418022]],
+            logits: [-0.19926661, -0.25921072, -0.28407189, -0.27048525, -0.22028970],
+            masked: Some([
+                [-0.197986, -0.261278, -0.289207, -0.277993, -0.229155],
+                [-0.200337, -0.257470, -0.279755, -0.264177, -0.212843],
+                [-0.200139, -0.257717, -0.280415, -0.265160, -0.214017],
+            ]),
+        },
+    ]
+}
+
+/// Half of the last digit that most numbers are given with, and the rounding of f32.
+const NAIVE: f64 = 6e-7;
+/// What is asked of an f32 implementation.
+const SINGLE: f64 = 1e-5;
+
+/// A forward pass with what comes of it.
+#[derive(Clone)]
+struct Run {
+    config: Config,
+    mask: FrameMask,
+    logits: [f64; 5],
+    tokens: [[f64; 4]; 2],
+}
+
+impl Run {
+    fn naive(&self) -> Result<(), Failed> {
+        let parameters = Formula::new(&self.config)?;
+        self.judge(&naive::forward(&self.config, &parameters, &clip()?, ClipLayout::Bthwc, &self.mask)?, NAIVE)
+    }
+
+    fn reference(&self) -> Result<(), Failed> {
+        let parameters = Arc::new(Formula::new(&self.config)?);
+        self.judge(&engine::forward_reference(&self.config, parameters, &clip()?, &self.pass())?, SINGLE)
+    }
+
+    fn device(&self, device: &tubelet::gpu::Device) -> Result<Shown, Failed> {
+        let untrained = checkpoint::untrained(self.config.clone(), 1)?;
+        let checkpoint = Checkpoint { parameters: Arc::new(Formula::new(&self.config)?), ..untrained };
+        let model = Vivit::from_checkpoint(device, checkpoint, LoadOptions::default())?;
+        self.judge(&model.forward(&clip()?, &self.pass())?, SINGLE)?;
+        Ok(Shown::Passed)
+    }
+
+    fn pass(&self) -> Pass {
+        let tokens = Taps::Names(["patch_embeddings".to_owned()].into());
+        Pass::new(ClipLayout::Bthwc).mask(self.mask.clone()).taps(tokens)
+    }
+
+    fn judge(&self, found: &BTreeMap<String, Tensor>, tolerance: f64) -> Result<(), Failed> {
+        let judge = |what: &str, found: &[f32], expected: &[f64]| {
+            let far = found.iter().zip(expected).any(|(found, expected)| {
+                // Written so that a NaN is far.
+                !((f64::from(*found) - expected).abs() <= tolerance)
+            });
+            match far || found.len() != expected.len() {
+                true => Err(Failed::from(format!("{what}: {found:?} instead of {expected:?}"))),
+                false => Ok(()),
+            }
+        };
+        let patches = found["patch_embeddings"].as_f32()?;
+        for (token, expected) in [0, 17].into_iter().zip(&self.tokens) {
+            judge(&format!("token {token}"), &patches[token * 12..][..4], expected)?;
+        }
+        judge("logits", found["logits"].as_f32()?, &self.logits)
+    }
+}
+
+fn clip() -> Result<Tensor, Error> {
+    let shape = Shape::from([1, 6, 8, 12, 3]);
+    let values = (0..shape.elements()).map(|place| (0.11 * place as f64).cos() as f32).collect();
+    Tensor::f32(shape, values)
+}
+
+fn parameters_are_counted(config: &Config, count: usize) -> Result<(), Failed> {
+    let paths = Formula::new(config)?.paths;
+    match paths.len() == count {
+        true => Ok(()),
+        false => Err(Failed::from(format!("{} tensors instead of {count}: {paths:?}", paths.len()))),
+    }
+}
+
+/// Parameters by the formula of the golden vectors: element k of the tensor whose path is the i-th in byte order, in
+/// the original's layout, is 0.25·sin(0.37·k + 1.3·i), one more for a scale.
+#[derive(Debug)]
+struct Formula {
+    specs: Vec<ParameterSpec>,
+    /// In the original's order.
+    paths: Vec<String>,
+}
+
+impl Formula {
+    fn new(config: &Config) -> Result<Self, Error> {
+        config.validate()?;
+        let specs = config.parameters();
+        let mut paths: Vec<_> = specs.iter().map(|spec| path(&spec.name)).collect();
+        paths.sort_unstable();
+        Ok(Self { specs, paths })
+    }
+
+    fn spec(&self, name: &str) -> Result<&ParameterSpec, Error> {
+        self.specs.iter().find(|spec| spec.name == name).ok_or_else(|| Error::usage(format!("no parameter {name}")))
+    }
+}
+
+fn path(name: &str) -> String {
+    name.replace('.', "/")
+}
+
+/// The elements of a tensor of shape `axes` from those of the original's layout: a dense kernel there is `[in, out]`,
+/// however the heads divide it, and the tubelet kernel `[t, h, w, P, C]`.
+fn from_flax(name: &str, axes: &[usize], flax: Vec<f32>) -> Vec<f32> {
+    match *axes {
+        [channels, planes, frames, rows, columns] => {
+            let mut values = Vec::new();
+            for channel in 0..channels {
+                for plane in 0..planes {
+                    for frame in 0..frames {
+                        for row in 0..rows {
+                            for column in 0..columns {
+                                let pixel = (frame * rows + row) * columns + column;
+                                values.push(flax[(pixel * planes + plane) * channels + channel]);
+                            }
+                        }
+                    }
+                }
+            }
+            values
+        }
+        [outputs, inputs] if name.ends_with("kernel") => (0..outputs)
+            .flat_map(|output| (0..inputs).map(move |input| input * outputs + output))
+            .map(|place| flax[place])
+            .collect(),
+        _ => flax,
+    }
+}
+
+impl Weights for Formula {
+    fn tensor(&self, name: &str) -> Result<Tensor, Error> {
+        let ParameterSpec { name, shape } = self.spec(name)?;
+        let path = path(name);
+        let index = self.paths.iter().position(|other| *other == path).unwrap_or_default() as f64;
+        let base = if path.ends_with("scale") { 1.0 } else { 0.0 };
+        let value = |place: usize| (base + 0.25 * (0.37 * place as f64 + 1.3 * index).sin()) as f32;
+        Tensor::f32(shape.clone(), from_flax(name, shape.axes(), (0..shape.elements()).map(value).collect()))
+    }
+}
+
+impl Parameters for Formula {
+    fn names(&self) -> Vec<&str> {
+        self.specs.iter().map(|spec| spec.name.as_str()).collect()
+    }
+
+    fn shape(&self, name: &str) -> Result<Shape, Error> {
+        Ok(self.spec(name)?.shape.clone())
+    }
+}
