@@ -22,10 +22,7 @@
 {% set key_sets = keys // S %}
 {% set value_sets = (chunks + S - 1) // S %}
 {% set element = "vec4<f32>" if aligned else "f32" %}
-{# Component `feature` of a chunk held as the vectors of its even and its odd features, or as one vector. #}
-{% macro part(name, feature) %}
-{% if wide %}{{ name }}.{{ "odd" if feature % 2 else "even" }}.{{ "xyzw"[feature // 2] }}{% else %}{{ name }}.even.{{ "xyzw"[feature] }}{% endif %}
-{% endmacro %}
+{% from "common/attention_chunk.subgroup.wgsl" import part %}
 
 {% include "common/attention.wgsl" %}
 
@@ -37,34 +34,8 @@
 @group(0) @binding(4) var<storage, read> validity: array<u32>;                // [B, T]
 @group(0) @binding(5) var<storage, read_write> output: array<{{ element }}>;        // [R, C]
 
-// A lane's rows at two consecutive features, or its scores against two consecutive keys.
-struct Pair {
-    even: {{ Row }},
-    odd: {{ Row }},
-}
-{% if wide %}
-alias Packed = vec{{ own }}<u64>;
-
-fn pack(pair: Pair) -> Packed {
-    return Packed(bitcast<vec{{ own }}<u32>>(pair.even)) | (Packed(bitcast<vec{{ own }}<u32>>(pair.odd)) << vec{{ own }}<u32>(32u));
-}
-
-fn unpack(packed: Packed) -> Pair {
-    return Pair(bitcast<{{ Row }}>(vec{{ own }}<u32>(packed)), bitcast<{{ Row }}>(vec{{ own }}<u32>(packed >> vec{{ own }}<u32>(32u))));
-}
-{% else %}
-alias Packed = Pair;
-
-fn pack(pair: Pair) -> Packed {
-    return pair;
-}
-
-fn unpack(packed: Packed) -> Pair {
-    return packed;
-}
-{% endif %}
-// [features / 2][S] rows of every lane: first its scaled queries, at the end its results.
-var<workgroup> rows: array<Packed, {{ chunks * chunk // 2 * S }}>;
+{% set operands = ["query", "key", "value"] %}
+{% include "common/attention_rows.subgroup.wgsl" %}
 // [keys of a block / 2][S] scores of every lane's rows.
 var<workgroup> scores: array<Packed, {{ span // 2 * S }}>;
 
@@ -74,29 +45,6 @@ const LOG2_E: f32 = 1.4426950408889634;
 const EXPONENT: u32 = 0x7f800000u;
 {% endif %}
 
-// Some consecutive features of a token.
-struct Chunk {
-    even: vec4<f32>,
-{% if wide %}
-    odd: vec4<f32>,
-{% endif %}
-}
-{% for operand in ["query", "key", "value"] %}
-fn {{ operand }}_at(token: u32, chunk: u32) -> Chunk {
-{% if wide %}
-    let pairs = {{ operand }}[token / 8u + chunk];
-    return Chunk(bitcast<vec4<f32>>(vec4<u32>(pairs)), bitcast<vec4<f32>>(vec4<u32>(pairs >> vec4<u32>(32u))));
-{% elif aligned %}
-    return Chunk({{ operand }}[token / 4u + chunk]);
-{% else %}
-    return Chunk(vec4<f32>(
-{% for c in range(4) %}
-        select(0.0, {{ operand }}[token + min(chunk * 4u + {{ c }}u, {{ width - 1 }}u)], chunk * 4u + {{ c }}u < {{ width }}u),
-{% endfor %}
-    ));
-{% endif %}
-}
-{% endfor %}
 @compute @workgroup_size({{ S }})
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -118,18 +66,9 @@ fn main(
 {% for c in range(own) %}
     let token{{ c }} = parameters.first_query + min(first + {{ c }}u, parameters.queries - 1u);
 {% endfor %}
-    for (var chunk = 0u; chunk < {{ chunks }}u; chunk++) {
-{% for c in range(own) %}
-        let query{{ c }} = query_at(parameters.query_base + input + token{{ c }} * parameters.input_token, chunk);
-{% endfor %}
-{% for f in range(0, chunk, 2) %}
-        rows[(chunk * {{ chunk // 2 }}u + {{ f // 2 }}u) * {{ S }}u + lane] = pack(Pair(
-{% for g in [f, f + 1] %}
-            (parameters.scale * LOG2_E) * {{ Row }}({% for c in range(own) %}{{ part("query" ~ c, g) }}{{ ", " if not loop.last }}{% endfor %}),
-{% endfor %}
-        ));
-{% endfor %}
-    }
+{% set owned = "query" %}
+{% set factor = "(parameters.scale * LOG2_E)" %}
+{% include "common/attention_own.subgroup.wgsl" %}
 
     var peak = {{ Row }}(LOWEST);
     var total = {{ Row }}();
@@ -148,26 +87,14 @@ fn main(
         for (var part = 0u; part < block_keys; part += {{ keys }}u) {
 {% for i in range(key_sets) %}
             let key_token{{ i }} = block + part + {{ i * S }}u + lane;
-            let key_row{{ i }} = parameters.key_base + input + min(key_token{{ i }}, last_key) * parameters.input_token;
+            let other_row{{ i }} = parameters.key_base + input + min(key_token{{ i }}, last_key) * parameters.input_token;
 {% if masked %}
             let since{{ i }} = select(key_moment(outer, key_token{{ i }}), select(NEVER, 1u, key_token{{ i }} < parameters.keys), pass_index == 1u);
 {% endif %}
 {% endfor %}
-{% for k in range(keys) %}
-            var score{{ k }} = {{ Row }}();
-{% endfor %}
-            for (var chunk = 0u; chunk < {{ chunks }}u; chunk++) {
-{% for f in range(0, chunk, 2) %}
-                let q{{ f }} = unpack(rows[(chunk * {{ chunk // 2 }}u + {{ f // 2 }}u) * {{ S }}u + lane]);
-{% endfor %}
-{% for i in range(key_sets) %}
-                let keys{{ i }} = key_at(key_row{{ i }}, chunk);
-{% endfor %}
-{% for k in range(keys) %}
-                let k{{ k }} = Chunk(subgroupBroadcast(keys{{ k // S }}.even, {{ k % S }}u){% if wide %}, subgroupBroadcast(keys{{ k // S }}.odd, {{ k % S }}u){% endif %});
-                score{{ k }} += {% for f in range(chunk) %}{{ part("k" ~ k, f) }} * q{{ f // 2 * 2 }}.{{ "odd" if f % 2 else "even" }}{{ " + " if not loop.last }}{% endfor %};
-{% endfor %}
-            }
+{% set other = "key" %}
+{% set others = keys %}
+{% include "common/attention_scores.subgroup.wgsl" %}
 {% for k in range(keys) %}
 {% if masked %}
             score{{ k }} = select({{ Row }}(LOWEST), select(score{{ k }}, {{ Row }}(), pass_index == 1u), vec{{ own }}<u32>(subgroupBroadcast(since{{ k // S }}, {{ k % S }}u)) <= moment);
@@ -219,7 +146,7 @@ fn main(
             let v{{ c }}_{{ k }} = Chunk(subgroupBroadcast(values{{ k }}_{{ c // S }}.even, {{ c % S }}u){% if wide %}, subgroupBroadcast(values{{ k }}_{{ c // S }}.odd, {{ c % S }}u){% endif %});
 {% endfor %}
 {% for f in range(chunk) %}
-            sum{{ c * chunk + f }} += {% for k in range(4) %}{{ part("v" ~ c ~ "_" ~ k, f) }} * p{{ k }}{{ " + " if not loop.last }}{% endfor %};
+            sum{{ c * chunk + f }} += {% for k in range(4) %}{{ part("v" ~ c ~ "_" ~ k, f, wide) }} * p{{ k }}{{ " + " if not loop.last }}{% endfor %};
 {% endfor %}
 {% endfor %}
         }

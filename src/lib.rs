@@ -33,6 +33,7 @@
 //! | floor | what it holds |
 //! |---|---|
 //! | [`engine`] | the public face: load, classify, features, forward |
+//! | `report` | pictures: heat maps over frames, lines over time |
 //! | [`checkpoint`] | parameter files, to a configuration and named tensors |
 //! | [`vivit`] | configurations; the models, each a function that records a graph |
 //! | [`video`] | frames, sampling, presets, preparation on the device |
@@ -43,7 +44,7 @@
 //!
 //! # Features
 //!
-//! `cli` (the program, and `bench`), `video` (sources of frames: files through ffmpeg, image folders,
+//! `cli` (the program, and `bench`), `report` (pictures; part of `cli`), `video` (sources of frames: files through ffmpeg, image folders,
 //! GIF, `.npy`) and `hub` (download from the Hugging Face hub) are on by default. With `default-features = false` the
 //! bare engine remains, with few dependencies.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -55,6 +56,8 @@ pub mod engine;
 pub mod gpu;
 pub mod graph;
 pub mod kernels;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod tensor;
 pub mod video;
 pub mod vivit;

@@ -33,6 +33,14 @@ struct Parameters {
     output_token: u32,
     output_head: u32,
     validity_base: u32,
+    rows: u32,             // R; this and what follows is for the normaliser and rollout
+    weighted: u32,         // 1: rows have weights, and those of weight 0 take no part
+    weights_base: u32,
+    normaliser_base: u32,
+    base_base: u32,
+    begin: u32,            // the output begins with: 0 nothing, 1 keep · base, 2 what an earlier launch left
+    keep: f32,
+    share: f32,            // of each head in the sum
     padding: u32,
 }
 

@@ -51,21 +51,24 @@ impl Hub {
         }
     }
 
-    /// The files of the model in the folder `name`, or of that name in the cache or on the server.
+    /// The files of the model in the folder `name` or whose weights are the file `name`, or of that name in the cache or
+    /// on the server.
     pub(super) fn locate(&self, name: &str) -> Result<Location> {
         let path = Path::new(name);
         if path.is_dir() {
             return Ok(Location::folder(path));
         }
         if path.is_file() {
-            return Err(Error::usage(format!("{name} is a file: give the folder that holds it and its config.json")));
+            return Ok(Location::file(path));
         }
         let id = ModelId::parse(name).ok_or_else(|| {
-            Error::file(format!("there is no folder {name}, and no model on the hub can be called so"))
+            Error::file(format!(
+                "there is neither a file nor a folder {name}, and no model on the hub can be called so"
+            ))
         })?;
         let Some(cache) = &self.cache else {
             return Err(Error::file(format!(
-                "there is no folder {name}, and no cache of the hub to look in: set HF_HOME to a folder for it"
+                "there is neither a file nor a folder {name}, and no cache of the hub to look in: set HF_HOME to a folder for it"
             )));
         };
         let repository = Repository::new(cache, &id);

@@ -1,30 +1,33 @@
 //! Checkpoints of the `transformers` library: `config.json` and `model.safetensors`, whole or in shards.
 
 mod config;
-mod disagreements;
-mod misfits;
+mod evidence;
 mod names;
-mod weights;
 
-#[cfg(feature = "hub")]
-pub(super) use weights::{INDEX, WHOLE, shards};
-pub(super) use weights::{Pickled, complete, pickled};
-
+use super::arrays::Arrays;
+use super::fit::{Convention, Fitted};
 use super::location::{Location, text};
-use super::{Checkpoint, Family};
+use super::misfits::Misfits;
+use super::{Checkpoint, Family, Format, Hints};
 use crate::tensor::{Error, Result};
 use crate::vivit::Config;
-use weights::{WeightFiles, Weights};
+pub(super) use config::{ImageSize, gelu};
+use evidence::Evidence;
+pub(super) use names::Spelling;
+use names::unused;
 
-/// Loads the checkpoint whose files lie at `location`.
-pub(super) fn load(location: Location) -> Result<Checkpoint> {
+/// Any names: what is not understood is said in this family's words.
+pub(super) const FORMAT: Format = Format { recognises: |_| true, load };
+
+/// Loads the checkpoint whose files lie at `location`, with its weights in `arrays`. These files leave nothing open that
+/// a hint could tell.
+fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<Checkpoint> {
     let config_path = location.find("config.json").ok_or_else(|| {
         Error::file(format!("{} holds no config.json, so it is not the folder of a model", location.describe()))
     })?;
     let described = config::read(&config_path)?;
-    let files = WeightFiles::open(&location)?;
     let mut notes = location.notes.clone();
-    let (config, labels) = if files.bare(described.classifies) {
+    let (config, labels) = if bare(&arrays.names(), described.classifies) {
         notes.push("the checkpoint has no classifier: it gives features, but no classes".into());
         (Config { classes: 0, ..described.config }, None)
     } else {
@@ -37,7 +40,11 @@ pub(super) fn load(location: Location) -> Result<Checkpoint> {
         }
         (described.config, described.labels)
     };
-    let parameters = Weights::fit(files, &config, &config_path)?;
+    let spelling = Spelling::of(arrays.names().into_iter());
+    let parameters = Fitted::new(arrays, Box::new(spelling), &config).map_err(|(arrays, misfits)| {
+        let place = format!("{} does not fit {}", arrays.path().display(), config_path.display());
+        refusal(&place, &*arrays, spelling, &config, &misfits)
+    })?;
     let preprocessor = location.find("preprocessor_config.json").map(|path| text(&path)).transpose()?;
     Ok(Checkpoint {
         family: Family::HuggingFace,
@@ -48,4 +55,45 @@ pub(super) fn load(location: Location) -> Result<Checkpoint> {
         source: location.source,
         notes,
     })
+}
+
+/// Whether the weights called `names` are those of the encoder alone, saved without a classifier: by names without a
+/// prefix, or where nobody says that the model `classifies`.
+fn bare(names: &[&str], classifies: bool) -> bool {
+    let has = |start: &str| names.iter().any(|name| name.starts_with(start));
+    let encoder = has("embeddings.") || (!classifies && has("vivit.embeddings."));
+    encoder && !has("classifier.")
+}
+
+impl Convention for Spelling {
+    fn stored(&self, name: &str) -> String {
+        Spelling::stored(*self, name)
+    }
+
+    fn accepted(&self, name: &str) -> Vec<String> {
+        let mut names: Vec<_> = Spelling::ALL.map(|spelling| spelling.stored(name)).into();
+        names.dedup();
+        names
+    }
+
+    fn unused(&self, stored: &str) -> bool {
+        unused(stored)
+    }
+}
+
+/// The cause, all that does not fit, and what to do.
+fn refusal(place: &str, arrays: &dyn Arrays, spelling: Spelling, config: &Config, misfits: &Misfits) -> Error {
+    let shape = |name: &str| {
+        let accepted = Convention::accepted(&spelling, name);
+        accepted.iter().rev().find_map(|stored| arrays.shape(stored))
+    };
+    let evidence = Evidence { names: arrays.names(), spelling, shape };
+    let (cause, remedy) = match evidence.against(config) {
+        Some(disagreement) => (format!(", which {disagreement}"), "Correct config.json, or take"),
+        None => (format!(": {}", misfits.census()), "Download the weights again, or take"),
+    };
+    Error::file(format!(
+        "{place}{cause}:\n  {}\n{remedy} config.json and the weights from the same model.",
+        misfits.lines().join("\n  ")
+    ))
 }

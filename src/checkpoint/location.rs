@@ -9,6 +9,8 @@ use crate::tensor::{Error, Result};
 pub(super) struct Location {
     /// Folders to look in, the one with the weights first.
     pub(super) folders: Vec<PathBuf>,
+    /// The file of the weights, where it was named; else they are looked for in the folders.
+    pub(super) file: Option<PathBuf>,
     /// For people: the path, or the name with its revision.
     pub(super) source: String,
     /// What the user should know about it.
@@ -18,7 +20,15 @@ pub(super) struct Location {
 impl Location {
     /// One folder that holds everything.
     pub(super) fn folder(folder: &Path) -> Self {
-        Self { folders: vec![folder.to_owned()], source: folder.display().to_string(), notes: Vec::new() }
+        let source = folder.display().to_string();
+        Self { folders: vec![folder.to_owned()], file: None, source, notes: Vec::new() }
+    }
+
+    /// A file of weights and what lies beside it.
+    pub(super) fn file(file: &Path) -> Self {
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let source = file.display().to_string();
+        Self { folders: vec![folder.to_owned()], file: Some(file.to_owned()), source, notes: Vec::new() }
     }
 
     /// The path of the file called `name` in the first folder that has it.

@@ -1,12 +1,16 @@
-//! Parameter files: from a folder or a name on the Hugging Face hub to a configuration and named tensors.
+//! Parameter files: from a file, a folder or a name on the Hugging Face hub to a configuration and named tensors.
 //!
-//! [`load`] takes a folder, or a name such as `google/vivit-b-16x2-kinetics400` that it looks up in the local hub
-//! cache and, with feature `hub`, downloads into it. [`untrained`] makes weights up for a shape that nobody has
-//! published, so that it can be run and timed all the same.
+//! [`load`] takes a folder, a single file, or a name such as `google/vivit-b-16x2-kinetics400` that it looks up in the
+//! local hub cache and, with feature `hub`, downloads into it. Two families are read: that of the `transformers` library,
+//! and scenic's, the original implementation, as Flax's msgpack files or as safetensors. [`untrained`] makes weights up
+//! for a shape that nobody has published, so that it can be run and timed all the same.
 //!
-//! Whatever the family, the tensors go by the names of [`Config::parameters`], checked to be complete and of the
-//! right shapes, and are read one at a time when they are asked for: loading costs a look at the headers. Pickled
+//! Whatever the family, the tensors go by the names and layouts of [`Config::parameters`], checked to be complete and of
+//! the right shapes, and are read one at a time when they are asked for: loading costs a look at the headers. Pickled
 //! files (`pytorch_model.bin`) are not read, since reading one runs what it holds.
+//!
+//! scenic's files do not say everything that decides a model, and released ones come without a configuration: what is
+//! stored nowhere is told by [`Hints`], to [`load_hinted`].
 //!
 //! ```no_run
 //! let checkpoint = tubelet::checkpoint::load("google/vivit-b-16x2-kinetics400")?;
@@ -18,26 +22,51 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::kernels::ClipLayout;
 use crate::tensor::Result;
 use crate::video::Preset;
 use crate::vivit::{Config, Parameters};
 
+mod arrays;
+mod disagreements;
+mod fit;
+mod flax;
+mod hints;
 mod hub;
 mod huggingface;
+pub mod image;
 mod location;
+mod misfits;
+mod native;
+#[cfg(feature = "npz")]
+mod npz;
 mod safetensors;
+mod scenic;
 mod untrained;
+mod weights;
+mod writing;
 
+pub use flax::FlaxLayout;
+pub use hints::Hints;
 pub use hub::Hub;
+pub use image::Trained;
+pub use native::save;
 pub use untrained::untrained;
 
+use arrays::Arrays;
+use location::Location;
+
 /// Where a checkpoint's weights come from, and so how its files are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Family {
     /// `config.json` and safetensors files of the `transformers` library.
     HuggingFace,
+    /// Parameters of scenic, the original implementation, in Flax's names and layouts.
+    Scenic,
     /// Random weights that no training has seen.
     Untrained,
 }
@@ -47,6 +76,7 @@ impl Family {
     pub fn layout(self) -> ClipLayout {
         match self {
             Self::HuggingFace | Self::Untrained => ClipLayout::Btchw,
+            Self::Scenic => ClipLayout::Bthwc,
         }
     }
 
@@ -54,6 +84,7 @@ impl Family {
     pub fn preset(self) -> Preset {
         match self {
             Self::HuggingFace | Self::Untrained => Preset::HfCorrected,
+            Self::Scenic => Preset::Scenic,
         }
     }
 }
@@ -62,6 +93,7 @@ impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::HuggingFace => "Hugging Face",
+            Self::Scenic => "scenic",
             Self::Untrained => "untrained",
         })
     }
@@ -86,7 +118,17 @@ pub struct Checkpoint {
     pub notes: Vec<String>,
 }
 
-/// Loads the checkpoint in a folder or of a name on the Hugging Face hub, `ORGANISATION/NAME` or
+/// How one family's files are told and read.
+struct Format {
+    /// Whether arrays of these names are of this family.
+    recognises: fn(&[&str]) -> bool,
+    load: fn(Location, Box<dyn Arrays>, &Hints) -> Result<Checkpoint>,
+}
+
+/// Every format. The first that recognises a file reads it.
+const FORMATS: [Format; 3] = [scenic::FORMAT, native::FORMAT, huggingface::FORMAT];
+
+/// Loads the checkpoint in a folder, of a file of weights, or of a name on the Hugging Face hub, `ORGANISATION/NAME` or
 /// `ORGANISATION/NAME@REVISION`.
 ///
 /// The folder wins where both exist. The environment decides about the hub as everywhere: see [`Hub::from_env`].
@@ -95,7 +137,8 @@ pub struct Checkpoint {
 ///
 /// One sentence that names the file and says what to do where there is no such checkpoint, a file is missing or
 /// damaged, the configuration is not one of ViViT, or the weights do not fit it; then every tensor that is missing,
-/// unexpected or of a wrong shape is listed.
+/// unexpected or of a wrong shape is listed. An error of kind [`Usage`](crate::tensor::ErrorKind::Usage) where the files
+/// leave open which model they are of: it lists the possibilities.
 pub fn load(name_or_path: &str) -> Result<Checkpoint> {
     load_with(name_or_path, &Hub::from_env())
 }
@@ -106,5 +149,38 @@ pub fn load(name_or_path: &str) -> Result<Checkpoint> {
 ///
 /// As [`load`].
 pub fn load_with(name_or_path: &str, hub: &Hub) -> Result<Checkpoint> {
-    huggingface::load(hub.locate(name_or_path)?)
+    load_hinted(name_or_path, hub, &Hints::default())
+}
+
+/// [`load_with`], told what the files may not say.
+///
+/// # Errors
+///
+/// As [`load`]; and where a hint contradicts the files.
+pub fn load_hinted(name_or_path: &str, hub: &Hub, hints: &Hints) -> Result<Checkpoint> {
+    let mut location = hub.locate(name_or_path)?;
+    let arrays = weights::open(&mut location)?;
+    read(location, arrays, hints)
+}
+
+/// Loads a model to begin another one from: an image model, as [`image::load`] does, or a video model.
+///
+/// # Errors
+///
+/// As [`image::load`] and [`load_hinted`].
+pub fn load_trained(name_or_path: &str, hub: &Hub, hints: &Hints, image_heads: Option<usize>) -> Result<Trained> {
+    let mut location = hub.locate(name_or_path)?;
+    let arrays = weights::open(&mut location)?;
+    if image::recognises(&location, &*arrays) {
+        return image::read(location, arrays, image_heads);
+    }
+    let Checkpoint { config, parameters, source, notes, .. } = read(location, arrays, hints)?;
+    Ok(Trained { config, parameters, source, notes })
+}
+
+fn read(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Checkpoint> {
+    let format = FORMATS.iter().find(|format| (format.recognises)(&arrays.names())).unwrap_or(&huggingface::FORMAT);
+    let checkpoint = (format.load)(location, arrays, hints)?;
+    hints.check(&checkpoint)?;
+    Ok(checkpoint)
 }

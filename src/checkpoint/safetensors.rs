@@ -1,35 +1,26 @@
-//! One `.safetensors` file: its header, checked, and its tensors, read one at a time.
-//!
-//! The file is read by position and not mapped: a tensor is copied once, into the memory that it keeps, and a file
-//! that shrinks while it is open is an error where a map would end the process.
+//! One `.safetensors` file: its header, checked, and its arrays, read one at a time.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::io::Read;
+use std::path::Path;
 
-use half::slice::HalfFloatSliceExt;
-use half::{bf16, f16};
-use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
+use super::arrays::{ArrayFile, Arrays, Dtype, GIT_LFS_POINTER, Run, git_lfs_pointer};
 use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// Bytes before the header: its length.
 const LENGTH_BYTES: u64 = 8;
 /// The format's own bound on its header, in bytes.
 const LONGEST_HEADER: u64 = 100_000_000;
-/// What a large file's stand-in in a Git repository begins with.
-const GIT_LFS_POINTER: &[u8; 8] = b"version ";
 
 /// An open file whose header holds what it promises.
 #[derive(Debug)]
 pub(super) struct SafetensorsFile {
-    path: PathBuf,
-    file: Mutex<File>,
+    file: ArrayFile,
     /// Where the first tensor begins, in bytes from the start.
     data: u64,
     tensors: HashMap<String, TensorInfo>,
@@ -47,12 +38,7 @@ impl SafetensorsFile {
         let size = file.metadata().map_err(read)?.len();
         let header_size = match header_size(&mut file, size).map_err(read)? {
             Ok(header_size) => header_size,
-            Err(Opening::GitLfs) => {
-                return Err(Error::file(format!(
-                    "{} is the stand-in of a file kept by Git LFS: run `git lfs pull` in its repository",
-                    path.display()
-                )));
-            }
+            Err(Opening::GitLfs) => return Err(git_lfs_pointer(path)),
             Err(Opening::Damaged(reason)) => return Err(damaged(reason)),
         };
         let mut header = vec![0; header_size as usize];
@@ -61,65 +47,41 @@ impl SafetensorsFile {
         let Header(entries) = serde_json::from_slice(&header)
             .map_err(|error| damaged(format!("its header is not a list of tensors: {error}")))?;
         let tensors = checked(entries, size - data).map_err(damaged)?;
-        Ok(Self { path: path.to_owned(), file: Mutex::new(file), data, tensors })
+        Ok(Self { file: ArrayFile::new(path, file), data, tensors })
+    }
+}
+
+impl Arrays for SafetensorsFile {
+    fn path(&self) -> &Path {
+        &self.file.path
     }
 
-    /// Where the file lies.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    fn names(&self) -> Vec<&str> {
+        self.tensors.keys().map(String::as_str).collect()
     }
 
-    /// The stored names, in no order.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.tensors.keys().map(String::as_str)
-    }
-
-    /// Whether the file holds a tensor of that name.
-    pub(super) fn contains(&self, name: &str) -> bool {
-        self.tensors.contains_key(name)
-    }
-
-    /// The shape of the tensor of that name.
-    pub(super) fn shape(&self, name: &str) -> Option<Shape> {
+    fn shape(&self, name: &str) -> Option<Shape> {
         self.tensors.get(name).map(|info| info.shape.as_slice().into())
     }
 
-    /// The name of the tensor's element type where [`SafetensorsFile::tensor`] does not convert it.
-    pub(super) fn unreadable(&self, name: &str) -> Option<String> {
-        let dtype = self.tensors.get(name)?.dtype;
-        (!matches!(dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64)).then(|| format!("{dtype:?}"))
+    fn dtype(&self, name: &str) -> Option<Dtype> {
+        self.tensors.get(name).map(|info| dtype(info.dtype))
     }
 
-    /// The tensor of that name, converted to 32-bit floats.
-    pub(super) fn tensor(&self, name: &str) -> Result<Tensor> {
-        let info = self
-            .tensors
-            .get(name)
-            .ok_or_else(|| Error::usage(format!("{} holds no tensor `{name}`", self.path.display())))?;
-        let start = self.data + info.data_offsets.0 as u64;
-        let elements = info.shape.iter().product();
-        let values = match info.dtype {
-            Dtype::F32 => self.elements::<f32>(start, elements)?,
-            Dtype::F16 => self.elements::<f16>(start, elements)?.to_f32_vec(),
-            Dtype::BF16 => self.elements::<bf16>(start, elements)?.to_f32_vec(),
-            Dtype::F64 => self.elements::<f64>(start, elements)?.into_iter().map(|value| value as f32).collect(),
-            other => {
-                return Err(Error::file(format!(
-                    "tensor `{name}` of {} has elements of type {other:?}, but only F16, BF16, F32 and F64 are read",
-                    self.path.display()
-                )));
-            }
-        };
-        Tensor::f32(info.shape.as_slice(), values)
+    fn tensor(&self, name: &str) -> Result<Tensor> {
+        let info = self.tensors.get(name).ok_or_else(|| self.file.holds_no(name))?;
+        let run = Run { start: self.data + info.data_offsets.0 as u64, elements: info.shape.iter().product() };
+        self.file.tensor(name, info.shape.as_slice().into(), &dtype(info.dtype), &[run])
     }
+}
 
-    fn elements<E: bytemuck::Pod>(&self, start: u64, elements: usize) -> Result<Vec<E>> {
-        let mut values = vec![E::zeroed(); elements];
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::Start(start))
-            .and_then(|_| file.read_exact(bytemuck::cast_slice_mut(&mut values)))
-            .map_err(|error| Error::io("read", &self.path, &error))?;
-        Ok(values)
+fn dtype(stored: safetensors::Dtype) -> Dtype {
+    match stored {
+        safetensors::Dtype::F16 => Dtype::F16,
+        safetensors::Dtype::BF16 => Dtype::Bf16,
+        safetensors::Dtype::F32 => Dtype::F32,
+        safetensors::Dtype::F64 => Dtype::F64,
+        other => Dtype::Other(format!("{other:?}")),
     }
 }
 

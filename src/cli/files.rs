@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use npyz::{DType, NpyFile, TypeChar, WriterBuilder};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use tempfile::NamedTempFile;
+use tubelet::report::write_whole;
 use tubelet::tensor::{Element, Error, Result, Tensor};
 
 /// Reads a `.npy` file of floats.
@@ -68,24 +68,6 @@ pub(super) fn write_safetensors(path: &Path, tensors: &BTreeMap<String, Tensor>)
         .collect::<Result<Vec<_>>>()?;
     // Straight to the file: probabilities of a large model are gigabytes that need not be held twice.
     write_whole(path, |file| safetensors::serialize_to_file(views, None, file.path()).map_err(std::io::Error::other))
-}
-
-/// A temporary file that is as private as any other new file: what it becomes is no secret.
-fn new_file<'a>() -> tempfile::Builder<'a, 'a> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
-}
-
-/// Writes beside `path`, then puts the whole file in its place.
-fn write_whole(path: &Path, write: impl FnOnce(&mut NamedTempFile) -> std::io::Result<()>) -> Result<()> {
-    let failed = |error: &std::io::Error| Error::io("write", path, error);
-    let folder = folder(path);
-    let mut file = new_file().tempfile_in(folder).map_err(|error| failed(&error))?;
-    write(&mut file).map_err(|error| failed(&error))?;
-    file.persist(path).map_err(|error| failed(&error.error))?;
-    Ok(())
 }
 
 /// The folder that holds `path`.

@@ -1,6 +1,8 @@
 //! The public face: load a model, hand over a clip, get classes, features or any value inside.
 
+mod attention;
 mod classes;
+mod sliding;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +15,9 @@ use crate::tensor::{Error, Result, Tensor};
 use crate::video::{Clip, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
 use crate::vivit::{self, Config, FrameMask, Parameters, Recording, Request};
 
+pub use attention::{AttentionMaps, AttentionQuery, AttentionRequest};
 pub use classes::{Class, Classes};
+pub use sliding::{Sliding, SlidingOptions, Window};
 
 /// How a model is loaded.
 #[derive(Clone, Debug, Default)]
@@ -163,11 +167,18 @@ impl Vivit {
 
     /// The classes of a clip that is on the device already, of which `mask` says what is not seen.
     pub fn classify_prepared(&self, clip: &PreparedClip, mask: &FrameMask) -> Result<Classes> {
-        let found = self.run_prepared(clip, mask, |recording| match (recording.logits, recording.probabilities) {
-            (Some(logits), Some(probabilities)) => Ok(vec![logits, probabilities]),
-            _ => Err(Error::usage("this model has no classification head; ask for its features instead")),
-        })?;
-        let [logits, probabilities] = found.as_slice() else {
+        self.classes(&self.run_prepared(clip, mask, class_values)?)
+    }
+
+    /// The classes of one clip that is in host memory.
+    fn classify_values(&self, clip: &Tensor, mask: &FrameMask) -> Result<Classes> {
+        let request = Request { masking: mask.masking(), ..Request::new(1, self.layout) };
+        self.classes(&self.run_one(&request, Feed::Host(clip), mask, class_values)?)
+    }
+
+    /// The classes that the values of [`class_values`] say.
+    fn classes(&self, found: &[Tensor]) -> Result<Classes> {
+        let [logits, probabilities] = found else {
             return Err(Error::usage("the model's outputs are missing"));
         };
         Classes::new(logits.as_f32()?, probabilities.as_f32()?, self.checkpoint.labels.as_deref())
@@ -192,16 +203,33 @@ impl Vivit {
         wanted: impl FnOnce(&Recording) -> Result<Vec<Value>>,
     ) -> Result<Vec<Tensor>> {
         let request = Request { masking: mask.masking(), ..Request::new(1, self.layout) };
-        let shape = vivit::clip_shape(self.config(), &request);
-        if *clip.shape() != shape {
-            let given = clip.shape();
-            return Err(Error::usage(format!("the model takes a clip of shape {shape}, this one has {given}")));
+        self.check_prepared(clip, &request)?;
+        self.run_one(&request, Feed::Device(clip.buffer()), mask, wanted)
+    }
+
+    /// An error where a clip is not one of `request`.
+    fn check_prepared(&self, clip: &PreparedClip, request: &Request) -> Result<()> {
+        let shape = vivit::clip_shape(self.config(), request);
+        if *clip.shape() == shape {
+            return Ok(());
         }
-        let shared = self.executor(&request)?;
+        let given = clip.shape();
+        Err(Error::usage(format!("the model takes a clip of shape {shape}, this one has {given}")))
+    }
+
+    /// Runs the one clip of `request` and returns the values that `wanted` picks.
+    fn run_one(
+        &self,
+        request: &Request,
+        clip: Feed<'_>,
+        mask: &FrameMask,
+        wanted: impl FnOnce(&Recording) -> Result<Vec<Value>>,
+    ) -> Result<Vec<Tensor>> {
+        let shared = self.executor(request)?;
         let wanted = wanted(&shared.recording)?;
         let validity = mask.validity(self.config(), 1)?;
         let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        executor.run(&feeds(Feed::Device(clip.buffer()), validity.as_ref()), &wanted)
+        executor.run(&feeds(clip, validity.as_ref()), &wanted)
     }
 
     /// Raw tensors in and out: a batch of clips, and `logits` (or what the head would see, for a model without one) with
@@ -296,6 +324,18 @@ pub fn forward_reference(
     let wanted = wanted(config, &recording, &request)?;
     let mut executor = ReferenceExecutor::new(Arc::new(recording.graph.clone()), parameters);
     named(&recording.graph, &wanted, executor.run(&feeds(Feed::Host(clips), validity.as_ref()), &wanted)?)
+}
+
+/// The values that say the classes of a clip.
+fn class_values(recording: &Recording) -> Result<Vec<Value>> {
+    match (recording.logits, recording.probabilities) {
+        (Some(logits), Some(probabilities)) => Ok(vec![logits, probabilities]),
+        _ => Err(headless()),
+    }
+}
+
+fn headless() -> Error {
+    Error::usage("this model has no classification head; ask for its features instead")
 }
 
 /// What goes into a graph: the clip, and which temporal indices are valid where some are not.

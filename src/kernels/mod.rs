@@ -7,7 +7,9 @@
 
 mod activation;
 pub mod attention;
+pub mod attention_normaliser;
 pub mod attention_probabilities;
+pub mod attention_rollout;
 mod cases;
 mod clip_layout;
 pub mod colour;
@@ -26,6 +28,7 @@ mod product;
 mod program;
 pub mod resample;
 pub mod resize_bilinear;
+pub mod select_frames;
 mod selection;
 pub mod softmax;
 pub mod suite;
@@ -45,7 +48,9 @@ pub use selection::Selection;
 /// Every kernel family.
 pub static ALL: &[&Family] = &[
     &attention::FAMILY,
+    &attention_normaliser::FAMILY,
     &attention_probabilities::FAMILY,
+    &attention_rollout::FAMILY,
     &colour::FAMILY,
     &layer_norm::FAMILY,
     &linear::FAMILY,
@@ -56,6 +61,7 @@ pub static ALL: &[&Family] = &[
     &pool::FAMILY,
     &resample::FAMILY,
     &resize_bilinear::FAMILY,
+    &select_frames::FAMILY,
     &softmax::FAMILY,
     &token_assembly::FAMILY,
     &tubelet_embed::FAMILY,
@@ -65,6 +71,13 @@ pub static ALL: &[&Family] = &[
 pub(crate) const COMMON_SHADERS: &[(&str, &str)] = &[
     ("common/activation.wgsl", include_str!("../../shaders/common/activation.wgsl")),
     ("common/attention.wgsl", include_str!("../../shaders/common/attention.wgsl")),
+    ("common/attention_chunk.subgroup.wgsl", include_str!("../../shaders/common/attention_chunk.subgroup.wgsl")),
+    ("common/attention_normaliser.wgsl", include_str!("../../shaders/common/attention_normaliser.wgsl")),
+    ("common/attention_own.subgroup.wgsl", include_str!("../../shaders/common/attention_own.subgroup.wgsl")),
+    ("common/attention_rollout.wgsl", include_str!("../../shaders/common/attention_rollout.wgsl")),
+    ("common/attention_rows.subgroup.wgsl", include_str!("../../shaders/common/attention_rows.subgroup.wgsl")),
+    ("common/attention_scores.subgroup.wgsl", include_str!("../../shaders/common/attention_scores.subgroup.wgsl")),
+    ("common/attention_scores.workgroup.wgsl", include_str!("../../shaders/common/attention_scores.workgroup.wgsl")),
     ("common/bias.wgsl", include_str!("../../shaders/common/bias.wgsl")),
     ("common/pixel.wgsl", include_str!("../../shaders/common/pixel.wgsl")),
     ("common/linear_operands.wgsl", include_str!("../../shaders/common/linear_operands.wgsl")),

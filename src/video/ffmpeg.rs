@@ -14,7 +14,7 @@ use std::{
 };
 
 use self::{probe::probe, process::Running};
-use super::source::{Frame, FrameSource, Information, Sink, Wanted};
+use super::source::{Frame, FrameSource, Information, Sink, Wanted, Watcher};
 use crate::tensor::{Error, Result};
 
 /// The first stream that is a video rather than a cover picture.
@@ -141,6 +141,22 @@ impl FrameSource for VideoFile {
         }
         Ok(())
     }
+
+    fn watch(&mut self, watcher: &mut Watcher<'_>) -> Result<()> {
+        let &Information { height, width, format, .. } = &self.information;
+        let mut ffmpeg = self.decode(&[], &["-f", "rawvideo", "-pix_fmt", self.pipe_format, "pipe:1"])?;
+        let mut bytes = vec![0; format.bytes(height, width)];
+        while ffmpeg.fill(&mut bytes)? {
+            let frame = Frame::new(height, width, format, std::mem::take(&mut bytes))?;
+            if watcher(&frame)?.is_break() {
+                return Ok(());
+            }
+            bytes = frame.into_bytes();
+        }
+        let complaint = ffmpeg.finish()?;
+        self.information.complaint = (!complaint.is_empty()).then_some(complaint);
+        Ok(())
+    }
 }
 
 /// The file as an argument: `file:` keeps a path that begins with `-` or holds a `:` from being read otherwise.
@@ -157,6 +173,8 @@ fn said(complaint: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
     use tempfile::TempDir;
 
     use super::{probe::Stream, process::last_line, *};
@@ -234,6 +252,27 @@ mod tests {
         let expected = [7, 2, 7, 0].map(|index| recorded()["frames"][index]["yuv420p_sha256"].clone());
         assert_eq!(hashes, expected);
         assert!(video.read(&[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn frames_go_by_in_order_until_enough_are_seen() {
+        let mut video = VideoFile::open(CLIP).unwrap();
+        let recorded = recorded();
+        let mut seen = 0;
+        let watcher: &mut Watcher<'_> = &mut |frame| {
+            assert_eq!(sha256(frame.bytes()), recorded["frames"][seen]["yuv420p_sha256"].as_str().unwrap());
+            seen += 1;
+            Ok(if seen == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        };
+        video.watch(watcher).unwrap();
+        assert_eq!((seen, video.information().frames), (3, None), "nothing was counted");
+        let mut all = 0;
+        let count: &mut Watcher<'_> = &mut |_| {
+            all += 1;
+            Ok(ControlFlow::Continue(()))
+        };
+        video.watch(count).unwrap();
+        assert_eq!(all, 132);
     }
 
     #[test]

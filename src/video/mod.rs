@@ -26,6 +26,8 @@ mod ffmpeg;
 mod images;
 #[cfg(feature = "video")]
 mod npy;
+#[cfg(feature = "video")]
+mod pipe;
 
 #[cfg(test)]
 mod reference;
@@ -41,20 +43,24 @@ pub use prepare::{PreparedClip, Preparer, prepare_reference};
 pub use preset::{Normalise, Preprocessing, Preset, Resize, Values};
 pub use resample::{Antialiased, Lerp, Resample, WEIGHT_BITS};
 pub use sampling::{DEFAULT_STRIDE, Sampling};
-pub use source::{Frame, FrameSource, Information, PixelFormat, Sink, Wanted};
+pub use source::{Frame, FrameSource, Information, PixelFormat, Sink, Wanted, Watcher};
 
 #[cfg(feature = "video")]
 pub use {
     ffmpeg::VideoFile,
     images::{Gif, Images},
     npy::{NpyArray, check_npy},
+    pipe::Pipe,
 };
 
 /// Opens whatever `path` is: a folder as [`Images`], a `.gif` as [`Gif`], a `.npy` as [`NpyArray`], a `.png`, `.jpg`
-/// or `.webp` as a single frame, anything else as a [`VideoFile`].
+/// or `.webp` as a single frame, `-` as a [`Pipe`] on standard input, anything else as a [`VideoFile`].
 #[cfg(feature = "video")]
 pub fn open(path: impl AsRef<Path>) -> crate::tensor::Result<Box<dyn FrameSource>> {
     let path = path.as_ref();
+    if path == Path::new("-") {
+        return Ok(Box::new(Pipe::stdin()?));
+    }
     if path.is_dir() {
         return Ok(Box::new(Images::folder(path)?));
     }

@@ -1,6 +1,6 @@
 //! Where frames come from.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, ops::ControlFlow};
 
 use super::colour::{Matrix, Range};
 use crate::tensor::{Error, Result};
@@ -114,6 +114,9 @@ pub struct Information {
 /// Receives frames as they are decoded: the position in the list of wanted indices, and the frame for it.
 pub type Sink<'a> = dyn FnMut(usize, &Frame) -> Result<()> + 'a;
 
+/// Sees the frames of a video go by, and says when it has seen enough.
+pub type Watcher<'a> = dyn FnMut(&Frame) -> Result<ControlFlow<()>> + 'a;
+
 /// A video: anything that can say how many frames it has and decode some of them.
 pub trait FrameSource: fmt::Debug + Send {
     /// What is known so far.
@@ -129,6 +132,20 @@ pub trait FrameSource: fmt::Debug + Send {
     /// The sink is called once for every position of `indices`, in the order of the video. Each frame is decoded
     /// once however often it is wanted, and only one is held at a time. An error of the sink ends the reading.
     fn visit(&mut self, indices: &[usize], sink: &mut Sink<'_>) -> Result<()>;
+
+    /// Decodes all frames in the order of the video and hands each to `watcher`, until it breaks off or the video ends.
+    ///
+    /// One frame is held at a time. A source whose frames need not be counted first, such as a video file or a pipe,
+    /// begins at once and may have no end.
+    fn watch(&mut self, watcher: &mut Watcher<'_>) -> Result<()> {
+        let indices: Vec<_> = (0..self.frame_count()?).collect();
+        let mut enough = false;
+        let outcome = self.visit(&indices, &mut |_, frame| {
+            enough = watcher(frame)?.is_break();
+            if enough { Err(Error::usage("the watcher has seen enough")) } else { Ok(()) }
+        });
+        if enough { Ok(()) } else { outcome }
+    }
 
     /// The frames at `indices`, in their order.
     fn read(&mut self, indices: &[usize]) -> Result<Vec<Frame>> {

@@ -1,7 +1,7 @@
 //! Encoders and their blocks, which the models put together in different ways.
 
 use super::EncoderSize;
-use super::recording::{Attending, Recorder};
+use super::recording::{Attending, Recorder, Scope};
 use crate::graph::Value;
 use crate::tensor::Result;
 
@@ -11,12 +11,15 @@ pub(super) struct Encoder<'a> {
     pub path: &'a str,
     /// What the names of its values begin with.
     pub stage: &'a str,
+    pub scope: Scope,
+    /// Tokens of a sequence, the class token included.
+    pub tokens: usize,
     pub size: EncoderSize,
 }
 
 impl<'a> Encoder<'a> {
-    pub(super) fn new(path: &'a str, stage: &'a str, size: EncoderSize) -> Self {
-        Self { path, stage, size }
+    pub(super) fn new(path: &'a str, stage: &'a str, scope: Scope, tokens: usize, size: EncoderSize) -> Self {
+        Self { path, stage, scope, tokens, size }
     }
 
     /// The name of one of its values.
@@ -27,14 +30,19 @@ impl<'a> Encoder<'a> {
     /// Its block at `index`, from 0.
     pub(super) fn layer(&self, index: usize) -> Layer {
         let path = format!("{}.encoderblock_{index}", self.path);
-        Layer { path, stage: self.stage.to_owned(), index, size: self.size }
+        let stage = self.stage.to_owned();
+        Layer { path, encoder: stage.clone(), stage, scope: self.scope, tokens: self.tokens, index, size: self.size }
     }
 }
 
 /// A block's place in a model.
 pub(super) struct Layer {
     path: String,
+    encoder: String,
     stage: String,
+    pub scope: Scope,
+    /// Tokens of a sequence of the encoder, the class token included.
+    pub tokens: usize,
     /// From 0.
     pub index: usize,
     pub size: EncoderSize,
@@ -56,6 +64,11 @@ impl Layer {
         format!("{}hidden_state.{}", self.stage, self.index + 1)
     }
 
+    /// What the names of its encoder's values begin with.
+    pub(super) fn encoder(&self) -> &str {
+        &self.encoder
+    }
+
     /// What its values' names begin with.
     pub(super) fn stage(&self) -> &str {
         &self.stage
@@ -64,7 +77,7 @@ impl Layer {
     /// One of several attentions in this block.
     pub(super) fn within(&self, name: &str) -> Self {
         let stage = format!("{}{name}.", self.stage);
-        Self { path: self.path.clone(), stage, index: self.index, size: self.size }
+        Self { path: self.path.clone(), encoder: self.encoder.clone(), stage, ..*self }
     }
 }
 

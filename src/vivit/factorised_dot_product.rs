@@ -7,7 +7,7 @@ use super::encoder::{self, Encoder};
 use super::model::Definition;
 use super::naive::{Naive, Sequence};
 use super::parameters::Specs;
-use super::recording::{Attending, Recorder};
+use super::recording::{Attending, Axis, Recorder, Scope};
 use super::validation::pooled_only;
 use super::{Config, work};
 use crate::graph::Value;
@@ -52,12 +52,14 @@ impl FactorisedDotProduct {
         [
             Attending {
                 name: "time.",
+                axis: Axis::Time,
                 heads: over_time,
                 sequences: Sequences::temporal(batch, grid.temporal, grid.spatial()),
                 mask: recorder.mask(0, 1),
             },
             Attending {
                 name: "space.",
+                axis: Axis::Space,
                 heads: over_space,
                 sequences: Sequences::spatial(batch, grid.temporal, grid.spatial()),
                 mask: Mask::NONE,
@@ -92,7 +94,7 @@ impl Definition for FactorisedDotProduct {
 
     fn encode(&self, recorder: &mut Recorder<'_>, patches: Value) -> Result<Value> {
         let config = recorder.config;
-        let encoder = Encoder::new(ENCODER, "", config.encoder());
+        let encoder = Encoder::new(ENCODER, "", Scope::Clip, config.tokens(), config.encoder());
         let mut x = recorder.embeddings(&encoder, "", patches, recorder.batch)?;
         let attending = self.attending(recorder);
         for index in 0..config.layers {

@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use super::config::plural;
 use super::encoder::{self, Encoder};
+use super::initialise::Counterpart;
 use super::model::Definition;
 use super::naive::{Naive, Place, Sequence, Sight};
 use super::parameters::Specs;
-use super::recording::{Attending, Recorder};
+use super::recording::{Attending, Axis, Recorder, Recording, Request, Scope};
 use super::validation::validate_encoder;
-use super::{Classifier, Config, EncoderSize, work};
-use crate::graph::Value;
+use super::{Classifier, Config, EncoderSize, Grid, work};
+use crate::graph::{Graph, Value};
 use crate::kernels::attention::{Mask, Sequences};
 use crate::kernels::pool::Pooling;
 use crate::tensor::Result;
@@ -60,15 +61,34 @@ impl FactorisedEncoder {
         [config.grid().spatial(), config.grid().temporal].map(|tokens| tokens + class_token)
     }
 
+    /// Records the way from a clip to the vectors of its temporal indices alone: `frame_representation` [B, T, C]. The
+    /// clip may have any number of tubelets in time, since none depends on another.
+    pub fn record_spatial(&self, config: &Config, request: &Request) -> Result<(Graph, Value)> {
+        let mut recorder = Recorder::new(config, request)?;
+        let patches = recorder.patch_embeddings()?;
+        let frames = Self::encode_frames(&mut recorder, patches)?;
+        Ok((recorder.into_graph(frames), frames))
+    }
+
+    /// Records the way from the vectors of a clip's temporal indices, the input `frame_representation` [B, T, C], to
+    /// its classes.
+    pub fn record_temporal(&self, config: &Config, request: &Request) -> Result<Recording> {
+        let mut recorder = Recorder::new(config, request)?;
+        let frames = recorder.frame_representation()?;
+        let pooled = self.encode_time(&mut recorder, frames)?;
+        recorder.head(pooled)
+    }
+
     /// `frame_representation` [B, T, C]: a vector for each temporal index, from `patches` [B, T·S, C].
     fn encode_frames(recorder: &mut Recorder<'_>, patches: Value) -> Result<Value> {
         let config = recorder.config;
         let frames = recorder.batch * config.grid().temporal;
         let [tokens, _] = Self::sequences(config);
-        let encoder = Encoder::new(SPATIAL, "spatial.", config.encoder());
+        let encoder = Encoder::new(SPATIAL, "spatial.", Scope::Frame, tokens, config.encoder());
         let mut x = recorder.embeddings(&encoder, SPATIAL_CLASS_TOKEN, patches, frames)?;
         let attending = Attending {
             name: "",
+            axis: Axis::Whole,
             heads: 0..config.heads,
             sequences: Sequences::joint(frames, tokens),
             mask: Mask::NONE,
@@ -88,10 +108,11 @@ impl FactorisedEncoder {
             Temporal::Encoder(size) => size,
         };
         let [_, tokens] = Self::sequences(config);
-        let encoder = Encoder::new(TEMPORAL, "temporal.", size);
+        let encoder = Encoder::new(TEMPORAL, "temporal.", Scope::Frames, tokens, size);
         let mut x = recorder.embeddings(&encoder, TEMPORAL_CLASS_TOKEN, frames, recorder.batch)?;
         let attending = Attending {
             name: "",
+            axis: Axis::Whole,
             heads: 0..size.heads,
             sequences: Sequences::joint(recorder.batch, tokens),
             mask: recorder.mask(usize::from(config.class_token()), 1),
@@ -128,6 +149,26 @@ impl Definition for FactorisedEncoder {
         if let Temporal::Encoder(size) = self.temporal {
             specs.class_token(config, TEMPORAL_CLASS_TOKEN);
             specs.encoder(TEMPORAL, config.width, temporal, size.layers, |specs, path| specs.block(path, config, size));
+        }
+    }
+
+    fn positions(&self, config: &Config, name: &str) -> Grid {
+        match name.starts_with(TEMPORAL) {
+            true => Grid { rows: 1, columns: 1, ..config.grid() },
+            false => Grid { temporal: 1, ..config.grid() },
+        }
+    }
+
+    /// The spatial encoder is an image model's; the temporal one has none.
+    fn counterpart(&self, name: &str) -> Counterpart {
+        if name == SPATIAL_CLASS_TOKEN {
+            return Counterpart::ClassToken("cls".into());
+        }
+        match name.split_once('.') {
+            Some((SPATIAL, part)) => Counterpart::Named(format!("Transformer.{part}")),
+            Some((TEMPORAL, _)) => Counterpart::Nothing,
+            None if name == TEMPORAL_CLASS_TOKEN => Counterpart::Nothing,
+            _ => Counterpart::Named(name.to_owned()),
         }
     }
 

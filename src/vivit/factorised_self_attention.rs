@@ -4,10 +4,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::encoder::{self, Encoder, Layer};
+use super::initialise::Counterpart;
 use super::model::Definition;
 use super::naive::{Naive, Sequence};
 use super::parameters::Specs;
-use super::recording::{Attending, Recorder};
+use super::recording::{Attending, Axis, Recorder, Scope};
 use super::validation::pooled_only;
 use super::{Config, work};
 use crate::graph::Value;
@@ -39,22 +40,6 @@ pub enum Order {
 
 const ENCODER: &str = "Transformer";
 
-/// An axis to attend over, by its name in paths and values.
-#[derive(Clone, Copy)]
-enum Axis {
-    Space,
-    Time,
-}
-
-impl Axis {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Space => "space",
-            Self::Time => "time",
-        }
-    }
-}
-
 impl FactorisedSelfAttention {
     fn axes(self) -> [Axis; 2] {
         match self.order {
@@ -77,15 +62,15 @@ fn attend(recorder: &mut Recorder<'_>, layer: &Layer, axis: Axis, x: Value) -> R
     let config = recorder.config;
     let grid = config.grid();
     let sequences = match axis {
-        Axis::Space => Sequences::spatial(recorder.batch, grid.temporal, grid.spatial()),
         Axis::Time => Sequences::temporal(recorder.batch, grid.temporal, grid.spatial()),
+        _ => Sequences::spatial(recorder.batch, grid.temporal, grid.spatial()),
     };
     let mask = match axis {
-        Axis::Space => Mask::NONE,
         Axis::Time => recorder.mask(0, 1),
+        _ => Mask::NONE,
     };
     let name = axis.name();
-    let attending = [Attending { name: "", heads: 0..config.heads, sequences, mask }];
+    let attending = [Attending { name: "", axis, heads: 0..config.heads, sequences, mask }];
     let norm = format!("LayerNorm_{name}");
     let attention = format!("MultiHeadDotProductAttention_{name}");
     encoder::attend(recorder, &layer.within(name), [&norm, &attention], &attending, x)
@@ -108,6 +93,23 @@ impl Definition for FactorisedSelfAttention {
         });
     }
 
+    /// A block's attention over space and its MLP are an image model's; the LayerNorm before the attention over time
+    /// has none.
+    fn counterpart(&self, name: &str) -> Counterpart {
+        let image = |from, to| Counterpart::Named(name.replace(from, to));
+        match name.split('.').nth(2) {
+            Some("LayerNorm_space") => image("LayerNorm_space", "LayerNorm_0"),
+            Some("LayerNorm_time") => Counterpart::Nothing,
+            Some("LayerNorm_mlp") => image("LayerNorm_mlp", "LayerNorm_1"),
+            Some("MlpBlock") => image("MlpBlock", "MlpBlock_0"),
+            Some("MultiHeadDotProductAttention_space") => image("Attention_space", "Attention_0"),
+            Some("MultiHeadDotProductAttention_time") => {
+                Counterpart::Temporal(name.replace("Attention_time", "Attention_0"))
+            }
+            _ => Counterpart::Named(name.to_owned()),
+        }
+    }
+
     fn multiply_accumulates(&self, config: &Config) -> u64 {
         let (grid, n, c) = (config.grid(), config.tokens(), config.width);
         let attention = work::attention(n, grid.spatial(), c) + work::attention(n, grid.temporal, c);
@@ -117,7 +119,7 @@ impl Definition for FactorisedSelfAttention {
 
     fn encode(&self, recorder: &mut Recorder<'_>, patches: Value) -> Result<Value> {
         let config = recorder.config;
-        let encoder = Encoder::new(ENCODER, "", config.encoder());
+        let encoder = Encoder::new(ENCODER, "", Scope::Clip, config.tokens(), config.encoder());
         let mut x = recorder.embeddings(&encoder, "", patches, recorder.batch)?;
         for index in 0..config.layers {
             x = self.block(recorder, &encoder.layer(index), x)?;

@@ -6,7 +6,7 @@ use super::encoder::{self, Encoder};
 use super::model::Definition;
 use super::naive::{Naive, Sequence};
 use super::parameters::Specs;
-use super::recording::{Attending, Recorder};
+use super::recording::{Attending, Axis, Recorder, Scope};
 use super::{Config, work};
 use crate::graph::Value;
 use crate::kernels::attention::Sequences;
@@ -45,10 +45,11 @@ impl Definition for Joint {
     fn encode(&self, recorder: &mut Recorder<'_>, patches: Value) -> Result<Value> {
         let config = recorder.config;
         let spatial = config.grid().spatial();
-        let encoder = Encoder::new(ENCODER, "", config.encoder());
+        let encoder = Encoder::new(ENCODER, "", Scope::Clip, config.sequence(), config.encoder());
         let mut x = recorder.embeddings(&encoder, CLASS_TOKEN, patches, recorder.batch)?;
         let attending = Attending {
             name: "",
+            axis: Axis::Whole,
             heads: 0..config.heads,
             sequences: Sequences::joint(recorder.batch, config.sequence()),
             mask: recorder.mask(usize::from(config.class_token()), spatial),

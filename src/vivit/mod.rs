@@ -13,22 +13,26 @@
 //! # Ok::<(), tubelet::tensor::Error>(())
 //! ```
 
+mod attention_map;
 mod config;
 mod encoder;
 mod factorised_dot_product;
 mod factorised_encoder;
 mod factorised_self_attention;
+pub mod initialise;
 mod joint;
 mod mask;
 mod model;
 pub mod naive;
 mod named;
 mod parameters;
+pub(crate) mod random;
 mod recording;
 mod switches;
 mod validation;
 mod work;
 
+pub use attention_map::{AttentionLayer, MapRecording, RecordedMap, record_attention_maps};
 pub use config::{Config, Grid};
 pub use factorised_dot_product::{FactorisedDotProduct, HeadOrder};
 pub use factorised_encoder::{FactorisedEncoder, Temporal};
@@ -37,7 +41,7 @@ pub use joint::Joint;
 pub use mask::{FrameMask, Masking, TubeletRule};
 pub use model::Model;
 pub use parameters::{ParameterSpec, Parameters};
-pub use recording::{RecordedAttention, Recording, Request, clip_shape};
+pub use recording::{Axis, RecordedAttention, Recording, Request, Scope, clip_shape};
 pub use switches::{Classifier, EncoderSize, FrameSampling, Gelu, LabelHead, Labelling, Tubelet};
 
 use crate::tensor::Result;

@@ -9,11 +9,12 @@ use super::config::plural;
 use super::factorised_dot_product::FactorisedDotProduct;
 use super::factorised_encoder::FactorisedEncoder;
 use super::factorised_self_attention::FactorisedSelfAttention;
+use super::initialise::Counterpart;
 use super::joint::Joint;
 use super::naive::{Naive, Sequence};
 use super::parameters::Specs;
 use super::recording::Recorder;
-use super::{Classifier, Config};
+use super::{Classifier, Config, Grid};
 use crate::graph::Value;
 use crate::tensor::{Error, Result};
 
@@ -29,6 +30,17 @@ pub(super) trait Definition {
 
     /// Lists the parameters, in the order of the forward pass.
     fn parameters(&self, config: &Config, specs: &mut Specs);
+
+    /// The tokens whose positions the table called `name` holds.
+    fn positions(&self, config: &Config, name: &str) -> Grid {
+        let _ = name;
+        config.grid()
+    }
+
+    /// What an image model has for the parameter called `name`.
+    fn counterpart(&self, name: &str) -> Counterpart {
+        Counterpart::Named(name.to_owned())
+    }
 
     /// Multiply-accumulates of one clip.
     fn multiply_accumulates(&self, config: &Config) -> u64;

@@ -12,11 +12,12 @@ use crate::kernels::layer_norm::LayerNorm;
 use crate::kernels::linear::{Linear, OutputLayout};
 use crate::kernels::pointwise::{Pointwise, Step};
 use crate::kernels::pool::{self, Pool, Pooling};
+use crate::kernels::select_frames::SelectFrames;
 use crate::kernels::softmax::Softmax;
 use crate::kernels::token_assembly::TokenAssembly;
 use crate::kernels::tubelet_embed::TubeletEmbed;
 use crate::kernels::{Activation, ClipLayout};
-use crate::tensor::{Element, Error, Result, Shape};
+use crate::tensor::{Element, Error, Result, Shape, Tensor};
 
 /// What is asked of a model besides its logits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,12 @@ pub struct Recording {
 /// One place in a model where tokens attend to one another.
 #[derive(Clone, Debug)]
 pub struct RecordedAttention {
+    /// What the names of its encoder's values begin with: empty, or in Model 2 `spatial.` or `temporal.`.
+    pub encoder: String,
+    /// What its encoder sees at a time.
+    pub scope: Scope,
+    /// Tokens of a sequence of its encoder, the class token included.
+    pub tokens: usize,
     /// What the names of its values begin with: empty, or `spatial.`, `time.` and the like.
     pub stage: String,
     /// Index of its block, from 0.
@@ -65,7 +72,9 @@ pub struct RecordedAttention {
     /// How they are packed.
     pub packing: Qkv,
     /// Which heads attend how.
-    pub parts: Vec<Part>,
+    pub parts: Vec<(Axis, Part)>,
+    /// Which temporal indices are valid, where it is asked.
+    pub validity: Option<Value>,
 }
 
 /// A dense layer and what follows it.
@@ -78,11 +87,46 @@ pub(super) struct Dense<'a> {
     pub output: OutputLayout,
 }
 
+/// What an encoder sees at a time: the tokens of its sequences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All tokens of a clip.
+    Clip,
+    /// The tokens of one temporal index.
+    Frame,
+    /// One token for each temporal index.
+    Frames,
+}
+
+/// Over what a token attends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Axis {
+    /// Everything that its encoder sees.
+    Whole,
+    /// The tokens of its temporal index.
+    Space,
+    /// The temporal indices of its position.
+    Time,
+}
+
+impl Axis {
+    /// Its name in paths and values; empty for the whole.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "",
+            Self::Space => "space",
+            Self::Time => "time",
+        }
+    }
+}
+
 /// Heads of a block that attend alike.
 #[derive(Clone)]
 pub(super) struct Attending {
     /// What sets the name of their probabilities apart from those of other heads.
     pub name: &'static str,
+    /// Over what they attend.
+    pub axis: Axis,
     pub heads: Range<usize>,
     pub sequences: Sequences,
     pub mask: Mask,
@@ -123,6 +167,10 @@ impl<'a> Recorder<'a> {
         let Config { frames, rows, columns, planes, tubelet, width, .. } = *self.config;
         let shape = self.request.layout.shape(self.batch, frames, [rows, columns], planes);
         let clip = self.graph.input("clip", shape, Element::F32)?;
+        let (clip, frames) = match self.config.frame_sampling {
+            Some(sampling) => self.sampled_frames(clip, &sampling.indices(frames))?,
+            None => (clip, frames),
+        };
         let kernel = self.weights("embedding.kernel", [width, self.config.tubelet_values()])?;
         let bias = self.weights("embedding.bias", [width])?;
         let call = TubeletEmbed {
@@ -138,6 +186,16 @@ impl<'a> Recorder<'a> {
         };
         let shape = [self.batch, self.config.tokens(), width];
         self.graph.call(call, &[Some(clip), Some(kernel), Some(bias)], "patch_embeddings", shape)
+    }
+
+    /// The frames of each clip at `indices`, and their number.
+    fn sampled_frames(&mut self, clip: Value, indices: &[usize]) -> Result<(Value, usize)> {
+        let Config { frames, rows, columns, planes, .. } = *self.config;
+        let words = indices.iter().map(|index| *index as u32).collect();
+        let table = self.graph.constant("frame_indices", Tensor::u32([indices.len()], words)?)?;
+        let call = SelectFrames { clips: self.batch, frames, picked: indices.len(), width: rows * columns * planes };
+        let shape = self.request.layout.shape(self.batch, indices.len(), [rows, columns], planes);
+        Ok((self.graph.call(call, &[Some(clip), Some(table)], "sampled_frames", shape)?, indices.len()))
     }
 
     /// `tokens` as `sequences` of an encoder: the class token `cls` (where the model has one) before them, plus the
@@ -257,19 +315,29 @@ impl<'a> Recorder<'a> {
         let shape = self.graph.shape(x).clone();
         let packing = Qkv::in_planes(shape.rows(), heads, self.config.width / heads);
         let mut parts = Vec::new();
-        for Attending { name, heads, sequences, mask } in attending.iter().cloned() {
+        for Attending { name, axis, heads, sequences, mask } in attending.iter().cloned() {
             let part = Part { heads, sequences, mask };
             let probabilities = format!("{}{name}attention_probs.{}", layer.stage(), layer.index);
             if self.request.taps.want(&probabilities) {
                 self.probabilities(&packing, &part, qkv, &probabilities)?;
             }
-            parts.push(part);
+            parts.push((axis, part));
         }
-        let validity = self.validity.filter(|_| parts.iter().any(|part| part.mask.validity));
+        let validity = self.validity.filter(|_| parts.iter().any(|(_, part)| part.mask.validity));
         let operands = [Some(qkv), Some(qkv), Some(qkv), validity];
-        let (stage, layer_index) = (layer.stage().to_owned(), layer.index);
-        let call = Attention { qkv: packing.clone(), parts: parts.clone(), queries: None };
-        self.attentions.push(RecordedAttention { stage, layer: layer_index, qkv, packing, parts });
+        let each = parts.iter().map(|(_, part)| part.clone()).collect();
+        let call = Attention { qkv: packing.clone(), parts: each, queries: None };
+        self.attentions.push(RecordedAttention {
+            encoder: layer.encoder().to_owned(),
+            scope: layer.scope,
+            tokens: layer.tokens,
+            stage: layer.stage().to_owned(),
+            layer: layer.index,
+            qkv,
+            packing,
+            parts,
+            validity,
+        });
         self.graph.call(call, &operands, &layer.tap("attention_context"), shape)
     }
 
@@ -343,6 +411,18 @@ impl<'a> Recorder<'a> {
         let tokens = self.graph.shape(x).rows() / sequences;
         let call = Pool { sequences, tokens, width, pooling: self.pooling(), masking: None };
         self.graph.call(call, &[Some(x), None], "frame_representation", [self.batch, times, width])
+    }
+
+    /// The vectors of temporal indices as an input, `frame_representation` [B, T, C].
+    pub(super) fn frame_representation(&mut self) -> Result<Value> {
+        let shape = [self.batch, self.config.grid().temporal, self.config.width];
+        self.graph.input("frame_representation", shape, Element::F32)
+    }
+
+    /// The graph so far, with one output.
+    pub(super) fn into_graph(mut self, output: Value) -> Graph {
+        self.graph.output(output);
+        self.graph
     }
 
     /// The representation layer and the head, where the model has them.

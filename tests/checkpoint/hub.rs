@@ -149,7 +149,7 @@ fn names_cannot_lead_out_of_the_cache() {
     let cache = Cache::new();
     for name in ["../vivit", "google/../vivit", "google/vivit@../../main", "no/such/folder", ""] {
         let error = cache.load(name).unwrap_err();
-        assert!(error.contains("there is no folder"), "{name}: {error}");
+        assert!(error.contains("neither a file nor a folder"), "{name}: {error}");
     }
     let error = load_with(NAME, &Hub::default()).unwrap_err().to_string();
     assert!(error.contains("HF_HOME"), "{error}");

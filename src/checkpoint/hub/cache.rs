@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::ModelId;
-use crate::checkpoint::huggingface::{Pickled, complete, pickled};
 use crate::checkpoint::location::Location;
+use crate::checkpoint::weights::{Pickled, complete, pickled};
 use crate::tensor::Result;
 
 /// The cached files of one model, all its revisions.
@@ -82,13 +82,13 @@ impl Repository {
         };
         let source = format!("{id} (commit {commit})");
         let mut location = if complete(&revision)? {
-            Location { folders: vec![revision], source, notes: Vec::new() }
+            Location { folders: vec![revision], file: None, source, notes: Vec::new() }
         } else if let Some((number, weights)) = self.pull_request()? {
             let note = format!(
                 "{id} has no safetensors file: the weights are those of its pull request {number} \
                  (refs/pr/{number}), which anyone may have opened"
             );
-            Location { folders: vec![weights, revision], source, notes: vec![note] }
+            Location { folders: vec![weights, revision], file: None, source, notes: vec![note] }
         } else {
             return Ok(Cached::Incomplete(pickled(&revision).map_or(Lack::Weights(revision), Lack::Pickled)));
         };

@@ -7,7 +7,7 @@ use hf_hub::{Cache, Repo, RepoType};
 
 use super::cache::{Lack, Repository};
 use super::{Hub, ModelId};
-use crate::checkpoint::huggingface::{INDEX, WHOLE, shards};
+use crate::checkpoint::weights::{INDEX, WHOLE, shards};
 use crate::tensor::{Error, ErrorKind, Result};
 
 /// How often a broken transfer is taken up again.

@@ -22,12 +22,26 @@ pub(super) struct Description {
     pub(super) classifies: bool,
 }
 
+/// The sides of an image in pixels.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(untagged)]
-enum ImageSize {
+pub(in crate::checkpoint) enum ImageSize {
+    /// Both the same.
     Square(usize),
     /// Height, width.
     Sides([usize; 2]),
+}
+
+impl ImageSize {
+    pub(in crate::checkpoint) const MUST_BE: &str = "a whole number or [height, width]";
+
+    /// Height, width.
+    pub(in crate::checkpoint) fn sides(self) -> [usize; 2] {
+        match self {
+            Self::Square(side) => [side, side],
+            Self::Sides(sides) => sides,
+        }
+    }
 }
 
 /// The classes of a model whose `config.json` says nothing of them; the library leaves its default out.
@@ -66,11 +80,7 @@ const LABELS: &str = r#"a name for each class, such as {"0": "abseiling", "1": "
 
 fn config(fields: &Fields, classes: usize) -> Result<Config, String> {
     let whole = |name, default| fields.get(name, WHOLE_NUMBER, default);
-    let image_size = fields.get("image_size", "a whole number or [height, width]", ImageSize::Square(224))?;
-    let [rows, columns] = match image_size {
-        ImageSize::Square(side) => [side, side],
-        ImageSize::Sides(sides) => sides,
-    };
+    let [rows, columns] = fields.get("image_size", ImageSize::MUST_BE, ImageSize::Square(224))?.sides();
     let tubelet = "three whole numbers, [frames, rows, columns]";
     let [tubelet_frames, tubelet_rows, tubelet_columns] = fields.get("tubelet_size", tubelet, [2, 16, 16])?;
     let hidden_act =
@@ -132,7 +142,7 @@ fn classes(num_labels: Option<usize>, labels: Option<&[String]>) -> Result<usize
 }
 
 /// The library's names of activations that are one of the two GELUs exactly.
-fn gelu(hidden_act: &str) -> Result<Gelu, String> {
+pub(in crate::checkpoint) fn gelu(hidden_act: &str) -> Result<Gelu, String> {
     match hidden_act {
         "gelu_fast" | "gelu_new" | "gelu_pytorch_tanh" => Ok(Gelu::Tanh),
         "gelu" | "gelu_python" => Ok(Gelu::Erf),

@@ -2,7 +2,7 @@
 
 /// Which of its four ways of naming a file follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Spelling {
+pub(in crate::checkpoint) struct Spelling {
     /// Names begin with `vivit.`, as they do unless the file is of the encoder alone.
     pub(super) prefixed: bool,
     /// Names of release 5 and later.
@@ -11,7 +11,7 @@ pub(super) struct Spelling {
 
 impl Spelling {
     /// All four, the one of the published checkpoints first.
-    pub(super) const ALL: [Self; 4] = [
+    pub(in crate::checkpoint) const ALL: [Self; 4] = [
         Self { prefixed: true, modern: false },
         Self { prefixed: true, modern: true },
         Self { prefixed: false, modern: false },
@@ -19,14 +19,14 @@ impl Spelling {
     ];
 
     /// The one that most likely made these names.
-    pub(super) fn of<'a>(mut names: impl Iterator<Item = &'a str> + Clone) -> Self {
+    pub(in crate::checkpoint) fn of<'a>(mut names: impl Iterator<Item = &'a str> + Clone) -> Self {
         let prefixed = names.clone().any(|name| name.starts_with(PREFIX));
         let older = |name: &str| name.trim_start_matches(PREFIX).starts_with("encoder.");
         Self { prefixed, modern: !names.any(older) }
     }
 
     /// The stored name of the tensor that [`Config::parameters`](crate::vivit::Config::parameters) calls `name`.
-    pub(super) fn stored(self, name: &str) -> String {
+    pub(in crate::checkpoint) fn stored(self, name: &str) -> String {
         if let Some(part) = name.strip_prefix("output_projection.") {
             return format!("classifier.{}", leaf(part));
         }

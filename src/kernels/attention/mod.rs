@@ -202,7 +202,7 @@ impl Kernel for Attention {
             let tile = Tile::of(variant, device, width, self.queries_of(part).len(), &part.mask)?;
             check_iterations(tile.iterations(width, part), &device.limits)?;
             let literals = tile.literals(width);
-            for Cut { mut parameters, windows } in self.cuts(part, device)? {
+            for Cut { mut parameters, windows, .. } in self.cuts(part, device)? {
                 let groups = tile.groups(&parameters)?;
                 parameters.groups = word(groups as usize)?;
                 launches.push(Launch {

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use bytemuck::Zeroable;
+
 use super::{EmptyRow, Part, Qkv, QkvLayout};
 use crate::gpu::Limits;
 use crate::kernels::pieces::{align_down, word};
@@ -37,6 +39,14 @@ crate::kernel_parameters! {
         output_token: u32,
         output_head: u32,
         validity_base: u32,
+        rows: u32,
+        weighted: u32,
+        weights_base: u32,
+        normaliser_base: u32,
+        base_base: u32,
+        begin: u32,
+        keep: f32,
+        share: f32,
         padding: u32,
     }
 }
@@ -60,10 +70,16 @@ pub(in crate::kernels) struct Places {
 /// What of a part one launch computes: ranges of clips, sequences of each, heads and query tokens.
 type Piece = [Range<usize>; 4];
 
-/// One launch of a part: its parameters but for `groups`, and the windows of its operands.
+/// One launch of a part.
 pub(in crate::kernels) struct Cut {
+    /// Its parameters, but for `groups` and those that only some kernels have.
     pub(in crate::kernels) parameters: Parameters,
+    /// The windows of its operands, in binding order.
     pub(in crate::kernels) windows: Vec<Option<Range<u64>>>,
+    /// Where each operand has token 0 of the first head of the first sequence, in elements of its window.
+    pub(in crate::kernels) bases: Vec<u32>,
+    /// Its heads.
+    pub(in crate::kernels) heads: Range<usize>,
 }
 
 impl Places {
@@ -222,9 +238,9 @@ impl Cutter<'_> {
             output_token,
             output_head,
             validity_base,
-            padding: 0,
+            ..Parameters::zeroed()
         };
-        Ok(Cut { parameters, windows })
+        Ok(Cut { parameters, windows, bases, heads: piece[HEADS].clone() })
     }
 }
 

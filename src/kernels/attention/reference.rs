@@ -95,7 +95,7 @@ impl<'a> Operands<'a> {
     }
 
     /// q · k / √D, `None` where the mask hides the key.
-    fn score(&self, part: &Part, at: At, token: usize) -> Option<f64> {
+    pub(in crate::kernels) fn score(&self, part: &Part, at: At, token: usize) -> Option<f64> {
         if !self.sees(part, at, token) {
             return None;
         }
@@ -128,7 +128,7 @@ impl<'a> Operands<'a> {
 }
 
 /// The row of a token.
-fn row_of(part: &Part, at: At) -> usize {
+pub(in crate::kernels) fn row_of(part: &Part, at: At) -> usize {
     let sequences = &part.sequences;
     at.outer * sequences.outer_stride + at.inner * sequences.inner_stride + at.token * sequences.token_stride
 }

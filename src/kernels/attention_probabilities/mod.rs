@@ -98,7 +98,7 @@ impl Kernel for AttentionProbabilities {
         let (queries, output) = (self.queries.clone(), self.output_places());
         let cutter =
             Cutter { qkv: &self.qkv, part: &self.part, queries, inputs: &inputs, output, limits: &device.limits };
-        let launch = |Cut { mut parameters, windows }| {
+        let launch = |Cut { mut parameters, windows, .. }| {
             let groups = tile.groups(&parameters)?;
             parameters.groups = word(groups as usize)?;
             Ok(Launch {

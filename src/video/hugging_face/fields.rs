@@ -18,6 +18,11 @@ impl Fields {
         Err(format!("{instead}: download it again"))
     }
 
+    /// The fields in the field `name`, none where it is absent.
+    pub(crate) fn nested(&self, name: &str) -> Result<Self, String> {
+        Ok(Self(self.get(name, "fields in braces", Map::new())?))
+    }
+
     /// The value of the field `name`, `default` where there is none.
     ///
     /// The error is `NAME is VALUE, but must be MUST_BE`. An optional value may also be `null`.

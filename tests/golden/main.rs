@@ -3,7 +3,9 @@
 //! Every tensor of every folder, on the naive reference and on the device with each kernel variant in turn, to a
 //! relative L2 of 1e-5.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod scenic;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,12 +14,16 @@ use std::process::ExitCode;
 use common::{DeviceTests, Shown, data};
 use libtest_mimic::Failed;
 use safetensors::{Dtype, SafeTensors};
+use tubelet::checkpoint::Checkpoint;
 use tubelet::graph::Taps;
-use tubelet::kernels::{ALL, ClipLayout, Selection};
+use tubelet::kernels::{ALL, Selection};
 use tubelet::tensor::{Closeness, ErrorKind, Tensor, Tolerance};
+use tubelet::vivit::Config;
 use tubelet::{LoadOptions, Pass, Vivit, checkpoint, engine};
 
-const FOLDERS: [&str; 7] = [
+use scenic::Place;
+
+const FOLDERS: [&str; 17] = [
     "hf-tiny",
     "hf-odd",
     "hf-ragged",
@@ -25,6 +31,16 @@ const FOLDERS: [&str; 7] = [
     "hf-vit-tiny/video-average-t2-grid4",
     "hf-vit-tiny/video-average-t3-grid3",
     "hf-vit-tiny/video-central-t2-grid3",
+    "scenic-model1",
+    "scenic-model1-prelogits",
+    "scenic-model1-sampling",
+    "scenic-model2",
+    "scenic-model2-gap",
+    "scenic-model2-multihead",
+    "scenic-model2-sensitive",
+    "scenic-model3",
+    "scenic-model3-spacetime-order",
+    "scenic-model4",
 ];
 
 fn main() -> ExitCode {
@@ -39,13 +55,9 @@ fn main() -> ExitCode {
         tests.add_without_device(format!("{folder}::reference"), move || {
             let golden = Golden::read(folder)?;
             let checkpoint = checkpoint::load(&golden.folder)?;
-            let found = engine::forward_reference(
-                &checkpoint.config,
-                checkpoint.parameters,
-                &golden.clip,
-                &Pass::new(ClipLayout::Btchw).taps(golden.taps()),
-            )?;
-            golden.compare(&found)
+            let pass = golden.pass(&checkpoint);
+            let found = engine::forward_reference(&checkpoint.config, checkpoint.parameters, &golden.clip, &pass)?;
+            golden.compare(&found, &checkpoint.config)
         });
         tests.add(format!("{folder}::device"), move |device| on_device(folder, device, Selection::automatic()));
         for variant in variants.clone() {
@@ -65,14 +77,16 @@ fn main() -> ExitCode {
 fn on_device(folder: &str, device: &tubelet::gpu::Device, variants: Selection) -> Result<Shown, Failed> {
     let golden = Golden::read(folder)?;
     let options = LoadOptions { variants, ..Default::default() };
-    let model = Vivit::from_checkpoint(device, checkpoint::load(&golden.folder)?, options)?;
+    let checkpoint = checkpoint::load(&golden.folder)?;
+    let pass = golden.pass(&checkpoint);
+    let model = Vivit::from_checkpoint(device, checkpoint, options)?;
     // Fused as it runs when nothing is looked at, then with every value.
-    let fused = match model.forward(&golden.clip, &Pass::new(ClipLayout::Btchw)) {
+    let fused = match model.forward(&golden.clip, &Pass::new(pass.layout)) {
         Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(Shown::Unsupported),
         fused => fused?,
     };
-    golden.compare_some(&fused, &["logits"])?;
-    golden.compare(&model.forward(&golden.clip, &Pass::new(ClipLayout::Btchw).taps(golden.taps()))?)?;
+    golden.compare_some(&fused, model.config(), &["logits"])?;
+    golden.compare(&model.forward(&golden.clip, &pass)?, model.config())?;
     Ok(Shown::Passed)
 }
 
@@ -99,26 +113,35 @@ impl Golden {
         Ok(Self { folder: path.display().to_string(), clip, expected })
     }
 
-    fn taps(&self) -> Taps {
-        Taps::Names(self.expected.keys().cloned().collect())
+    /// Everything that was recorded, tapped.
+    fn pass(&self, checkpoint: &Checkpoint) -> Pass {
+        let taps = self.expected.keys().filter_map(|name| self.place(name, &checkpoint.config));
+        Pass::new(checkpoint.family.layout()).taps(Taps::Names(taps.map(|place| place.tap).collect()))
     }
 
-    fn compare(&self, found: &BTreeMap<String, Tensor>) -> Result<(), Failed> {
+    fn place(&self, name: &str, config: &Config) -> Option<Place> {
+        if self.folder.contains("scenic-") { Place::of(name, config) } else { Some(Place::ours(name)) }
+    }
+
+    fn compare(&self, found: &BTreeMap<String, Tensor>, config: &Config) -> Result<(), Failed> {
         let names: Vec<_> = self.expected.keys().map(String::as_str).collect();
-        self.compare_some(found, &names)
+        self.compare_some(found, config, &names)
     }
 
-    fn compare_some(&self, found: &BTreeMap<String, Tensor>, names: &[&str]) -> Result<(), Failed> {
+    fn compare_some(&self, found: &BTreeMap<String, Tensor>, config: &Config, names: &[&str]) -> Result<(), Failed> {
         let mut wrong = Vec::new();
         for name in names {
             let expected = &self.expected[*name];
-            match found.get(*name).map(|found| Closeness::between(found, expected)) {
-                None => wrong.push(format!("{name} is missing")),
-                Some(None) => wrong.push(format!("{name} has shape {}", found[*name].shape())),
-                Some(Some(closeness)) if !closeness.within(Tolerance::MODEL) => {
-                    wrong.push(format!("{name}: {closeness}"))
-                }
-                Some(Some(_)) => {}
+            let Some(place) = self.place(name, config) else {
+                // Made of several values; the tests of classes look at it.
+                assert_eq!(*name, "joint_probs");
+                continue;
+            };
+            let found = place.read(found, config, expected)?;
+            match Closeness::between(&found, expected) {
+                None => wrong.push(format!("{name} has shape {}", found.shape())),
+                Some(closeness) if !closeness.within(Tolerance::MODEL) => wrong.push(format!("{name}: {closeness}")),
+                Some(_) => {}
             }
         }
         if wrong.is_empty() { Ok(()) } else { Err(Failed::from(wrong.join("\n"))) }

@@ -38,6 +38,29 @@ pub(super) struct Misfit {
     pub(super) detail: String,
 }
 
+/// All that does not fit.
+#[derive(Debug)]
+pub(super) struct Misfits {
+    pub(super) all: Vec<Misfit>,
+    /// The names of all tensors that should be there.
+    pub(super) expected: Vec<String>,
+    /// The names of all that are.
+    pub(super) stored: Vec<String>,
+}
+
+impl Misfits {
+    /// A line for each misfit, where one line stands for the same fault in several layers and for layers of which all
+    /// tensors have it.
+    pub(super) fn lines(&self) -> Vec<String> {
+        list(&self.all, self.expected.iter().map(String::as_str), self.stored.iter().map(String::as_str))
+    }
+
+    /// How often there is each fault, for people: `1 tensor missing, 3 unexpected`.
+    pub(super) fn census(&self) -> String {
+        census(&self.all)
+    }
+}
+
 /// How many tensors each layer has: by its path up to the layer, and its number.
 struct Layers<'a>(HashMap<(&'a str, usize), usize>);
 
@@ -53,25 +76,31 @@ impl<'a> Layers<'a> {
     }
 }
 
-/// Path, number and rest of a name such as `encoder.layer.3.output.dense.bias`, which belongs to a layer.
+/// What stands before, what is and what stands behind the number of the layer in a name that belongs to one:
+/// `encoder.layer.`, 3, `.output.dense.bias` or `Transformer/encoderblock_`, 3, `/LayerNorm_0/bias`.
 fn layer(name: &str) -> Option<(&str, usize, &str)> {
     let mut start = 0;
-    for part in name.split_inclusive('.') {
-        let digits = part.trim_end_matches('.');
+    for part in name.split_inclusive(['.', '/']) {
+        let part_name = part.trim_end_matches(['.', '/']);
+        let digits = part_name.strip_prefix(FLAX_BLOCK).unwrap_or(part_name);
+        let end = start + part_name.len();
+        let first = end - digits.len();
         if let Ok(number) = digits.parse::<usize>()
-            && start > 0
+            && first > 0
             && number.to_string() == digits
         {
-            return Some((&name[..start - 1], number, &name[start + digits.len()..]));
+            return Some((&name[..first], number, &name[end..]));
         }
         start += part.len();
     }
     None
 }
 
-/// The list of `misfits`, a line each, where one line stands for the same fault in several layers and for layers of
-/// which all tensors have it. `expected` and `stored` are the names of all tensors that should be and that are there.
-pub(super) fn list<'a>(
+/// What Flax models call a layer, before its number.
+const FLAX_BLOCK: &str = "encoderblock_";
+
+/// [`Misfits::lines`].
+fn list<'a>(
     misfits: &'a [Misfit],
     expected: impl Iterator<Item = &'a str>,
     stored: impl Iterator<Item = &'a str>,
@@ -93,8 +122,8 @@ pub(super) fn list<'a>(
             None => ([name.clone(), detail.clone()], None),
             Some((path, number, rest)) => (
                 match whole(*fault, path, number) {
-                    Some(tensors) => [format!("all {tensors} tensors of {path}."), String::new()],
-                    None => [format!("{path}."), format!("{rest}{detail}").replace(&format!(".{number}."), ".{}.")],
+                    Some(tensors) => [format!("all {tensors} tensors of {path}"), String::new()],
+                    None => [path.to_owned(), format!("{rest}{detail}").replace(&format!(".{number}."), ".{}.")],
                 },
                 Some(number),
             ),
@@ -149,8 +178,8 @@ fn bounded(mut lines: Vec<String>) -> Vec<String> {
     lines
 }
 
-/// How often there is each fault, for people: `1 tensor missing, 3 unexpected`.
-pub(super) fn census(misfits: &[Misfit]) -> String {
+/// [`Misfits::census`].
+fn census(misfits: &[Misfit]) -> String {
     let faults = [Fault::Missing, Fault::Unexpected, Fault::Shape, Fault::Type, Fault::Several];
     let counted = faults.into_iter().filter_map(|fault| {
         let number = misfits.iter().filter(|misfit| misfit.fault == fault).count();

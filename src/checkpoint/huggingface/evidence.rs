@@ -1,16 +1,9 @@
 //! Which fields of `config.json` tell another story than the shapes of the weights.
 
 use super::names::Spelling;
+use crate::checkpoint::disagreements::{Disagreement, counted, differ, half_sentence};
 use crate::tensor::Shape;
 use crate::vivit::Config;
-
-/// One such field.
-struct Disagreement {
-    /// What the configuration says, with the field's name.
-    said: String,
-    /// What the weights have instead.
-    stored: String,
-}
 
 /// What is in the weights: their names, in `spelling`, and their shapes by the names of [`Config::parameters`].
 pub(super) struct Evidence<'a, S> {
@@ -24,9 +17,7 @@ impl<S: Fn(&str) -> Option<Shape>> Evidence<'_, S> {
     /// where there are none.
     pub(super) fn against(&self, config: &Config) -> Option<String> {
         let all = [self.layers(config), self.qkv_bias(config)].into_iter().flatten();
-        let (said, stored): (Vec<_>, Vec<_>) =
-            all.chain(self.sizes(config)).map(|Disagreement { said, stored }| (said, stored)).unzip();
-        (!said.is_empty()).then(|| format!("says {} where the weights have {}", listed(&said), listed(&stored)))
+        half_sentence(all.chain(self.sizes(config)))
     }
 
     /// Layers count that have a query: a stray tensor does not make a layer.
@@ -78,20 +69,3 @@ impl<S: Fn(&str) -> Option<Shape>> Evidence<'_, S> {
 
 const BLOCK: &str = "Transformer.encoderblock_0";
 const QUERY: &str = "MultiHeadDotProductAttention_0.query";
-
-fn differ<V: PartialEq + ToString>(said: V, stored: V, sentence: impl Fn(V) -> String) -> Option<Disagreement> {
-    (said != stored).then(|| Disagreement { stored: stored.to_string(), said: sentence(said) })
-}
-
-/// `1 class`, `2 classes`.
-fn counted(number: usize, noun: &str, ending: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { ending })
-}
-
-/// `a`, `a and b`, `a, b and c`.
-fn listed(parts: &[String]) -> String {
-    match parts {
-        [head @ .., last] if !head.is_empty() => format!("{} and {last}", head.join(", ")),
-        _ => parts.concat(),
-    }
-}

@@ -1,0 +1,56 @@
+// Frames of a clip, picked by index: uniform frame sampling.
+//
+//     out[b, s, :] = in[b, indices[s], :]
+//
+// A workgroup copies a block of one frame, neighbouring invocations neighbouring values. A launch sees a run of the clips'
+// frames and a run of the picked ones; of these it writes those whose frame it sees.
+
+struct Parameters {
+    clips: u32,           // of this launch
+    frames: u32,          // F
+    picked: u32,          // of this launch, of each clip
+    width: u32,           // values of a frame
+    first_frame: u32,     // the run of frames that is bound
+    end_frame: u32,
+    first_picked: u32,    // of this launch, among the S
+    input_base: u32,      // elements bound before the first one needed
+    output_base: u32,
+    padding_0: u32,
+    padding_1: u32,
+    padding_2: u32,
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read> input: array<f32>;          // [B, F, width]
+@group(0) @binding(2) var<storage, read> indices: array<u32>;        // [S]
+@group(0) @binding(3) var<storage, read_write> output: array<f32>;   // [B, S, width]
+
+const INVOCATIONS: u32 = {{ invocations }}u;
+const BLOCK: u32 = {{ values }}u * INVOCATIONS;
+
+@compute @workgroup_size(INVOCATIONS)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let blocks = (parameters.width + BLOCK - 1u) / BLOCK;
+    let index = group.x + group.y * groups.x;
+    let place = index / blocks;
+    let clip = place / parameters.picked;
+    if clip >= parameters.clips {
+        return;
+    }
+    let frame = min(indices[parameters.first_picked + place % parameters.picked], parameters.frames - 1u);
+    if frame < parameters.first_frame || frame >= parameters.end_frame {
+        return;
+    }
+    let source = parameters.input_base + (clip * parameters.frames + frame - parameters.first_frame) * parameters.width;
+    let destination = parameters.output_base + place * parameters.width;
+    let first = index % blocks * BLOCK + lane;
+{% for i in range(values) %}
+    if first + {{ i }}u * INVOCATIONS < parameters.width {
+        output[destination + first + {{ i }}u * INVOCATIONS] = input[source + first + {{ i }}u * INVOCATIONS];
+    }
+{% endfor %}
+}

@@ -1,0 +1,126 @@
+//! Stored arrays, fitted to a configuration.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt;
+
+use super::arrays::{Arrays, Dtype};
+use super::misfits::{Fault, Misfit, Misfits};
+use crate::graph::Weights;
+use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::vivit::{Config, ParameterSpec, Parameters};
+
+/// How a family's files write down the tensors that [`Config::parameters`] lists.
+pub(super) trait Convention: fmt::Debug + Send + Sync {
+    /// The name under which the file at hand should have the tensor called `name`.
+    fn stored(&self, name: &str) -> String;
+
+    /// Every name under which it is taken, the best known first.
+    fn accepted(&self, name: &str) -> Vec<String> {
+        vec![self.stored(name)]
+    }
+
+    /// The shape in which `spec` is stored.
+    fn shape(&self, spec: &ParameterSpec) -> Shape {
+        spec.shape.clone()
+    }
+
+    /// The tensor called `name` from the array that was stored for it.
+    fn restored(&self, name: &str, array: Tensor) -> Result<Tensor> {
+        let _ = name;
+        Ok(array)
+    }
+
+    /// Whether an array that is no tensor of the model may be there all the same.
+    fn unused(&self, stored: &str) -> bool {
+        let _ = stored;
+        false
+    }
+}
+
+/// Weights that fit a configuration.
+#[derive(Debug)]
+pub(super) struct Fitted {
+    arrays: Box<dyn Arrays>,
+    convention: Box<dyn Convention>,
+    specs: Vec<ParameterSpec>,
+    /// For each tensor its place in `specs` and its stored name.
+    stored: HashMap<String, (usize, String)>,
+}
+
+impl Fitted {
+    /// Finds every tensor of `config` in `arrays`, and nothing else but what is known to be of no use; else gives back
+    /// the arrays and all that does not fit.
+    pub(super) fn new(
+        arrays: Box<dyn Arrays>,
+        convention: Box<dyn Convention>,
+        config: &Config,
+    ) -> Result<Self, (Box<dyn Arrays>, Misfits)> {
+        let specs = config.parameters();
+        let mut misfits = Vec::new();
+        let mut stored = HashMap::new();
+        let mut used = HashSet::new();
+        for (place, spec) in specs.iter().enumerate() {
+            let mut found = convention.accepted(&spec.name);
+            found.retain(|name| arrays.shape(name).is_some());
+            misfits.extend(misfit(&*arrays, &*convention, spec, &found));
+            used.extend(found.iter().cloned());
+            stored.extend(found.pop().map(|name| (spec.name.clone(), (place, name))));
+        }
+        let names = arrays.names();
+        let extra: BTreeSet<_> =
+            names.iter().filter(|name| !used.contains(**name) && !convention.unused(name)).collect();
+        let unexpected = |name: &&str| Misfit { fault: Fault::Unexpected, name: (*name).into(), detail: String::new() };
+        misfits.extend(extra.into_iter().map(unexpected));
+        if misfits.is_empty() {
+            return Ok(Self { arrays, convention, specs, stored });
+        }
+        let expected = specs.iter().map(|spec| convention.stored(&spec.name)).collect();
+        let stored = names.into_iter().map(str::to_owned).collect();
+        Err((arrays, Misfits { all: misfits, expected, stored }))
+    }
+
+    fn find(&self, name: &str) -> Result<(&ParameterSpec, &str)> {
+        let found = self.stored.get(name).map(|(place, stored)| (&self.specs[*place], stored.as_str()));
+        found.ok_or_else(|| Error::usage(format!("the model has no parameter `{name}`")))
+    }
+}
+
+/// What is wrong with the one tensor that `spec` asks for, of which `found` are the stored names.
+fn misfit(arrays: &dyn Arrays, convention: &dyn Convention, spec: &ParameterSpec, found: &[String]) -> Option<Misfit> {
+    let expected = convention.shape(spec);
+    let (fault, name, detail) = match found {
+        [] => (Fault::Missing, convention.stored(&spec.name), format!(" of shape {expected}")),
+        [first, others @ ..] if !others.is_empty() => {
+            (Fault::Several, first.clone(), format!(", {}", others.join(", ")))
+        }
+        [name, ..] => {
+            let shape = arrays.shape(name)?;
+            let (fault, detail) = match arrays.dtype(name)? {
+                _ if shape != expected => (Fault::Shape, format!(" is {shape}, expected {expected}")),
+                Dtype::Other(dtype) => {
+                    (Fault::Type, format!(" has elements of {dtype}, expected F16, BF16, F32 or F64"))
+                }
+                _ => return None,
+            };
+            (fault, name.clone(), detail)
+        }
+    };
+    Some(Misfit { fault, name, detail })
+}
+
+impl Parameters for Fitted {
+    fn names(&self) -> Vec<&str> {
+        self.specs.iter().map(|spec| spec.name.as_str()).collect()
+    }
+
+    fn shape(&self, name: &str) -> Result<Shape> {
+        Ok(self.find(name)?.0.shape.clone())
+    }
+}
+
+impl Weights for Fitted {
+    fn tensor(&self, name: &str) -> Result<Tensor> {
+        let (_, stored) = self.find(name)?;
+        self.convention.restored(name, self.arrays.tensor(stored)?)
+    }
+}

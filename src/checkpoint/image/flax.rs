@@ -1,0 +1,41 @@
+//! Google's image transformers and those of scenic: `.npz` files and Flax checkpoints of all generations.
+
+use super::views::Views;
+use super::{Described, Format};
+use crate::checkpoint::arrays::Arrays;
+use crate::checkpoint::fit::Convention;
+use crate::checkpoint::flax::ParameterTree;
+use crate::checkpoint::scenic::Flax;
+use crate::vivit::Gelu;
+
+pub(super) const FORMAT: Format = Format {
+    kernel: "embedding/kernel",
+    views,
+    described: |_| Ok(Described { heads: None, size: None, gelu: Gelu::Tanh, layer_norm_eps: 1e-6 }),
+};
+
+/// The folder of all layers' blocks, where they are stacked along a first axis.
+const STACKED: &str = "Transformer/encoderblock/";
+/// A head that pools by attention, which no video model has.
+const ATTENTION_POOLING: &str = "MAPHead_0/";
+
+/// The arrays as scenic calls them.
+fn views(arrays: Box<dyn Arrays>) -> (Views, Box<dyn Convention>) {
+    let tree = ParameterTree::of(arrays);
+    let stacked = tree.names().into_iter().filter(|name| name.starts_with(STACKED)).map(str::to_owned);
+    let stacked: Vec<_> = stacked.collect();
+    let mut views = Views::of(Box::new(tree));
+    for name in stacked {
+        let layers = views.shape(&name).and_then(|shape| shape.axes().first().copied()).unwrap_or(0);
+        let layer = |layer| name.replacen(STACKED, &format!("Transformer/encoderblock_{layer}/"), 1);
+        views.split(&name, &(0..layers).map(layer).collect::<Vec<_>>());
+    }
+    views.rename(|name| match name {
+        "pos_embedding" => Some("Transformer/posembed_input/pos_embedding".into()),
+        _ if name.starts_with(ATTENTION_POOLING) => None,
+        _ => Some(name.strip_prefix("head/").map_or(name.into(), |leaf| format!("output_projection/{leaf}"))),
+    });
+    let query = "Transformer/encoderblock_0/MultiHeadDotProductAttention_0/query/kernel";
+    let heads = views.shape(query).and_then(|shape| shape.axes().get(1).copied()).unwrap_or(1);
+    (views, Box::new(Flax::with_heads(heads)))
+}

@@ -1,0 +1,110 @@
+//! Arrays under other names, and parts of arrays as if they were arrays.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::checkpoint::arrays::{Arrays, Dtype};
+use crate::tensor::{Error, Result, Shape, Tensor};
+
+/// What of a stored array an array shows.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Whole,
+    /// One of several equal parts along the first axis.
+    Share {
+        index: usize,
+    },
+    /// All of it, after a row of zeros along the second axis.
+    AfterZeros,
+}
+
+/// One array that is shown.
+#[derive(Debug)]
+struct View {
+    stored: String,
+    shape: Shape,
+    part: Part,
+}
+
+/// The arrays of a file, some of them renamed, cut up or extended.
+#[derive(Debug)]
+pub(super) struct Views {
+    arrays: Box<dyn Arrays>,
+    views: BTreeMap<String, View>,
+}
+
+impl Views {
+    /// All `arrays` as they are.
+    pub(super) fn of(arrays: Box<dyn Arrays>) -> Self {
+        let whole = |name: &str| {
+            let view = View { stored: name.to_owned(), shape: arrays.shape(name)?, part: Part::Whole };
+            Some((name.to_owned(), view))
+        };
+        let views = arrays.names().into_iter().filter_map(whole).collect();
+        Self { arrays, views }
+    }
+
+    /// Calls the arrays as `new` says; those for which it says nothing are not shown.
+    pub(super) fn rename(&mut self, new: impl Fn(&str) -> Option<String>) {
+        let views = std::mem::take(&mut self.views);
+        self.views = views.into_iter().filter_map(|(name, view)| Some((new(&name)?, view))).collect();
+    }
+
+    /// Shows an array in equal parts along its first axis, under these names; each part is without that axis where it
+    /// is as long as there are parts.
+    pub(super) fn split(&mut self, name: &str, parts: &[String]) {
+        let Some(View { stored, shape, .. }) = self.views.remove(name) else { return };
+        let [first, rest @ ..] = shape.axes() else { return };
+        let shape: Shape = match first / parts.len().max(1) {
+            1 => rest.into(),
+            share => [&[share], rest].concat().into(),
+        };
+        let view = |index| View { stored: stored.clone(), shape: shape.clone(), part: Part::Share { index } };
+        self.views.extend(parts.iter().enumerate().map(|(index, name)| (name.clone(), view(index))));
+    }
+
+    /// Puts a row of zeros before those of the table `[1, N, C]` of that name.
+    pub(super) fn begin_with_zeros(&mut self, name: &str) {
+        if let Some(View { shape, part, .. }) = self.views.get_mut(name)
+            && let &[batch, rows, width] = shape.axes()
+        {
+            *shape = [batch, rows + 1, width].into();
+            *part = Part::AfterZeros;
+        }
+    }
+}
+
+impl Arrays for Views {
+    fn path(&self) -> &Path {
+        self.arrays.path()
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.views.keys().map(String::as_str).collect()
+    }
+
+    fn shape(&self, name: &str) -> Option<Shape> {
+        self.views.get(name).map(|view| view.shape.clone())
+    }
+
+    fn dtype(&self, name: &str) -> Option<Dtype> {
+        self.arrays.dtype(&self.views.get(name)?.stored)
+    }
+
+    fn tensor(&self, name: &str) -> Result<Tensor> {
+        let missing = || Error::usage(format!("{} holds no array `{name}`", self.path().display()));
+        let View { stored, shape, part } = self.views.get(name).ok_or_else(missing)?;
+        let array = self.arrays.tensor(stored)?;
+        match *part {
+            Part::Whole => Ok(array),
+            Part::Share { index } => {
+                let elements = shape.elements();
+                Tensor::f32(shape.clone(), array.as_f32()?[index * elements..][..elements].to_vec())
+            }
+            Part::AfterZeros => {
+                let zeros = vec![0.0; shape.elements() - array.shape().elements()];
+                Tensor::f32(shape.clone(), [&zeros, array.as_f32()?].concat())
+            }
+        }
+    }
+}

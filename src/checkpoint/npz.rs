@@ -1,0 +1,254 @@
+//! One `.npz` file: a ZIP archive of NumPy arrays, compressed or not, read one at a time.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use zip::ZipArchive;
+
+use super::arrays::{Arrays, Dtype, Run, floats};
+use crate::tensor::{Error, Result, Shape, Tensor};
+
+/// What the files of arrays within the archive end in.
+const SUFFIX: &str = ".npy";
+/// What a NumPy array begins with.
+const MAGIC: &[u8] = b"\x93NUMPY";
+/// Bytes of the longest header: NumPy writes 128, and a few thousand for structures.
+const LONGEST_HEADER: u64 = 1 << 16;
+
+/// An open archive whose arrays have the sizes that their headers promise.
+pub(super) struct NpzFile {
+    path: PathBuf,
+    archive: Mutex<ZipArchive<BufReader<File>>>,
+    arrays: HashMap<String, StoredArray>,
+}
+
+/// One array of an archive.
+struct StoredArray {
+    /// Its place in the archive.
+    index: usize,
+    header: Header,
+}
+
+/// What stands before an array's elements.
+#[derive(Debug, PartialEq)]
+struct Header {
+    /// Its own length in bytes.
+    bytes: u64,
+    shape: Shape,
+    dtype: Dtype,
+}
+
+impl NpzFile {
+    /// Opens an archive and reads the headers of its arrays.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|error| Error::io("open", path, &error))?;
+        let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| damaged(path, error))?;
+        let mut arrays = HashMap::new();
+        for index in 0..archive.len() {
+            let mut member = archive.by_index(index).map_err(|error| damaged(path, error))?;
+            let name = member.name().map_err(|error| damaged(path, error))?.into_owned();
+            if let Some(name) = name.strip_suffix(SUFFIX) {
+                let size = member.size();
+                let header = Header::read(&mut member, size)
+                    .map_err(|reason| damaged(path, format!("array `{name}` {reason}")))?;
+                arrays.insert(name.to_owned(), StoredArray { index, header });
+            }
+        }
+        if arrays.is_empty() {
+            return Err(Error::file(format!(
+                "{} is an archive without NumPy arrays: if PyTorch wrote it, save its weights as safetensors",
+                path.display()
+            )));
+        }
+        Ok(Self { path: path.to_owned(), archive: Mutex::new(archive), arrays })
+    }
+
+    fn read(&self, array: &StoredArray) -> Result<Option<Vec<f32>>> {
+        let damaged = |error: std::io::Error| damaged(&self.path, error);
+        let mut archive = self.archive.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut member = archive.by_index(array.index).map_err(|error| damaged(error.into()))?;
+        let mut bytes = Vec::new();
+        member.read_to_end(&mut bytes).map_err(damaged)?;
+        let run = Run { start: array.header.bytes, elements: array.header.shape.elements() };
+        floats(&mut Cursor::new(bytes), run, &array.header.dtype).map_err(damaged)
+    }
+}
+
+fn damaged(path: &Path, reason: impl fmt::Display) -> Error {
+    let reason = reason.to_string().replace(char::is_control, " ");
+    Error::file(format!("{} is damaged ({reason}): copy or download it again", path.display()))
+}
+
+impl fmt::Debug for NpzFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NpzFile").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Arrays for NpzFile {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.arrays.keys().map(String::as_str).collect()
+    }
+
+    fn shape(&self, name: &str) -> Option<Shape> {
+        self.arrays.get(name).map(|array| array.header.shape.clone())
+    }
+
+    fn dtype(&self, name: &str) -> Option<Dtype> {
+        self.arrays.get(name).map(|array| array.header.dtype.clone())
+    }
+
+    fn tensor(&self, name: &str) -> Result<Tensor> {
+        let path = self.path.display();
+        let array = self.arrays.get(name).ok_or_else(|| Error::usage(format!("{path} holds no array `{name}`")))?;
+        let Header { shape, dtype, .. } = &array.header;
+        let values = self.read(array)?.ok_or_else(|| {
+            Error::file(format!(
+                "array `{name}` of {path} has elements of type {dtype}, but only F16, BF16, F32 and F64 are read"
+            ))
+        })?;
+        Tensor::f32(shape.clone(), values)
+    }
+}
+
+impl Header {
+    /// The header that a file of `size` bytes begins with; what is wrong with it ends a sentence about the array.
+    fn read(file: &mut impl Read, size: u64) -> Result<Self, String> {
+        let mut start = Vec::new();
+        file.take(LONGEST_HEADER).read_to_end(&mut start).map_err(|error| error.to_string())?;
+        let (begin, length) = match start.strip_prefix(MAGIC) {
+            Some(&[1, _, a, b, ..]) => (10, usize::from(u16::from_le_bytes([a, b]))),
+            Some(&[2 | 3, _, a, b, c, d, ..]) => (12, u32::from_le_bytes([a, b, c, d]) as usize),
+            _ => return Err("is no NumPy array".into()),
+        };
+        let end = begin + length;
+        let text = start.get(begin..end).ok_or("ends within its header")?;
+        let text = std::str::from_utf8(text).map_err(|_| "has a header that is not text")?;
+        let (dtype, shape) = described(text).ok_or_else(|| format!("has the header {}", text.trim()))?;
+        let header = Self { bytes: end as u64, shape, dtype };
+        header.check(size)?;
+        Ok(header)
+    }
+
+    /// An error where the elements do not fill the rest of a file of `size` bytes. Those of types that are not read may.
+    fn check(&self, size: u64) -> Result<(), String> {
+        let Some(element) = self.dtype.bytes() else { return Ok(()) };
+        let elements = self.shape.axes().iter().try_fold(element as u64, |bytes, &axis| bytes.checked_mul(axis as u64));
+        match elements.and_then(|elements| elements.checked_add(self.bytes)) {
+            Some(expected) if expected == size => Ok(()),
+            _ => Err(format!("has {size} bytes, which is not the size of {} elements in {}", self.dtype, self.shape)),
+        }
+    }
+}
+
+/// The type and shape in a header's text, `{'descr': '<f4', 'fortran_order': False, 'shape': (24, 40), }`.
+fn described(text: &str) -> Option<(Dtype, Shape)> {
+    let after = |key: &str| Some(text.split_once(&format!("'{key}':"))?.1.trim_start());
+    let axes = after("shape")?.strip_prefix('(')?.split_once(')')?.0;
+    let axes = axes.split(',').map(str::trim).filter(|axis| !axis.is_empty());
+    let shape = axes.map(|axis| axis.parse().ok()).collect::<Option<Vec<usize>>>()?;
+    let descr = after("descr")?;
+    let name = descr.strip_prefix('\'').and_then(|rest| rest.split_once('\'')).map_or("a structure", |(name, _)| name);
+    let dtype = match (name, after("fortran_order")?.starts_with("True")) {
+        ("<f2", false) => Dtype::F16,
+        // NumPy knows no bfloat16 and keeps it as two bytes of anything.
+        ("|V2", false) => Dtype::Bf16,
+        ("<f4", false) => Dtype::F32,
+        ("<f8", false) => Dtype::F64,
+        (name, false) => Dtype::Other(name.into()),
+        (name, true) => Dtype::Other(format!("{name} in Fortran order")),
+    };
+    Some((dtype, shape.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use zip::write::SimpleFileOptions;
+    use zip::{CompressionMethod, ZipWriter};
+
+    use super::*;
+
+    /// A NumPy file with this header, padded, and these bytes.
+    fn npy(header: &str, elements: &[u8]) -> Vec<u8> {
+        let header = format!("{header:<117}\n");
+        [MAGIC, &[1, 0], &(header.len() as u16).to_le_bytes(), header.as_bytes(), elements].concat()
+    }
+
+    fn archive(members: &[(&str, Vec<u8>)], method: CompressionMethod) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let mut writer = ZipWriter::new(&mut file);
+        for (name, bytes) in members {
+            writer.start_file(*name, SimpleFileOptions::default().compression_method(method)).unwrap();
+            writer.write_all(bytes).unwrap();
+        }
+        writer.finish().unwrap();
+        file
+    }
+
+    const SINGLE: &str = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), }";
+
+    fn single() -> Vec<u8> {
+        npy(SINGLE, bytemuck::cast_slice(&[1.5f32, -2.0]))
+    }
+
+    #[test]
+    fn arrays_are_read_compressed_or_not() {
+        for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
+            let half = npy("{'descr': '|V2', 'fortran_order': False, 'shape': (), }", &[0x40, 0x40]);
+            let members = [("a/b.npy", single()), ("c.npy", half), ("readme.txt", b"no array".to_vec())];
+            let file = archive(&members, method);
+            let npz = NpzFile::open(file.path()).unwrap();
+            assert_eq!(npz.tensor("a/b").unwrap(), Tensor::f32([1, 2], vec![1.5, -2.0]).unwrap());
+            assert_eq!(npz.tensor("c").unwrap(), Tensor::f32([0; 0], vec![3.0]).unwrap());
+            assert_eq!(npz.names().len(), 2);
+            assert!(npz.tensor("readme").is_err());
+        }
+    }
+
+    #[test]
+    fn what_is_not_read_is_named() {
+        let step = npy("{'descr': '<i4', 'fortran_order': False, 'shape': (), }", &[7, 0, 0, 0]);
+        let turned = npy(&SINGLE.replace("False", "True"), &[0; 8]);
+        let file = archive(&[("step.npy", step), ("turned.npy", turned)], CompressionMethod::Stored);
+        let npz = NpzFile::open(file.path()).unwrap();
+        assert_eq!(npz.dtype("step"), Some(Dtype::Other("<i4".into())));
+        let error = npz.tensor("turned").unwrap_err().to_string();
+        assert!(error.contains("`turned`") && error.contains("<f4 in Fortran order"), "{error}");
+    }
+
+    #[test]
+    fn damage_is_said_in_one_sentence() {
+        let cut = single()[..single().len() - 1].to_vec();
+        let huge = npy("{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807, 9), }", &[]);
+        for (bytes, culprit) in [
+            (cut, "which is not the size of F32 elements in [1, 2]"),
+            (huge, "which is not the size of"),
+            (b"\x93NUMPY\x01\x00\xff\xff{".to_vec(), "ends within its header"),
+            (b"GIF89a".to_vec(), "is no NumPy array"),
+            (npy("{'descr': '<f4'}", &[]), "has the header {'descr': '<f4'}"),
+        ] {
+            let file = archive(&[("a.npy", bytes)], CompressionMethod::Deflated);
+            let error = NpzFile::open(file.path()).unwrap_err().to_string();
+            assert!(error.contains("array `a` ") && error.contains(culprit), "{error}");
+        }
+        let file = archive(&[("a.npy", single())], CompressionMethod::Stored);
+        let mut bytes = std::fs::read(file.path()).unwrap();
+        let place = bytes.windows(4).position(|window| window == 1.5f32.to_le_bytes()).unwrap();
+        bytes[place] ^= 1;
+        std::fs::write(file.path(), &bytes).unwrap();
+        let error = NpzFile::open(file.path()).unwrap().tensor("a").unwrap_err().to_string();
+        assert!(error.contains("is damaged"), "{error}");
+        std::fs::write(file.path(), &bytes[..bytes.len() - 30]).unwrap();
+        assert!(NpzFile::open(file.path()).unwrap_err().to_string().contains("is damaged"));
+    }
+}

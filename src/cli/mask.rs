@@ -1,0 +1,105 @@
+//! Which frames of a clip count: what `classify`, `forward` and others share.
+
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use tubelet::kernels::attention::EmptyRow;
+use tubelet::tensor::{Error, Result};
+use tubelet::vivit::{FrameMask, TubeletRule};
+
+/// What of a clip is not seen.
+#[derive(clap::Args)]
+pub(super) struct MaskArguments {
+    /// Only these frames of the clip count, counted from 0 within it: 0-15,20. All others are masked in attention and
+    /// pooling.
+    #[arg(long, value_name = "FRAMES", help_heading = "Masks")]
+    valid_frames: Option<FrameRanges>,
+    /// No token sees a later temporal index than its own.
+    #[arg(long, help_heading = "Masks")]
+    causal: bool,
+    /// A tubelet of valid and masked frames counts where all of its frames do, or where any does.
+    #[arg(long, value_name = "RULE", default_value = "all", help_heading = "Masks")]
+    tubelet_mask: Rule,
+    /// What attention gives to a token that sees nothing: zero, or the mean of everything, as some implementations do.
+    #[arg(long, value_name = "WHAT", default_value = "zero", help_heading = "Masks")]
+    empty_row: Empty,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Rule {
+    All,
+    Any,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Empty {
+    Zero,
+    Uniform,
+}
+
+/// Frames of a clip: `0-15,20`.
+#[derive(Clone, Debug, PartialEq)]
+struct FrameRanges(Vec<RangeInclusive<usize>>);
+
+impl MaskArguments {
+    /// The mask for each of `clips` clips of `frames` frames.
+    pub(super) fn mask(&self, clips: usize, frames: usize) -> Result<FrameMask> {
+        let valid = self.valid_frames.as_ref().map(|ranges| ranges.within(frames)).transpose()?;
+        Ok(FrameMask {
+            valid: valid.map(|clip| clip.repeat(clips)),
+            tubelets: match self.tubelet_mask {
+                Rule::All => TubeletRule::All,
+                Rule::Any => TubeletRule::Any,
+            },
+            causal: self.causal,
+            empty_row: match self.empty_row {
+                Empty::Zero => EmptyRow::Zero,
+                Empty::Uniform => EmptyRow::Uniform,
+            },
+        })
+    }
+}
+
+impl FrameRanges {
+    /// Which of `frames` frames these are.
+    fn within(&self, frames: usize) -> Result<Vec<bool>> {
+        match self.0.iter().find(|range| *range.end() >= frames) {
+            Some(range) => Err(Error::usage(format!(
+                "--valid-frames names frame {}, but the model's clips have {frames} (0 to {})",
+                range.end(),
+                frames - 1
+            ))),
+            None => Ok((0..frames).map(|frame| self.0.iter().any(|range| range.contains(&frame))).collect()),
+        }
+    }
+}
+
+impl FromStr for FrameRanges {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.trim().parse::<usize>().map_err(|_| format!("{text:?} is no frame"));
+        let range = |part: &str| {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            let (first, last) = (number(first)?, number(last)?);
+            if first > last { Err(format!("{part:?} ends before it begins")) } else { Ok(first..=last) }
+        };
+        text.split(',').map(range).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_given_as_ranges() {
+        let ranges: FrameRanges = "1-2,4".parse().unwrap();
+        assert_eq!(ranges.within(6).unwrap(), [false, true, true, false, true, false]);
+        assert!(ranges.within(4).unwrap_err().to_string().contains("frame 4"), "there are frames 0 to 3");
+        for wrong in ["", "x", "3-1", "1-", "1,,2", "-1"] {
+            assert!(wrong.parse::<FrameRanges>().is_err(), "{wrong}");
+        }
+    }
+}

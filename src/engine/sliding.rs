@@ -1,0 +1,210 @@
+//! A window that slides over a video of any length, or over a source without end.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::{Classes, Vivit, feeds};
+use crate::graph::{Executor, Feed, GpuExecutor, Value};
+use crate::tensor::{Error, Result, Tensor};
+use crate::video::{Clip, Frame};
+use crate::vivit::{Config, FactorisedEncoder, FrameMask, Masking, Model, Request};
+
+/// How a window slides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlidingOptions {
+    /// Every how many-th frame of the source is looked at, at least 1.
+    pub stride: usize,
+    /// By how many looked-at frames a window comes after the one before, at least 1.
+    pub step: usize,
+    /// Whether tokens see their own and earlier temporal indices only.
+    pub causal: bool,
+}
+
+/// What a model says of one window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    /// Places of its first and last frame in the source, from 0.
+    pub frames: [usize; 2],
+    /// Its classes: those of a clip of the same frames.
+    pub classes: Classes,
+}
+
+/// The classes of every window of a video as its frames go by, in memory that does not grow.
+///
+/// Where a step is whole tubelets, Model 2 computes each temporal index once: its spatial encoder does not depend on
+/// the rest of the window. A step by one of 16 temporal indices then costs a sixteenth of a clip and a small temporal
+/// encoder. The other models compute every window whole.
+pub struct Sliding<'a> {
+    model: &'a Vivit,
+    options: SlidingOptions,
+    /// Frames that the source has delivered.
+    delivered: usize,
+    /// Looked-at frames to let pass before the next that a window holds, where a step is longer than a window.
+    pass_over: usize,
+    /// Frames that wait for their group to be full.
+    waiting: Vec<Arc<Frame>>,
+    /// Frames that are prepared together.
+    group: usize,
+    /// Place in the source of the first frame of each group that is in the window.
+    places: VecDeque<usize>,
+    reuse: Reuse,
+}
+
+/// What is kept of the frames in the window, group by group.
+enum Reuse {
+    /// Model 2: the vectors of the temporal indices of each group.
+    Vectors { spatial: (GpuExecutor, Value), temporal: (GpuExecutor, Vec<Value>), kept: VecDeque<Vec<f32>> },
+    /// Any model: the prepared pixels of each group.
+    Pixels { kept: VecDeque<Vec<f32>> },
+}
+
+impl Vivit {
+    /// A window of the model's number of frames, to slide over a source.
+    ///
+    /// # Errors
+    ///
+    /// A step or stride of 0, and a model without a head.
+    pub fn sliding(&self, options: SlidingOptions) -> Result<Sliding<'_>> {
+        let config = self.config();
+        super::check_video(config)?;
+        if options.step == 0 || options.stride == 0 {
+            return Err(Error::usage("a window slides by at least one frame"));
+        }
+        if config.classes == 0 {
+            return Err(super::headless());
+        }
+        let advance = options.step.min(config.frames);
+        let group = common_divisor(config.frames, advance);
+        let reuse = match config.model {
+            Model::FactorisedEncoder(encoder) if shares_tubelets(config, group) => {
+                self.vectors(encoder, group, options)?
+            }
+            _ => Reuse::Pixels { kept: VecDeque::new() },
+        };
+        Ok(Sliding {
+            model: self,
+            options,
+            delivered: 0,
+            pass_over: 0,
+            waiting: Vec::new(),
+            group,
+            places: VecDeque::new(),
+            reuse,
+        })
+    }
+
+    /// The two halves of Model 2: pixels of a group to vectors, vectors of a window to classes.
+    fn vectors(&self, encoder: FactorisedEncoder, group: usize, options: SlidingOptions) -> Result<Reuse> {
+        let part = Config { frames: group, ..self.config().clone() };
+        let request = Request::new(1, self.layout);
+        let (graph, vectors) = encoder.record_spatial(&part, &request)?;
+        let spatial = GpuExecutor::new(Arc::new(graph), &self.weights, &self.options.variants)?;
+        let masking = Masking { causal: options.causal, ..Masking::NONE };
+        let recording = encoder.record_temporal(self.config(), &Request { masking, ..request })?;
+        let wanted = super::class_values(&recording)?;
+        let temporal = GpuExecutor::new(Arc::new(recording.graph), &self.weights, &self.options.variants)?;
+        Ok(Reuse::Vectors { spatial: (spatial, vectors), temporal: (temporal, wanted), kept: VecDeque::new() })
+    }
+}
+
+/// Whether windows that advance by groups of frames share whole tubelets.
+fn shares_tubelets(config: &Config, group: usize) -> bool {
+    config.frame_sampling.is_none()
+        && group.is_multiple_of(config.tubelet.frames)
+        && config.frames.is_multiple_of(config.tubelet.frames)
+}
+
+fn common_divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { common_divisor(b, a % b) }
+}
+
+impl Sliding<'_> {
+    /// Takes the next frame of the source, and returns the window that it completes.
+    ///
+    /// An error for a frame of another size or format than the others of its group.
+    pub fn push(&mut self, frame: &Frame) -> Result<Option<Window>> {
+        let place = self.delivered;
+        self.delivered += 1;
+        if !place.is_multiple_of(self.options.stride) {
+            return Ok(None);
+        }
+        if self.pass_over > 0 {
+            self.pass_over -= 1;
+            return Ok(None);
+        }
+        if self.waiting.is_empty() {
+            self.places.push_back(place);
+        }
+        self.waiting.push(Arc::new(frame.clone()));
+        if self.waiting.len() < self.group {
+            return Ok(None);
+        }
+        self.keep_group()?;
+        if self.places.len() * self.group < self.model.config().frames {
+            return Ok(None);
+        }
+        let classes = self.classify()?;
+        let first = self.places.front().copied().unwrap_or(place);
+        self.advance();
+        Ok(Some(Window { frames: [first, place], classes }))
+    }
+
+    /// Prepares the waiting frames and keeps what the next windows need of them.
+    fn keep_group(&mut self) -> Result<()> {
+        let frames = std::mem::take(&mut self.waiting);
+        let indices = (0..frames.len()).collect();
+        let prepared = self.model.prepare(&Clip::new(frames, indices)?)?;
+        match &mut self.reuse {
+            Reuse::Vectors { spatial: (executor, vectors), kept, .. } => {
+                let found = executor.run(&feeds(Feed::Device(prepared.buffer()), None), &[*vectors])?;
+                kept.extend(found.iter().map(|found| Ok(found.as_f32()?.to_vec())).collect::<Result<Vec<_>>>()?);
+            }
+            Reuse::Pixels { kept } => kept.push_back(prepared.read(self.model.device())?.as_f32()?.to_vec()),
+        }
+        Ok(())
+    }
+
+    /// The classes of the window that is kept.
+    fn classify(&mut self) -> Result<Classes> {
+        let model = self.model;
+        let config = model.config();
+        match &mut self.reuse {
+            Reuse::Vectors { temporal: (executor, wanted), kept, .. } => {
+                let vectors = kept.iter().flatten().copied().collect();
+                let vectors = Tensor::f32([1, config.grid().temporal, config.width], vectors)?;
+                let found = executor.run(&[("frame_representation", Feed::Host(&vectors))], wanted)?;
+                model.classes(&found)
+            }
+            Reuse::Pixels { kept } => {
+                let pixels = kept.iter().flatten().copied().collect();
+                let clip = Tensor::f32(crate::vivit::clip_shape(config, &Request::new(1, model.layout)), pixels)?;
+                let mask = FrameMask { causal: self.options.causal, ..FrameMask::default() };
+                model.classify_values(&clip, &mask)
+            }
+        }
+    }
+
+    /// Forgets what the next window does not hold.
+    fn advance(&mut self) {
+        let step = self.options.step;
+        let kept = self.model.config().frames.saturating_sub(step) / self.group;
+        self.pass_over = step.saturating_sub(self.model.config().frames);
+        let forgotten = self.places.len() - kept;
+        self.places.drain(..forgotten);
+        match &mut self.reuse {
+            Reuse::Vectors { kept, .. } | Reuse::Pixels { kept } => kept.drain(..forgotten),
+        };
+    }
+}
+
+impl std::fmt::Debug for Sliding<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kept = match &self.reuse {
+            Reuse::Vectors { .. } => ("temporal indices", self.group / self.model.config().tubelet.frames),
+            Reuse::Pixels { .. } => ("frames", self.group),
+        };
+        let (what, each) = kept;
+        let count = self.places.len() * each;
+        write!(f, "Sliding({:?} after {} frames, {what} kept: {count})", self.options, self.delivered)
+    }
+}

@@ -1,0 +1,206 @@
+//! Attention rollout: how much of each token is in what a model has made of them (Abnar and Zuidema 2020, arXiv
+//! 2005.00928), one layer at a time, from the last to the first.
+//!
+//! A layer with probabilities P_h takes the weights of its outputs to those of its inputs by the matrix
+//! ½·I + ½·mean_h P_h. Only products with one vector are wanted, so no matrix is ever stored: with N = 3137 tokens each
+//! would have 39 MB a head.
+
+mod cases;
+mod reference;
+
+use std::ops::Range;
+
+use super::attention::pieces::{Cut, Cutter, Parameters, Places};
+use super::attention::tile::{PLAIN_INVOCATIONS, Tile};
+use super::attention::{Part, Qkv};
+use super::attention_normaliser::{places, places_of_rows};
+use super::pieces::{check_iterations, fold_groups, word};
+use super::{Binding, Class, Family, Kernel, Launch, Needs, Variant};
+use crate::gpu::{Capabilities, Limits};
+use crate::tensor::{Error, Result, Shape, Tensor};
+
+/// The declaration of [`AttentionRollout`].
+pub static FAMILY: Family = Family {
+    name: "attention_rollout",
+    formula: "out[j] = keep · base[j] + pass · mean_h Σ_i weights[i] · P_h[i, j], P = attention probabilities",
+    parameters: Parameters::FIELDS,
+    bindings: &[
+        Binding::read("query", "[3H, R, D] or [R, 3C]"),
+        Binding::read("key", "[3H, R, D] or [R, 3C]"),
+        Binding::read("normaliser", "[heads, 2, R]"),
+        Binding::read("weights", "[R]"),
+        Binding::read("base", "[R]"),
+        Binding::read_words("validity", "[B, T]"),
+        Binding::write("output", "[R]"),
+    ],
+    variants: &[
+        Variant {
+            name: "subgroup",
+            file: "attention_rollout.subgroup.wgsl",
+            text: include_str!("../../../shaders/attention_rollout.subgroup.wgsl"),
+            needs: Needs { subgroup: true, workgroup_bytes: Tile::SUBGROUP_BYTES, invocations: 0 },
+            class: Class::Software,
+        },
+        Variant {
+            name: "workgroup",
+            file: "attention_rollout.workgroup.wgsl",
+            text: include_str!("../../../shaders/attention_rollout.workgroup.wgsl"),
+            needs: Needs {
+                subgroup: false,
+                workgroup_bytes: Tile::SHARED_BYTES,
+                invocations: Tile::SHARED_INVOCATIONS,
+            },
+            class: Class::Gpu,
+        },
+        Variant {
+            name: "plain",
+            file: "attention_rollout.wgsl",
+            text: include_str!("../../../shaders/attention_rollout.wgsl"),
+            needs: Needs { subgroup: false, workgroup_bytes: 0, invocations: PLAIN_INVOCATIONS },
+            class: Class::Any,
+        },
+    ],
+    cases: cases::cases,
+};
+
+/// What the base counts for in a step of rollout, and what passes through attention.
+pub const ROLLOUT: f32 = 0.5;
+
+/// Hands the weight of each row, as a query, to the rows it attends to: `weights` · P, the mean over the heads of one
+/// [`Part`] of attention.
+///
+/// - Rollout: `base` is `weights`, with `keep` and `pass` both [`ROLLOUT`].
+/// - One layer's map for one query: `weights` is 1 there and 0 elsewhere, `keep` is `None`, `pass` is 1.
+/// - Heads that attend in two ways (Model 4) are two calls, each with its share of `pass`: the first with `weights` as
+///   its base, the second with the first one's output, of which it keeps 1.
+///
+/// `normaliser` is what [`super::attention_normaliser::AttentionNormaliser`] gives of the same part. A row of weight 0
+/// takes no part, and costs next to nothing where its neighbours have none either. Query and key have the whole packed
+/// tensor's shape, as in [`super::attention::Attention`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttentionRollout {
+    /// The packed queries, keys and values.
+    pub qkv: Qkv,
+    /// Which heads, within which sequences.
+    pub part: Part,
+    /// What the base counts for; `None` where the call is given none.
+    pub keep: Option<f32>,
+    /// What the mean over the heads counts for.
+    pub pass: f32,
+}
+
+/// What a launch's output begins with.
+const BASE: u32 = 1;
+const EARLIER: u32 = 2;
+
+impl AttentionRollout {
+    fn tile(&self, variant: &Variant, device: &Capabilities) -> Result<Tile> {
+        let (width, tokens) = (self.qkv.width, self.part.sequences.tokens);
+        // A workgroup goes through all heads, so there are fewer of them than attention has: hence tiles of few keys.
+        Ok(match (variant.name, width) {
+            ("workgroup", 0..=64) if tokens > 16 => Tile::Shared { queries: 32, lanes: 16, rows: 4 },
+            ("workgroup", 65..=128) if tokens > 16 => Tile::Shared { queries: 32, lanes: 8, rows: 2 },
+            ("workgroup", _) if tokens > 16 => Tile::Shared { queries: 32, lanes: 4, rows: 1 },
+            _ => Tile::of(variant, device, width, tokens, &self.part.mask)?,
+        })
+    }
+
+    /// The heads in runs that one invocation may go through.
+    fn runs_of_heads(&self, tile: Tile, limits: &Limits) -> Result<Vec<Range<usize>>> {
+        let heads = &self.part.heads;
+        let iterations = tile.iterations(self.qkv.width, &self.part);
+        check_iterations(iterations, limits)?;
+        let run = limits.loop_iterations.map_or(heads.len(), |most| (u64::from(most) / iterations).max(1) as usize);
+        Ok(heads.clone().step_by(run).map(|start| start..heads.end.min(start + run)).collect())
+    }
+
+    fn cuts(&self, heads: Range<usize>, limits: &Limits) -> Result<Vec<Cut>> {
+        let Self { qkv, part, .. } = self;
+        let of_queries = |places| Places { all_tokens: true, ..places };
+        let of_keys = |places| Places { all_tokens: false, ..places };
+        let rows = places_of_rows(part);
+        let inputs = [
+            of_queries(Places::of_input(qkv, part, 0)),
+            of_keys(Places::of_input(qkv, part, 1)),
+            of_queries(places(qkv, part)),
+            of_queries(rows),
+            rows,
+        ];
+        let queries = 0..part.sequences.tokens;
+        let part = &Part { heads, ..part.clone() };
+        Cutter { qkv, part, queries, inputs: &inputs, output: rows, limits }.cut()
+    }
+
+    fn launch(&self, cut: Cut, tile: Tile, limits: &Limits) -> Result<Launch> {
+        let Cut { mut parameters, windows, bases, heads } = cut;
+        let first = heads.start == self.part.heads.start;
+        let groups = tile.groups(&Parameters { heads: 1, ..parameters })?;
+        parameters.groups = word(groups as usize)?;
+        parameters.rows = word(self.qkv.rows)?;
+        [parameters.normaliser_base, parameters.weights_base, parameters.base_base] = [bases[2], bases[3], bases[4]];
+        parameters.begin = match self.keep {
+            _ if !first => EARLIER,
+            Some(_) => BASE,
+            None => 0,
+        };
+        parameters.keep = self.keep.unwrap_or(0.0);
+        parameters.share = self.pass / self.part.heads.len() as f32;
+        Ok(Launch {
+            literals: tile.literals(self.qkv.width),
+            parameters: bytemuck::bytes_of(&parameters).to_vec(),
+            groups: fold_groups(groups, limits)?,
+            windows,
+        })
+    }
+}
+
+impl Kernel for AttentionRollout {
+    fn family(&self) -> &'static Family {
+        &FAMILY
+    }
+
+    fn operands(&self) -> Vec<Option<Shape>> {
+        let (packed, rows) = (Some(self.qkv.shape()), Some(Shape::from([self.qkv.rows])));
+        let normaliser = Some([self.part.heads.len(), 2, self.qkv.rows].into());
+        let base = self.keep.and(rows.clone());
+        vec![packed.clone(), packed, normaliser, rows.clone(), base, self.part.validity(), rows]
+    }
+
+    fn validate(&self) -> Result<()> {
+        self.qkv.validate()?;
+        self.part.validate(&self.qkv, &(0..self.part.sequences.tokens))?;
+        match self.keep {
+            Some(keep) if !keep.is_finite() => Err(Error::usage(format!("a base cannot count for {keep}"))),
+            _ if !self.pass.is_finite() => Err(Error::usage(format!("attention cannot count for {}", self.pass))),
+            _ => Ok(()),
+        }
+    }
+
+    fn operations(&self) -> u64 {
+        // For each query and key: a product over D; difference, exponential, product, sum.
+        let pairs = self.part.heads.len() * self.qkv.rows * self.part.sequences.tokens;
+        pairs as u64 * (2 * self.qkv.width as u64 + 4)
+    }
+
+    fn bytes_read(&self) -> u64 {
+        let validity = self.part.validity().map_or(0, |validity| validity.elements());
+        let vectors = 1 + usize::from(self.keep.is_some()) + 2 * self.part.heads.len();
+        let packed = self.part.bytes_read(self.qkv.width, self.part.sequences.tokens, 1);
+        packed + 4 * (validity + vectors * self.qkv.rows) as u64
+    }
+
+    fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
+        let tile = self.tile(variant, device)?;
+        let mut launches = Vec::new();
+        for heads in self.runs_of_heads(tile, &device.limits)? {
+            for cut in self.cuts(heads, &device.limits)? {
+                launches.push(self.launch(cut, tile, &device.limits)?);
+            }
+        }
+        Ok(launches)
+    }
+
+    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+        reference::attention_rollout(self, inputs)
+    }
+}

@@ -1,0 +1,241 @@
+//! The page: one file that shows the clip in time.
+
+use std::io::Cursor;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use image::codecs::jpeg::JpegEncoder;
+use image::{ImageFormat, Rgb, Rgba};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, UndefinedBehavior, Value, context};
+use serde::Serialize;
+
+use super::canvas::{FADED_INK, INK};
+use super::chart::Ground;
+use super::heat::Palette;
+use super::scene::Scene;
+use crate::tensor::{Error, Result};
+
+/// What the page's script works with.
+#[derive(Serialize)]
+struct Data {
+    /// F frames and T layers to lie over them, as data addresses.
+    frames: Vec<String>,
+    layers: Vec<String>,
+    /// What the time of each frame is called, and how many seconds it is shown.
+    times: Vec<String>,
+    durations: Vec<f64>,
+    /// The values at the two ends of the colour bar, at each temporal index.
+    bounds: Vec<[String; 2]>,
+    query: Option<Query>,
+    /// Where in the plot each temporal index lies, in per cent of its width.
+    cursor: Option<Vec<f64>>,
+}
+
+/// The query's temporal index, and its square in per cent of the frame's sides.
+#[derive(Serialize)]
+struct Query {
+    index: usize,
+    left: f64,
+    top: f64,
+    width: f64,
+    height: f64,
+}
+
+/// The bytes of the page.
+pub(super) fn html(scene: &Scene<'_>) -> Result<Vec<u8>> {
+    let (plot, cursor) = plot(scene)?.unzip();
+    let data = Data {
+        frames: scene.frames.iter().map(jpeg).collect::<Result<_>>()?,
+        layers: (0..scene.maps.len()).map(|map| png(&scene.layer(map))).collect::<Result<_>>()?,
+        times: (0..scene.frames.len()).map(|frame| scene.time(frame)).collect(),
+        durations: scene.durations(),
+        bounds: scene.maps.iter().map(|map| map.bounds.labels()).collect(),
+        query: query(scene),
+        cursor,
+    };
+    let data = serde_json::to_string(&data).map_err(failed)?;
+    let text = render(context! {
+        title => &scene.overlay.title,
+        facts => &scene.overlay.facts,
+        widest => scene.size()[0].max(WIDEST),
+        last => scene.frames.len() - 1,
+        stops => stops(scene),
+        ink => hexadecimal(INK),
+        faded_ink => hexadecimal(FADED_INK),
+        plot => plot,
+        // The data stand within a script element, which no text of them may end.
+        data => data.replace('<', "\\u003c"),
+    });
+    text.map(String::into_bytes).map_err(failed)
+}
+
+/// Frames are shown up to this many pixels wide, or as wide as they are.
+const WIDEST: u32 = 560;
+
+fn render(values: Value) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).build()?);
+    // By this name, values are escaped as HTML.
+    environment.render_named_str("page.html", include_str!("page.html"), values)
+}
+
+/// A plot of the profile with the rows of its plotted area, in per cent of its height; and where in it, in per cent of its
+/// width, each temporal index lies.
+fn plot(scene: &Scene<'_>) -> Result<Option<(Value, Vec<f64>)>> {
+    let Some(profile) = &scene.overlay.profile else { return Ok(None) };
+    let svg = profile.chart()?.svg(Ground::Transparent)?;
+    let plot = context! {
+        // Within a page the name space goes without saying.
+        svg => svg.text.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1),
+        top => 100.0 * svg.height.start,
+        height => 100.0 * (svg.height.end - svg.height.start),
+    };
+    Ok(Some((plot, svg.places.into_iter().map(|place| 100.0 * place).collect())))
+}
+
+fn query(scene: &Scene<'_>) -> Option<Query> {
+    let [index, _, _] = scene.overlay.query?;
+    let (square, [width, height]) = (scene.query_square()?, scene.size());
+    let per_cent = |pixels: u32, whole: u32| 100.0 * f64::from(pixels) / f64::from(whole);
+    Some(Query {
+        index,
+        left: per_cent(square.x, width),
+        top: per_cent(square.y, height),
+        width: per_cent(square.width, width),
+        height: per_cent(square.height, height),
+    })
+}
+
+/// The colours of the bar from left to right.
+fn stops(scene: &Scene<'_>) -> String {
+    let palette = Palette::new(&scene.overlay.look);
+    let stop = |step: u8| {
+        let Rgba([r, g, b, alpha]) = palette.colour(f32::from(step) / 16.0);
+        format!("rgba({r}, {g}, {b}, {:.3})", f32::from(alpha) / 255.0)
+    };
+    (0..=16).map(stop).collect::<Vec<_>>().join(", ")
+}
+
+/// As vector files write it.
+fn hexadecimal(Rgb([r, g, b]): Rgb<u8>) -> String {
+    format!("#{r:02X}{g:02X}{b:02X}")
+}
+
+fn jpeg(frame: &image::RgbImage) -> Result<String> {
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY).encode_image(frame).map_err(failed)?;
+    Ok(format!("data:image/jpeg;base64,{}", BASE64.encode(bytes)))
+}
+
+/// Of 100; what it loses is not visible.
+const JPEG_QUALITY: u8 = 92;
+
+fn png(layer: &image::RgbaImage) -> Result<String> {
+    let mut bytes = Cursor::new(Vec::new());
+    layer.write_to(&mut bytes, ImageFormat::Png).map_err(failed)?;
+    Ok(format!("data:image/png;base64,{}", BASE64.encode(bytes.into_inner())))
+}
+
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::usage(format!("the page cannot be written: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::tests::{hot_diagonal, is_hot};
+    use super::super::{Line, Overlay, Profile};
+    use super::*;
+
+    fn page(overlay: &Overlay) -> String {
+        String::from_utf8(html(&Scene::of(overlay).unwrap()).unwrap()).unwrap()
+    }
+
+    fn with_everything() -> Overlay {
+        let lines = vec![Line { name: "head <0>".into(), values: vec![0.1, 0.7, 0.2] }];
+        let profile = Profile { title: "when".into(), quantity: "attention".into(), lines, seconds: None };
+        Overlay {
+            facts: vec![("model".into(), "</script><b>".into()), ("query".into(), "token 1,0,1".into())],
+            seconds: Some((0..6).map(f64::from).collect()),
+            query: Some([1, 0, 1]),
+            profile: Some(profile),
+            title: "cats & dogs".into(),
+            ..hot_diagonal(6, 3)
+        }
+    }
+
+    fn data(page: &str) -> serde_json::Value {
+        let (_, rest) = page.split_once("id=\"data\">").unwrap();
+        serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap()
+    }
+
+    fn picture(address: &serde_json::Value) -> image::RgbaImage {
+        let (kind, bytes) = address.as_str().unwrap().split_once(";base64,").unwrap();
+        assert!(kind == "data:image/jpeg" || kind == "data:image/png", "{kind}");
+        image::load_from_memory(&BASE64.decode(bytes).unwrap()).unwrap().into_rgba8()
+    }
+
+    #[test]
+    fn the_page_holds_every_frame_and_map_in_order() {
+        let data = data(&page(&with_everything()));
+        let (frames, layers) = (data["frames"].as_array().unwrap(), data["layers"].as_array().unwrap());
+        assert_eq!((frames.len(), layers.len()), (6, 3));
+        for (index, frame) in frames.iter().enumerate() {
+            assert!(picture(frame).get_pixel(80, 80).0[0].abs_diff(20 * index as u8) < 3, "frame {index}");
+        }
+        for (index, layer) in layers.iter().enumerate() {
+            let layer = picture(layer);
+            let seen: Vec<bool> = (0..3).map(|token| layer.get_pixel(27 + 53 * token, 80).0[3] > 100).collect();
+            assert_eq!(seen, (0..3).map(|token| token == index).collect::<Vec<_>>());
+            let Rgba([r, g, b, _]) = *layer.get_pixel(27 + 53 * index as u32, 80);
+            assert!(is_hot(&Rgb([r, g, b])));
+        }
+        assert_eq!(data["times"][5], "5.00 s");
+        assert_eq!(data["bounds"][0], serde_json::json!(["0", "0.5"]));
+        assert!((data["query"]["left"].as_f64().unwrap() - 100.0 / 3.0).abs() < 0.5);
+        let cursor: Vec<f64> = data["cursor"].as_array().unwrap().iter().map(|place| place.as_f64().unwrap()).collect();
+        assert!(cursor[0] > 5.0 && cursor[0] < cursor[1] && cursor[1] < cursor[2] && cursor[2] < 95.0, "{cursor:?}");
+    }
+
+    #[test]
+    fn the_page_needs_nothing_from_elsewhere() {
+        let page = page(&with_everything());
+        for outside in ["http:", "https:", "src=", "url(", "@import", "<link", "<iframe", "fetch("] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+    }
+
+    /// Elements that are never closed.
+    const VOID: [&str; 3] = ["!doctype", "meta", "input"];
+
+    #[test]
+    fn elements_close_in_order_and_words_cannot_open_any() {
+        let page = page(&with_everything());
+        assert!(page.contains("<title>cats &amp; dogs</title>") && page.contains("&lt;&#x2f;script&gt;&lt;b&gt;"));
+        let (mut open, mut rest) = (Vec::new(), page.as_str());
+        while let Some((_, tag)) = rest.split_once('<') {
+            let (tag, behind) = tag.split_once('>').unwrap();
+            let name = tag.split([' ', '\n', '/']).find(|word| !word.is_empty()).unwrap();
+            rest = behind;
+            if tag.starts_with('/') {
+                assert_eq!(open.pop(), Some(name), "</{name}>");
+            } else if !tag.ends_with('/') && !VOID.contains(&name) {
+                open.push(name);
+            }
+            if name == "script" && !tag.starts_with('/') {
+                rest = &rest[rest.find("</script>").unwrap()..];
+            }
+        }
+        assert!(open.is_empty(), "{open:?}");
+        for element in ["<h1", "<canvas", "type=\"range\"", "<svg", "name=\"view\"", "id=\"cursor\""] {
+            assert!(page.contains(element), "{element}");
+        }
+    }
+
+    #[test]
+    fn a_page_without_profile_and_query_has_neither() {
+        let page = page(&hot_diagonal(2, 2));
+        assert!(!page.contains("id=\"cursor\"") && data(&page)["query"].is_null());
+    }
+}

@@ -1,0 +1,14 @@
+//! Which parameter of an image model one of a video model corresponds to.
+
+/// What an image model, whose parameters go by Model 1's names, has for one parameter of a video model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::vivit) enum Counterpart {
+    /// The parameter of that name, where it has one.
+    Named(String),
+    /// The class token of that name, which is taken over only on request.
+    ClassToken(String),
+    /// The parameter of the attention over space of that name, which may stand in for one over time.
+    Temporal(String),
+    /// Nothing.
+    Nothing,
+}

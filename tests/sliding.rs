@@ -1,0 +1,131 @@
+//! A sliding window says of each window what the model says of the same frames as a clip.
+
+mod common;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use common::{DeviceTests, Shown};
+use libtest_mimic::Failed;
+use tubelet::engine::{SlidingOptions, Window};
+use tubelet::gpu::Device;
+use tubelet::tensor::{Closeness, ErrorKind, Tensor, Tolerance};
+use tubelet::video::{Clip, Frame, PixelFormat, Preset};
+use tubelet::vivit::{Config, FactorisedEncoder, FrameMask, Model, Temporal, Tubelet};
+use tubelet::{Class, LoadOptions, Vivit, checkpoint};
+
+fn main() -> ExitCode {
+    let mut tests = match DeviceTests::open() {
+        Ok(tests) => tests,
+        Err(code) => return code,
+    };
+    for model in Model::all() {
+        for [stride, step] in [[1, 1], [1, 2], [2, 4], [1, 6], [3, 8], [1, 11]] {
+            tests.add(format!("{}, every {stride}, by {step}", model.name()), move |device| {
+                slides(device, model, SlidingOptions { stride, step, causal: false })
+            });
+        }
+        tests.add(format!("{}, causal", model.name()), move |device| {
+            slides(device, model, SlidingOptions { stride: 1, step: 2, causal: true })
+        });
+    }
+    let mean = FactorisedEncoder { temporal: Temporal::Mean }.into();
+    tests.add("factorised-encoder without a temporal encoder", move |device| {
+        slides(device, mean, SlidingOptions { stride: 1, step: 2, causal: false })
+    });
+    tests.add("a temporal index is encoded once", encoded_once);
+    tests.add("wrong use is an error", wrong_use);
+    tests.run("sliding")
+}
+
+/// Windows of 8 frames in tubelets of 2.
+fn config(model: Model) -> Config {
+    let tubelet = Tubelet { frames: 2, rows: 8, columns: 8 };
+    let base = Config::named("vit-ti").unwrap();
+    let base = Config { frames: 8, rows: 24, columns: 32, tubelet, width: 24, layers: 2, heads: 4, hidden: 40, ..base };
+    let config = Config { classes: 9, ..base }.as_model(model);
+    config.validate().unwrap();
+    config
+}
+
+fn vivit(device: &Device, config: Config) -> Result<Vivit, Failed> {
+    let options = LoadOptions { preset: Some(Preset::Scenic), ..LoadOptions::default() };
+    Ok(Vivit::from_checkpoint(device, checkpoint::untrained(config, 3)?, options)?)
+}
+
+/// A frame that differs from its neighbours everywhere.
+fn frame(place: usize) -> Result<Frame, Failed> {
+    let (height, width) = (30, 44);
+    let byte = |at: usize| ((at * 7 + place * 31) ^ (at / 13 * (place + 3))) as u8;
+    Ok(Frame::new(height, width, PixelFormat::Rgb24, (0..height * width * 3).map(byte).collect())?)
+}
+
+const FRAMES: usize = 50;
+
+fn windows(model: &Vivit, options: SlidingOptions) -> Result<Vec<Window>, Failed> {
+    let mut sliding = model.sliding(options)?;
+    let mut windows = Vec::new();
+    for place in 0..FRAMES {
+        windows.extend(sliding.push(&frame(place)?)?);
+    }
+    Ok(windows)
+}
+
+fn slides(device: &Device, model: Model, options: SlidingOptions) -> Result<Shown, Failed> {
+    let model = vivit(device, config(model))?;
+    let SlidingOptions { stride, step, causal } = options;
+    let found = windows(&model, options)?;
+    let starts: Vec<_> = (0..FRAMES).step_by(stride * step).filter(|start| start + 7 * stride < FRAMES).collect();
+    let places: Vec<_> = found.iter().map(|window| window.frames).collect();
+    assert_eq!(places, starts.iter().map(|start| [*start, start + 7 * stride]).collect::<Vec<_>>());
+    let mask = FrameMask { causal, ..FrameMask::default() };
+    for window in &found {
+        let indices: Vec<_> = (0..8).map(|index| window.frames[0] + index * stride).collect();
+        let frames = indices.iter().map(|index| frame(*index).map(Arc::new)).collect::<Result<_, _>>()?;
+        let clip = model.prepare(&Clip::new(frames, indices)?)?;
+        let expected = model.classify_prepared(&clip, &mask)?;
+        let logits = |classes: &[Class]| Tensor::f32([9], classes.iter().map(|class| class.logit).collect());
+        let [found, expected] = [logits(window.classes.all())?, logits(expected.all())?];
+        match Closeness::between(&found, &expected) {
+            Some(closeness) if closeness.within(Tolerance { relative_l2: 1e-6, share_of_peak: 1e-6 }) => {}
+            closeness => return Err(Failed::from(format!("window {:?}: {closeness:?}", window.frames))),
+        }
+    }
+    // The windows are not all the same, or nothing would have been shown.
+    assert!(found.len() == 1 || found[0].classes != found[1].classes);
+    Ok(Shown::Passed)
+}
+
+/// A model whose spatial encoder has been fed a frame can only change by frames that are new.
+fn encoded_once(device: &Device) -> Result<Shown, Failed> {
+    let model = vivit(device, config(FactorisedEncoder::default().into()))?;
+    let mut sliding = model.sliding(SlidingOptions { stride: 1, step: 2, causal: false })?;
+    for place in 0..8 {
+        sliding.push(&frame(place)?)?;
+    }
+    let text = format!("{sliding:?}");
+    assert!(text.contains("temporal indices kept: 3"), "{text}");
+    for place in 8..40 {
+        sliding.push(&frame(place)?)?;
+    }
+    let text = format!("{sliding:?}");
+    assert!(text.contains("temporal indices kept: 3"), "{text}");
+    Ok(Shown::Passed)
+}
+
+fn wrong_use(device: &Device) -> Result<Shown, Failed> {
+    let model = vivit(device, config(Model::all()[0]))?;
+    for [stride, step] in [[0, 1], [1, 0]] {
+        let error = model.sliding(SlidingOptions { stride, step, causal: false }).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+    }
+    let headless = vivit(device, Config { classes: 0, ..config(Model::all()[0]) })?;
+    assert!(headless.sliding(SlidingOptions { stride: 1, step: 1, causal: false }).is_err());
+    let mut sliding = model.sliding(SlidingOptions { stride: 1, step: 8, causal: false })?;
+    for place in 0..7 {
+        sliding.push(&frame(place)?)?;
+    }
+    let other = Frame::new(8, 8, PixelFormat::Rgb24, vec![0; 192])?;
+    assert_eq!(sliding.push(&other).unwrap_err().kind(), ErrorKind::Usage);
+    Ok(Shown::Passed)
+}
