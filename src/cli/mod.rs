@@ -9,6 +9,7 @@ mod devices;
 mod eval;
 mod files;
 mod forward;
+mod init;
 mod mask;
 mod output;
 mod progress;
@@ -43,6 +44,7 @@ Examples:
   tubelet classify clip.mp4 --model google/vivit-b-16x2-kinetics400
   tubelet classify clip.mp4 --untrained vit-ti
   tubelet clip clip.mp4 --output clip.npy
+  tubelet init --from vit.npz --model 2 --output DIR
   tubelet forward -m DIR --clip clip.npy --output out.safetensors --tap all
   tubelet eval val.csv --model DIR --views 4x3 --output results.csv
   tubelet bench
@@ -56,6 +58,7 @@ enum Command {
     Clip(clip::ClipCommand),
     Eval(eval::Eval),
     Forward(forward::Forward),
+    Init(init::Init),
     Bench(bench::Bench),
     Completions(completions::Completions),
 }
@@ -70,6 +73,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Clip(command) => command.run(),
         Command::Eval(command) => command.run(),
         Command::Forward(command) => command.run(),
+        Command::Init(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Completions(command) => command.run(),
     };

@@ -15,6 +15,8 @@ use tubelet::vivit::{Config, Gelu, Grid};
 mod bad_files;
 mod flax_file;
 mod hub;
+mod image;
+mod native;
 mod scenic;
 mod untrained;
 

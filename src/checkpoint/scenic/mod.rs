@@ -6,11 +6,13 @@
 
 mod agreement;
 mod config;
+mod described;
 mod evidence;
 mod extent;
 mod reconciliation;
 mod released;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::arrays::Arrays;
@@ -25,7 +27,20 @@ use evidence::Evidence;
 use reconciliation::Reconciliation;
 
 /// Names joined by `/`.
-pub(super) const FORMAT: Format = Format { recognises: |names| names.iter().any(|name| name.contains('/')), load };
+pub(super) const FORMAT: Format =
+    Format { recognises: |names| names.iter().any(|name| name.contains('/')), load, convention };
+
+fn convention(arrays: Box<dyn Arrays>, config: &Config) -> (Box<dyn Arrays>, Box<dyn Convention>) {
+    (Box::new(ParameterTree::of(arrays)), Box::new(Flax::of(config)))
+}
+
+/// The model that the `config.json` at `path` describes, which must say everything.
+pub(super) fn read_config(path: &Path) -> Result<Config> {
+    let within = |reason: String| Error::file(format!("{}: {reason}", path.display()));
+    let config = described::config(&config::read(path)?).map_err(within)?;
+    config.validate().map_err(|error| within(error.to_string()))?;
+    Ok(config)
+}
 
 fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Checkpoint> {
     let tree = ParameterTree::of(arrays);
