@@ -3,6 +3,9 @@
 mod config;
 mod evidence;
 mod names;
+mod writing;
+
+pub use writing::save_hugging_face;
 
 use std::path::Path;
 

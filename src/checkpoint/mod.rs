@@ -31,6 +31,7 @@ use crate::vivit::initialise::{FittedPositions, fit_positions};
 use crate::vivit::{Config, Parameters};
 
 mod arrays;
+mod contents;
 mod described;
 mod disagreements;
 mod fit;
@@ -50,10 +51,12 @@ mod untrained;
 mod weights;
 mod writing;
 
+pub use contents::{ArrayInfo, contents};
 pub use described::{Described, read_config};
 pub use flax::FlaxLayout;
 pub use hints::Hints;
 pub use hub::Hub;
+pub use huggingface::save_hugging_face;
 pub use image::Trained;
 pub use native::save;
 pub use untrained::untrained;

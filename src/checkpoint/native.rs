@@ -9,8 +9,7 @@ use serde_json::{Map, Value};
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted};
 use super::location::{Location, text};
-use super::weights::WHOLE;
-use super::writing::{self, Unfinished};
+use super::writing::{self, CONFIG, PREPROCESSOR};
 use super::{Checkpoint, Family, Format, Hints};
 use crate::tensor::{Error, Result};
 use crate::vivit::Config;
@@ -22,8 +21,6 @@ pub(super) const FORMAT: Format = Format {
     convention: |arrays, _| (arrays, Box::new(Canonical)),
 };
 
-const CONFIG: &str = "config.json";
-const PREPROCESSOR: &str = "preprocessor_config.json";
 /// What `format` says in `config.json`.
 const MARK: &str = "tubelet";
 
@@ -129,44 +126,9 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
 ///
 /// A folder that holds a model already, unless `overwrite`; a disk that is full; a tensor that cannot be read.
 pub fn save(folder: &Path, checkpoint: &Checkpoint, overwrite: bool) -> Result<()> {
-    let places = [WHOLE, CONFIG, PREPROCESSOR].map(|name| folder.join(name));
-    if !overwrite && let Some(present) = places.iter().find(|place| place.exists()) {
-        return Err(Error::usage(format!(
-            "{} is there already: name another folder, or overwrite it with --force",
-            present.display()
-        )));
-    }
-    let missing = !folder.exists();
-    if missing {
-        std::fs::create_dir(folder).map_err(|error| Error::io("make the folder", folder, &error))?;
-    }
-    let written = write(&places, checkpoint);
-    if written.is_err() && missing {
-        // Only where nothing is left in it.
-        let _ = std::fs::remove_dir(folder);
-    }
-    written
-}
-
-fn write([weights, config, preprocessor]: &[std::path::PathBuf; 3], checkpoint: &Checkpoint) -> Result<()> {
-    let Checkpoint { family, labels, notes, .. } = checkpoint;
+    let Checkpoint { family, labels, notes, config, preprocessor, .. } = checkpoint;
     let card = Card { format: MARK.into(), family: *family, labels: labels.clone(), notes: notes.clone() };
-    let text = serde_json::to_string_pretty(&Written { card, config: &checkpoint.config })
+    let text = serde_json::to_string_pretty(&Written { card, config })
         .map_err(|error| Error::usage(format!("the configuration cannot be written as JSON: {error}")))?;
-    let new_weights = writing::safetensors(weights, &*checkpoint.parameters)?;
-    let new_config = whole(config, &(text + "\n"))?;
-    let new_preprocessor = checkpoint.preprocessor.as_ref().map(|text| whole(preprocessor, text)).transpose()?;
-    for old in [config, preprocessor].into_iter().filter(|old| old.exists()) {
-        std::fs::remove_file(old).map_err(|error| Error::io("replace", old, &error))?;
-    }
-    new_weights.put()?;
-    new_preprocessor.map_or(Ok(()), writing::Finished::put)?;
-    new_config.put()
-}
-
-/// A file of `text`.
-fn whole(place: &Path, text: &str) -> Result<writing::Finished> {
-    let mut file = Unfinished::create(place)?;
-    file.write(text.as_bytes())?;
-    file.finish()
+    writing::folder(folder, &*checkpoint.parameters, &text, preprocessor.as_deref(), overwrite)
 }

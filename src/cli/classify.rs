@@ -142,7 +142,7 @@ impl super::Run for Classify {
 impl Classify {
     /// Every window of `frames` frames, as the video goes by.
     fn slide(self, frames: usize) -> Result<()> {
-        self.sliding.check()?;
+        self.sliding.check(&self.video.video)?;
         let mut source = self.video.open()?;
         let checkpoint = self.model.load_on(frames)?;
         let device = self.device.open(true)?;

@@ -60,7 +60,7 @@ struct Report {
 
 impl super::Run for ClipCommand {
     fn run(self) -> Result<()> {
-        files::check_output(&self.output, "npy", &[&self.video.video])?;
+        files::check_output(&self.output, &["npy"], &[&self.video.video])?;
         let source = self.video.open()?;
         let checkpoint = self.model.load_or_none()?;
         let Target { frames, preprocessing, layout } = self.target(checkpoint.as_ref())?;

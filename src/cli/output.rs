@@ -75,6 +75,14 @@ pub(super) fn table(header: &[&str]) -> Table {
     table
 }
 
+/// A number with its digits in groups of three: `88,954,000`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let first = (digits.len() - 1) % 3 + 1;
+    let (head, tail) = digits.split_at(first);
+    tail.as_bytes().chunks(3).fold(head.to_owned(), |text, group| format!("{text},{}", String::from_utf8_lossy(group)))
+}
+
 /// Facts under each other, each after its title.
 pub(super) fn fields<const N: usize>(facts: [(&str, String); N]) -> String {
     self::facts(&facts)
@@ -161,5 +169,6 @@ mod tests {
         assert_eq!(seconds(Duration::from_micros(45_600)), "45.6 ms");
         assert_eq!(bytes(1024 * 1024 * 3 / 2), "1.50 MiB");
         assert_eq!(three_digits(1234.5), "1234");
+        assert_eq!([0, 999, 1000, 88_954_000].map(grouped), ["0", "999", "1,000", "88,954,000"]);
     }
 }

@@ -2,17 +2,17 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tubelet::engine::{SlidingOptions, Window};
-use tubelet::report::{Line, PlotFormat, Timeline};
+use tubelet::report::{Line, Timeline};
 use tubelet::tensor::{Error, Result};
 use tubelet::video::FrameSource;
 use tubelet::{Class, Vivit};
 
 use super::arguments::at_least_one;
-use super::{output, progress};
+use super::{files, output, progress};
 
 /// How a window slides over the video, where it does.
 #[derive(clap::Args)]
@@ -49,8 +49,8 @@ pub(super) struct Showing {
 
 impl SlidingArguments {
     /// An error where the plot cannot be drawn, before anything else is done.
-    pub(super) fn check(&self) -> Result<()> {
-        self.plot.as_deref().map_or(Ok(()), |path| PlotFormat::of(path).map(drop))
+    pub(super) fn check(&self, video: &Path) -> Result<()> {
+        self.plot.as_deref().map_or(Ok(()), |path| files::check_output(path, &["svg", "png"], &[video]))
     }
 
     /// Slides the model's window over `source` and prints each window as it is complete.

@@ -131,6 +131,11 @@ impl Decoded {
         self.clips.iter().flat_map(Clip::indices).copied().collect()
     }
 
+    /// The rate of the video's frames, where it states one.
+    pub(super) fn frames_per_second(&self) -> Option<f64> {
+        self.information.frames_per_second
+    }
+
     pub(super) fn report(&self, arguments: &VideoArguments) -> VideoReport {
         let video::Information { height, width, frames_per_second, .. } = self.information;
         let path = arguments.video.display().to_string();

@@ -173,8 +173,9 @@ impl<R: Read + Seek> Walk<R> {
         if self.position + bytes != end {
             return damaged(format!("array `{path}` does not end at byte {end}, as it promises"));
         }
-        let elements = elements(&shape).filter(|&elements| {
-            dtype.bytes().is_none_or(|size| elements.checked_mul(size).map(|bytes| bytes as u64) == Some(bytes))
+        let elements = elements(&shape).filter(|&elements| match dtype.bytes() {
+            Some(size) => elements.checked_mul(size).map(|bytes| bytes as u64) == Some(bytes),
+            None => elements as u64 <= bytes,
         });
         let Some(elements) = elements else {
             return damaged(format!(
@@ -497,6 +498,7 @@ mod tests {
             (vec![0x81, 0xa1, 0xff, 0xc0], "is not UTF-8"),
             (map(&[("a", array(1, "float32", 4)), ("a", array(1, "float32", 4))]), "array `a` is there twice"),
             (one(array(2, "float32", 4)), "array `a` has 4 bytes, which is not the size of F32 elements in shape [2]"),
+            (one(array(101, "int4", 100)), "100 bytes, which is not the size of int4 elements in shape"),
             (one(array(2, "bfloat16", 8)), "8 bytes, which is not the size of BF16 elements"),
             (one(extension(&[0x91, 0x01])), "is not made of a shape, a type and bytes"),
             (one(extension(&[0x93, 0xc0, 0xc0, 0xc0])), "has no shape"),
