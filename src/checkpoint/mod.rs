@@ -147,8 +147,11 @@ struct Format {
     recognises: fn(&[&str]) -> bool,
     load: fn(Location, Box<dyn Arrays>, &Hints) -> Result<Checkpoint>,
     /// The arrays of a known model, and how they are called.
-    convention: fn(Box<dyn Arrays>, &Config) -> (Box<dyn Arrays>, Box<dyn Convention>),
+    convention: fn(Box<dyn Arrays>, &Config) -> Called,
 }
+
+/// Arrays and how they are called.
+type Called = (Box<dyn Arrays>, Box<dyn Convention>);
 
 /// Every format. The first that recognises a file reads it.
 const FORMATS: [Format; 3] = [scenic::FORMAT, native::FORMAT, huggingface::FORMAT];
