@@ -1,6 +1,8 @@
 //! The program as its users meet it: what it prints, what it writes, and how it fails.
 
 mod common;
+#[path = "cli/evaluation.rs"]
+mod evaluation;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -48,7 +50,7 @@ fn main() -> ExitCode {
     for (name, test) in without_device {
         tests.add_without_device(name, test);
     }
-    let with_device: [ProgramTest; 10] = [
+    let with_device: [ProgramTest; 14] = [
         ("devices", devices),
         ("unknown devices are told the known", unknown_devices),
         ("clip is the published tensor", || published_clip(&[])),
@@ -56,6 +58,10 @@ fn main() -> ExitCode {
         ("forward by plain variants is golden", || golden_forward(&["--variant", "plain"])),
         ("classify is clip and forward", classify),
         ("classify for people", classify_for_people),
+        ("classify by several views", evaluation::views),
+        ("eval killed twice and resumed", evaluation::killed_and_resumed),
+        ("eval in shards", evaluation::shards_merged),
+        ("wrong use of eval", evaluation::wrong_use),
         ("untrained models say so", untrained),
         ("verbose runs tell what happens", verbose),
         ("bench", bench),
@@ -207,7 +213,7 @@ fn copied_model() -> Result<TempDir, Failed> {
 }
 
 fn help() -> Outcome {
-    for command in ["", "devices", "classify", "clip", "forward", "bench", "completions"] {
+    for command in ["", "devices", "classify", "clip", "eval", "forward", "bench", "completions"] {
         let ran = Ran::with(&format!("{command} --help"), &[])?.silent_success()?;
         let examples = ran.stdout.contains("\nExample");
         let ran = ran.expect(examples, "has no examples")?;

@@ -11,7 +11,7 @@ use tubelet::eval::{
 };
 use tubelet::tensor::{Error, Result};
 use tubelet::video::{Clip, DEFAULT_STRIDE, Preset};
-use tubelet::vivit::{FrameMask, Labelling};
+use tubelet::vivit::FrameMask;
 use tubelet::{Average, LoadOptions, Views, Vivit, engine};
 
 use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
@@ -179,10 +179,8 @@ impl Eval {
     fn names(&self, task: &Task, checkpoint: &Checkpoint) -> Result<ClassNames> {
         match (&self.labels, &checkpoint.labels) {
             (Some(path), _) => ClassNames::read(path, task),
-            (None, Some(labels)) if !matches!(task.labelling(), Labelling::Heads(_)) => {
-                ClassNames::new(task, labels.clone())
-            }
-            _ => Ok(ClassNames::none(task)),
+            (None, Some(labels)) => ClassNames::new(task, labels.clone()),
+            (None, None) => Ok(ClassNames::none(task)),
         }
     }
 
