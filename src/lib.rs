@@ -32,6 +32,7 @@
 //!
 //! | floor | what it holds |
 //! |---|---|
+//! | [`eval`] | data sets: manifests, figures, results that survive an interruption, shards |
 //! | [`engine`] | the public face: load, classify, features, forward |
 //! | `report` | pictures: heat maps over frames, lines over time |
 //! | [`checkpoint`] | parameter files, to a configuration and named tensors |
@@ -53,6 +54,8 @@
 pub mod bench;
 pub mod checkpoint;
 pub mod engine;
+#[cfg(feature = "video")]
+pub mod eval;
 pub mod gpu;
 pub mod graph;
 pub mod kernels;
@@ -62,7 +65,7 @@ pub mod tensor;
 pub mod video;
 pub mod vivit;
 
-pub use engine::{Class, Classes, LoadOptions, Pass, Vivit};
+pub use engine::{Average, Class, Classes, LoadOptions, Pass, Views, Vivit};
 pub use gpu::{Device, DeviceOptions};
 pub use tensor::{Error, ErrorKind, Result, Tensor};
 pub use video::{Preset, Sampling};

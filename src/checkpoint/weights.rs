@@ -29,23 +29,18 @@ pub(super) fn open(location: &mut Location) -> Result<Box<dyn Arrays>> {
     }
     for folder in location.folders.clone() {
         let [whole, index] = [WHOLE, INDEX].map(|name| folder.join(name));
-        let flax = newest_flax(&folder, &mut location.notes);
-        if (whole.is_file() || index.is_file())
-            && let Some(flax) = &flax
-        {
-            location.notes.push(format!(
-                "{} is not looked at beside the safetensors file: give its path to load it",
-                flax.display()
-            ));
+        let flax = newest_flax(&folder);
+        if whole.is_file() || index.is_file() {
+            location.notes.extend(flax.map(|(flax, _)| {
+                format!("{} is not looked at beside the safetensors file: give its path to load it", flax.display())
+            }));
+            return if whole.is_file() { open_file(&whole) } else { open_file(&index) };
         }
-        if whole.is_file() {
-            return Ok(Box::new(SafetensorsFile::open(&whole)?));
-        }
-        if index.is_file() {
-            return Ok(Box::new(Shards::open(index)?));
-        }
-        if let Some(flax) = flax {
-            return Ok(Box::new(FlaxCheckpoint::open(&flax)?));
+        if let Some((flax, number)) = flax {
+            if number > 1 {
+                location.notes.push(format!("{} is the newest of {number} checkpoints in its folder", flax.display()));
+            }
+            return open_file(&flax);
         }
     }
     Err(Error::file(match location.folders.iter().find_map(|folder| pickled(folder)) {
@@ -93,8 +88,8 @@ fn open_archive(path: &Path) -> Result<Box<dyn Arrays>> {
     )))
 }
 
-/// The Flax checkpoint in `folder`, the one of most training steps where there are several.
-fn newest_flax(folder: &Path, notes: &mut Vec<String>) -> Option<PathBuf> {
+/// The Flax checkpoint in `folder`, the one of most training steps where there are several, and how many there are.
+fn newest_flax(folder: &Path) -> Option<(PathBuf, usize)> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| entry.path().is_file());
     let step = |name: &str| match name.strip_prefix(FLAX)? {
         "" => Some(None),
@@ -102,10 +97,7 @@ fn newest_flax(folder: &Path, notes: &mut Vec<String>) -> Option<PathBuf> {
     };
     let steps: BTreeSet<_> = entries.filter_map(|entry| step(entry.file_name().to_str()?)).collect();
     let newest = steps.last()?.map_or(FLAX.to_owned(), |step| format!("{FLAX}_{step}"));
-    if steps.len() > 1 {
-        notes.push(format!("{newest} is the newest of the {} checkpoints in {}", steps.len(), folder.display()));
-    }
-    Some(folder.join(newest))
+    Some((folder.join(newest), steps.len()))
 }
 
 /// Which shard holds which tensor.

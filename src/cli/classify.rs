@@ -6,13 +6,14 @@ use serde::Serialize;
 use tubelet::checkpoint::Family;
 use tubelet::engine;
 use tubelet::tensor::Result;
-use tubelet::video::PreparedClip;
-use tubelet::vivit::FrameMask;
-use tubelet::{Class, Classes, LoadOptions, Vivit};
+use tubelet::video::Clip;
+use tubelet::vivit::{self, FrameMask, Request};
+use tubelet::{Average, Class, Classes, LoadOptions, Views, Vivit};
 
 use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
 use super::mask::MaskArguments;
-use super::video::{VideoArguments, VideoReport, frames};
+use super::sliding::{Showing, SlidingArguments};
+use super::video::{VideoArguments, VideoReport, frames, views_of};
 use super::{output, progress};
 
 /// Say what a video shows: the most probable classes
@@ -27,6 +28,10 @@ Examples:
   tubelet classify clip.mp4 --model google/vivit-b-16x2-kinetics400
   tubelet classify clip.mp4 --model DIR --top 3 --json
   tubelet classify clip.mp4 --model DIR --uniform --preset hf_default
+  tubelet classify clip.mp4 --model DIR --views 4x3
+  tubelet classify film.mp4 --model DIR --sliding 32 --step 16 --plot film.svg
+  ffmpeg -i rtsp://CAMERA -pix_fmt yuv420p -f yuv4mpegpipe - | \
+    tubelet classify - --model DIR --sliding 32 --json
   tubelet classify frames/ --model DIR --frames-from 100 --stride 1
   tubelet classify clip.mp4 --untrained vit-ti --device software"
 )]
@@ -37,6 +42,14 @@ pub(super) struct Classify {
     model: ModelArguments,
     #[command(flatten)]
     mask: MaskArguments,
+    /// Look at several clips, spread over the video, and at 1 or 3 crops of each: 4x3 as in the published results.
+    #[arg(long, value_name = "CLIPSxCROPS", conflicts_with_all = ["uniform", "frames_from"])]
+    views: Option<Views>,
+    /// What is averaged over the views: logits, as in the published results, or probabilities.
+    #[arg(long, default_value_t, value_name = "WHAT", requires = "views")]
+    average: Average,
+    #[command(flatten)]
+    sliding: SlidingArguments,
     /// How many classes to show.
     #[arg(long, default_value = "5", value_name = "N", value_parser = at_least_one)]
     top: usize,
@@ -57,8 +70,20 @@ struct Report {
     model: String,
     untrained: bool,
     device: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    views: Option<String>,
+    /// Of all heads together, where there are several.
     classes: Vec<Class>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    heads: Vec<Head>,
     seconds: Seconds,
+}
+
+/// One of several heads.
+#[derive(Serialize)]
+struct Head {
+    name: String,
+    classes: Vec<Class>,
 }
 
 #[derive(Serialize)]
@@ -71,6 +96,9 @@ struct Seconds {
 
 impl super::Run for Classify {
     fn run(self) -> Result<()> {
+        if let Some(window) = self.sliding.sliding {
+            return self.slide(window);
+        }
         let source = self.video.open()?;
         let checkpoint = self.model.load()?;
         engine::check_video(&checkpoint.config)?;
@@ -79,25 +107,27 @@ impl super::Run for Classify {
         let options = LoadOptions { preset: self.video.preset, variants: self.device.variant.clone() };
         let model = Vivit::from_checkpoint(&device, checkpoint, options)?;
         let preprocessing = self.video.origin(Some(model.checkpoint()), model.preprocessing());
-        let decoded = self.video.decode(source, model.config().frames)?;
-        let start = Instant::now();
-        let prepared = {
-            let _spinner = progress::spinner("preparing");
-            model.prepare(&decoded.clip)?
+        let frames = model.config().frames;
+        let decoded = match self.views {
+            Some(views) => self.video.decode_views(source, frames, views)?,
+            None => self.video.decode(source, frames)?,
         };
-        let preparing = start.elapsed();
-        let (classes, [loading, computing]) = classify(&model, &prepared, &mask)?;
+        let views = self.views.unwrap_or(Views::SINGLE);
+        let shape = vivit::clip_shape(model.config(), &Request::new(views.count(), model.layout()));
+        let (classes, [loading, preparing, computing]) = self.classify(&model, &decoded.clips, views, &mask)?;
         let seconds = |elapsed: Duration| elapsed.as_secs_f64();
         let report = Report {
             video: decoded.report(&self.video),
-            indices: decoded.clip.indices().to_vec(),
-            shape: prepared.shape().axes().to_vec(),
+            indices: decoded.indices(),
+            shape: shape.axes().to_vec(),
             preprocessing,
             range: model.preprocessing().range(),
             model: model.checkpoint().source.clone(),
             untrained: model.checkpoint().family == Family::Untrained,
             device: device.capabilities().name.clone(),
+            views: self.views.map(|views| views.to_string()),
             classes: classes.top(self.top),
+            heads: heads(&classes, self.top),
             seconds: Seconds {
                 decoding: seconds(decoded.elapsed),
                 preparing: seconds(preparing),
@@ -109,24 +139,67 @@ impl super::Run for Classify {
     }
 }
 
-/// The classes of a clip, and how long it took to load the weights and to compute.
-fn classify(model: &Vivit, clip: &PreparedClip, mask: &FrameMask) -> Result<(Classes, [Duration; 2])> {
-    progress::showing_upload(model, || {
+impl Classify {
+    /// Every window of `frames` frames, as the video goes by.
+    fn slide(self, frames: usize) -> Result<()> {
+        self.sliding.check()?;
+        let mut source = self.video.open()?;
+        let checkpoint = self.model.load_on(frames)?;
+        let device = self.device.open(true)?;
+        let options = LoadOptions { preset: self.video.preset, variants: self.device.variant };
+        let model = Vivit::from_checkpoint(&device, checkpoint, options)?;
+        self.video.origin(Some(model.checkpoint()), model.preprocessing());
+        let showing = Showing { stride: self.video.stride, causal: self.mask.causal, top: self.top, json: self.json };
+        self.sliding.run(&model, &mut *source, &showing)
+    }
+
+    /// The classes of a video by its views, and how long it took to load the weights, to prepare a clip and to compute.
+    /// Several views are prepared while others are computed.
+    fn classify(
+        &self,
+        model: &Vivit,
+        clips: &[Clip],
+        views: Views,
+        mask: &FrameMask,
+    ) -> Result<(Classes, [Duration; 3])> {
         let start = Instant::now();
-        model.load_weights()?;
-        let loaded = start.elapsed();
-        let classes = model.classify_prepared(clip, mask)?;
-        Ok((classes, [loaded, start.elapsed() - loaded]))
-    })
+        let single = match views.count() {
+            1 => Some(model.prepare(&clips[0])?),
+            _ => None,
+        };
+        let preparing = start.elapsed();
+        progress::showing_upload(model, || {
+            let start = Instant::now();
+            model.load_weights()?;
+            let loaded = start.elapsed();
+            let classes = match &single {
+                Some(clip) => model.classify_prepared(clip, mask)?,
+                None => model.classify_views(clips, views, self.average, mask)?,
+            };
+            Ok((classes, [loaded, preparing, start.elapsed() - loaded]))
+        })
+    }
+}
+
+/// The classes of each head, where there are several.
+fn heads(classes: &Classes, count: usize) -> Vec<Head> {
+    match classes.heads().len() {
+        1 => Vec::new(),
+        _ => classes.heads().map(|head| Head { name: head.name.to_owned(), classes: head.top(count) }).collect(),
+    }
 }
 
 fn describe(report: &Report) -> String {
-    let Report { video, indices, preprocessing, range, model, untrained, device, classes, seconds, .. } = report;
+    let Report { video, indices, preprocessing, range, model, untrained, device, classes, heads, seconds, .. } = report;
+    let clip = match report.views.as_ref().and_then(|views| views.parse().ok()) {
+        Some(views) => views_of(views, indices),
+        None => frames(indices),
+    };
     let Seconds { decoding, preparing, loading, computing } = *seconds;
     let time = |seconds: f64| output::seconds(Duration::from_secs_f64(seconds));
     let facts = output::fields([
         ("video", video.describe()),
-        ("clip", frames(indices)),
+        ("clip", clip),
         ("values", format!("{range}, by {preprocessing}")),
         ("model", format!("{model}{}", if *untrained { ": PREDICTIONS MEAN NOTHING" } else { "" })),
         ("device", device.clone()),
@@ -141,10 +214,19 @@ fn describe(report: &Report) -> String {
             ),
         ),
     ]);
+    let heads = heads.iter().map(|head| format!("{}\n{}", head.name, bars(&head.classes)));
+    let together = match report.heads.is_empty() {
+        true => bars(classes),
+        false => format!("together\n{}", bars(classes)),
+    };
+    [facts].into_iter().chain(heads).chain([together]).collect::<Vec<_>>().join("\n\n")
+}
+
+fn bars(classes: &[Class]) -> String {
     let line = |Class { probability, name, .. }: &Class| {
         format!("{:5.1} %  {}  {name}", 100.0 * probability, output::bar(*probability, BAR))
     };
-    format!("{facts}\n\n{}", classes.iter().map(line).collect::<Vec<_>>().join("\n"))
+    classes.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Characters of a bar for probability 1.

@@ -70,13 +70,13 @@ impl super::Run for ClipCommand {
             ExecutorChoice::Reference => None,
         };
         let decoded = self.video.decode(source, frames)?;
-        let tensor = self.prepare(device.as_ref(), &decoded.clip, &preprocessing, layout)?;
+        let tensor = self.prepare(device.as_ref(), &decoded.clips[0], &preprocessing, layout)?;
         files::write_npy(&self.output, &tensor)?;
         let report = Report {
             output: self.output.display().to_string(),
             shape: tensor.shape().axes().to_vec(),
             video: decoded.report(&self.video),
-            indices: decoded.clip.indices().to_vec(),
+            indices: decoded.indices(),
             preprocessing: origin,
             range: preprocessing.range(),
         };

@@ -6,11 +6,14 @@ mod classify;
 mod clip;
 mod completions;
 mod devices;
+mod eval;
 mod files;
 mod forward;
+mod init;
 mod mask;
 mod output;
 mod progress;
+mod sliding;
 mod video;
 
 use std::process::ExitCode;
@@ -41,7 +44,9 @@ Examples:
   tubelet classify clip.mp4 --model google/vivit-b-16x2-kinetics400
   tubelet classify clip.mp4 --untrained vit-ti
   tubelet clip clip.mp4 --output clip.npy
+  tubelet init --from vit.npz --model 2 --output DIR
   tubelet forward -m DIR --clip clip.npy --output out.safetensors --tap all
+  tubelet eval val.csv --model DIR --views 4x3 --output results.csv
   tubelet bench
 
 Exit codes: 0 success, 1 failure, 2 wrong use.";
@@ -51,7 +56,9 @@ enum Command {
     Devices(devices::Devices),
     Classify(classify::Classify),
     Clip(clip::ClipCommand),
+    Eval(eval::Eval),
     Forward(forward::Forward),
+    Init(init::Init),
     Bench(bench::Bench),
     Completions(completions::Completions),
 }
@@ -64,7 +71,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Devices(command) => command.run(),
         Command::Classify(command) => command.run(),
         Command::Clip(command) => command.run(),
+        Command::Eval(command) => command.run(),
         Command::Forward(command) => command.run(),
+        Command::Init(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Completions(command) => command.run(),
     };

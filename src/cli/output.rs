@@ -25,6 +25,13 @@ fn print_json(value: &impl Serialize) -> Result<()> {
     print(&text)
 }
 
+/// Prints `value` as one line of JSON to stdout.
+pub(super) fn json_line(value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string(value)
+        .map_err(|error| Error::new(ErrorKind::Io, format!("the result cannot be written as JSON: {error}")))?;
+    print(&text)
+}
+
 /// Says on stderr what went wrong.
 pub(super) fn complain(sentence: &str) {
     let red = anstyle::AnsiColor::Red.on_default().bold();
@@ -70,8 +77,13 @@ pub(super) fn table(header: &[&str]) -> Table {
 
 /// Facts under each other, each after its title.
 pub(super) fn fields<const N: usize>(facts: [(&str, String); N]) -> String {
+    self::facts(&facts)
+}
+
+/// As [`fields`], of as many facts as there are.
+pub(super) fn facts(facts: &[(&str, String)]) -> String {
     let mut table = plain_table();
-    table.add_rows(facts.map(|(title, fact)| [title.to_owned(), fact]));
+    table.add_rows(facts.iter().map(|(title, fact)| [(*title).to_owned(), fact.clone()]));
     table.column_iter_mut().for_each(|column| _ = column.set_padding((0, 2)));
     table.trim_fmt()
 }

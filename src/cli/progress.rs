@@ -19,6 +19,12 @@ pub(super) fn bytes(total: u64, what: impl Into<Cow<'static, str>>) -> ProgressB
     finish_on_drop(ProgressBar::new(total), style, what)
 }
 
+/// A bar for `total` videos, with the time that is left and whatever else there is to say.
+pub(super) fn videos(total: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:24} {pos} of {len}, {eta} left  {wide_msg}");
+    finish_on_drop(ProgressBar::new(total), style, "")
+}
+
 /// A turning sign for something whose end is not known.
 pub(super) fn spinner(what: impl Into<Cow<'static, str>>) -> ProgressBar {
     let bar =

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use tubelet::Views;
 use tubelet::checkpoint::Checkpoint;
 use tubelet::tensor::Result;
 use tubelet::video::{self, Clip, DEFAULT_STRIDE, FrameSource, Preprocessing, Preset, Sampling};
@@ -25,7 +26,7 @@ pub(super) struct VideoArguments {
     frames_from: Option<usize>,
     /// Take every Nth frame.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_STRIDE, value_parser = at_least_one, conflicts_with = "uniform")]
-    stride: usize,
+    pub(super) stride: usize,
     /// Spread the frames evenly over the whole video.
     #[arg(long)]
     uniform: bool,
@@ -37,16 +38,26 @@ impl VideoArguments {
         video::open(&self.video)
     }
 
-    /// Decodes the `frames` frames that were asked for.
-    pub(super) fn decode(&self, mut source: Box<dyn FrameSource>, frames: usize) -> Result<Decoded> {
+    /// Decodes the one clip of `frames` frames that was asked for.
+    pub(super) fn decode(&self, source: Box<dyn FrameSource>, frames: usize) -> Result<Decoded> {
+        self.decode_clips(source, &self.sampling(frames))
+    }
+
+    /// Decodes the clips of all `views`, of `frames` frames each.
+    pub(super) fn decode_views(&self, source: Box<dyn FrameSource>, frames: usize, views: Views) -> Result<Decoded> {
+        self.decode_clips(source, &views.sampling(frames, self.stride))
+    }
+
+    fn decode_clips(&self, mut source: Box<dyn FrameSource>, sampling: &Sampling) -> Result<Decoded> {
         let start = Instant::now();
         let counting = progress::spinner("counting frames");
         let total = source.frame_count()?;
         counting.finish_and_clear();
+        let frames = sampling.clips() * sampling.frames();
         let bar = progress::bar(frames as u64, "decoding");
-        let clip = Clip::read(&mut *source, &self.sampling(frames), &mut |_| bar.inc(1))?;
+        let clips = Clip::read_all(&mut *source, sampling, &mut |_| bar.inc(1))?;
         bar.finish_and_clear();
-        let decoded = Decoded { clip, information: source.information().clone(), total, elapsed: start.elapsed() };
+        let decoded = Decoded { clips, information: source.information().clone(), total, elapsed: start.elapsed() };
         tracing::debug!("decoded {frames} of {total} frames: {}", decoded.information.description);
         decoded.notes().iter().for_each(|note| output::note(note));
         Ok(decoded)
@@ -82,9 +93,9 @@ impl VideoArguments {
 /// The range of values in scenic's training, whose weights the published models have.
 const TRAINED: &str = "[-1, 1]";
 
-/// A decoded clip.
+/// The decoded clips of a video, at least one.
 pub(super) struct Decoded {
-    pub(super) clip: Clip,
+    pub(super) clips: Vec<Clip>,
     information: video::Information,
     /// Frames of the whole video.
     total: usize,
@@ -94,9 +105,9 @@ pub(super) struct Decoded {
 impl Decoded {
     /// What is unusual about the clip.
     fn notes(&self) -> Vec<String> {
-        let indices = self.clip.indices();
+        let wrapped = |clip: &&Clip| clip.indices().windows(2).any(|pair| pair[1] <= pair[0]);
         let mut notes = Vec::new();
-        if indices.windows(2).any(|pair| pair[1] <= pair[0]) {
+        if let Some(indices) = self.clips.iter().find(wrapped).map(Clip::indices) {
             let frames = counted(self.total, "frame");
             notes.push(match indices.first() {
                 Some(start) if *start > 0 => {
@@ -113,6 +124,11 @@ impl Decoded {
             notes.push(format!("players turn this video by {degrees}°; the model sees it unturned, as in training"));
         }
         notes
+    }
+
+    /// The frames of all clips.
+    pub(super) fn indices(&self) -> Vec<usize> {
+        self.clips.iter().flat_map(Clip::indices).copied().collect()
     }
 
     pub(super) fn report(&self, arguments: &VideoArguments) -> VideoReport {
@@ -147,6 +163,14 @@ pub(super) fn counted(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// The clips of views in a few words: `4 clips of 32 frames, from 0, 62, 124, 186 on, 3 crops each`.
+pub(super) fn views_of(views: Views, indices: &[usize]) -> String {
+    let length = indices.len() / views.clips.max(1);
+    let starts: Vec<_> = indices.iter().step_by(length.max(1)).map(usize::to_string).collect();
+    let (clips, crops) = (counted(views.clips, "clip"), counted(views.crops.count(), "crop"));
+    format!("{clips} of {}, from {} on, {crops} each", counted(length, "frame"), starts.join(", "))
+}
+
 /// A clip's frames in a few words: `32 frames: 34, 36, 38, … 96`.
 pub(super) fn frames(indices: &[usize]) -> String {
     const SHOWN: usize = 8;
@@ -164,6 +188,8 @@ mod tests {
 
     #[test]
     fn frames_are_listed_in_a_few_words() {
+        let views = "2x3".parse().unwrap();
+        assert_eq!(views_of(views, &[0, 2, 4, 9, 11, 13]), "2 clips of 3 frames, from 0, 9 on, 3 crops each");
         assert_eq!(frames(&[7]), "1 frame: 7");
         assert_eq!(frames(&[0, 2, 4, 0]), "4 frames: 0, 2, 4, 0");
         assert_eq!(frames(&(34..98).step_by(2).collect::<Vec<_>>()), "32 frames: 34, 36, 38, … 96");

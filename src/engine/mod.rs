@@ -3,8 +3,10 @@
 mod attention;
 mod classes;
 mod sliding;
+mod views;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::checkpoint::{self, Checkpoint};
@@ -12,12 +14,13 @@ use crate::gpu::Device;
 use crate::graph::{DeviceWeights, Executor, Feed, GpuExecutor, Graph, ReferenceExecutor, Taps, Value};
 use crate::kernels::{ClipLayout, Selection};
 use crate::tensor::{Error, Result, Tensor};
-use crate::video::{Clip, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
+use crate::video::{Clip, Crops, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
 use crate::vivit::{self, Config, FrameMask, Parameters, Recording, Request};
 
 pub use attention::{AttentionMaps, AttentionQuery, AttentionRequest};
-pub use classes::{Class, Classes};
+pub use classes::{Class, Classes, HeadClasses};
 pub use sliding::{Sliding, SlidingOptions, Window};
+pub use views::{Average, Views};
 
 /// How a model is loaded.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +74,9 @@ pub struct Vivit {
     options: LoadOptions,
     weights: DeviceWeights,
     executors: Mutex<Vec<(Request, SharedExecutor)>>,
-    preparer: Mutex<Option<Preparer>>,
+    preparers: Mutex<Vec<Preparer>>,
+    /// Views that there has been memory for at a time, where that has shown.
+    most_views: AtomicUsize,
 }
 
 /// An executor and what it computes.
@@ -83,6 +88,9 @@ struct SharedExecutor {
 
 /// Executors kept for repeated passes: their buffers take memory, and an application uses few kinds of passes.
 const KEPT_EXECUTORS: usize = 4;
+
+/// Preparers kept for clips of the same sizes: the videos of a data set have few.
+const KEPT_PREPARERS: usize = 4;
 
 impl Vivit {
     /// Loads a model by folder or by name on the Hugging Face hub, as [`checkpoint::load`] does.
@@ -102,7 +110,8 @@ impl Vivit {
             options,
             weights: DeviceWeights::new(device, source),
             executors: Mutex::default(),
-            preparer: Mutex::default(),
+            preparers: Mutex::default(),
+            most_views: AtomicUsize::new(usize::MAX),
             checkpoint,
         })
     }
@@ -151,13 +160,8 @@ impl Vivit {
     ///
     /// An error for a model that does not take the three colour planes of a video.
     pub fn prepare(&self, clip: &Clip) -> Result<PreparedClip> {
-        check_video(self.config())?;
-        let mut kept = self.preparer.lock().unwrap_or_else(PoisonError::into_inner);
-        if !kept.as_ref().is_some_and(|preparer| preparer.fits(clip)) {
-            *kept = Some(Preparer::new(&self.device, clip, &self.preprocessing, self.layout, &self.options.variants)?);
-        }
-        let preparer = kept.as_mut().ok_or_else(|| Error::usage("a clip without frames"))?;
-        preparer.prepare(clip)
+        let first = self.prepare_crops(clip, Crops::Central)?.into_iter().next();
+        first.ok_or_else(|| Error::usage("a clip without crops"))
     }
 
     /// The classes of a clip.
@@ -173,15 +177,13 @@ impl Vivit {
     /// The classes of one clip that is in host memory.
     fn classify_values(&self, clip: &Tensor, mask: &FrameMask) -> Result<Classes> {
         let request = Request { masking: mask.masking(), ..Request::new(1, self.layout) };
-        self.classes(&self.run_one(&request, Feed::Host(clip), mask, class_values)?)
+        self.classes(&self.run_request(&request, Feed::Host(clip), mask, class_values)?)
     }
 
     /// The classes that the values of [`class_values`] say.
     fn classes(&self, found: &[Tensor]) -> Result<Classes> {
-        let [logits, probabilities] = found else {
-            return Err(Error::usage("the model's outputs are missing"));
-        };
-        Classes::new(logits.as_f32()?, probabilities.as_f32()?, self.checkpoint.labels.as_deref())
+        let [logits] = found else { return Err(Error::usage("the model's outputs are missing")) };
+        Classes::new(logits.as_f32()?, &self.config().labelling, self.checkpoint.labels.as_deref())
     }
 
     /// What the head sees of a clip, `[1, C]`: the pooled output of the encoder, or of the representation layer.
@@ -204,7 +206,7 @@ impl Vivit {
     ) -> Result<Vec<Tensor>> {
         let request = Request { masking: mask.masking(), ..Request::new(1, self.layout) };
         self.check_prepared(clip, &request)?;
-        self.run_one(&request, Feed::Device(clip.buffer()), mask, wanted)
+        self.run_request(&request, Feed::Device(clip.buffer()), mask, wanted)
     }
 
     /// An error where a clip is not one of `request`.
@@ -217,8 +219,8 @@ impl Vivit {
         Err(Error::usage(format!("the model takes a clip of shape {shape}, this one has {given}")))
     }
 
-    /// Runs the one clip of `request` and returns the values that `wanted` picks.
-    fn run_one(
+    /// Runs the clips of `request` and returns the values that `wanted` picks.
+    fn run_request(
         &self,
         request: &Request,
         clip: Feed<'_>,
@@ -227,7 +229,7 @@ impl Vivit {
     ) -> Result<Vec<Tensor>> {
         let shared = self.executor(request)?;
         let wanted = wanted(&shared.recording)?;
-        let validity = mask.validity(self.config(), 1)?;
+        let validity = mask.validity(self.config(), request.batch)?;
         let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
         executor.run(&feeds(clip, validity.as_ref()), &wanted)
     }
@@ -326,12 +328,9 @@ pub fn forward_reference(
     named(&recording.graph, &wanted, executor.run(&feeds(Feed::Host(clips), validity.as_ref()), &wanted)?)
 }
 
-/// The values that say the classes of a clip.
+/// The value that says the classes of a clip.
 fn class_values(recording: &Recording) -> Result<Vec<Value>> {
-    match (recording.logits, recording.probabilities) {
-        (Some(logits), Some(probabilities)) => Ok(vec![logits, probabilities]),
-        _ => Err(headless()),
-    }
+    recording.logits.map(|logits| vec![logits]).ok_or_else(headless)
 }
 
 fn headless() -> Error {

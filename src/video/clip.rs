@@ -20,6 +20,24 @@ impl Clip {
     pub fn read(source: &mut dyn FrameSource, sampling: &Sampling, progress: &mut dyn FnMut(usize)) -> Result<Self> {
         let total = source.frame_count()?;
         let indices = sampling.indices(total)?.into_iter().next().unwrap_or_default();
+        Self::of_indices(source, indices, progress)
+    }
+
+    /// Decodes all clips that `sampling` takes from `source`, each frame once; `progress` is told of each frame by its
+    /// place in all clips together.
+    pub fn read_all(
+        source: &mut dyn FrameSource,
+        sampling: &Sampling,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Self>> {
+        let total = source.frame_count()?;
+        let indices = sampling.indices(total)?.concat();
+        let Self { frames, indices } = Self::of_indices(source, indices, progress)?;
+        let parts = frames.chunks(sampling.frames()).zip(indices.chunks(sampling.frames()));
+        parts.map(|(frames, indices)| Self::new(frames.to_vec(), indices.to_vec())).collect()
+    }
+
+    fn of_indices(source: &mut dyn FrameSource, indices: Vec<usize>, progress: &mut dyn FnMut(usize)) -> Result<Self> {
         let distinct: std::collections::BTreeSet<_> = indices.iter().collect();
         let Information { height, width, format, .. } = *source.information();
         let bytes = distinct.len() as u64 * format.bytes(height, width) as u64;

@@ -18,6 +18,7 @@ mod prepare;
 mod preset;
 mod resample;
 mod sampling;
+mod segment;
 mod source;
 
 #[cfg(feature = "video")]
@@ -39,10 +40,11 @@ pub use clip::Clip;
 pub use colour::{Matrix, Range, coefficients};
 pub use crop::{CropWindow, Extent};
 pub(crate) use hugging_face::Fields;
-pub use prepare::{PreparedClip, Preparer, prepare_reference};
-pub use preset::{Normalise, Preprocessing, Preset, Resize, Values};
+pub use prepare::{PreparedClip, Preparer, prepare_crops_reference, prepare_reference};
+pub use preset::{Crops, Normalise, Preprocessing, Preset, Resize, Values};
 pub use resample::{Antialiased, Lerp, Resample, WEIGHT_BITS};
 pub use sampling::{DEFAULT_STRIDE, Sampling};
+pub use segment::Segment;
 pub use source::{Frame, FrameSource, Information, PixelFormat, Sink, Wanted, Watcher};
 
 #[cfg(feature = "video")]

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Antialiased, Clip, CropWindow, Frame, Lerp, PixelFormat, Preprocessing, Resample, coefficients};
+use super::{Antialiased, Clip, CropWindow, Crops, Frame, Lerp, PixelFormat, Preprocessing, Resample, coefficients};
 use crate::gpu::{Buffer, Device};
 use crate::graph::{DeviceWeights, Executor, Feed, GpuExecutor, Graph, ReferenceExecutor, Value, Weights};
 use crate::kernels::colour::{self, Colour};
@@ -13,7 +13,7 @@ use crate::kernels::resize_bilinear::{self, ResizeBilinear};
 use crate::kernels::{ClipLayout, Selection};
 use crate::tensor::{Element, Error, Result, Shape, Tensor};
 
-/// A clip on a device, ready for a model: `[1, F, P, Y, X]` or `[1, F, Y, X, P]`.
+/// Clips on a device, ready for a model: `[B, F, P, Y, X]` or `[B, F, Y, X, P]`.
 #[derive(Clone, Debug)]
 pub struct PreparedClip {
     buffer: Buffer,
@@ -29,6 +29,27 @@ impl PreparedClip {
     /// The clip's shape, batch axis included.
     pub fn shape(&self) -> &Shape {
         &self.shape
+    }
+
+    /// Clips of the same shape as one batch, on the device.
+    pub(crate) fn batch(device: &Device, clips: &[&Self]) -> Result<Self> {
+        let [first, ..] = clips else { return Err(Error::usage("a batch of no clips")) };
+        if let [only] = clips {
+            return Ok((*only).clone());
+        }
+        let bytes = 4 * first.shape.elements() as u64;
+        let mut axes = first.shape.axes().to_vec();
+        axes[0] *= clips.len();
+        let batch = Self { buffer: device.buffer("clips", bytes * clips.len() as u64)?, shape: axes.into() };
+        let mut commands = device.commands();
+        for (place, clip) in clips.iter().enumerate() {
+            if clip.shape != first.shape {
+                return Err(Error::usage(format!("clips of {} and {} in one batch", first.shape, clip.shape)));
+            }
+            commands.copy(&clip.buffer, 0..bytes, &batch.buffer, place as u64 * bytes);
+        }
+        commands.run()?;
+        Ok(batch)
     }
 
     /// The clip in host memory.
@@ -53,7 +74,7 @@ pub struct Preparer {
 const GROUP_BYTES: usize = 32 << 20;
 
 impl Preparer {
-    /// A preparer for clips like `clip`.
+    /// A preparer for clips like `clip`, of which the model sees the middle.
     pub fn new(
         device: &Device,
         clip: &Clip,
@@ -61,10 +82,23 @@ impl Preparer {
         layout: ClipLayout,
         variants: &Selection,
     ) -> Result<Self> {
+        Self::with_crops(device, clip, preprocessing, Crops::Central, layout, variants)
+    }
+
+    /// A preparer for clips like `clip`, of which the model sees `crops`. Frames are uploaded and brought to RGB once for
+    /// all of them.
+    pub fn with_crops(
+        device: &Device,
+        clip: &Clip,
+        preprocessing: &Preprocessing,
+        crops: Crops,
+        layout: ClipLayout,
+        variants: &Selection,
+    ) -> Result<Self> {
         let first = &clip.frames()[0];
         let most = (GROUP_BYTES / (4 * first.height() * first.width())).clamp(1, clip.frames().len());
         let group = (1..=most).rev().find(|group| clip.frames().len().is_multiple_of(*group)).unwrap_or(1);
-        let recipe = Recipe::new(first, clip.frames().len(), group, preprocessing, layout)?;
+        let recipe = Recipe::new(first, [clip.frames().len(), group], preprocessing, crops, layout)?;
         let weights = DeviceWeights::new(device, Arc::new(NoWeights));
         let executor = GpuExecutor::new(recipe.graph.clone(), &weights, variants)?;
         Ok(Self { device: device.clone(), executor, recipe })
@@ -78,37 +112,65 @@ impl Preparer {
             && first.format() == self.recipe.format
     }
 
-    /// Prepares a clip.
+    /// The parts of the picture that the model sees.
+    pub fn crops(&self) -> Crops {
+        self.recipe.crops
+    }
+
+    /// Prepares a clip: its first crop.
     pub fn prepare(&mut self, clip: &Clip) -> Result<PreparedClip> {
+        let first = self.prepare_crops(clip)?.into_iter().next();
+        first.ok_or_else(|| Error::usage("a clip without crops"))
+    }
+
+    /// Prepares a clip: each of its crops.
+    pub fn prepare_crops(&mut self, clip: &Clip) -> Result<Vec<PreparedClip>> {
         if !self.fits(clip) {
             return Err(Error::usage("this clip has another size, length or format than the first"));
         }
-        let recipe = &self.recipe;
-        let buffer = self.device.buffer("clip", 4 * recipe.shape.elements() as u64)?;
-        let group_bytes = self.recipe.graph.bytes(recipe.values);
-        for (place, frames) in clip.frames().chunks(recipe.group).enumerate() {
-            self.executor.compute(&[("frames", Feed::Host(&recipe.words(frames)?))])?;
+        let Recipe { graph, values, shape, group, .. } = &self.recipe;
+        let prepared = || {
+            let buffer = self.device.buffer("clip", 4 * shape.elements() as u64)?;
+            Ok(PreparedClip { buffer, shape: shape.clone() })
+        };
+        let crops: Vec<_> = values.iter().map(|_| prepared()).collect::<Result<_>>()?;
+        for (place, frames) in clip.frames().chunks(*group).enumerate() {
+            self.executor.compute(&[("frames", Feed::Host(&self.recipe.words(frames)?))])?;
             let mut commands = self.device.commands();
-            let values = self.executor.buffer(recipe.values)?;
-            commands.copy(values, 0..group_bytes, &buffer, place as u64 * group_bytes);
+            for (crop, values) in crops.iter().zip(values) {
+                let bytes = graph.bytes(*values);
+                commands.copy(self.executor.buffer(*values)?, 0..bytes, &crop.buffer, place as u64 * bytes);
+            }
             commands.run()?;
         }
-        Ok(PreparedClip { buffer, shape: recipe.shape.clone() })
+        Ok(crops)
     }
 }
 
 /// [`Preparer::prepare`] by the naive references, without a device; the same bits.
 pub fn prepare_reference(clip: &Clip, preprocessing: &Preprocessing, layout: ClipLayout) -> Result<Tensor> {
-    let recipe = Recipe::new(&clip.frames()[0], clip.frames().len(), 1, preprocessing, layout)?;
+    let first = prepare_crops_reference(clip, preprocessing, Crops::Central, layout)?.into_iter().next();
+    first.ok_or_else(|| Error::usage("a clip without crops"))
+}
+
+/// [`Preparer::prepare_crops`] by the naive references, without a device; the same bits.
+pub fn prepare_crops_reference(
+    clip: &Clip,
+    preprocessing: &Preprocessing,
+    crops: Crops,
+    layout: ClipLayout,
+) -> Result<Vec<Tensor>> {
+    let recipe = Recipe::new(&clip.frames()[0], [clip.frames().len(), 1], preprocessing, crops, layout)?;
     let mut executor = ReferenceExecutor::new(recipe.graph.clone(), Arc::new(NoWeights));
-    let mut values = Vec::with_capacity(recipe.shape.elements());
+    let mut values = vec![Vec::with_capacity(recipe.shape.elements()); recipe.values.len()];
     for frame in clip.frames() {
         let words = recipe.words(std::slice::from_ref(frame))?;
-        for tensor in executor.run(&[("frames", Feed::Host(&words))], &[recipe.values])? {
+        let found = executor.run(&[("frames", Feed::Host(&words))], &recipe.values)?;
+        for (values, tensor) in values.iter_mut().zip(found) {
             values.extend_from_slice(tensor.as_f32()?);
         }
     }
-    Tensor::f32(recipe.shape.clone(), values)
+    values.into_iter().map(|values| Tensor::f32(recipe.shape.clone(), values)).collect()
 }
 
 /// Preparing frames has tables, but no weights.
@@ -123,9 +185,10 @@ impl Weights for NoWeights {
 /// The graph that prepares one group of frames.
 struct Recipe {
     graph: Arc<Graph>,
-    /// The group's values, laid out as the clip's.
-    values: Value,
-    /// Of the whole clip.
+    crops: Crops,
+    /// Of each crop, the group's values, laid out as the clip's.
+    values: Vec<Value>,
+    /// Of a crop of the whole clip.
     shape: Shape,
     frames: usize,
     group: usize,
@@ -134,17 +197,19 @@ struct Recipe {
 }
 
 impl Recipe {
+    /// For clips of `frames` like `first`, prepared `group` at a time.
     fn new(
         first: &Frame,
-        frames: usize,
-        group: usize,
+        [frames, group]: [usize; 2],
         preprocessing: &Preprocessing,
+        crops: Crops,
         layout: ClipLayout,
     ) -> Result<Self> {
         let size = [first.height(), first.width()];
         let resized = preprocessing.resized_size(size)?;
-        let crop = preprocessing.crop_window(resized);
-        let shape = layout.shape(1, frames, [crop.rows.size, crop.columns.size], 3);
+        let windows = preprocessing.crop_windows(resized, crops)?;
+        let cropped = [windows[0].rows.size, windows[0].columns.size];
+        let shape = layout.shape(1, frames, cropped, 3);
         if shape.elements() > MOST_ELEMENTS {
             let gibibytes = shape.elements() >> 28;
             return Err(Error::usage(format!(
@@ -156,35 +221,23 @@ impl Recipe {
         let bytes = graph.input("frames", [group, format.frame_words(size)], Element::U32)?;
         let call = Colour { frames: group, size, format };
         let pixels = graph.call(call, &[Some(bytes)], "pixels", [group, size[0], size[1]])?;
-        let (picture, seen) = match (resized == size, preprocessing.resample()) {
-            (true, _) => (pixels, Seen::Whole),
-            (false, Resample::PillowBilinear) => {
-                (antialiased(&mut graph, pixels, group, size, resized, crop)?, Seen::Crop)
-            }
-            (false, Resample::TensorFlowBilinear) => {
-                (bilinear(&mut graph, pixels, group, size, resized, crop)?, Seen::Crop)
-            }
-        };
         let table = preprocessing.value_table().concat();
         let table = graph.constant("values of bytes", Tensor::f32([3, 256], table)?)?;
-        let cropped = [crop.rows.size, crop.columns.size];
-        let call = Normalise {
-            clips: 1,
-            frames: group,
-            picture: match seen {
-                Seen::Whole => size,
-                Seen::Crop => [crop.rows.len, crop.columns.len],
-            },
-            crop: cropped,
-            offset: [crop.rows, crop.columns].map(|axis| match seen {
-                Seen::Whole => axis.from as i32 - axis.before as i32,
-                Seen::Crop => -(axis.before as i32),
-            }),
-            layout,
-        };
-        let values = graph.call(call, &[Some(picture), Some(table)], "values", layout.shape(1, group, cropped, 3))?;
-        graph.output(values);
-        Ok(Self { graph: Arc::new(graph), values, shape, frames, group, size, format: first.format() })
+        let mut values = Vec::new();
+        for (place, crop) in windows.into_iter().enumerate() {
+            let mut pass = Pass { graph: &mut graph, pixels, frames: group, size, resized, crop, place };
+            let (picture, seen) = match (resized == size, preprocessing.resample()) {
+                (true, _) => (pixels, Seen::Whole),
+                (false, Resample::PillowBilinear) => (pass.antialiased()?, Seen::Crop),
+                (false, Resample::TensorFlowBilinear) => (pass.bilinear()?, Seen::Crop),
+            };
+            let call = normalise(&pass, seen, layout);
+            let shape = layout.shape(1, group, cropped, 3);
+            let value = pass.graph.call(call, &[Some(picture), Some(table)], &pass.name("values"), shape)?;
+            graph.output(value);
+            values.push(value);
+        }
+        Ok(Self { graph: Arc::new(graph), crops, values, shape, frames, group, size, format: first.format() })
     }
 
     /// The bytes of a group of frames, each beginning with a word of its own.
@@ -212,37 +265,85 @@ fn colour_format(format: PixelFormat) -> colour::Format {
     }
 }
 
-/// Pillow's resize of the cropped part: one axis after the other, the first for the lines only that the second needs.
-fn antialiased(
-    graph: &mut Graph,
+/// One crop of a group of frames in the making.
+struct Pass<'a> {
+    graph: &'a mut Graph,
     pixels: Value,
     frames: usize,
     size: [usize; 2],
     resized: [usize; 2],
     crop: CropWindow,
-) -> Result<Value> {
-    let mut tables = [
-        Antialiased::new(size[0], resized[0], crop.rows.range())?,
-        Antialiased::new(size[1], resized[1], crop.columns.range())?,
-    ];
-    let passes = match Antialiased::columns_first(size, resized) {
-        true => [(Axis::X, 1, 0), (Axis::Y, 0, 1)],
-        false => [(Axis::Y, 0, 1), (Axis::X, 1, 0)],
-    };
-    let (mut picture, mut value) = (size, pixels);
-    for (pass, (axis, along, across)) in passes.into_iter().enumerate() {
-        let lines = if pass == 0 { source_lines(&mut tables[across]) } else { 0..picture[across] };
-        let Antialiased { first, count, weights, taps } = &tables[along];
-        let table = resample::table(first, count, weights, *taps)?;
-        let table = graph.constant(&format!("weights along {axis:?}"), table)?;
-        let (length, crossed) = (first.len(), lines.len());
-        let call = resample::Resample { axis, frames, size: picture, lines, length, taps: *taps };
-        picture[along] = length;
-        picture[across] = crossed;
-        let name = format!("resampled along {axis:?}");
-        value = graph.call(call, &[Some(value), Some(table)], &name, [frames, picture[0], picture[1]])?;
+    /// Among all crops.
+    place: usize,
+}
+
+impl Pass<'_> {
+    /// Values of a graph have names of their own.
+    fn name(&self, name: &str) -> String {
+        format!("{name}, crop {}", self.place)
     }
-    Ok(value)
+
+    /// Pillow's resize of the cropped part: one axis after the other, the first for the lines only that the second needs.
+    fn antialiased(&mut self) -> Result<Value> {
+        let Self { frames, size, resized, crop, .. } = *self;
+        let mut tables = [
+            Antialiased::new(size[0], resized[0], crop.rows.range())?,
+            Antialiased::new(size[1], resized[1], crop.columns.range())?,
+        ];
+        let passes = match Antialiased::columns_first(size, resized) {
+            true => [(Axis::X, 1, 0), (Axis::Y, 0, 1)],
+            false => [(Axis::Y, 0, 1), (Axis::X, 1, 0)],
+        };
+        let (mut picture, mut value) = (size, self.pixels);
+        for (pass, (axis, along, across)) in passes.into_iter().enumerate() {
+            let lines = if pass == 0 { source_lines(&mut tables[across]) } else { 0..picture[across] };
+            let Antialiased { first, count, weights, taps } = &tables[along];
+            let table = resample::table(first, count, weights, *taps)?;
+            let table = self.graph.constant(&self.name(&format!("weights along {axis:?}")), table)?;
+            let (length, crossed) = (first.len(), lines.len());
+            let call = resample::Resample { axis, frames, size: picture, lines, length, taps: *taps };
+            picture[along] = length;
+            picture[across] = crossed;
+            let name = self.name(&format!("resampled along {axis:?}"));
+            value = self.graph.call(call, &[Some(value), Some(table)], &name, [frames, picture[0], picture[1]])?;
+        }
+        Ok(value)
+    }
+
+    /// TensorFlow's resize of the cropped part.
+    fn bilinear(&mut self) -> Result<Value> {
+        let Self { frames, size, resized, crop, .. } = *self;
+        let mut table = |name: &str, lerp: Lerp| {
+            let table = resize_bilinear::table(&lerp.lower, &lerp.upper, &lerp.fraction)?;
+            self.graph.constant(&format!("{name}, crop {}", self.place), table)
+        };
+        let rows = table("rows", Lerp::new(size[0], resized[0], crop.rows.range())?)?;
+        let columns = table("columns", Lerp::new(size[1], resized[1], crop.columns.range())?)?;
+        let output = [crop.rows.len, crop.columns.len];
+        let call = ResizeBilinear { frames, input: size, output };
+        let operands = [Some(self.pixels), Some(rows), Some(columns)];
+        let name = self.name("resized");
+        self.graph.call(call, &operands, &name, [frames, output[0], output[1]])
+    }
+}
+
+/// From bytes to values, with black around the picture where it is smaller than the crop.
+fn normalise(pass: &Pass<'_>, seen: Seen, layout: ClipLayout) -> Normalise {
+    let crop = pass.crop;
+    Normalise {
+        clips: 1,
+        frames: pass.frames,
+        picture: match seen {
+            Seen::Whole => pass.size,
+            Seen::Crop => [crop.rows.len, crop.columns.len],
+        },
+        crop: [crop.rows.size, crop.columns.size],
+        offset: [crop.rows, crop.columns].map(|axis| match seen {
+            Seen::Whole => axis.from as i32 - axis.before as i32,
+            Seen::Crop => -(axis.before as i32),
+        }),
+        layout,
+    }
 }
 
 /// The source lines that a table needs; the table then counts from the first of them.
@@ -251,23 +352,4 @@ fn source_lines(table: &mut Antialiased) -> Range<usize> {
     let (start, end) = (table.first.iter().copied().min().unwrap_or(0), ends.max().unwrap_or(0));
     table.first.iter_mut().for_each(|first| *first -= start);
     start as usize..end as usize
-}
-
-/// TensorFlow's resize of the cropped part.
-fn bilinear(
-    graph: &mut Graph,
-    pixels: Value,
-    frames: usize,
-    size: [usize; 2],
-    resized: [usize; 2],
-    crop: CropWindow,
-) -> Result<Value> {
-    let mut table = |name: &str, lerp: Lerp| {
-        graph.constant(name, resize_bilinear::table(&lerp.lower, &lerp.upper, &lerp.fraction)?)
-    };
-    let rows = table("rows", Lerp::new(size[0], resized[0], crop.rows.range())?)?;
-    let columns = table("columns", Lerp::new(size[1], resized[1], crop.columns.range())?)?;
-    let output = [crop.rows.len, crop.columns.len];
-    let call = ResizeBilinear { frames, input: size, output };
-    graph.call(call, &[Some(pixels), Some(rows), Some(columns)], "resized", [frames, output[0], output[1]])
 }

@@ -79,6 +79,26 @@ pub enum Resize {
     Exact([usize; 2]),
 }
 
+/// Which parts of a resized picture are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Crops {
+    /// The middle.
+    #[default]
+    Central,
+    /// scenic's three test crops along the longer side.
+    Three,
+}
+
+impl Crops {
+    /// How many there are.
+    pub const fn count(self) -> usize {
+        match self {
+            Self::Central => 1,
+            Self::Three => 3,
+        }
+    }
+}
+
 /// Mean and standard deviation of each colour plane.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalise {
@@ -197,6 +217,15 @@ impl Preprocessing {
         }
     }
 
+    /// The parts of a resized frame that `crops` means, in their order: [`Self::crop_window`] or
+    /// [`Self::three_crop_windows`].
+    pub fn crop_windows(&self, resized: [usize; 2], crops: Crops) -> Result<Vec<CropWindow>> {
+        match crops {
+            Crops::Central => Ok(vec![self.crop_window(resized)]),
+            Crops::Three => Ok(self.three_crop_windows(resized)?.to_vec()),
+        }
+    }
+
     /// The central part of a resized frame: offsets ⌊(Y − crop) / 2⌋, zero padding where it is smaller.
     pub fn crop_window(&self, [height, width]: [usize; 2]) -> CropWindow {
         let [rows, columns] = self.crop.unwrap_or([height, width]);
@@ -250,6 +279,24 @@ impl Preprocessing {
     }
 }
 
+impl fmt::Display for Preprocessing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.resize {
+            Some(Resize::ShortEdge(side)) => write!(f, "short edge {side}")?,
+            Some(Resize::Exact([height, width])) => write!(f, "resized to {width}x{height}")?,
+            None => f.write_str("not resized")?,
+        }
+        if let Some([height, width]) = self.crop {
+            write!(f, ", crop {width}x{height}")?;
+        }
+        let filter = match self.resample {
+            Resample::PillowBilinear => "Pillow's",
+            Resample::TensorFlowBilinear => "TensorFlow's",
+        };
+        write!(f, ", {filter} bilinear, values in {}", self.range())
+    }
+}
+
 /// Four decimals, as few as needed, no negative zero.
 fn rounded(value: f32) -> f64 {
     (f64::from(value) * 1e4).round() / 1e4 + 0.0
@@ -279,6 +326,14 @@ mod tests {
         let values = Values { scale: 1.0 / 255.0, zero_centred: false, normalise };
         let planes = Preprocessing::new(None, None, Resample::PillowBilinear, values).unwrap();
         assert_eq!(planes.range(), "red [-1, 1], green [0, 2], blue [-1, 1]");
+    }
+
+    #[test]
+    fn preprocessing_is_described() {
+        let described = |preset: Preset| preset.preprocessing([224, 288]).unwrap().to_string();
+        let expected = "short edge 329, crop 288x224, TensorFlow's bilinear, values in [-1, 1]";
+        assert_eq!(described(Preset::Scenic), expected);
+        assert!(described(Preset::HfDefault).ends_with("Pillow's bilinear, values in [-3, 1]"));
     }
 
     #[test]

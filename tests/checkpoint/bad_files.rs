@@ -8,13 +8,6 @@ fn overwritten(file: &str, content: impl AsRef<[u8]>) -> TempDir {
     folder
 }
 
-#[track_caller]
-fn assert_names(message: &str, culprits: &[&str]) {
-    for culprit in culprits {
-        assert!(message.contains(culprit), "no `{culprit}` in: {message}");
-    }
-}
-
 #[test]
 fn every_misfit_is_listed_at_once() {
     let folder = altered("hf-tiny", |tensors| {
@@ -298,8 +291,12 @@ fn missing_files_are_named() {
     assert_names(&refusal(folder.path()), &["holds no weights", "model.safetensors"]);
     fs::write(folder.path().join("pytorch_model.bin"), "pickle").unwrap();
     let path = folder.path().display().to_string();
-    assert_names(&refusal(folder.path()), &["pytorch_model.bin", "save_pretrained", &path]);
+    let pickled = ["pytorch_model.bin", "save_pretrained", &path];
+    assert_names(&refusal(folder.path()), &pickled);
+    assert_names(&refusal(&folder.path().join("pytorch_model.bin")), &pickled);
+    fs::copy(fixture("hf-tiny/model.safetensors"), folder.path().join("model.safetensors")).unwrap();
     fs::remove_file(folder.path().join("config.json")).unwrap();
     assert_names(&refusal(folder.path()), &["holds no config.json", &path]);
-    assert_names(&refusal(&folder.path().join("pytorch_model.bin")), &["is a file", "give the folder"]);
+    let empty = tempfile::tempdir().unwrap();
+    assert_names(&refusal(empty.path()), &["holds neither a config.json nor weights", "model.safetensors"]);
 }

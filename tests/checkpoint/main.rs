@@ -13,7 +13,11 @@ use tubelet::tensor::{Closeness, Error, ErrorKind, Tensor, Tolerance};
 use tubelet::vivit::{Config, Gelu, Grid};
 
 mod bad_files;
+mod flax_file;
 mod hub;
+mod image;
+mod native;
+mod scenic;
 mod untrained;
 
 const FIXTURES: [&str; 7] = [
@@ -45,10 +49,18 @@ fn load(folder: &Path) -> Result<Checkpoint, Error> {
     load_with(folder.to_str().unwrap(), &Hub::default())
 }
 
+#[track_caller]
 fn refusal(folder: &Path) -> String {
     match load(folder) {
         Ok(_) => panic!("{} was loaded", folder.display()),
         Err(error) => error.to_string(),
+    }
+}
+
+#[track_caller]
+fn assert_names(message: &str, culprits: &[&str]) {
+    for culprit in culprits {
+        assert!(message.contains(culprit), "no `{culprit}` in: {message}");
     }
 }
 

@@ -109,14 +109,21 @@ fn reversed(tensor: Tensor, [a, b, c]: [usize; 3], shape: Shape) -> Result<Tenso
     let Data::F32(values) = tensor.into_data() else {
         return Err(Error::usage("weights are words, not floats"));
     };
-    let mut turned = Vec::with_capacity(values.len());
-    for outer in 0..c {
-        for middle in 0..b {
-            turned.extend((0..a).map(|inner| values[(inner * b + middle) * c + outer]));
+    let mut turned = vec![0.0; values.len()];
+    for first in (0..a).step_by(STRIP) {
+        for outer in 0..c {
+            for middle in 0..b {
+                for inner in first..a.min(first + STRIP) {
+                    turned[(outer * b + middle) * a + inner] = values[(inner * b + middle) * c + outer];
+                }
+            }
         }
     }
     Tensor::f32(shape, turned)
 }
+
+/// Rows that are read side by side: their cache lines stay at hand until all of each is used.
+const STRIP: usize = 16;
 
 #[cfg(test)]
 mod tests {

@@ -34,6 +34,7 @@ impl FlaxCheckpoint {
         let read = |error: std::io::Error| Error::io("read", path, &error);
         let size = file.metadata().map_err(read)?.len();
         match msgpack::scan(&file, size) {
+            Ok(arrays) if arrays.is_empty() => Err(Error::file(format!("{} holds no arrays", path.display()))),
             Ok(arrays) => Ok(Self { file: ArrayFile::new(path, file), arrays }),
             Err(Fault::Unreadable(error)) => Err(read(error)),
             Err(Fault::OtherFormat(start)) if start == *GIT_LFS_POINTER => Err(git_lfs_pointer(path)),

@@ -173,8 +173,9 @@ impl<R: Read + Seek> Walk<R> {
         if self.position + bytes != end {
             return damaged(format!("array `{path}` does not end at byte {end}, as it promises"));
         }
-        let elements = elements(&shape).filter(|&elements| {
-            dtype.bytes().is_none_or(|size| elements.checked_mul(size).map(|bytes| bytes as u64) == Some(bytes))
+        let elements = elements(&shape).filter(|&elements| match dtype.bytes() {
+            Some(size) => elements.checked_mul(size).map(|bytes| bytes as u64) == Some(bytes),
+            None => elements as u64 <= bytes,
         });
         let Some(elements) = elements else {
             return damaged(format!(
@@ -375,5 +376,182 @@ fn dtype(name: &str) -> Dtype {
         "float32" => Dtype::F32,
         "float64" => Dtype::F64,
         other => Dtype::Other(other.replace(char::is_control, " ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::io::Cursor;
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A training state as scenic wrote it.
+    static FILE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        std::fs::read(root.join("tests/data/scenic-model1-sampling/checkpoint")).unwrap()
+    });
+
+    /// The places in it that are not elements of arrays.
+    static STRUCTURE: LazyLock<Vec<usize>> = LazyLock::new(|| {
+        let mut elements = HashSet::new();
+        for array in scanned(&FILE).unwrap().values() {
+            for run in &array.runs {
+                let start = run.start as usize;
+                elements.extend(start..start + run.elements * array.dtype.bytes().unwrap_or(4));
+            }
+        }
+        (0..FILE.len()).filter(|place| !elements.contains(place)).collect()
+    });
+
+    fn scanned(bytes: &[u8]) -> Result<HashMap<String, StoredArray>> {
+        scan(Cursor::new(bytes), bytes.len() as u64)
+    }
+
+    fn refusal(bytes: &[u8]) -> String {
+        match scanned(bytes) {
+            Err(Fault::Damaged(reason)) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A file that ends early, at any place of its structure or next to one, is refused.
+    #[test]
+    fn every_truncation_is_refused() {
+        assert!(STRUCTURE.len() > 5000);
+        for &place in STRUCTURE.iter() {
+            for length in [place, place + 1] {
+                if length < FILE.len() {
+                    assert!(scanned(&FILE[..length]).is_err(), "{length}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// Whatever bytes are changed, no more is believed than the file holds.
+        #[test]
+        fn changed_bytes_never_lead_out_of_the_file(changes in prop::collection::vec((0usize..1 << 20, any::<u8>()), 1..4)) {
+            let mut bytes = FILE.clone();
+            for (place, byte) in changes {
+                bytes[STRUCTURE[place % STRUCTURE.len()]] = byte;
+            }
+            for array in scanned(&bytes).into_iter().flat_map(HashMap::into_values) {
+                let Some(size) = array.dtype.bytes() else { continue };
+                prop_assert_eq!(array.runs.iter().map(|run| run.elements).sum::<usize>(), array.shape.elements());
+                for run in array.runs {
+                    prop_assert!(run.start + (run.elements * size) as u64 <= bytes.len() as u64);
+                }
+            }
+        }
+
+        #[test]
+        fn random_bytes_never_panic(mut bytes in prop::collection::vec(any::<u8>(), 1..200)) {
+            bytes[0] = 0x80 | bytes[0] & 0x0f;
+            drop(scanned(&bytes));
+        }
+    }
+
+    /// A text of at most 31 bytes.
+    fn text(text: &str) -> Vec<u8> {
+        [&[0xa0 | text.len() as u8], text.as_bytes()].concat()
+    }
+
+    /// A map of up to 15 entries.
+    fn map(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let contents: Vec<_> = entries.iter().flat_map(|(key, value)| [text(key), value.clone()].concat()).collect();
+        [vec![0x80 | entries.len() as u8], contents].concat()
+    }
+
+    /// An extension of type 1 with this payload of fewer than 256 bytes.
+    fn extension(payload: &[u8]) -> Vec<u8> {
+        [&[0xc7, payload.len() as u8, 1], payload].concat()
+    }
+
+    /// The payload of an array of one axis, all of whose elements are zero.
+    fn array(size: u8, dtype: &str, bytes: u8) -> Vec<u8> {
+        extension(&[&[0x93, 0x91, size], text(dtype).as_slice(), &[0xc4, bytes], &vec![0; bytes.into()]].concat())
+    }
+
+    #[test]
+    fn each_lie_is_named() {
+        let one = |value: Vec<u8>| map(&[("a", value)]);
+        let deep = [[0x81, 0xa1, b'a'].repeat(100), vec![0xc0]].concat();
+        let long_key = [&[0x81, 0xda, 0xff, 0xff], [b'a'; 0xffff].as_slice(), &[0xc0]].concat();
+        let chunked = |shape: u8, chunks: &[(&str, Vec<u8>)]| {
+            one(map(&[(CHUNKED, vec![0xc3]), ("shape", vec![0x91, shape]), ("chunks", map(chunks))]))
+        };
+        for (bytes, culprit) in [
+            (vec![0xdf, 0xff, 0xff, 0xff, 0xff], "where only 0 follow: the file is cut short"),
+            (one(vec![0xdf, 0xff, 0xff, 0xff, 0xff]), "cut short"),
+            (one(vec![0xc6, 0xff, 0xff, 0xff, 0xff]), "takes 4294967295 bytes where only 0 follow"),
+            (one(vec![0xc9, 0xff, 0xff, 0xff, 0xff, 1]), "takes 4294967295 bytes where only 0 follow"),
+            (deep, "more than 64 maps lie within one another"),
+            (long_key, "claims 65535 bytes"),
+            (one(vec![0xc1]), "begins no msgpack value"),
+            (vec![0x81, 0x05, 0xc0], "is no text"),
+            (vec![0x81, 0xa1, 0xff, 0xc0], "is not UTF-8"),
+            (map(&[("a", array(1, "float32", 4)), ("a", array(1, "float32", 4))]), "array `a` is there twice"),
+            (one(array(2, "float32", 4)), "array `a` has 4 bytes, which is not the size of F32 elements in shape [2]"),
+            (one(array(101, "int4", 100)), "100 bytes, which is not the size of int4 elements in shape"),
+            (one(array(2, "bfloat16", 8)), "8 bytes, which is not the size of BF16 elements"),
+            (one(extension(&[0x91, 0x01])), "is not made of a shape, a type and bytes"),
+            (one(extension(&[0x93, 0xc0, 0xc0, 0xc0])), "has no shape"),
+            (one(extension(&[0x93, 0x91, 0xff, 0xc0, 0xc0])), "size is no whole number"),
+            (one(extension(&[0x93, 0xdc, 0xff, 0xff])), "claims 65535 axes"),
+            (one(extension(&[0x93, 0x90, 0xc0, 0xc0])), "has no element type"),
+            (one(extension(&[&[0x93, 0x90], text("float32").as_slice(), &[0xc0]].concat())), "has no bytes"),
+            (one(extension(&[&[0x93, 0x90], text("float32").as_slice(), &[0xc4, 0]].concat())), "0 bytes, which is"),
+            (
+                one(extension(&[&[0x93, 0x90], text("float32").as_slice(), &[0xc4, 4, 0, 0, 0, 0, 0]].concat())),
+                "does not end at byte",
+            ),
+            (chunked(3, &[("0", array(2, "float32", 8))]), "the chunks of array `a` are not the size of its shape [3]"),
+            (chunked(2, &[("1", array(2, "float32", 8))]), "has no chunk 0"),
+            (chunked(2, &[("0", vec![0xc0])]), "chunk 0 of array `a` is no array"),
+            (
+                chunked(2, &[("0", array(1, "float32", 4)), ("1", array(1, "float16", 2))]),
+                "the chunks of array `a` are of several types",
+            ),
+            (one(map(&[(CHUNKED, vec![0xc3]), ("shape", vec![0x90])])), "is not made of a shape and chunks"),
+            ([one(vec![0xc0]), vec![0]].concat(), "1 bytes follow its end"),
+        ] {
+            let reason = refusal(&bytes);
+            assert!(reason.contains(culprit), "{reason}, not: {culprit}");
+        }
+    }
+
+    #[test]
+    fn sizes_whose_product_overflows_are_refused_even_without_elements() {
+        let axis = [0xcf, 0, 0, 1, 0, 0, 0, 0, 0];
+        let payload = [&[0x93, 0x93], &axis[..], &axis, &[0], text("float32").as_slice(), &[0xc4, 0]].concat();
+        let reason = refusal(&map(&[("a", extension(&payload))]));
+        assert!(
+            reason.contains("is not the size of F32 elements in shape [1099511627776, 1099511627776, 0]"),
+            "{reason}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_array_is_passed_over() {
+        let file = map(&[
+            ("nil", vec![0xc0]),
+            ("numbers", vec![0x93, 0xd3, 0, 0, 0, 0, 0, 0, 0, 0, 0xcb, 0, 0, 0, 0, 0, 0, 0, 0, 0xe0]),
+            ("text", text("text")),
+            ("complex", vec![0xd4, 2, 0]),
+            ("number", [&[0xc7, 16, 3, 0x93, 0x90], text("float32").as_slice(), &[0xc4, 4, 0, 0, 0, 0]].concat()),
+            ("map", map(&[("list", [vec![0x91], array(1, "int8", 1)].concat())])),
+        ]);
+        let arrays = scanned(&file).unwrap_or_else(|fault| panic!("{fault:?}"));
+        let mut names: Vec<_> = arrays.keys().collect();
+        names.sort();
+        assert_eq!(names, ["map/list/0", "number"]);
+        assert_eq!(arrays["map/list/0"].dtype, Dtype::Other("int8".into()));
+        assert_eq!(arrays["number"].shape.axes(), [0usize; 0]);
     }
 }

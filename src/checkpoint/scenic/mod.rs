@@ -4,11 +4,15 @@
 //! The sizes are those of the parameters; a configuration must agree with them, except about the depth of Model 2's
 //! temporal encoder, where the released files differ from the published configurations.
 
+mod agreement;
 mod config;
+mod described;
 mod evidence;
+mod extent;
 mod reconciliation;
 mod released;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::arrays::Arrays;
@@ -23,7 +27,20 @@ use evidence::Evidence;
 use reconciliation::Reconciliation;
 
 /// Names joined by `/`.
-pub(super) const FORMAT: Format = Format { recognises: |names| names.iter().any(|name| name.contains('/')), load };
+pub(super) const FORMAT: Format =
+    Format { recognises: |names| names.iter().any(|name| name.contains('/')), load, convention };
+
+fn convention(arrays: Box<dyn Arrays>, config: &Config) -> (Box<dyn Arrays>, Box<dyn Convention>) {
+    (Box::new(ParameterTree::of(arrays)), Box::new(Flax::of(config)))
+}
+
+/// The model that the `config.json` at `path` describes, which must say everything.
+pub(super) fn read_config(path: &Path) -> Result<Config> {
+    let within = |reason: String| Error::file(format!("{}: {reason}", path.display()));
+    let config = described::config(&config::read(path)?).map_err(within)?;
+    config.validate().map_err(|error| within(error.to_string()))?;
+    Ok(config)
+}
 
 fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Checkpoint> {
     let tree = ParameterTree::of(arrays);
@@ -98,5 +115,133 @@ impl Convention for Flax {
 
     fn restored(&self, name: &str, array: Tensor) -> Result<Tensor> {
         FlaxLayout::of(name).restored(array)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::path::Path;
+
+    use super::*;
+    use crate::checkpoint::arrays::Dtype;
+    use crate::vivit::{
+        Classifier, EncoderSize, FactorisedEncoder, FactorisedSelfAttention, LabelHead, Labelling, Order,
+    };
+
+    /// The shapes of a file's arrays, which is all that loading looks at.
+    #[derive(Debug)]
+    struct Shapes(HashMap<String, Shape>);
+
+    impl Shapes {
+        fn of(config: &Config) -> Box<Self> {
+            let flax = Flax::of(config);
+            let shapes = config.parameters().into_iter().map(|spec| (flax.stored(&spec.name), flax.shape(&spec)));
+            Box::new(Self(shapes.collect()))
+        }
+    }
+
+    impl Arrays for Shapes {
+        fn path(&self) -> &Path {
+            Path::new("checkpoint")
+        }
+
+        fn names(&self) -> Vec<&str> {
+            self.0.keys().map(String::as_str).collect()
+        }
+
+        fn shape(&self, name: &str) -> Option<Shape> {
+            self.0.get(name).cloned()
+        }
+
+        fn dtype(&self, name: &str) -> Option<Dtype> {
+            self.0.get(name).map(|_| Dtype::F32)
+        }
+
+        fn tensor(&self, name: &str) -> Result<Tensor> {
+            Err(Error::usage(format!("{name} is not read")))
+        }
+    }
+
+    fn loaded(config: &Config, hints: &Hints) -> Result<Checkpoint> {
+        let nothing_beside = tempfile::tempdir().unwrap();
+        load(Location::folder(nothing_beside.path()), Shapes::of(config), hints)
+    }
+
+    fn factorised_encoder(name: &str, temporal_layers: usize, classes: usize) -> Config {
+        let config = Config::named(name).unwrap();
+        let EncoderSize { heads, hidden, .. } = config.encoder();
+        let temporal = Temporal::Encoder(EncoderSize { layers: temporal_layers, heads, hidden });
+        Config { model: FactorisedEncoder { temporal }.into(), classes, ..config }
+    }
+
+    #[test]
+    fn released_checkpoints_are_recognised() {
+        let head = |name: &str, classes| LabelHead { name: name.into(), classes };
+        let noun_and_verb = Labelling::Heads(vec![head("noun", 300), head("verb", 97)]);
+        for (config, name) in [
+            (Config::named("vit-b/16x2").unwrap(), "ViViT-B/16x2 for Kinetics-400"),
+            (factorised_encoder("vit-b/16x2", 4, 400), "ViViT-B/16x2, factorised encoder, for Kinetics-400"),
+            (factorised_encoder("vit-b/16x2", 12, 400), "ViViT-B/16x2, factorised encoder, for Kinetics-400"),
+            (factorised_encoder("vit-l/16x2", 24, 400), "ViViT-L/16x2, factorised encoder, for Kinetics-400"),
+            (factorised_encoder("vit-l/16x2", 24, 600), "ViViT-L/16x2, factorised encoder, for Kinetics-600"),
+            (
+                Config { labelling: noun_and_verb, ..factorised_encoder("vit-l/16x2", 4, 397) },
+                "ViViT-L/16x2, factorised encoder, for Epic Kitchens",
+            ),
+        ] {
+            let checkpoint = loaded(&config, &Hints::default()).unwrap();
+            assert_eq!(checkpoint.config, config);
+            let note = format!("recognised by its shape as {name}: clips of 32 frames of 224×224");
+            assert_eq!(checkpoint.notes, [note]);
+        }
+    }
+
+    #[test]
+    fn other_shapes_are_asked_about() {
+        let asked = |config: &Config, hints: &Hints| loaded(config, hints).unwrap_err().to_string();
+        let released = Config::named("vit-b/16x2").unwrap();
+        let own_classes = asked(&Config { classes: 101, ..released.clone() }, &Hints::default());
+        assert!(own_classes.contains("how 3136 tokens divide"), "{own_classes}");
+        assert!(own_classes.contains("--frames 32 --size 224x224"), "{own_classes}");
+        let spatial = asked(&factorised_encoder("vit-b/16x2", 4, 174), &Hints::default());
+        assert!(spatial.contains("how 196 tokens of a temporal index divide"), "{spatial}");
+        assert!(spatial.contains("it may be --size 224x224, --size 112x448"), "{spatial}");
+        // Told to be longer, it is none of the released ones.
+        let longer = asked(&released, &Hints { frames: Some(128), ..Hints::default() });
+        assert!(longer.contains("how 49 tokens of a temporal index divide"), "{longer}");
+        assert!(longer.contains("it may be --size 112x112"), "{longer}");
+        let longer = Hints { frames: Some(128), size: Some([112, 112]), ..Hints::default() };
+        assert_eq!(loaded(&released, &longer).unwrap().config.frames, 128);
+    }
+
+    #[test]
+    fn pooling_without_a_name_is_the_mean() {
+        let model = FactorisedSelfAttention { order: Order::SpaceTime }.into();
+        let config = Config { model, classifier: Classifier::Mean, ..Config::named("vit-ti/16x2").unwrap() };
+        let hints = Hints { order: Some(Order::SpaceTime), size: Some([224; 2]), ..Hints::default() };
+        let checkpoint = loaded(&config, &hints).unwrap();
+        assert_eq!(checkpoint.config, config);
+        assert!(checkpoint.notes[0].contains("--classifier mean is assumed"), "{:?}", checkpoint.notes);
+    }
+
+    #[test]
+    fn an_odd_number_of_heads_is_no_model_4() {
+        let config = Config { classifier: Classifier::Mean, classes: 7, ..Config::named("vit-ti/16x2").unwrap() };
+        let hints = Hints { size: Some([224; 2]), ..Hints::default() };
+        assert_eq!(loaded(&config, &hints).unwrap().config.model, config.model);
+        let even = loaded(&Config { heads: 4, ..config }, &hints).unwrap_err().to_string();
+        assert!(even.contains("--kind joint or --kind factorised-dot-product"), "{even}");
+    }
+
+    #[test]
+    fn an_image_model_is_no_video_model() {
+        let patches = Config {
+            frame_sampling: Some(crate::vivit::FrameSampling { frames: 1, arange_quirk: false }),
+            tubelet: crate::vivit::Tubelet { frames: 1, rows: 16, columns: 16 },
+            ..Config::named("vit-b").unwrap()
+        };
+        let error = loaded(&patches, &Hints::default()).unwrap_err().to_string();
+        assert!(error.contains("`tubelet init`"), "{error}");
     }
 }

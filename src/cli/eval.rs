@@ -1,0 +1,277 @@
+//! `tubelet eval`.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tubelet::checkpoint::Checkpoint;
+use tubelet::eval::{
+    ClassNames, Evaluation, Figure, Format, Item, Manifest, Metrics, Outcome, Pipeline, Protocol, Run, Shard, Summary,
+    Task, merge, write_merged,
+};
+use tubelet::tensor::{Error, Result};
+use tubelet::video::{Clip, DEFAULT_STRIDE, Preset};
+use tubelet::vivit::{FrameMask, Labelling};
+use tubelet::{Average, LoadOptions, Views, Vivit, engine};
+
+use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
+use super::video::counted;
+use super::{output, progress};
+
+/// Evaluate a model over a data set of labelled videos
+#[derive(clap::Args)]
+#[command(
+    override_usage = "tubelet eval [OPTIONS] --model <DIR_OR_NAME> --output <RESULTS> <MANIFEST>
+       tubelet eval --merge <RESULTS>... [--output <RESULTS>]",
+    after_help = "\
+The manifest is a CSV with the columns path and label (labels parted by ; for a multi-label model, noun and verb for \
+heads of these names), or the annotations of Kinetics (CSV), Something-Something v2 (JSON) or EPIC-KITCHENS-100 (CSV) \
+as they are published. Labels are numbers or class names; names are looked up in --labels, else in the model's.
+
+A row is written as each video is finished, so a run can be interrupted at any time and go on with --resume. A video \
+that cannot be read is recorded as failed and is in no figure. RESULTS.run.json says which run the rows are of.
+
+Published results: --views 4x3 --stride 2 for Kinetics; 4x1 and --stride 1 for EPIC-KITCHENS-100.
+
+Examples:
+  tubelet eval val.csv --model DIR --output results.csv
+  tubelet eval val.csv --model DIR --views 1x1 --output results.jsonl --resume
+  tubelet eval k400_val.csv --root videos/ --labels kinetics_400_labels.csv \\
+      --model google/vivit-b-16x2-kinetics400 --output k400.csv
+  tubelet eval val.csv --model DIR --shard 2/3 --output part2.csv
+  tubelet eval --merge part1.csv part2.csv part3.csv --output all.csv
+  tubelet eval --merge results.csv --json"
+)]
+pub(super) struct Eval {
+    /// The videos and their labels.
+    #[arg(required_unless_present = "merge")]
+    manifest: Option<PathBuf>,
+    #[command(flatten)]
+    model: ModelArguments,
+    /// The file of results to write, .csv or .jsonl; the latter has all logits.
+    #[arg(short, long, value_name = "RESULTS", required_unless_present = "merge")]
+    output: Option<PathBuf>,
+    /// Go on with results that are there, or begin where there are none.
+    #[arg(long, conflicts_with = "merge")]
+    resume: bool,
+    /// Temporal clips, spread over the video, by spatial crops (1 or 3).
+    #[arg(long, default_value = "4x3", value_name = "CLIPSxCROPS")]
+    views: Views,
+    /// What is averaged over the views: logits, as in the published results, or probabilities.
+    #[arg(long, default_value_t, value_name = "WHAT")]
+    average: Average,
+    /// Take every Nth frame.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_STRIDE, value_parser = at_least_one)]
+    stride: usize,
+    /// How frames become values, as for `tubelet classify`.
+    #[arg(long)]
+    preset: Option<Preset>,
+    /// Where the videos are, instead of beside the manifest.
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Class names: a text file with a class a line, a JSON list or map, or a CSV with the columns id and name.
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// How the manifest is written, instead of by its beginning: table, kinetics, something-something, epic-kitchens.
+    #[arg(long)]
+    format: Option<Format>,
+    /// Evaluate one part of the manifest: 2/3 is the second of three.
+    #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE, hide_default_value = true)]
+    shard: Shard,
+    /// Threads that decode videos.
+    #[arg(long, value_name = "N", default_value_t = default_workers(), hide_default_value = true, value_parser = at_least_one)]
+    workers: usize,
+    /// Put the results of all shards together (and write them to --output), instead of evaluating.
+    #[arg(long, value_name = "RESULTS", num_args = 1.., conflicts_with_all = ["manifest", "model", "untrained"])]
+    merge: Vec<PathBuf>,
+    #[command(flatten)]
+    device: DeviceArguments,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    model: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+    views: String,
+    average: String,
+    stride: usize,
+    preprocessing: String,
+    shard: Shard,
+    #[serde(flatten)]
+    summary: Summary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    speed: Option<Speed>,
+}
+
+/// How fast a run was.
+#[derive(Serialize)]
+struct Speed {
+    /// Videos that this run evaluated; those before an interruption are not among them.
+    videos: usize,
+    seconds: f64,
+    /// Views that were computed.
+    clips_per_second: f64,
+}
+
+impl super::Run for Eval {
+    fn run(self) -> Result<()> {
+        match &self.manifest {
+            Some(manifest) => self.evaluate(manifest),
+            None => self.merge(),
+        }
+    }
+}
+
+/// Enough to keep a fast device busy; ffmpeg has threads of its own.
+fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(2, |threads| (threads.get() / 2).clamp(2, 8))
+}
+
+impl Eval {
+    fn merge(&self) -> Result<()> {
+        let (run, rows) = merge(&self.merge)?;
+        let summary = Metrics::of(&run.task, &rows)?.summary();
+        if let Some(output) = &self.output {
+            write_merged(output, run.clone(), &rows)?;
+        }
+        let report = report(&run, summary, self.output.clone());
+        output::report(self.json, &report, describe)
+    }
+
+    fn evaluate(&self, manifest: &Path) -> Result<()> {
+        let output = self.output.as_deref().ok_or_else(|| Error::usage("no output: give --output RESULTS.csv"))?;
+        let checkpoint = self.model.load()?;
+        engine::check_video(&checkpoint.config)?;
+        let task = Task::of(&checkpoint.config)?;
+        let names = self.names(&task, &checkpoint)?;
+        let manifest = Manifest::read(manifest, self.format, self.root.as_deref(), &task, &names)?;
+        manifest.check_root()?;
+        let device = self.device.open(true)?;
+        let options = LoadOptions { preset: self.preset, variants: self.device.variant.clone() };
+        let model = Vivit::from_checkpoint(&device, checkpoint, options)?;
+        let protocol = Protocol { views: self.views, average: self.average, stride: self.stride };
+        let run = Run::new(&model, &protocol, &manifest, self.shard)?;
+        let mut evaluation = Evaluation::open(&manifest, run.clone(), output, self.resume)?;
+        let (before, start) = (evaluation.remaining(), Instant::now());
+        self.finish(&model, &mut evaluation)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let videos = before - evaluation.remaining();
+        let summary = evaluation.metrics().summary();
+        if summary.videos == 0 {
+            return Err(Error::file(format!("none of the videos could be read; {} says why", output.display())));
+        }
+        let clips_per_second = (videos * self.views.count()) as f64 / seconds.max(f64::MIN_POSITIVE);
+        let report = Report {
+            device: Some(device.capabilities().name.clone()),
+            speed: Some(Speed { videos, seconds, clips_per_second }),
+            ..report(&run, summary, Some(output.to_owned()))
+        };
+        output::report(self.json, &report, describe)
+    }
+
+    /// Class names from the file that was given, else the checkpoint's.
+    fn names(&self, task: &Task, checkpoint: &Checkpoint) -> Result<ClassNames> {
+        match (&self.labels, &checkpoint.labels) {
+            (Some(path), _) => ClassNames::read(path, task),
+            (None, Some(labels)) if !matches!(task.labelling(), Labelling::Heads(_)) => {
+                ClassNames::new(task, labels.clone())
+            }
+            _ => Ok(ClassNames::none(task)),
+        }
+    }
+
+    /// Evaluates what remains and shows how far it is.
+    fn finish(&self, model: &Vivit, evaluation: &mut Evaluation<'_>) -> Result<()> {
+        let (views, average) = (self.views, self.average);
+        let sampling = views.sampling(model.config().frames, self.stride);
+        let decode = |item: &Item| Clip::read_all(&mut *item.open()?, &sampling, &mut |_| ());
+        let mask = FrameMask::default();
+        let mut compute =
+            |clips: Vec<Clip>| average.of(&model.view_logits(&clips, views, &mask)?, &model.config().labelling);
+        let bar = progress::videos(evaluation.remaining() as u64);
+        let mut headline = Headline::default();
+        let pipeline = Pipeline { workers: self.workers, decode: &decode, compute: &mut compute };
+        evaluation.finish(pipeline, &mut |metrics, row| {
+            if let Outcome::Failed(reason) = &row.outcome {
+                bar.suspend(|| output::note(&format!("{} is left out: {reason}", row.path)));
+            }
+            bar.inc(1);
+            let rate = bar.position() as f64 * views.count() as f64 / bar.elapsed().as_secs_f64().max(1e-9);
+            bar.set_message(format!("{} clips/s  {}", output::three_digits(rate), headline.of(metrics)));
+            Ok(())
+        })
+    }
+}
+
+/// The running figures, which are not computed anew for every video: mean average precision takes a while.
+#[derive(Default)]
+struct Headline {
+    text: String,
+    videos: usize,
+}
+
+impl Headline {
+    fn of(&mut self, metrics: &Metrics) -> &str {
+        if metrics.videos() > self.videos + self.videos / 20 {
+            self.videos = metrics.videos();
+            let figures = metrics.headline();
+            let figures = figures.iter().map(|figure| format!("{} {}", figure.name, percent(figure)));
+            self.text = figures.collect::<Vec<_>>().join("  ");
+        }
+        &self.text
+    }
+}
+
+fn percent(figure: &Figure) -> String {
+    figure.value.map_or("-".to_owned(), |value| format!("{:.2} %", 100.0 * value))
+}
+
+fn report(run: &Run, summary: Summary, output: Option<PathBuf>) -> Report {
+    Report {
+        model: run.model.clone(),
+        device: None,
+        views: run.views.clone(),
+        average: run.average.clone(),
+        stride: run.stride,
+        preprocessing: run.preprocessing.clone(),
+        shard: run.shard,
+        summary,
+        output,
+        speed: None,
+    }
+}
+
+fn describe(report: &Report) -> String {
+    let Report { model, views, average, stride, preprocessing, shard, summary, .. } = report;
+    let mut videos = counted(summary.videos, "video");
+    if summary.failed > 0 {
+        videos += &format!(", {} could not be read", summary.failed);
+    }
+    if *shard != Shard::WHOLE {
+        videos += &format!(", shard {shard}");
+    }
+    let mut facts = vec![
+        ("model", model.clone()),
+        ("videos", videos),
+        ("views", format!("{views}, every {stride}. frame, mean of {average}")),
+        ("values", preprocessing.clone()),
+    ];
+    facts.extend(report.device.as_ref().map(|device| ("device", device.clone())));
+    facts.extend(report.speed.as_ref().map(|Speed { videos, seconds, clips_per_second }| {
+        let time = output::seconds(Duration::from_secs_f64(*seconds));
+        let rate = output::three_digits(*clips_per_second);
+        ("time", format!("{time} for {}, {rate} clips a second", counted(*videos, "video")))
+    }));
+    facts.extend(report.output.as_ref().map(|output| ("written", output.display().to_string())));
+    let mut table = output::table(&["figure", " value"]);
+    for figure in &summary.figures {
+        table.add_row([figure.name.clone(), percent(figure)]);
+    }
+    format!("{}\n\n{}", output::facts(&facts), table.trim_fmt())
+}

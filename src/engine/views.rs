@@ -1,0 +1,301 @@
+//! Several looks at one video, and what they say together.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use super::classes::{Classes, probabilities};
+use super::{KEPT_PREPARERS, Vivit, check_video, class_values};
+use crate::graph::{Feed, Plan};
+use crate::tensor::{Error, ErrorKind, Result};
+use crate::video::{Clip, Crops, PreparedClip, Preparer, Sampling};
+use crate::vivit::{self, FrameMask, Labelling, Request};
+
+/// The views of a video in a test: temporal clips × spatial crops (paper, section 4.1), written `4x3`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Views {
+    /// Temporal clips, as [`Sampling::Clips`] spreads them.
+    pub clips: usize,
+    /// Spatial crops of each clip.
+    pub crops: Crops,
+}
+
+impl Views {
+    /// The central clip, its middle.
+    pub const SINGLE: Self = Self { clips: 1, crops: Crops::Central };
+
+    /// How many there are.
+    pub fn count(self) -> usize {
+        self.clips * self.crops.count()
+    }
+
+    /// How the clips are taken, `frames` each, one every `stride` frames of the video.
+    pub fn sampling(self, frames: usize, stride: usize) -> Sampling {
+        Sampling::Clips { frames, stride, clips: self.clips }
+    }
+}
+
+impl fmt::Display for Views {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.clips, self.crops.count())
+    }
+}
+
+impl FromStr for Views {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let numbers = text.split_once(['x', '×']).and_then(|(clips, crops)| Some((clips.parse().ok()?, crops)));
+        match numbers {
+            Some((clips, "1")) if clips > 0 => Ok(Self { clips, crops: Crops::Central }),
+            Some((clips, "3")) if clips > 0 => Ok(Self { clips, crops: Crops::Three }),
+            _ => Err(Error::usage(format!(
+                "views are written as 4x3, temporal clips by spatial crops, and crops are 1 or 3; {text:?} is not"
+            ))),
+        }
+    }
+}
+
+/// What is averaged over views.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Average {
+    /// The logits, as the published results are.
+    #[default]
+    Logits,
+    /// The probabilities: of each head, and of each class where classes do not exclude one another.
+    Probabilities,
+}
+
+impl Average {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Logits, Self::Probabilities];
+
+    /// The name as it is written on a command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Logits => "logits",
+            Self::Probabilities => "probabilities",
+        }
+    }
+
+    /// The logits of all views as those of one, in f64. Where probabilities are averaged, they are the logits that have
+    /// the mean probabilities.
+    ///
+    /// An error for no views, for views of different lengths, and for what [`Classes::new`] refuses.
+    pub fn of(self, views: &[Vec<f32>], labelling: &Labelling) -> Result<Vec<f32>> {
+        for view in views {
+            Classes::new(view, labelling, None)?;
+        }
+        let probabilities = |sign: f32| -> Result<Vec<f64>> {
+            let of =
+                |view: &Vec<f32>| probabilities(labelling, &view.iter().map(|logit| sign * logit).collect::<Vec<_>>());
+            mean(&views.iter().map(of).collect::<Result<Vec<_>>>()?)
+        };
+        let logits = match (self, labelling) {
+            (Self::Logits, _) => mean(views)?,
+            (Self::Probabilities, Labelling::Multiple) => {
+                // The probability that a class does not apply has the negative logit.
+                let (yes, no) = (probabilities(1.0)?, probabilities(-1.0)?);
+                yes.into_iter().zip(no).map(|(yes, no)| finite_ln(yes) - finite_ln(no)).collect()
+            }
+            (Self::Probabilities, _) => probabilities(1.0)?.into_iter().map(finite_ln).collect(),
+        };
+        Ok(logits.into_iter().map(|logit| logit as f32).collect())
+    }
+}
+
+/// The mean of each class over all views.
+fn mean<T: Copy + Into<f64>>(views: &[Vec<T>]) -> Result<Vec<f64>> {
+    let mut sums = vec![0.0; views.first().map_or(0, Vec::len)];
+    if sums.is_empty() || views.iter().any(|view| view.len() != sums.len()) {
+        return Err(Error::usage("an average of no views, or of views with different numbers of classes"));
+    }
+    for view in views {
+        sums.iter_mut().zip(view).for_each(|(sum, value)| *sum += (*value).into());
+    }
+    Ok(sums.into_iter().map(|sum| sum / views.len() as f64).collect())
+}
+
+/// A logarithm that a probability too small for a number does not make infinite.
+fn finite_ln(probability: f64) -> f64 {
+    probability.max(f64::MIN_POSITIVE).ln()
+}
+
+impl fmt::Display for Average {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Average {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|average| average.name() == name).ok_or_else(|| {
+            Error::usage(format!("views are averaged by their logits or their probabilities, not {name:?}"))
+        })
+    }
+}
+
+/// Intermediate values of views that are computed together. A view of ViT-B alone keeps a GPU busy, so that more at a time
+/// would take memory and give nothing.
+const MOST_BATCH_BYTES: u64 = 1 << 30;
+
+impl Vivit {
+    /// Resizes, crops and scales a clip on the device: each of `crops`.
+    ///
+    /// An error for a model that does not take the three colour planes of a video, and for pictures that three crops do
+    /// not fit.
+    pub fn prepare_crops(&self, clip: &Clip, crops: Crops) -> Result<Vec<PreparedClip>> {
+        check_video(self.config())?;
+        let mut kept = self.preparers.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kept.iter().position(|preparer| preparer.fits(clip) && preparer.crops() == crops);
+        let mut preparer = match known {
+            // The one used last is the one forgotten last.
+            Some(place) => kept.remove(place),
+            None => {
+                let (preprocessing, variants) = (&self.preprocessing, &self.options.variants);
+                Preparer::with_crops(&self.device, clip, preprocessing, crops, self.layout, variants)?
+            }
+        };
+        let prepared = preparer.prepare_crops(clip);
+        kept.truncate(KEPT_PREPARERS - 1);
+        kept.insert(0, preparer);
+        prepared
+    }
+
+    /// The classes of a video by all its views. `clips` are those that [`Views::sampling`] takes.
+    pub fn classify_views(&self, clips: &[Clip], views: Views, average: Average, mask: &FrameMask) -> Result<Classes> {
+        let labelling = &self.config().labelling;
+        let logits = average.of(&self.view_logits(clips, views, mask)?, labelling)?;
+        Classes::new(&logits, labelling, self.checkpoint.labels.as_deref())
+    }
+
+    /// The logits of each view, in scenic's order: the first crop of all clips, then the second, then the third. `mask`
+    /// says what of each clip is not seen.
+    ///
+    /// Views are computed together as far as that is of use and the device has memory for it.
+    pub fn view_logits(&self, clips: &[Clip], views: Views, mask: &FrameMask) -> Result<Vec<Vec<f32>>> {
+        if clips.len() != views.clips {
+            return Err(Error::usage(format!("views {views} are of {} clips, not of {}", views.clips, clips.len())));
+        }
+        let mut logits = vec![Vec::new(); views.count()];
+        let mut waiting: Vec<(usize, PreparedClip)> = Vec::new();
+        let at_once = self.views_at_once(views, mask)?;
+        for (place, clip) in clips.iter().enumerate() {
+            let crops = self.prepare_crops(clip, views.crops)?.into_iter().enumerate();
+            waiting.extend(crops.map(|(crop, prepared)| (crop * views.clips + place, prepared)));
+            let last = place + 1 == clips.len();
+            while waiting.len() >= at_once || last && !waiting.is_empty() {
+                let rest = waiting.split_off(at_once.min(waiting.len()));
+                self.compute_views(&waiting, mask, &mut logits)?;
+                waiting = rest;
+            }
+        }
+        Ok(logits)
+    }
+
+    /// How many views are computed at a time: equally many each time, so that one executor serves all.
+    fn views_at_once(&self, views: Views, mask: &FrameMask) -> Result<usize> {
+        let request = Request { masking: mask.masking(), ..Request::new(1, self.layout) };
+        let bytes = Plan::new(&vivit::record(self.config(), &request)?.graph).bytes();
+        let useful = (MOST_BATCH_BYTES / bytes.max(1)).clamp(1, views.count() as u64) as usize;
+        let most = useful.min(self.clips_at_once(&request)?).min(self.most_views.load(Ordering::Relaxed));
+        Ok(views.count().div_ceil(views.count().div_ceil(most)))
+    }
+
+    /// Puts the logits of `views` into their places; in halves where the device has too little memory for all at a time.
+    fn compute_views(&self, views: &[(usize, PreparedClip)], mask: &FrameMask, logits: &mut [Vec<f32>]) -> Result<()> {
+        match self.batch_logits(views, mask) {
+            Ok(found) => {
+                views.iter().zip(found).for_each(|((place, _), found)| logits[*place] = found);
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::OutOfMemory && views.len() > 1 => {
+                let half = views.len().div_ceil(2);
+                tracing::debug!("too little memory for {} views at a time, going on with {half}", views.len());
+                self.most_views.store(half, Ordering::Relaxed);
+                self.executors.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                views.chunks(half).try_for_each(|half| self.compute_views(half, mask, logits))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The logits of views in one batch.
+    fn batch_logits(&self, views: &[(usize, PreparedClip)], mask: &FrameMask) -> Result<Vec<Vec<f32>>> {
+        let batch = PreparedClip::batch(&self.device, &views.iter().map(|(_, view)| view).collect::<Vec<_>>())?;
+        let mask = FrameMask { valid: mask.valid.as_ref().map(|valid| valid.repeat(views.len())), ..mask.clone() };
+        let request = Request { masking: mask.masking(), ..Request::new(views.len(), self.layout) };
+        self.check_prepared(&batch, &request)?;
+        let found = self.run_request(&request, Feed::Device(batch.buffer()), &mask, class_values)?;
+        let rows = found.first().map_or(Ok(&[][..]), |logits| logits.as_f32())?;
+        Ok(rows.chunks(self.config().classes).map(<[f32]>::to_vec).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vivit::LabelHead;
+
+    #[test]
+    fn views_are_parsed_as_they_are_written() {
+        let views: Views = "4x3".parse().unwrap();
+        assert_eq!((views.count(), views.to_string()), (12, "4x3".into()));
+        assert_eq!("1x1".parse::<Views>().unwrap(), Views::SINGLE);
+        assert_eq!(views.sampling(32, 2).indices(250).unwrap().len(), 4);
+        for text in ["4", "0x3", "4x2", "x3", "4x3x1", "-1x3", "4x", "axb"] {
+            assert!(text.parse::<Views>().unwrap_err().to_string().contains("4x3"), "{text}");
+        }
+    }
+
+    fn softmax(logits: &[f32]) -> Vec<f32> {
+        Classes::new(logits, &Labelling::Single, None).unwrap().all().iter().map(|class| class.probability).collect()
+    }
+
+    #[test]
+    fn averages_differ_in_what_they_average() {
+        let views = [vec![0.0, 8.0, 1.0], vec![6.0, 0.0, 4.0]];
+        assert_eq!(Average::Logits.of(&views, &Labelling::Single).unwrap(), [3.0, 4.0, 2.5]);
+        let found = softmax(&Average::Probabilities.of(&views, &Labelling::Single).unwrap());
+        let expected: Vec<f32> =
+            softmax(&views[0]).iter().zip(softmax(&views[1])).map(|(first, second)| (first + second) / 2.0).collect();
+        approx::assert_relative_eq!(found.as_slice(), expected.as_slice(), epsilon = 1e-6);
+        // One view is itself, whatever is averaged.
+        let alone = softmax(&Average::Probabilities.of(&views[..1], &Labelling::Single).unwrap());
+        approx::assert_relative_eq!(alone.as_slice(), softmax(&views[0]).as_slice(), epsilon = 1e-6);
+    }
+
+    #[test]
+    fn probabilities_are_averaged_in_each_head_or_class() {
+        let views = [vec![0.0, 2.0, 1.0, 1.0], vec![4.0, 0.0, 3.0, 1.0]];
+        let head = |name: &str| LabelHead { name: name.into(), classes: 2 };
+        let labelling = Labelling::Heads(vec![head("noun"), head("verb")]);
+        let found = Average::Probabilities.of(&views, &labelling).unwrap();
+        let expected =
+            |from: usize| -> f32 { views.iter().map(|view| softmax(&view[from..from + 2])[0]).sum::<f32>() / 2.0 };
+        for from in [0, 2] {
+            approx::assert_relative_eq!(softmax(&found[from..from + 2])[0], expected(from), epsilon = 1e-6);
+        }
+        let found = Average::Probabilities.of(&views, &Labelling::Multiple).unwrap();
+        let sigmoid = |logit: f32| 1.0 / (1.0 + (-logit).exp());
+        for (class, logit) in found.into_iter().enumerate() {
+            let expected = (sigmoid(views[0][class]) + sigmoid(views[1][class])) / 2.0;
+            approx::assert_relative_eq!(sigmoid(logit), expected, epsilon = 1e-6);
+        }
+    }
+
+    #[test]
+    fn extremes_stay_finite_and_nonsense_is_an_error() {
+        let views = [vec![-2000.0, 2000.0]];
+        for labelling in [Labelling::Single, Labelling::Multiple] {
+            let found = Average::Probabilities.of(&views, &labelling).unwrap();
+            assert!(found.iter().all(|logit| logit.is_finite()) && found[0] < found[1], "{found:?}");
+        }
+        for views in [vec![], vec![vec![1.0], vec![1.0, 2.0]], vec![vec![f32::NAN]]] {
+            assert!(Average::Logits.of(&views, &Labelling::Single).is_err());
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What a run computes, so that only rows of the same run are put together.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Manifest, Shard, Task};
+use crate::engine::{Average, Views, Vivit};
+use crate::tensor::Result;
+use crate::vivit::Parameters;
+
+/// How a video is tested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protocol {
+    /// Temporal clips and spatial crops.
+    pub views: Views,
+    /// How the views' outputs become one.
+    pub average: Average,
+    /// Distance of neighbouring frames of a clip in the video.
+    pub stride: usize,
+}
+
+/// What identifies a run. It is kept beside the results, in a file called as they are with `.run.json` after it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Where the model came from. It may lie elsewhere when a run goes on: the weights decide.
+    pub model: String,
+    /// The model in words.
+    pub config: String,
+    /// [`fingerprint`] of the weights.
+    pub weights: String,
+    /// What the logits mean.
+    pub task: Task,
+    /// Such as `4x3`.
+    pub views: String,
+    /// What is averaged over the views.
+    pub average: String,
+    /// Distance of neighbouring frames of a clip in the video.
+    pub stride: usize,
+    /// How frames become the model's input.
+    pub preprocessing: String,
+    /// [`Manifest::fingerprint`].
+    pub manifest: String,
+    /// Videos of the manifest, all shards together.
+    pub videos: usize,
+    /// The part of the manifest.
+    pub shard: Shard,
+}
+
+impl Run {
+    /// The run of `model` over `manifest`. Reads some of the model's weights.
+    pub fn new(model: &Vivit, protocol: &Protocol, manifest: &Manifest, shard: Shard) -> Result<Self> {
+        let checkpoint = model.checkpoint();
+        Ok(Self {
+            model: checkpoint.source.clone(),
+            config: checkpoint.config.to_string(),
+            weights: fingerprint(&*checkpoint.parameters)?,
+            task: Task::of(&checkpoint.config)?,
+            views: protocol.views.to_string(),
+            average: protocol.average.to_string(),
+            stride: protocol.stride,
+            preprocessing: model.preprocessing().to_string(),
+            manifest: manifest.fingerprint(),
+            videos: manifest.items().len(),
+            shard,
+        })
+    }
+
+    /// Where two runs differ, in words; `None` where rows of both belong together.
+    pub(super) fn difference(&self, other: &Self) -> Option<String> {
+        let text = |what: &str, own: &str, other: &str| (own != other).then(|| format!("{what} {own}, not {other}"));
+        let shards = [self.shard, other.shard].map(|shard| shard.of().to_string());
+        text("the model", &self.config, &other.config)
+            .or_else(|| {
+                let differ = self.weights != other.weights || self.task != other.task;
+                differ.then(|| format!("weights of {}, which are not those of {}", self.model, other.model))
+            })
+            .or_else(|| text("views", &self.views, &other.views))
+            .or_else(|| text("the average of", &self.average, &other.average))
+            .or_else(|| text("stride", &self.stride.to_string(), &other.stride.to_string()))
+            .or_else(|| text("preprocessing", &self.preprocessing, &other.preprocessing))
+            .or_else(|| {
+                let differ = self.manifest != other.manifest || self.videos != other.videos;
+                differ.then(|| format!("another manifest, of {} videos", self.videos))
+            })
+            .or_else(|| text("a division into shards by", &shards[0], &shards[1]))
+    }
+}
+
+/// A hash that tells weights apart: over all vectors among them, such as biases and scales, which every training
+/// changes and which are read in no time, and the shapes and names of all.
+pub fn fingerprint(parameters: &dyn Parameters) -> Result<String> {
+    let mut hash = Hash::new();
+    for name in parameters.names() {
+        let shape = parameters.shape(name)?;
+        hash.add(name.as_bytes());
+        hash.add(shape.to_string().as_bytes());
+        if shape.elements() == shape.last() {
+            hash.add(parameters.tensor(name)?.bytes());
+        }
+    }
+    Ok(hash.to_string())
+}
+
+/// FNV-1a of 64 bits, which is the same everywhere.
+pub(super) struct Hash(u64);
+
+impl Hash {
+    pub(super) fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    /// Adds bytes and where they end.
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        let length = (bytes.len() as u64).to_le_bytes();
+        for byte in bytes.iter().chain(&length) {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}
+
+impl std::fmt::Display for Hash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}

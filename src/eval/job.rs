@@ -1,0 +1,120 @@
+//! The whole job: videos decoded in threads while the device computes, and a row written as each is finished.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+use super::{Item, Manifest, Metrics, Outcome, Prediction, Results, Row, Run, Task};
+use crate::tensor::{Error, ErrorKind, Result};
+
+/// How a video becomes logits.
+///
+/// Decoding runs in threads of its own, several videos at a time; computing on the caller's thread, one after the other
+/// in the manifest's order.
+pub struct Pipeline<'a, Decoded> {
+    /// Threads that decode. Each has at most one video ready and one in work.
+    pub workers: usize,
+    /// Decodes a video.
+    pub decode: &'a (dyn Fn(&Item) -> Result<Decoded> + Sync),
+    /// Computes a video's logits, the views averaged.
+    pub compute: &'a mut dyn FnMut(Decoded) -> Result<Vec<f32>>,
+}
+
+/// An evaluation that may have begun earlier.
+#[derive(Debug)]
+pub struct Evaluation<'a> {
+    manifest: &'a Manifest,
+    task: Task,
+    results: Results,
+    metrics: Metrics,
+    remaining: VecDeque<usize>,
+}
+
+impl<'a> Evaluation<'a> {
+    /// Begins the results of `run` at `output`, or goes on with them where `resume` is set: see [`Results::open`].
+    pub fn open(manifest: &'a Manifest, run: Run, output: &Path, resume: bool) -> Result<Self> {
+        let shard = run.shard;
+        let (results, rows) = Results::open(output, run, resume)?;
+        let task = results.run().task.clone();
+        let metrics = Metrics::of(&task, &rows)?;
+        let done: BTreeSet<usize> = rows.iter().map(|row| row.row).collect();
+        let remaining = shard.rows(manifest.items().len()).filter(|row| !done.contains(row)).collect();
+        Ok(Self { manifest, task, results, metrics, remaining })
+    }
+
+    /// The figures of all rows so far, those of earlier runs among them.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Videos that are not evaluated yet.
+    pub fn remaining(&self) -> usize {
+        self.remaining.len()
+    }
+
+    /// Evaluates all remaining videos. A video that cannot be read is recorded as failed; an error of the device, or of
+    /// writing, ends the run, and what was finished before stands. `finished` is told of each row when it is written,
+    /// and ends the run by an error.
+    pub fn finish<Decoded: Send>(
+        &mut self,
+        pipeline: Pipeline<'_, Decoded>,
+        finished: &mut dyn FnMut(&Metrics, &Row) -> Result<()>,
+    ) -> Result<()> {
+        let remaining = self.remaining.clone();
+        let items = self.manifest.items();
+        let workers = pipeline.workers.clamp(1, remaining.len().max(1));
+        let (decode, compute) = (pipeline.decode, pipeline.compute);
+        std::thread::scope(|scope| {
+            // Worker w decodes every w-th video, so that taking from them in turn keeps the manifest's order.
+            let queues: Vec<Receiver<_>> = (0..workers)
+                .map(|worker| {
+                    let (sender, receiver) = sync_channel(1);
+                    let own: Vec<usize> = remaining.iter().skip(worker).step_by(workers).copied().collect();
+                    scope.spawn(move || {
+                        // Nobody listens any more once the run has ended.
+                        own.into_iter().map(|row| timed(|| decode(&items[row]))).all(|video| sender.send(video).is_ok())
+                    });
+                    receiver
+                })
+                .collect();
+            for (place, &row) in remaining.iter().enumerate() {
+                let (decoded, decoding) = queues[place % workers].recv().map_err(|_| stopped())?;
+                let (logits, computing) = timed(|| decoded.and_then(&mut *compute));
+                let row = self.row(row, logits, decoding + computing)?;
+                self.results.append(&row)?;
+                self.remaining.pop_front();
+                self.metrics.add(&row)?;
+                finished(&self.metrics, &row)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The row of a video; an error where what went wrong is not the video's fault.
+    fn row(&self, row: usize, logits: Result<Vec<f32>>, seconds: Duration) -> Result<Row> {
+        let item = &self.manifest.items()[row];
+        let outcome = match logits {
+            Ok(logits) => Outcome::Done(Prediction::new(&self.task, logits).map_err(|error| error.within(&item.name))?),
+            Err(error) if is_of_video(error.kind()) => Outcome::Failed(error.to_string()),
+            Err(error) => return Err(error.within(&item.name)),
+        };
+        Ok(Row { row, path: item.name.clone(), labels: item.labels.clone(), seconds: seconds.as_secs_f64(), outcome })
+    }
+}
+
+/// Whether an error says that a video cannot be read or does not suit the model, rather than that nothing can go on: the
+/// device is lost or full, or the ffmpeg program is not installed.
+fn is_of_video(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::File | ErrorKind::Usage | ErrorKind::Io)
+}
+
+fn stopped() -> Error {
+    Error::new(ErrorKind::Io, "a thread that decodes videos ended too early")
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    let value = work();
+    (value, start.elapsed())
+}

@@ -1,0 +1,209 @@
+//! Manifests as data sets publish them.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::vivit::LabelHead;
+
+fn single(classes: usize) -> Task {
+    Task::new(Labelling::Single, classes)
+}
+
+fn nouns_and_verbs() -> Task {
+    let head = |name: &str, classes| LabelHead { name: name.to_owned(), classes };
+    Task::new(Labelling::Heads(vec![head("noun", 300), head("verb", 97)]), 397)
+}
+
+/// A folder with a manifest and empty files.
+fn folder(manifest: &str, files: &[&str]) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    for file in files {
+        let path = folder.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+    let path = folder.path().join("manifest");
+    fs::write(&path, manifest).unwrap();
+    (folder, path)
+}
+
+fn read(path: &Path, task: &Task, names: &[&str]) -> Result<Manifest> {
+    let names = match names {
+        [] => ClassNames::none(task),
+        names => ClassNames::new(task, names.iter().map(|name| (*name).to_owned()).collect())?,
+    };
+    Manifest::read(path, None, None, task, &names)
+}
+
+/// Names, paths below the folder, labels.
+fn listed(manifest: &Manifest, folder: &TempDir) -> Vec<(String, String, Vec<usize>)> {
+    let below = |path: &Path| path.strip_prefix(folder.path()).unwrap().to_str().unwrap().replace('\\', "/");
+    manifest.items().iter().map(|item| (item.name.clone(), below(&item.path), item.labels.clone())).collect()
+}
+
+fn item(name: &str, path: &str, labels: &[usize]) -> (String, String, Vec<usize>) {
+    (name.to_owned(), path.to_owned(), labels.to_vec())
+}
+
+#[test]
+fn a_table_has_paths_and_labels() {
+    let text = "\u{feff}label, path,more\n1,a.mp4,x\n walking ,\"b, c/d.mp4\",\n\n";
+    let (kept, path) = folder(text, &[]);
+    let manifest = read(&path, &single(3), &["running", "standing", "walking"]).unwrap();
+    assert_eq!(manifest.format(), Format::Table);
+    assert_eq!(listed(&manifest, &kept), [item("a.mp4", "a.mp4", &[1]), item("b, c/d.mp4", "b, c/d.mp4", &[2])]);
+
+    let (_kept, path) = folder("path,labels\na.mp4,2; 0|2\nb.mp4,\n", &[]);
+    let several = read(&path, &Task::new(Labelling::Multiple, 3), &[]).unwrap();
+    assert_eq!(several.items()[0].labels, [0, 2]);
+    assert!(several.items()[1].labels.is_empty());
+
+    let (_kept, path) = folder("path,verb,noun\na.mp4,96,299\n", &[]);
+    assert_eq!(read(&path, &nouns_and_verbs(), &[]).unwrap().items()[0].labels, [299, 96]);
+
+    let elsewhere = Manifest::read(&path, None, Some("/data".as_ref()), &nouns_and_verbs(), &ClassNames::default());
+    assert_eq!(elsewhere.unwrap().items()[0].path, Path::new("/data/a.mp4"));
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_line() {
+    for (text, part) in [
+        ("path,class name\na.mp4,1\n", "line 1: there is no column label or class; the columns are path, class name"),
+        ("file name,label\n", "no column path or video or file"),
+        ("path,label\na.mp4,1\nb.mp4,3\n", "line 3: label 3 is beyond the model's 3 classes"),
+        ("path,label\na.mp4,1\nb.mp4\n", "line 3: 1 fields, but the header has 2"),
+        ("path,label\na.mp4,walking\n", "line 2: label \"walking\" is no number"),
+        ("path,label\n,1\n", "line 2: \"\" is no name of a video"),
+        ("path,label\n", "lists no video"),
+        ("", "no column path"),
+    ] {
+        let (_kept, path) = folder(text, &[]);
+        let error = read(&path, &single(3), &[]).unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains(part) && said.contains("manifest"), "{said}");
+    }
+    assert!(read("no such file".as_ref(), &single(3), &[]).is_err());
+}
+
+#[test]
+fn kinetics_videos_are_found_in_every_usual_layout() {
+    let text = "label,youtube_id,time_start,time_end,split\n\
+                riding a bike,-Ab_1234567,7,17,val\n\
+                air drumming,B2345678901,100,110,val\n\
+                \"riding a bike\",C3456789012,0,10,val\n\
+                air drumming,D4567890123,1.0,11.0,val\n";
+    let files = [
+        "-Ab_1234567_000007_000017.mp4",
+        "air drumming/B2345678901_000100_000110.mkv",
+        "val/riding_a_bike/C3456789012_000000_000010.mp4",
+    ];
+    let (kept, path) = folder(text, &files);
+    let manifest = read(&path, &single(2), &["air drumming", "riding a bike"]).unwrap();
+    assert_eq!(manifest.format(), Format::Kinetics);
+    let expected = [
+        item("-Ab_1234567_000007_000017", files[0], &[1]),
+        item("B2345678901_000100_000110", files[1], &[0]),
+        item("C3456789012_000000_000010", files[2], &[1]),
+        // Missing: where it would be looked for first.
+        item("D4567890123_000001_000011", "D4567890123_000001_000011.mp4", &[0]),
+    ];
+    assert_eq!(listed(&manifest, &kept), expected);
+    manifest.check_root().unwrap();
+    let (_kept, path) = folder(text, &[]);
+    let error = read(&path, &single(2), &["air drumming", "riding a bike"]).unwrap().check_root().unwrap_err();
+    assert!(error.to_string().contains("--root"), "{error}");
+}
+
+#[test]
+fn something_something_is_a_list_of_templates() {
+    let text = r#"[{"id": "74225", "label": "spinning a cube", "template": "Spinning [something] that stops",
+                    "placeholders": ["a cube"]}, {"id": "7", "template": "Holding [something]"}]"#;
+    let (kept, path) = folder(text, &["74225.webm", "20bn-something-something-v2/7.webm"]);
+    let manifest = read(&path, &single(2), &["Holding something", "Spinning something that stops"]).unwrap();
+    assert_eq!(manifest.format(), Format::SomethingSomething);
+    let expected = [item("74225", "74225.webm", &[1]), item("7", "20bn-something-something-v2/7.webm", &[0])];
+    assert_eq!(listed(&manifest, &kept), expected);
+    for (text, part) in [
+        (r#"[{"id": "7"}]"#, "entry 1: there is no template"),
+        (r#"[{"template": "Holding [something]"}]"#, "missing field `id`"),
+        (r#"[{"id": "7", "template": "Lifting [something]"}]"#, "entry 1: label \"Lifting [something]\" is neither"),
+    ] {
+        let (_kept, path) = folder(text, &[]);
+        let error = read(&path, &single(2), &["Holding something", "Spinning something"]).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+    assert!(read(&path, &nouns_and_verbs(), &[]).unwrap_err().to_string().contains("several heads"));
+}
+
+const EPIC: &str = "narration_id,participant_id,video_id,narration_timestamp,start_timestamp,stop_timestamp,start_frame,\
+                    stop_frame,narration,verb,verb_class,noun,noun_class,all_nouns,all_noun_classes\n";
+
+#[test]
+fn epic_kitchens_segments_are_cut_or_parts_of_whole_videos() {
+    let row = |id: &str| {
+        format!(
+            "P01_01_{id},P01,P01_01,00:00:00.560,00:00:01.50,00:01:02.25,91,120,open door,open,3,door,8,\"['door']\",[8]\n"
+        )
+    };
+    let text = format!("{EPIC}{}{}", row("0"), row("1"));
+    let (kept, path) = folder(&text, &["P01/P01_01_1.mp4", "P01/videos/P01_01.MP4"]);
+    let manifest = read(&path, &nouns_and_verbs(), &[]).unwrap();
+    assert_eq!(manifest.format(), Format::EpicKitchens);
+    let expected = [item("P01_01_0", "P01/videos/P01_01.MP4", &[8, 3]), item("P01_01_1", "P01/P01_01_1.mp4", &[8, 3])];
+    assert_eq!(listed(&manifest, &kept), expected);
+    assert_eq!(manifest.items()[0].part, Some(Part { frames: Some(90..120), seconds: Some(1.5..62.25) }));
+    assert_eq!(manifest.items()[1].part, None);
+    for (text, part) in [
+        (text.replace("91,", "x,"), "line 2: \"x\" is no number of a frame"),
+        (text.replace("00:01:02.25", "1:0:0:0"), "line 2: \"1:0:0:0\" is no time"),
+        (text.replace("door,8", "door,300"), "line 2: noun 300 is beyond"),
+        (text.replace("start_frame", "a").replace("start_timestamp", "b"), "no column start_frame or start_timestamp"),
+    ] {
+        let (_kept, path) = folder(&text, &[]);
+        let error = read(&path, &nouns_and_verbs(), &[]).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+/// A folder of all frames of a video: the part is its frames, counted from 1 in the annotations.
+#[test]
+fn a_part_of_a_folder_of_frames_is_its_frames() {
+    let (kept, path) = folder(&format!("{EPIC}P01_01_0,P01,P01_01,,00:00:01.50,00:00:01.52,3,4,,,3,,8,,\n"), &[]);
+    let frames = kept.path().join("P01/rgb_frames/P01_01");
+    fs::create_dir_all(&frames).unwrap();
+    for number in 1..=5u8 {
+        let picture = image::RgbImage::from_pixel(4, 4, image::Rgb([10 * number; 3]));
+        picture.save(frames.join(format!("frame_{number:010}.png"))).unwrap();
+    }
+    let manifest = read(&path, &nouns_and_verbs(), &[]).unwrap();
+    let mut source = manifest.items()[0].open().unwrap();
+    assert_eq!(source.frame_count().unwrap(), 2);
+    let shades: Vec<u8> = source.read(&[0, 1]).unwrap().iter().map(|frame| frame.bytes()[0]).collect();
+    assert_eq!(shades, [30, 40]);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace(",3,4,", ",6,9,")).unwrap();
+    let beyond = read(&path, &nouns_and_verbs(), &[]).unwrap().items()[0].open().unwrap_err();
+    assert!(beyond.to_string().contains("frames 5..9 of 5 are none"), "{beyond}");
+}
+
+#[test]
+fn fingerprints_follow_names_and_labels() {
+    let fingerprint = |text: &str| {
+        let (_kept, path) = folder(text, &[]);
+        read(&path, &single(9), &[]).unwrap().fingerprint()
+    };
+    let one = fingerprint("path,label\na,1\nb,2\n");
+    assert_eq!(one, fingerprint("label,path,x\n1,a,\n2,b,\n"));
+    assert_ne!(one, fingerprint("path,label\na,1\nb,3\n"));
+    assert_ne!(one, fingerprint("path,label\nb,1\na,2\n"));
+}
+
+#[test]
+fn formats_go_by_their_names() {
+    for format in Format::ALL {
+        assert_eq!(format.to_string().parse::<Format>().unwrap(), format);
+    }
+    assert!("xml".parse::<Format>().unwrap_err().to_string().contains("kinetics"));
+}

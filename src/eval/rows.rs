@@ -1,0 +1,344 @@
+//! Rows of results, as lines of text.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::{Prediction, Task, Top};
+use crate::tensor::{Error, ErrorKind, Result};
+
+/// What was found of one video.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The video's place in the manifest, from 0.
+    pub row: usize,
+    /// The video as the manifest names it.
+    pub path: String,
+    /// One class a head, or any number of them for a multi-label task.
+    pub labels: Vec<usize>,
+    /// Time that decoding and computing took.
+    pub seconds: f64,
+    /// How it went.
+    pub outcome: Outcome,
+}
+
+/// How it went with one video.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// What the model says of it.
+    Done(Prediction),
+    /// Why it could not be read.
+    Failed(String),
+}
+
+/// How rows are written.
+///
+/// Both have the fields `row`, `path`, `status` (`ok` or `failed`), `error`, `seconds`; for each head its label (`labels`
+/// for a multi-label task), `…_top5` and `…_scores`; the same without a label for the joint distribution of several
+/// heads, whose classes are numbered with the first head outermost; then `logits`, the mean over all views.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// A header and a line a video; lists are parted by semicolons. `logits` are there for multi-label tasks only, whose
+    /// figure needs them.
+    Csv,
+    /// A JSON object a video, with all fields.
+    JsonLines,
+}
+
+/// What a field of a row holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Number,
+    List,
+}
+
+impl Encoding {
+    /// By the name's ending, `.csv` or `.jsonl`.
+    pub fn of(path: &Path) -> Result<Self> {
+        let is = |extension: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension));
+        if is("csv") {
+            return Ok(Self::Csv);
+        }
+        match is("jsonl") {
+            true => Ok(Self::JsonLines),
+            false => Err(Error::usage(format!("the output {} must end in .csv or .jsonl", path.display()))),
+        }
+    }
+
+    /// The line that a file begins with, without its end.
+    pub(super) fn header(self, task: &Task) -> Result<Option<String>> {
+        let names = fields(task, self).into_iter().map(|(name, _)| name);
+        match self {
+            Self::Csv => csv_line(names).map(Some),
+            Self::JsonLines => Ok(None),
+        }
+    }
+
+    /// A row as a line, without its end.
+    pub(super) fn line(self, task: &Task, row: &Row) -> Result<String> {
+        let object = to_object(task, row);
+        match self {
+            Self::JsonLines => serde_json::to_string(&object).map_err(|error| unwritable(&error)),
+            Self::Csv => csv_line(fields(task, self).iter().map(|(name, _)| cell(object.get(name)))),
+        }
+    }
+
+    /// The row in a line.
+    pub(super) fn parse(self, task: &Task, line: &str) -> Result<Row> {
+        let object = match self {
+            Self::JsonLines => serde_json::from_str(line).map_err(|error| Error::file(error.to_string()))?,
+            Self::Csv => csv_object(&fields(task, self), line)?,
+        };
+        from_object(task, &object)
+    }
+}
+
+fn unwritable(error: &dyn std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Io, format!("a row of results cannot be written: {error}"))
+}
+
+/// The fields of a row in their order.
+fn fields(task: &Task, encoding: Encoding) -> Vec<(String, Kind)> {
+    let mut fields: Vec<_> = [
+        ("row", Kind::Number),
+        ("path", Kind::Text),
+        ("status", Kind::Text),
+        ("error", Kind::Text),
+        ("seconds", Kind::Number),
+    ]
+    .map(|(name, kind)| (name.to_owned(), kind))
+    .to_vec();
+    let top = |name: &str| [(format!("{name}_top5"), Kind::List), (format!("{name}_scores"), Kind::List)];
+    for head in task.heads() {
+        fields.push(match task.is_multiple() {
+            true => ("labels".to_owned(), Kind::List),
+            false => (head.name.clone(), Kind::Number),
+        });
+        fields.extend(top(&head.name));
+    }
+    fields.extend(task.joint().iter().flat_map(|joint| top(&joint.name)));
+    if task.is_multiple() || encoding == Encoding::JsonLines {
+        fields.push(("logits".to_owned(), Kind::List));
+    }
+    fields
+}
+
+fn to_object(task: &Task, row: &Row) -> Map<String, Value> {
+    let mut object = Map::new();
+    let mut put = |name: &str, value: Value| _ = object.insert(name.to_owned(), value);
+    put("row", row.row.into());
+    put("path", row.path.as_str().into());
+    let (prediction, error) = match &row.outcome {
+        Outcome::Done(prediction) => (Some(prediction), None),
+        Outcome::Failed(reason) => (None, Some(one_line(reason))),
+    };
+    put("status", if error.is_none() { "ok" } else { "failed" }.into());
+    put("error", error.into());
+    put("seconds", ((row.seconds * 1e3).round() / 1e3).into());
+    let tops = prediction.map_or(&[][..], |prediction| &prediction.tops);
+    for (place, head) in task.heads().iter().chain(&task.joint()).enumerate() {
+        if task.is_multiple() {
+            put("labels", row.labels.clone().into());
+        } else if let Some(label) = row.labels.get(place) {
+            put(&head.name, (*label).into());
+        }
+        let top = tops.get(place);
+        put(&format!("{}_top5", head.name), top.map(|top| top.indices.clone()).into());
+        put(&format!("{}_scores", head.name), top.map(|top| floats(&top.scores)).into());
+    }
+    put("logits", prediction.map(|prediction| floats(&prediction.logits)).into());
+    object
+}
+
+/// A row's fields, as they are read.
+struct Fields<'a>(&'a Map<String, Value>);
+
+impl<'a> Fields<'a> {
+    fn get<T>(&self, name: &str, read: impl Fn(&'a Value) -> Option<T>) -> Result<T> {
+        let value = self.0.get(name).and_then(read);
+        value.ok_or_else(|| Error::file(format!("the field {name} is missing, or is not what it should be")))
+    }
+
+    fn text(&self, name: &str) -> Result<&'a str> {
+        self.get(name, Value::as_str)
+    }
+
+    fn index(&self, name: &str) -> Result<usize> {
+        self.get(name, index)
+    }
+
+    fn indices(&self, name: &str) -> Result<Vec<usize>> {
+        self.get(name, |value| value.as_array()?.iter().map(index).collect())
+    }
+
+    fn floats(&self, name: &str) -> Result<Vec<f32>> {
+        self.get(name, |value| value.as_array()?.iter().map(float).collect())
+    }
+
+    fn top(&self, name: &str) -> Result<Top> {
+        Ok(Top { indices: self.indices(&format!("{name}_top5"))?, scores: self.floats(&format!("{name}_scores"))? })
+    }
+}
+
+fn from_object(task: &Task, object: &Map<String, Value>) -> Result<Row> {
+    let fields = Fields(object);
+    let heads = task.heads();
+    let labels = match task.is_multiple() {
+        true => fields.indices("labels")?,
+        false => heads.iter().map(|head| fields.index(&head.name)).collect::<Result<_>>()?,
+    };
+    task.check_labels(&labels)?;
+    let outcome = match fields.text("status")? {
+        "failed" => Outcome::Failed(fields.text("error")?.to_owned()),
+        "ok" => Outcome::Done(Prediction {
+            tops: heads.iter().chain(&task.joint()).map(|head| fields.top(&head.name)).collect::<Result<_>>()?,
+            logits: if object.contains_key("logits") { fields.floats("logits")? } else { Vec::new() },
+        }),
+        other => return Err(Error::file(format!("the status is {other:?}, neither ok nor failed"))),
+    };
+    let path = fields.text("path")?.to_owned();
+    Ok(Row { row: fields.index("row")?, path, labels, seconds: fields.get("seconds", Value::as_f64)?, outcome })
+}
+
+fn index(value: &Value) -> Option<usize> {
+    usize::try_from(value.as_u64()?).ok()
+}
+
+/// Floats with the digits that they need and no more, from which the same ones are read.
+fn floats(values: &[f32]) -> Vec<Value> {
+    values.iter().map(|value| value.to_string().parse::<f64>().map_or(Value::Null, Value::from)).collect()
+}
+
+/// By way of the digits, lest the number be rounded twice.
+fn float(value: &Value) -> Option<f32> {
+    value.as_number()?.to_string().parse().ok()
+}
+
+/// Rows are lines, so nothing in them may end one.
+fn one_line(text: &str) -> String {
+    text.split(['\r', '\n']).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn cell(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(values)) => values.iter().map(Value::to_string).collect::<Vec<_>>().join(";"),
+        Some(value) => value.to_string(),
+    }
+}
+
+fn csv_line(cells: impl Iterator<Item = String>) -> Result<String> {
+    let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
+    writer.write_record(cells.collect::<Vec<_>>()).map_err(|error| unwritable(&error))?;
+    let bytes = writer.into_inner().map_err(|error| unwritable(&error))?;
+    let line = String::from_utf8(bytes).map_err(|error| unwritable(&error))?;
+    Ok(line.trim_end_matches('\n').to_owned())
+}
+
+fn csv_object(fields: &[(String, Kind)], line: &str) -> Result<Map<String, Value>> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
+    let record = reader.records().next().and_then(std::result::Result::ok).unwrap_or_default();
+    if record.len() != fields.len() {
+        return Err(Error::file(format!("it has {} fields instead of {}", record.len(), fields.len())));
+    }
+    let value = |kind: Kind, cell: &str| match kind {
+        Kind::Text => Some(cell.into()),
+        Kind::Number => serde_json::from_str(cell).ok(),
+        Kind::List => serde_json::from_str(&format!("[{}]", cell.replace(';', ","))).ok(),
+    };
+    let fields = fields.iter().zip(&record);
+    Ok(fields.filter_map(|((name, kind), cell)| Some((name.clone(), value(*kind, cell)?))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::vivit::{LabelHead, Labelling};
+
+    fn tasks() -> [Task; 3] {
+        let head = |name: &str, classes| LabelHead { name: name.to_owned(), classes };
+        [
+            Task::new(Labelling::Single, 7),
+            Task::new(Labelling::Multiple, 7),
+            Task::new(Labelling::Heads(vec![head("verb", 3), head("noun", 4)]), 7),
+        ]
+    }
+
+    fn row(task: &Task, logits: &[f32], path: &str) -> Row {
+        let labels = if task.is_multiple() { vec![6, 0, 2] } else { vec![2; task.heads().len()] };
+        let outcome = Outcome::Done(Prediction::new(task, logits.to_vec()).unwrap());
+        Row { row: 12, path: path.to_owned(), labels, seconds: 0.125, outcome }
+    }
+
+    #[test]
+    fn lines_are_legible() {
+        let [single, _, heads] = tasks();
+        let logits = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 0.1];
+        let header = Encoding::Csv.header(&heads).unwrap().unwrap();
+        assert_eq!(
+            header,
+            "row,path,status,error,seconds,verb,verb_top5,verb_scores,noun,noun_top5,noun_scores,action_top5,action_scores"
+        );
+        let line = Encoding::Csv.line(&single, &row(&single, &logits, "a, b.mp4")).unwrap();
+        assert!(line.starts_with("12,\"a, b.mp4\",ok,,0.125,2,5;4;3;2;1,0.63"), "{line}");
+        let line = Encoding::JsonLines.line(&single, &row(&single, &logits, "a.mp4")).unwrap();
+        assert!(line.starts_with(r#"{"row":12,"path":"a.mp4","status":"ok","error":null,"seconds":0.125,"label":2,"#));
+        assert!(line.ends_with(r#""logits":[0.0,1.0,2.0,3.0,4.0,5.0,0.1]}"#), "{line}");
+    }
+
+    #[test]
+    fn failures_keep_their_reason_on_one_line() {
+        for task in tasks() {
+            for encoding in [Encoding::Csv, Encoding::JsonLines] {
+                let failed = Outcome::Failed("cut off,\nffmpeg says: \"eof\"\r\n".into());
+                let failed = Row { outcome: failed, ..row(&task, &[0.0; 7], "x.mp4") };
+                let line = encoding.line(&task, &failed).unwrap();
+                assert!(!line.contains('\n'));
+                let read = encoding.parse(&task, &line).unwrap();
+                assert_eq!(read.outcome, Outcome::Failed("cut off, ffmpeg says: \"eof\"".into()));
+                assert_eq!(read.labels, failed.labels);
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_lines_are_errors() {
+        let [single, ..] = tasks();
+        for encoding in [Encoding::Csv, Encoding::JsonLines] {
+            let line = encoding.line(&single, &row(&single, &[0.0; 7], "x.mp4")).unwrap();
+            for damaged in [line.replace("ok", "fine"), line.replacen("12", "-1", 1), line[..line.len() / 2].to_owned()]
+            {
+                assert!(encoding.parse(&single, &damaged).is_err(), "{damaged}");
+            }
+        }
+        assert!(Encoding::of("a.txt".as_ref()).is_err());
+        assert_eq!(Encoding::of("a.JSONL".as_ref()).unwrap(), Encoding::JsonLines);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            logits in prop::collection::vec(-1e30f32..1e30, 7), small in -1f32..1.0, path in "[^\r\n]{1,20}",
+        ) {
+            let logits: Vec<f32> = logits.into_iter().enumerate().map(|(n, x)| if n % 2 == 0 { x } else { x * 1e-30 + small }).collect();
+            for task in tasks() {
+                let row = row(&task, &logits, &path);
+                let line = Encoding::JsonLines.line(&task, &row).unwrap();
+                prop_assert_eq!(&Encoding::JsonLines.parse(&task, &line).unwrap(), &row);
+                let line = Encoding::Csv.line(&task, &row).unwrap();
+                let mut read = Encoding::Csv.parse(&task, &line).unwrap();
+                if let (Outcome::Done(read), Outcome::Done(written)) = (&mut read.outcome, &row.outcome)
+                    && !task.is_multiple()
+                {
+                    prop_assert!(read.logits.is_empty());
+                    read.logits = written.logits.clone();
+                }
+                prop_assert_eq!(&read, &row);
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What a model's logits and a video's labels mean.
+
+use serde::{Deserialize, Serialize};
+
+use crate::tensor::{Error, Result};
+use crate::vivit::{Config, LabelHead, Labelling};
+
+/// What a model's logits mean, and so what labels a video has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    labelling: Labelling,
+    classes: usize,
+}
+
+/// What the label of a model without named heads is called.
+const LABEL: &str = "label";
+
+impl Task {
+    /// K = `classes` logits of this meaning.
+    pub fn new(labelling: Labelling, classes: usize) -> Self {
+        Self { labelling, classes }
+    }
+
+    /// What a model of this configuration does; an error for one without a classification head.
+    pub fn of(config: &Config) -> Result<Self> {
+        match config.classes {
+            0 => Err(Error::usage("this model has no classification head, so nothing can be evaluated")),
+            classes => Ok(Self::new(config.labelling.clone(), classes)),
+        }
+    }
+
+    /// What the logits mean.
+    pub fn labelling(&self) -> &Labelling {
+        &self.labelling
+    }
+
+    /// Whether a video has any number of labels.
+    pub fn is_multiple(&self) -> bool {
+        self.labelling == Labelling::Multiple
+    }
+
+    /// The heads, of which a model without named ones has one, called `label`.
+    pub fn heads(&self) -> Vec<LabelHead> {
+        match &self.labelling {
+            Labelling::Heads(heads) => heads.clone(),
+            Labelling::Single | Labelling::Multiple => {
+                vec![LabelHead { name: LABEL.to_owned(), classes: self.classes }]
+            }
+        }
+    }
+
+    /// The joint distribution of all heads, where there are several: its name and its classes, numbered with the first
+    /// head outermost. That of nouns and verbs is called `action`.
+    pub fn joint(&self) -> Option<LabelHead> {
+        let heads = self.heads();
+        if heads.len() < 2 {
+            return None;
+        }
+        let mut names: Vec<_> = heads.iter().map(|head| head.name.as_str()).collect();
+        names.sort_unstable();
+        let name = if names == ["noun", "verb"] { "action" } else { "joint" };
+        let classes = heads.iter().fold(1usize, |product, head| product.saturating_mul(head.classes));
+        Some(LabelHead { name: name.to_owned(), classes })
+    }
+
+    /// An error where `labels` are not those of a video: one class a head, or any number of classes of a multi-label one.
+    pub fn check_labels(&self, labels: &[usize]) -> Result<()> {
+        let heads = self.heads();
+        if !self.is_multiple() && labels.len() != heads.len() {
+            return Err(Error::usage(format!("a video has {} labels here, not {}", heads.len(), labels.len())));
+        }
+        let head = |place: usize| &heads[if self.is_multiple() { 0 } else { place }];
+        match labels.iter().enumerate().find(|(place, label)| **label >= head(*place).classes) {
+            Some((place, label)) => {
+                let LabelHead { name, classes } = head(place);
+                Err(Error::usage(format!("{name} {label} is beyond {classes} classes, which are counted from 0")))
+            }
+            None => Ok(()),
+        }
+    }
+}

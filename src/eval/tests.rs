@@ -1,0 +1,322 @@
+//! Runs without a model: files of results, interruptions, shards.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::tensor::{Error, ErrorKind, Result};
+use crate::vivit::{LabelHead, Labelling};
+
+/// Classes of a run.
+const CLASSES: usize = 7;
+
+fn tasks() -> [Task; 3] {
+    let head = |name: &str, classes| LabelHead { name: name.to_owned(), classes };
+    let heads = Labelling::Heads(vec![head("noun", 4), head("verb", 3)]);
+    [Labelling::Single, Labelling::Multiple, heads].map(|labelling| Task::new(labelling, CLASSES))
+}
+
+fn manifest(folder: &Path, task: &Task, videos: usize) -> Manifest {
+    let (header, label): (_, fn(usize) -> String) = match task.labelling() {
+        Labelling::Single => ("path,label", |row| (row % CLASSES).to_string()),
+        Labelling::Multiple => ("path,labels", |row| format!("{};{}", row % CLASSES, row / 2 % CLASSES)),
+        Labelling::Heads(_) => ("path,verb,noun", |row| format!("{},{}", row % 3, row % 4)),
+    };
+    let rows = (0..videos).map(|row| format!("é \"{row}\".gif,{}\n", label(row)));
+    let path = folder.join("manifest.csv");
+    std::fs::write(&path, format!("{header}\n{}", rows.collect::<String>().replace('"', ""))).unwrap();
+    Manifest::read(&path, None, None, task, &ClassNames::none(task)).unwrap()
+}
+
+fn run(task: &Task, manifest: &Manifest, shard: Shard) -> Run {
+    Run {
+        model: "a model".into(),
+        config: "ViViT".into(),
+        weights: "0123".into(),
+        task: task.clone(),
+        views: "4x3".into(),
+        average: "logits".into(),
+        stride: 2,
+        preprocessing: "none".into(),
+        manifest: manifest.fingerprint(),
+        videos: manifest.items().len(),
+        shard,
+    }
+}
+
+/// Logits that differ from video to video; every seventh is damaged.
+fn logits(name: &str) -> Result<Vec<f32>> {
+    let number: usize = name.trim_matches(|next: char| !next.is_ascii_digit()).parse().unwrap();
+    match number % 7 {
+        3 => Err(Error::file(format!("{name} is cut off"))),
+        _ => Ok((0..CLASSES).map(|class| ((number * 31 + class * 17) as f32).sin() * 3.0).collect()),
+    }
+}
+
+/// Evaluates until `most` rows are written, with three threads.
+fn evaluate(evaluation: &mut Evaluation<'_>, most: usize) -> Result<()> {
+    let mut written = 0;
+    let decode = |item: &Item| logits(&item.name);
+    let mut compute = Ok;
+    let pipeline = Pipeline { workers: 3, decode: &decode, compute: &mut compute };
+    evaluation.finish(pipeline, &mut |_, _| {
+        written += 1;
+        if written == most { Err(Error::new(ErrorKind::DeviceLost, "killed")) } else { Ok(()) }
+    })
+}
+
+/// The rows, without the times.
+fn rows(path: &Path) -> Vec<Row> {
+    let (_, rows) = read_results(path).unwrap();
+    rows.into_iter().map(|row| Row { seconds: 0.0, ..row }).collect()
+}
+
+/// A finished run: its folder and file.
+fn finished(task: &Task, manifest: &Manifest, name: &str, shard: Shard) -> (TempDir, PathBuf, Summary) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    let mut evaluation = Evaluation::open(manifest, run(task, manifest, shard), &path, false).unwrap();
+    evaluate(&mut evaluation, usize::MAX).unwrap();
+    assert_eq!(evaluation.remaining(), 0);
+    let summary = evaluation.metrics().summary();
+    (folder, path, summary)
+}
+
+#[test]
+fn figures_are_those_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for task in tasks() {
+        let manifest = manifest(folder.path(), &task, 40);
+        for name in ["results.csv", "results.jsonl"] {
+            let (_kept, path, summary) = finished(&task, &manifest, name, Shard::WHOLE);
+            let rows = rows(&path);
+            assert!(rows.iter().map(|row| row.row).eq(0..40), "the manifest's order");
+            assert_eq!(Metrics::of(&task, &rows).unwrap().summary(), summary);
+            assert_eq!((summary.videos, summary.failed), (34, 6));
+            let failed = Outcome::Failed(format!("{} is cut off", rows[3].path));
+            assert_eq!(rows[3].outcome, failed);
+        }
+    }
+}
+
+#[test]
+fn a_run_goes_on_after_every_possible_truncation() {
+    let folder = tempfile::tempdir().unwrap();
+    for (task, name) in tasks().iter().zip(["results.csv", "results.csv", "results.jsonl"]) {
+        let manifest = manifest(folder.path(), task, 6);
+        let (_kept, path, summary) = finished(task, &manifest, name, Shard::WHOLE);
+        let (whole, complete) = (std::fs::read(&path).unwrap(), rows(&path));
+        for length in 0..=whole.len() {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            let begun = rows_of_bytes(&whole[..length], name);
+            let resumed = run(task, &manifest, Shard::WHOLE);
+            let mut evaluation = Evaluation::open(&manifest, resumed, &path, true).unwrap();
+            assert_eq!(evaluation.remaining(), 6 - begun, "{length} bytes");
+            evaluate(&mut evaluation, usize::MAX).unwrap();
+            assert_eq!(evaluation.metrics().summary(), summary);
+            drop(evaluation);
+            assert_eq!(rows(&path), complete, "{length} bytes");
+        }
+    }
+}
+
+/// Whole rows in the beginning of a file.
+fn rows_of_bytes(bytes: &[u8], name: &str) -> usize {
+    let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+    if name.ends_with(".csv") { lines.saturating_sub(1) } else { lines }
+}
+
+#[test]
+fn an_interrupted_run_loses_and_repeats_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let [task, ..] = tasks();
+    let manifest = manifest(folder.path(), &task, 30);
+    let (_kept, complete, summary) = finished(&task, &manifest, "results.csv", Shard::WHOLE);
+    let path = folder.path().join("interrupted.csv");
+    for (most, left) in [(11, 19), (1, 18), (usize::MAX, 0)] {
+        let mut evaluation = Evaluation::open(&manifest, run(&task, &manifest, Shard::WHOLE), &path, true).unwrap();
+        assert_eq!(evaluate(&mut evaluation, most).is_ok(), left == 0);
+        assert_eq!(evaluation.remaining(), left);
+        if left == 0 {
+            assert_eq!(evaluation.metrics().summary(), summary);
+        }
+    }
+    assert_eq!(rows(&path), rows(&complete));
+}
+
+#[test]
+fn shards_merge_into_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    for task in tasks() {
+        let manifest = manifest(folder.path(), &task, 20);
+        let (_kept, whole, summary) = finished(&task, &manifest, "results.jsonl", Shard::WHOLE);
+        // Each shard in another encoding, given in another order.
+        let shards = [(3, "c.csv"), (1, "a.jsonl"), (2, "b.csv")];
+        let shards = shards.map(|(number, name)| finished(&task, &manifest, name, Shard::new(number, 3).unwrap()));
+        let paths: Vec<PathBuf> = shards.iter().map(|(_, path, _)| path.clone()).collect();
+        let (merged, rows_merged) = merge(&paths).unwrap();
+        assert_eq!(merged, run(&task, &manifest, Shard::WHOLE));
+        assert_eq!(Metrics::of(&task, &rows_merged).unwrap().summary(), summary);
+        let path = folder.path().join(format!("{}.csv", task.heads().len() + usize::from(task.is_multiple()) * 7));
+        write_merged(&path, merged, &rows_merged).unwrap();
+        let csv = finished(&task, &manifest, "results.csv", Shard::WHOLE);
+        assert_eq!(rows(&path), rows(&csv.1));
+        assert_eq!(Metrics::of(&task, &rows(&path)).unwrap().summary(), summary);
+        // Alone, the whole is what it is.
+        assert_eq!(merge(&[whole]).unwrap().1.len(), 20);
+
+        for (given, part) in
+            [(vec![0, 1], "shard 2 of 3"), (vec![0, 1, 2, 1], "row 0, é 0.gif, is in"), (vec![], "no results")]
+        {
+            let given: Vec<PathBuf> = given.into_iter().map(|place: usize| paths[place].clone()).collect();
+            let error = merge(&given).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}
+
+#[test]
+fn results_of_different_runs_are_not_mixed() {
+    let folder = tempfile::tempdir().unwrap();
+    let [task, ..] = tasks();
+    let manifest = manifest(folder.path(), &task, 8);
+    let half = Shard::new(1, 2).unwrap();
+    let (_kept, path, _) = finished(&task, &manifest, "results.csv", half);
+    let same = run(&task, &manifest, half);
+    let others = [
+        (Run { weights: "4567".into(), ..same.clone() }, "weights of a model"),
+        (Run { views: "1x1".into(), ..same.clone() }, "views 4x3, not 1x1"),
+        (Run { average: "probabilities".into(), ..same.clone() }, "logits, not probabilities"),
+        (Run { stride: 1, ..same.clone() }, "stride 2, not 1"),
+        (Run { preprocessing: "some".into(), ..same.clone() }, "preprocessing none, not some"),
+        (Run { config: "ViViT-B".into(), ..same.clone() }, "the model ViViT, not ViViT-B"),
+        (Run { videos: 9, ..same.clone() }, "another manifest"),
+        (Run { manifest: "0".into(), ..same.clone() }, "another manifest"),
+        (Run { shard: Shard::new(1, 3).unwrap(), ..same.clone() }, "shards by 2, not 3"),
+        (Run { shard: Shard::new(2, 2).unwrap(), ..same.clone() }, "shard 1/2, not 2/2"),
+    ];
+    let before = std::fs::read(&path).unwrap();
+    for (other, part) in others {
+        let error = Results::open(&path, other.clone(), true).unwrap_err();
+        assert!(error.kind() == ErrorKind::Usage && error.to_string().contains(part), "{error}");
+        if other.shard == half {
+            let second = folder.path().join("other.csv");
+            drop(Results::open(&second, other, false).unwrap());
+            let error = merge(&[second.clone(), path.clone()]).unwrap_err().to_string();
+            assert!(error.contains("are not of one run"), "{error}");
+            std::fs::remove_file(second).unwrap();
+        }
+    }
+    // The same weights in another place are the same model.
+    drop(Results::open(&path, Run { model: "elsewhere".into(), ..same.clone() }, true).unwrap());
+    assert!(Results::open(&path, same, false).unwrap_err().to_string().contains("--resume"));
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn results_belong_to_one_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let [task, ..] = tasks();
+    let manifest = manifest(folder.path(), &task, 8);
+    let path = folder.path().join("results.csv");
+    let same = run(&task, &manifest, Shard::WHOLE);
+    let _open = Results::open(&path, same.clone(), false).unwrap();
+    for resume in [false, true] {
+        let error = Results::open(&path, same.clone(), resume).unwrap_err().to_string();
+        assert!(error.contains("another process is writing"), "{error}");
+    }
+}
+
+#[test]
+fn damaged_results_are_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    let [task, ..] = tasks();
+    let manifest = manifest(folder.path(), &task, 8);
+    let (_kept, path, _) = finished(&task, &manifest, "results.csv", Shard::new(1, 2).unwrap());
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let damages = [
+        (text.replacen("row,path", "row,video", 1), "line 1", "header"),
+        (text.replacen("\n2,", "\n3,", 1), "line 3", "row 3 is not in shard 1/2 of 8"),
+        (text.replacen("\n2,", "\n8,", 1), "line 3", "row 8"),
+        (format!("{text}{}\n", lines[1]), "line 6", "second time"),
+        (text.replacen(",ok,", ",perhaps,", 1), "line 2", "perhaps"),
+    ];
+    for (damaged, line, what) in damages {
+        assert_ne!(damaged, text, "{what}");
+        std::fs::write(&path, damaged).unwrap();
+        for error in [
+            read_results(&path).unwrap_err(),
+            Results::open(&path, run(&task, &manifest, Shard::new(1, 2).unwrap()), true).unwrap_err(),
+        ] {
+            let said = error.to_string();
+            assert!(error.kind() == ErrorKind::File && said.contains(line) && said.contains(what), "{said}");
+        }
+    }
+    std::fs::remove_file(folder.path().join("results.csv.run.json")).ok();
+    std::fs::write(path.with_file_name("results.csv.run.json"), "{").unwrap();
+    assert!(read_results(&path).unwrap_err().to_string().contains("run.json is damaged"));
+    std::fs::remove_file(path.with_file_name("results.csv.run.json")).unwrap();
+    assert!(read_results(&path).unwrap_err().to_string().contains("run.json is missing"));
+}
+
+/// An error of the device ends the run; those of videos do not.
+#[test]
+fn what_is_not_the_videos_fault_ends_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let [task, ..] = tasks();
+    let manifest = manifest(folder.path(), &task, 12);
+    for (kind, ends) in [
+        (ErrorKind::DeviceLost, true),
+        (ErrorKind::OutOfMemory, true),
+        (ErrorKind::Device, true),
+        (ErrorKind::Unsupported, true),
+        (ErrorKind::File, false),
+        (ErrorKind::Usage, false),
+        (ErrorKind::Io, false),
+    ] {
+        let path = folder.path().join(format!("{kind:?}.csv"));
+        let mut evaluation = Evaluation::open(&manifest, run(&task, &manifest, Shard::WHOLE), &path, false).unwrap();
+        let decode = |item: &Item| Ok(item.name.clone());
+        let mut compute = |name: String| match name.as_str() {
+            "é 5.gif" => Err(Error::new(kind, "no")),
+            _ => Ok(vec![0.5; CLASSES]),
+        };
+        let pipeline = Pipeline { workers: 2, decode: &decode, compute: &mut compute };
+        let outcome = evaluation.finish(pipeline, &mut |_, _| Ok(()));
+        assert_eq!(outcome.is_err(), ends, "{kind:?}");
+        drop(evaluation);
+        assert_eq!(rows(&path).len(), if ends { 5 } else { 12 }, "{kind:?}");
+        if let Err(error) = outcome {
+            assert!(error.kind() == kind && error.to_string() == "é 5.gif: no", "{error}");
+        }
+    }
+}
+
+/// Decoding runs ahead of the computing, but not far: every thread has one video ready and one in work.
+#[test]
+fn decoding_is_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let [task, ..] = tasks();
+    let manifest = manifest(folder.path(), &task, 60);
+    let path = folder.path().join("results.csv");
+    let mut evaluation = Evaluation::open(&manifest, run(&task, &manifest, Shard::WHOLE), &path, false).unwrap();
+    let (decoded, mut computed, mut ahead) = (AtomicUsize::new(0), 0, BTreeSet::new());
+    let decode = |item: &Item| {
+        decoded.fetch_add(1, Ordering::SeqCst);
+        Ok(item.name.clone())
+    };
+    let mut compute = |_: String| {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        ahead.insert(decoded.load(Ordering::SeqCst) - computed);
+        computed += 1;
+        Ok(vec![0.5; CLASSES])
+    };
+    let pipeline = Pipeline { workers: 2, decode: &decode, compute: &mut compute };
+    evaluation.finish(pipeline, &mut |_, _| Ok(())).unwrap();
+    let most = ahead.last().copied().unwrap();
+    assert!((2..=5).contains(&most), "{ahead:?}");
+}
