@@ -220,9 +220,15 @@ impl Init {
         let told = Hints { frames: from_frames, size: from_size, ..Hints::default() };
         let loaded = checkpoint::load_trained(&self.from, &hub, &told, image_heads);
         let as_target = match target {
-            Some(Described { config, .. }) => {
-                Hints { kind: Some(config.model), size: from_size.or(Some([config.rows, config.columns])), ..told }
-            }
+            Some(Described { config, .. }) => Hints {
+                kind: Some(config.model),
+                order: match config.model {
+                    Model::FactorisedSelfAttention(model) => Some(model.order),
+                    _ => None,
+                },
+                size: from_size.or(Some([config.rows, config.columns])),
+                ..told
+            },
             None => Hints { kind: self.target.model, size: from_size.or(self.target.size), ..told },
         };
         match loaded {
