@@ -101,7 +101,8 @@ pub(crate) fn converts_to_hugging_face() -> Outcome {
         Ok(serde_json::from_str(&fs::read_to_string(folder.join("config.json"))?)?)
     };
     let (theirs, ours) = (config(&data("hf-odd"))?, config(&folder.path().join("again"))?);
-    for field in ["tubelet_size", "num_frames", "hidden_size", "layer_norm_eps", "hidden_act", "id2label", "model_type"] {
+    for field in ["tubelet_size", "num_frames", "hidden_size", "layer_norm_eps", "hidden_act", "id2label", "model_type"]
+    {
         ensure(theirs[field] == ours[field], format!("{field}: {} and {}", theirs[field], ours[field]))?;
     }
     let scenic = folder.path().join("scenic");
@@ -128,8 +129,11 @@ pub(crate) fn embeds() -> Outcome {
     assert_eq!(array.shape(), [1, 48]);
 
     let kept = Kept::new("kept.npy")?;
-    Ran::with("embed {} --model {} --output {} --tap nothing", &[&video, &model, &kept.output])?
-        .refusal(&["\"nothing\"", "spatial.hidden_state.1 to .2", "frame_representation"])?;
+    Ran::with("embed {} --model {} --output {} --tap nothing", &[&video, &model, &kept.output])?.refusal(&[
+        "\"nothing\"",
+        "spatial.hidden_state.1 to .2",
+        "frame_representation",
+    ])?;
     Ran::with("embed {} --model {} --output {} --tap features,pooled", &[&video, &model, &kept.output])?
         .refusal(&[".npy file holds one value"])?;
     Ran::with("embed {} --model {} --output {}", &[&video, &model, &folder.path().join("out.txt")])?
@@ -146,7 +150,8 @@ pub(crate) fn pictures_of_attention() -> Outcome {
         ("scenic-model4", "--layer 2 --head 0 --squares"),
         ("scenic-model1-sampling", "--causal --frame-scale"),
     ] {
-        for (name, start) in [("a.gif", &b"GIF8"[..]), ("a.png", b"\x89PNG"), ("a.webp", b"RIFF"), ("a.html", b"<!do")] {
+        for (name, start) in [("a.gif", &b"GIF8"[..]), ("a.png", b"\x89PNG"), ("a.webp", b"RIFF"), ("a.html", b"<!do")]
+        {
             let out = folder.path().join(name);
             let command = format!("attention {{}} --model {{}} --output {{}} {more}");
             Ran::with(&command, &[&video(), &data(model), &out])?.silent_success()?;
@@ -174,8 +179,11 @@ pub(crate) fn wrong_attention() -> Outcome {
     run("--head 1")?.refusal(&["choose a --layer"])?;
     run("--query 0,3,0")?.refusal(&["5 temporal indices of 3×5 tokens"])?;
     run("--query 0,3")?.refusal(&["temporal index, row, column"])?;
-    Ran::with("attention {} --model {} --output {}", &[&video(), &data("scenic-model2"), &kept.folder.path().join("a.mp4")])?
-        .refusal(&[".gif or .png or .webp or .html"])?;
+    Ran::with(
+        "attention {} --model {} --output {}",
+        &[&video(), &data("scenic-model2"), &kept.folder.path().join("a.mp4")],
+    )?
+    .refusal(&[".gif or .png or .webp or .html"])?;
     kept.check()
 }
 
@@ -193,13 +201,16 @@ pub(crate) fn sliding_window() -> Outcome {
     // The window of the same frames as a clip.
     let clip = "classify {} --model {} --frames-from 8 --stride 2 --json";
     let clip = Ran::with(clip, &[&video(), &data("scenic-model2")])?.silent_success()?.json()?;
-    for (window, clip) in windows[1]["classes"].as_array().into_iter().flatten().zip(clip["classes"].as_array().unwrap()) {
+    for (window, clip) in
+        windows[1]["classes"].as_array().into_iter().flatten().zip(clip["classes"].as_array().unwrap())
+    {
         let difference = window["logit"].as_f64().unwrap() - clip["logit"].as_f64().unwrap();
         ensure(window["index"] == clip["index"] && difference.abs() < 1e-5, format!("{window} and {clip}"))?;
     }
 
     // Windows of another length than in training, for people.
-    let ran = Ran::with("classify {} --model {} --sliding 16 --step 60", &[&video(), &data("scenic-model2")])?.success()?;
+    let ran =
+        Ran::with("classify {} --model {} --sliding 16 --step 60", &[&video(), &data("scenic-model2")])?.success()?;
     let told = ran.stderr.contains("positions are interpolated") && ran.stdout.contains(" s  ");
     ran.expect(told, "windows of 16 frames")?;
     Ran::with("classify {} --model {} --sliding 10 --stride 20", &[&video(), &data("scenic-model2")])?
@@ -211,11 +222,8 @@ pub(crate) fn window_over_a_pipe() -> Outcome {
     let model = data("scenic-model2").display().to_string();
     let run = |input: Vec<u8>, more: &[&str]| -> Result<Ran, Failed> {
         let arguments = [&["classify", "-", "--model", &model][..], more].concat();
-        let mut child = tubelet(&arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
+        let mut child =
+            tubelet(&arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
             // A program that refuses its arguments does not read.
             let _ = stdin.write_all(&input);
@@ -250,7 +258,8 @@ pub(crate) fn masks() -> Outcome {
     let whole = logits("")?;
     assert_eq!(logits("--valid-frames 0-9")?, whole);
     ensure(logits("--valid-frames 0-5")? != whole && logits("--causal")? != whole, "a mask changes nothing")?;
-    let run = |more: &str| Ran::with(&format!("classify {{}} --model {{}} {more}"), &[&video(), &data("scenic-model3")]);
+    let run =
+        |more: &str| Ran::with(&format!("classify {{}} --model {{}} {more}"), &[&video(), &data("scenic-model3")]);
     run("--valid-frames 0-10")?.refusal(&["frame 10", "0 to 9"])?;
     run("--valid-frames 5,8")?.refusal(&["no valid tubelet"])?;
     ensure(run("--valid-frames 5,8 --tubelet-mask any")?.code == Some(0), "any frame makes a tubelet valid")

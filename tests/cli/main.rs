@@ -1,8 +1,9 @@
 //! The program as its users meet it: what it prints, what it writes, and how it fails.
 
+#[path = "../common/mod.rs"]
 mod common;
-#[path = "cli/evaluation.rs"]
 mod evaluation;
+mod models;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
         Ok(tests) => tests,
         Err(code) => return code,
     };
-    let without_device: [ProgramTest; 19] = [
+    let without_device: [ProgramTest; 23] = [
         ("help fits 80 columns and has examples", help),
         ("wrong use exits with 2", wrong_use),
         ("bad videos are named", bad_videos),
@@ -46,11 +47,15 @@ fn main() -> ExitCode {
         ("videos of one frame", one_frame),
         ("forward by reference is golden", || golden_forward(&["--executor", "reference"])),
         ("layouts and single clips", layouts),
+        ("inspect tells what a checkpoint is", models::inspects),
+        ("inspect tells why it is none", models::inspects_what_is_no_model),
+        ("convert keeps every bit", models::converts),
+        ("convert writes as transformers does", models::converts_to_hugging_face),
     ];
     for (name, test) in without_device {
         tests.add_without_device(name, test);
     }
-    let with_device: [ProgramTest; 14] = [
+    let with_device: [ProgramTest; 21] = [
         ("devices", devices),
         ("unknown devices are told the known", unknown_devices),
         ("clip is the published tensor", || published_clip(&[])),
@@ -63,6 +68,13 @@ fn main() -> ExitCode {
         ("eval in shards", evaluation::shards_merged),
         ("wrong use of eval", evaluation::wrong_use),
         ("untrained models say so", untrained),
+        ("untrained models of every kind", models::untrained_kinds),
+        ("embed writes features", models::embeds),
+        ("attention draws pictures", models::pictures_of_attention),
+        ("wrong use of attention", models::wrong_attention),
+        ("a sliding window", models::sliding_window),
+        ("a sliding window over a pipe", models::window_over_a_pipe),
+        ("masks", models::masks),
         ("verbose runs tell what happens", verbose),
         ("bench", bench),
     ];
