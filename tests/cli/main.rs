@@ -255,7 +255,7 @@ fn wrong_use() -> Outcome {
         ("clip {} --output {} --frames 0", &[video, output], &["--frames", "at least 1"]),
         ("clip {} --output {} --size 0", &[video, output], &["--size", "at least 1"]),
         ("clip {} --output clip.txt", &[video], &["clip.txt", ".npy"]),
-        ("clip {} --output {} --model {} --frames 8", &[video, output, model], &["--frames", "--model"]),
+        ("clip {} --output {} --model {} --frames 4", &[video, output, model], &["--frames 4", "clips of 8"]),
         ("clip {} --output {} --frames-from 8 --executor reference", &[video, output], &["frame 8", "8 frames"]),
         ("forward --model {} --clip clip.npy --output out.npy", &[model], &["out.npy", ".safetensors"]),
         ("forward --model {} --clip a.npy --output b.safetensors --layout cthw", &[model], &["cthw", "btchw"]),
