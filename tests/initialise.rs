@@ -107,7 +107,7 @@ fn target(variant: &Value) -> Config {
         hidden: whole(&of["mlp_dim"]),
     };
     let (kind, size) = match model["attention_config"]["type"].as_str().unwrap() {
-        "spacetime" => (Model::from(Joint::default()), encoder(model)),
+        "spacetime" => (Model::from(Joint), encoder(model)),
         "factorized_encoder" => {
             let temporal = Temporal::Encoder(encoder(&model["temporal_transformer"]));
             (FactorisedEncoder { temporal }.into(), encoder(&model["spatial_transformer"]))

@@ -141,13 +141,16 @@ impl Checkpoint {
     }
 }
 
+/// Arrays, and how they are called.
+type NamedArrays = (Box<dyn Arrays>, Box<dyn fit::Convention>);
+
 /// How one family's files are told and read.
 struct Format {
     /// Whether arrays of these names are of this family.
     recognises: fn(&[&str]) -> bool,
     load: fn(Location, Box<dyn Arrays>, &Hints) -> Result<Checkpoint>,
     /// The arrays of a known model, and how they are called.
-    convention: fn(Box<dyn Arrays>, &Config) -> (Box<dyn Arrays>, Box<dyn Convention>),
+    convention: fn(Box<dyn Arrays>, &Config) -> NamedArrays,
 }
 
 /// Every format. The first that recognises a file reads it.

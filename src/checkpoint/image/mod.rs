@@ -36,12 +36,15 @@ pub struct Trained {
     pub notes: Vec<String>,
 }
 
+/// Arrays, and how they are called.
+type Named<T> = (T, Box<dyn Convention>);
+
 /// How one family's files are told and read.
 struct Format {
     /// What the name of the kernel that makes tokens of patches ends in.
     kernel: &'static str,
     /// The arrays, one for each tensor, and how they are called.
-    views: fn(Box<dyn Arrays>) -> (Views, Box<dyn Convention>),
+    views: fn(Box<dyn Arrays>) -> Named<Views>,
     /// What lies beside the weights and says what does not show in their shapes.
     described: fn(&Location) -> Result<Described>,
 }

@@ -42,7 +42,7 @@ impl Sizes {
         let grid = self.grid(described, &kernels, class_token)?;
         let representation_size = self.last_axis("pre_logits.bias");
         let config = Config {
-            model: Joint::default().into(),
+            model: Joint.into(),
             frames: 1,
             rows: grid[0] * kernels.patch[0],
             columns: grid[1] * kernels.patch[1],
