@@ -62,7 +62,7 @@ pub use native::save;
 pub use untrained::untrained;
 
 use arrays::Arrays;
-use fit::{Convention, Fitted};
+use fit::Fitted;
 use location::Location;
 
 /// Where a checkpoint's weights come from, and so how its files are written.
