@@ -257,7 +257,7 @@ fn describe(report: &Report) -> String {
     let mut facts = vec![
         ("model", model.clone()),
         ("videos", videos),
-        ("views", format!("{views}, every {stride}. frame, mean of {average}")),
+        ("views", format!("{views}, stride {stride}, mean of {average}")),
         ("values", preprocessing.clone()),
     ];
     facts.extend(report.device.as_ref().map(|device| ("device", device.clone())));
