@@ -13,7 +13,7 @@ use super::arrays::Arrays;
 use super::fit::{Convention, Fitted};
 use super::location::{Location, text};
 use super::misfits::Misfits;
-use super::{Checkpoint, Family, Format, Hints};
+use super::{Called, Checkpoint, Family, Format, Hints};
 use crate::tensor::{Error, Result};
 use crate::vivit::Config;
 pub(super) use config::{ImageSize, gelu};
@@ -24,7 +24,7 @@ use names::unused;
 /// Any names: what is not understood is said in this family's words.
 pub(super) const FORMAT: Format = Format { recognises: |_| true, load, convention };
 
-fn convention(arrays: Box<dyn Arrays>, _config: &Config) -> (Box<dyn Arrays>, Box<dyn Convention>) {
+fn convention(arrays: Box<dyn Arrays>, _config: &Config) -> Called {
     let spelling = Spelling::of(arrays.names().into_iter());
     (arrays, Box::new(spelling))
 }

@@ -62,7 +62,7 @@ pub use native::save;
 pub use untrained::untrained;
 
 use arrays::Arrays;
-use fit::Fitted;
+use fit::{Convention, Fitted};
 use location::Location;
 
 /// Where a checkpoint's weights come from, and so how its files are written.
@@ -141,17 +141,17 @@ impl Checkpoint {
     }
 }
 
-/// Arrays, and how they are called.
-type NamedArrays = (Box<dyn Arrays>, Box<dyn fit::Convention>);
-
 /// How one family's files are told and read.
 struct Format {
     /// Whether arrays of these names are of this family.
     recognises: fn(&[&str]) -> bool,
     load: fn(Location, Box<dyn Arrays>, &Hints) -> Result<Checkpoint>,
     /// The arrays of a known model, and how they are called.
-    convention: fn(Box<dyn Arrays>, &Config) -> NamedArrays,
+    convention: fn(Box<dyn Arrays>, &Config) -> Called,
 }
+
+/// Arrays and how they are called.
+type Called = (Box<dyn Arrays>, Box<dyn Convention>);
 
 /// Every format. The first that recognises a file reads it.
 const FORMATS: [Format; 3] = [scenic::FORMAT, native::FORMAT, huggingface::FORMAT];

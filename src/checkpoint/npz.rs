@@ -248,6 +248,9 @@ mod tests {
             let error = NpzFile::open(file.path()).unwrap_err().to_string();
             assert!(error.contains("array `a` ") && error.contains(culprit), "{error}");
         }
+        let pickled = archive(&[("archive/data.pkl", vec![0x80, 2])], CompressionMethod::Stored);
+        let error = NpzFile::open(pickled.path()).unwrap_err().to_string();
+        assert!(error.contains("without NumPy arrays"), "{error}");
         let file = archive(&[("a.npy", single())], CompressionMethod::Stored);
         let mut bytes = std::fs::read(file.path()).unwrap();
         let place = bytes.windows(4).position(|window| window == 1.5f32.to_le_bytes()).unwrap();

@@ -241,6 +241,16 @@ fn what_is_no_plain_image_model_is_named() {
         *table = (Dtype::F32, vec![1, 7, 24], vec![0; 7 * 96]);
     });
     assert!(image_refusal(&oblong, None).contains("7 positions are those of no square image"));
+    for (name, shape) in [
+        ("Transformer/posembed_input/pos_embedding", [1, 0, 24].as_slice()),
+        ("embedding/kernel", &[0, 4, 3, 24]),
+        ("Transformer/encoderblock_0/MultiHeadDotProductAttention_0/query/kernel", &[24, 0, 6]),
+    ] {
+        let (_folder, empty) = altered_image("vit.safetensors", |tensors| {
+            *tensors.get_mut(name).unwrap() = (Dtype::F32, shape.to_vec(), Vec::new());
+        });
+        assert!(image_refusal(&empty, None).contains("holds no image transformer"), "{name}");
+    }
     assert!(image_refusal(&fixture("vitnpz-tiny/vit.npz"), Some(3)).contains("4 heads, not 3"));
     let video = image_refusal(&fixture("hf-tiny"), None);
     assert!(video.contains("holds no image transformer"), "{video}");

@@ -22,7 +22,7 @@ pub(crate) fn inspects() -> Outcome {
     let file = data("scenic-model2/checkpoint");
     let ran = Ran::with("inspect {}", &[&file])?.silent_success()?;
     let parts = [
-        "SpatialTransformer/encoderblock_{0..1}/MlpBlock_0/Dense_0/kernel",
+        "SpatialTransformer/encoderblock_{0..2}/MlpBlock_0/Dense_0/kernel",
         "Model 2 (factorised encoder)",
         "multiply-accumulates a clip",
     ];
@@ -140,7 +140,7 @@ pub(crate) fn embeds() -> Outcome {
     let kept = Kept::new("kept.npy")?;
     Ran::with("embed {} --model {} --output {} --tap nothing", &[&video, &model, &kept.output])?.refusal(&[
         "\"nothing\"",
-        "spatial.hidden_state.1 to .2",
+        "spatial.hidden_state.1 to .3",
         "frame_representation",
     ])?;
     Ran::with("embed {} --model {} --output {} --tap features,pooled", &[&video, &model, &kept.output])?
@@ -184,7 +184,7 @@ pub(crate) fn wrong_attention() -> Outcome {
         Ran::with(&command, &[&video(), &scenic("scenic-model2"), &kept.output])
     };
     run("--layer 1")?.refusal(&["spatial.1 or temporal.1"])?;
-    run("--layer spatial.7")?.refusal(&["spatial.0 to spatial.1"])?;
+    run("--layer spatial.7")?.refusal(&["spatial.0 to spatial.2"])?;
     run("--head 1")?.refusal(&["choose a --layer"])?;
     run("--query 0,3,0")?.refusal(&["5 temporal indices of 3×5 tokens"])?;
     run("--query 0,3")?.refusal(&["temporal index, row, column"])?;

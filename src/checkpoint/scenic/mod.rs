@@ -19,7 +19,7 @@ use super::arrays::Arrays;
 use super::fit::{Convention, Fitted};
 use super::flax::{FlaxLayout, ParameterTree};
 use super::location::{Location, text};
-use super::{Checkpoint, Family, Format, Hints};
+use super::{Called, Checkpoint, Family, Format, Hints};
 use crate::tensor::{Error, Result, Shape, Tensor};
 use crate::vivit::{Config, Model, ParameterSpec, Temporal};
 use config::Said;
@@ -30,7 +30,7 @@ use reconciliation::Reconciliation;
 pub(super) const FORMAT: Format =
     Format { recognises: |names| names.iter().any(|name| name.contains('/')), load, convention };
 
-fn convention(arrays: Box<dyn Arrays>, config: &Config) -> (Box<dyn Arrays>, Box<dyn Convention>) {
+fn convention(arrays: Box<dyn Arrays>, config: &Config) -> Called {
     (Box::new(ParameterTree::of(arrays)), Box::new(Flax::of(config)))
 }
 
