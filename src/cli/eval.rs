@@ -21,7 +21,8 @@ use super::{output, progress};
 /// Evaluate a model over a data set of labelled videos
 #[derive(clap::Args)]
 #[command(
-    override_usage = "tubelet eval [OPTIONS] --model <DIR_OR_NAME> --output <RESULTS> <MANIFEST>
+    override_usage = "tubelet eval [OPTIONS] --model <DIR_OR_NAME>
+                    --output <RESULTS> <MANIFEST>
        tubelet eval --merge <RESULTS>... [--output <RESULTS>]",
     after_help = "\
 The manifest is a CSV with the columns path and label (labels parted by ; for a multi-label model, noun and verb for \
