@@ -46,7 +46,7 @@
 //! # Features
 //!
 //! `cli` (the program, and `bench`), `report` (pictures; part of `cli`), `video` (sources of frames: files through ffmpeg, image folders,
-//! GIF, `.npy`) and `hub` (download from the Hugging Face hub) are on by default. With `default-features = false` the
+//! GIF, `.npy`; and [`eval`]) and `hub` (download from the Hugging Face hub) are on by default. With `default-features = false` the
 //! bare engine remains, with few dependencies.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -162,6 +162,11 @@ impl ModelArguments {
         })
     }
 
+    /// What the user tells of the model.
+    pub(super) fn hints(&self) -> Hints {
+        self.hints.hints()
+    }
+
     /// The model's folder, where it is one.
     pub(super) fn folder(&self) -> Option<&Path> {
         self.model.as_deref().map(Path::new)
@@ -235,7 +240,11 @@ pub(super) enum ExecutorChoice {
 
 /// Rows and columns: `224` or `224x320`.
 pub(super) fn sides(text: &str) -> Result<[usize; 2], String> {
-    let side = |text: &str| text.parse().map_err(|_| format!("{text:?} is no number of pixels"));
+    let side = |text: &str| match text.parse() {
+        Ok(0) => Err("it must be at least 1".to_owned()),
+        Ok(side) => Ok(side),
+        Err(_) => Err(format!("{text:?} is no number of pixels")),
+    };
     match text.split_once('x') {
         None => Ok([side(text)?; 2]),
         Some((rows, columns)) => Ok([side(rows)?, side(columns)?]),

@@ -121,10 +121,16 @@ impl Inspect {
 
 fn describe(report: &Report, all: bool) -> String {
     let mut table = output::table(&["array", "shape", "type", " elements"]);
-    for (array, blocks) in grouped(&report.arrays, all) {
+    let (state, arrays): (Vec<_>, Vec<_>) = report.arrays.iter().partition(|array| !all && is_state(&array.name));
+    for (array, blocks) in grouped(&arrays, all) {
         let name = blocks.map_or(array.name.clone(), |blocks| blocks.name);
         let elements = output::grouped(array.elements() as u64);
         table.add_row([name, format!("{:?}", array.shape), array.dtype.clone(), elements]);
+    }
+    if !state.is_empty() {
+        let elements: usize = state.iter().map(|array| array.elements()).sum();
+        let name = format!("{} arrays of the training's state", state.len());
+        table.add_row([name, String::new(), String::new(), output::grouped(elements as u64)]);
     }
     let arrays = format!("{} arrays of {} elements", report.arrays.len(), output::grouped(report.elements as u64));
     let facts = match &report.model {
@@ -151,9 +157,9 @@ struct Blocks {
 }
 
 /// The arrays to show: each, or for blocks that are alike those of the first.
-fn grouped(arrays: &[ArrayInfo], all: bool) -> Vec<(&ArrayInfo, Option<Blocks>)> {
-    let mut shown: Vec<(&ArrayInfo, String, Vec<u64>)> = Vec::new();
-    for array in arrays {
+fn grouped<'a>(arrays: &[&'a ArrayInfo], all: bool) -> Vec<(&'a ArrayInfo, Option<Blocks>)> {
+    let mut shown: Vec<(&'a ArrayInfo, String, Vec<u64>)> = Vec::new();
+    for &array in arrays {
         let numbered = if all { None } else { numbered(&array.name) };
         let Some((before, number, after)) = numbered else {
             shown.push((array, String::new(), Vec::new()));
@@ -173,6 +179,13 @@ fn grouped(arrays: &[ArrayInfo], all: bool) -> Vec<(&ArrayInfo, Option<Blocks>)>
         _ => (array, None),
     };
     shown.into_iter().map(named).collect()
+}
+
+/// Whether an array of that name belongs to a training and not to a model.
+fn is_state(name: &str) -> bool {
+    const PARTS: [&str; 7] =
+        ["optimizer/state/", "opt_state/", "opt/state/", "extra/", "model_state/", "metadata/", "rng"];
+    PARTS.iter().any(|part| name.starts_with(part))
 }
 
 /// A name around the number of its block: `Transformer/encoderblock_`, 3, `/LayerNorm_0/bias`.
@@ -198,6 +211,7 @@ mod tests {
             array("a/encoderblock_1/LayerNorm_1/bias", 4),
             array("cls", 3),
         ];
+        let arrays: Vec<_> = arrays.iter().collect();
         let shown = grouped(&arrays, false);
         let names: Vec<_> =
             shown.iter().map(|(array, blocks)| blocks.as_ref().map_or(&*array.name, |blocks| &blocks.name)).collect();
