@@ -10,9 +10,9 @@
 // own: such a device runs the whole of a loop's body whatever is branched over. Blocks are added up in runs: a long sum's
 // rounding stays small.
 //
-// Literals: S; queries: rows of a tile, 2·S or 4·S; keys: tokens of a block, a multiple of S; width D; aligned: D is a
-// multiple of 4; wide: of 8, and the device has 64-bit integers, so that two f32 are loaded as one; masked: `causal` and
-// `validity` are obeyed.
+// Literals: S; queries: rows of a tile, 2·S or 4·S; keys: tokens of a block, a multiple of S; run: queries of a run, a
+// multiple of them; width D; aligned: D is a multiple of 4; wide: of 8, and the device has 64-bit integers, so that two
+// f32 are loaded as one; masked: `causal` and `validity` are obeyed.
 
 {% set own = queries // S %}
 {% set Row = "vec" ~ own ~ "<f32>" %}
@@ -28,7 +28,7 @@
 {% include "common/attention_rows.subgroup.wgsl" %}
 
 // Queries of a run.
-const RUN: u32 = {{ 32 * others }}u;
+const RUN: u32 = {{ run }}u;
 
 @compute @workgroup_size({{ S }})
 fn main(

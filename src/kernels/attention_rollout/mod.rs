@@ -93,8 +93,8 @@ pub struct AttentionRollout {
 /// are more, a launch has fewer heads.
 const CACHE_BYTES: usize = 1 << 20;
 
-/// Queries that the plain variant adds up before they meet the sum.
-const PLAIN_RUN: u64 = 256;
+/// Queries that are added up before they meet the sum: a multiple of every block and step.
+const RUN: u64 = 512;
 
 /// What a launch's output begins with.
 const BASE: u32 = 1;
@@ -117,7 +117,7 @@ impl AttentionRollout {
         let heads = &self.part.heads;
         let iterations = self.iterations_of_a_head(tile);
         check_iterations(iterations, limits)?;
-        let run = limits.loop_iterations.map_or(heads.len(), |most| (u64::from(most) / iterations) as usize);
+        let run = limits.loop_iterations.map_or(heads.len(), |most| (u64::from(most) / (1 + iterations)) as usize);
         let run = match tile {
             Tile::Subgroup { .. } => run.min(CACHE_BYTES / (4 * self.part.sequences.tokens * self.qkv.width)),
             _ => run,
@@ -125,13 +125,24 @@ impl AttentionRollout {
         Ok(heads.clone().step_by(run.max(1)).map(|start| start..heads.end.min(start + run.max(1))).collect())
     }
 
+    /// Loop iterations of an invocation for each head it goes through.
     fn iterations_of_a_head(&self, tile: Tile) -> u64 {
-        let tokens = self.part.sequences.tokens as u64;
+        // Devices that limit iterations count up to two more than a loop has turns.
+        let looped = |turns: u64, inner: u64| turns * (1 + inner) + 2;
+        let (tokens, quads) = (self.part.sequences.tokens as u64, self.qkv.width.div_ceil(4) as u64);
+        let (runs, run) = (tokens.div_ceil(RUN), tokens.min(RUN));
         match tile {
-            // The head, its runs, and their steps; where iterations are limited, a loop counts one more than it has.
-            Tile::Plain { step } => 2 + 2 * tokens.div_ceil(PLAIN_RUN) + tokens.div_ceil(u64::from(step)),
-            // Not more than attention, which has loops over the values as well.
-            _ => tile.iterations(self.qkv.width, &self.part),
+            Tile::Plain { step } => looped(runs, looped(run.div_ceil(u64::from(step)), 0)),
+            Tile::Subgroup { keys, .. } => {
+                let block = looped(1, 0) + looped(quads, 0);
+                looped(quads, 0) + looped(runs, looped(run.div_ceil(u64::from(keys)), block))
+            }
+            Tile::Shared { queries, lanes, rows } => {
+                let (others, invocations) = (u64::from(4 * lanes), u64::from(queries / rows * lanes));
+                let staging =
+                    looped(others.div_ceil(invocations), 0) + looped((others * quads).div_ceil(invocations), 0);
+                looped(tokens.div_ceil(others), staging + looped(quads, 0))
+            }
         }
     }
 
@@ -167,7 +178,7 @@ impl AttentionRollout {
         parameters.keep = self.keep.unwrap_or(0.0);
         parameters.share = self.pass / self.part.heads.len() as f32;
         Ok(Launch {
-            literals: tile.literals(self.qkv.width).with("run", PLAIN_RUN),
+            literals: tile.literals(self.qkv.width).with("run", RUN),
             parameters: bytemuck::bytes_of(&parameters).to_vec(),
             groups: fold_groups(groups, limits)?,
             windows,
