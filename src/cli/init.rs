@@ -21,8 +21,8 @@ use super::{output, progress};
 /// Make a video model from a trained image model, to train it further
 #[derive(clap::Args)]
 #[command(
-    override_usage = "tubelet init [OPTIONS] --from <IMAGE_MODEL> --model <MODEL> --output <DIR>
-       tubelet init [OPTIONS] --from <IMAGE_MODEL> --config <CONFIG.json> --output <DIR>",
+    override_usage = "tubelet init [OPTIONS] --from <IMAGE_MODEL> --output <DIR>
+                    --model <MODEL>|--config <CONFIG.json>",
     after_help = "\
 The image model is a .npz file of Google's vision transformers (as they are or of big_vision), a checkpoint of scenic, \
 or a folder or hub name of the transformers library or of timm. A video model of the same kind also serves, for \
@@ -32,10 +32,10 @@ What the video model has and the image model has not keeps its starting values: 
 scratch begins (--seed), or those of another file (--start). So does the head, unless --keep-head.
 
 Examples:
-  tubelet init --from vit.npz --model 2 --tubelet 16x2 --frames 32 --output vivit-b-fe
-  tubelet init --from google/vit-base-patch16-224-in21k --model 3 --temporal copy --output vivit-b-fsa
-  tubelet init --from vit.npz --model 1 --size 288 --positions resize_tile --output vivit-b-288
-  tubelet init --from vit.npz --config config.json --start start.safetensors --output vivit-b"
+  tubelet init --from vit.npz --model 2 --tubelet 16x2 --frames 32 --output DIR
+  tubelet init --from google/vit-base-patch16-224-in21k --model 3 --output DIR
+  tubelet init --from vit.npz --model 1 --size 288 --inflate average -o DIR
+  tubelet init --from vit.npz --config config.json --start FILE --output DIR"
 )]
 pub(super) struct Init {
     /// The trained model: a folder, a file of weights, or a name on the Hugging Face hub.

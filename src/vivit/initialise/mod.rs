@@ -212,11 +212,12 @@ impl Weights for Initialised {
     }
 }
 
-/// A grid of tokens for people: `16 temporal indices of 14×14`, for images `14×14`.
+/// A grid of tokens for people: `16 temporal indices of 14×14`, for images `14×14`, for time alone `16 temporal indices`.
 fn described(grid: Grid) -> String {
     let Grid { temporal, rows, columns } = grid;
-    match temporal {
-        1 => format!("{rows}×{columns}"),
+    match (temporal, grid.spatial()) {
+        (1, _) => format!("{rows}×{columns}"),
+        (_, 1) => format!("{temporal} temporal indices"),
         _ => format!("{temporal} temporal indices of {rows}×{columns}"),
     }
 }
