@@ -6,12 +6,13 @@
 //
 // For software devices. No probability is stored: each is computed where it is needed, from what the softmax of its row
 // divides by. A lane owns the keys of some rows and keeps their sums; the queries are loaded once a workgroup, spread over
-// the lanes, and broadcast from constant lanes. Blocks of queries that all have weight 0 are passed over. Blocks are added
-// up in runs: a long sum's rounding stays small.
+// the lanes, and broadcast from constant lanes. Blocks of queries that all have weight 0 are passed over, in a loop of its
+// own: such a device runs the whole of a loop's body whatever is branched over. Blocks are added up in runs: a long sum's
+// rounding stays small.
 //
-// Literals: S; queries: rows of a tile, 2·S or 4·S; keys: tokens of a block, a multiple of S; width D; aligned: D is a
-// multiple of 4; wide: of 8, and the device has 64-bit integers, so that two f32 are loaded as one; masked: `causal` and
-// `validity` are obeyed.
+// Literals: S; queries: rows of a tile, 2·S or 4·S; keys: tokens of a block, a multiple of S; run: queries of a run, a
+// multiple of them; width D; aligned: D is a multiple of 4; wide: of 8, and the device has 64-bit integers, so that two
+// f32 are loaded as one; masked: `causal` and `validity` are obeyed.
 
 {% set own = queries // S %}
 {% set Row = "vec" ~ own ~ "<f32>" %}
@@ -27,7 +28,7 @@
 {% include "common/attention_rows.subgroup.wgsl" %}
 
 // Queries of a run.
-const RUN: u32 = {{ 32 * others }}u;
+const RUN: u32 = {{ run }}u;
 
 @compute @workgroup_size({{ S }})
 fn main(
@@ -55,42 +56,54 @@ fn main(
     var sum = {{ Row }}();
     var everywhere = 0.0;
     for (var head = 0u; head < parameters.heads; head++) {
-    let input = outer * parameters.input_outer + inner * parameters.input_inner + head * parameters.input_head;
+        let input = outer * parameters.input_outer + inner * parameters.input_inner + head * parameters.input_head;
 {% set owned = "key" %}
 {% set factor = "parameters.scale" %}
 {% include "common/attention_own.subgroup.wgsl" %}
-    var head_sum = {{ Row }}();
-    for (var start = 0u; start < parameters.keys; start += RUN) {
-        let end = min(parameters.keys, start + RUN);
-        var run_sum = {{ Row }}();
-        for (var block = start; block < end; block += {{ others }}u) {
+        var head_sum = {{ Row }}();
+        for (var start = 0u; start < parameters.keys; start += RUN) {
+            let end = min(parameters.keys, start + RUN);
+            var run_sum = {{ Row }}();
+            var block = start;
+            loop {
 {% for i in range(others // S) %}
-            let query{{ i }} = block + {{ i * S }}u + lane;
-            let giver{{ i }} = giver(outer, inner, head, query{{ i }});
-            let other_row{{ i }} = parameters.query_base + input + min(query{{ i }}, last_query) * parameters.input_token;
-            everywhere += giver{{ i }}.everywhere;
+                var giver{{ i }}: Giver;
+{% endfor %}
+                var busy = false;
+                while !busy && block < end {
+                    busy = false;
+{% for i in range(others // S) %}
+                    giver{{ i }} = giver(outer, inner, head, block + {{ i * S }}u + lane);
+                    everywhere += giver{{ i }}.everywhere;
+                    busy |= gives(giver{{ i }}.factor);
+{% endfor %}
+                    busy = subgroupAny(busy);
+                    block += {{ others }}u;
+                }
+{% for i in range(others // S) %}
+                let query{{ i }} = block - {{ others - i * S }}u + lane;
+                let other_row{{ i }} = parameters.query_base + input + min(query{{ i }}, last_query) * parameters.input_token;
 {% if masked %}
-            let now{{ i }} = query_moment(query{{ i }});
+                let now{{ i }} = query_moment(query{{ i }});
 {% endif %}
 {% endfor %}
-            let busy = subgroupAny({% for i in range(others // S) %}gives(giver{{ i }}.factor){{ " || " if not loop.last }}{% endfor %});
-            // A loop of one turn or none: devices that run both sides of a branch leave an idle loop at once.
-            for (var turn = 0u; turn < u32(busy); turn++) {
 {% set other = "query" %}
 {% include "common/attention_scores.subgroup.wgsl" %}
-            var block_sum = {{ Row }}();
+                var block_sum = {{ Row }}();
 {% for o in range(others) %}
-            let factor{{ o }} = subgroupBroadcast(giver{{ o // S }}.factor, {{ o % S }}u);
-            let given{{ o }} = exp(score{{ o }} - subgroupBroadcast(giver{{ o // S }}.highest, {{ o % S }}u)) * factor{{ o }};
-            let seen{{ o }} = vec{{ own }}<bool>(gives(factor{{ o }})){% if masked %} & (since <= vec{{ own }}<u32>(subgroupBroadcast(now{{ o // S }}, {{ o % S }}u))){% endif %};
-            block_sum += select({{ Row }}(), given{{ o }}, seen{{ o }});
+                let factor{{ o }} = subgroupBroadcast(giver{{ o // S }}.factor, {{ o % S }}u);
+                let given{{ o }} = exp(score{{ o }} - subgroupBroadcast(giver{{ o // S }}.highest, {{ o % S }}u)) * factor{{ o }};
+                let seen{{ o }} = vec{{ own }}<bool>(gives(factor{{ o }})){% if masked %} & (since <= vec{{ own }}<u32>(subgroupBroadcast(now{{ o // S }}, {{ o % S }}u))){% endif %};
+                block_sum += select({{ Row }}(), given{{ o }}, seen{{ o }});
 {% endfor %}
-            run_sum += block_sum;
+                run_sum += block_sum;
+                continuing {
+                    break if block >= end;
+                }
             }
+            head_sum += run_sum;
         }
-        head_sum += run_sum;
-    }
-    sum += head_sum;
+        sum += head_sum;
     }
     sum += subgroupAdd(everywhere);
 {% for c in range(own) %}

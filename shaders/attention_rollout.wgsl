@@ -8,7 +8,7 @@
 // softmax of its row divides by. A step handles several queries, and steps are added up in runs: a long sum's rounding
 // stays small.
 //
-// Literals: invocations; width D; aligned: D is a multiple of 4; step: queries of a step.
+// Literals: invocations; width D; aligned: D is a multiple of 4; step: queries of a step; run: of a run.
 
 {% from "common/quads.wgsl" import read_quad %}
 {% set quads = (width + 3) // 4 %}
@@ -19,7 +19,7 @@
 
 const INVOCATIONS: u32 = {{ invocations }}u;
 // Queries of a run.
-const RUN: u32 = 256u;
+const RUN: u32 = {{ run }}u;
 
 {{ read_quad("query", width, aligned) }}
 {{ read_quad("key", width, aligned) }}
@@ -58,8 +58,7 @@ fn main(
                 let seen{{ i }} = gives(giver{{ i }}.factor) && since <= query_moment(first + {{ i }}u);
 {% endfor %}
                 run_sum += {% for i in range(step) %}giver{{ i }}.everywhere{{ " + " if not loop.last }}{% endfor %};
-                // A loop of one turn or none: devices that run both sides of a branch leave an idle loop at once.
-                for (var turn = 0u; turn < u32({% for i in range(step) %}seen{{ i }}{{ " || " if not loop.last }}{% endfor %}); turn += 1u) {
+                if {% for i in range(step) %}seen{{ i }}{{ " || " if not loop.last }}{% endfor %} {
 {% for i in range(step) %}
                     var products{{ i }} = vec4<f32>();
 {% for d in range(quads) %}

@@ -31,7 +31,7 @@ var<workgroup> tile: array<vec4<f32>, OTHERS * QUADS>;
 var<workgroup> highest: array<f32, OTHERS>;
 var<workgroup> factors: array<f32, OTHERS>;
 var<workgroup> moments: array<u32, OTHERS>;
-// The last tile of which some query gives anything.
+// The last tile of which some query gives anything. What it holds before can only have a tile computed in vain.
 var<workgroup> busy: atomic<u32>;
 // What the lanes of a row have to tell each other.
 var<workgroup> lane_sums: array<vec4<f32>, INVOCATIONS>;
@@ -74,31 +74,31 @@ fn main(
 {% endfor %}
         var head_sums = vec4<f32>();
         for (var first = 0u; first < parameters.keys; first += OTHERS) {
-        current += 1u;
-        for (var i = invocation; i < OTHERS; i += INVOCATIONS) {
-            let giver = giver(outer, inner, head, first + i);
-            highest[i] = giver.highest;
-            factors[i] = giver.factor;
-            moments[i] = query_moment(first + i);
-            everywhere += giver.everywhere;
-            if gives(giver.factor) {
-                atomicStore(&busy, current);
+            current += 1u;
+            for (var i = invocation; i < OTHERS; i += INVOCATIONS) {
+                let giver = giver(outer, inner, head, first + i);
+                highest[i] = giver.highest;
+                factors[i] = giver.factor;
+                moments[i] = query_moment(first + i);
+                everywhere += giver.everywhere;
+                if gives(giver.factor) {
+                    atomicStore(&busy, current);
+                }
             }
-        }
-        workgroupBarrier();
-        let depth = select(0u, QUADS, atomicLoad(&busy) == current);
+            workgroupBarrier();
+            let depth = select(0u, QUADS, atomicLoad(&busy) == current);
 {% set owned = "key" %}
 {% set other = "query" %}
 {% include "common/attention_scores.workgroup.wgsl" %}
-        let at = 4u * lane;
-        let peaks = vec4(highest[at], highest[at + 1u], highest[at + 2u], highest[at + 3u]);
-        let factor = vec4(factors[at], factors[at + 1u], factors[at + 2u], factors[at + 3u]);
-        let now = vec4(moments[at], moments[at + 1u], moments[at + 2u], moments[at + 3u]);
+            let at = 4u * lane;
+            let peaks = vec4(highest[at], highest[at + 1u], highest[at + 2u], highest[at + 3u]);
+            let factor = vec4(factors[at], factors[at + 1u], factors[at + 2u], factors[at + 3u]);
+            let now = vec4(moments[at], moments[at + 1u], moments[at + 2u], moments[at + 3u]);
 {% for r in range(rows) %}
-        let seen{{ r }} = (vec4(since{{ r }}) <= now) & !(factor == vec4<f32>());
-        head_sums.{{ letters[r] }} += dot(select(vec4<f32>(), exp(score{{ r }} - peaks) * factor, seen{{ r }}), vec4(1.0));
+            let seen{{ r }} = (vec4(since{{ r }}) <= now) & !(factor == vec4<f32>());
+            head_sums.{{ letters[r] }} += dot(select(vec4<f32>(), exp(score{{ r }} - peaks) * factor, seen{{ r }}), vec4(1.0));
 {% endfor %}
-        workgroupBarrier();
+            workgroupBarrier();
         }
         sums += head_sums;
     }

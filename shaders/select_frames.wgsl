@@ -21,9 +21,9 @@ struct Parameters {
 }
 
 @group(0) @binding(0) var<uniform> parameters: Parameters;
-@group(0) @binding(1) var<storage, read> input: array<f32>;          // [B, F, width]
+@group(0) @binding(1) var<storage, read> input: array<f32>;          // [B, F, P, Y, X]
 @group(0) @binding(2) var<storage, read> indices: array<u32>;        // [S]
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;   // [B, S, width]
+@group(0) @binding(3) var<storage, read_write> output: array<f32>;   // [B, S, P, Y, X]
 
 const INVOCATIONS: u32 = {{ invocations }}u;
 const BLOCK: u32 = {{ values }}u * INVOCATIONS;

@@ -1,7 +1,7 @@
 //! ViViT, the video vision transformer (Arnab et al., ICCV 2021), as hand-written WGSL compute kernels on wgpu.
 //!
-//! Load a checkpoint, hand over a video, get classes, features or any value inside, on any Vulkan, Metal or DX12 device;
-//! without CUDA, without Python.
+//! All four models of the paper: load a checkpoint, hand over a video, get classes, features, attention maps or any value
+//! inside, on any Vulkan, Metal or DX12 device; without CUDA, without Python.
 //!
 //! ```no_run
 //! let device = tubelet::Device::open(&Default::default())?;
@@ -23,7 +23,7 @@
 //!
 //! # What it does not do
 //!
-//! Model 1 (joint space-time attention) only, so far; inference only; f32 only. Pickled checkpoints are not read.
+//! Inference only; f32 only. Pickled checkpoints are not read.
 //! Calls block: run them on a thread of their own where that matters.
 //!
 //! # The floors
@@ -33,10 +33,10 @@
 //! | floor | what it holds |
 //! |---|---|
 //! | [`eval`] | data sets: manifests, figures, results that survive an interruption, shards |
-//! | [`engine`] | the public face: load, classify, features, forward |
+//! | [`engine`] | the public face: load, classify, views, sliding windows, features, attention maps, forward |
 //! | `report` | pictures: heat maps over frames, lines over time |
 //! | [`checkpoint`] | parameter files, to a configuration and named tensors |
-//! | [`vivit`] | configurations; the models, each a function that records a graph |
+//! | [`vivit`] | configurations, masks; the models, each in a file of its own; initialisation from image models |
 //! | [`video`] | frames, sampling, presets, preparation on the device |
 //! | [`graph`] | kernel calls on named values: recording, memory plan, executors, bisecting |
 //! | [`kernels`] | one folder a kernel: contract, dispatch, naive reference, cases |
@@ -46,7 +46,7 @@
 //! # Features
 //!
 //! `cli` (the program, and `bench`), `report` (pictures; part of `cli`), `video` (sources of frames: files through ffmpeg, image folders,
-//! GIF, `.npy`) and `hub` (download from the Hugging Face hub) are on by default. With `default-features = false` the
+//! GIF, `.npy`; and [`eval`]) and `hub` (download from the Hugging Face hub) are on by default. With `default-features = false` the
 //! bare engine remains, with few dependencies.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

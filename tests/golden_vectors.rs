@@ -212,8 +212,8 @@ impl Run {
     fn judge(&self, found: &BTreeMap<String, Tensor>, tolerance: f64) -> Result<(), Failed> {
         let judge = |what: &str, found: &[f32], expected: &[f64]| {
             let far = found.iter().zip(expected).any(|(found, expected)| {
-                // Written so that a NaN is far.
-                !((f64::from(*found) - expected).abs() <= tolerance)
+                let distance = (f64::from(*found) - expected).abs();
+                distance.is_nan() || distance > tolerance
             });
             match far || found.len() != expected.len() {
                 true => Err(Failed::from(format!("{what}: {found:?} instead of {expected:?}"))),

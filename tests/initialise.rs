@@ -107,7 +107,7 @@ fn target(variant: &Value) -> Config {
         hidden: whole(&of["mlp_dim"]),
     };
     let (kind, size) = match model["attention_config"]["type"].as_str().unwrap() {
-        "spacetime" => (Model::from(Joint::default()), encoder(model)),
+        "spacetime" => (Model::from(Joint), encoder(model)),
         "factorized_encoder" => {
             let temporal = Temporal::Encoder(encoder(&model["temporal_transformer"]));
             (FactorisedEncoder { temporal }.into(), encoder(&model["spatial_transformer"]))
@@ -237,6 +237,104 @@ fn every_variant_of_the_original() {
         for file in files {
             check_variant(name, variant, &format!("vitnpz-tiny/{file}"));
         }
+    }
+}
+
+/// The flags that say what `rules` says.
+fn flags(rules: &Initialisation) -> Vec<&'static str> {
+    let inflate = match rules.inflation {
+        Some(Inflation::Central) => "central",
+        Some(Inflation::Average) => "average",
+        Some(Inflation::ApproximateRankPooling) => "arp",
+        None => "keep",
+    };
+    let positions = match rules.positions {
+        Some(Positions::Tile) => "tile",
+        Some(Positions::Resize) => "resize",
+        Some(Positions::ResizeTile) => "resize_tile",
+        None => "keep",
+    };
+    let temporal = match rules.temporal {
+        TemporalAttention::ZeroOut => "zero_out",
+        TemporalAttention::ZeroAll => "zero_all",
+        TemporalAttention::Copy => "copy",
+        TemporalAttention::Xavier => "xavier",
+    };
+    let mut flags = vec!["--inflate", inflate, "--positions", positions, "--temporal", temporal];
+    flags.extend(rules.keep_head.then_some("--keep-head"));
+    flags
+}
+
+/// `tubelet init` with a variant's configuration, starting values and flags.
+#[test]
+fn the_program_makes_every_variant() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, variant) in &variants() {
+        let [config, output] = ["json", "model"].map(|extension| folder.path().join(format!("{name}.{extension}")));
+        std::fs::write(&config, variant["config"].to_string()).unwrap();
+        let source = if name == "model2-longer" { "model2-source.safetensors" } else { "vit.npz" };
+        let [from, start, expected] =
+            [source, &format!("{name}.init.safetensors"), &format!("{name}.expected.safetensors")]
+                .map(|file| data("vitnpz-tiny").join(file));
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_tubelet"));
+        program.arg("init").arg("--from").arg(&from).arg("--config").arg(&config).arg("--start").arg(&start);
+        let result = program.args(flags(&rules(variant))).arg("--output").arg(&output).output().unwrap();
+        assert!(result.status.success(), "{name}: {}", String::from_utf8_lossy(&result.stderr));
+        let made = checkpoint::load(output.to_str().unwrap()).unwrap();
+        assert_eq!(made.config, target(variant), "{name}");
+        let expected = flax(&expected);
+        for tensor in made.parameters.names() {
+            let [found, expected] = [made.parameters.tensor(tensor).unwrap(), expected.tensor(tensor).unwrap()];
+            close(&found, &expected, 1e-6, &format!("{name}: {tensor}"));
+        }
+    }
+}
+
+/// Without flags the positions are resized where the sizes differ, and Model 3 begins without attention over time.
+#[test]
+fn the_program_has_sensible_defaults() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("model");
+    let init = |more: &[&str]| {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_tubelet"));
+        program.args(["init", "--model", "3", "--frames", "6", "--json", "--from"]).arg(data("vitnpz-tiny/vit.npz"));
+        let result = program.arg("--output").arg(&output).args(more).output().unwrap();
+        let [out, err] = [result.stdout, result.stderr].map(|text| String::from_utf8(text).unwrap());
+        (result.status.code().unwrap(), out, err)
+    };
+    let (code, out, err) = init(&["--size", "20", "--classes", "7"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let report: Value = serde_json::from_str(&out).unwrap();
+    let origins = report["origins"].as_array().unwrap();
+    let from = |parameters: &str| {
+        let group = origins.iter().find(|group| group["parameters"] == parameters);
+        group.unwrap_or_else(|| panic!("{parameters} is not in {out}"))["from"].as_str().unwrap()
+    };
+    assert!(
+        from("Transformer.posembed_input.pos_embedding")
+            .ends_with("3×3, resized to 5×5, repeated over 3 temporal indices")
+    );
+    assert_eq!(from("Transformer.encoderblock_*.MultiHeadDotProductAttention_time.out"), "zero");
+    assert_eq!(from("output_projection"), "starting values");
+    let made = checkpoint::load(output.to_str().unwrap()).unwrap();
+    assert_eq!((made.config.frames, made.config.rows, made.config.classes), (6, 20, 7));
+    assert!(made.notes[0].contains("not trained on videos since"), "{:?}", made.notes);
+
+    let (code, _, err) = init(&[]);
+    assert_eq!(code, 2);
+    assert!(err.contains("is there already") && err.contains("--force"), "{err}");
+    assert_eq!(init(&["--force", "--keep-head"]).0, 0);
+    assert_eq!(checkpoint::load(output.to_str().unwrap()).unwrap().config.classes, 8);
+    for (more, culprit) in [
+        (&["--force", "--tubelet", "8x2"][..], "cannot become one of"),
+        (&["--force", "--size", "20", "--positions", "tile"], "resize_tile also resizes them over space"),
+        (&["--force", "--positions", "resize"], "resize_tile also repeats them over time"),
+        (&["--force", "--keep-head", "--classes", "3"], "output_projection.kernel"),
+        (&["--force", "--classifier", "token"], "factorised self-attention"),
+        (&["--config", "config.json"], "cannot be used with"),
+    ] {
+        let (code, _, err) = init(more);
+        assert!(code == 2 && err.contains(culprit), "{more:?}: {code} {err}");
     }
 }
 

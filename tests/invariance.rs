@@ -92,8 +92,9 @@ fn with_frames(clips: &Tensor, value: f32, picked: impl Fn(usize, usize) -> bool
 /// One valid frame in tubelets that are not, all in those that are, and none behind the last tubelet.
 fn mask_of_holes(config: &Config, causal: bool) -> FrameMask {
     let deep = config.tubelet.frames;
-    let valid =
-        |clip: usize, frame: usize| frame / deep < TIMES && (frame % deep == 0 || HOLES[clip * TIMES + frame / deep]);
+    let valid = |clip: usize, frame: usize| {
+        frame / deep < TIMES && (frame.is_multiple_of(deep) || HOLES[clip * TIMES + frame / deep])
+    };
     let frames = config.frames;
     let valid = (0..BATCH * frames).map(|place| valid(place / frames, place % frames)).collect();
     FrameMask { valid: Some(valid), causal, ..FrameMask::default() }

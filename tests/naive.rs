@@ -93,9 +93,17 @@ fn classifiers(model: Model) -> Vec<Classifier> {
     all.into_iter().filter(valid).collect()
 }
 
+/// Patches of some frames instead of tubelets of all.
+fn sampled(model: Model, sampling: FrameSampling) -> Config {
+    let tubelet = Tubelet { frames: 1, rows: 3, columns: 17 };
+    Config { tubelet, frame_sampling: Some(sampling), ..config(model) }
+}
+
 /// Every switch that models share, one at a time.
 fn switches(model: Model) -> Vec<(String, Config)> {
     let base = || config(model);
+    let sampled = |frames| sampled(model, FrameSampling { frames, arange_quirk: false });
+    let quirk = Some(FrameSampling { frames: 2, arange_quirk: true });
     let classifiers = classifiers(model).into_iter();
     let mut switches: Vec<_> =
         classifiers.map(|classifier| (format!("{classifier:?}"), Config { classifier, ..base() })).collect();
@@ -105,6 +113,10 @@ fn switches(model: Model) -> Vec<(String, Config)> {
         ("another eps", Config { layer_norm_eps: 1e-2, ..base() }),
         ("representation layer", Config { representation_size: Some(9), ..base() }),
         ("no head", Config { classes: 0, ..base() }),
+        ("sampled frames", sampled(4)),
+        // Of 8 frames the original takes one more than the two asked for.
+        ("sampled frames with the quirk", Config { frames: 8, frame_sampling: quirk, ..sampled(2) }),
+        ("all frames sampled", sampled(10)),
         ("one temporal index", Config { frames: 3, ..base() }),
         ("one position", Config { tubelet: Tubelet { frames: 2, rows: 9, columns: 17 }, ..base() }),
     ];
@@ -139,6 +151,10 @@ fn cases() -> Vec<Case> {
                 let name = format!("{title}::{classifier:?}::{name}");
                 cases.push(Case { name, config: Config { classifier, ..config(model) }, mask });
             }
+        }
+        for (name, mask) in masks() {
+            let config = sampled(model, FrameSampling { frames: 4, arange_quirk: false });
+            cases.push(Case { name: format!("{title}::sampled frames::{name}"), config, mask });
         }
     }
     cases
@@ -211,9 +227,7 @@ fn layouts_agree() -> Result<(), Failed> {
 /// With frame sampling a model computes of a clip what it computes without of a clip of the sampled frames.
 fn sampled_frames() -> Result<(), Failed> {
     for (title, model) in models() {
-        let sampling = FrameSampling { frames: 3, arange_quirk: false };
-        let tubelet = Tubelet { frames: 1, rows: 3, columns: 17 };
-        let sampled = Config { tubelet, frame_sampling: Some(sampling), ..config(model) };
+        let sampled = sampled(model, FrameSampling { frames: 3, arange_quirk: false });
         let plain = Config { frames: 3, frame_sampling: None, ..sampled.clone() };
         let whole = clips(&sampled, 1, ClipLayout::Btchw)?;
         let frame = whole.shape().elements() / sampled.frames;

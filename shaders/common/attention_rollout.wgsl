@@ -22,21 +22,18 @@ struct Giver {
     everywhere: f32,
 }
 
+// Without a branch: software devices run both sides of each.
 fn giver(outer: u32, inner: u32, head: u32, token: u32) -> Giver {
-    if token >= parameters.keys {
-        return Giver();
-    }
-    let row = row_of(outer, inner, token);
+    let row = row_of(outer, inner, min(token, parameters.keys - 1u));
     let at = parameters.normaliser_base + head * 2u * parameters.rows + row;
-    let weight = weights[parameters.weights_base + row];
+    let weight = select(0.0, weights[parameters.weights_base + row], token < parameters.keys);
     let total = normaliser[at + parameters.rows];
-    if weight == 0.0 {
-        return Giver();
-    }
-    if total == 0.0 {
-        return Giver(0.0, 0.0, select(0.0, weight / f32(parameters.keys), parameters.empty_row == 1u));
-    }
-    return Giver(normaliser[at], weight / total, 0.0);
+    let sees_nothing = total == 0.0;
+    return Giver(
+        normaliser[at],
+        select(weight / total, 0.0, (weight == 0.0) | sees_nothing),
+        select(0.0, weight / f32(parameters.keys), sees_nothing & (parameters.empty_row == 1u)),
+    );
 }
 
 fn gives(factor: f32) -> bool {

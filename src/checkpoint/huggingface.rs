@@ -3,12 +3,17 @@
 mod config;
 mod evidence;
 mod names;
+mod writing;
+
+pub use writing::save_hugging_face;
+
+use std::path::Path;
 
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted};
 use super::location::{Location, text};
 use super::misfits::Misfits;
-use super::{Checkpoint, Family, Format, Hints};
+use super::{Called, Checkpoint, Family, Format, Hints};
 use crate::tensor::{Error, Result};
 use crate::vivit::Config;
 pub(super) use config::{ImageSize, gelu};
@@ -17,7 +22,18 @@ pub(super) use names::Spelling;
 use names::unused;
 
 /// Any names: what is not understood is said in this family's words.
-pub(super) const FORMAT: Format = Format { recognises: |_| true, load };
+pub(super) const FORMAT: Format = Format { recognises: |_| true, load, convention };
+
+fn convention(arrays: Box<dyn Arrays>, _config: &Config) -> Called {
+    let spelling = Spelling::of(arrays.names().into_iter());
+    (arrays, Box::new(spelling))
+}
+
+/// The model that the `config.json` at `path` describes, and the names of its classes.
+pub(super) fn read_config(path: &Path) -> Result<(Config, Option<Vec<String>>)> {
+    let described = config::read(path)?;
+    Ok((described.config, described.labels))
+}
 
 /// Loads the checkpoint whose files lie at `location`, with its weights in `arrays`. These files leave nothing open that
 /// a hint could tell.

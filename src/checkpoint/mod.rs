@@ -25,11 +25,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::kernels::ClipLayout;
-use crate::tensor::Result;
+use crate::tensor::{Error, Result};
 use crate::video::Preset;
+use crate::vivit::initialise::{FittedPositions, fit_positions};
 use crate::vivit::{Config, Parameters};
 
 mod arrays;
+mod contents;
+mod described;
 mod disagreements;
 mod fit;
 mod flax;
@@ -48,14 +51,18 @@ mod untrained;
 mod weights;
 mod writing;
 
+pub use contents::{ArrayInfo, contents};
+pub use described::{Described, read_config};
 pub use flax::FlaxLayout;
 pub use hints::Hints;
 pub use hub::Hub;
+pub use huggingface::save_hugging_face;
 pub use image::Trained;
 pub use native::save;
 pub use untrained::untrained;
 
 use arrays::Arrays;
+use fit::{Convention, Fitted};
 use location::Location;
 
 /// Where a checkpoint's weights come from, and so how its files are written.
@@ -118,12 +125,33 @@ pub struct Checkpoint {
     pub notes: Vec<String>,
 }
 
+impl Checkpoint {
+    /// The model on clips of another length, or of frames of other sides, than it was trained on: its positions are
+    /// interpolated, which its notes say then ([`fit_positions`]).
+    ///
+    /// # Errors
+    ///
+    /// Clips that make no token.
+    pub fn on_clips(self, frames: Option<usize>, size: Option<[usize; 2]>) -> Result<Self> {
+        let [rows, columns] = size.unwrap_or([self.config.rows, self.config.columns]);
+        let frames = frames.unwrap_or(self.config.frames);
+        let config = Config { frames, rows, columns, ..self.config.clone() };
+        let FittedPositions { parameters, notes } = fit_positions(self.parameters, &self.config, &config)?;
+        Ok(Self { config, parameters, notes: [self.notes, notes].concat(), ..self })
+    }
+}
+
 /// How one family's files are told and read.
 struct Format {
     /// Whether arrays of these names are of this family.
     recognises: fn(&[&str]) -> bool,
     load: fn(Location, Box<dyn Arrays>, &Hints) -> Result<Checkpoint>,
+    /// The arrays of a known model, and how they are called.
+    convention: fn(Box<dyn Arrays>, &Config) -> Called,
 }
+
+/// Arrays and how they are called.
+type Called = (Box<dyn Arrays>, Box<dyn Convention>);
 
 /// Every format. The first that recognises a file reads it.
 const FORMATS: [Format; 3] = [scenic::FORMAT, native::FORMAT, huggingface::FORMAT];
@@ -178,8 +206,35 @@ pub fn load_trained(name_or_path: &str, hub: &Hub, hints: &Hints, image_heads: O
     Ok(Trained { config, parameters, source, notes })
 }
 
+/// Loads the parameters of a model that is known to be `config`, from files of any family, with or without a
+/// `config.json`, which is not looked at.
+///
+/// # Errors
+///
+/// As [`load`], and a list of all that does not fit.
+pub fn load_parameters(name_or_path: &str, hub: &Hub, config: &Config) -> Result<Arc<dyn Parameters>> {
+    config.validate()?;
+    let mut location = hub.locate(name_or_path)?;
+    let arrays = weights::open(&mut location)?;
+    let (arrays, convention) = (format_of(&*arrays).convention)(arrays, config);
+    let fitted = Fitted::new(arrays, convention, config).map_err(|(arrays, misfits)| {
+        Error::file(format!(
+            "{} does not hold the parameters of {config}: {}:\n  {}",
+            arrays.path().display(),
+            misfits.census(),
+            misfits.lines().join("\n  ")
+        ))
+    })?;
+    Ok(Arc::new(fitted))
+}
+
+fn format_of(arrays: &dyn Arrays) -> &'static Format {
+    let names = arrays.names();
+    FORMATS.iter().find(|format| (format.recognises)(&names)).unwrap_or(&huggingface::FORMAT)
+}
+
 fn read(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Checkpoint> {
-    let format = FORMATS.iter().find(|format| (format.recognises)(&arrays.names())).unwrap_or(&huggingface::FORMAT);
+    let format = format_of(&*arrays);
     let checkpoint = (format.load)(location, arrays, hints)?;
     hints.check(&checkpoint)?;
     Ok(checkpoint)

@@ -9,17 +9,18 @@ use serde_json::{Map, Value};
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted};
 use super::location::{Location, text};
-use super::weights::WHOLE;
-use super::writing::{self, Unfinished};
+use super::writing::{self, CONFIG, PREPROCESSOR};
 use super::{Checkpoint, Family, Format, Hints};
 use crate::tensor::{Error, Result};
 use crate::vivit::Config;
 
 /// Names joined by dots as they are here.
-pub(super) const FORMAT: Format = Format { recognises: |names| names.contains(&"embedding.kernel"), load };
+pub(super) const FORMAT: Format = Format {
+    recognises: |names| names.contains(&"embedding.kernel"),
+    load,
+    convention: |arrays, _| (arrays, Box::new(Canonical)),
+};
 
-const CONFIG: &str = "config.json";
-const PREPROCESSOR: &str = "preprocessor_config.json";
 /// What `format` says in `config.json`.
 const MARK: &str = "tubelet";
 
@@ -47,6 +48,22 @@ struct Written<'a> {
 }
 
 impl Card {
+    /// The card and the configuration in the file at `path`, checked.
+    fn read(path: &Path) -> Result<(Self, Config)> {
+        let invalid = |reason: String| Error::file(format!("{}: {reason}", path.display()));
+        let (card, config) = Self::parse(&text(path)?).map_err(|error| invalid(error.to_string()))?;
+        if card.format != MARK {
+            return Err(invalid(format!("format is {:?}, but must be {MARK:?}", card.format)));
+        }
+        config.validate().map_err(|error| invalid(error.to_string()))?;
+        match &card.labels {
+            Some(labels) if labels.len() != config.classes => {
+                Err(invalid(format!("there are {} labels for {} classes", labels.len(), config.classes)))
+            }
+            _ => Ok((card, config)),
+        }
+    }
+
     /// The card and the configuration in the text of a `config.json`.
     fn parse(text: &str) -> Result<(Self, Config), serde_json::Error> {
         let fields: Map<String, Value> = serde_json::from_str(text)?;
@@ -54,6 +71,12 @@ impl Card {
         let (card, config): (Map<_, _>, Map<_, _>) = fields.into_iter().partition(|(name, _)| own(name));
         Ok((Self::deserialize(Value::Object(card))?, Config::deserialize(Value::Object(config))?))
     }
+}
+
+/// The model that the `config.json` at `path` describes, whose weights it had, and the names of its classes.
+pub(super) fn read_config(path: &Path) -> Result<(Config, Family, Option<Vec<String>>)> {
+    let (card, config) = Card::read(path)?;
+    Ok((config, card.family, card.labels))
 }
 
 /// The names of the tensors, as they are.
@@ -70,16 +93,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
     let path = location.find(CONFIG).ok_or_else(|| {
         Error::file(format!("{} holds no {CONFIG}, which says what model the weights are of", location.describe()))
     })?;
-    let (card, config) =
-        Card::parse(&text(&path)?).map_err(|error| Error::file(format!("{}: {error}", path.display())))?;
-    let invalid = |reason: String| Error::file(format!("{}: {reason}", path.display()));
-    if card.format != MARK {
-        return Err(invalid(format!("format is {:?}, but the weights are named as in {MARK:?}", card.format)));
-    }
-    config.validate().map_err(|error| invalid(error.to_string()))?;
-    if let Some(labels) = card.labels.as_ref().filter(|labels| labels.len() != config.classes) {
-        return Err(invalid(format!("there are {} labels for {} classes", labels.len(), config.classes)));
-    }
+    let (card, config) = Card::read(&path)?;
     let parameters = Fitted::new(arrays, Box::new(Canonical), &config).map_err(|(arrays, misfits)| {
         Error::file(format!(
             "{} does not fit {}: {}:\n  {}\nTake both from the same model.",
@@ -112,44 +126,9 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
 ///
 /// A folder that holds a model already, unless `overwrite`; a disk that is full; a tensor that cannot be read.
 pub fn save(folder: &Path, checkpoint: &Checkpoint, overwrite: bool) -> Result<()> {
-    let places = [WHOLE, CONFIG, PREPROCESSOR].map(|name| folder.join(name));
-    if !overwrite && let Some(present) = places.iter().find(|place| place.exists()) {
-        return Err(Error::usage(format!(
-            "{} is there already: name another folder, or overwrite it",
-            present.display()
-        )));
-    }
-    let missing = !folder.exists();
-    if missing {
-        std::fs::create_dir(folder).map_err(|error| Error::io("make the folder", folder, &error))?;
-    }
-    let written = write(&places, checkpoint);
-    if written.is_err() && missing {
-        // Only where nothing is left in it.
-        let _ = std::fs::remove_dir(folder);
-    }
-    written
-}
-
-fn write([weights, config, preprocessor]: &[std::path::PathBuf; 3], checkpoint: &Checkpoint) -> Result<()> {
-    let Checkpoint { family, labels, notes, .. } = checkpoint;
+    let Checkpoint { family, labels, notes, config, preprocessor, .. } = checkpoint;
     let card = Card { format: MARK.into(), family: *family, labels: labels.clone(), notes: notes.clone() };
-    let text = serde_json::to_string_pretty(&Written { card, config: &checkpoint.config })
+    let text = serde_json::to_string_pretty(&Written { card, config })
         .map_err(|error| Error::usage(format!("the configuration cannot be written as JSON: {error}")))?;
-    let new_weights = writing::safetensors(weights, &*checkpoint.parameters)?;
-    let new_config = whole(config, &text)?;
-    let new_preprocessor = checkpoint.preprocessor.as_ref().map(|text| whole(preprocessor, text)).transpose()?;
-    for old in [config, preprocessor].into_iter().filter(|old| old.exists()) {
-        std::fs::remove_file(old).map_err(|error| Error::io("replace", old, &error))?;
-    }
-    new_weights.put()?;
-    new_preprocessor.map_or(Ok(()), writing::Finished::put)?;
-    new_config.put()
-}
-
-/// A file of `text`.
-fn whole(place: &Path, text: &str) -> Result<writing::Finished> {
-    let mut file = Unfinished::create(place)?;
-    file.write(text.as_bytes())?;
-    file.finish()
+    writing::folder(folder, &*checkpoint.parameters, &text, preprocessor.as_deref(), overwrite)
 }

@@ -122,18 +122,25 @@ impl Arrays for NpzFile {
 impl Header {
     /// The header that a file of `size` bytes begins with; what is wrong with it ends a sentence about the array.
     fn read(file: &mut impl Read, size: u64) -> Result<Self, String> {
-        let mut start = Vec::new();
-        file.take(LONGEST_HEADER).read_to_end(&mut start).map_err(|error| error.to_string())?;
-        let (begin, length) = match start.strip_prefix(MAGIC) {
-            Some(&[1, _, a, b, ..]) => (10, usize::from(u16::from_le_bytes([a, b]))),
-            Some(&[2 | 3, _, a, b, c, d, ..]) => (12, u32::from_le_bytes([a, b, c, d]) as usize),
+        let mut start = [0; 12];
+        let foreign = |_| "is no NumPy array".to_owned();
+        file.read_exact(&mut start[..10]).map_err(foreign)?;
+        let length = match start.strip_prefix(MAGIC) {
+            Some(&[1, _, a, b, ..]) => u64::from(u16::from_le_bytes([a, b])),
+            Some(&[2 | 3, ..]) => {
+                file.read_exact(&mut start[10..]).map_err(foreign)?;
+                u64::from(u32::from_le_bytes([start[8], start[9], start[10], start[11]]))
+            }
             _ => return Err("is no NumPy array".into()),
         };
-        let end = begin + length;
-        let text = start.get(begin..end).ok_or("ends within its header")?;
-        let text = std::str::from_utf8(text).map_err(|_| "has a header that is not text")?;
+        let mut text = Vec::new();
+        let read = file.take(length.min(LONGEST_HEADER)).read_to_end(&mut text);
+        if read.map_err(|error| error.to_string())? as u64 != length {
+            return Err("ends within its header".into());
+        }
+        let text = std::str::from_utf8(&text).map_err(|_| "has a header that is not text")?;
         let (dtype, shape) = described(text).ok_or_else(|| format!("has the header {}", text.trim()))?;
-        let header = Self { bytes: end as u64, shape, dtype };
+        let header = Self { bytes: length + if start[6] == 1 { 10 } else { 12 }, shape, dtype };
         header.check(size)?;
         Ok(header)
     }
@@ -241,6 +248,9 @@ mod tests {
             let error = NpzFile::open(file.path()).unwrap_err().to_string();
             assert!(error.contains("array `a` ") && error.contains(culprit), "{error}");
         }
+        let pickled = archive(&[("archive/data.pkl", vec![0x80, 2])], CompressionMethod::Stored);
+        let error = NpzFile::open(pickled.path()).unwrap_err().to_string();
+        assert!(error.contains("without NumPy arrays"), "{error}");
         let file = archive(&[("a.npy", single())], CompressionMethod::Stored);
         let mut bytes = std::fs::read(file.path()).unwrap();
         let place = bytes.windows(4).position(|window| window == 1.5f32.to_le_bytes()).unwrap();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use super::weights::WHOLE;
 use crate::tensor::{Element, Error, Result};
 use crate::vivit::{ParameterSpec, Parameters};
 
@@ -56,8 +57,59 @@ impl Finished {
     }
 }
 
+pub(super) const CONFIG: &str = "config.json";
+pub(super) const PREPROCESSOR: &str = "preprocessor_config.json";
+
+/// Writes a model's files into `folder`, which is made where it is missing. All are written beside their places and put
+/// there at the end, the configuration last: what is in the folder is whole or not taken for a model.
+pub(super) fn folder(
+    folder: &Path,
+    parameters: &dyn Parameters,
+    config: &str,
+    preprocessor: Option<&str>,
+    overwrite: bool,
+) -> Result<()> {
+    let places = [WHOLE, CONFIG, PREPROCESSOR].map(|name| folder.join(name));
+    if !overwrite && let Some(present) = places.iter().find(|place| place.exists()) {
+        return Err(Error::usage(format!(
+            "{} is there already: name another folder, or overwrite it with --force",
+            present.display()
+        )));
+    }
+    let missing = !folder.exists();
+    if missing {
+        std::fs::create_dir(folder).map_err(|error| Error::io("make the folder", folder, &error))?;
+    }
+    let written = files(&places, parameters, config, preprocessor);
+    if written.is_err() && missing {
+        // Only where nothing is left in it.
+        let _ = std::fs::remove_dir(folder);
+    }
+    written
+}
+
+fn files(places: &[PathBuf; 3], parameters: &dyn Parameters, config: &str, preprocessor: Option<&str>) -> Result<()> {
+    let [weights_place, config_place, preprocessor_place] = places;
+    let weights = safetensors(weights_place, parameters)?;
+    let config = whole(config_place, &format!("{config}\n"))?;
+    let preprocessor = preprocessor.map(|text| whole(preprocessor_place, text)).transpose()?;
+    for old in [config_place, preprocessor_place].into_iter().filter(|old| old.exists()) {
+        std::fs::remove_file(old).map_err(|error| Error::io("replace", old, &error))?;
+    }
+    weights.put()?;
+    preprocessor.map_or(Ok(()), Finished::put)?;
+    config.put()
+}
+
+/// A file of `text`.
+fn whole(place: &Path, text: &str) -> Result<Finished> {
+    let mut file = Unfinished::create(place)?;
+    file.write(text.as_bytes())?;
+    file.finish()
+}
+
 /// Writes `parameters` as the safetensors file `place`, one tensor at a time.
-pub(super) fn safetensors(place: &Path, parameters: &dyn Parameters) -> Result<Finished> {
+fn safetensors(place: &Path, parameters: &dyn Parameters) -> Result<Finished> {
     let names = parameters.names();
     let specs = names.iter().map(|&name| Ok(ParameterSpec { name: name.to_owned(), shape: parameters.shape(name)? }));
     let specs = specs.collect::<Result<Vec<_>>>()?;

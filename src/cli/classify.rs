@@ -12,6 +12,7 @@ use tubelet::{Average, Class, Classes, LoadOptions, Views, Vivit};
 
 use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
 use super::mask::MaskArguments;
+use super::sliding::{Showing, SlidingArguments};
 use super::video::{VideoArguments, VideoReport, frames, views_of};
 use super::{output, progress};
 
@@ -28,6 +29,9 @@ Examples:
   tubelet classify clip.mp4 --model DIR --top 3 --json
   tubelet classify clip.mp4 --model DIR --uniform --preset hf_default
   tubelet classify clip.mp4 --model DIR --views 4x3
+  tubelet classify film.mp4 --model DIR --sliding 32 --step 16 --plot film.svg
+  ffmpeg -i rtsp://CAMERA -pix_fmt yuv420p -f yuv4mpegpipe - | \
+    tubelet classify - --model DIR --sliding 32 --json
   tubelet classify frames/ --model DIR --frames-from 100 --stride 1
   tubelet classify clip.mp4 --untrained vit-ti --device software"
 )]
@@ -44,6 +48,8 @@ pub(super) struct Classify {
     /// What is averaged over the views: logits, as in the published results, or probabilities.
     #[arg(long, default_value_t, value_name = "WHAT", requires = "views")]
     average: Average,
+    #[command(flatten)]
+    sliding: SlidingArguments,
     /// How many classes to show.
     #[arg(long, default_value = "5", value_name = "N", value_parser = at_least_one)]
     top: usize,
@@ -90,6 +96,9 @@ struct Seconds {
 
 impl super::Run for Classify {
     fn run(self) -> Result<()> {
+        if let Some(window) = self.sliding.sliding {
+            return self.slide(window);
+        }
         let source = self.video.open()?;
         let checkpoint = self.model.load()?;
         engine::check_video(&checkpoint.config)?;
@@ -131,6 +140,19 @@ impl super::Run for Classify {
 }
 
 impl Classify {
+    /// Every window of `frames` frames, as the video goes by.
+    fn slide(self, frames: usize) -> Result<()> {
+        self.sliding.check(&self.video.video)?;
+        let mut source = self.video.open()?;
+        let checkpoint = self.model.load_on(frames)?;
+        let device = self.device.open(true)?;
+        let options = LoadOptions { preset: self.video.preset, variants: self.device.variant };
+        let model = Vivit::from_checkpoint(&device, checkpoint, options)?;
+        self.video.origin(Some(model.checkpoint()), model.preprocessing());
+        let showing = Showing { stride: self.video.stride, causal: self.mask.causal, top: self.top, json: self.json };
+        self.sliding.run(&model, &mut *source, &showing)
+    }
+
     /// The classes of a video by its views, and how long it took to load the weights, to prepare a clip and to compute.
     /// Several views are prepared while others are computed.
     fn classify(

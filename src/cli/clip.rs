@@ -3,21 +3,23 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use tubelet::checkpoint::Checkpoint;
+use tubelet::checkpoint::{Checkpoint, Hints};
 use tubelet::engine;
 use tubelet::gpu::Device;
 use tubelet::kernels::ClipLayout;
 use tubelet::tensor::{Result, Tensor};
 use tubelet::video::{Clip, Preparer, Preprocessing, Preset, prepare_reference};
 
-use super::arguments::{DeviceArguments, ExecutorChoice, ModelArguments, at_least_one};
+use super::arguments::{DeviceArguments, ExecutorChoice, ModelArguments};
 use super::video::{VideoArguments, VideoReport, frames};
 use super::{files, output, progress};
 
 /// Write the tensor that `classify` would feed a model with, as .npy
 #[derive(clap::Args)]
 #[command(after_help = "\
-The tensor is f32: [1,T,C,H,W], or [1,T,H,W,C] for a model of scenic and, without a model, for preset scenic.
+The tensor is f32: [1,T,C,H,W], or [1,T,H,W,C] for a model of scenic and, without a model, for preset scenic. Without a \
+model it has --frames frames of --size pixels, 32 of 224 unless told otherwise; the short edge is resized to ⌊256·SIZE/224⌋ \
+before cropping.
 
 Examples:
   tubelet clip clip.mp4 --output clip.npy
@@ -32,12 +34,6 @@ pub(super) struct ClipCommand {
     video: VideoArguments,
     #[command(flatten)]
     model: ModelArguments,
-    /// Frames of the clip, without a model.
-    #[arg(long, default_value = "32", value_name = "N", value_parser = at_least_one, conflicts_with_all = ["model", "untrained"])]
-    frames: usize,
-    /// Side of the square clip in pixels, without a model. The short edge is resized to ⌊256·SIZE/224⌋ before cropping.
-    #[arg(long, default_value = "224", value_parser = at_least_one, conflicts_with_all = ["model", "untrained"])]
-    size: usize,
     /// What computes it: the kernels on a device, or plain loops on the host without one.
     #[arg(long, default_value = "gpu")]
     executor: ExecutorChoice,
@@ -60,7 +56,7 @@ struct Report {
 
 impl super::Run for ClipCommand {
     fn run(self) -> Result<()> {
-        files::check_output(&self.output, "npy", &[&self.video.video])?;
+        files::check_output(&self.output, &["npy"], &[&self.video.video])?;
         let source = self.video.open()?;
         let checkpoint = self.model.load_or_none()?;
         let Target { frames, preprocessing, layout } = self.target(checkpoint.as_ref())?;
@@ -83,6 +79,10 @@ impl super::Run for ClipCommand {
         output::report(self.json, &report, describe)
     }
 }
+
+/// Frames of a clip and sides of a frame where neither a model nor the user says.
+const FRAMES: usize = 32;
+const SIZE: usize = 224;
 
 /// What a clip is to become.
 struct Target {
@@ -107,7 +107,9 @@ impl ClipCommand {
             Preset::Scenic => ClipLayout::Bthwc,
             Preset::HfCorrected | Preset::HfDefault => ClipLayout::Btchw,
         };
-        Ok(Target { frames: self.frames, preprocessing: preset.preprocessing([self.size; 2])?, layout })
+        let Hints { frames, size, .. } = self.model.hints();
+        let preprocessing = preset.preprocessing(size.unwrap_or([SIZE; 2]))?;
+        Ok(Target { frames: frames.unwrap_or(FRAMES), preprocessing, layout })
     }
 
     /// The clip's tensor, by the references where there is no `device`.

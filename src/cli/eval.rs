@@ -11,7 +11,7 @@ use tubelet::eval::{
 };
 use tubelet::tensor::{Error, Result};
 use tubelet::video::{Clip, DEFAULT_STRIDE, Preset};
-use tubelet::vivit::{FrameMask, Labelling};
+use tubelet::vivit::FrameMask;
 use tubelet::{Average, LoadOptions, Views, Vivit, engine};
 
 use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
@@ -21,7 +21,8 @@ use super::{output, progress};
 /// Evaluate a model over a data set of labelled videos
 #[derive(clap::Args)]
 #[command(
-    override_usage = "tubelet eval [OPTIONS] --model <DIR_OR_NAME> --output <RESULTS> <MANIFEST>
+    override_usage = "tubelet eval [OPTIONS] --model <DIR_OR_NAME>
+                    --output <RESULTS> <MANIFEST>
        tubelet eval --merge <RESULTS>... [--output <RESULTS>]",
     after_help = "\
 The manifest is a CSV with the columns path and label (labels parted by ; for a multi-label model, noun and verb for \
@@ -179,10 +180,8 @@ impl Eval {
     fn names(&self, task: &Task, checkpoint: &Checkpoint) -> Result<ClassNames> {
         match (&self.labels, &checkpoint.labels) {
             (Some(path), _) => ClassNames::read(path, task),
-            (None, Some(labels)) if !matches!(task.labelling(), Labelling::Heads(_)) => {
-                ClassNames::new(task, labels.clone())
-            }
-            _ => Ok(ClassNames::none(task)),
+            (None, Some(labels)) => ClassNames::new(task, labels.clone()),
+            (None, None) => Ok(ClassNames::none(task)),
         }
     }
 
@@ -259,7 +258,7 @@ fn describe(report: &Report) -> String {
     let mut facts = vec![
         ("model", model.clone()),
         ("videos", videos),
-        ("views", format!("{views}, every {stride}. frame, mean of {average}")),
+        ("views", format!("{views}, stride {stride}, mean of {average}")),
         ("values", preprocessing.clone()),
     ];
     facts.extend(report.device.as_ref().map(|device| ("device", device.clone())));

@@ -77,8 +77,9 @@ fn folder(path: &Path) -> &Path {
 
 /// An error where `path` cannot be written later: found before the work, not after it.
 ///
-/// It must end in `extension`, else the file's name would lie, its folder must exist, and it must be none of `inputs`.
-pub(super) fn check_output(path: &Path, extension: &str, inputs: &[&Path]) -> Result<()> {
+/// It must end in one of `extensions`, else the file's name would lie, its folder must exist, and it must be none of
+/// `inputs`.
+pub(super) fn check_output(path: &Path, extensions: &[&str], inputs: &[&Path]) -> Result<()> {
     let shown = path.display();
     let same = |input: &&&Path| matches!((input.canonicalize(), path.canonicalize()), (Ok(a), Ok(b)) if a == b);
     if inputs.iter().any(|input| same(&input)) {
@@ -86,8 +87,10 @@ pub(super) fn check_output(path: &Path, extension: &str, inputs: &[&Path]) -> Re
             "the output {shown} is also an input, which would be lost; name another file"
         )));
     }
-    if !path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension)) {
-        return Err(Error::usage(format!("the output {shown} must end in .{extension}: that is what is written")));
+    if !extensions.iter().any(|extension| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))) {
+        let extensions: Vec<_> = extensions.iter().map(|extension| format!(".{extension}")).collect();
+        let extensions = extensions.join(" or ");
+        return Err(Error::usage(format!("the output {shown} must end in {extensions}: that is what is written")));
     }
     if path.is_dir() {
         return Err(Error::file(format!("cannot write {shown}: it is a folder")));

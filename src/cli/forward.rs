@@ -79,7 +79,7 @@ impl super::Run for Forward {
         let model = self.model.folder();
         let weights: Vec<_> = model.iter().flat_map(|folder| files::in_folder(folder)).collect();
         let inputs: Vec<&Path> = weights.iter().map(PathBuf::as_path).chain([self.clip.as_path()]).collect();
-        files::check_output(&self.output, "safetensors", &inputs)?;
+        files::check_output(&self.output, &["safetensors"], &inputs)?;
         let clips = with_batch(files::read_npy(&self.clip)?)?;
         let checkpoint = self.model.load()?;
         let model = checkpoint.source.clone();

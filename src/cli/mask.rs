@@ -17,7 +17,7 @@ pub(super) struct MaskArguments {
     valid_frames: Option<FrameRanges>,
     /// No token sees a later temporal index than its own.
     #[arg(long, help_heading = "Masks")]
-    causal: bool,
+    pub(super) causal: bool,
     /// A tubelet of valid and masked frames counts where all of its frames do, or where any does.
     #[arg(long, value_name = "RULE", default_value = "all", help_heading = "Masks")]
     tubelet_mask: Rule,

@@ -1,17 +1,23 @@
 //! The program: one file a subcommand, which parses, calls the library and prints.
 
 mod arguments;
+mod attention;
 mod bench;
 mod classify;
 mod clip;
 mod completions;
+mod convert;
 mod devices;
+mod embed;
 mod eval;
 mod files;
 mod forward;
+mod init;
+mod inspect;
 mod mask;
 mod output;
 mod progress;
+mod sliding;
 mod video;
 
 use std::process::ExitCode;
@@ -42,6 +48,7 @@ Examples:
   tubelet classify clip.mp4 --model google/vivit-b-16x2-kinetics400
   tubelet classify clip.mp4 --untrained vit-ti
   tubelet clip clip.mp4 --output clip.npy
+  tubelet init --from vit.npz --model 2 --output DIR
   tubelet forward -m DIR --clip clip.npy --output out.safetensors --tap all
   tubelet eval val.csv --model DIR --views 4x3 --output results.csv
   tubelet bench
@@ -54,7 +61,12 @@ enum Command {
     Classify(classify::Classify),
     Clip(clip::ClipCommand),
     Eval(eval::Eval),
+    Attention(attention::Attention),
+    Embed(embed::Embed),
     Forward(forward::Forward),
+    Init(init::Init),
+    Inspect(inspect::Inspect),
+    Convert(convert::Convert),
     Bench(bench::Bench),
     Completions(completions::Completions),
 }
@@ -68,7 +80,12 @@ pub(crate) fn main() -> ExitCode {
         Command::Classify(command) => command.run(),
         Command::Clip(command) => command.run(),
         Command::Eval(command) => command.run(),
+        Command::Attention(command) => command.run(),
+        Command::Embed(command) => command.run(),
         Command::Forward(command) => command.run(),
+        Command::Init(command) => command.run(),
+        Command::Inspect(command) => command.run(),
+        Command::Convert(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Completions(command) => command.run(),
     };

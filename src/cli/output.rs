@@ -25,6 +25,13 @@ fn print_json(value: &impl Serialize) -> Result<()> {
     print(&text)
 }
 
+/// Prints `value` as one line of JSON to stdout.
+pub(super) fn json_line(value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string(value)
+        .map_err(|error| Error::new(ErrorKind::Io, format!("the result cannot be written as JSON: {error}")))?;
+    print(&text)
+}
+
 /// Says on stderr what went wrong.
 pub(super) fn complain(sentence: &str) {
     let red = anstyle::AnsiColor::Red.on_default().bold();
@@ -66,6 +73,14 @@ pub(super) fn table(header: &[&str]) -> Table {
         }
     }
     table
+}
+
+/// A number with its digits in groups of three: `88,954,000`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let first = (digits.len() - 1) % 3 + 1;
+    let (head, tail) = digits.split_at(first);
+    tail.as_bytes().chunks(3).fold(head.to_owned(), |text, group| format!("{text},{}", String::from_utf8_lossy(group)))
 }
 
 /// Facts under each other, each after its title.
@@ -154,5 +169,6 @@ mod tests {
         assert_eq!(seconds(Duration::from_micros(45_600)), "45.6 ms");
         assert_eq!(bytes(1024 * 1024 * 3 / 2), "1.50 MiB");
         assert_eq!(three_digits(1234.5), "1234");
+        assert_eq!([0, 999, 1000, 88_954_000].map(grouped), ["0", "999", "1,000", "88,954,000"]);
     }
 }

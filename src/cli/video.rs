@@ -26,7 +26,7 @@ pub(super) struct VideoArguments {
     frames_from: Option<usize>,
     /// Take every Nth frame.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_STRIDE, value_parser = at_least_one, conflicts_with = "uniform")]
-    stride: usize,
+    pub(super) stride: usize,
     /// Spread the frames evenly over the whole video.
     #[arg(long)]
     uniform: bool,
@@ -129,6 +129,11 @@ impl Decoded {
     /// The frames of all clips.
     pub(super) fn indices(&self) -> Vec<usize> {
         self.clips.iter().flat_map(Clip::indices).copied().collect()
+    }
+
+    /// The rate of the video's frames, where it states one.
+    pub(super) fn frames_per_second(&self) -> Option<f64> {
+        self.information.frames_per_second
     }
 
     pub(super) fn report(&self, arguments: &VideoArguments) -> VideoReport {

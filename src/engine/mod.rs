@@ -2,6 +2,7 @@
 
 mod attention;
 mod classes;
+mod seen;
 mod sliding;
 mod views;
 
@@ -19,6 +20,7 @@ use crate::vivit::{self, Config, FrameMask, Parameters, Recording, Request};
 
 pub use attention::{AttentionMaps, AttentionQuery, AttentionRequest};
 pub use classes::{Class, Classes, HeadClasses};
+pub use seen::SeenFrames;
 pub use sliding::{Sliding, SlidingOptions, Window};
 pub use views::{Average, Views};
 
@@ -195,6 +197,28 @@ impl Vivit {
     pub fn features_prepared(&self, clip: &PreparedClip, mask: &FrameMask) -> Result<Tensor> {
         let found = self.run_prepared(clip, mask, |recording| Ok(vec![recording.features]))?;
         found.into_iter().next().ok_or_else(|| Error::usage("the model's features are missing"))
+    }
+
+    /// The values that are tapped of one clip that is on the device already, and what the head sees of it under the name
+    /// `features`.
+    ///
+    /// An error for a tap that the model does not have, with those it has.
+    pub fn taps_prepared(
+        &self,
+        clip: &PreparedClip,
+        taps: &Taps,
+        mask: &FrameMask,
+    ) -> Result<BTreeMap<String, Tensor>> {
+        let request = Request { taps: taps.clone(), masking: mask.masking(), ..Request::new(1, self.layout) };
+        self.check_prepared(clip, &request)?;
+        let mut names = Vec::new();
+        let found = self.run_request(&request, Feed::Device(clip.buffer()), mask, |recording| {
+            let tapped = tapped(self.config(), recording, &request)?;
+            names.push("features".to_owned());
+            names.extend(tapped.iter().map(|value| recording.graph.name(*value).to_owned()));
+            Ok([recording.features].into_iter().chain(tapped).collect())
+        })?;
+        Ok(names.into_iter().zip(found).collect())
     }
 
     /// Runs one clip that is on the device and returns the values that `wanted` picks.
@@ -395,21 +419,26 @@ fn request(config: &Config, clips: &Tensor, pass: &Pass) -> Result<Request> {
 
 /// The values to return: the output of the head, and all that are tapped.
 fn wanted(config: &Config, recording: &Recording, request: &Request) -> Result<Vec<Value>> {
-    let graph = &recording.graph;
     let mut wanted = vec![recording.logits.unwrap_or(recording.features)];
-    let tapped: Vec<_> = match &request.taps {
-        Taps::None => Vec::new(),
-        Taps::All => graph.computed().collect(),
+    let tapped = tapped(config, recording, request)?;
+    wanted.extend(tapped.into_iter().filter(|value| !wanted.contains(value)).collect::<Vec<_>>());
+    Ok(wanted)
+}
+
+/// The values that are tapped.
+fn tapped(config: &Config, recording: &Recording, request: &Request) -> Result<Vec<Value>> {
+    let graph = &recording.graph;
+    match &request.taps {
+        Taps::None => Ok(Vec::new()),
+        Taps::All => Ok(graph.computed().collect()),
         Taps::Names(names) => {
             let find = |name: &String| {
                 let computed = |value: &Value| graph.computed().any(|computed| computed == *value);
                 graph.find(name).filter(computed).ok_or_else(|| unknown_value(config, request, name))
             };
-            names.iter().map(find).collect::<Result<_>>()?
+            names.iter().map(find).collect()
         }
-    };
-    wanted.extend(tapped.into_iter().filter(|value| !wanted.contains(value)).collect::<Vec<_>>());
-    Ok(wanted)
+    }
 }
 
 /// The error for a tap that the model does not have, with all that it has.

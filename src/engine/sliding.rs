@@ -53,9 +53,15 @@ pub struct Sliding<'a> {
 /// What is kept of the frames in the window, group by group.
 enum Reuse {
     /// Model 2: the vectors of the temporal indices of each group.
-    Vectors { spatial: (GpuExecutor, Value), temporal: (GpuExecutor, Vec<Value>), kept: VecDeque<Vec<f32>> },
+    Vectors { halves: Box<Halves>, kept: VecDeque<Vec<f32>> },
     /// Any model: the prepared pixels of each group.
     Pixels { kept: VecDeque<Vec<f32>> },
+}
+
+/// The two halves of Model 2, each with the values that it is run for.
+struct Halves {
+    spatial: (GpuExecutor, Value),
+    temporal: (GpuExecutor, Vec<Value>),
 }
 
 impl Vivit {
@@ -103,7 +109,8 @@ impl Vivit {
         let recording = encoder.record_temporal(self.config(), &Request { masking, ..request })?;
         let wanted = super::class_values(&recording)?;
         let temporal = GpuExecutor::new(Arc::new(recording.graph), &self.weights, &self.options.variants)?;
-        Ok(Reuse::Vectors { spatial: (spatial, vectors), temporal: (temporal, wanted), kept: VecDeque::new() })
+        let halves = Halves { spatial: (spatial, vectors), temporal: (temporal, wanted) };
+        Ok(Reuse::Vectors { halves: Box::new(halves), kept: VecDeque::new() })
     }
 }
 
@@ -155,7 +162,8 @@ impl Sliding<'_> {
         let indices = (0..frames.len()).collect();
         let prepared = self.model.prepare(&Clip::new(frames, indices)?)?;
         match &mut self.reuse {
-            Reuse::Vectors { spatial: (executor, vectors), kept, .. } => {
+            Reuse::Vectors { halves, kept } => {
+                let (executor, vectors) = &mut halves.spatial;
                 let found = executor.run(&feeds(Feed::Device(prepared.buffer()), None), &[*vectors])?;
                 kept.extend(found.iter().map(|found| Ok(found.as_f32()?.to_vec())).collect::<Result<Vec<_>>>()?);
             }
@@ -169,7 +177,8 @@ impl Sliding<'_> {
         let model = self.model;
         let config = model.config();
         match &mut self.reuse {
-            Reuse::Vectors { temporal: (executor, wanted), kept, .. } => {
+            Reuse::Vectors { halves, kept } => {
+                let (executor, wanted) = &mut halves.temporal;
                 let vectors = kept.iter().flatten().copied().collect();
                 let vectors = Tensor::f32([1, config.grid().temporal, config.width], vectors)?;
                 let found = executor.run(&[("frame_representation", Feed::Host(&vectors))], wanted)?;

@@ -105,6 +105,23 @@ impl Average {
     }
 }
 
+/// Computes all `items`; in halves where the device has too little memory for them, after `shrink` was told how many are
+/// tried next.
+fn as_memory_allows<T>(
+    items: &[T],
+    compute: &mut dyn FnMut(&[T]) -> Result<()>,
+    shrink: &mut dyn FnMut(usize),
+) -> Result<()> {
+    match compute(items) {
+        Err(error) if error.kind() == ErrorKind::OutOfMemory && items.len() > 1 => {
+            let half = items.len().div_ceil(2);
+            shrink(half);
+            items.chunks(half).try_for_each(|half| as_memory_allows(half, compute, shrink))
+        }
+        outcome => outcome,
+    }
+}
+
 /// The mean of each class over all views.
 fn mean<T: Copy + Into<f64>>(views: &[Vec<T>]) -> Result<Vec<f64>> {
     let mut sums = vec![0.0; views.first().map_or(0, Vec::len)];
@@ -187,6 +204,7 @@ impl Vivit {
             let crops = self.prepare_crops(clip, views.crops)?.into_iter().enumerate();
             waiting.extend(crops.map(|(crop, prepared)| (crop * views.clips + place, prepared)));
             let last = place + 1 == clips.len();
+            let at_once = at_once.min(self.most_views.load(Ordering::Relaxed));
             while waiting.len() >= at_once || last && !waiting.is_empty() {
                 let rest = waiting.split_off(at_once.min(waiting.len()));
                 self.compute_views(&waiting, mask, &mut logits)?;
@@ -205,22 +223,19 @@ impl Vivit {
         Ok(views.count().div_ceil(views.count().div_ceil(most)))
     }
 
-    /// Puts the logits of `views` into their places; in halves where the device has too little memory for all at a time.
+    /// Puts the logits of `views` into their places.
     fn compute_views(&self, views: &[(usize, PreparedClip)], mask: &FrameMask, logits: &mut [Vec<f32>]) -> Result<()> {
-        match self.batch_logits(views, mask) {
-            Ok(found) => {
-                views.iter().zip(found).for_each(|((place, _), found)| logits[*place] = found);
-                Ok(())
-            }
-            Err(error) if error.kind() == ErrorKind::OutOfMemory && views.len() > 1 => {
-                let half = views.len().div_ceil(2);
-                tracing::debug!("too little memory for {} views at a time, going on with {half}", views.len());
-                self.most_views.store(half, Ordering::Relaxed);
-                self.executors.lock().unwrap_or_else(PoisonError::into_inner).clear();
-                views.chunks(half).try_for_each(|half| self.compute_views(half, mask, logits))
-            }
-            Err(error) => Err(error),
-        }
+        let mut compute = |part: &[(usize, PreparedClip)]| {
+            let found = self.batch_logits(part, mask)?;
+            part.iter().zip(found).for_each(|((place, _), found)| logits[*place] = found);
+            Ok(())
+        };
+        let mut shrink = |half: usize| {
+            tracing::debug!("too little memory for more than {half} views at a time");
+            self.most_views.store(half, Ordering::Relaxed);
+            self.executors.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        };
+        as_memory_allows(views, &mut compute, &mut shrink)
     }
 
     /// The logits of views in one batch.
@@ -285,6 +300,28 @@ mod tests {
             let expected = (sigmoid(views[0][class]) + sigmoid(views[1][class])) / 2.0;
             approx::assert_relative_eq!(sigmoid(logit), expected, epsilon = 1e-6);
         }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_computed_in_halves() {
+        let computed = |fits: usize| {
+            let (mut done, mut tried) = (Vec::new(), Vec::new());
+            let mut compute = |items: &[u8]| match items.len() <= fits {
+                true => {
+                    done.extend_from_slice(items);
+                    Ok(())
+                }
+                false => Err(Error::new(ErrorKind::OutOfMemory, "full")),
+            };
+            let outcome = as_memory_allows(&[1, 2, 3, 4, 5], &mut compute, &mut |half| tried.push(half));
+            (outcome.is_ok(), done, tried)
+        };
+        assert_eq!(computed(5), (true, vec![1, 2, 3, 4, 5], vec![]));
+        assert_eq!(computed(2), (true, vec![1, 2, 3, 4, 5], vec![3, 2]));
+        assert_eq!(computed(0), (false, vec![], vec![3, 2, 1]));
+        let mut lost = |_: &[u8]| Err(Error::new(ErrorKind::DeviceLost, "gone"));
+        let error = as_memory_allows(&[1, 2], &mut lost, &mut |half| panic!("{half}")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DeviceLost);
     }
 
     #[test]

@@ -89,7 +89,9 @@ impl Run {
 /// changes and which are read in no time, and the shapes and names of all.
 pub fn fingerprint(parameters: &dyn Parameters) -> Result<String> {
     let mut hash = Hash::new();
-    for name in parameters.names() {
+    let mut names = parameters.names();
+    names.sort_unstable();
+    for name in names {
         let shape = parameters.shape(name)?;
         hash.add(name.as_bytes());
         hash.add(shape.to_string().as_bytes());

@@ -29,23 +29,24 @@ impl ClassNames {
         Self { heads: vec![Names::default(); task.heads().len()] }
     }
 
-    /// The names of a model with a single head.
+    /// The names of all classes in the order of the logits, those of several heads one after the other.
     ///
     /// An error where there are more or fewer than classes.
     pub fn new(task: &Task, names: Vec<String>) -> Result<Self> {
-        match task.heads().as_slice() {
-            [head] => Ok(Self { heads: vec![Names::new(head, names)?] }),
-            heads => Err(Error::usage(format!(
-                "the model has {} heads; names are needed for each, in a JSON object with the keys {}",
-                heads.len(),
-                known(heads)
-            ))),
+        let heads = task.heads();
+        let classes: usize = heads.iter().map(|head| head.classes).sum();
+        if names.len() != classes {
+            let found = names.len();
+            return Err(Error::file(format!("there are {found} names, but the model has {classes} classes")));
         }
+        let mut names = names.into_iter();
+        let heads = heads.iter().map(|head| Names::new(head, names.by_ref().take(head.classes).collect()));
+        Ok(Self { heads: heads.collect::<Result<_>>()? })
     }
 
     /// Reads class names from a file:
     ///
-    /// - text: a class a line, in the order of the classes
+    /// - text: a class a line, in the order of the logits
     /// - `.json`: a list, or an object from names to numbers (Something-Something), from numbers to names (`id2label`),
     ///   or holding `id2label` (a model's `config.json`); for several heads an object with one of these for each
     /// - `.csv`: a column `id` and one of `name`, `key`, `label` (Kinetics, EPIC-KITCHENS-100)
@@ -107,7 +108,10 @@ impl ClassNames {
                 "{} {text:?} is no number, and there are no class names to look it up in; give them with --labels FILE",
                 head.name
             ))),
-            Err(_) => Err(Error::file(format!("{} {text:?} is neither a number nor a class name", head.name))),
+            Err(_) => Err(Error::file(format!(
+                "{} {text:?} is neither a number nor a known class name; other names can be given with --labels FILE",
+                head.name
+            ))),
         }
     }
 }
@@ -222,6 +226,8 @@ mod tests {
         }
         let names = read("both.json", r#"{"verb": ["cut", "open"], "noun": {"tap": 1, "door": 0}}"#, &pair()).unwrap();
         assert_eq!((names.name(0, 1), names.name(1, 0)), (Some("tap"), Some("cut")));
+        let names = read("both.txt", "door\ntap\ncut\nopen\n", &pair()).unwrap();
+        assert_eq!((names.name(0, 1), names.name(1, 0)), (Some("tap"), Some("cut")));
     }
 
     #[test]
@@ -262,7 +268,8 @@ mod tests {
             let error = read(file, text, &task).unwrap_err().to_string();
             assert!(error.contains(part) && error.contains(file), "{error}");
         }
-        assert!(read("names.txt", "a\nb\n", &pair()).unwrap_err().to_string().contains("noun, verb"));
         assert!(read("names.json", r#"{"noun": ["a", "b"]}"#, &pair()).unwrap_err().to_string().contains("\"verb\""));
+        let wrong = read("names.json", r#"{"noun": ["a", "b"], "verb": ["c"]}"#, &pair()).unwrap_err().to_string();
+        assert!(wrong.contains("1 names, but the model's verb has 2 classes"), "{wrong}");
     }
 }

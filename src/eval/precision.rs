@@ -37,7 +37,7 @@ impl AveragePrecision {
     /// The average precision of each class; `None` for a class that no video shows.
     pub fn of_classes(&self) -> Vec<Option<f64>> {
         let videos = self.labels.len();
-        let classes = if videos == 0 { 0 } else { self.scores.len() / videos };
+        let classes = self.scores.len().checked_div(videos).unwrap_or(0);
         let of_class = |class: usize| {
             let scores: Vec<f32> = self.scores.iter().skip(class).step_by(classes).copied().collect();
             let positive: Vec<bool> = self.labels.iter().map(|labels| labels.contains(&class)).collect();

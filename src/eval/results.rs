@@ -128,8 +128,8 @@ fn parse(path: &Path, encoding: Encoding, run: &Run, text: &str) -> Result<Vec<R
     let mut lines = text.lines().enumerate();
     let damaged =
         |line: usize, what: String| Error::file(format!("line {} of {} is damaged: {what}", line + 1, path.display()));
-    if let (Some(header), Some((_, found))) = (encoding.header(&run.task)?, lines.next())
-        && found != header
+    if let Some(header) = encoding.header(&run.task)?
+        && lines.next().is_some_and(|(_, found)| found != header)
     {
         return Err(damaged(0, format!("it is not the header {header}")));
     }

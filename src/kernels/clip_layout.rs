@@ -15,10 +15,16 @@ pub enum ClipLayout {
 
 impl ClipLayout {
     /// The shape of B clips of F frames of `[Y, X]` pixels with P colour planes.
-    pub fn shape(self, clips: usize, frames: usize, [height, width]: [usize; 2], planes: usize) -> Shape {
+    pub fn shape(self, clips: usize, frames: usize, size: [usize; 2], planes: usize) -> Shape {
+        let [first, second, third] = self.frame(size, planes);
+        [clips, frames, first, second, third].into()
+    }
+
+    /// The axes of a frame.
+    pub fn frame(self, [height, width]: [usize; 2], planes: usize) -> [usize; 3] {
         match self {
-            Self::Btchw => [clips, frames, planes, height, width].into(),
-            Self::Bthwc => [clips, frames, height, width, planes].into(),
+            Self::Btchw => [planes, height, width],
+            Self::Bthwc => [height, width, planes],
         }
     }
 

@@ -91,8 +91,8 @@ mod tests {
     use image::AnimationDecoder;
     use image::codecs::gif::GifDecoder;
 
-    use super::super::scene::tests::{hot_diagonal, is_hot};
     use super::*;
+    use crate::report::scene::tests::{hot_diagonal, is_hot};
 
     #[test]
     fn the_animation_shows_every_frame_with_the_map_of_its_time() {

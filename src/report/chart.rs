@@ -151,8 +151,9 @@ impl Chart<'_> {
 
     fn draw_axes<B: DrawingBackend>(&self, plotted: &mut Plotted<'_, B>, across: Range<f64>) -> Drawn<(), B> {
         let up = self.up_range();
-        let digits = decimals(across.end - across.start);
-        let up_digits = decimals((up.end - up.start) * if self.up.percent { 100.0 } else { 1.0 });
+        let digits = decimals(across.end - across.start, LABELS_ACROSS);
+        let unit = if self.up.percent { 100.0 } else { 1.0 };
+        let up_digits = decimals(unit * (up.end - up.start), LABELS_UP);
         let label = text_style(LABEL, FADED_INK, HPos::Center, VPos::Center);
         plotted
             .configure_mesh()
@@ -161,8 +162,8 @@ impl Chart<'_> {
             .bold_line_style(line_style(colour(INK).mix(0.13), 1))
             .axis_style(line_style(colour(INK).mix(0.55), 1))
             .set_all_tick_mark_size(steps(5))
-            .x_labels(12)
-            .y_labels(6)
+            .x_labels(LABELS_ACROSS)
+            .y_labels(LABELS_UP)
             .x_label_formatter(&|place| format!("{place:.digits$}"))
             .y_label_formatter(&|value| match self.up.percent {
                 true => format!("{:.up_digits$} %", 100.0 * value),
@@ -222,23 +223,32 @@ impl Chart<'_> {
     fn up_range(&self) -> Range<f64> {
         let values = || self.lines.iter().flat_map(|line| &line.values).map(|value| f64::from(*value));
         let (low, high) = (values().fold(0.0, f64::min), values().fold(0.0, f64::max));
-        if low < high { -round_above(-low)..round_above(high) } else { 0.0..1.0 }
+        if low < high { 0.0 - round_above(-low, &ENDS)..round_above(high, &ENDS) } else { 0.0..1.0 }
     }
 }
 
-/// The least number of one or two digits and zeros, of few to choose from, that is not below `value`; 0 for 0.
-fn round_above(value: f64) -> f64 {
+/// The least of `digits` times a power of ten that is not below `value`; 0 for 0. The last digit is 10.
+fn round_above(value: f64, digits: &[f64]) -> f64 {
     if value <= 0.0 {
         return 0.0;
     }
     let power = 10f64.powf(value.log10().floor());
-    let digits = [1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
-    digits.map(|digits| digits * power).into_iter().find(|round| *round >= value).unwrap_or(value)
+    let rounds = digits.iter().map(|digit| digit * power);
+    rounds.into_iter().find(|round| *round >= value * (1.0 - F32_ROUNDING)).unwrap_or(value)
 }
 
-/// Decimals that tell the labels of an axis apart that is `length` long and has about six.
-fn decimals(length: f64) -> usize {
-    (-(length / 6.0).log10().floor()).clamp(0.0, 12.0) as usize
+/// 0.3 in f32 is above 0.3.
+const F32_ROUNDING: f64 = 1e-6;
+
+/// Where axes end.
+const ENDS: [f64; 11] = [1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
+/// What lies between labels.
+const INTERVALS: [f64; 4] = [1.0, 2.0, 5.0, 10.0];
+
+/// Decimals that tell up to `labels` labels apart on an axis that is `length` long.
+fn decimals(length: f64, labels: usize) -> usize {
+    let interval = round_above(length / (labels + 1) as f64, &INTERVALS);
+    (-(interval * (1.0 + F32_ROUNDING)).log10().floor()).clamp(0.0, 12.0) as usize
 }
 
 /// Line `index` of `lines`: colours of one kind for up to ten, then as many of a rainbow as are needed.
@@ -271,6 +281,10 @@ fn failed(error: impl std::fmt::Display) -> Error {
     Error::usage(format!("the plot cannot be drawn: {error}"))
 }
 
+/// Labels of an axis, at most.
+const LABELS_ACROSS: usize = 12;
+const LABELS_UP: usize = 8;
+
 /// With more points than this, marks would hide the line.
 const MOST_MARKED: usize = 80;
 
@@ -302,7 +316,7 @@ mod tests {
             assert_eq!(svg.text.matches(&stroke).count(), 1);
         }
         assert_eq!(svg.text.matches("<circle").count(), 6);
-        for word in ["rising &amp; &lt;falling&gt;", "level", "seconds", "share", "a plot", "0.5", "1.0"] {
+        for word in ["rising &amp; &lt;falling&gt;", "level", "seconds", "share", "a plot", "0.2", "2.0"] {
             assert!(svg.text.contains(&format!(">\n{word}\n</text>")), "{word} is missing");
         }
         assert_eq!(svg.text.matches("fill=\"#FFFFFF\"").count(), 1);
@@ -344,11 +358,23 @@ mod tests {
     #[test]
     fn axes_end_at_round_numbers_around_all_values() {
         let range = |values: &[f32]| chart(&[line("", values)]).up_range();
-        assert_eq!(range(&[0.11, 0.3]), 0.0..0.3);
+        assert_eq!(range(&[0.11, 0.25]), 0.0..0.25);
         assert_eq!(range(&[0.61]), 0.0..0.8);
         assert_eq!(range(&[-3.0, 41.0]), -3.0..50.0);
         assert_eq!(range(&[0.0]), 0.0..1.0);
-        assert_eq!((decimals(1.0), decimals(100.0), decimals(0.12), decimals(2e-5)), (1, 0, 2, 6));
+        assert!((range(&[0.3]).end - 0.3).abs() < 1e-9, "not 0.4, although 0.3 in f32 is above 0.3");
+    }
+
+    #[test]
+    fn labels_have_the_decimals_that_tell_them_apart() {
+        let lengths = [1.0, 100.0, 0.12, 2e-5, 0.5, 0.8];
+        assert_eq!(lengths.map(|length| decimals(length, 8)), [1, 0, 2, 6, 1, 1]);
+        assert_eq!([4.9, 20.0].map(|length| decimals(length, 12)), [1, 0]);
+        for (length, shortest) in [(0.12, "0.02"), (0.6, "0.1"), (2.5, "0.5"), (40.0, "10")] {
+            let lines = [line("", &[length])];
+            let text = chart(&lines).svg(Ground::Paper).unwrap().text;
+            assert!(text.contains(&format!(">\n{shortest}\n")), "{shortest} is missing on an axis of {length}");
+        }
     }
 
     #[test]

@@ -99,8 +99,8 @@ impl Overlay {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scene::tests::hot_diagonal;
     use super::*;
+    use crate::report::scene::tests::hot_diagonal;
     use crate::tensor::ErrorKind;
 
     #[test]

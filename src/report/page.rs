@@ -144,9 +144,9 @@ fn failed(error: impl std::fmt::Display) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scene::tests::{hot_diagonal, is_hot};
-    use super::super::{Line, Overlay, Profile};
     use super::*;
+    use crate::report::scene::tests::{hot_diagonal, is_hot};
+    use crate::report::{Line, Overlay, Profile};
 
     fn page(overlay: &Overlay) -> String {
         String::from_utf8(html(&Scene::of(overlay).unwrap()).unwrap()).unwrap()

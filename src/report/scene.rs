@@ -141,20 +141,20 @@ fn check(overlay: &Overlay, maps: usize) -> Result<()> {
     if frames == 0 || !frames.is_multiple_of(maps) {
         return Err(Error::usage(format!("{maps} maps cannot be laid over {frames} frames: not the same number each")));
     }
-    if let Some(seconds) = &overlay.seconds {
-        if seconds.len() != frames || seconds.iter().any(|time| !time.is_finite()) {
-            return Err(Error::usage(format!(
-                "{frames} frames have the times {seconds:?}: one finite time each is needed"
-            )));
-        }
+    if let Some(seconds) = &overlay.seconds
+        && (seconds.len() != frames || seconds.iter().any(|time| !time.is_finite()))
+    {
+        return Err(Error::usage(format!(
+            "{frames} frames have the times {seconds:?}: one finite time each is needed"
+        )));
     }
-    if let Some(query) = overlay.query {
-        if query.iter().zip(overlay.maps.shape().axes()).any(|(place, size)| place >= size) {
-            return Err(Error::usage(format!(
-                "the query token {query:?} (t, row, column) lies outside of maps {}",
-                overlay.maps.shape()
-            )));
-        }
+    if let Some(query) = overlay.query
+        && query.iter().zip(overlay.maps.shape().axes()).any(|(place, size)| place >= size)
+    {
+        return Err(Error::usage(format!(
+            "the query token {query:?} (t, row, column) lies outside of maps {}",
+            overlay.maps.shape()
+        )));
     }
     if let Some(rate) = overlay.frames_per_second.filter(|rate| !(0.01..=50.0).contains(rate)) {
         return Err(Error::usage(format!("{rate} frames a second cannot be shown; choose from 0.01 to 50")));
@@ -182,7 +182,7 @@ pub(super) mod tests {
 
     /// `frames` grey frames of 160 × 160 pixels, each as bright as it is late, and `maps` maps of one row: in each, the
     /// token whose number is the temporal index is hot.
-    pub(in super::super) fn hot_diagonal(frames: usize, maps: usize) -> Overlay {
+    pub(in crate::report) fn hot_diagonal(frames: usize, maps: usize) -> Overlay {
         let frame =
             |frame: usize| Frame::new(160, 160, PixelFormat::Rgb24, vec![20 * frame as u8; 160 * 160 * 3]).unwrap();
         let token = |place| if place / maps == place % maps { 0.5 } else { 0.0 };
@@ -191,7 +191,7 @@ pub(super) mod tests {
     }
 
     /// Whether a pixel over grey has been coloured.
-    pub(in super::super) fn is_hot(Rgb([r, _, b]): &Rgb<u8>) -> bool {
+    pub(in crate::report) fn is_hot(Rgb([r, _, b]): &Rgb<u8>) -> bool {
         r.abs_diff(*b) > 40
     }
 

@@ -140,8 +140,8 @@ fn labelled_bar(canvas: &mut Canvas, scene: &Scene<'_>, layout: &Layout) {
 mod tests {
     use image::Rgb;
 
-    use super::super::scene::tests::{hot_diagonal, is_hot};
     use super::*;
+    use crate::report::scene::tests::{hot_diagonal, is_hot};
 
     #[test]
     fn rows_are_filled_evenly_and_wide_frames_get_fewer_columns() {

@@ -84,6 +84,22 @@ impl<'a> Pixels<'a> {
         }
     }
 
+    /// The values behind a token, in the order of the kernel's axes: plane, frame, row, column.
+    fn of_tubelet(&self, clip: usize, frames: &[usize], [row, column]: [usize; 2]) -> Vec<f64> {
+        let Tubelet { rows: high, columns: wide, .. } = self.config.tubelet;
+        let mut values = Vec::new();
+        for plane in 0..self.config.planes {
+            for &frame in frames {
+                for y in row * high..(row + 1) * high {
+                    for x in column * wide..(column + 1) * wide {
+                        values.push(self.at(clip, frame, [y, x], plane));
+                    }
+                }
+            }
+        }
+        values
+    }
+
     fn at(&self, clip: usize, frame: usize, [row, column]: [usize; 2], plane: usize) -> f64 {
         let Config { frames, rows, columns, planes, .. } = *self.config;
         let frame = clip * frames + frame;
@@ -143,33 +159,17 @@ fn valid_times(
 impl Naive<'_> {
     /// One token a tubelet, time slowest, then row, then column (spec §1.3).
     fn patch_embeddings(&mut self, pixels: &Pixels<'_>, clip: usize, frames: &[Vec<usize>]) -> Result<Sequence> {
-        let Config { rows, columns, planes, width, tubelet, .. } = *self.config;
-        let Tubelet { frames: deep, rows: high, columns: wide } = tubelet;
-        let kernel = self.parameter("embedding.kernel", width * planes * deep * high * wide)?;
-        let bias = self.parameter("embedding.bias", width)?;
-        let token = |frames: &[usize], top: usize, left: usize| -> Vec<f64> {
-            let mut token = bias.clone();
-            for (channel, sum) in token.iter_mut().enumerate() {
-                for plane in 0..planes {
-                    for (depth, &frame) in frames.iter().enumerate() {
-                        for (y, x) in (0..high).flat_map(|y| (0..wide).map(move |x| (y, x))) {
-                            let weight = (((channel * planes + plane) * deep + depth) * high + y) * wide + x;
-                            *sum += kernel[weight] * pixels.at(clip, frame, [top + y, left + x], plane);
-                        }
-                    }
-                }
-            }
-            token
-        };
+        let Config { rows, columns, width, tubelet, .. } = *self.config;
         let mut patches = Sequence::default();
         for (time, frames) in frames.iter().enumerate() {
-            for row in 0..rows / high {
-                for column in 0..columns / wide {
+            for row in 0..rows / tubelet.rows {
+                for column in 0..columns / tubelet.columns {
                     let place = Place { time: Some(time), position: Some([row, column]) };
-                    patches.push(place, token(frames, row * high, column * wide));
+                    patches.push(place, pixels.of_tubelet(clip, frames, [row, column]));
                 }
             }
         }
+        patches.x = self.dense("embedding", &patches.x, width, true)?;
         self.keep("patch_embeddings", &[patches.x.len(), width], patches.x.concat());
         Ok(patches)
     }

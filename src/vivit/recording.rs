@@ -193,7 +193,8 @@ impl<'a> Recorder<'a> {
         let Config { frames, rows, columns, planes, .. } = *self.config;
         let words = indices.iter().map(|index| *index as u32).collect();
         let table = self.graph.constant("frame_indices", Tensor::u32([indices.len()], words)?)?;
-        let call = SelectFrames { clips: self.batch, frames, picked: indices.len(), width: rows * columns * planes };
+        let frame = self.request.layout.frame([rows, columns], planes);
+        let call = SelectFrames { clips: self.batch, frames, picked: indices.len(), frame };
         let shape = self.request.layout.shape(self.batch, indices.len(), [rows, columns], planes);
         Ok((self.graph.call(call, &[Some(clip), Some(table)], "sampled_frames", shape)?, indices.len()))
     }

@@ -15,6 +15,9 @@ use tubelet::vivit::{Config, Gelu, Grid};
 mod bad_files;
 mod flax_file;
 mod hub;
+#[cfg(feature = "npz")]
+mod image;
+mod native;
 mod scenic;
 mod untrained;
 

@@ -1,7 +1,7 @@
 //! Other people's answers: checkpoints with the tensors that the original implementations computed from them.
 //!
-//! Every tensor of every folder, on the naive reference and on the device with each kernel variant in turn, to a
-//! relative L2 of 1e-5.
+//! Every tensor of every folder, on the reference executor and on the device with each kernel variant in turn, to a
+//! relative L2 of 1e-5; and those that the naive forward pass has.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -18,7 +18,7 @@ use tubelet::checkpoint::Checkpoint;
 use tubelet::graph::Taps;
 use tubelet::kernels::{ALL, Selection};
 use tubelet::tensor::{Closeness, ErrorKind, Tensor, Tolerance};
-use tubelet::vivit::Config;
+use tubelet::vivit::{Config, FrameMask, naive};
 use tubelet::{LoadOptions, Pass, Vivit, checkpoint, engine};
 
 use scenic::Place;
@@ -58,6 +58,15 @@ fn main() -> ExitCode {
             let pass = golden.pass(&checkpoint);
             let found = engine::forward_reference(&checkpoint.config, checkpoint.parameters, &golden.clip, &pass)?;
             golden.compare(&found, &checkpoint.config)
+        });
+        tests.add_without_device(format!("{folder}::naive"), move || {
+            let golden = Golden::read(folder)?;
+            let Checkpoint { family, config, parameters, .. } = checkpoint::load(&golden.folder)?;
+            let found = naive::forward(&config, &*parameters, &golden.clip, family.layout(), &FrameMask::default())?;
+            let known = |name: &&str| golden.place(name, &config).is_some_and(|place| found.contains_key(&place.tap));
+            let names: Vec<_> = golden.expected.keys().map(String::as_str).filter(known).collect();
+            assert!(names.contains(&"logits"), "{names:?}");
+            golden.compare_some(&found, &config, &names)
         });
         tests.add(format!("{folder}::device"), move |device| on_device(folder, device, Selection::automatic()));
         for variant in variants.clone() {

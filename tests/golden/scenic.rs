@@ -48,8 +48,10 @@ impl Place {
         let named = |head: &str| Self { part: Part::Head(head.to_owned()), ..place("logits".to_owned()) };
         match name {
             "embedding" => Some(place("patch_embeddings".to_owned())),
-            "pre_logits" if config.representation_size.is_none() => Some(place("pooled".to_owned())),
-            "logits" | "pre_logits" | "frame_representation" => Some(place(name.to_owned())),
+            // The output of the module of that name, where there is one: tanh follows outside of it.
+            "pre_logits" if config.representation_size.is_some() => Some(place("pre_logits_input".to_owned())),
+            "pre_logits" => Some(place("pooled".to_owned())),
+            "logits" | "frame_representation" => Some(place(name.to_owned())),
             _ => name.strip_prefix("logits.").map(named),
         }
     }

@@ -1,9 +1,8 @@
 //! Google's image transformers and those of scenic: `.npz` files and Flax checkpoints of all generations.
 
 use super::views::Views;
-use super::{Described, Format};
+use super::{Called, Described, Format};
 use crate::checkpoint::arrays::Arrays;
-use crate::checkpoint::fit::Convention;
 use crate::checkpoint::flax::ParameterTree;
 use crate::checkpoint::scenic::Flax;
 use crate::vivit::Gelu;
@@ -20,7 +19,7 @@ const STACKED: &str = "Transformer/encoderblock/";
 const ATTENTION_POOLING: &str = "MAPHead_0/";
 
 /// The arrays as scenic calls them.
-fn views(arrays: Box<dyn Arrays>) -> (Views, Box<dyn Convention>) {
+fn views(arrays: Box<dyn Arrays>) -> Called {
     let tree = ParameterTree::of(arrays);
     let stacked = tree.names().into_iter().filter(|name| name.starts_with(STACKED)).map(str::to_owned);
     let stacked: Vec<_> = stacked.collect();

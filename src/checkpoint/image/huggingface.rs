@@ -1,7 +1,7 @@
 //! Image transformers of the `transformers` library.
 
 use super::views::Views;
-use super::{Described, Format};
+use super::{Called, Described, Format};
 use crate::checkpoint::arrays::Arrays;
 use crate::checkpoint::fit::Convention;
 use crate::checkpoint::huggingface::{ImageSize, Spelling, gelu};
@@ -34,7 +34,7 @@ fn of_images(spelling: Spelling, name: &str) -> String {
 }
 
 /// The arrays but for what a classifier does not use: the pooler and the token that masks patches.
-fn views(arrays: Box<dyn Arrays>) -> (Views, Box<dyn Convention>) {
+fn views(arrays: Box<dyn Arrays>) -> Called {
     let names = arrays.names().into_iter().map(|name| name.replacen("vit.", "vivit.", 1)).collect::<Vec<_>>();
     let spelling = Spelling::of(names.iter().map(String::as_str));
     let mut views = Views::of(arrays);

@@ -41,10 +41,13 @@ struct Format {
     /// What the name of the kernel that makes tokens of patches ends in.
     kernel: &'static str,
     /// The arrays, one for each tensor, and how they are called.
-    views: fn(Box<dyn Arrays>) -> (Views, Box<dyn Convention>),
+    views: fn(Box<dyn Arrays>) -> Called,
     /// What lies beside the weights and says what does not show in their shapes.
     described: fn(&Location) -> Result<Described>,
 }
+
+/// Arrays and how they are called.
+type Called = (Views, Box<dyn Convention>);
 
 /// Every family. The first that recognises a file reads it.
 const FORMATS: [Format; 3] = [flax::FORMAT, huggingface::FORMAT, timm::FORMAT];
@@ -95,9 +98,10 @@ pub(super) fn recognises(location: &Location, arrays: &dyn Arrays) -> bool {
 fn samples_frames(location: &Location) -> bool {
     let fields = location.find("config.json").and_then(|path| Fields::parse(&text(&path).ok()?).ok());
     let model = fields.and_then(|fields| fields.nested("model").ok());
-    model.is_some_and(
-        |model| matches!(model.get("temporal_encoding_config", "", serde_json::Value::Null), Ok(set) if !set.is_null()),
-    )
+    model.is_some_and(|model| {
+        let encoding = model.get("temporal_encoding_config", "", None::<serde_json::Value>);
+        encoding.is_ok_and(|encoding| encoding.is_some())
+    })
 }
 
 /// The image model whose weights are `arrays`.

@@ -42,7 +42,7 @@ impl Sizes {
         let grid = self.grid(described, &kernels, class_token)?;
         let representation_size = self.last_axis("pre_logits.bias");
         let config = Config {
-            model: Joint::default().into(),
+            model: Joint.into(),
             frames: 1,
             rows: grid[0] * kernels.patch[0],
             columns: grid[1] * kernels.patch[1],
@@ -82,6 +82,7 @@ impl Sizes {
         let [embedding, query] = ["embedding".to_owned(), format!("{BLOCK}0.{QUERY}")].map(|path| path + ".kernel");
         let shape = |name: &str| self.shape(name).ok_or_else(|| format!("it has no {}", self.convention.stored(name)));
         match (&*shape(&embedding)?, &*shape(&query)?) {
+            (embedding, _) if embedding.contains(&0) => Err(format!("its kernel has the shape {embedding:?}")),
             (&[h, w, planes, width], &[_, heads, _]) => {
                 Ok(Kernels { patch: [h, w], planes, width, heads: Some(heads) })
             }
@@ -109,7 +110,7 @@ impl Sizes {
             }
             return Ok(grid);
         }
-        let with_class_row = class_token.then(|| grid_of(positions - 1)).flatten();
+        let with_class_row = positions.checked_sub(1).filter(|_| class_token).and_then(grid_of);
         with_class_row.ok_or_else(|| {
             format!("its {positions} positions are those of no square image, and no config.json says which image_size")
         })

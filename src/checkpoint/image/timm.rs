@@ -1,7 +1,7 @@
 //! Image transformers of timm, which keeps query, key and value in one projection.
 
 use super::views::Views;
-use super::{Described, Format};
+use super::{Called, Described, Format};
 use crate::checkpoint::arrays::Arrays;
 use crate::checkpoint::fit::Convention;
 use crate::vivit::Gelu;
@@ -57,7 +57,7 @@ fn within_block(module: &str) -> &str {
 }
 
 /// The arrays with the three projections apart.
-fn views(arrays: Box<dyn Arrays>) -> (Views, Box<dyn Convention>) {
+fn views(arrays: Box<dyn Arrays>) -> Called {
     let fused: Vec<_> =
         arrays.names().into_iter().filter(|name| name.contains(".attn.qkv.")).map(str::to_owned).collect();
     let mut views = Views::of(arrays);

@@ -6,18 +6,20 @@
 
 mod agreement;
 mod config;
+mod described;
 mod evidence;
 mod extent;
 mod reconciliation;
 mod released;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted};
 use super::flax::{FlaxLayout, ParameterTree};
 use super::location::{Location, text};
-use super::{Checkpoint, Family, Format, Hints};
+use super::{Called, Checkpoint, Family, Format, Hints};
 use crate::tensor::{Error, Result, Shape, Tensor};
 use crate::vivit::{Config, Model, ParameterSpec, Temporal};
 use config::Said;
@@ -25,7 +27,20 @@ use evidence::Evidence;
 use reconciliation::Reconciliation;
 
 /// Names joined by `/`.
-pub(super) const FORMAT: Format = Format { recognises: |names| names.iter().any(|name| name.contains('/')), load };
+pub(super) const FORMAT: Format =
+    Format { recognises: |names| names.iter().any(|name| name.contains('/')), load, convention };
+
+fn convention(arrays: Box<dyn Arrays>, config: &Config) -> Called {
+    (Box::new(ParameterTree::of(arrays)), Box::new(Flax::of(config)))
+}
+
+/// The model that the `config.json` at `path` describes, which must say everything.
+pub(super) fn read_config(path: &Path) -> Result<Config> {
+    let within = |reason: String| Error::file(format!("{}: {reason}", path.display()));
+    let config = described::config(&config::read(path)?).map_err(within)?;
+    config.validate().map_err(|error| within(error.to_string()))?;
+    Ok(config)
+}
 
 fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Checkpoint> {
     let tree = ParameterTree::of(arrays);

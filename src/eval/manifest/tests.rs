@@ -188,6 +188,18 @@ fn a_part_of_a_folder_of_frames_is_its_frames() {
     assert!(beyond.to_string().contains("frames 5..9 of 5 are none"), "{beyond}");
 }
 
+/// A part of a file is found by its times, at the file's own rate of 25 frames a second.
+#[test]
+fn a_part_of_a_file_is_found_by_its_times() {
+    let path: PathBuf = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/video/bigbuckbunny.mp4").into();
+    let part = Part { frames: Some(0..3), seconds: Some(0.2..0.32) };
+    let item = Item { name: "rabbit".into(), path: path.clone(), part: Some(part), labels: vec![0] };
+    let mut source = item.open().unwrap();
+    assert_eq!(source.frame_count().unwrap(), 3);
+    assert_eq!(source.read(&[2, 0]).unwrap(), video::open(&path).unwrap().read(&[7, 5]).unwrap());
+    assert!(source.read(&[127]).unwrap_err().to_string().contains("132 frames"));
+}
+
 #[test]
 fn fingerprints_follow_names_and_labels() {
     let fingerprint = |text: &str| {

@@ -105,7 +105,7 @@ fn shapes() -> Vec<Case> {
         case("ViT-B frame", joint(1, 197, 12, 64)).timed(),
         case("ViT-B clip", joint(1, 3137, 12, 64)).timed_only(),
         case("ViT-B clip, fewer tokens", joint(1, 700, 3, 64)),
-        weighted(case("ViT-B clip, class token", joint(1, 3137, 12, 64)), one_row(0)).timed(),
+        weighted(case("ViT-B clip, class token", joint(1, 3137, 12, 64)), one_row(0)),
         case("ViT-B temporal", of(12, 64, Sequences::temporal(1, 16, 196), Mask::NONE)).timed(),
         case("row by row", in_rows(joint(2, 70, 3, 64))),
         case("temporal", of(4, 12, in_time, Mask::NONE)),
@@ -133,13 +133,11 @@ fn switches() -> Vec<Case> {
 
 /// What drivers and bindings limit.
 fn limits() -> Vec<Case> {
-    let some = |row: usize| f32::from(u8::from(row.is_multiple_of(8_000)));
     let masked = of(3, 12, Sequences::joint(2, 36), Mask::of(1, 7).causal().validity());
     let temporal = some_heads(of(4, 5, Sequences::temporal(2, 5, 9), Mask::NONE));
     let without_base = AttentionRollout { keep: None, ..joint(2, 36, 3, 12) };
     vec![
-        weighted(case("more queries than loop iterations", joint(1, 65_539, 1, 1)), some),
-        weighted(case("more heads than loop iterations", joint(1, 9_001, 16, 1)), one_row(8_999)),
+        case("more heads than loop iterations", joint(1, 64, 5_000, 1)),
         case("more sequences than groups in a dimension", joint(65_537, 2, 1, 1)),
         case("groups in two dimensions", joint(9, 70, 3, 12)).workgroups(14),
         case("cut into pieces", joint(2, 36, 3, 12)).binding_bytes(2048),
@@ -194,7 +192,7 @@ fn numbers() -> Vec<Case> {
     let in_weight = case("a weight that is not a number", narrow.clone());
     let in_masked_weight = case("a weight that is not a number, causal", later.clone());
     vec![
-        normalised(far.fill(KEY, Fill::Spread(200.0)), &wide),
+        normalised(far.fill(KEY, Fill::Spread(200.0)), &wide).tolerance(blurred),
         normalised(high.fill(KEY, Fill::Between(900.0, 1100.0)), &wide).tolerance(blurred),
         normalised(equal.fill(WEIGHTS, Fill::Constant(1.0 / 3137.0)), &long),
         normalised(in_query, &narrow),

@@ -89,6 +89,13 @@ pub struct AttentionRollout {
     pub pass: f32,
 }
 
+/// What a software device keeps near. Its workgroups go through the same queries one after another: where those of all heads
+/// are more, a launch has fewer heads.
+const CACHE_BYTES: usize = 1 << 20;
+
+/// Queries that are added up before they meet the sum: a multiple of every block and step.
+const RUN: u64 = 512;
+
 /// What a launch's output begins with.
 const BASE: u32 = 1;
 const EARLIER: u32 = 2;
@@ -108,10 +115,35 @@ impl AttentionRollout {
     /// The heads in runs that one invocation may go through.
     fn runs_of_heads(&self, tile: Tile, limits: &Limits) -> Result<Vec<Range<usize>>> {
         let heads = &self.part.heads;
-        let iterations = tile.iterations(self.qkv.width, &self.part);
+        let iterations = self.iterations_of_a_head(tile);
         check_iterations(iterations, limits)?;
-        let run = limits.loop_iterations.map_or(heads.len(), |most| (u64::from(most) / iterations).max(1) as usize);
-        Ok(heads.clone().step_by(run).map(|start| start..heads.end.min(start + run)).collect())
+        let run = limits.loop_iterations.map_or(heads.len(), |most| (u64::from(most) / (1 + iterations)) as usize);
+        let run = match tile {
+            Tile::Subgroup { .. } => run.min(CACHE_BYTES / (4 * self.part.sequences.tokens * self.qkv.width)),
+            _ => run,
+        };
+        Ok(heads.clone().step_by(run.max(1)).map(|start| start..heads.end.min(start + run.max(1))).collect())
+    }
+
+    /// Loop iterations of an invocation for each head it goes through.
+    fn iterations_of_a_head(&self, tile: Tile) -> u64 {
+        // Devices that limit iterations count up to two more than a loop has turns.
+        let looped = |turns: u64, inner: u64| turns * (1 + inner) + 2;
+        let (tokens, quads) = (self.part.sequences.tokens as u64, self.qkv.width.div_ceil(4) as u64);
+        let (runs, run) = (tokens.div_ceil(RUN), tokens.min(RUN));
+        match tile {
+            Tile::Plain { step } => looped(runs, looped(run.div_ceil(u64::from(step)), 0)),
+            Tile::Subgroup { keys, .. } => {
+                let block = looped(1, 0) + looped(quads, 0);
+                looped(quads, 0) + looped(runs, looped(run.div_ceil(u64::from(keys)), block))
+            }
+            Tile::Shared { queries, lanes, rows } => {
+                let (others, invocations) = (u64::from(4 * lanes), u64::from(queries / rows * lanes));
+                let staging =
+                    looped(others.div_ceil(invocations), 0) + looped((others * quads).div_ceil(invocations), 0);
+                looped(tokens.div_ceil(others), staging + looped(quads, 0))
+            }
+        }
     }
 
     fn cuts(&self, heads: Range<usize>, limits: &Limits) -> Result<Vec<Cut>> {
@@ -146,7 +178,7 @@ impl AttentionRollout {
         parameters.keep = self.keep.unwrap_or(0.0);
         parameters.share = self.pass / self.part.heads.len() as f32;
         Ok(Launch {
-            literals: tile.literals(self.qkv.width),
+            literals: tile.literals(self.qkv.width).with("run", RUN),
             parameters: bytemuck::bytes_of(&parameters).to_vec(),
             groups: fold_groups(groups, limits)?,
             windows,
@@ -202,5 +234,75 @@ impl Kernel for AttentionRollout {
 
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
         reference::attention_rollout(self, inputs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::attention::{Mask, Sequences};
+    use crate::kernels::attention_normaliser::AttentionNormaliser;
+    use crate::kernels::attention_probabilities::AttentionProbabilities;
+
+    const TOKENS: usize = 7;
+    const HEADS: usize = 4;
+
+    fn rollout(heads: Range<usize>) -> AttentionRollout {
+        let part = Part { heads, sequences: Sequences::joint(1, TOKENS), mask: Mask::NONE };
+        AttentionRollout { qkv: Qkv::in_planes(TOKENS, HEADS, 3), part, keep: Some(ROLLOUT), pass: ROLLOUT }
+    }
+
+    fn waves(shape: impl Into<Shape>) -> Tensor {
+        let shape = shape.into();
+        let values: Vec<f32> = (0..shape.elements()).map(|place| 2.0 * (1.7 * place as f32).sin()).collect();
+        Tensor::f32(shape, values).unwrap()
+    }
+
+    fn weights() -> Tensor {
+        Tensor::f32([TOKENS], (0..TOKENS).map(|row| row as f32 / 21.0).collect::<Vec<_>>()).unwrap()
+    }
+
+    /// The step by its reference, after the normaliser by its own.
+    fn step(call: &AttentionRollout, base: &Tensor) -> Vec<f32> {
+        let (qkv, weights) = (waves(call.qkv.shape()), weights());
+        let normaliser = AttentionNormaliser { qkv: call.qkv.clone(), part: call.part.clone(), weighted: true };
+        let normaliser = normaliser.reference(&[Some(&qkv), Some(&qkv), Some(&weights), None]).unwrap().remove(0);
+        let inputs = [Some(&qkv), Some(&qkv), Some(&normaliser), Some(&weights), Some(base), None];
+        call.reference(&inputs).unwrap().remove(0).as_f32().unwrap().to_vec()
+    }
+
+    fn assert_close(actual: &[f32], expected: &[f32]) {
+        let close = actual.iter().zip(expected).all(|(actual, expected)| (actual - expected).abs() < 1e-6);
+        assert!(close && actual.len() == expected.len(), "{actual:?} instead of {expected:?}");
+    }
+
+    #[test]
+    fn a_step_is_a_product_with_the_mean_of_the_probabilities() {
+        let call = rollout(0..HEADS);
+        let (qkv, weights) = (waves(call.qkv.shape()), weights());
+        let stored = AttentionProbabilities { qkv: call.qkv.clone(), part: call.part.clone(), queries: 0..TOKENS };
+        let stored = stored.reference(&[Some(&qkv), Some(&qkv), None]).unwrap().remove(0);
+        let (stored, weights) = (stored.as_f32().unwrap(), weights.as_f32().unwrap());
+        let mut expected: Vec<f32> = weights.iter().map(|weight| 0.5 * weight).collect();
+        for (place, probability) in stored.iter().enumerate() {
+            expected[place % TOKENS] += 0.5 / HEADS as f32 * weights[place / TOKENS % TOKENS] * probability;
+        }
+        assert_close(&step(&call, &self::weights()), &expected);
+        assert!((expected.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn heads_that_attend_in_two_ways_are_two_calls() {
+        let first = AttentionRollout { pass: 0.25, ..rollout(0..2) };
+        let second = AttentionRollout { keep: Some(1.0), pass: 0.25, ..rollout(2..HEADS) };
+        let between = Tensor::f32([TOKENS], step(&first, &weights())).unwrap();
+        assert_close(&step(&second, &between), &step(&rollout(0..HEADS), &weights()));
+    }
+
+    #[test]
+    fn what_counts_for_no_number_is_rejected() {
+        rollout(0..HEADS).validate().unwrap();
+        assert!(AttentionRollout { keep: Some(f32::NAN), ..rollout(0..HEADS) }.validate().is_err());
+        assert!(AttentionRollout { pass: f32::INFINITY, ..rollout(0..HEADS) }.validate().is_err());
     }
 }

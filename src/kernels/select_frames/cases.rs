@@ -9,7 +9,7 @@ const INDICES: usize = 1;
 
 /// A copy: nothing may be off by a bit. Any indices, some of them more than once.
 fn of(name: &str, clips: usize, frames: usize, picked: usize, width: usize) -> Case {
-    let call = SelectFrames { clips, frames, picked, width };
+    let call = SelectFrames { clips, frames, picked, frame: [1, 1, width] };
     Case::new(name, call).tolerance(Tolerance::EXACT).fill(INDICES, Fill::Words(frames as u32))
 }
 
@@ -42,7 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
     ];
     let mut poisoned: Vec<f32> = (0..4 * 9).map(|place| (place as f32).sin()).collect();
     poisoned[20] = f32::NAN;
-    if let Ok(tensor) = Tensor::f32([1, 4, 9], poisoned) {
+    if let Ok(tensor) = Tensor::f32([1, 4, 1, 1, 9], poisoned) {
         cases.push(picking(of("a NaN goes where its frame goes", 1, 4, 2, 9), &[2, 0]).fill(0, Fill::Given(tensor)));
     }
     cases

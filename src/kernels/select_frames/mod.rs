@@ -16,9 +16,9 @@ pub static FAMILY: Family = Family {
     formula: "out[b, s, :] = in[b, indices[s], :]",
     parameters: Parameters::FIELDS,
     bindings: &[
-        Binding::read("input", "[B, F, width]"),
+        Binding::read("input", "[B, F, P, Y, X]"),
         Binding::read_words("indices", "[S]"),
-        Binding::write("output", "[B, S, width]"),
+        Binding::write("output", "[B, S, P, Y, X]"),
     ],
     variants: &[Variant {
         name: "plain",
@@ -64,8 +64,8 @@ pub struct SelectFrames {
     pub frames: usize,
     /// S: the frames picked of each clip.
     pub picked: usize,
-    /// Values of a frame: Y·X·P.
-    pub width: usize,
+    /// The axes of a frame, in any order: P, Y and X.
+    pub frame: [usize; 3],
 }
 
 /// A launch's share: of these clips, those of the picked frames that lie in a run of frames.
@@ -76,9 +76,14 @@ struct Piece {
 }
 
 impl SelectFrames {
+    /// Values of a frame.
+    fn width(&self) -> usize {
+        self.frame.iter().product()
+    }
+
     /// Whole clips where they fit a binding; else runs of frames of one clip, each with every run of picked ones.
     fn pieces(&self, limits: &Limits) -> Result<Vec<Piece>> {
-        let frame = 4 * self.width as u64;
+        let frame = 4 * self.width() as u64;
         let [input, output] = [self.frames, self.picked].map(|frames| frames as u64 * frame);
         if input.max(output) <= pieces::room_anywhere(limits) {
             let runs = pieces::runs_anywhere(self.clips, &[input, output], limits)?;
@@ -104,7 +109,7 @@ impl SelectFrames {
         let Piece { clips, frames, picked } = piece;
         let window = |of_clip: usize, run: &Range<usize>| {
             let bound = clips.start * of_clip + run.start..(clips.end - 1) * of_clip + run.end;
-            pieces::align_down(pieces::bytes(&bound, 4 * self.width), limits)
+            pieces::align_down(pieces::bytes(&bound, 4 * self.width()), limits)
         };
         let (input_window, input_base) = window(self.frames, frames);
         let (output_window, output_base) = window(self.picked, picked);
@@ -112,7 +117,7 @@ impl SelectFrames {
             clips: word(clips.len())?,
             frames: word(self.frames)?,
             picked: word(picked.len())?,
-            width: word(self.width)?,
+            width: word(self.width())?,
             first_frame: word(frames.start)?,
             end_frame: word(frames.end)?,
             first_picked: word(picked.start)?,
@@ -122,7 +127,7 @@ impl SelectFrames {
             padding_1: 0,
             padding_2: 0,
         };
-        let blocks = (self.width as u64).div_ceil(u64::from(VALUES * INVOCATIONS));
+        let blocks = (self.width() as u64).div_ceil(u64::from(VALUES * INVOCATIONS));
         Ok(Launch {
             literals: Literals::new().with("invocations", INVOCATIONS).with("values", VALUES),
             parameters: bytemuck::bytes_of(&parameters).to_vec(),
@@ -138,12 +143,13 @@ impl Kernel for SelectFrames {
     }
 
     fn operands(&self) -> Vec<Option<Shape>> {
-        let Self { clips, frames, picked, width } = *self;
-        vec![Some([clips, frames, width].into()), Some([picked].into()), Some([clips, picked, width].into())]
+        let Self { clips, frames, picked, frame: [p, y, x] } = *self;
+        vec![Some([clips, frames, p, y, x].into()), Some([picked].into()), Some([clips, picked, p, y, x].into())]
     }
 
     fn validate(&self) -> Result<()> {
-        let Self { clips, frames, picked, width } = *self;
+        let Self { clips, frames, picked, .. } = *self;
+        let width = self.width();
         if clips == 0 || frames == 0 || picked == 0 || width == 0 {
             return Err(Error::usage(format!(
                 "{picked} of {frames} frames of {width} values from {clips} clips are nothing to select"
@@ -157,7 +163,7 @@ impl Kernel for SelectFrames {
     }
 
     fn bytes_read(&self) -> u64 {
-        4 * (self.clips * self.picked * self.width + self.picked) as u64
+        4 * (self.clips * self.picked * self.width() + self.picked) as u64
     }
 
     fn launches(&self, _: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {

@@ -5,7 +5,8 @@ use crate::kernels::input;
 use crate::tensor::{Error, Result, Tensor};
 
 pub(super) fn select_frames(call: &SelectFrames, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
-    let SelectFrames { clips, frames, picked, width } = *call;
+    let SelectFrames { clips, frames, picked, frame: [planes, rows, columns] } = *call;
+    let values = planes * rows * columns;
     let (clip, indices) = (input(inputs, 0)?.as_f32()?, input(inputs, 1)?.as_u32()?);
     let mut output = Vec::new();
     for b in 0..clips {
@@ -14,9 +15,9 @@ pub(super) fn select_frames(call: &SelectFrames, inputs: &[Option<&Tensor>]) -> 
             if index >= frames {
                 return Err(Error::usage(format!("frame {index} of {frames} does not exist")));
             }
-            let start = (b * frames + index) * width;
-            output.extend_from_slice(&clip[start..start + width]);
+            let start = (b * frames + index) * values;
+            output.extend_from_slice(&clip[start..start + values]);
         }
     }
-    Ok(vec![Tensor::f32([clips, picked, width], output)?])
+    Ok(vec![Tensor::f32([clips, picked, planes, rows, columns], output)?])
 }

@@ -16,7 +16,7 @@ mod scratch;
 
 pub(super) use counterpart::Counterpart;
 pub use inflation::{Inflation, inflate};
-pub use loading::{Fitted, fit_positions};
+pub use loading::{FittedPositions, fit_positions};
 pub use origin::{ClassRow, Origin, PositionFit};
 pub use positions::{PositionTable, Positions};
 pub use scratch::from_scratch;
@@ -212,8 +212,11 @@ impl Weights for Initialised {
     }
 }
 
-/// A grid of tokens for people: `16 temporal indices of 14×14`.
+/// A grid of tokens for people: `16 temporal indices of 14×14`, for images `14×14`.
 fn described(grid: Grid) -> String {
     let Grid { temporal, rows, columns } = grid;
-    format!("{temporal} temporal {} of {rows}×{columns}", if temporal == 1 { "index" } else { "indices" })
+    match temporal {
+        1 => format!("{rows}×{columns}"),
+        _ => format!("{temporal} temporal indices of {rows}×{columns}"),
+    }
 }

@@ -113,7 +113,7 @@ impl fmt::Display for PositionFit {
             write!(f, ", resized to {}", described(*resized))?;
         }
         if to != resized {
-            write!(f, ", repeated over {}", to.temporal)?;
+            write!(f, ", repeated over {} temporal indices", to.temporal)?;
         }
         match class_row {
             ClassRow::Start => f.write_str("; the class token's keeps its starting value"),

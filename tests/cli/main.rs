@@ -1,6 +1,9 @@
 //! The program as its users meet it: what it prints, what it writes, and how it fails.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod evaluation;
+mod models;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,7 +27,7 @@ fn main() -> ExitCode {
         Ok(tests) => tests,
         Err(code) => return code,
     };
-    let without_device: [ProgramTest; 19] = [
+    let without_device: [ProgramTest; 23] = [
         ("help fits 80 columns and has examples", help),
         ("wrong use exits with 2", wrong_use),
         ("bad videos are named", bad_videos),
@@ -44,11 +47,15 @@ fn main() -> ExitCode {
         ("videos of one frame", one_frame),
         ("forward by reference is golden", || golden_forward(&["--executor", "reference"])),
         ("layouts and single clips", layouts),
+        ("inspect tells what a checkpoint is", models::inspects),
+        ("inspect tells why it is none", models::inspects_what_is_no_model),
+        ("convert keeps every bit", models::converts),
+        ("convert writes as transformers does", models::converts_to_hugging_face),
     ];
     for (name, test) in without_device {
         tests.add_without_device(name, test);
     }
-    let with_device: [ProgramTest; 10] = [
+    let with_device: [ProgramTest; 21] = [
         ("devices", devices),
         ("unknown devices are told the known", unknown_devices),
         ("clip is the published tensor", || published_clip(&[])),
@@ -56,7 +63,18 @@ fn main() -> ExitCode {
         ("forward by plain variants is golden", || golden_forward(&["--variant", "plain"])),
         ("classify is clip and forward", classify),
         ("classify for people", classify_for_people),
+        ("classify by several views", evaluation::views),
+        ("eval killed twice and resumed", evaluation::killed_and_resumed),
+        ("eval in shards", evaluation::shards_merged),
+        ("wrong use of eval", evaluation::wrong_use),
         ("untrained models say so", untrained),
+        ("untrained models of every kind", models::untrained_kinds),
+        ("embed writes features", models::embeds),
+        ("attention draws pictures", models::pictures_of_attention),
+        ("wrong use of attention", models::wrong_attention),
+        ("a sliding window", models::sliding_window),
+        ("a sliding window over a pipe", models::window_over_a_pipe),
+        ("masks", models::masks),
         ("verbose runs tell what happens", verbose),
         ("bench", bench),
     ];
@@ -191,7 +209,7 @@ fn model() -> PathBuf {
 fn pictures(count: u8) -> Result<TempDir, Failed> {
     let folder = tempfile::tempdir()?;
     for index in 0..count {
-        let picture = image::RgbImage::from_fn(48, 40, |x, y| image::Rgb([5 * x as u8, 6 * y as u8, 16 * index]));
+        let picture = image::RgbImage::from_fn(48, 40, |x, y| image::Rgb([5 * x as u8, 6 * y as u8, index.wrapping_mul(16)]));
         picture.save(folder.path().join(format!("{index}.png")))?;
     }
     Ok(folder)
@@ -207,7 +225,7 @@ fn copied_model() -> Result<TempDir, Failed> {
 }
 
 fn help() -> Outcome {
-    for command in ["", "devices", "classify", "clip", "forward", "bench", "completions"] {
+    for command in ["", "devices", "classify", "clip", "eval", "forward", "bench", "completions"] {
         let ran = Ran::with(&format!("{command} --help"), &[])?.silent_success()?;
         let examples = ran.stdout.contains("\nExample");
         let ran = ran.expect(examples, "has no examples")?;
@@ -237,7 +255,7 @@ fn wrong_use() -> Outcome {
         ("clip {} --output {} --frames 0", &[video, output], &["--frames", "at least 1"]),
         ("clip {} --output {} --size 0", &[video, output], &["--size", "at least 1"]),
         ("clip {} --output clip.txt", &[video], &["clip.txt", ".npy"]),
-        ("clip {} --output {} --model {} --frames 8", &[video, output, model], &["--frames", "--model"]),
+        ("clip {} --output {} --model {} --frames 4", &[video, output, model], &["--frames 4", "clips of 8"]),
         ("clip {} --output {} --frames-from 8 --executor reference", &[video, output], &["frame 8", "8 frames"]),
         ("forward --model {} --clip clip.npy --output out.npy", &[model], &["out.npy", ".safetensors"]),
         ("forward --model {} --clip a.npy --output b.safetensors --layout cthw", &[model], &["cthw", "btchw"]),

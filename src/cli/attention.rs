@@ -1,0 +1,359 @@
+//! `tubelet attention`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use serde::Serialize;
+use tubelet::engine::{self, AttentionMaps, AttentionQuery, AttentionRequest};
+use tubelet::report::{Colours, Enlargement, Line, Look, Overlay, Profile, Scale};
+use tubelet::tensor::{Error, Result, Tensor};
+use tubelet::vivit::{AttentionLayer, Config, Model};
+use tubelet::{Class, LoadOptions, Vivit};
+
+use super::arguments::{DeviceArguments, ModelArguments};
+use super::mask::MaskArguments;
+use super::video::{Decoded, VideoArguments, VideoReport, frames};
+use super::{files, output, progress};
+
+/// Show where a model looks in a video
+#[derive(clap::Args)]
+#[command(
+    override_usage = "tubelet attention [OPTIONS] --model <DIR_OR_NAME> --output <PICTURE> <VIDEO>",
+    after_help = "\
+Rollout follows the attention of all layers and their residual paths down to the tokens of the clip. A single layer \
+shows its own probabilities. In Model 2 a layer is one of an encoder, spatial.11 or temporal.3. Where a model attends \
+over space and over time apart, a layer's map is its attention over space, and its profile the one over time.
+
+Pictures: .gif repeats the clip, .png and .webp are a sheet with a frame of each temporal index, .html is a page with a \
+slider over time. No N×N matrix is stored, whatever the model's size.
+
+Examples:
+  tubelet attention clip.mp4 --model DIR --output looks.gif
+  tubelet attention clip.mp4 --model DIR -o looks.html --layer 11 --head 3
+  tubelet attention clip.mp4 --model DIR -o looks.png --query 7,6,9
+  tubelet attention clip.mp4 --model DIR -o looks.png --profile time.svg
+  tubelet attention clip.mp4 --model DIR --maps maps.safetensors --json"
+)]
+pub(super) struct Attention {
+    #[command(flatten)]
+    video: VideoArguments,
+    #[command(flatten)]
+    model: ModelArguments,
+    /// The picture to draw: .gif, .png, .webp or .html.
+    #[arg(short, long, value_name = "PICTURE", required_unless_present_any = ["maps", "profile"])]
+    output: Option<PathBuf>,
+    /// Draw the attention over time as lines: .svg or .png.
+    #[arg(long, value_name = "PLOT")]
+    profile: Option<PathBuf>,
+    /// Write the numbers: `map` [T,H,W], the share of each token, and `profile` [T].
+    #[arg(long, value_name = "OUT.safetensors")]
+    maps: Option<PathBuf>,
+    /// rollout, or one layer, counted from 0; in Model 2 with its encoder: spatial.11, temporal.3.
+    #[arg(long, value_name = "LAYER", default_value = "rollout")]
+    layer: Layer,
+    /// One head of a layer, counted from 0, or the mean of all.
+    #[arg(long, value_name = "HEAD", default_value = "mean")]
+    head: Head,
+    /// Whose attention: cls, what the head sees (the class token, or the mean of all tokens), or the token of temporal
+    /// index, row and column, counted from 0.
+    #[arg(long, value_name = "cls|T,Y,X", default_value = "cls")]
+    query: Query,
+    #[command(flatten)]
+    look: LookArguments,
+    #[command(flatten)]
+    mask: MaskArguments,
+    #[command(flatten)]
+    device: DeviceArguments,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How numbers become colours.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Look")]
+struct LookArguments {
+    /// The colours from the lowest to the highest value.
+    #[arg(long, default_value = "inferno")]
+    colours: ColourChoice,
+    /// A square of one colour for each token, instead of soft edges.
+    #[arg(long)]
+    squares: bool,
+    /// Scale the colours frame by frame, so that those of different frames cannot be compared.
+    #[arg(long)]
+    frame_scale: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ColourChoice {
+    Inferno,
+    Viridis,
+    Turbo,
+}
+
+impl LookArguments {
+    fn look(&self) -> Look {
+        Look {
+            colours: match self.colours {
+                ColourChoice::Inferno => Colours::Inferno,
+                ColourChoice::Viridis => Colours::Viridis,
+                ColourChoice::Turbo => Colours::Turbo,
+            },
+            enlargement: if self.squares { Enlargement::Squares } else { Enlargement::Smooth },
+            scale: if self.frame_scale { Scale::Frame } else { Scale::Clip },
+            ..Look::default()
+        }
+    }
+}
+
+/// `rollout`, `11` or `spatial.11`.
+#[derive(Clone, Debug, PartialEq)]
+enum Layer {
+    Rollout,
+    Block { encoder: String, layer: usize },
+}
+
+impl FromStr for Layer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "rollout" {
+            return Ok(Self::Rollout);
+        }
+        let start = text.rfind('.').map_or(0, |dot| dot + 1);
+        let layer = text[start..].parse().map_err(|_| "it must be rollout, or a layer such as 11 or spatial.11")?;
+        Ok(Self::Block { encoder: text[..start].to_owned(), layer })
+    }
+}
+
+/// `mean` or `3`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Head(Option<usize>);
+
+impl FromStr for Head {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "mean" => Ok(Self(None)),
+            _ => text.parse().map(|head| Self(Some(head))).map_err(|_| "it must be mean, or a number".to_owned()),
+        }
+    }
+}
+
+/// `cls` or `7,6,9`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Query(AttentionQuery);
+
+impl FromStr for Query {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "cls" {
+            return Ok(Self(AttentionQuery::Clip));
+        }
+        let numbers: Option<Vec<usize>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
+        match numbers.as_deref() {
+            Some(&[time, row, column]) => Ok(Self(AttentionQuery::Token([time, row, column]))),
+            _ => Err("it must be cls, or three numbers as in 7,6,9: temporal index, row, column".to_owned()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Report {
+    video: VideoReport,
+    indices: Vec<usize>,
+    model: String,
+    device: String,
+    layer: String,
+    query: String,
+    /// Temporal indices, rows and columns of the map.
+    grid: [usize; 3],
+    /// The share of each temporal index.
+    profile: Vec<f32>,
+    classes: Vec<Class>,
+    written: Vec<String>,
+}
+
+impl super::Run for Attention {
+    fn run(self) -> Result<()> {
+        self.check_outputs()?;
+        let source = self.video.open()?;
+        let checkpoint = self.model.load()?;
+        engine::check_video(&checkpoint.config)?;
+        let request = AttentionRequest {
+            layer: self.layer_of(&checkpoint.config)?,
+            query: self.query.0,
+            mask: self.mask.mask(1, checkpoint.config.frames)?,
+        };
+        let device = self.device.open(true)?;
+        let options = LoadOptions { preset: self.video.preset, variants: self.device.variant.clone() };
+        let model = Vivit::from_checkpoint(&device, checkpoint, options)?;
+        self.video.origin(Some(model.checkpoint()), model.preprocessing());
+        let decoded = self.video.decode(source, model.config().frames)?;
+        let prepared = model.prepare(&decoded.clips[0])?;
+        let maps = progress::showing_upload(&model, || model.attention(&prepared, &request))?;
+        let grid = model.config().grid();
+        let report = Report {
+            video: decoded.report(&self.video),
+            indices: decoded.indices(),
+            model: model.checkpoint().source.clone(),
+            device: device.capabilities().name.clone(),
+            layer: self.layer_name(),
+            query: self.query_name(model.config()),
+            grid: [grid.temporal, grid.rows, grid.columns],
+            profile: maps.profile.clone(),
+            classes: maps.classes.as_ref().map_or(Vec::new(), |classes| classes.top(1)),
+            written: self.outputs().map(|path| path.display().to_string()).collect(),
+        };
+        self.write(&model, &prepared, &decoded, maps, &report)?;
+        output::report(self.json, &report, describe)
+    }
+}
+
+impl Attention {
+    fn outputs(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.output, &self.profile, &self.maps].into_iter().flatten()
+    }
+
+    /// Errors about outputs, before the work.
+    fn check_outputs(&self) -> Result<()> {
+        let outputs: [(_, &[&str]); 3] = [
+            (&self.output, &["gif", "png", "webp", "html"]),
+            (&self.profile, &["svg", "png"]),
+            (&self.maps, &["safetensors"]),
+        ];
+        outputs.into_iter().try_for_each(|(path, extensions)| match path {
+            Some(path) => files::check_output(path, extensions, &[&self.video.video]),
+            None => Ok(()),
+        })
+    }
+
+    fn layer_of(&self, config: &Config) -> Result<AttentionLayer> {
+        match (&self.layer, self.head.0) {
+            (Layer::Rollout, None) => Ok(AttentionLayer::Rollout),
+            (Layer::Rollout, Some(_)) => {
+                Err(Error::usage("rollout takes the mean over all heads; choose a --layer to see one --head of it"))
+            }
+            (Layer::Block { encoder, layer }, _)
+                if encoder.is_empty() && matches!(config.model, Model::FactorisedEncoder(_)) =>
+            {
+                Err(Error::usage(format!(
+                    "this model has two encoders: choose --layer spatial.{layer} or temporal.{layer}"
+                )))
+            }
+            (Layer::Block { encoder, layer }, head) => {
+                Ok(AttentionLayer::Block { encoder: encoder.clone(), layer: *layer, head })
+            }
+        }
+    }
+
+    fn layer_name(&self) -> String {
+        match (&self.layer, self.head.0) {
+            (Layer::Rollout, _) => "rollout over all layers".to_owned(),
+            (Layer::Block { encoder, layer }, None) => format!("layer {encoder}{layer}, mean over its heads"),
+            (Layer::Block { encoder, layer }, Some(head)) => format!("layer {encoder}{layer}, head {head}"),
+        }
+    }
+
+    fn query_name(&self, config: &Config) -> String {
+        match self.query.0 {
+            AttentionQuery::Token([time, row, column]) => {
+                format!("the token at temporal index {time}, row {row}, column {column}")
+            }
+            AttentionQuery::Clip if config.class_token() => "the class token".to_owned(),
+            AttentionQuery::Clip => "what the head sees".to_owned(),
+        }
+    }
+
+    fn write(
+        &self,
+        model: &Vivit,
+        prepared: &tubelet::video::PreparedClip,
+        decoded: &Decoded,
+        maps: AttentionMaps,
+        report: &Report,
+    ) -> Result<()> {
+        let seen = model.seen_frames(prepared)?;
+        let indices = decoded.clips[0].indices();
+        let second = |rate: f64| seen.places.iter().map(|place| indices[*place] as f64 / rate).collect::<Vec<_>>();
+        let seconds = decoded.frames_per_second().map(second);
+        let each = seen.frames.len() / maps.profile.len();
+        let middles = seconds.as_ref().map(|seconds| {
+            seconds.chunks(each).map(|of_index| of_index.iter().sum::<f64>() / of_index.len() as f64).collect()
+        });
+        let profile = Profile {
+            title: "attention over time".to_owned(),
+            quantity: "share of the attention".to_owned(),
+            lines: vec![Line { name: report.layer.clone(), values: maps.profile.clone() }],
+            seconds: middles,
+        };
+        if let Some(path) = &self.profile {
+            profile.write(path)?;
+        }
+        if let Some(path) = &self.maps {
+            let length = maps.profile.len();
+            let profile = Tensor::f32([length], maps.profile.clone())?;
+            let tensors = BTreeMap::from([("map".to_owned(), maps.map.clone()), ("profile".to_owned(), profile)]);
+            files::write_safetensors(path, &tensors)?;
+        }
+        let Some(path) = &self.output else { return Ok(()) };
+        let _spinner = progress::spinner("drawing");
+        let query = match self.query.0 {
+            AttentionQuery::Token(token) => Some(token),
+            AttentionQuery::Clip => None,
+        };
+        let says = report.classes.first().map(|class| format!("{} ({:.1} %)", class.name, 100.0 * class.probability));
+        let facts = [("model", Some(report.model.clone())), ("attention", Some(report.layer.clone()))];
+        let more = [("of", Some(report.query.clone())), ("says", says)];
+        let facts = facts.into_iter().chain(more).filter_map(|(name, fact)| Some((name.to_owned(), fact?)));
+        let name = self.video.video.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
+        let overlay = Overlay {
+            facts: facts.collect(),
+            seconds,
+            query,
+            profile: Some(profile),
+            look: self.look.look(),
+            ..Overlay::new(format!("{name}: where the model looks"), seen.frames, maps.map)
+        };
+        overlay.write(path)
+    }
+}
+
+fn describe(report: &Report) -> String {
+    let Report { video, indices, model, device, layer, query, grid: [times, rows, columns], .. } = report;
+    let says = report.classes.first().map_or("nothing: it has no head".to_owned(), |class| {
+        format!("{:.1} % {}", 100.0 * class.probability, class.name)
+    });
+    let most = report.profile.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(time, _)| time);
+    output::fields([
+        ("video", video.describe()),
+        ("clip", frames(indices)),
+        ("model", model.clone()),
+        ("device", device.clone()),
+        ("says", says),
+        ("attention", format!("{layer}, of {query}")),
+        ("map", format!("{times} temporal indices of {rows}×{columns} tokens, most at index {most}")),
+        ("written", report.written.join(", ")),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_heads_and_queries_are_written_shortly() {
+        assert_eq!("rollout".parse(), Ok(Layer::Rollout));
+        assert_eq!("11".parse(), Ok(Layer::Block { encoder: String::new(), layer: 11 }));
+        assert_eq!("spatial.3".parse(), Ok(Layer::Block { encoder: "spatial.".to_owned(), layer: 3 }));
+        assert!("spatial".parse::<Layer>().is_err() && "-1".parse::<Layer>().is_err());
+        assert_eq!(("mean".parse(), "3".parse()), (Ok(Head(None)), Ok(Head(Some(3)))));
+        assert_eq!("cls".parse(), Ok(Query(AttentionQuery::Clip)));
+        assert_eq!("7,6,9".parse(), Ok(Query(AttentionQuery::Token([7, 6, 9]))));
+        assert!("7,6".parse::<Query>().is_err());
+    }
+}

@@ -1,0 +1,94 @@
+//! `tubelet convert`.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use serde::Serialize;
+use tubelet::checkpoint::{self, Checkpoint, Hub};
+use tubelet::tensor::Result;
+
+use super::arguments::HintArguments;
+use super::{output, progress};
+
+/// Write any checkpoint as a folder that this program or the transformers library loads
+#[derive(clap::Args)]
+#[command(after_help = "\
+Every tensor stays as it is, bit by bit; halves become 32-bit floats. The folder holds model.safetensors and \
+config.json, which then says all that the original files may have left open.
+
+Examples:
+  tubelet convert google/vivit-b-16x2-kinetics400 vivit-b
+  tubelet convert vivit_base_16x2_fe/checkpoint vivit-b-fe
+  tubelet convert checkpoint_77 model3 --kind 3 --order space-time --frames 32 --size 224
+  tubelet convert vivit_base_16x2/checkpoint vivit-b-hf --to hugging-face")]
+pub(super) struct Convert {
+    /// A folder or file of weights, of the transformers library, of scenic or of this program, or a name on the Hugging
+    /// Face hub.
+    #[arg(value_name = "IN")]
+    input: String,
+    /// The folder to write.
+    #[arg(value_name = "OUT")]
+    folder: PathBuf,
+    /// Whose names to give the tensors: this program's, for all models, or the transformers library's, which has Model 1.
+    #[arg(long, value_name = "FORMAT", default_value = "tubelet")]
+    to: Target,
+    /// Replace the model in the folder, where there is one.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    hints: HintArguments,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Target {
+    Tubelet,
+    HuggingFace,
+}
+
+#[derive(Serialize)]
+struct Report {
+    from: String,
+    model: String,
+    tensors: usize,
+    parameters: usize,
+    written: String,
+}
+
+impl super::Run for Convert {
+    fn run(self) -> Result<()> {
+        let checkpoint = {
+            let _spinner = progress::spinner("loading checkpoint");
+            checkpoint::load_hinted(&self.input, &Hub::from_env(), &self.hints.hints())?
+        };
+        checkpoint.notes.iter().for_each(|note| output::note(note));
+        {
+            let _spinner = progress::spinner("writing");
+            match self.to {
+                Target::Tubelet => checkpoint::save(&self.folder, &checkpoint, self.force)?,
+                Target::HuggingFace => checkpoint::save_hugging_face(&self.folder, &checkpoint, self.force)?,
+            }
+        }
+        let Checkpoint { config, source, .. } = checkpoint;
+        let specs = config.parameters();
+        let report = Report {
+            from: source,
+            model: config.to_string(),
+            tensors: specs.len(),
+            parameters: specs.iter().map(|spec| spec.shape.elements()).sum(),
+            written: self.folder.display().to_string(),
+        };
+        output::report(self.json, &report, describe)
+    }
+}
+
+fn describe(report: &Report) -> String {
+    output::fields([
+        ("from", report.from.clone()),
+        ("model", report.model.clone()),
+        ("tensors", format!("{} of {} parameters", report.tensors, output::grouped(report.parameters as u64))),
+        ("written", report.written.clone()),
+    ])
+}

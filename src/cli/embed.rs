@@ -1,0 +1,145 @@
+//! `tubelet embed`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use tubelet::graph::Taps;
+use tubelet::tensor::{Error, Result, Tensor};
+use tubelet::vivit::FrameMask;
+use tubelet::{LoadOptions, Views, Vivit, engine};
+
+use super::arguments::{DeviceArguments, ModelArguments};
+use super::mask::MaskArguments;
+use super::video::{Decoded, VideoArguments, VideoReport};
+use super::{files, output, progress};
+
+/// Write what a model makes of a video: features of the clip, or of each token
+#[derive(clap::Args)]
+#[command(
+    override_usage = "tubelet embed [OPTIONS] --model <DIR_OR_NAME> --output <OUT> <VIDEO>",
+    after_help = "\
+Without --tap the features are what the head sees, one vector a view: [V, C]. sequence_output gives a vector for each \
+token, [V, N, C], the class token first where there is one, then time, row, column; in Model 2 it is \
+spatial.sequence_output [V·T, 1+S, C], temporal.sequence_output [V, 1+T, C] or frame_representation [V, T, C]. A wrong \
+name is answered with all there are.
+
+Examples:
+  tubelet embed clip.mp4 --model DIR --output features.npy
+  tubelet embed clip.mp4 --model DIR --output tokens.npy --tap sequence_output
+  tubelet embed clip.mp4 -m DIR -o all.safetensors --tap features,hidden_state.6
+  tubelet embed clip.mp4 --model DIR --output views.npy --views 4x3"
+)]
+pub(super) struct Embed {
+    #[command(flatten)]
+    video: VideoArguments,
+    #[command(flatten)]
+    model: ModelArguments,
+    /// The file to write: .npy for one value, .safetensors for any number.
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+    /// What to write: features, or a value inside the model; can be given more than once.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = FEATURES)]
+    tap: Vec<String>,
+    /// Look at several clips, spread over the video, and at 1 or 3 crops of each, as 4x3: their features are adjacent.
+    #[arg(long, value_name = "CLIPSxCROPS", conflicts_with_all = ["uniform", "frames_from"])]
+    views: Option<Views>,
+    #[command(flatten)]
+    mask: MaskArguments,
+    #[command(flatten)]
+    device: DeviceArguments,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the head sees.
+const FEATURES: &str = "features";
+
+#[derive(Serialize)]
+struct Report {
+    video: VideoReport,
+    model: String,
+    device: String,
+    output: String,
+    /// Name → shape.
+    tensors: BTreeMap<String, Vec<usize>>,
+}
+
+impl super::Run for Embed {
+    fn run(self) -> Result<()> {
+        files::check_output(&self.output, &["npy", "safetensors"], &[&self.video.video])?;
+        if self.to_npy() && self.tap.len() > 1 {
+            return Err(Error::usage("a .npy file holds one value; write several into a .safetensors file"));
+        }
+        let source = self.video.open()?;
+        let checkpoint = self.model.load()?;
+        engine::check_video(&checkpoint.config)?;
+        let mask = self.mask.mask(1, checkpoint.config.frames)?;
+        let device = self.device.open(true)?;
+        let options = LoadOptions { preset: self.video.preset, variants: self.device.variant.clone() };
+        let model = Vivit::from_checkpoint(&device, checkpoint, options)?;
+        self.video.origin(Some(model.checkpoint()), model.preprocessing());
+        let frames = model.config().frames;
+        let decoded = match self.views {
+            Some(views) => self.video.decode_views(source, frames, views)?,
+            None => self.video.decode(source, frames)?,
+        };
+        let tensors = progress::showing_upload(&model, || self.embed(&model, &decoded, &mask))?;
+        self.write(&tensors)?;
+        let shape = |(name, tensor): (&String, &Tensor)| (name.clone(), tensor.shape().axes().to_vec());
+        let report = Report {
+            video: decoded.report(&self.video),
+            model: model.checkpoint().source.clone(),
+            device: device.capabilities().name.clone(),
+            output: self.output.display().to_string(),
+            tensors: tensors.iter().map(shape).collect(),
+        };
+        output::report(self.json, &report, describe)
+    }
+}
+
+impl Embed {
+    fn to_npy(&self) -> bool {
+        self.output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"))
+    }
+
+    /// The values of all views, view after view along the first axis; crops outermost, as everywhere.
+    fn embed(&self, model: &Vivit, decoded: &Decoded, mask: &FrameMask) -> Result<BTreeMap<String, Tensor>> {
+        let inside = self.tap.iter().filter(|name| *name != FEATURES).cloned().collect();
+        let taps = Taps::Names(inside);
+        let views = self.views.unwrap_or(Views::SINGLE);
+        let mut by_crop = vec![Vec::new(); views.crops.count()];
+        for clip in &decoded.clips {
+            for (crop, prepared) in model.prepare_crops(clip, views.crops)?.iter().enumerate() {
+                by_crop[crop].push(model.taps_prepared(prepared, &taps, mask)?);
+            }
+        }
+        let found: Vec<_> = by_crop.into_iter().flatten().collect();
+        let joined = |name: &String| {
+            let parts: Vec<_> = found.iter().filter_map(|view| view.get(name)).collect();
+            let mut axes = parts.first().map_or(Vec::new(), |part| part.shape().axes().to_vec());
+            axes.first_mut().into_iter().for_each(|first| *first *= parts.len());
+            Ok((name.clone(), Tensor::joined(&parts, &axes.into())?))
+        };
+        self.tap.iter().map(joined).collect()
+    }
+
+    fn write(&self, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+        match tensors.values().next() {
+            Some(only) if self.to_npy() => files::write_npy(&self.output, only),
+            _ => files::write_safetensors(&self.output, tensors),
+        }
+    }
+}
+
+fn describe(report: &Report) -> String {
+    let shape = |(name, shape): (&String, &Vec<usize>)| format!("{name} {shape:?}");
+    output::fields([
+        ("video", report.video.describe()),
+        ("model", report.model.clone()),
+        ("device", report.device.clone()),
+        ("values", report.tensors.iter().map(shape).collect::<Vec<_>>().join("\n")),
+        ("written", report.output.clone()),
+    ])
+}

@@ -1,0 +1,428 @@
+//! `tubelet init`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::ValueEnum;
+use serde::Serialize;
+use tubelet::checkpoint::{self, Checkpoint, Described, Family, Hints, Hub, Trained};
+use tubelet::tensor::{Error, ErrorKind, Result};
+use tubelet::vivit::initialise::{
+    Inflation, Initialisation, Initialised, Origin, Positions, TemporalAttention, from_scratch,
+};
+use tubelet::vivit::{
+    Config, EncoderSize, FactorisedEncoder, Gelu, Labelling, Model, ParameterSpec, Parameters, Temporal, Tubelet,
+};
+
+use super::arguments::{ClassifierChoice, at_least_one, sides};
+use super::{output, progress};
+
+/// Make a video model from a trained image model, to train it further
+#[derive(clap::Args)]
+#[command(
+    override_usage = "tubelet init [OPTIONS] --from <IMAGE_MODEL> --model <MODEL> --output <DIR>
+       tubelet init [OPTIONS] --from <IMAGE_MODEL> --config <CONFIG.json> --output <DIR>",
+    after_help = "\
+The image model is a .npz file of Google's vision transformers (as they are or of big_vision), a checkpoint of scenic, \
+or a folder or hub name of the transformers library or of timm. A video model of the same kind also serves, for \
+instance for longer clips.
+
+What the video model has and the image model has not keeps its starting values: those with which a training from \
+scratch begins (--seed), or those of another file (--start). So does the head, unless --keep-head.
+
+Examples:
+  tubelet init --from vit.npz --model 2 --tubelet 16x2 --frames 32 --output vivit-b-fe
+  tubelet init --from google/vit-base-patch16-224-in21k --model 3 --temporal copy --output vivit-b-fsa
+  tubelet init --from vit.npz --model 1 --size 288 --positions resize_tile --output vivit-b-288
+  tubelet init --from vit.npz --config config.json --start start.safetensors --output vivit-b"
+)]
+pub(super) struct Init {
+    /// The trained model: a folder, a file of weights, or a name on the Hugging Face hub.
+    #[arg(long, value_name = "IMAGE_MODEL")]
+    from: String,
+    /// The folder to write.
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// Starting values of everything that is not taken over: parameters of the target's shape, in any format.
+    #[arg(long, value_name = "FILE", conflicts_with = "seed")]
+    start: Option<String>,
+    /// The seed of the starting values: the same numbers everywhere.
+    #[arg(long, value_name = "N", default_value = "0")]
+    seed: u64,
+    /// Replace the model in the folder, where there is one.
+    #[arg(long)]
+    force: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: TargetArguments,
+    #[command(flatten)]
+    rules: RuleArguments,
+    #[command(flatten)]
+    source: SourceArguments,
+}
+
+/// What to make.
+#[derive(clap::Args)]
+#[command(next_help_heading = "The video model")]
+struct TargetArguments {
+    /// 1 (joint), 2 (factorised-encoder), 3 (factorised-self-attention) or 4 (factorised-dot-product).
+    #[arg(short, long, value_name = "MODEL", required_unless_present = "config")]
+    model: Option<Model>,
+    /// Sides and frames of a tubelet: 16x2 is 16×16 pixels of 2 frames. Without it the image model's patches of 2 frames.
+    #[arg(long, value_name = "SIDExFRAMES", value_parser = pair)]
+    tubelet: Option<[usize; 2]>,
+    /// Frames of a clip.
+    #[arg(long, value_name = "N", default_value = "32", value_parser = at_least_one)]
+    frames: usize,
+    /// Sides of a frame in pixels, 224 or 224x320 (rows, columns). Without it those of the image model.
+    #[arg(long, value_name = "SIZE", value_parser = sides)]
+    size: Option<[usize; 2]>,
+    /// Classes. Without it 400, with --keep-head those of the image model.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    classes: Option<usize>,
+    /// Layers of Model 2's temporal encoder; 0 for the mean over time instead.
+    #[arg(long, value_name = "N", default_value = "4")]
+    temporal_layers: usize,
+    /// How the output becomes one vector. Without it a class token in Models 1 and 2, the mean in Models 3 and 4.
+    #[arg(long)]
+    classifier: Option<ClassifierChoice>,
+    /// All of this in a file: the config.json of scenic, of the transformers library, or of this program.
+    #[arg(long, value_name = "CONFIG.json",
+        conflicts_with_all = ["model", "tubelet", "frames", "size", "classes", "temporal_layers", "classifier"])]
+    config: Option<PathBuf>,
+}
+
+/// How to make it.
+#[derive(clap::Args)]
+#[command(next_help_heading = "What is taken over, and how")]
+struct RuleArguments {
+    /// The kernel over a tubelet's frames: the image's at the central frame, its average or approximate rank pooling
+    /// (arp) over all, or the starting values.
+    #[arg(long, default_value = "central")]
+    inflate: InflationChoice,
+    /// Positions: the image's at every temporal index (tile), resized to another size of frames (resize), both, or the
+    /// starting values. Without it tile, or resize_tile where the sizes differ.
+    #[arg(long)]
+    positions: Option<PositionChoice>,
+    /// The attention over time in Model 3: a copy of that over space whose output begins at zero (zero_out), all zero,
+    /// of which most never learns (zero_all), a whole copy, or the starting values (xavier).
+    #[arg(long, default_value = "zero_out")]
+    temporal: TemporalChoice,
+    /// Keep the head too: its classes must be the target's.
+    #[arg(long)]
+    keep_head: bool,
+    /// Begin Model 2's spatial class token as the image model's; the original begins it at zero.
+    #[arg(long)]
+    copy_cls_to_spatial: bool,
+}
+
+/// What the trained model's files may leave open.
+#[derive(clap::Args)]
+#[command(next_help_heading = "What the files may not say")]
+struct SourceArguments {
+    /// Attention heads of an image model of timm; without it heads are 64 wide.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    image_heads: Option<usize>,
+    /// Frames of a clip of a video model to begin from.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    from_frames: Option<usize>,
+    /// Sides of a frame of a video model to begin from; without it those of the model to make.
+    #[arg(long, value_name = "SIZE", value_parser = sides)]
+    from_size: Option<[usize; 2]>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum InflationChoice {
+    Central,
+    Average,
+    Arp,
+    Keep,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum PositionChoice {
+    Tile,
+    Resize,
+    ResizeTile,
+    Keep,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum TemporalChoice {
+    ZeroOut,
+    ZeroAll,
+    Copy,
+    Xavier,
+}
+
+/// `16x2`.
+fn pair(text: &str) -> Result<[usize; 2], String> {
+    let parsed = text.split_once('x').and_then(|(a, b)| Some([a.parse().ok()?, b.parse().ok()?]));
+    parsed.ok_or_else(|| "it must be two numbers with an x between them".to_owned())
+}
+
+#[derive(Serialize)]
+struct Report {
+    output: String,
+    model: String,
+    from: String,
+    parameters: usize,
+    origins: Vec<Group>,
+    unused: Vec<String>,
+}
+
+/// Parameters that come from the same place.
+#[derive(Serialize)]
+struct Group {
+    parameters: String,
+    tensors: usize,
+    from: String,
+}
+
+impl super::Run for Init {
+    fn run(self) -> Result<()> {
+        let described = self.target.config.as_deref().map(checkpoint::read_config).transpose()?;
+        let trained = self.trained(described.as_ref())?;
+        trained.notes.iter().for_each(|note| output::note(note));
+        let target = match described {
+            Some(described) => described,
+            None => self.target.described(&trained.config, self.rules.keep_head)?,
+        };
+        let start = match &self.start {
+            Some(file) => checkpoint::load_parameters(file, &Hub::from_env(), &target.config)?,
+            None => from_scratch(&target.config, self.seed)?,
+        };
+        let rules = self.rules.initialisation(&trained.config, &target.config);
+        let made = Arc::new(rules.apply(&trained.config, trained.parameters.clone(), &target.config, start)?);
+        let report = Report {
+            output: self.output.display().to_string(),
+            model: target.config.to_string(),
+            from: trained.source.clone(),
+            parameters: made.origins().map(|(spec, _)| spec.shape.elements()).sum(),
+            origins: groups(&made),
+            unused: made.unused().into_iter().map(str::to_owned).collect(),
+        };
+        self.save(target, made, &trained.source)?;
+        output::report(self.json, &report, describe)
+    }
+}
+
+impl Init {
+    /// The model to begin from. What a video model's files leave open is first tried as in the target.
+    fn trained(&self, target: Option<&Described>) -> Result<Trained> {
+        let SourceArguments { image_heads, from_frames, from_size } = self.source;
+        let hub = Hub { progress: true, ..Hub::from_env() };
+        let told = Hints { frames: from_frames, size: from_size, ..Hints::default() };
+        let loaded = checkpoint::load_trained(&self.from, &hub, &told, image_heads);
+        let as_target = match target {
+            Some(Described { config, .. }) => Hints {
+                kind: Some(config.model),
+                order: match config.model {
+                    Model::FactorisedSelfAttention(model) => Some(model.order),
+                    _ => None,
+                },
+                size: from_size.or(Some([config.rows, config.columns])),
+                ..told
+            },
+            None => Hints { kind: self.target.model, size: from_size.or(self.target.size), ..told },
+        };
+        match loaded {
+            Err(error) if error.kind() == ErrorKind::Usage => {
+                checkpoint::load_trained(&self.from, &hub, &as_target, image_heads).map_err(|_| error)
+            }
+            loaded => loaded,
+        }
+    }
+
+    fn save(&self, target: Described, parameters: Arc<dyn Parameters>, source: &str) -> Result<()> {
+        let _spinner = progress::spinner("writing");
+        let Described { config, family, labels, preprocessor } = target;
+        let made = Checkpoint {
+            family,
+            labels: labels.filter(|labels| labels.len() == config.classes),
+            config,
+            parameters,
+            preprocessor,
+            source: self.output.display().to_string(),
+            notes: vec![format!("begun from {source} and not trained on videos since")],
+        };
+        checkpoint::save(&self.output, &made, self.force)
+    }
+}
+
+impl TargetArguments {
+    /// The model that the flags describe, with the sizes of `source` where they say nothing.
+    fn described(&self, source: &Config, keep_head: bool) -> Result<Described> {
+        let model = self.model.ok_or_else(|| Error::usage("which model is to be made? Give --model or --config"))?;
+        let [rows, columns] = self.size.unwrap_or([source.rows, source.columns]);
+        let tubelet = match self.tubelet {
+            Some([side, frames]) => Tubelet { frames, rows: side, columns: side },
+            None => Tubelet { frames: 2, ..source.tubelet },
+        };
+        let config = Config {
+            model: self.with_temporal_layers(model, source),
+            frames: self.frames,
+            rows,
+            columns,
+            tubelet,
+            frame_sampling: None,
+            classes: self.classes.unwrap_or(if keep_head { source.classes } else { 400 }),
+            labelling: Labelling::Single,
+            classifier: self.classifier.map_or(model.usual_classifier(), ClassifierChoice::classifier),
+            // As ViViT was trained, whatever the image model's library computes.
+            layer_norm_eps: 1e-6,
+            gelu: Gelu::Tanh,
+            representation_size: None,
+            ..source.clone()
+        };
+        config.validate()?;
+        Ok(Described { config, family: Family::Scenic, labels: None, preprocessor: None })
+    }
+
+    fn with_temporal_layers(&self, model: Model, source: &Config) -> Model {
+        match (model, self.temporal_layers) {
+            (Model::FactorisedEncoder(_), 0) => FactorisedEncoder { temporal: Temporal::Mean }.into(),
+            (Model::FactorisedEncoder(_), layers) => {
+                let size = EncoderSize { layers, heads: source.heads, hidden: source.hidden };
+                FactorisedEncoder { temporal: Temporal::Encoder(size) }.into()
+            }
+            (model, _) => model,
+        }
+    }
+}
+
+impl RuleArguments {
+    fn initialisation(&self, source: &Config, target: &Config) -> Initialisation {
+        let sides = |config: &Config| [config.grid().rows, config.grid().columns];
+        let positions = self.positions.unwrap_or(match sides(source) == sides(target) {
+            true => PositionChoice::Tile,
+            false => PositionChoice::ResizeTile,
+        });
+        Initialisation {
+            inflation: match self.inflate {
+                InflationChoice::Central => Some(Inflation::Central),
+                InflationChoice::Average => Some(Inflation::Average),
+                InflationChoice::Arp => Some(Inflation::ApproximateRankPooling),
+                InflationChoice::Keep => None,
+            },
+            positions: match positions {
+                PositionChoice::Tile => Some(Positions::Tile),
+                PositionChoice::Resize => Some(Positions::Resize),
+                PositionChoice::ResizeTile => Some(Positions::ResizeTile),
+                PositionChoice::Keep => None,
+            },
+            temporal: match self.temporal {
+                TemporalChoice::ZeroOut => TemporalAttention::ZeroOut,
+                TemporalChoice::ZeroAll => TemporalAttention::ZeroAll,
+                TemporalChoice::Copy => TemporalAttention::Copy,
+                TemporalChoice::Xavier => TemporalAttention::Xavier,
+            },
+            copy_cls_to_spatial: self.copy_cls_to_spatial,
+            keep_head: self.keep_head,
+        }
+    }
+}
+
+/// The parameters by where they come from, those of all layers together, each under what their names have in common.
+fn groups(made: &Initialised) -> Vec<Group> {
+    let mut order: Vec<(String, String)> = Vec::new();
+    let mut members: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for (ParameterSpec { name, .. }, origin) in made.origins() {
+        let name = all_layers(name);
+        let from = match origin {
+            Origin::Copied(source) => copied(&name, &all_layers(source)),
+            origin => origin.to_string(),
+        };
+        let key = (bucket(&name), from);
+        if !members.contains_key(&key) {
+            order.push(key.clone());
+        }
+        members.entry(key).or_default().push(name);
+    }
+    let group = |key: (String, String)| {
+        let names = members.get(&key).map_or(&[][..], Vec::as_slice);
+        Group { parameters: common_path(names), tensors: names.len(), from: key.1 }
+    };
+    order.into_iter().map(group).collect()
+}
+
+/// `Transformer.encoderblock_3.LayerNorm_0.bias` as `Transformer.encoderblock_*.LayerNorm_0.bias`.
+fn all_layers(name: &str) -> String {
+    let parts = name.split('.').map(|part| if part.starts_with("encoderblock_") { "encoderblock_*" } else { part });
+    parts.collect::<Vec<_>>().join(".")
+}
+
+/// What is shown in one line if it comes from one place: a module, in blocks the whole attention or MLP.
+fn bucket(name: &str) -> String {
+    let parts: Vec<_> = name.split('.').collect();
+    parts[..(parts.len() - 1).clamp(1, 3)].join(".")
+}
+
+/// Where a copy comes from: the first part of the source's name in which it differs from the target's.
+fn copied(name: &str, source: &str) -> String {
+    match source.split('.').zip(name.split('.')).find(|(source, name)| source != name) {
+        Some((source, _)) => format!("copied from {source}"),
+        None => "copied".to_owned(),
+    }
+}
+
+/// The parts that all `names` begin with.
+fn common_path(names: &[String]) -> String {
+    let Some((first, others)) = names.split_first() else { return String::new() };
+    let shared = |parts: &[&str]| {
+        let path = parts.join(".");
+        others.iter().all(|name| *name == path || name.starts_with(&format!("{path}.")))
+    };
+    let parts: Vec<_> = first.split('.').collect();
+    let longest = (0..=parts.len()).rev().find(|&length| shared(&parts[..length])).unwrap_or(0);
+    parts[..longest].join(".")
+}
+
+fn describe(report: &Report) -> String {
+    let mut table = output::table(&["parameters", " tensors", "from"]);
+    for Group { parameters, tensors, from } in &report.origins {
+        table.add_row([parameters.clone(), tensors.to_string(), from.clone()]);
+    }
+    let unused = match report.unused.as_slice() {
+        [] => "nothing".to_owned(),
+        names => names.join(", "),
+    };
+    let facts = output::fields([
+        ("model", report.model.clone()),
+        ("parameters", report.parameters.to_string()),
+        ("begun from", report.from.clone()),
+        ("left out", unused),
+        ("written", report.output.clone()),
+    ]);
+    format!("{facts}\n\n{}", table.trim_fmt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tubelet_is_two_numbers() {
+        assert_eq!(pair("16x2"), Ok([16, 2]));
+        for text in ["", "x", "16", "16x", "16x2x2", "-1x2"] {
+            assert!(pair(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_share_their_first_parts() {
+        let names = |names: &[&str]| common_path(&names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
+        assert_eq!(names(&["a.b.kernel", "a.b.bias"]), "a.b");
+        assert_eq!(names(&["a.b.kernel"]), "a.b.kernel");
+        assert_eq!(names(&["a.bc", "a.b"]), "a");
+        assert_eq!(copied("S.encoderblock_*.x", "T.encoderblock_*.x"), "copied from T");
+        assert_eq!(copied("T.LayerNorm_time.x", "T.LayerNorm_time.x"), "copied");
+        assert_eq!(bucket(&all_layers("T.encoderblock_11.MlpBlock_0.Dense_0.bias")), "T.encoderblock_*.MlpBlock_0");
+        assert_eq!(bucket("cls"), "cls");
+    }
+}

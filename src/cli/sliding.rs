@@ -1,0 +1,167 @@
+//! `tubelet classify --sliding`: a window over a whole video, or over a source without end.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tubelet::engine::{SlidingOptions, Window};
+use tubelet::report::{Line, Timeline};
+use tubelet::tensor::{Error, Result};
+use tubelet::video::FrameSource;
+use tubelet::{Class, Vivit};
+
+use super::arguments::at_least_one;
+use super::{files, output, progress};
+
+/// How a window slides over the video, where it does.
+#[derive(clap::Args)]
+pub(super) struct SlidingArguments {
+    /// Classify every window of this many looked-at frames while the video goes by; its length does not matter, and `-`
+    /// reads a stream of YUV4MPEG2 frames from standard input.
+    #[arg(long, value_name = "FRAMES", value_parser = at_least_one, help_heading = "Sliding window",
+        conflicts_with_all = ["frames_from", "uniform", "views", "valid_frames"])]
+    pub(super) sliding: Option<usize>,
+    /// By how many looked-at frames each window comes after the one before; a tubelet's unless told otherwise.
+    #[arg(long, value_name = "FRAMES", value_parser = at_least_one, requires = "sliding", help_heading = "Sliding window")]
+    step: Option<usize>,
+    /// Draw the most probable classes over time, as .svg or .png.
+    #[arg(long, value_name = "FILE", requires = "sliding", help_heading = "Sliding window")]
+    pub(super) plot: Option<PathBuf>,
+}
+
+/// One window, as a line of JSON.
+#[derive(Serialize)]
+struct WindowReport<'a> {
+    frames: [usize; 2],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<[f64; 2]>,
+    classes: &'a [Class],
+}
+
+/// What decides how windows are shown.
+pub(super) struct Showing {
+    pub(super) stride: usize,
+    pub(super) causal: bool,
+    pub(super) top: usize,
+    pub(super) json: bool,
+}
+
+impl SlidingArguments {
+    /// An error where the plot cannot be drawn, before anything else is done.
+    pub(super) fn check(&self, video: &Path) -> Result<()> {
+        self.plot.as_deref().map_or(Ok(()), |path| files::check_output(path, &["svg", "png"], &[video]))
+    }
+
+    /// Slides the model's window over `source` and prints each window as it is complete.
+    pub(super) fn run(&self, model: &Vivit, source: &mut dyn FrameSource, showing: &Showing) -> Result<()> {
+        let step = self.step.unwrap_or(model.config().tubelet.frames);
+        let options = SlidingOptions { stride: showing.stride, step, causal: showing.causal };
+        progress::showing_upload(model, || model.load_weights())?;
+        let mut sliding = model.sliding(options)?;
+        let rate = source.information().frames_per_second;
+        let mut plot = self.plot.is_some().then(|| Plot::new(rate));
+        let mut frames = 0usize;
+        let mut windows = 0usize;
+        let spinner = progress::spinner("classifying");
+        source.watch(&mut |frame| {
+            frames += 1;
+            if let Some(window) = sliding.push(frame)? {
+                windows += 1;
+                spinner.suspend(|| print_window(&window, rate, showing))?;
+                spinner.set_message(format!("{windows} windows, {frames} frames"));
+                plot.iter_mut().for_each(|plot| plot.add(&window, showing.top));
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        spinner.finish_and_clear();
+        if windows == 0 {
+            let needed = (model.config().frames - 1) * showing.stride + 1;
+            return Err(Error::usage(format!(
+                "the video has {frames} frames, but a window of {} with stride {} needs {needed}: take a smaller stride \
+                 or leave out --sliding",
+                model.config().frames,
+                showing.stride
+            )));
+        }
+        if let Some(complaint) = &source.information().complaint {
+            output::note(&format!(
+                "the video may be damaged, this is what could be read of it; ffmpeg says: {complaint}"
+            ));
+        }
+        match (plot, &self.plot) {
+            (Some(plot), Some(path)) => plot.timeline(&model.checkpoint().source).write(path),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Places of frames as seconds, where the rate is known.
+fn seconds([first, last]: [usize; 2], rate: Option<f64>) -> Option<[f64; 2]> {
+    rate.map(|rate| [first as f64 / rate, (last + 1) as f64 / rate])
+}
+
+fn print_window(window: &Window, rate: Option<f64>, showing: &Showing) -> Result<()> {
+    let classes = window.classes.top(showing.top);
+    let seconds = seconds(window.frames, rate);
+    if showing.json {
+        return output::json_line(&WindowReport { frames: window.frames, seconds, classes: &classes });
+    }
+    let place = match seconds {
+        Some([start, end]) => format!("{start:8.2} to {end:8.2} s"),
+        None => format!("frames {:6} to {:6}", window.frames[0], window.frames[1]),
+    };
+    let named = classes.iter().map(|Class { probability, name, .. }| format!("{:5.1} % {name}", 100.0 * probability));
+    output::print(&format!("{place}  {}", named.collect::<Vec<_>>().join("  ")))
+}
+
+/// Windows and the probabilities of their classes, for the plot. An endless source ends nowhere, so only the last are
+/// kept.
+struct Plot {
+    rate: Option<f64>,
+    windows: VecDeque<([f64; 2], Vec<Class>)>,
+}
+
+/// More windows than a plot has columns of pixels.
+const MOST_WINDOWS: usize = 10_000;
+/// More lines than eyes can tell apart.
+const LINES: usize = 8;
+
+impl Plot {
+    fn new(rate: Option<f64>) -> Self {
+        Self { rate, windows: VecDeque::new() }
+    }
+
+    fn add(&mut self, window: &Window, top: usize) {
+        if self.windows.len() == MOST_WINDOWS {
+            self.windows.pop_front();
+        }
+        let span = seconds(window.frames, self.rate).unwrap_or(window.frames.map(|frame| frame as f64));
+        self.windows.push_back((span, window.classes.top(top.max(LINES))));
+    }
+
+    /// Lines for the classes that reach the highest probabilities.
+    fn timeline(self, model: &str) -> Timeline {
+        let mut peaks: Vec<(usize, String, f32)> = Vec::new();
+        for class in self.windows.iter().flat_map(|(_, classes)| classes) {
+            match peaks.iter_mut().find(|(index, ..)| *index == class.index) {
+                Some((.., peak)) => *peak = peak.max(class.probability),
+                None => peaks.push((class.index, class.name.clone(), class.probability)),
+            }
+        }
+        peaks.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.0.cmp(&b.0)));
+        peaks.truncate(LINES);
+        let probability = |classes: &[Class], index: usize| {
+            classes.iter().find(|class| class.index == index).map_or(0.0, |class| class.probability)
+        };
+        let line = |(index, name, _): (usize, String, f32)| Line {
+            name,
+            values: self.windows.iter().map(|(_, classes)| probability(classes, index)).collect(),
+        };
+        Timeline {
+            title: model.to_owned(),
+            classes: peaks.into_iter().map(line).collect(),
+            windows: self.windows.iter().map(|(span, _)| *span).collect(),
+        }
+    }
+}

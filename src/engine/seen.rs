@@ -1,0 +1,54 @@
+//! What a model sees of a clip, as pictures.
+
+use super::Vivit;
+use crate::kernels::ClipLayout;
+use crate::tensor::{Result, Tensor};
+use crate::video::{Frame, PixelFormat, PreparedClip};
+use crate::vivit::Config;
+
+/// The frames of a clip that a model looks at, resized and cropped as it sees them.
+#[derive(Clone, Debug)]
+pub struct SeenFrames {
+    /// RGB pictures, those of each temporal index adjacent, as many for each.
+    pub frames: Vec<Frame>,
+    /// The place of each in the clip.
+    pub places: Vec<usize>,
+}
+
+impl Vivit {
+    /// The frames of a prepared clip that the model looks at: not those at its end that fill no tubelet, and with frame
+    /// sampling only those that are sampled.
+    pub fn seen_frames(&self, clip: &PreparedClip) -> Result<SeenFrames> {
+        super::check_video(self.config())?;
+        let places = places(self.config());
+        let values = clip.read(self.device())?;
+        let frame = |place: &usize| self.picture(&values, *place);
+        Ok(SeenFrames { frames: places.iter().map(frame).collect::<Result<_>>()?, places })
+    }
+
+    /// One frame of a prepared clip, its values as bytes again.
+    fn picture(&self, values: &Tensor, place: usize) -> Result<Frame> {
+        let Config { rows, columns, planes, .. } = *self.config();
+        let table = self.preprocessing().value_table();
+        let byte = |plane: usize, value: f32| {
+            let [black, white] = [table[plane][0], table[plane][255]];
+            (255.0 * (value - black) / (white - black)).round() as u8
+        };
+        let pixels = rows * columns;
+        let frame = &values.as_f32()?[place * pixels * planes..][..pixels * planes];
+        let value = |pixel: usize, plane: usize| match self.layout() {
+            ClipLayout::Btchw => frame[plane * pixels + pixel],
+            ClipLayout::Bthwc => frame[pixel * planes + plane],
+        };
+        let at = |at: usize| byte(at % planes, value(at / planes, at % planes));
+        Frame::new(rows, columns, PixelFormat::Rgb24, (0..pixels * planes).map(at).collect())
+    }
+}
+
+/// The frames of a clip that become tokens.
+fn places(config: &Config) -> Vec<usize> {
+    match config.frame_sampling {
+        Some(sampling) => sampling.indices(config.frames),
+        None => (0..config.grid().temporal * config.tubelet.frames).collect(),
+    }
+}

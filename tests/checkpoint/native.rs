@@ -1,0 +1,139 @@
+//! This project's own folders: what is saved is loaded again bit by bit, whole or not at all.
+
+use std::sync::Arc;
+
+use tubelet::checkpoint::{load_parameters, read_config, save};
+use tubelet::graph::Weights;
+use tubelet::tensor::{Result, Shape};
+use tubelet::vivit::Parameters;
+
+use super::*;
+
+const SAVED: [&str; 8] = [
+    "hf-odd",
+    "hf-ragged",
+    "scenic-model1-prelogits",
+    "scenic-model1-sampling",
+    "scenic-model2-gap",
+    "scenic-model2-multihead",
+    "scenic-model3",
+    "scenic-model4",
+];
+
+fn saved(name: &str) -> (Checkpoint, TempDir) {
+    let checkpoint = load(&fixture(name)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    save(folder.path(), &checkpoint, false).unwrap();
+    (checkpoint, folder)
+}
+
+#[test]
+fn a_saved_model_is_the_same() {
+    for name in SAVED {
+        let (expected, folder) = saved(name);
+        let found = load(folder.path()).unwrap();
+        assert_eq!((found.family, &found.labels), (expected.family, &expected.labels), "{name}");
+        assert_eq!((&found.config, &found.notes), (&expected.config, &expected.notes), "{name}");
+        assert_eq!(found.parameters.names(), expected.parameters.names());
+        for tensor in expected.parameters.names() {
+            let [found, expected] = [&found, &expected].map(|model| model.parameters.tensor(tensor).unwrap());
+            assert_eq!(found.bytes(), expected.bytes(), "{name}: {tensor}");
+        }
+        let described = read_config(folder.path()).unwrap();
+        assert_eq!((described.config, described.family), (expected.config, expected.family), "{name}");
+    }
+}
+
+#[test]
+fn the_preprocessor_comes_along_and_goes_with_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = Checkpoint { preprocessor: Some("{}".into()), ..load(&fixture("hf-odd")).unwrap() };
+    save(folder.path(), &checkpoint, false).unwrap();
+    assert_eq!(load(folder.path()).unwrap().preprocessor.as_deref(), Some("{}"));
+    save(folder.path(), &Checkpoint { preprocessor: None, ..checkpoint }, true).unwrap();
+    assert_eq!(load(folder.path()).unwrap().preprocessor, None);
+}
+
+#[test]
+fn nothing_is_overwritten_unasked() {
+    let (_, folder) = saved("hf-odd");
+    let other = load(&fixture("scenic-model4")).unwrap();
+    let error = save(folder.path(), &other, false).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains("--force"), "{error}");
+    assert_eq!(load(folder.path()).unwrap().config, load(&fixture("hf-odd")).unwrap().config);
+    save(folder.path(), &other, true).unwrap();
+    assert_eq!(load(folder.path()).unwrap().config, other.config);
+}
+
+/// Parameters of which one cannot be read.
+#[derive(Debug)]
+struct Unreadable(Arc<dyn Parameters>);
+
+impl Parameters for Unreadable {
+    fn names(&self) -> Vec<&str> {
+        self.0.names()
+    }
+
+    fn shape(&self, name: &str) -> Result<Shape> {
+        self.0.shape(name)
+    }
+}
+
+impl Weights for Unreadable {
+    fn tensor(&self, name: &str) -> Result<Tensor> {
+        if name.ends_with("encoder_norm.bias") { Err(Error::file("the disk is gone")) } else { self.0.tensor(name) }
+    }
+}
+
+#[test]
+fn what_fails_leaves_no_trace() {
+    let (good, folder) = saved("scenic-model4");
+    let bad = Checkpoint { parameters: Arc::new(Unreadable(good.parameters.clone())), ..good };
+    assert!(save(folder.path(), &bad, true).unwrap_err().to_string().contains("the disk is gone"));
+    assert_eq!(load(folder.path()).unwrap().config, bad.config);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    let missing = folder.path().join("new");
+    assert!(save(&missing, &bad, false).is_err());
+    assert!(!missing.exists());
+    let far = folder.path().join("a/b");
+    assert!(save(&far, &bad, false).unwrap_err().to_string().contains("a/b"));
+}
+
+#[test]
+fn a_damaged_configuration_is_named() {
+    let (_, folder) = saved("scenic-model2-gap");
+    let path = folder.path().join("config.json");
+    let text = fs::read_to_string(&path).unwrap();
+    for (old, new, culprit) in [
+        (r#""format": "tubelet""#, r#""format": "other""#, r#"format is "other", but must be "tubelet""#),
+        (r#""width""#, r#""girth""#, "unknown field `girth`"),
+        (r#""frames": 12,"#, "", "missing field `frames`"),
+        (r#""heads": 4"#, r#""heads": 7"#, "7 heads do not divide"),
+        (r#""classes": 7"#, r#""classes": 6"#, "2 tensors of wrong shape"),
+        (r#""family": "scenic""#, r#""family": "scenic", "labels": ["a"]"#, "there are 1 labels for 7 classes"),
+    ] {
+        assert!(text.contains(old), "{old} is not in {text}");
+        fs::write(&path, text.replacen(old, new, 1)).unwrap();
+        let error = refusal(folder.path());
+        assert!(error.contains("config.json") && error.contains(culprit), "{error}");
+    }
+    fs::remove_file(&path).unwrap();
+    assert!(refusal(folder.path()).contains("config.json"));
+}
+
+#[test]
+fn parameters_of_a_known_model_need_no_configuration() {
+    for name in ["hf-tiny", "scenic-model3"] {
+        let (expected, folder) = saved(name);
+        for file in [fixture(name).join("model.safetensors"), folder.path().join("model.safetensors")] {
+            let found = load_parameters(file.to_str().unwrap(), &Hub::default(), &expected.config).unwrap();
+            for tensor in expected.parameters.names() {
+                assert_eq!(found.tensor(tensor).unwrap(), expected.parameters.tensor(tensor).unwrap(), "{tensor}");
+            }
+            let larger = Config { layers: 9, ..expected.config.clone() };
+            let error = load_parameters(file.to_str().unwrap(), &Hub::default(), &larger).unwrap_err().to_string();
+            assert!(error.contains("missing"), "{error}");
+        }
+    }
+}

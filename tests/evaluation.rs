@@ -1,0 +1,278 @@
+//! Views of a video on the device, and whole evaluations of models with random weights.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use common::small::{config, expect_close, load, parameters};
+use common::{DeviceTest, DeviceTests};
+use npyz::WriterBuilder;
+use tempfile::TempDir;
+use tubelet::engine::{Average, Classes, Views};
+use tubelet::eval::{
+    ClassNames, Evaluation, Item, Manifest, Metrics, Outcome, Pipeline, Protocol, Row, Run, Shard, Summary, Task,
+    merge, read_results,
+};
+use tubelet::gpu::Device;
+use tubelet::kernels::Selection;
+use tubelet::tensor::{Error, ErrorKind, Tensor, Tolerance};
+use tubelet::video::{Clip, Crops, Frame, PixelFormat, Preparer, Preset, prepare_crops_reference};
+use tubelet::vivit::{Config, FactorisedEncoder, FrameMask, Joint, LabelHead, Labelling, Temporal};
+use tubelet::{LoadOptions, Pass, Vivit, checkpoint};
+
+const TESTS: [DeviceTest; 6] = [
+    ("three crops are those of the references", three_crops),
+    ("views are their clips one by one", views_one_by_one),
+    ("views are averaged by logits or probabilities", averages),
+    ("views are masked alike", masked_views),
+    ("views that cannot be are refused", impossible_views),
+    ("an evaluation killed twice, and in shards", interrupted_and_in_shards),
+];
+
+fn main() -> ExitCode {
+    let mut tests = match DeviceTests::open() {
+        Ok(tests) => tests,
+        Err(code) => return code,
+    };
+    tests.add_all(&TESTS);
+    tests.run("evaluation")
+}
+
+/// A clip of random pictures.
+fn clip(frames: usize, [height, width]: [usize; 2], seed: usize) -> Clip {
+    let byte = |place: usize| (((place + seed * 7919) as f32 * 0.61).sin() * 127.0 + 128.0) as u8;
+    let frame = |number: usize| {
+        let bytes = (0..height * width * 3).map(|place| byte(place + number * 104_729)).collect();
+        Arc::new(Frame::new(height, width, PixelFormat::Rgb24, bytes).unwrap())
+    };
+    Clip::new((0..frames).map(frame).collect(), (0..frames).collect()).unwrap()
+}
+
+fn three_crops(device: &Device) {
+    for (size, preset) in [([23, 61], Preset::Scenic), ([61, 23], Preset::HfCorrected), ([18, 18], Preset::HfDefault)] {
+        let clip = clip(5, size, 0);
+        let preprocessing = preset.preprocessing([9, 17]).unwrap();
+        let layout = tubelet::kernels::ClipLayout::Bthwc;
+        let automatic = Selection::automatic();
+        let mut preparer =
+            Preparer::with_crops(device, &clip, &preprocessing, Crops::Three, layout, &automatic).unwrap();
+        let prepared = preparer.prepare_crops(&clip).unwrap();
+        let expected = prepare_crops_reference(&clip, &preprocessing, Crops::Three, layout).unwrap();
+        assert_eq!((prepared.len(), expected.len()), (3, 3));
+        for (crop, expected) in prepared.iter().zip(&expected) {
+            assert_eq!(crop.read(device).unwrap(), *expected, "{size:?}, {preset}");
+        }
+        assert!(expected[0] != expected[1] && expected[1] != expected[2], "{size:?}, {preset}");
+    }
+}
+
+fn model(device: &Device, labelling: Labelling) -> Vivit {
+    let config = Config { labelling, ..config(Joint.into()) };
+    load(device, &config, parameters(&config).unwrap()).unwrap()
+}
+
+const TWO_BY_THREE: Views = Views { clips: 2, crops: Crops::Three };
+
+fn clips_of(model: &Vivit) -> Vec<Clip> {
+    (0..2).map(|seed| clip(model.config().frames, [23, 61], seed + 1)).collect()
+}
+
+/// What `forward` gives for each crop of each clip, in scenic's order.
+fn one_by_one(model: &Vivit, clips: &[Clip], mask: &FrameMask) -> Vec<Tensor> {
+    let forward = |crop: usize, clip: &Clip| {
+        let crops = prepare_crops_reference(clip, model.preprocessing(), Crops::Three, model.layout()).unwrap();
+        let pass = Pass::new(model.layout()).mask(mask.clone());
+        model.forward(&crops[crop], &pass).unwrap().remove("logits").unwrap()
+    };
+    (0..3).flat_map(|crop| clips.iter().map(move |clip| forward(crop, clip))).collect()
+}
+
+fn expect_views(model: &Vivit, mask: &FrameMask) {
+    let clips = clips_of(model);
+    let found = model.view_logits(&clips, TWO_BY_THREE, mask).unwrap();
+    let expected = one_by_one(model, &clips, mask);
+    assert_eq!((found.len(), expected.len()), (6, 6));
+    for (place, (found, expected)) in found.into_iter().zip(&expected).enumerate() {
+        let found = Tensor::f32([1, found.len()], found).unwrap();
+        expect_close(&format!("view {place}"), &found, expected, Tolerance::MODEL).unwrap();
+    }
+    assert!(expected.windows(2).all(|pair| pair[0] != pair[1]), "views that tell nothing apart");
+}
+
+fn views_one_by_one(device: &Device) {
+    expect_views(&model(device, Labelling::Single), &FrameMask::default());
+}
+
+fn masked_views(device: &Device) {
+    let valid = (0..9).map(|frame| frame != 3 && frame < 6).collect();
+    expect_views(
+        &model(device, Labelling::Single),
+        &FrameMask { valid: Some(valid), causal: true, ..FrameMask::default() },
+    );
+}
+
+fn averages(device: &Device) {
+    let head = |name: &str, classes| LabelHead { name: name.to_owned(), classes };
+    for labelling in [Labelling::Single, Labelling::Multiple, Labelling::Heads(vec![head("noun", 3), head("verb", 2)])]
+    {
+        let model = model(device, labelling.clone());
+        let clips = clips_of(&model);
+        let views = model.view_logits(&clips, TWO_BY_THREE, &FrameMask::default()).unwrap();
+        let of_view = |view: &Vec<f32>| Classes::new(view, &labelling, None).unwrap();
+        let classes = |average| model.classify_views(&clips, TWO_BY_THREE, average, &FrameMask::default()).unwrap();
+        for class in 0..5 {
+            let logits = views.iter().map(|view| view[class]).sum::<f32>() / 6.0;
+            let probabilities = views.iter().map(|view| of_view(view).all()[class].probability).sum::<f32>() / 6.0;
+            approx::assert_relative_eq!(classes(Average::Logits).all()[class].logit, logits, epsilon = 1e-5);
+            let found = classes(Average::Probabilities).all()[class].probability;
+            approx::assert_relative_eq!(found, probabilities, epsilon = 1e-5);
+        }
+    }
+}
+
+fn impossible_views(device: &Device) {
+    let model = model(device, Labelling::Single);
+    let clips = clips_of(&model);
+    let error = model.view_logits(&clips[..1], TWO_BY_THREE, &FrameMask::default()).unwrap_err();
+    assert!(error.to_string().contains("2x3"), "{error}");
+    let headless = Config { classes: 0, ..config(Joint.into()) };
+    let headless = load(device, &headless, parameters(&headless).unwrap()).unwrap();
+    let error = headless.view_logits(&clips, TWO_BY_THREE, &FrameMask::default()).unwrap_err();
+    assert!(error.to_string().contains("no classification head"), "{error}");
+    let short = vec![clip(4, [23, 61], 0), clip(4, [23, 61], 1)];
+    assert!(model.view_logits(&short, TWO_BY_THREE, &FrameMask::default()).is_err());
+}
+
+/// Videos of the manifest.
+const VIDEOS: usize = 240;
+
+/// A folder of tiny videos with a manifest, every 40th of them damaged.
+fn data_set() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut manifest = "path,label\n".to_owned();
+    for number in 0..VIDEOS {
+        let name = format!("{number}.npy");
+        write_video(&folder.path().join(&name), 6 + number % 23, number);
+        if number % 40 == 7 {
+            let bytes = std::fs::read(folder.path().join(&name)).unwrap();
+            std::fs::write(folder.path().join(&name), &bytes[..bytes.len() - 9]).unwrap();
+        }
+        manifest += &format!("{name},{}\n", number * number % 7);
+    }
+    std::fs::write(folder.path().join("manifest.csv"), manifest).unwrap();
+    folder
+}
+
+fn write_video(path: &Path, frames: usize, seed: usize) {
+    let [height, width] = [[20, 31], [33, 18]][seed % 2];
+    let file = std::fs::File::create(path).unwrap();
+    let shape = [frames, height, width, 3].map(|side| side as u64);
+    let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(file).begin_nd().unwrap();
+    let byte = |place: usize| (((place % 977 + seed * 31) as f32 * 0.13).sin() * 127.0 + 128.0) as u8;
+    writer.extend((0..frames * height * width * 3).map(byte)).unwrap();
+    writer.finish().unwrap();
+}
+
+/// A model of 7 classes for clips of 4 frames.
+fn tiny(device: &Device) -> Vivit {
+    let model = FactorisedEncoder { temporal: Temporal::Mean }.into();
+    let config = Config { frames: 4, columns: 10, layers: 1, classes: 7, ..config(model) };
+    Vivit::from_checkpoint(device, checkpoint::untrained(config, 3).unwrap(), LoadOptions::default()).unwrap()
+}
+
+struct Job<'a> {
+    model: &'a Vivit,
+    manifest: &'a Manifest,
+    output: PathBuf,
+}
+
+impl Job<'_> {
+    /// Evaluates a shard until `most` rows are written; the figures where it is finished.
+    fn go(&self, shard: Shard, most: usize) -> Option<Summary> {
+        let protocol = Protocol { views: TWO_BY_THREE, average: Average::Logits, stride: 2 };
+        let run = Run::new(self.model, &protocol, self.manifest, shard).unwrap();
+        let mut evaluation = Evaluation::open(self.manifest, run, &self.output, true).unwrap();
+        let sampling = protocol.views.sampling(self.model.config().frames, protocol.stride);
+        let decode = |item: &Item| Clip::read_all(&mut *item.open()?, &sampling, &mut |_| ());
+        let labelling = &self.model.config().labelling;
+        let mut compute = |clips: Vec<Clip>| {
+            let views = self.model.view_logits(&clips, protocol.views, &FrameMask::default())?;
+            protocol.average.of(&views, labelling)
+        };
+        let pipeline = Pipeline { workers: 2, decode: &decode, compute: &mut compute };
+        let mut written = 0;
+        let outcome = evaluation.finish(pipeline, &mut |_, _| {
+            written += 1;
+            if written == most { Err(Error::new(ErrorKind::DeviceLost, "killed")) } else { Ok(()) }
+        });
+        assert_eq!(outcome.is_ok(), evaluation.remaining() == 0);
+        outcome.ok().map(|()| evaluation.metrics().summary())
+    }
+
+    /// The rows without their times.
+    fn rows(&self) -> Vec<Row> {
+        let (_, rows) = read_results(&self.output).unwrap();
+        rows.into_iter().map(|row| Row { seconds: 0.0, ..row }).collect()
+    }
+}
+
+fn interrupted_and_in_shards(device: &Device) {
+    let (folder, model) = (data_set(), tiny(device));
+    let task = Task::of(model.config()).unwrap();
+    let path = folder.path().join("manifest.csv");
+    let manifest = Manifest::read(&path, None, None, &task, &ClassNames::none(&task)).unwrap();
+    let job = |name: &str| Job { model: &model, manifest: &manifest, output: folder.path().join(name) };
+
+    let whole = job("whole.jsonl");
+    let summary = whole.go(Shard::WHOLE, usize::MAX).unwrap();
+    let rows = whole.rows();
+    assert!(rows.iter().map(|row| row.row).eq(0..VIDEOS));
+    assert_eq!((summary.videos, summary.failed), (VIDEOS - 6, 6));
+    expect_counted(&summary, &rows);
+
+    let interrupted = job("interrupted.jsonl");
+    assert!(interrupted.go(Shard::WHOLE, 70).is_none());
+    tear(&interrupted.output);
+    assert!(interrupted.go(Shard::WHOLE, 55).is_none());
+    assert_eq!(interrupted.go(Shard::WHOLE, usize::MAX).unwrap(), summary);
+    assert_eq!(interrupted.rows(), rows);
+
+    let shards: Vec<PathBuf> = (1..=3)
+        .map(|number| {
+            let shard = job(&format!("shard{number}.jsonl"));
+            shard.go(Shard::new(number, 3).unwrap(), usize::MAX).unwrap();
+            shard.output
+        })
+        .collect();
+    let (_, merged) = merge(&shards).unwrap();
+    assert_eq!(Metrics::of(&task, &merged).unwrap().summary(), summary);
+    let merged: Vec<Row> = merged.into_iter().map(|row| Row { seconds: 0.0, ..row }).collect();
+    assert_eq!(merged, rows);
+}
+
+/// Cuts the last row off in the middle, as a kill while it is written does.
+fn tear(path: &Path) {
+    let length = std::fs::metadata(path).unwrap().len();
+    std::fs::OpenOptions::new().write(true).open(path).unwrap().set_len(length - 30).unwrap();
+}
+
+/// Top-1 and top-5, counted from the logits anew.
+fn expect_counted(summary: &Summary, rows: &[Row]) {
+    let right = |most: usize| {
+        let among = rows.iter().filter(|row| match &row.outcome {
+            Outcome::Failed(_) => false,
+            Outcome::Done(prediction) => {
+                let own = prediction.logits[row.labels[0]];
+                prediction.logits.iter().filter(|logit| **logit > own).count() < most
+            }
+        });
+        among.count() as f64 / summary.videos as f64
+    };
+    for (name, most) in [("top-1", 1), ("top-5", 5)] {
+        let found = summary.figures.iter().find(|figure| figure.name == name).unwrap().value.unwrap();
+        approx::assert_relative_eq!(found, right(most), epsilon = 1e-12);
+    }
+    assert!(right(1) < right(5) && right(5) < 1.0, "figures that could not be wrong");
+}
