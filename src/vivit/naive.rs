@@ -19,7 +19,7 @@ use crate::tensor::{Error, Result, Tensor};
 ///
 /// The result holds values by the names that they have in the graph of [`record`](super::record), rounded to f32:
 /// `patch_embeddings`, each encoder's `embeddings`, `hidden_state.1` and so on, and `sequence_output`, then `pooled`
-/// and, where the model has them, `frame_representation`, `pre_logits` and `logits`.
+/// and, where the model has them, `frame_representation`, `pre_logits_input`, `pre_logits` and `logits`.
 ///
 /// # Errors
 ///
@@ -243,6 +243,7 @@ impl Naive<'_> {
         let mut features = vec![pooled];
         if let Some(size) = representation_size {
             features = self.dense("pre_logits", &features, size, true)?;
+            self.keep("pre_logits_input", &[size], features.concat());
             features[0].iter_mut().for_each(|feature| *feature = feature.tanh());
             self.keep("pre_logits", &[size], features.concat());
         }
