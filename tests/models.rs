@@ -13,7 +13,9 @@ use tubelet::graph::{DeviceWeights, Executor, Feed, GpuExecutor, ReferenceExecut
 use tubelet::kernels::{ClipLayout, Selection};
 use tubelet::tensor::{Closeness, ErrorKind, Tensor, Tolerance};
 use tubelet::video::{self, Clip, Frame, PixelFormat};
-use tubelet::vivit::{self, Classifier, Config, Gelu, Joint, Labelling, Request, Tubelet};
+use tubelet::vivit::{
+    self, Classifier, Config, EncoderSize, FactorisedEncoder, Gelu, Joint, Labelling, Model, Request, Temporal, Tubelet,
+};
 use tubelet::{LoadOptions, Pass, Vivit, checkpoint, engine};
 
 fn main() -> ExitCode {
@@ -23,6 +25,9 @@ fn main() -> ExitCode {
     };
     for (name, config) in switches() {
         tests.add(format!("device equals reference: {name}"), move |device| device_equals_reference(device, &config));
+    }
+    for model in Model::all() {
+        tests.add(format!("ViT-B's sizes: {}", model.name()), move |device| base_sizes(device, model));
     }
     tests.add("clips of a batch do not mix", clips_do_not_mix);
     tests.add("a batch that buffers do not hold is computed in parts", large_batch);
@@ -111,6 +116,27 @@ fn device_equals_reference(device: &Device, config: &Config) -> Result<Shown, Fa
     for (name, expected) in &expected {
         expect_close(name, &found[name], expected, Tolerance::MODEL)?;
     }
+    Ok(Shown::Passed)
+}
+
+/// A block of each encoder at the sizes of ViT-B, on a whole clip: nothing runs out, nothing is cut wrongly. What a device
+/// computes in pieces must not show: bindings of 16 MiB give the same.
+fn base_sizes(device: &Device, model: Model) -> Result<Shown, Failed> {
+    let model = match model {
+        Model::FactorisedEncoder(_) => {
+            let size = EncoderSize { layers: 1, ..Config::named("vit-b")?.encoder() };
+            FactorisedEncoder { temporal: Temporal::Encoder(size) }.into()
+        }
+        model => model,
+    };
+    let config = Config { layers: 1, ..Config::named("vit-b/16x2")? }.as_model(model);
+    let clips = clips(&config, 1, ClipLayout::Btchw)?;
+    let whole = self::model(device, &config)?.forward(&clips, &Pass::new(ClipLayout::Btchw))?;
+    assert_eq!(whole["logits"].shape().axes(), [1, 400]);
+    assert!(whole["logits"].as_f32()?.iter().all(|logit| logit.is_finite()));
+    let small = device.restricted(|capabilities| capabilities.limits.binding_bytes = 16 << 20);
+    let cut = self::model(&small, &config)?.forward(&clips, &Pass::new(ClipLayout::Btchw))?;
+    expect_close("logits", &cut["logits"], &whole["logits"], Tolerance::MODEL)?;
     Ok(Shown::Passed)
 }
 

@@ -137,12 +137,13 @@ fn describe(report: &Report, all: bool) -> String {
         None => output::fields([("checkpoint", report.source.clone()), ("holds", arrays)]),
         Some(model) => {
             let giga = model.multiply_accumulates as f64 * 1e-9;
+            let places = if giga < 1.0 { 4 } else { 2 };
             output::fields([
                 ("checkpoint", report.source.clone()),
                 ("model", model.what.clone()),
                 ("holds", arrays),
                 ("parameters", output::grouped(model.parameters as u64)),
-                ("work", format!("{giga:.2}·10⁹ multiply-accumulates a clip")),
+                ("work", format!("{giga:.places$}·10⁹ multiply-accumulates a clip")),
                 ("class names", model.labels.map_or("none".to_owned(), |labels| labels.to_string())),
                 ("notes", if model.notes.is_empty() { "none".to_owned() } else { model.notes.join("\n") }),
             ])

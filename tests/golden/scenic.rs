@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use libtest_mimic::Failed;
+use tubelet::engine::{Classes, HeadClasses};
 use tubelet::tensor::{Result, Tensor};
 use tubelet::vivit::{Config, Labelling, Model};
 
@@ -22,6 +23,8 @@ enum Part {
     Projection(usize),
     /// The logits of the label head of this name.
     Head(String),
+    /// The probabilities of every combination of the heads' classes.
+    Joint,
 }
 
 impl Place {
@@ -30,7 +33,7 @@ impl Place {
         Self { tap: name.to_owned(), part: Part::Whole, by_position: false }
     }
 
-    /// The place of the tensor recorded as `name`; `None` for what no single value of ours is.
+    /// The place of the tensor recorded as `name`; `None` for a name that is not known.
     pub(crate) fn of(name: &str, config: &Config) -> Option<Self> {
         let place = |tap: String| Self::ours(&tap);
         if let Some((encoder, rest)) = name.split_once('/') {
@@ -52,6 +55,7 @@ impl Place {
             "pre_logits" if config.representation_size.is_some() => Some(place("pre_logits_input".to_owned())),
             "pre_logits" => Some(place("pooled".to_owned())),
             "logits" | "frame_representation" => Some(place(name.to_owned())),
+            "joint_probs" => Some(Self { part: Part::Joint, ..place("logits".to_owned()) }),
             _ => name.strip_prefix("logits.").map(named),
         }
     }
@@ -96,6 +100,7 @@ impl Place {
             Part::Whole => rows(value.as_f32()?, value.shape().last()),
             Part::Projection(which) => projection(value, *which)?,
             Part::Head(name) => head(value, config, name)?,
+            Part::Joint => joint(value, config)?,
         };
         let rows = if self.by_position { position_by_position(rows, config) } else { rows };
         Ok(Tensor::f32(recorded.shape().clone(), rows.concat())?)
@@ -124,6 +129,25 @@ fn head(logits: &Tensor, config: &Config, name: &str) -> Result<Vec<Vec<f32>>, F
     let start: usize = heads[..place].iter().map(|head| head.classes).sum();
     let of_clip = |logits: &[f32]| logits[start..][..heads[place].classes].to_vec();
     Ok(logits.as_f32()?.chunks(config.classes).map(of_clip).collect())
+}
+
+/// The joint distribution of each clip, the first head outermost, and that the best of it comes first.
+fn joint(logits: &Tensor, config: &Config) -> Result<Vec<Vec<f32>>, Failed> {
+    let of_clip = |logits: &[f32]| -> Result<Vec<f32>, Failed> {
+        let classes = Classes::new(logits, &config.labelling, None)?;
+        let heads: Vec<_> = classes.heads().collect();
+        let joint = |(sum, head): (Vec<f32>, &HeadClasses<'_>)| -> Vec<f32> {
+            let with = |before: &f32| head.all().iter().map(|class| before * class.probability).collect::<Vec<_>>();
+            sum.iter().flat_map(with).collect()
+        };
+        let all = heads.iter().fold(vec![1.0], |sum, head| joint((sum, head)));
+        let best = classes.top(1)[0].clone();
+        let peak = (0..all.len()).max_by(|a, b| all[*a].total_cmp(&all[*b]));
+        assert_eq!(Some(best.index), peak);
+        assert!((best.probability - all[best.index]).abs() < 1e-6);
+        Ok(all)
+    };
+    logits.as_f32()?.chunks(config.classes).map(of_clip).collect()
 }
 
 /// Rows [B, T, S] as [B, S, T].
