@@ -13,14 +13,14 @@ bundle=target/bundle
 rm -rf "$bundle" && mkdir -p "$bundle"
 cargo build --release
 cp target/release/tubelet "$bundle/"
-tests=(kernels golden models)
+tests=(kernels golden models naive invariance attention_maps sliding)
 for test in "${tests[@]}"; do
     binary=$(cargo test --no-run --test "$test" --message-format=json |
         sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
     cp "$binary" "$bundle/test-$test"
 done
 strip "$bundle"/tubelet "$bundle"/test-*
-mkdir "$bundle/data" && cp -r tests/data/hf-* "$bundle/data/"
+mkdir "$bundle/data" && cp -r tests/data/hf-* tests/data/scenic-* "$bundle/data/"
 cp -r benches/peers "$bundle/peers"
 
 cat > "$bundle/run.sh" <<'RUN'
@@ -38,15 +38,20 @@ for test in "$here"/test-*; do
     tail -n 1 "$results/$name.txt"
 done
 "$here/tubelet" bench --full --json > "$results/bench.json" || failures=1
-for batch in 4 8; do
-    "$here/tubelet" bench --forward --full --batch "$batch" --json > "$results/bench-batch-$batch.json" || failures=1
+for kind in 1 2 3 4; do
+    for batch in 1 4 8; do
+        "$here/tubelet" bench --forward --full --kind "$kind" --batch "$batch" --json \
+            > "$results/bench-model-$kind-batch-$batch.json" || failures=1
+    done
 done
 "$here/tubelet" bench --full > "$results/bench.txt" && cat "$results/bench.txt"
 if python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
-    for batch in 1 4 8; do
-        for type in f32 bf16; do
-            (cd "$here/peers" && PB_DEVICE=cuda PB_BATCH=$batch python3 sdpa4.py joint "$type") |
-                tee "$results/torch-$type-batch-$batch.json"
+    for model in joint fe fsa fdp; do
+        for batch in 1 4 8; do
+            for type in f32 bf16; do
+                (cd "$here/peers" && PB_DEVICE=cuda PB_BATCH=$batch python3 sdpa4.py "$model" "$type") |
+                    tee "$results/torch-$model-$type-batch-$batch.json"
+            done
         done
     done
 fi
