@@ -196,7 +196,7 @@ fn results_of_different_runs_are_not_mixed() {
         (Run { preprocessing: "some".into(), ..same.clone() }, "preprocessing none, not some"),
         (with_config(Config::named("vit-b").unwrap()), "width 192"),
         (with_config(Config { gelu: Gelu::Erf, ..same.config.clone() }), r#"gelu "tanh", not "erf""#),
-        (with_config(Config { layer_norm_eps: 1e-5, ..same.config.clone() }), "layer_norm_eps 1e-6, not 1e-5"),
+        (with_config(Config { layer_norm_eps: 1e-5, ..same.config.clone() }), "layer_norm_eps 1e-6, not 0.00001"),
         (with_config(Config { model: time_first, ..same.config.clone() }), "space_time"),
         (with_config(Config { qkv_bias: false, ..same.config.clone() }), "qkv_bias true, not false"),
         (Run { videos: 9, ..same.clone() }, "another manifest"),
