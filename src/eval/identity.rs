@@ -1,11 +1,14 @@
 //! What a run computes, so that only rows of the same run are put together.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{Manifest, Shard, Task};
 use crate::engine::{Average, Views, Vivit};
 use crate::tensor::Result;
-use crate::vivit::Parameters;
+use crate::vivit::{Config, Parameters};
 
 /// How a video is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,12 +22,12 @@ pub struct Protocol {
 }
 
 /// What identifies a run. It is kept beside the results, in a file called as they are with `.run.json` after it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// Where the model came from. It may lie elsewhere when a run goes on: the weights decide.
     pub model: String,
-    /// The model in words.
-    pub config: String,
+    /// The model, with all that decides its arithmetic.
+    pub config: Config,
     /// [`fingerprint`] of the weights.
     pub weights: String,
     /// What the logits mean.
@@ -51,7 +54,7 @@ impl Run {
         let checkpoint = model.checkpoint();
         Ok(Self {
             model: checkpoint.source.clone(),
-            config: checkpoint.config.to_string(),
+            config: checkpoint.config.clone(),
             weights: fingerprint(&*checkpoint.parameters)?,
             task: Task::of(&checkpoint.config)?,
             views: protocol.views.to_string(),
@@ -68,7 +71,7 @@ impl Run {
     pub(super) fn difference(&self, other: &Self) -> Option<String> {
         let text = |what: &str, own: &str, other: &str| (own != other).then(|| format!("{what} {own}, not {other}"));
         let shards = [self.shard, other.shard].map(|shard| shard.of().to_string());
-        text("the model", &self.config, &other.config)
+        different_config(&self.config, &other.config)
             .or_else(|| {
                 let differ = self.weights != other.weights || self.task != other.task;
                 differ.then(|| format!("weights of {}, which are not those of {}", self.model, other.model))
@@ -83,6 +86,28 @@ impl Run {
             })
             .or_else(|| text("a division into shards by", &shards[0], &shards[1]))
     }
+}
+
+/// Where two models differ, in words: by what they are called, else by their settings, of which a name has not all.
+fn different_config(own: &Config, other: &Config) -> Option<String> {
+    if own == other {
+        return None;
+    }
+    let [name, other_name] = [own, other].map(Config::to_string);
+    if name != other_name {
+        return Some(format!("the model {name}, not {other_name}"));
+    }
+    let [own, other] = [settings(own), settings(other)];
+    let names: BTreeSet<&String> = own.keys().chain(other.keys()).collect();
+    let said = |value: Option<&Value>| value.map_or("none".to_owned(), Value::to_string);
+    let differing = names.into_iter().filter(|name| own.get(*name) != other.get(*name));
+    let differing = differing.map(|name| format!("{name} {}, not {}", said(own.get(name)), said(other.get(name))));
+    Some(format!("a model with {}", differing.collect::<Vec<_>>().join("; ")))
+}
+
+/// All settings by their names; by way of the text, which writes an f32 with the digits that it needs.
+fn settings(config: &Config) -> Map<String, Value> {
+    serde_json::to_string(config).and_then(|text| serde_json::from_str(&text)).unwrap_or_default()
 }
 
 /// A hash that tells weights apart: over all vectors among them, such as biases and scales, which every training

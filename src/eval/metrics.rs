@@ -64,30 +64,32 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Adds a row of results; an error for labels that the task does not have.
+    /// Adds a row of results; an error for labels that the task does not have, and for scores of other classes.
     pub fn add(&mut self, row: &Row) -> Result<()> {
         match &row.outcome {
             Outcome::Failed(_) => self.failed += 1,
             Outcome::Done(prediction) => {
-                self.task.check_labels(&row.labels).map_err(|error| error.within(&row.path))?;
-                self.count(&row.labels, prediction);
+                let counted = self.task.check_labels(&row.labels).and_then(|()| self.count(&row.labels, prediction));
+                counted.map_err(|error| error.within(&row.path))?;
             }
         }
         Ok(())
     }
 
-    fn count(&mut self, labels: &[usize], prediction: &Prediction) {
-        self.videos += 1;
+    fn count(&mut self, labels: &[usize], prediction: &Prediction) -> Result<()> {
         if self.task.is_multiple() {
-            self.precision.add(labels, &prediction.logits);
-            return;
+            self.precision.add(labels, &prediction.logits)?;
+            self.videos += 1;
+            return Ok(());
         }
+        self.videos += 1;
         let heads = self.task.heads();
         let joint = labels.iter().zip(heads).fold(0, |joint, (label, head)| joint * head.classes + label);
         let labels = labels.iter().copied().chain([joint]);
         for ((tally, top), label) in self.tallies.iter_mut().zip(&prediction.tops).zip(labels) {
             tally.count(label, top);
         }
+        Ok(())
     }
 
     /// Videos that the figures are of.

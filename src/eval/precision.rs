@@ -1,5 +1,7 @@
 //! Average precision of classes that may apply together.
 
+use crate::tensor::{Error, Result};
+
 /// The area under the steps of precision over recall: Σ (Rₙ − Rₙ₋₁)·Pₙ over the distinct scores from the highest down,
 /// without interpolation, as scikit-learn's `average_precision_score` has it. `None` where nothing is positive.
 pub fn average_precision(scores: &[f32], positive: &[bool]) -> Option<f64> {
@@ -28,10 +30,16 @@ pub struct AveragePrecision {
 }
 
 impl AveragePrecision {
-    /// Adds a video with the score of every class.
-    pub fn add(&mut self, labels: &[usize], scores: &[f32]) {
+    /// Adds a video with the score of every class; an error where it has more or fewer scores than the videos before.
+    pub fn add(&mut self, labels: &[usize], scores: &[f32]) -> Result<()> {
+        let videos = self.labels.len();
+        if videos > 0 && self.scores.len() != videos * scores.len() {
+            let classes = self.scores.len() / videos;
+            return Err(Error::usage(format!("a video with {} scores after others with {classes}", scores.len())));
+        }
         self.scores.extend_from_slice(scores);
         self.labels.push(labels.to_vec());
+        Ok(())
     }
 
     /// The average precision of each class; `None` for a class that no video shows.
@@ -73,8 +81,11 @@ mod tests {
     fn classes_that_nothing_shows_are_left_out() {
         let mut precision = AveragePrecision::default();
         assert_eq!(precision.mean(), None);
-        precision.add(&[0, 1], &[0.9, 0.1, 0.5]);
-        precision.add(&[1], &[0.95, 0.2, 0.4]);
+        precision.add(&[0, 1], &[0.9, 0.1, 0.5]).unwrap();
+        precision.add(&[1], &[0.95, 0.2, 0.4]).unwrap();
+        for other in [&[0.5; 4][..], &[0.5; 2], &[]] {
+            assert!(precision.add(&[0], other).is_err());
+        }
         assert_eq!(precision.of_classes(), [Some(0.5), Some(1.0), None]);
         assert_eq!(precision.mean(), Some(0.75));
     }

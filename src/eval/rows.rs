@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::{Prediction, Task, Top};
+use super::{Prediction, TOP, Task, Top};
 use crate::tensor::{Error, ErrorKind, Result};
+use crate::vivit::LabelHead;
 
 /// What was found of one video.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,7 +91,7 @@ impl Encoding {
             Self::JsonLines => serde_json::from_str(line).map_err(|error| Error::file(error.to_string()))?,
             Self::Csv => csv_object(&fields(task, self), line)?,
         };
-        from_object(task, &object)
+        from_object(task, self, &object)
     }
 }
 
@@ -118,10 +119,15 @@ fn fields(task: &Task, encoding: Encoding) -> Vec<(String, Kind)> {
         fields.extend(top(&head.name));
     }
     fields.extend(task.joint().iter().flat_map(|joint| top(&joint.name)));
-    if task.is_multiple() || encoding == Encoding::JsonLines {
+    if has_logits(task, encoding) {
         fields.push(("logits".to_owned(), Kind::List));
     }
     fields
+}
+
+/// Whether rows hold all logits.
+fn has_logits(task: &Task, encoding: Encoding) -> bool {
+    task.is_multiple() || encoding == Encoding::JsonLines
 }
 
 fn to_object(task: &Task, row: &Row) -> Map<String, Value> {
@@ -176,12 +182,30 @@ impl<'a> Fields<'a> {
         self.get(name, |value| value.as_array()?.iter().map(float).collect())
     }
 
-    fn top(&self, name: &str) -> Result<Top> {
-        Ok(Top { indices: self.indices(&format!("{name}_top5"))?, scores: self.floats(&format!("{name}_scores"))? })
+    /// The logits of `classes` classes.
+    fn logits(&self, classes: usize) -> Result<Vec<f32>> {
+        let logits = self.floats("logits")?;
+        match logits.len() == classes {
+            true => Ok(logits),
+            false => Err(Error::file(format!("it has {} logits, but there are {classes} classes", logits.len()))),
+        }
+    }
+
+    fn top(&self, LabelHead { name, classes }: &LabelHead) -> Result<Top> {
+        let (indices, scores) = (format!("{name}_top5"), format!("{name}_scores"));
+        let top = Top { indices: self.indices(&indices)?, scores: self.floats(&scores)? };
+        let count = TOP.min(*classes);
+        if top.indices.len() != count || top.scores.len() != count {
+            return Err(Error::file(format!("{indices} and {scores} are not {count} classes and their scores")));
+        }
+        match top.indices.iter().find(|index| *index >= classes) {
+            Some(index) => Err(Error::file(format!("{indices} names class {index}, but {name} has {classes}"))),
+            None => Ok(top),
+        }
     }
 }
 
-fn from_object(task: &Task, object: &Map<String, Value>) -> Result<Row> {
+fn from_object(task: &Task, encoding: Encoding, object: &Map<String, Value>) -> Result<Row> {
     let fields = Fields(object);
     let heads = task.heads();
     let labels = match task.is_multiple() {
@@ -192,8 +216,8 @@ fn from_object(task: &Task, object: &Map<String, Value>) -> Result<Row> {
     let outcome = match fields.text("status")? {
         "failed" => Outcome::Failed(fields.text("error")?.to_owned()),
         "ok" => Outcome::Done(Prediction {
-            tops: heads.iter().chain(&task.joint()).map(|head| fields.top(&head.name)).collect::<Result<_>>()?,
-            logits: if object.contains_key("logits") { fields.floats("logits")? } else { Vec::new() },
+            tops: heads.iter().chain(&task.joint()).map(|head| fields.top(head)).collect::<Result<_>>()?,
+            logits: if has_logits(task, encoding) { fields.logits(task.classes())? } else { Vec::new() },
         }),
         other => return Err(Error::file(format!("the status is {other:?}, neither ok nor failed"))),
     };
@@ -257,7 +281,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::vivit::{LabelHead, Labelling};
+    use crate::vivit::Labelling;
 
     fn tasks() -> [Task; 3] {
         let head = |name: &str, classes| LabelHead { name: name.to_owned(), classes };
@@ -317,6 +341,31 @@ mod tests {
         }
         assert!(Encoding::of("a.txt".as_ref()).is_err());
         assert_eq!(Encoding::of("a.JSONL".as_ref()).unwrap(), Encoding::JsonLines);
+    }
+
+    #[test]
+    fn logits_and_classes_that_the_task_does_not_have_are_errors() {
+        let logits = [6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.5];
+        let [single, multiple, _] = tasks();
+        let refused = |encoding: Encoding, task: &Task, from: &str, to: &str| {
+            let line = encoding.line(task, &row(task, &logits, "x.mp4")).unwrap();
+            assert!(encoding.parse(task, &line).is_ok() && line.contains(from), "{line}");
+            encoding.parse(task, &line.replacen(from, to, 1)).unwrap_err().to_string()
+        };
+        for (encoding, task, more) in [
+            (Encoding::JsonLines, &single, "1.0,0.5,0.25"),
+            (Encoding::JsonLines, &multiple, "1.0,0.5,0.25"),
+            (Encoding::Csv, &multiple, "1.0;0.5;0.25"),
+        ] {
+            let last = &more[..7];
+            assert!(refused(encoding, task, last, more).contains("8 logits"));
+            assert!(refused(encoding, task, last, &more[..3]).contains("6 logits"));
+        }
+        for task in [&single, &multiple] {
+            assert!(refused(Encoding::JsonLines, task, "\"logits\"", "\"others\"").contains("logits is missing"));
+        }
+        assert!(refused(Encoding::Csv, &single, "0;1;2;3;4", "0;1;2;3;7").contains("names class 7"));
+        assert!(refused(Encoding::Csv, &single, "0;1;2;3;4", "0;1;2;3").contains("not 5 classes"));
     }
 
     proptest! {

@@ -34,6 +34,11 @@ impl Task {
         &self.labelling
     }
 
+    /// K, the number of logits.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
     /// Whether a video has any number of labels.
     pub fn is_multiple(&self) -> bool {
         self.labelling == Labelling::Multiple

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::tensor::{Error, ErrorKind, Result};
-use crate::vivit::{LabelHead, Labelling};
+use crate::vivit::{Config, FactorisedSelfAttention, Gelu, LabelHead, Labelling, Order};
 
 /// Classes of a run.
 const CLASSES: usize = 7;
@@ -34,7 +34,7 @@ fn manifest(folder: &Path, task: &Task, videos: usize) -> Manifest {
 fn run(task: &Task, manifest: &Manifest, shard: Shard) -> Run {
     Run {
         model: "a model".into(),
-        config: "ViViT".into(),
+        config: Config { model: FactorisedSelfAttention::default().into(), ..Config::named("vit-ti").unwrap() },
         weights: "0123".into(),
         task: task.clone(),
         views: "4x3".into(),
@@ -186,13 +186,19 @@ fn results_of_different_runs_are_not_mixed() {
     let half = Shard::new(1, 2).unwrap();
     let (_kept, path, _) = finished(&task, &manifest, "results.csv", half);
     let same = run(&task, &manifest, half);
+    let time_first = FactorisedSelfAttention { order: Order::TimeSpace }.into();
+    let with_config = |config| Run { config, ..same.clone() };
     let others = [
         (Run { weights: "4567".into(), ..same.clone() }, "weights of a model"),
         (Run { views: "1x1".into(), ..same.clone() }, "views 4x3, not 1x1"),
         (Run { average: "probabilities".into(), ..same.clone() }, "logits, not probabilities"),
         (Run { stride: 1, ..same.clone() }, "stride 2, not 1"),
         (Run { preprocessing: "some".into(), ..same.clone() }, "preprocessing none, not some"),
-        (Run { config: "ViViT-B".into(), ..same.clone() }, "the model ViViT, not ViViT-B"),
+        (with_config(Config::named("vit-b").unwrap()), "width 192"),
+        (with_config(Config { gelu: Gelu::Erf, ..same.config.clone() }), r#"gelu "tanh", not "erf""#),
+        (with_config(Config { layer_norm_eps: 1e-5, ..same.config.clone() }), "layer_norm_eps 1e-6, not 0.00001"),
+        (with_config(Config { model: time_first, ..same.config.clone() }), "space_time"),
+        (with_config(Config { qkv_bias: false, ..same.config.clone() }), "qkv_bias true, not false"),
         (Run { videos: 9, ..same.clone() }, "another manifest"),
         (Run { manifest: "0".into(), ..same.clone() }, "another manifest"),
         (Run { shard: Shard::new(1, 3).unwrap(), ..same.clone() }, "shards by 2, not 3"),
