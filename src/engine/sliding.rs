@@ -128,8 +128,17 @@ fn common_divisor(a: usize, b: usize) -> usize {
 impl Sliding<'_> {
     /// Takes the next frame of the source, and returns the window that it completes.
     ///
-    /// An error for a frame of another size or format than the others of its group.
+    /// An error for a frame of another size or format than the others of its group. A window of other frames than its
+    /// own would follow, so after an error the next window begins with the next frame.
     pub fn push(&mut self, frame: &Frame) -> Result<Option<Window>> {
+        let outcome = self.take(frame);
+        if outcome.is_err() {
+            self.start_over();
+        }
+        outcome
+    }
+
+    fn take(&mut self, frame: &Frame) -> Result<Option<Window>> {
         let place = self.delivered;
         self.delivered += 1;
         if !place.is_multiple_of(self.options.stride) {
@@ -190,6 +199,15 @@ impl Sliding<'_> {
                 let mask = FrameMask { causal: self.options.causal, ..FrameMask::default() };
                 model.classify_values(&clip, &mask)
             }
+        }
+    }
+
+    /// Forgets everything: no window holds what has been delivered so far.
+    fn start_over(&mut self) {
+        self.waiting.clear();
+        self.places.clear();
+        match &mut self.reuse {
+            Reuse::Vectors { kept, .. } | Reuse::Pixels { kept } => kept.clear(),
         }
     }
 
