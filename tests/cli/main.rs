@@ -209,7 +209,8 @@ fn model() -> PathBuf {
 fn pictures(count: u8) -> Result<TempDir, Failed> {
     let folder = tempfile::tempdir()?;
     for index in 0..count {
-        let picture = image::RgbImage::from_fn(48, 40, |x, y| image::Rgb([5 * x as u8, 6 * y as u8, index.wrapping_mul(16)]));
+        let picture =
+            image::RgbImage::from_fn(48, 40, |x, y| image::Rgb([5 * x as u8, 6 * y as u8, index.wrapping_mul(16)]));
         picture.save(folder.path().join(format!("{index}.png")))?;
     }
     Ok(folder)
