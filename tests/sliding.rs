@@ -34,6 +34,9 @@ fn main() -> ExitCode {
         slides(device, mean, SlidingOptions { stride: 1, step: 2, causal: false })
     });
     tests.add("a temporal index is encoded once", encoded_once);
+    for model in Model::all() {
+        tests.add(format!("{} is loaded before the first frame", model.name()), move |device| loaded(device, model));
+    }
     tests.add("wrong use is an error", wrong_use);
     for model in Model::all() {
         tests.add(format!("{} after an error", model.name()), move |device| goes_on(device, model));
@@ -113,6 +116,18 @@ fn encoded_once(device: &Device) -> Result<Shown, Failed> {
     }
     let text = format!("{sliding:?}");
     assert!(text.contains("temporal indices kept: 3"), "{text}");
+    Ok(Shown::Passed)
+}
+
+fn loaded(device: &Device, model: Model) -> Result<Shown, Failed> {
+    let model = vivit(device, config(model))?;
+    let mut sliding = model.sliding(SlidingOptions { stride: 1, step: 2, causal: true })?;
+    let bytes = model.weights().bytes();
+    assert!(bytes > 0);
+    for place in 0..8 {
+        sliding.push(&frame(place)?)?;
+    }
+    assert_eq!(model.weights().bytes(), bytes);
     Ok(Shown::Passed)
 }
 

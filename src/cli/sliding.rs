@@ -57,8 +57,7 @@ impl SlidingArguments {
     pub(super) fn run(&self, model: &Vivit, source: &mut dyn FrameSource, showing: &Showing) -> Result<()> {
         let step = self.step.unwrap_or(model.config().tubelet.frames);
         let options = SlidingOptions { stride: showing.stride, step, causal: showing.causal };
-        progress::showing_upload(model, || model.load_weights())?;
-        let mut sliding = model.sliding(options)?;
+        let mut sliding = progress::showing_upload(model, || model.sliding(options))?;
         let rate = source.information().frames_per_second;
         let mut plot = self.plot.is_some().then(|| Plot::new(rate));
         let mut frames = 0usize;
