@@ -77,9 +77,13 @@ struct Setting {
     probabilities: BTreeMap<String, Tensor>,
 }
 
-fn setting(device: &Device, config: &Config, mask: &FrameMask) -> Result<Setting, Failed> {
+fn load(device: &Device, config: &Config) -> Result<Vivit, Failed> {
     let options = LoadOptions { preset: Some(Preset::Scenic), ..LoadOptions::default() };
-    let model = Vivit::from_checkpoint(device, checkpoint::untrained(config.clone(), 5)?, options)?;
+    Ok(Vivit::from_checkpoint(device, checkpoint::untrained(config.clone(), 5)?, options)?)
+}
+
+fn setting(device: &Device, config: &Config, mask: &FrameMask) -> Result<Setting, Failed> {
+    let model = load(device, config)?;
     let frame = |place: usize| {
         let byte = |at: usize| ((at * 5 + place * 37) ^ (at / 11 * (place + 2))) as u8;
         Frame::new(16, 24, PixelFormat::Rgb24, (0..16 * 24 * 3).map(byte).collect()).map(Arc::new)
@@ -359,5 +363,9 @@ fn wrong_use(device: &Device) -> Result<Shown, Failed> {
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert!(error.to_string().contains(culprit), "{error}");
     }
+    // Another model, whose clips are longer.
+    let longer = load(device, &Config { frames: 10, ..base() })?;
+    assert_eq!(longer.seen_frames(&setting.clip).unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(setting.model.seen_frames(&setting.clip)?.places, (0..8).collect::<Vec<_>>());
     Ok(Shown::Passed)
 }

@@ -34,7 +34,13 @@ fn main() -> ExitCode {
         slides(device, mean, SlidingOptions { stride: 1, step: 2, causal: false })
     });
     tests.add("a temporal index is encoded once", encoded_once);
+    for model in Model::all() {
+        tests.add(format!("{} is loaded before the first frame", model.name()), move |device| loaded(device, model));
+    }
     tests.add("wrong use is an error", wrong_use);
+    for model in Model::all() {
+        tests.add(format!("{} after an error", model.name()), move |device| goes_on(device, model));
+    }
     tests.run("sliding")
 }
 
@@ -113,6 +119,18 @@ fn encoded_once(device: &Device) -> Result<Shown, Failed> {
     Ok(Shown::Passed)
 }
 
+fn loaded(device: &Device, model: Model) -> Result<Shown, Failed> {
+    let model = vivit(device, config(model))?;
+    let mut sliding = model.sliding(SlidingOptions { stride: 1, step: 2, causal: true })?;
+    let bytes = model.weights().bytes();
+    assert!(bytes > 0);
+    for place in 0..8 {
+        sliding.push(&frame(place)?)?;
+    }
+    assert_eq!(model.weights().bytes(), bytes);
+    Ok(Shown::Passed)
+}
+
 fn wrong_use(device: &Device) -> Result<Shown, Failed> {
     let model = vivit(device, config(Model::all()[0]))?;
     for [stride, step] in [[0, 1], [1, 0]] {
@@ -121,11 +139,26 @@ fn wrong_use(device: &Device) -> Result<Shown, Failed> {
     }
     let headless = vivit(device, Config { classes: 0, ..config(Model::all()[0]) })?;
     assert!(headless.sliding(SlidingOptions { stride: 1, step: 1, causal: false }).is_err());
-    let mut sliding = model.sliding(SlidingOptions { stride: 1, step: 8, causal: false })?;
-    for place in 0..7 {
+    Ok(Shown::Passed)
+}
+
+/// A frame that fits no other costs the windows that would hold it, and no more.
+fn goes_on(device: &Device, model: Model) -> Result<Shown, Failed> {
+    let model = vivit(device, config(model))?;
+    let options = SlidingOptions { stride: 1, step: 2, causal: false };
+    let expected = windows(&model, options)?;
+    let mut sliding = model.sliding(options)?;
+    // Frame 12 is the first of a group, whose error shows with its second.
+    for place in 0..12 {
         sliding.push(&frame(place)?)?;
     }
-    let other = Frame::new(8, 8, PixelFormat::Rgb24, vec![0; 192])?;
-    assert_eq!(sliding.push(&other).unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(sliding.push(&Frame::new(8, 8, PixelFormat::Rgb24, vec![0; 192])?)?, None);
+    assert_eq!(sliding.push(&frame(13)?).unwrap_err().kind(), ErrorKind::Usage);
+    let mut found = Vec::new();
+    for place in 14..FRAMES {
+        found.extend(sliding.push(&frame(place)?)?);
+    }
+    let later: Vec<_> = expected.into_iter().filter(|window| window.frames[0] >= 14).collect();
+    assert_eq!(found, later);
     Ok(Shown::Passed)
 }

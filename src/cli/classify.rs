@@ -170,7 +170,7 @@ impl Classify {
         let preparing = start.elapsed();
         progress::showing_upload(model, || {
             let start = Instant::now();
-            model.load_weights()?;
+            model.load_views(views, mask)?;
             let loaded = start.elapsed();
             let classes = match &single {
                 Some(clip) => model.classify_prepared(clip, mask)?,

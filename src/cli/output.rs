@@ -1,6 +1,7 @@
 //! What the program prints: results on stdout, everything else on stderr.
 
 use std::io::{IsTerminal, Write};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
@@ -10,11 +11,15 @@ use tubelet::tensor::{Error, ErrorKind, Result};
 
 /// Prints `text` and a newline to stdout. A reader that has heard enough (`| head`) is no error.
 pub(super) fn print(text: &str) -> Result<()> {
+    line(text).map(drop)
+}
+
+/// As [`print`], of one line of many: a break says that nobody reads any more.
+pub(super) fn line(text: &str) -> Result<ControlFlow<()>> {
     match writeln!(anstream::stdout().lock(), "{}", text.trim_end()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::new(ErrorKind::Io, format!("cannot write to stdout: {error}")))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        Err(error) => Err(Error::new(ErrorKind::Io, format!("cannot write to stdout: {error}"))),
     }
 }
 
@@ -25,11 +30,11 @@ fn print_json(value: &impl Serialize) -> Result<()> {
     print(&text)
 }
 
-/// Prints `value` as one line of JSON to stdout.
-pub(super) fn json_line(value: &impl Serialize) -> Result<()> {
+/// As [`line`], of `value` as JSON.
+pub(super) fn json_line(value: &impl Serialize) -> Result<ControlFlow<()>> {
     let text = serde_json::to_string(value)
         .map_err(|error| Error::new(ErrorKind::Io, format!("the result cannot be written as JSON: {error}")))?;
-    print(&text)
+    line(&text)
 }
 
 /// Says on stderr what went wrong.

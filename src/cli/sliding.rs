@@ -53,12 +53,11 @@ impl SlidingArguments {
         self.plot.as_deref().map_or(Ok(()), |path| files::check_output(path, &["svg", "png"], &[video]))
     }
 
-    /// Slides the model's window over `source` and prints each window as it is complete.
+    /// Slides the model's window over `source` and prints each window as it is complete, as long as somebody reads.
     pub(super) fn run(&self, model: &Vivit, source: &mut dyn FrameSource, showing: &Showing) -> Result<()> {
         let step = self.step.unwrap_or(model.config().tubelet.frames);
         let options = SlidingOptions { stride: showing.stride, step, causal: showing.causal };
-        progress::showing_upload(model, || model.load_weights())?;
-        let mut sliding = model.sliding(options)?;
+        let mut sliding = progress::showing_upload(model, || model.sliding(options))?;
         let rate = source.information().frames_per_second;
         let mut plot = self.plot.is_some().then(|| Plot::new(rate));
         let mut frames = 0usize;
@@ -66,13 +65,18 @@ impl SlidingArguments {
         let spinner = progress::spinner("classifying");
         source.watch(&mut |frame| {
             frames += 1;
-            if let Some(window) = sliding.push(frame)? {
-                windows += 1;
-                spinner.suspend(|| print_window(&window, rate, showing))?;
-                spinner.set_message(format!("{windows} windows, {frames} frames"));
-                plot.iter_mut().for_each(|plot| plot.add(&window, showing.top));
+            let Some(window) = sliding.push(frame)? else { return Ok(ControlFlow::Continue(())) };
+            windows += 1;
+            let printed = spinner.suspend(|| print_window(&window, rate, showing))?;
+            spinner.set_message(format!("{windows} windows, {frames} frames"));
+            match &mut plot {
+                None => Ok(printed),
+                // Where nobody reads the windows, they are still wanted for the plot.
+                Some(plot) => {
+                    plot.add(&window, showing.top);
+                    Ok(ControlFlow::Continue(()))
+                }
             }
-            Ok(ControlFlow::Continue(()))
         })?;
         spinner.finish_and_clear();
         if windows == 0 {
@@ -101,7 +105,7 @@ fn seconds([first, last]: [usize; 2], rate: Option<f64>) -> Option<[f64; 2]> {
     rate.map(|rate| [first as f64 / rate, (last + 1) as f64 / rate])
 }
 
-fn print_window(window: &Window, rate: Option<f64>, showing: &Showing) -> Result<()> {
+fn print_window(window: &Window, rate: Option<f64>, showing: &Showing) -> Result<ControlFlow<()>> {
     let classes = window.classes.top(showing.top);
     let seconds = seconds(window.frames, rate);
     if showing.json {
@@ -112,7 +116,7 @@ fn print_window(window: &Window, rate: Option<f64>, showing: &Showing) -> Result
         None => format!("frames {:6} to {:6}", window.frames[0], window.frames[1]),
     };
     let named = classes.iter().map(|Class { probability, name, .. }| format!("{:5.1} % {name}", 100.0 * probability));
-    output::print(&format!("{place}  {}", named.collect::<Vec<_>>().join("  ")))
+    output::line(&format!("{place}  {}", named.collect::<Vec<_>>().join("  ")))
 }
 
 /// Windows and the probabilities of their classes, for the plot. An endless source ends nowhere, so only the last are

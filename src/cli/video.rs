@@ -18,7 +18,8 @@ pub(super) struct VideoArguments {
     /// A video file, a folder of images, a GIF, an image, or a .npy of [T,H,W,3] bytes.
     pub(super) video: PathBuf,
     /// How frames become values: scenic or hf_corrected ([-1, 1], as trained), hf_default ([-3, 1], as Hugging Face's
-    /// processor by default). Without it the model's preprocessor_config.json decides, else hf_corrected.
+    /// processor by default). Without it the model's preprocessor_config.json decides, else scenic for models of scenic
+    /// and hf_corrected for all others.
     #[arg(long)]
     pub(super) preset: Option<Preset>,
     /// Take the clip from this frame on, counted from 0, instead of from the middle.
@@ -75,7 +76,10 @@ impl VideoArguments {
     pub(super) fn origin(&self, checkpoint: Option<&Checkpoint>, preprocessing: &Preprocessing) -> String {
         match (self.preset, checkpoint.and_then(|checkpoint| checkpoint.preprocessor.as_ref())) {
             (Some(preset), _) => format!("preset {preset}"),
-            (None, None) => format!("preset {}, the default", Preset::HfCorrected),
+            (None, None) => {
+                let preset = checkpoint.map_or(Preset::HfCorrected, |checkpoint| checkpoint.family.preset());
+                format!("preset {preset}, the default")
+            }
             (None, Some(_)) => {
                 let range = preprocessing.range();
                 if range != TRAINED {

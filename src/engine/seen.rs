@@ -4,7 +4,7 @@ use super::Vivit;
 use crate::kernels::ClipLayout;
 use crate::tensor::{Result, Tensor};
 use crate::video::{Frame, PixelFormat, PreparedClip};
-use crate::vivit::Config;
+use crate::vivit::{Config, Request};
 
 /// The frames of a clip that a model looks at, resized and cropped as it sees them.
 #[derive(Clone, Debug)]
@@ -18,8 +18,11 @@ pub struct SeenFrames {
 impl Vivit {
     /// The frames of a prepared clip that the model looks at: not those at its end that fill no tubelet, and with frame
     /// sampling only those that are sampled.
+    ///
+    /// An error for a clip of another size than the model's.
     pub fn seen_frames(&self, clip: &PreparedClip) -> Result<SeenFrames> {
         super::check_video(self.config())?;
+        self.check_prepared(clip, &Request::new(1, self.layout))?;
         let places = places(self.config());
         let values = clip.read(self.device())?;
         let frame = |place: &usize| self.picture(&values, *place);

@@ -7,7 +7,7 @@ use super::{Classes, Vivit, feeds};
 use crate::graph::{Executor, Feed, GpuExecutor, Value};
 use crate::tensor::{Error, Result, Tensor};
 use crate::video::{Clip, Frame};
-use crate::vivit::{Config, FactorisedEncoder, FrameMask, Masking, Model, Request};
+use crate::vivit::{Config, FactorisedEncoder, FrameMask, Model, Request};
 
 /// How a window slides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,13 @@ pub struct SlidingOptions {
     pub step: usize,
     /// Whether tokens see their own and earlier temporal indices only.
     pub causal: bool,
+}
+
+impl SlidingOptions {
+    /// What of a window is not seen.
+    fn mask(self) -> FrameMask {
+        FrameMask { causal: self.causal, ..FrameMask::default() }
+    }
 }
 
 /// What a model says of one window.
@@ -65,7 +72,7 @@ struct Halves {
 }
 
 impl Vivit {
-    /// A window of the model's number of frames, to slide over a source.
+    /// A window of the model's number of frames, to slide over a source. Uploads the weights and compiles what it needs.
     ///
     /// # Errors
     ///
@@ -85,7 +92,10 @@ impl Vivit {
             Model::FactorisedEncoder(encoder) if shares_tubelets(config, group) => {
                 self.vectors(encoder, group, options)?
             }
-            _ => Reuse::Pixels { kept: VecDeque::new() },
+            _ => {
+                self.executor(&Request { masking: options.mask().masking(), ..Request::new(1, self.layout) })?;
+                Reuse::Pixels { kept: VecDeque::new() }
+            }
         };
         Ok(Sliding {
             model: self,
@@ -105,8 +115,8 @@ impl Vivit {
         let request = Request::new(1, self.layout);
         let (graph, vectors) = encoder.record_spatial(&part, &request)?;
         let spatial = GpuExecutor::new(Arc::new(graph), &self.weights, &self.options.variants)?;
-        let masking = Masking { causal: options.causal, ..Masking::NONE };
-        let recording = encoder.record_temporal(self.config(), &Request { masking, ..request })?;
+        let request = Request { masking: options.mask().masking(), ..request };
+        let recording = encoder.record_temporal(self.config(), &request)?;
         let wanted = super::class_values(&recording)?;
         let temporal = GpuExecutor::new(Arc::new(recording.graph), &self.weights, &self.options.variants)?;
         let halves = Halves { spatial: (spatial, vectors), temporal: (temporal, wanted) };
@@ -128,8 +138,17 @@ fn common_divisor(a: usize, b: usize) -> usize {
 impl Sliding<'_> {
     /// Takes the next frame of the source, and returns the window that it completes.
     ///
-    /// An error for a frame of another size or format than the others of its group.
+    /// An error for a frame of another size or format than the others of its group. A window of other frames than its
+    /// own would follow, so after an error the next window begins with the next frame.
     pub fn push(&mut self, frame: &Frame) -> Result<Option<Window>> {
+        let outcome = self.take(frame);
+        if outcome.is_err() {
+            self.start_over();
+        }
+        outcome
+    }
+
+    fn take(&mut self, frame: &Frame) -> Result<Option<Window>> {
         let place = self.delivered;
         self.delivered += 1;
         if !place.is_multiple_of(self.options.stride) {
@@ -187,9 +206,17 @@ impl Sliding<'_> {
             Reuse::Pixels { kept } => {
                 let pixels = kept.iter().flatten().copied().collect();
                 let clip = Tensor::f32(crate::vivit::clip_shape(config, &Request::new(1, model.layout)), pixels)?;
-                let mask = FrameMask { causal: self.options.causal, ..FrameMask::default() };
-                model.classify_values(&clip, &mask)
+                model.classify_values(&clip, &self.options.mask())
             }
+        }
+    }
+
+    /// Forgets everything: no window holds what has been delivered so far.
+    fn start_over(&mut self) {
+        self.waiting.clear();
+        self.places.clear();
+        match &mut self.reuse {
+            Reuse::Vectors { kept, .. } | Reuse::Pixels { kept } => kept.clear(),
         }
     }
 

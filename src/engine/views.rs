@@ -189,6 +189,20 @@ impl Vivit {
         Classes::new(&logits, labelling, self.checkpoint.labels.as_deref())
     }
 
+    /// As [`Vivit::load_weights`], for the passes of [`Vivit::classify_views`] with these views and this mask.
+    pub fn load_views(&self, views: Views, mask: &FrameMask) -> Result<()> {
+        loop {
+            let at_once = self.views_at_once(views, mask)?;
+            let request = Request { masking: mask.masking(), ..Request::new(at_once, self.layout) };
+            match self.executor(&request) {
+                Err(error) if error.kind() == ErrorKind::OutOfMemory && at_once > 1 => {
+                    self.limit_views(at_once.div_ceil(2));
+                }
+                outcome => return outcome.map(drop),
+            }
+        }
+    }
+
     /// The logits of each view, in scenic's order: the first crop of all clips, then the second, then the third. `mask`
     /// says what of each clip is not seen.
     ///
@@ -230,12 +244,14 @@ impl Vivit {
             part.iter().zip(found).for_each(|((place, _), found)| logits[*place] = found);
             Ok(())
         };
-        let mut shrink = |half: usize| {
-            tracing::debug!("too little memory for more than {half} views at a time");
-            self.most_views.store(half, Ordering::Relaxed);
-            self.executors.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        };
-        as_memory_allows(views, &mut compute, &mut shrink)
+        as_memory_allows(views, &mut compute, &mut |half| self.limit_views(half))
+    }
+
+    /// Computes no more than `most` views at a time from now on.
+    fn limit_views(&self, most: usize) {
+        tracing::debug!("too little memory for more than {most} views at a time");
+        self.most_views.store(most, Ordering::Relaxed);
+        self.executors.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The logits of views in one batch.

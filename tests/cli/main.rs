@@ -559,7 +559,11 @@ fn preprocessing() -> Outcome {
     clip("")?.failure(&["preprocessor_config.json", "32x28", "32x32", "preset"])?;
     file("{")?;
     clip("")?.failure(&["preprocessor_config.json"])?;
-    expect(clip("--preset hf_default")?, "[-3, 1]", "preset hf_default", false)
+    expect(clip("--preset hf_default")?, "[-3, 1]", "preset hf_default", false)?;
+    let scenic = data("scenic-model2").join("model.safetensors");
+    let arguments = "clip {} --output {} --model {} --executor reference --json";
+    let ran = Ran::with(arguments, &[pictures.path(), &output, &scenic])?;
+    expect(ran, "[-1, 1]", "preset scenic, the default", false)
 }
 
 fn one_frame() -> Outcome {

@@ -1,7 +1,7 @@
 //! Commands about models: what files hold, other formats, features, pictures of attention, sliding windows.
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -255,8 +255,36 @@ pub(crate) fn window_over_a_pipe() -> Outcome {
     assert_eq!(windows.len(), 8);
     assert_eq!(windows[7]["seconds"], serde_json::json!([1.4, 2.4]));
     run(stream, &[])?.refusal(&["--sliding"])?;
-    run(b"nonsense".to_vec(), &["--sliding", "10"])?.failure(&["YUV4MPEG2", "ffmpeg"])
+    run(b"nonsense".to_vec(), &["--sliding", "10"])?.failure(&["YUV4MPEG2", "ffmpeg"])?;
+    ends_with_its_reader(&model)
 }
+
+/// A stream without end is read as long as somebody reads of it.
+fn ends_with_its_reader(model: &str) -> Outcome {
+    let mut child = tubelet(&["classify", "-", "--model", model, "--sliding", "10", "--stride", "1"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let (input, output) = (child.stdin.take(), child.stdout.take());
+    let writing = std::thread::spawn(move || {
+        let Some(mut input) = input else { return 0 };
+        let frame = [&b"FRAME\n"[..], &[128; 64 * 48 / 2 * 3]].concat();
+        let mut frames = 0;
+        let _ = input.write_all(b"YUV4MPEG2 W64 H48 F10:1 C420jpeg\n");
+        while frames < MANY_FRAMES && input.write_all(&frame).is_ok() {
+            frames += 1;
+        }
+        frames
+    });
+    let mut reader = BufReader::new(output.ok_or("no stdout")?);
+    reader.read_line(&mut String::new())?;
+    drop(reader);
+    ensure(child.wait()?.success(), "a reader that has heard enough is an error")?;
+    ensure(writing.join().is_ok_and(|frames| frames < MANY_FRAMES), "frames are read for nobody")
+}
+
+/// More frames than pipes hold on the way.
+const MANY_FRAMES: usize = 300;
 
 pub(crate) fn masks() -> Outcome {
     let logits = |more: &str| -> Result<Value, Failed> {
