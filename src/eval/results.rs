@@ -97,6 +97,13 @@ pub fn read_results(path: &Path) -> Result<(Run, Vec<Row>)> {
     Ok((run, rows))
 }
 
+impl Drop for Results {
+    fn drop(&mut self) {
+        // A program that another thread is starting holds the file, and so the lock, for a moment longer than this.
+        let _ = self.file.unlock();
+    }
+}
+
 /// Keeps other processes from writing the same results. File systems without locks do without.
 fn lock(file: &File, path: &Path) -> Result<()> {
     match file.try_lock() {
