@@ -54,7 +54,7 @@ impl VideoArguments {
         let counting = progress::spinner("counting frames");
         let total = source.frame_count()?;
         counting.finish_and_clear();
-        let frames = sampling.clips() * sampling.frames();
+        let frames = sampling.clips().saturating_mul(sampling.frames());
         let bar = progress::bar(frames as u64, "decoding");
         let clips = Clip::read_all(&mut *source, sampling, &mut |_| bar.inc(1))?;
         bar.finish_and_clear();

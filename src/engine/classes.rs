@@ -39,7 +39,7 @@ impl Classes {
     ///
     /// # Errors
     ///
-    /// Logits that are not finite, or of another number than the heads have classes.
+    /// Logits that are not finite, and those that [`Labelling::validate`] refuses.
     pub fn new(logits: &[f32], labelling: &Labelling, names: Option<&[String]>) -> Result<Self> {
         if let Some(place) = logits.iter().position(|logit| !logit.is_finite()) {
             let found = logits[place];
@@ -126,17 +126,14 @@ fn sort(classes: &mut Vec<Class>, count: usize) {
 
 /// The name of each head and its logits.
 fn heads(labelling: &Labelling, logits: usize) -> Result<Vec<(String, Range<usize>)>> {
+    labelling.validate(logits)?;
     let Labelling::Heads(heads) = labelling else { return Ok(vec![(String::new(), 0..logits)]) };
     let mut end = 0;
     let ranges = heads.iter().map(|LabelHead { name, classes }| {
         end += classes;
         (name.clone(), end - classes..end)
     });
-    let ranges: Vec<_> = ranges.collect();
-    match end == logits {
-        true => Ok(ranges),
-        false => Err(Error::usage(format!("heads of {end} classes in all cannot have {logits} logits"))),
-    }
+    Ok(ranges.collect())
 }
 
 /// The probability of each class, in the order of the logits, in f64.
@@ -164,8 +161,8 @@ mod tests {
     use super::*;
 
     fn of_splits(splits: &[usize]) -> Labelling {
-        let head = |classes: &usize| LabelHead { name: format!("head of {classes}"), classes: *classes };
-        Labelling::Heads(splits.iter().map(head).collect())
+        let head = |(place, classes): (usize, &usize)| LabelHead { name: format!("head {place}"), classes: *classes };
+        Labelling::Heads(splits.iter().enumerate().map(head).collect())
     }
 
     fn indices(classes: &[Class]) -> Vec<usize> {
@@ -190,7 +187,7 @@ mod tests {
     #[test]
     fn several_heads_have_a_softmax_each_and_a_joint_one() {
         let classes = Classes::new(&[1.0, 2.0, 3.0, 4.0, 5.0], &of_splits(&[3, 2]), None).unwrap();
-        let second = classes.head("head of 2").unwrap();
+        let second = classes.head("head 1").unwrap();
         assert_eq!((indices(second.all()), indices(&second.top(1))), (vec![0, 1], vec![1]));
         approx::assert_relative_eq!(shares(second.all()).as_slice(), [0.26894143, 0.7310586].as_slice());
         let joint = classes.top(9);
@@ -213,6 +210,10 @@ mod tests {
         let error = Classes::new(&[1.0, f32::NAN], &Labelling::Single, None).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Device);
         assert!(Classes::new(&[1.0; 4], &of_splits(&[3, 2]), None).is_err());
+        // 2^63 joint classes can be numbered, 2^64 cannot.
+        assert_eq!(Classes::new(&[1.0; 126], &of_splits(&[2; 63]), None).unwrap().top(1)[0].index, 0);
+        let error = Classes::new(&[1.0; 128], &of_splits(&[2; 64]), None).unwrap_err().to_string();
+        assert!(error.contains("joint classes"), "{error}");
     }
 
     proptest! {

@@ -21,13 +21,16 @@ pub struct Views {
     pub crops: Crops,
 }
 
+/// More clips than any test takes of a video; up to here their views and frames can be counted.
+const MOST_CLIPS: usize = 1 << 16;
+
 impl Views {
     /// The central clip, its middle.
     pub const SINGLE: Self = Self { clips: 1, crops: Crops::Central };
 
     /// How many there are.
     pub fn count(self) -> usize {
-        self.clips * self.crops.count()
+        self.clips.saturating_mul(self.crops.count())
     }
 
     /// How the clips are taken, `frames` each, one every `stride` frames of the video.
@@ -48,6 +51,9 @@ impl FromStr for Views {
     fn from_str(text: &str) -> Result<Self> {
         let numbers = text.split_once(['x', '×']).and_then(|(clips, crops)| Some((clips.parse().ok()?, crops)));
         match numbers {
+            Some((clips, "1" | "3")) if clips > MOST_CLIPS => {
+                Err(Error::usage(format!("views of {clips} clips are too many; there are at most {MOST_CLIPS}")))
+            }
             Some((clips, "1")) if clips > 0 => Ok(Self { clips, crops: Crops::Central }),
             Some((clips, "3")) if clips > 0 => Ok(Self { clips, crops: Crops::Three }),
             _ => Err(Error::usage(format!(
@@ -280,6 +286,10 @@ mod tests {
         for text in ["4", "0x3", "4x2", "x3", "4x3x1", "-1x3", "4x", "axb"] {
             assert!(text.parse::<Views>().unwrap_err().to_string().contains("4x3"), "{text}");
         }
+        for text in ["6148914691236517206x3", "65537x1"] {
+            assert!(text.parse::<Views>().unwrap_err().to_string().contains("at most 65536"), "{text}");
+        }
+        assert_eq!(Views { clips: usize::MAX, crops: Crops::Three }.count(), usize::MAX);
     }
 
     fn softmax(logits: &[f32]) -> Vec<f32> {

@@ -1,6 +1,6 @@
 //! The results of all shards put together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::{Results, Row, Run, Shard, read_results};
@@ -29,9 +29,8 @@ pub fn merge(paths: &[PathBuf]) -> Result<(Run, Vec<Row>)> {
             }
         }
     }
-    let missing: Vec<usize> = (0..run.videos).filter(|row| !rows.contains_key(row)).collect();
-    if !missing.is_empty() {
-        return Err(Error::file(describe_gaps(&run, &missing)));
+    if rows.len() < run.videos {
+        return Err(Error::file(describe_gaps(&run, &rows.into_keys().collect())));
     }
     let rows = rows.into_values().map(|(row, _)| row).collect();
     Ok((Run { shard: Shard::WHOLE, ..run }, rows))
@@ -43,20 +42,26 @@ pub fn write_merged(path: &Path, run: Run, rows: &[Row]) -> Result<()> {
     rows.iter().try_for_each(|row| results.append(row))
 }
 
-/// Which rows are missing, and of which shards.
-fn describe_gaps(run: &Run, missing: &[usize]) -> String {
+/// Which rows are missing, and of which shards: the first few, for there may be any number.
+fn describe_gaps(run: &Run, present: &BTreeSet<usize>) -> String {
     const SHOWN: usize = 20;
-    let list = |numbers: &[usize]| numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
-    let more = if missing.len() > SHOWN { ", …" } else { "" };
-    let rows = list(&missing[..missing.len().min(SHOWN)]);
-    let of = run.shard.of();
-    let mut shards: Vec<usize> = missing.iter().map(|row| row % of + 1).collect();
-    shards.sort_unstable();
-    shards.dedup();
+    let list = |numbers: &mut dyn Iterator<Item = usize>| {
+        let mut list: Vec<_> = numbers.take(SHOWN + 1).map(|number| number.to_string()).collect();
+        if list.len() > SHOWN {
+            list[SHOWN] = "…".to_owned();
+        }
+        list.join(", ")
+    };
+    let (videos, of) = (run.videos, run.shard.of());
+    let mut found: BTreeMap<usize, usize> = BTreeMap::new();
+    present.iter().for_each(|row| *found.entry(row % of + 1).or_default() += 1);
+    let rows = list(&mut (0..videos).filter(|row| !present.contains(row)));
+    let expected = |number: usize| (videos - (number - 1)).div_ceil(of);
+    let unfinished = |number: &usize| found.get(number).copied().unwrap_or(0) < expected(*number);
+    let shards = list(&mut (1..=of.min(videos)).filter(unfinished));
+    let missing = videos - present.len();
     format!(
-        "{} of {} rows are missing: {rows}{more}; finish shard {} of {of} with --resume, and give the results of all",
-        missing.len(),
-        run.videos,
-        list(&shards)
+        "{missing} of {videos} rows are missing: {rows}; finish shard {shards} of {of} with --resume, and give the \
+         results of all"
     )
 }

@@ -178,7 +178,7 @@ mod tests {
 
     fn nouns_and_verbs(nouns: usize, verbs: usize) -> Task {
         let head = |name: &str, classes| LabelHead { name: name.to_owned(), classes };
-        Task::new(Labelling::Heads(vec![head("noun", nouns), head("verb", verbs)]), nouns + verbs)
+        Task::new(Labelling::Heads(vec![head("noun", nouns), head("verb", verbs)]), nouns + verbs).unwrap()
     }
 
     fn row(task: &Task, labels: &[usize], logits: &[f32]) -> Row {
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn recall_is_a_mean_over_classes_that_occur() {
-        let task = Task::new(Labelling::Single, 3);
+        let task = Task::new(Labelling::Single, 3).unwrap();
         let first = [1.0, 0.0, 0.0];
         let rows = [row(&task, &[0], &first), row(&task, &[0], &first), row(&task, &[1], &first)];
         let metrics = Metrics::of(&task, &rows).unwrap();
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn failures_are_counted_apart() {
-        let task = Task::new(Labelling::Single, 7);
+        let task = Task::new(Labelling::Single, 7).unwrap();
         let failed = Row { outcome: Outcome::Failed("cut".into()), ..row(&task, &[0], &[0.0; 7]) };
         let metrics = Metrics::of(&task, [&failed]).unwrap();
         assert_eq!((metrics.videos(), metrics.failed(), figure(&metrics, "top-1")), (0, 1, None));
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn several_labels_give_a_mean_average_precision() {
-        let task = Task::new(Labelling::Multiple, 3);
+        let task = Task::new(Labelling::Multiple, 3).unwrap();
         let rows = [row(&task, &[0, 1], &[0.9, 0.1, 0.5]), row(&task, &[1], &[0.95, 0.2, 0.4])];
         assert_eq!(figure(&Metrics::of(&task, &rows).unwrap(), "mAP"), Some(0.75));
     }

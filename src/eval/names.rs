@@ -206,12 +206,12 @@ mod tests {
 
     fn pair() -> Task {
         let head = |name: &str| LabelHead { name: name.to_owned(), classes: 2 };
-        Task::new(Labelling::Heads(vec![head("noun"), head("verb")]), 4)
+        Task::new(Labelling::Heads(vec![head("noun"), head("verb")]), 4).unwrap()
     }
 
     #[test]
     fn every_way_of_writing_a_list() {
-        let task = Task::new(Labelling::Single, 3);
+        let task = Task::new(Labelling::Single, 3).unwrap();
         for (file, text) in [
             ("names.txt", "tap\nopen door\r\n\ncut\n"),
             ("names.json", r#"["tap", "open door", "cut"]"#),
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn names_are_found_however_they_are_written() {
         let head = LabelHead { name: "label".into(), classes: 4 };
-        let task = Task::new(Labelling::Single, 4);
+        let task = Task::new(Labelling::Single, 4).unwrap();
         let names = ["massaging person's head", "Moving something up", "7", "a_b"].map(str::to_owned).to_vec();
         let names = ClassNames::new(&task, names).unwrap();
         let class = |text: &str| names.class(0, &head, text);
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn lists_that_do_not_fit_are_errors() {
-        let task = Task::new(Labelling::Single, 3);
+        let task = Task::new(Labelling::Single, 3).unwrap();
         for (file, text, part) in [
             ("names.txt", "a\nb\n", "2 names"),
             ("names.json", "{", "no JSON"),

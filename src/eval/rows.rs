@@ -286,9 +286,9 @@ mod tests {
     fn tasks() -> [Task; 3] {
         let head = |name: &str, classes| LabelHead { name: name.to_owned(), classes };
         [
-            Task::new(Labelling::Single, 7),
-            Task::new(Labelling::Multiple, 7),
-            Task::new(Labelling::Heads(vec![head("verb", 3), head("noun", 4)]), 7),
+            Task::new(Labelling::Single, 7).unwrap(),
+            Task::new(Labelling::Multiple, 7).unwrap(),
+            Task::new(Labelling::Heads(vec![head("verb", 3), head("noun", 4)]), 7).unwrap(),
         ]
     }
 

@@ -7,25 +7,50 @@ use crate::vivit::{Config, LabelHead, Labelling};
 
 /// What a model's logits mean, and so what labels a video has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Recorded")]
 pub struct Task {
     labelling: Labelling,
     classes: usize,
 }
+
+/// A task as a file has it, which may be anything.
+#[derive(Deserialize)]
+struct Recorded {
+    labelling: Labelling,
+    classes: usize,
+}
+
+impl TryFrom<Recorded> for Task {
+    type Error = Error;
+
+    fn try_from(Recorded { labelling, classes }: Recorded) -> Result<Self> {
+        Self::new(labelling, classes)
+    }
+}
+
+/// More classes than any data set has; up to here they can be counted one by one.
+const MOST_CLASSES: usize = 1 << 24;
 
 /// What the label of a model without named heads is called.
 const LABEL: &str = "label";
 
 impl Task {
     /// K = `classes` logits of this meaning.
-    pub fn new(labelling: Labelling, classes: usize) -> Self {
-        Self { labelling, classes }
+    ///
+    /// An error for no classes or too many, and as that of [`Labelling::validate`].
+    pub fn new(labelling: Labelling, classes: usize) -> Result<Self> {
+        if !(1..=MOST_CLASSES).contains(&classes) {
+            return Err(Error::usage(format!("{classes} classes cannot be evaluated, only 1 to {MOST_CLASSES}")));
+        }
+        labelling.validate(classes)?;
+        Ok(Self { labelling, classes })
     }
 
     /// What a model of this configuration does; an error for one without a classification head.
     pub fn of(config: &Config) -> Result<Self> {
         match config.classes {
             0 => Err(Error::usage("this model has no classification head, so nothing can be evaluated")),
-            classes => Ok(Self::new(config.labelling.clone(), classes)),
+            classes => Self::new(config.labelling.clone(), classes),
         }
     }
 
@@ -64,7 +89,7 @@ impl Task {
         let mut names: Vec<_> = heads.iter().map(|head| head.name.as_str()).collect();
         names.sort_unstable();
         let name = if names == ["noun", "verb"] { "action" } else { "joint" };
-        let classes = heads.iter().fold(1usize, |product, head| product.saturating_mul(head.classes));
+        let classes = heads.iter().map(|head| head.classes).product();
         Some(LabelHead { name: name.to_owned(), classes })
     }
 

@@ -16,7 +16,7 @@ const CLASSES: usize = 7;
 fn tasks() -> [Task; 3] {
     let head = |name: &str, classes| LabelHead { name: name.to_owned(), classes };
     let heads = Labelling::Heads(vec![head("noun", 4), head("verb", 3)]);
-    [Labelling::Single, Labelling::Multiple, heads].map(|labelling| Task::new(labelling, CLASSES))
+    [Labelling::Single, Labelling::Multiple, heads].map(|labelling| Task::new(labelling, CLASSES).unwrap())
 }
 
 fn manifest(folder: &Path, task: &Task, videos: usize) -> Manifest {
@@ -220,6 +220,31 @@ fn results_of_different_runs_are_not_mixed() {
     drop(Results::open(&path, Run { model: "elsewhere".into(), ..same.clone() }, true).unwrap());
     assert!(Results::open(&path, same, false).unwrap_err().to_string().contains("--resume"));
     assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+/// Numbers in the file beside results that no memory holds.
+#[test]
+fn a_hostile_record_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let [task, ..] = tasks();
+    let manifest = manifest(folder.path(), &task, 8);
+    let (_kept, path, _) = finished(&task, &manifest, "results.csv", Shard::WHOLE);
+    let beside = path.with_file_name("results.csv.run.json");
+    let record: serde_json::Value = serde_json::from_slice(&std::fs::read(&beside).unwrap()).unwrap();
+    let said = |pointer: &str, value: serde_json::Value| {
+        let mut record = record.clone();
+        *record.pointer_mut(pointer).unwrap() = value;
+        std::fs::write(&beside, record.to_string()).unwrap();
+        merge(std::slice::from_ref(&path)).unwrap_err().to_string()
+    };
+    let many = 1_000_000_000_000_000_000usize;
+    for classes in [0, many] {
+        assert!(said("/task/classes", classes.into()).contains("cannot be evaluated"), "{classes}");
+    }
+    assert!(said("/task/labelling", serde_json::json!({"heads": []})).contains("do not make up"));
+    let error = said("/videos", many.into());
+    assert!(error.contains("999999999999999992 of 1000000000000000000 rows are missing: 8, 9,"), "{error}");
+    assert!(error.contains("27, …; finish shard 1 of 1"), "{error}");
 }
 
 #[test]

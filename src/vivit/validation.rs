@@ -22,7 +22,7 @@ impl Config {
     fn validate_all(&self) -> Result<()> {
         self.validate_sizes()?;
         self.validate_tokens()?;
-        self.validate_labels()?;
+        self.labelling.validate(self.classes)?;
         validate_encoder("encoder", self.encoder(), self.width)?;
         self.model.definition().validate(self)?;
         if !(self.layer_norm_eps.is_finite() && self.layer_norm_eps > 0.0) {
@@ -80,24 +80,6 @@ impl Config {
         }
     }
 
-    fn validate_labels(&self) -> Result<()> {
-        let Labelling::Heads(heads) = &self.labelling else { return Ok(()) };
-        let together = heads.iter().try_fold(0usize, |sum, head| sum.checked_add(head.classes));
-        if heads.is_empty() || heads.iter().any(|head| head.classes == 0) || together != Some(self.classes) {
-            let parts: Vec<_> = heads.iter().map(|head| format!("{} {}", head.classes, head.name)).collect();
-            return Err(Error::usage(format!(
-                "the classes of the heads ({}) do not make up the model's {}",
-                parts.join(", "),
-                self.classes
-            )));
-        }
-        match heads.iter().enumerate().find(|(place, head)| heads[..*place].iter().any(|other| other.name == head.name))
-        {
-            Some((_, head)) => Err(Error::usage(format!("two heads are called {}", head.name))),
-            None => Ok(()),
-        }
-    }
-
     /// Rejects sizes whose products overflow. The clip comes first: it bounds the number of tokens.
     fn validate_extent(&self) -> Result<()> {
         let Tubelet { frames, rows, columns } = self.tubelet;
@@ -111,6 +93,31 @@ impl Config {
         bounded("head", &[self.features(), self.classes], MOST_ELEMENTS)?;
         bounded("work of the tubelet projection", &[n, self.tubelet_values(), c], MOST_WORK)?;
         bounded("work of the encoder", &[self.layers, n, c, n.max(c).max(self.hidden), 8], MOST_WORK)
+    }
+}
+
+impl Labelling {
+    /// An error where K = `classes` logits cannot mean this: heads of other classes in all, two of one name, or more
+    /// joint classes than can be numbered.
+    pub fn validate(&self, classes: usize) -> Result<()> {
+        let Self::Heads(heads) = self else { return Ok(()) };
+        let together = heads.iter().try_fold(0usize, |sum, head| sum.checked_add(head.classes));
+        if heads.is_empty() || heads.iter().any(|head| head.classes == 0) || together != Some(classes) {
+            let parts: Vec<_> = heads.iter().map(|head| format!("{} {}", head.classes, head.name)).collect();
+            return Err(Error::usage(format!(
+                "the classes of the heads ({}) do not make up the model's {classes}",
+                parts.join(", "),
+            )));
+        }
+        if heads.iter().try_fold(1usize, |product, head| product.checked_mul(head.classes)).is_none() {
+            let heads = heads.len();
+            return Err(Error::usage(format!("{heads} heads have more joint classes than can be numbered")));
+        }
+        match heads.iter().enumerate().find(|(place, head)| heads[..*place].iter().any(|other| other.name == head.name))
+        {
+            Some((_, head)) => Err(Error::usage(format!("two heads are called {}", head.name))),
+            None => Ok(()),
+        }
     }
 }
 

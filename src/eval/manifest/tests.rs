@@ -8,12 +8,12 @@ use super::*;
 use crate::vivit::LabelHead;
 
 fn single(classes: usize) -> Task {
-    Task::new(Labelling::Single, classes)
+    Task::new(Labelling::Single, classes).unwrap()
 }
 
 fn nouns_and_verbs() -> Task {
     let head = |name: &str, classes| LabelHead { name: name.to_owned(), classes };
-    Task::new(Labelling::Heads(vec![head("noun", 300), head("verb", 97)]), 397)
+    Task::new(Labelling::Heads(vec![head("noun", 300), head("verb", 97)]), 397).unwrap()
 }
 
 /// A folder with a manifest and empty files.
@@ -56,7 +56,7 @@ fn a_table_has_paths_and_labels() {
     assert_eq!(listed(&manifest, &kept), [item("a.mp4", "a.mp4", &[1]), item("b, c/d.mp4", "b, c/d.mp4", &[2])]);
 
     let (_kept, path) = folder("path,labels\na.mp4,2; 0|2\nb.mp4,\n", &[]);
-    let several = read(&path, &Task::new(Labelling::Multiple, 3), &[]).unwrap();
+    let several = read(&path, &Task::new(Labelling::Multiple, 3).unwrap(), &[]).unwrap();
     assert_eq!(several.items()[0].labels, [0, 2]);
     assert!(several.items()[1].labels.is_empty());
 
