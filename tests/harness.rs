@@ -31,6 +31,11 @@ fn main() -> ExitCode {
             Ok(Shown::Passed)
         });
     }
+    tests.add_without_device("elements that cannot be made fail their case", || {
+        let elements = Tensor::f32([2], vec![0.0; 3]);
+        assert!(elements.is_err() && cases()[0].clone().given(0, elements).tensors().is_err());
+        Ok(())
+    });
     tests.add_without_device("shapes and numbers of outputs are judged", || {
         shapes_and_numbers_of_outputs_are_judged();
         Ok(())

@@ -1,6 +1,6 @@
 //! `tubelet classify --sliding`: a window over a whole video, or over a source without end.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,8 @@ pub(super) struct SlidingArguments {
     /// Classify every window of this many looked-at frames while the video goes by; its length does not matter, and `-`
     /// reads a stream of YUV4MPEG2 frames from standard input.
     #[arg(long, value_name = "FRAMES", value_parser = at_least_one, help_heading = "Sliding window",
-        conflicts_with_all = ["frames_from", "uniform", "views", "valid_frames"])]
+        conflicts_with_all = ["frames_from", "uniform", "views", "average", "clip_frames"],
+        conflicts_with_all = ["valid_frames", "tubelet_mask", "empty_row"])]
     pub(super) sliding: Option<usize>,
     /// By how many looked-at frames each window comes after the one before; a tubelet's unless told otherwise.
     #[arg(long, value_name = "FRAMES", value_parser = at_least_one, requires = "sliding", help_heading = "Sliding window")]
@@ -73,7 +74,7 @@ impl SlidingArguments {
                 None => Ok(printed),
                 // Where nobody reads the windows, they are still wanted for the plot.
                 Some(plot) => {
-                    plot.add(&window, showing.top);
+                    plot.add(&window);
                     Ok(ControlFlow::Continue(()))
                 }
             }
@@ -119,11 +120,22 @@ fn print_window(window: &Window, rate: Option<f64>, showing: &Showing) -> Result
     output::line(&format!("{place}  {}", named.collect::<Vec<_>>().join("  ")))
 }
 
-/// Windows and the probabilities of their classes, for the plot. An endless source ends nowhere, so only the last are
-/// kept.
+/// What the plot shows. An endless source ends nowhere, so only the last windows are kept.
 struct Plot {
     rate: Option<f64>,
-    windows: VecDeque<([f64; 2], Vec<Class>)>,
+    /// How many classes each head has.
+    heads: Vec<usize>,
+    /// Names of the classes that were ever among a window's best.
+    names: HashMap<usize, String>,
+    windows: VecDeque<PlottedWindow>,
+}
+
+struct PlottedWindow {
+    span: [f64; 2],
+    /// Places of its most probable classes.
+    best: Vec<usize>,
+    /// Of all classes of all heads, in the order of the logits.
+    probabilities: Vec<f32>,
 }
 
 /// More windows than a plot has columns of pixels.
@@ -133,39 +145,95 @@ const LINES: usize = 8;
 
 impl Plot {
     fn new(rate: Option<f64>) -> Self {
-        Self { rate, windows: VecDeque::new() }
+        Self { rate, heads: Vec::new(), names: HashMap::new(), windows: VecDeque::new() }
     }
 
-    fn add(&mut self, window: &Window, top: usize) {
+    fn add(&mut self, window: &Window) {
         if self.windows.len() == MOST_WINDOWS {
             self.windows.pop_front();
         }
-        let span = seconds(window.frames, self.rate).unwrap_or(window.frames.map(|frame| frame as f64));
-        self.windows.push_back((span, window.classes.top(top.max(LINES))));
+        if self.heads.is_empty() {
+            self.heads = window.classes.heads().map(|head| head.all().len()).collect();
+        }
+        let best = window.classes.top(LINES);
+        self.windows.push_back(PlottedWindow {
+            span: seconds(window.frames, self.rate).unwrap_or(window.frames.map(|frame| frame as f64)),
+            best: best.iter().map(|class| class.index).collect(),
+            probabilities: window.classes.all().iter().map(|class| class.probability).collect(),
+        });
+        self.names.extend(best.into_iter().map(|class| (class.index, class.name)));
     }
 
-    /// Lines for the classes that reach the highest probabilities.
-    fn timeline(self, model: &str) -> Timeline {
-        let mut peaks: Vec<(usize, String, f32)> = Vec::new();
-        for class in self.windows.iter().flat_map(|(_, classes)| classes) {
-            match peaks.iter_mut().find(|(index, ..)| *index == class.index) {
-                Some((.., peak)) => *peak = peak.max(class.probability),
-                None => peaks.push((class.index, class.name.clone(), class.probability)),
+    /// The probability of a class in a window; with several heads, of one class of each together.
+    fn probability(&self, window: &PlottedWindow, index: usize) -> f32 {
+        let (mut rest, mut end, mut product) = (index, window.probabilities.len(), 1.0);
+        for classes in self.heads.iter().rev() {
+            end -= classes;
+            product *= window.probabilities[end + rest % classes];
+            rest /= classes;
+        }
+        product
+    }
+
+    /// Lines for the classes that reach the highest probabilities: each is among the best where it does.
+    fn timeline(&self, model: &str) -> Timeline {
+        let mut peaks: HashMap<usize, f32> = HashMap::new();
+        for window in &self.windows {
+            for &index in &window.best {
+                let peak = peaks.entry(index).or_default();
+                *peak = peak.max(self.probability(window, index));
             }
         }
-        peaks.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.0.cmp(&b.0)));
+        let mut peaks: Vec<_> = peaks.into_iter().collect();
+        peaks.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         peaks.truncate(LINES);
-        let probability = |classes: &[Class], index: usize| {
-            classes.iter().find(|class| class.index == index).map_or(0.0, |class| class.probability)
-        };
-        let line = |(index, name, _): (usize, String, f32)| Line {
-            name,
-            values: self.windows.iter().map(|(_, classes)| probability(classes, index)).collect(),
+        let line = |(index, _): (usize, f32)| Line {
+            name: self.names.get(&index).cloned().unwrap_or_default(),
+            values: self.windows.iter().map(|window| self.probability(window, index)).collect(),
         };
         Timeline {
             title: model.to_owned(),
             classes: peaks.into_iter().map(line).collect(),
-            windows: self.windows.iter().map(|(span, _)| *span).collect(),
+            windows: self.windows.iter().map(|window| window.span).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tubelet::Classes;
+    use tubelet::vivit::{LabelHead, Labelling};
+
+    fn plot(labelling: &Labelling, windows: &[Vec<f32>]) -> Timeline {
+        let mut plot = Plot::new(None);
+        for (place, logits) in windows.iter().enumerate() {
+            let classes = Classes::new(logits, labelling, None).unwrap();
+            plot.add(&Window { frames: [place, place + 1], classes });
+        }
+        plot.timeline("model")
+    }
+
+    #[test]
+    fn lines_go_on_where_their_class_is_not_among_the_best() {
+        let rising: Vec<f32> = (0..20).map(|class| class as f32 / 4.0).collect();
+        let falling: Vec<f32> = rising.iter().rev().copied().collect();
+        let timeline = plot(&Labelling::Single, &[rising, falling]);
+        assert_eq!(timeline.classes.len(), LINES);
+        assert_eq!(timeline.classes[0].name, "class 0");
+        assert!(timeline.classes.iter().flat_map(|line| &line.values).all(|value| *value > 0.0));
+    }
+
+    #[test]
+    fn heads_are_drawn_together() {
+        let head = |name: &str, classes| LabelHead { name: name.into(), classes };
+        let labelling = Labelling::Heads(vec![head("noun", 2), head("verb", 3)]);
+        let logits = vec![0.0, 2.0, 1.0, 0.0, 3.0];
+        let expected = Classes::new(&logits, &labelling, None).unwrap().top(6);
+        let timeline = plot(&labelling, &[logits]);
+        for (line, class) in timeline.classes.iter().zip(&expected) {
+            assert_eq!((line.name.as_str(), line.values[0]), (class.name.as_str(), class.probability));
+        }
+        assert_eq!(timeline.classes.len(), expected.len());
     }
 }

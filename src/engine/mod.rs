@@ -280,13 +280,12 @@ impl Vivit {
             parts.push(self.forward_part(&part, &clips, validity.as_ref())?);
         }
         let graph = vivit::record(self.config(), &whole)?.graph;
-        let names: Vec<_> = parts.iter().flat_map(BTreeMap::keys).cloned().collect();
-        let join = |name: String| {
-            let parts: Vec<_> = parts.iter().filter_map(|part| part.get(&name)).collect();
-            let value = graph.find(&name).ok_or_else(|| Error::usage(format!("the model has no value {name}")))?;
-            Ok((name, Tensor::joined(&parts, graph.shape(value))?))
+        let join = |name: &String| {
+            let parts: Vec<_> = parts.iter().filter_map(|part| part.get(name)).collect();
+            let value = graph.find(name).ok_or_else(|| Error::usage(format!("the model has no value {name}")))?;
+            Ok((name.clone(), Tensor::joined(&parts, graph.shape(value))?))
         };
-        names.into_iter().map(join).collect()
+        parts.first().into_iter().flat_map(BTreeMap::keys).map(join).collect()
     }
 
     fn forward_part(

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::{Classes, Vivit, feeds};
 use crate::graph::{Executor, Feed, GpuExecutor, Value};
+use crate::kernels::Cost;
 use crate::tensor::{Error, Result, Tensor};
 use crate::video::{Clip, Frame};
-use crate::vivit::{Config, FactorisedEncoder, FrameMask, Model, Request};
+use crate::vivit::{self, Config, FactorisedEncoder, FrameMask, Model, Request};
 
 /// How a window slides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +94,7 @@ impl Vivit {
                 self.vectors(encoder, group, options)?
             }
             _ => {
-                self.executor(&Request { masking: options.mask().masking(), ..Request::new(1, self.layout) })?;
+                self.executor(&self.window(options))?;
                 Reuse::Pixels { kept: VecDeque::new() }
             }
         };
@@ -109,14 +110,17 @@ impl Vivit {
         })
     }
 
+    /// A window as a pass of its own.
+    fn window(&self, options: SlidingOptions) -> Request {
+        Request { masking: options.mask().masking(), ..Request::new(1, self.layout) }
+    }
+
     /// The two halves of Model 2: pixels of a group to vectors, vectors of a window to classes.
     fn vectors(&self, encoder: FactorisedEncoder, group: usize, options: SlidingOptions) -> Result<Reuse> {
         let part = Config { frames: group, ..self.config().clone() };
-        let request = Request::new(1, self.layout);
-        let (graph, vectors) = encoder.record_spatial(&part, &request)?;
+        let (graph, vectors) = encoder.record_spatial(&part, &Request::new(1, self.layout))?;
         let spatial = GpuExecutor::new(Arc::new(graph), &self.weights, &self.options.variants)?;
-        let request = Request { masking: options.mask().masking(), ..request };
-        let recording = encoder.record_temporal(self.config(), &request)?;
+        let recording = encoder.record_temporal(self.config(), &self.window(options))?;
         let wanted = super::class_values(&recording)?;
         let temporal = GpuExecutor::new(Arc::new(recording.graph), &self.weights, &self.options.variants)?;
         let halves = Halves { spatial: (spatial, vectors), temporal: (temporal, wanted) };
@@ -175,6 +179,19 @@ impl Sliding<'_> {
         Ok(Some(Window { frames: [first, place], classes }))
     }
 
+    /// What computing a window costs once it follows another: its new frames, and everything that depends on them.
+    pub fn step_cost(&self) -> Result<Cost> {
+        let config = self.model.config();
+        match &self.reuse {
+            Reuse::Vectors { halves, .. } => {
+                let group = halves.spatial.0.graph().cost();
+                let groups = self.options.step.min(config.frames) / self.group;
+                Ok((0..groups).fold(halves.temporal.0.graph().cost(), |sum, _| sum + group))
+            }
+            Reuse::Pixels { .. } => Ok(vivit::record(config, &self.model.window(self.options))?.graph.cost()),
+        }
+    }
+
     /// Prepares the waiting frames and keeps what the next windows need of them.
     fn keep_group(&mut self) -> Result<()> {
         let frames = std::mem::take(&mut self.waiting);
@@ -205,7 +222,7 @@ impl Sliding<'_> {
             }
             Reuse::Pixels { kept } => {
                 let pixels = kept.iter().flatten().copied().collect();
-                let clip = Tensor::f32(crate::vivit::clip_shape(config, &Request::new(1, model.layout)), pixels)?;
+                let clip = Tensor::f32(vivit::clip_shape(config, &Request::new(1, model.layout)), pixels)?;
                 model.classify_values(&clip, &self.options.mask())
             }
         }

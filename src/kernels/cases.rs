@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Access, Call, Kernel};
 use crate::gpu::Limits;
-use crate::tensor::{Element, Result, Shape, Tensor, Tolerance};
+use crate::tensor::{Element, Error, Result, Shape, Tensor, Tolerance};
 
 /// One call of a kernel with its inputs and what counts as right.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ pub enum Fill {
     Words(u32),
     /// These elements.
     Given(Tensor),
+    /// Elements that could not be made, for this reason: the case fails.
+    Unmade(Error),
 }
 
 impl Case {
@@ -74,6 +76,12 @@ impl Case {
     pub fn fill(mut self, place: usize, fill: Fill) -> Self {
         self.inputs[place] = fill;
         self
+    }
+
+    /// With these elements in input number `place` (of those present). Where they could not be made, the case fails.
+    #[must_use]
+    pub fn given(self, place: usize, elements: Result<Tensor>) -> Self {
+        self.fill(place, elements.map_or_else(Fill::Unmade, Fill::Given))
     }
 
     /// With another tolerance.
@@ -161,6 +169,7 @@ impl Fill {
             Self::Words(0) => Tensor::u32(shape, (0..elements).map(|_| random.random()).collect()),
             Self::Words(below) => Tensor::u32(shape, (0..elements).map(|_| random.random_range(0..below)).collect()),
             Self::Given(tensor) => tensor.reshaped(shape),
+            Self::Unmade(error) => Err(error),
         }
     }
 }

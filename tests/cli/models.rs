@@ -223,7 +223,14 @@ pub(crate) fn sliding_window() -> Outcome {
     let told = ran.stderr.contains("positions are interpolated") && ran.stdout.contains(" s  ");
     ran.expect(told, "windows of 16 frames")?;
     Ran::with("classify {} --model {} --sliding 10 --stride 20", &[&video(), &scenic("scenic-model2")])?
-        .refusal(&["132 frames", "needs 181"])
+        .refusal(&["132 frames", "needs 181"])?;
+
+    // What says something of clips that a window is not.
+    for more in ["--clip-frames 10", "--average logits", "--tubelet-mask any", "--empty-row uniform"] {
+        let command = format!("classify {{}} --model {{}} --sliding 10 {more}");
+        Ran::with(&command, &[&video(), &scenic("scenic-model2")])?.refusal(&["cannot be used with", "--sliding"])?;
+    }
+    Ok(())
 }
 
 /// Frames of another program, which end when it pleases.

@@ -36,10 +36,7 @@ fn factorised(batch: usize, times: usize, positions: usize, qkv: Qkv, mask: Mask
 
 /// `case` with this validity of each clip's temporal indices.
 fn valid(case: Case, validity: &[&[u32]]) -> Case {
-    match Tensor::u32([validity.len(), validity[0].len()], validity.concat()) {
-        Ok(tensor) => case.fill(VALIDITY, Fill::Given(tensor)),
-        Err(_) => case,
-    }
+    case.given(VALIDITY, Tensor::u32([validity.len(), validity[0].len()], validity.concat()))
 }
 
 /// `case` with the rows `[plane, row]` of input `place` NaN.
@@ -50,10 +47,7 @@ fn poisoned(case: Case, place: usize, rows: &[[usize; 2]]) -> Case {
     for [plane, row] in rows {
         values[(plane * tokens + row) * width..][..width].fill(f32::NAN);
     }
-    match Tensor::f32(shape, values) {
-        Ok(tensor) => case.fill(place, Fill::Given(tensor)),
-        Err(_) => case,
-    }
+    case.given(place, Tensor::f32(shape, values))
 }
 
 pub(super) fn cases() -> Vec<Case> {

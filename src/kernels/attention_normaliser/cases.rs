@@ -31,23 +31,16 @@ fn some_heads(call: AttentionNormaliser) -> AttentionNormaliser {
     AttentionNormaliser { part, ..call }
 }
 
-fn given(case: Case, place: usize, tensor: crate::tensor::Result<Tensor>) -> Case {
-    match tensor {
-        Ok(tensor) => case.fill(place, Fill::Given(tensor)),
-        Err(_) => case,
-    }
-}
-
 /// With the validity of two clips' five temporal indices.
 fn valid(case: Case, validity: [u32; 10]) -> Case {
-    given(case, VALIDITY, Tensor::u32([2, 5], validity.to_vec()))
+    case.given(VALIDITY, Tensor::u32([2, 5], validity.to_vec()))
 }
 
 /// With weights that `weight` gives the rows.
 fn weighted(name: &str, call: AttentionNormaliser, weight: fn(usize) -> f32) -> Case {
     let rows = call.qkv.rows;
     let case = Case::new(name, AttentionNormaliser { weighted: true, ..call });
-    given(case, WEIGHTS, Tensor::f32([rows], (0..rows).map(weight).collect::<Vec<_>>()))
+    case.given(WEIGHTS, Tensor::f32([rows], (0..rows).map(weight).collect::<Vec<_>>()))
 }
 
 /// With one row of a plane NaN.
@@ -56,7 +49,7 @@ fn poisoned(case: Case, place: usize, plane: usize, row: usize) -> Case {
     let (rows, width) = (shape.axes()[1], shape.last());
     let mut values: Vec<f32> = (0..shape.elements()).map(|at| (at as f32).sin()).collect();
     values[(plane * rows + row) * width..][..width].fill(f32::NAN);
-    given(case, place, Tensor::f32(shape, values))
+    case.given(place, Tensor::f32(shape, values))
 }
 
 pub(super) fn cases() -> Vec<Case> {

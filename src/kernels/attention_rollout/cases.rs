@@ -4,7 +4,7 @@ use super::{AttentionRollout, ROLLOUT};
 use crate::kernels::attention::{EmptyRow, Mask, Part, Qkv, Sequences};
 use crate::kernels::attention_normaliser::AttentionNormaliser;
 use crate::kernels::{Case, Fill, Kernel};
-use crate::tensor::{Error, Result, Shape, Tensor, Tolerance};
+use crate::tensor::{Error, Shape, Tensor, Tolerance};
 
 /// The places of the inputs of a case; without a base the validity is one before.
 const QUERY: usize = 0;
@@ -40,17 +40,10 @@ fn case(name: &str, call: AttentionRollout) -> Case {
     Case::new(name, call).fill(NORMALISER, Fill::Between(1.0, 2.0)).fill(WEIGHTS, Fill::Between(0.0, 1.0))
 }
 
-fn given(case: Case, place: usize, tensor: Result<Tensor>) -> Case {
-    match tensor {
-        Ok(tensor) => case.fill(place, Fill::Given(tensor)),
-        Err(_) => case,
-    }
-}
-
 /// With the weights that `weight` gives the rows.
 fn weighted(case: Case, weight: impl Fn(usize) -> f32) -> Case {
     let rows = case.call.operands()[WEIGHTS].as_ref().map_or(0, Shape::elements);
-    given(case, WEIGHTS, Tensor::f32([rows], (0..rows).map(weight).collect::<Vec<_>>()))
+    case.given(WEIGHTS, Tensor::f32([rows], (0..rows).map(weight).collect::<Vec<_>>()))
 }
 
 fn one_row(row: usize) -> impl Fn(usize) -> f32 {
@@ -60,7 +53,7 @@ fn one_row(row: usize) -> impl Fn(usize) -> f32 {
 /// With the validity of two clips' five temporal indices.
 fn valid(case: Case, validity: [u32; 10]) -> Case {
     let based = case.call.operands()[BASE].is_some();
-    given(case, if based { VALIDITY } else { VALIDITY - 1 }, Tensor::u32([2, 5], validity.to_vec()))
+    case.given(if based { VALIDITY } else { VALIDITY - 1 }, Tensor::u32([2, 5], validity.to_vec()))
 }
 
 /// With one row of a plane of the queries or keys NaN.
@@ -69,7 +62,7 @@ fn poisoned(case: Case, place: usize, plane: usize, row: usize) -> Case {
     let (rows, width) = (shape.axes()[1], shape.last());
     let mut values: Vec<f32> = (0..shape.elements()).map(|at| (at as f32).sin()).collect();
     values[(plane * rows + row) * width..][..width].fill(f32::NAN);
-    given(case, place, Tensor::f32(shape, values))
+    case.given(place, Tensor::f32(shape, values))
 }
 
 /// With the normaliser of its own queries and keys: `call` is what `case` calls.
@@ -80,7 +73,7 @@ fn normalised(case: Case, call: &AttentionRollout) -> Case {
         let outputs = AttentionNormaliser { qkv, part, weighted: true }.reference(&[query, key, weights, validity])?;
         outputs.into_iter().next().ok_or_else(|| Error::usage("a normaliser has one output"))
     });
-    given(case, NORMALISER, normaliser)
+    case.given(NORMALISER, normaliser)
 }
 
 pub(super) fn cases() -> Vec<Case> {

@@ -132,8 +132,8 @@ fn poisoned() -> Vec<Case> {
         let mut input: Vec<f32> = (0..call.rows * call.inner).map(|place| (place as f32).sin()).collect();
         let last_of_row_four = 5 * call.inner - 1;
         input[last_of_row_four] = value;
-        let tensor = Tensor::f32([call.rows, call.inner], input).ok()?;
-        Some(Case::new(name, call).fill(0, Fill::Given(tensor)))
+        let elements = Tensor::f32([call.rows, call.inner], input);
+        Case::new(name, call).given(0, elements)
     };
-    calls.into_iter().filter_map(poison).collect()
+    calls.into_iter().map(poison).collect()
 }

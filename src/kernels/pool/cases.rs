@@ -55,21 +55,20 @@ pub(super) fn cases() -> Vec<Case> {
             case(name("masked and cut within sequences"), masked(2, 1, 10, 7, pooling)).binding_bytes(2048),
             case(name("everything valid"), masked(2, 0, 5, 4, pooling)).fill(1, Fill::Words(0)),
         ]);
-        cases.extend(with_nans(pooling));
+        cases.push(with_nans(pooling));
     }
     cases
 }
 
 /// Three sequences of one class token and 2 temporal indices of 3 tokens, the second index not valid: a NaN in a token
 /// that counts, one in a token that does not, and a sequence without valid index.
-fn with_nans(pooling: Pooling) -> Option<Case> {
+fn with_nans(pooling: Pooling) -> Case {
     let call = masked(3, 1, 2, 3, pooling);
     let (tokens, width) = (call.tokens, call.width);
     let mut values: Vec<f32> = (0..3 * tokens * width).map(|place| (place as f32).sin()).collect();
     values[2 * width + 5] = f32::NAN;
     values[(tokens + 6) * width + 7] = f32::NAN;
-    let values = Tensor::f32([3 * tokens, width], values).ok()?;
-    let validity = Tensor::u32([3, 2], vec![1, 0, 1, 0, 0, 0]).ok()?;
-    let case = case(format!("a NaN counts where its token does, {pooling:?}"), call);
-    Some(case.fill(0, Fill::Given(values)).fill(1, Fill::Given(validity)))
+    let values = Tensor::f32([3 * tokens, width], values);
+    let validity = Tensor::u32([3, 2], vec![1, 0, 1, 0, 0, 0]);
+    case(format!("a NaN counts where its token does, {pooling:?}"), call).given(0, values).given(1, validity)
 }
