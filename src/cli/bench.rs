@@ -8,6 +8,7 @@ use tubelet::checkpoint::Checkpoint;
 use tubelet::gpu::Device;
 use tubelet::kernels::Family;
 use tubelet::tensor::{Error, Result};
+use tubelet::vivit::Config;
 
 use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
 use super::video::counted;
@@ -58,6 +59,8 @@ struct Report {
     peaks: Peaks,
     kernels: Vec<KernelMeasurement>,
     model: Option<String>,
+    /// What the forward pass is of.
+    config: Option<Config>,
     forward: Option<ForwardMeasurement>,
 }
 
@@ -90,6 +93,7 @@ impl Bench {
         let repetitions = if self.full { 10 } else { 1 };
         let (peaks, kernels) = measure_kernels(device, &self.device.variant, repetitions, &wanted, &mut say)?;
         let model = checkpoint.as_ref().map(|checkpoint| checkpoint.source.clone());
+        let config = checkpoint.as_ref().map(|checkpoint| checkpoint.config.clone());
         let mut forward = |Checkpoint { config, parameters, .. }| {
             let repetitions = if self.full { 3 } else { 1 };
             let work = ForwardWork {
@@ -103,12 +107,12 @@ impl Bench {
         let forward = checkpoint.map(&mut forward).transpose()?;
         let version = env!("CARGO_PKG_VERSION");
         let (checks, device) = (device.checks(), device.capabilities().clone());
-        Ok(Report { version, device, checks, peaks, kernels, model, forward })
+        Ok(Report { version, device, checks, peaks, kernels, model, config, forward })
     }
 }
 
 fn describe(report: &Report) -> String {
-    let Report { device, checks, peaks, kernels, model, forward, .. } = report;
+    let Report { device, checks, peaks, kernels, model, config, forward, .. } = report;
     let (seconds, note) = match device.is_software() {
         true => ("CPU second", "\nrates and shares below are those of CPU time"),
         false => ("second", ""),
@@ -130,8 +134,8 @@ fn describe(report: &Report) -> String {
     if !kernels.is_empty() {
         blocks.push(kernel_table(kernels, device.is_software()));
     }
-    if let (Some(forward), Some(model)) = (forward, model) {
-        blocks.push(describe_forward(forward, model));
+    if let (Some(forward), Some(model), Some(config)) = (forward, model, config) {
+        blocks.push(describe_forward(forward, model, config));
         blocks.push(share_table(forward));
     }
     blocks.join("\n\n")
@@ -164,13 +168,14 @@ fn kernel_table(kernels: &[KernelMeasurement], software: bool) -> String {
     table.trim_fmt()
 }
 
-fn describe_forward(forward: &ForwardMeasurement, model: &str) -> String {
+fn describe_forward(forward: &ForwardMeasurement, model: &str, config: &Config) -> String {
     let ForwardMeasurement { batch, cost, time, wall_seconds, weight_bytes, value_bytes, .. } = forward;
     let cpu = time.cpu_seconds.map_or(String::new(), |cpu| format!(", CPU {}", elapsed(cpu)));
     let peak =
         forward.peak_memory.map_or(String::new(), |peak| format!(", the process at most {}", output::bytes(peak)));
     output::fields([
         ("forward pass", format!("{model}, {}", counted(*batch, "clip"))),
+        ("of", config.to_string()),
         ("time", format!("GPU {}{cpu}, on the clock {}", elapsed(time.seconds), elapsed(*wall_seconds))),
         (
             "rate",

@@ -68,15 +68,28 @@ struct Report {
     preprocessing: String,
     range: String,
     model: String,
+    /// Which of the models, and its sizes.
+    architecture: String,
     untrained: bool,
     device: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    mask: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     views: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    average: Option<&'static str>,
     /// Of all heads together, where there are several.
     classes: Vec<Class>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     heads: Vec<Head>,
     seconds: Seconds,
+}
+
+/// How long it took to load the weights, to prepare the only view, and to compute.
+struct Times {
+    loading: Duration,
+    preparing: Option<Duration>,
+    computing: Duration,
 }
 
 /// One of several heads.
@@ -89,7 +102,8 @@ struct Head {
 #[derive(Serialize)]
 struct Seconds {
     decoding: f64,
-    preparing: f64,
+    /// Of the only view; several are prepared while others are computed.
+    preparing: Option<f64>,
     loading: f64,
     computing: f64,
 }
@@ -114,7 +128,7 @@ impl super::Run for Classify {
         };
         let views = self.views.unwrap_or(Views::SINGLE);
         let shape = vivit::clip_shape(model.config(), &Request::new(views.count(), model.layout()));
-        let (classes, [loading, preparing, computing]) = self.classify(&model, &decoded.clips, views, &mask)?;
+        let (classes, Times { loading, preparing, computing }) = self.classify(&model, &decoded.clips, views, &mask)?;
         let seconds = |elapsed: Duration| elapsed.as_secs_f64();
         let report = Report {
             video: decoded.report(&self.video),
@@ -123,14 +137,17 @@ impl super::Run for Classify {
             preprocessing,
             range: model.preprocessing().range(),
             model: model.checkpoint().source.clone(),
+            architecture: model.config().to_string(),
             untrained: model.checkpoint().family == Family::Untrained,
+            mask: self.mask.describe(),
             device: device.capabilities().name.clone(),
             views: self.views.map(|views| views.to_string()),
+            average: self.views.map(|_| self.average.name()),
             classes: classes.top(self.top),
             heads: heads(&classes, self.top),
             seconds: Seconds {
                 decoding: seconds(decoded.elapsed),
-                preparing: seconds(preparing),
+                preparing: preparing.map(seconds),
                 loading: seconds(loading),
                 computing: seconds(computing),
             },
@@ -155,19 +172,13 @@ impl Classify {
 
     /// The classes of a video by its views, and how long it took to load the weights, to prepare a clip and to compute.
     /// Several views are prepared while others are computed.
-    fn classify(
-        &self,
-        model: &Vivit,
-        clips: &[Clip],
-        views: Views,
-        mask: &FrameMask,
-    ) -> Result<(Classes, [Duration; 3])> {
+    fn classify(&self, model: &Vivit, clips: &[Clip], views: Views, mask: &FrameMask) -> Result<(Classes, Times)> {
         let start = Instant::now();
         let single = match views.count() {
             1 => Some(model.prepare(&clips[0])?),
             _ => None,
         };
-        let preparing = start.elapsed();
+        let preparing = single.is_some().then(|| start.elapsed());
         progress::showing_upload(model, || {
             let start = Instant::now();
             model.load_views(views, mask)?;
@@ -176,7 +187,7 @@ impl Classify {
                 Some(clip) => model.classify_prepared(clip, mask)?,
                 None => model.classify_views(clips, views, self.average, mask)?,
             };
-            Ok((classes, [loaded, preparing, start.elapsed() - loaded]))
+            Ok((classes, Times { loading: loaded, preparing, computing: start.elapsed() - loaded }))
         })
     }
 }
@@ -199,16 +210,16 @@ fn describe(report: &Report) -> String {
     let time = |seconds: f64| output::seconds(Duration::from_secs_f64(seconds));
     let facts = output::fields([
         ("video", video.describe()),
-        ("clip", clip),
+        ("clip", report.mask.iter().fold(clip, |clip, mask| format!("{clip}; {mask}"))),
         ("values", format!("{range}, by {preprocessing}")),
         ("model", format!("{model}{}", if *untrained { ": PREDICTIONS MEAN NOTHING" } else { "" })),
         ("device", device.clone()),
         (
             "time",
             format!(
-                "decoding {}, preparing {}, loading {}, computing {}",
+                "decoding {}, {}loading {}, computing {}",
                 time(decoding),
-                time(preparing),
+                preparing.map_or(String::new(), |preparing| format!("preparing {}, ", time(preparing))),
                 time(loading),
                 time(computing)
             ),

@@ -1,5 +1,6 @@
 //! Which frames of a clip count: what `classify`, `forward` and others share.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
@@ -43,6 +44,14 @@ enum Empty {
 struct FrameRanges(Vec<RangeInclusive<usize>>);
 
 impl MaskArguments {
+    /// What is masked, in a few words; `None` where nothing is.
+    pub(super) fn describe(&self) -> Option<String> {
+        let valid = self.valid_frames.as_ref().map(|ranges| format!("frames {ranges} alone are valid"));
+        let causal = self.causal.then(|| "causal".to_owned());
+        let masks: Vec<_> = valid.into_iter().chain(causal).collect();
+        (!masks.is_empty()).then(|| masks.join(", "))
+    }
+
     /// The mask for each of `clips` clips of `frames` frames.
     pub(super) fn mask(&self, clips: usize, frames: usize) -> Result<FrameMask> {
         let valid = self.valid_frames.as_ref().map(|ranges| ranges.within(frames)).transpose()?;
@@ -75,6 +84,16 @@ impl FrameRanges {
     }
 }
 
+impl fmt::Display for FrameRanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let range = |range: &RangeInclusive<usize>| match (range.start(), range.end()) {
+            (first, last) if first == last => first.to_string(),
+            (first, last) => format!("{first}-{last}"),
+        };
+        f.write_str(&self.0.iter().map(range).collect::<Vec<_>>().join(","))
+    }
+}
+
 impl FromStr for FrameRanges {
     type Err = String;
 
@@ -97,6 +116,7 @@ mod tests {
     fn frames_are_given_as_ranges() {
         let ranges: FrameRanges = "1-2,4".parse().unwrap();
         assert_eq!(ranges.within(6).unwrap(), [false, true, true, false, true, false]);
+        assert_eq!(ranges.to_string(), "1-2,4");
         assert!(ranges.within(4).unwrap_err().to_string().contains("frame 4"), "there are frames 0 to 3");
         for wrong in ["", "x", "3-1", "1-", "1,,2", "-1"] {
             assert!(wrong.parse::<FrameRanges>().is_err(), "{wrong}");

@@ -47,7 +47,11 @@ Examples:
   tubelet devices
   tubelet classify clip.mp4 --model google/vivit-b-16x2-kinetics400
   tubelet classify clip.mp4 --untrained vit-ti
+  tubelet attention clip.mp4 --model DIR --output looks.html
+  tubelet embed clip.mp4 --model DIR --output features.npy
   tubelet clip clip.mp4 --output clip.npy
+  tubelet inspect vivit_base_16x2_fe/checkpoint
+  tubelet convert vivit_base_16x2_fe/checkpoint DIR
   tubelet init --from vit.npz --model 2 --output DIR
   tubelet forward -m DIR --clip clip.npy --output out.safetensors --tap all
   tubelet eval val.csv --model DIR --views 4x3 --output results.csv

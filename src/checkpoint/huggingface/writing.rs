@@ -44,7 +44,7 @@ fn check(config: &Config) -> Result<()> {
         _ => "it is not Model 1",
     };
     Err(Error::usage(format!(
-        "the transformers library has no class for this model: {reason}; write it in this program's own format"
+        "the transformers library has no class for this model: {reason}; write it in this program's own format (--to tubelet)"
     )))
 }
 
