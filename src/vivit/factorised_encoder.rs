@@ -11,7 +11,7 @@ use super::naive::{Naive, Place, Sequence, Sight};
 use super::parameters::Specs;
 use super::recording::{Attending, Axis, Recorder, Recording, Request, Scope};
 use super::validation::validate_encoder;
-use super::{Classifier, Config, EncoderSize, Grid, work};
+use super::{Classifier, Config, EncoderSize, Grid, Model, work};
 use crate::graph::{Graph, Value};
 use crate::kernels::attention::{Mask, Sequences};
 use crate::kernels::pool::Pooling;
@@ -43,11 +43,14 @@ pub enum Temporal {
 }
 
 impl Default for Temporal {
-    /// That of ViViT-B: 4 layers.
+    /// That of ViViT-B.
     fn default() -> Self {
-        Self::Encoder(EncoderSize { layers: 4, heads: 12, hidden: 3072 })
+        Self::Encoder(EncoderSize { layers: PAPER_LAYERS, heads: 12, hidden: 3072 })
     }
 }
+
+/// Layers of the temporal encoder (paper, section 4.2).
+const PAPER_LAYERS: usize = 4;
 
 const SPATIAL: &str = "SpatialTransformer";
 const SPATIAL_CLASS_TOKEN: &str = "cls_SpatialTransformer";
@@ -131,6 +134,15 @@ impl Definition for FactorisedEncoder {
             Temporal::Encoder(size) => validate_encoder("temporal encoder", size, config.width),
             Temporal::Mean => Ok(()),
         }
+    }
+
+    fn usual_classifier(&self) -> Classifier {
+        Classifier::Token
+    }
+
+    fn fitted_to(&self, config: &Config) -> Option<Model> {
+        let temporal = EncoderSize { layers: PAPER_LAYERS, ..config.encoder() };
+        (*self == Self::default()).then(|| Self { temporal: Temporal::Encoder(temporal) }.into())
     }
 
     fn layers(&self, config: &Config) -> String {

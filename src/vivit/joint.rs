@@ -7,7 +7,7 @@ use super::model::Definition;
 use super::naive::{Naive, Sequence};
 use super::parameters::Specs;
 use super::recording::{Attending, Axis, Recorder, Scope};
-use super::{Config, work};
+use super::{Classifier, Config, work};
 use crate::graph::Value;
 use crate::kernels::attention::Sequences;
 use crate::tensor::Result;
@@ -27,6 +27,10 @@ const CLASS_TOKEN: &str = "cls";
 impl Definition for Joint {
     fn validate(&self, _: &Config) -> Result<()> {
         Ok(())
+    }
+
+    fn usual_classifier(&self) -> Classifier {
+        Classifier::Token
     }
 
     fn parameters(&self, config: &Config, specs: &mut Specs) {

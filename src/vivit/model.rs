@@ -23,6 +23,16 @@ pub(super) trait Definition {
     /// An error where the model's own options or the switches of `config` make no sense for it.
     fn validate(&self, config: &Config) -> Result<()>;
 
+    /// How its output becomes one vector in the published configurations.
+    fn usual_classifier(&self) -> Classifier {
+        Classifier::Mean
+    }
+
+    /// The model, of its own sizes those that go with `config`; `None` where they are told or it has none.
+    fn fitted_to(&self, _config: &Config) -> Option<Model> {
+        None
+    }
+
     /// How many blocks it has, in words.
     fn layers(&self, config: &Config) -> String {
         format!("{} layer{}", config.layers, plural(config.layers, "s"))
@@ -119,13 +129,10 @@ models! {
 }
 
 impl Model {
-    /// How this model's output becomes one vector in the published configurations: by a class token, which Models 3
-    /// and 4 have no place for.
+    /// How this model's output becomes one vector in the published configurations: by a class token, where it has a place
+    /// for one.
     pub fn usual_classifier(&self) -> Classifier {
-        match self {
-            Self::Joint(_) | Self::FactorisedEncoder(_) => Classifier::Token,
-            Self::FactorisedSelfAttention(_) | Self::FactorisedDotProduct(_) => Classifier::Mean,
-        }
+        self.definition().usual_classifier()
     }
 }
 

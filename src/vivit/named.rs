@@ -1,6 +1,6 @@
 //! Shapes that go by a name.
 
-use super::{Classifier, Config, EncoderSize, FactorisedEncoder, Gelu, Joint, Labelling, Model, Temporal, Tubelet};
+use super::{Classifier, Config, Gelu, Joint, Labelling, Model, Tubelet};
 use crate::tensor::{Error, Result};
 
 /// The image transformers behind the published models (paper, section 4.1).
@@ -70,19 +70,10 @@ impl Config {
     /// one but of the 4 layers that the paper gives it (section 4.2), unless `model` is not at its defaults.
     #[must_use]
     pub fn as_model(self, model: Model) -> Self {
-        let model = match model {
-            Model::FactorisedEncoder(encoder) if encoder == FactorisedEncoder::default() => {
-                let temporal = EncoderSize { layers: PAPER_TEMPORAL_LAYERS, ..self.encoder() };
-                FactorisedEncoder { temporal: Temporal::Encoder(temporal) }.into()
-            }
-            model => model,
-        };
+        let model = model.definition().fitted_to(&self).unwrap_or(model);
         Self { classifier: model.usual_classifier(), model, ..self }
     }
 }
-
-/// Layers of Model 2's temporal encoder (paper, section 4.2).
-const PAPER_TEMPORAL_LAYERS: usize = 4;
 
 /// `16x2` as (16, 2).
 fn spatial_by_temporal(tubelet: &str) -> Option<(usize, usize)> {
