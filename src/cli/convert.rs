@@ -1,11 +1,11 @@
 //! `tubelet convert`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use serde::Serialize;
 use tubelet::checkpoint::{self, Checkpoint, Hub};
-use tubelet::tensor::Result;
+use tubelet::tensor::{Error, Result};
 
 use super::arguments::HintArguments;
 use super::{output, progress};
@@ -13,7 +13,7 @@ use super::{output, progress};
 /// Write any checkpoint as a folder that this program or the transformers library loads
 #[derive(clap::Args)]
 #[command(after_help = "\
-Every tensor stays as it is, bit by bit; halves become 32-bit floats. The folder holds model.safetensors and \
+32-bit floats stay as they are, bit by bit; halves become 32-bit floats, and doubles are rounded to them. The folder holds model.safetensors and \
 config.json, which then says all that the original files may have left open.
 
 Examples:
@@ -59,6 +59,7 @@ struct Report {
 
 impl super::Run for Convert {
     fn run(self) -> Result<()> {
+        self.refuse_same_folder()?;
         let checkpoint = {
             let _spinner = progress::spinner("loading checkpoint");
             checkpoint::load_hinted(&self.input, &Hub::from_env(), &self.hints.hints())?
@@ -81,6 +82,22 @@ impl super::Run for Convert {
             written: self.folder.display().to_string(),
         };
         output::report(self.json, &report, describe)
+    }
+}
+
+impl Convert {
+    /// An error where the folder to write is the one that is read: its files would be replaced.
+    fn refuse_same_folder(&self) -> Result<()> {
+        let input = Path::new(&self.input);
+        let read = if input.is_dir() { Some(input) } else { input.parent().filter(|_| input.is_file()) };
+        let real = |path: &Path| if path.as_os_str().is_empty() { Path::new(".") } else { path }.canonicalize().ok();
+        match (read.and_then(real), real(&self.folder)) {
+            (Some(read), Some(written)) if read == written => Err(Error::usage(format!(
+                "{} is the folder that is read, and its files would be replaced: choose another folder to write",
+                self.folder.display()
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 
