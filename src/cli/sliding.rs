@@ -84,7 +84,7 @@ impl SlidingArguments {
             let needed = (model.config().frames - 1) * showing.stride + 1;
             return Err(Error::usage(format!(
                 "the video has {frames} frames, but a window of {} with stride {} needs {needed}: take a smaller stride \
-                 or leave out --sliding",
+                 or shorter windows",
                 model.config().frames,
                 showing.stride
             )));
