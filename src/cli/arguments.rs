@@ -28,28 +28,29 @@ pub(super) struct ModelArguments {
     clips: ClipArguments,
 }
 
+const HINTS: &str = "What the model's files may not say";
+
 /// What a model's files may leave open.
 #[derive(clap::Args)]
-#[command(next_help_heading = "What the model's files may not say")]
 pub(super) struct HintArguments {
     /// joint (1), factorised-encoder (2), factorised-self-attention (3) or factorised-dot-product (4); with --untrained,
     /// which to make.
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", help_heading = HINTS)]
     kind: Option<Model>,
     /// Frames of a clip, as in training.
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = HINTS)]
     frames: Option<usize>,
     /// Sides of a frame in pixels, as in training: 224, or 224x320 (rows x columns).
-    #[arg(long, value_name = "SIZE", value_parser = sides)]
+    #[arg(long, value_name = "SIZE", value_parser = sides, help_heading = HINTS)]
     size: Option<[usize; 2]>,
     /// Which attention comes first in Model 3.
-    #[arg(long)]
+    #[arg(long, help_heading = HINTS)]
     order: Option<OrderChoice>,
     /// How the output becomes one vector.
-    #[arg(long)]
+    #[arg(long, help_heading = HINTS)]
     classifier: Option<ClassifierChoice>,
     /// Which half of Model 4's heads attends over time.
-    #[arg(long)]
+    #[arg(long, help_heading = HINTS)]
     heads: Option<HeadChoice>,
 }
 
@@ -87,15 +88,16 @@ impl HintArguments {
     }
 }
 
+const OTHER_SIZES: &str = "Clips of another size than in training";
+
 /// Clips that are not as in training.
 #[derive(clap::Args)]
-#[command(next_help_heading = "Clips of another size than in training")]
 struct ClipArguments {
     /// Frames of a clip; the positions are interpolated over time.
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = OTHER_SIZES)]
     clip_frames: Option<usize>,
     /// Sides of a frame in pixels, 288 or 224x320 (rows x columns); the positions are interpolated over space.
-    #[arg(long, value_name = "SIZE", value_parser = sides)]
+    #[arg(long, value_name = "SIZE", value_parser = sides, help_heading = OTHER_SIZES)]
     clip_size: Option<[usize; 2]>,
 }
 

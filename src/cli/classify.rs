@@ -89,7 +89,9 @@ struct Head {
 #[derive(Serialize)]
 struct Seconds {
     decoding: f64,
-    preparing: f64,
+    /// Several views are prepared while others are computed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preparing: Option<f64>,
     loading: f64,
     computing: f64,
 }
@@ -130,7 +132,7 @@ impl super::Run for Classify {
             heads: heads(&classes, self.top),
             seconds: Seconds {
                 decoding: seconds(decoded.elapsed),
-                preparing: seconds(preparing),
+                preparing: (views.count() == 1).then(|| seconds(preparing)),
                 loading: seconds(loading),
                 computing: seconds(computing),
             },
@@ -206,9 +208,9 @@ fn describe(report: &Report) -> String {
         (
             "time",
             format!(
-                "decoding {}, preparing {}, loading {}, computing {}",
+                "decoding {}{}, loading {}, computing {}",
                 time(decoding),
-                time(preparing),
+                preparing.map_or(String::new(), |preparing| format!(", preparing {}", time(preparing))),
                 time(loading),
                 time(computing)
             ),
