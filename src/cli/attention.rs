@@ -71,18 +71,19 @@ pub(super) struct Attention {
     json: bool,
 }
 
+const LOOK: &str = "Look";
+
 /// How numbers become colours.
 #[derive(clap::Args)]
-#[command(next_help_heading = "Look")]
 struct LookArguments {
     /// The colours from the lowest to the highest value.
-    #[arg(long, default_value = "inferno")]
+    #[arg(long, default_value = "inferno", help_heading = LOOK)]
     colours: ColourChoice,
     /// A square of one colour for each token, instead of soft edges.
-    #[arg(long)]
+    #[arg(long, help_heading = LOOK)]
     squares: bool,
     /// Scale the colours frame by frame, so that those of different frames cannot be compared.
-    #[arg(long)]
+    #[arg(long, help_heading = LOOK)]
     frame_scale: bool,
 }
 
