@@ -287,7 +287,7 @@ impl Attention {
             seconds.chunks(each).map(|of_index| of_index.iter().sum::<f64>() / of_index.len() as f64).collect()
         });
         let profile = Profile {
-            title: "attention over time".to_owned(),
+            title: format!("{}: attention over time of {}, {}", self.video.name(), report.query, report.model),
             quantity: "share of the attention".to_owned(),
             lines: vec![Line { name: report.layer.clone(), values: maps.profile.clone() }],
             seconds: middles,

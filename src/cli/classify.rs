@@ -166,7 +166,13 @@ impl Classify {
         let options = LoadOptions { preset: self.video.preset, variants: self.device.variant };
         let model = Vivit::from_checkpoint(&device, checkpoint, options)?;
         self.video.origin(Some(model.checkpoint()), model.preprocessing());
-        let showing = Showing { stride: self.video.stride, causal: self.mask.causal, top: self.top, json: self.json };
+        let showing = Showing {
+            video: self.video.name(),
+            stride: self.video.stride,
+            causal: self.mask.causal,
+            top: self.top,
+            json: self.json,
+        };
         self.sliding.run(&model, &mut *source, &showing)
     }
 

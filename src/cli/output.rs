@@ -103,8 +103,15 @@ pub(super) fn facts(facts: &[(&str, String)]) -> String {
 
 fn plain_table() -> Table {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING);
+    let arrangement = arrangement(table.width());
+    table.set_content_arrangement(arrangement);
     table
+}
+
+/// Wrapped to `width` columns; a terminal that says it has none does not know.
+fn arrangement(width: Option<u16>) -> ContentArrangement {
+    if width == Some(0) { ContentArrangement::Disabled } else { ContentArrangement::Dynamic }
 }
 
 /// A bar of up to `width` characters for a share between 0 and 1, in eighths of a character.
@@ -161,6 +168,16 @@ mod tests {
         }
         assert!(bar(1.0, 4).ends_with('█'));
         assert_eq!(bar(0.5, 4), "██  ");
+    }
+
+    #[test]
+    fn a_terminal_of_no_width_wraps_nothing() {
+        for (width, lines) in [(0, 1), (12, 3), (80, 1)] {
+            let mut table = plain_table();
+            table.set_width(width).set_content_arrangement(arrangement(Some(width)));
+            table.add_row(["model", "one two three"]);
+            assert_eq!(table.trim_fmt().lines().count(), lines, "{table}");
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) struct SlidingArguments {
     /// By how many looked-at frames each window comes after the one before; a tubelet's unless told otherwise.
     #[arg(long, value_name = "FRAMES", value_parser = at_least_one, requires = "sliding", help_heading = "Sliding window")]
     step: Option<usize>,
-    /// Draw the most probable classes over time, as .svg or .png.
+    /// Draw the most probable classes over time, --top of them and at most 8, as .svg or .png.
     #[arg(long, value_name = "FILE", requires = "sliding", help_heading = "Sliding window")]
     pub(super) plot: Option<PathBuf>,
 }
@@ -42,6 +42,7 @@ struct WindowReport<'a> {
 
 /// What decides how windows are shown.
 pub(super) struct Showing {
+    pub(super) video: String,
     pub(super) stride: usize,
     pub(super) causal: bool,
     pub(super) top: usize,
@@ -60,7 +61,7 @@ impl SlidingArguments {
         let options = SlidingOptions { stride: showing.stride, step, causal: showing.causal };
         let mut sliding = progress::showing_upload(model, || model.sliding(options))?;
         let rate = source.information().frames_per_second;
-        let mut plot = self.plot.is_some().then(|| Plot::new(rate));
+        let mut plot = self.plot.is_some().then(|| Plot::new(rate, showing.top));
         let mut frames = 0usize;
         let mut windows = 0usize;
         let spinner = progress::spinner("classifying");
@@ -95,7 +96,9 @@ impl SlidingArguments {
             ));
         }
         match (plot, &self.plot) {
-            (Some(plot), Some(path)) => plot.timeline(&model.checkpoint().source).write(path),
+            (Some(plot), Some(path)) => {
+                plot.timeline(format!("{}: {}", showing.video, model.checkpoint().source)).write(path)
+            }
             _ => Ok(()),
         }
     }
@@ -123,6 +126,8 @@ fn print_window(window: &Window, rate: Option<f64>, showing: &Showing) -> Result
 /// What the plot shows. An endless source ends nowhere, so only the last windows are kept.
 struct Plot {
     rate: Option<f64>,
+    /// How many lines there are at most.
+    lines: usize,
     /// How many classes each head has.
     heads: Vec<usize>,
     /// Names of the classes that were ever among a window's best.
@@ -144,8 +149,8 @@ const MOST_WINDOWS: usize = 10_000;
 const LINES: usize = 8;
 
 impl Plot {
-    fn new(rate: Option<f64>) -> Self {
-        Self { rate, heads: Vec::new(), names: HashMap::new(), windows: VecDeque::new() }
+    fn new(rate: Option<f64>, top: usize) -> Self {
+        Self { rate, lines: top.min(LINES), heads: Vec::new(), names: HashMap::new(), windows: VecDeque::new() }
     }
 
     fn add(&mut self, window: &Window) {
@@ -155,7 +160,7 @@ impl Plot {
         if self.heads.is_empty() {
             self.heads = window.classes.heads().map(|head| head.all().len()).collect();
         }
-        let best = window.classes.top(LINES);
+        let best = window.classes.top(self.lines);
         self.windows.push_back(PlottedWindow {
             span: seconds(window.frames, self.rate).unwrap_or(window.frames.map(|frame| frame as f64)),
             best: best.iter().map(|class| class.index).collect(),
@@ -176,7 +181,7 @@ impl Plot {
     }
 
     /// Lines for the classes that reach the highest probabilities: each is among the best where it does.
-    fn timeline(&self, model: &str) -> Timeline {
+    fn timeline(&self, title: String) -> Timeline {
         let mut peaks: HashMap<usize, f32> = HashMap::new();
         for window in &self.windows {
             for &index in &window.best {
@@ -186,13 +191,13 @@ impl Plot {
         }
         let mut peaks: Vec<_> = peaks.into_iter().collect();
         peaks.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        peaks.truncate(LINES);
+        peaks.truncate(self.lines);
         let line = |(index, _): (usize, f32)| Line {
             name: self.names.get(&index).cloned().unwrap_or_default(),
             values: self.windows.iter().map(|window| self.probability(window, index)).collect(),
         };
         Timeline {
-            title: model.to_owned(),
+            title,
             classes: peaks.into_iter().map(line).collect(),
             windows: self.windows.iter().map(|window| window.span).collect(),
         }
@@ -205,21 +210,21 @@ mod tests {
     use tubelet::Classes;
     use tubelet::vivit::{LabelHead, Labelling};
 
-    fn plot(labelling: &Labelling, windows: &[Vec<f32>]) -> Timeline {
-        let mut plot = Plot::new(None);
+    fn plot(labelling: &Labelling, windows: &[Vec<f32>], top: usize) -> Timeline {
+        let mut plot = Plot::new(None, top);
         for (place, logits) in windows.iter().enumerate() {
             let classes = Classes::new(logits, labelling, None).unwrap();
             plot.add(&Window { frames: [place, place + 1], classes });
         }
-        plot.timeline("model")
+        plot.timeline("a video".to_owned())
     }
 
     #[test]
     fn lines_go_on_where_their_class_is_not_among_the_best() {
         let rising: Vec<f32> = (0..20).map(|class| class as f32 / 4.0).collect();
         let falling: Vec<f32> = rising.iter().rev().copied().collect();
-        let timeline = plot(&Labelling::Single, &[rising, falling]);
-        assert_eq!(timeline.classes.len(), LINES);
+        let timeline = plot(&Labelling::Single, &[rising, falling], 5);
+        assert_eq!(timeline.classes.len(), 5);
         assert_eq!(timeline.classes[0].name, "class 0");
         assert!(timeline.classes.iter().flat_map(|line| &line.values).all(|value| *value > 0.0));
     }
@@ -230,7 +235,7 @@ mod tests {
         let labelling = Labelling::Heads(vec![head("noun", 2), head("verb", 3)]);
         let logits = vec![0.0, 2.0, 1.0, 0.0, 3.0];
         let expected = Classes::new(&logits, &labelling, None).unwrap().top(6);
-        let timeline = plot(&labelling, &[logits]);
+        let timeline = plot(&labelling, &[logits], 20);
         for (line, class) in timeline.classes.iter().zip(&expected) {
             assert_eq!((line.name.as_str(), line.values[0]), (class.name.as_str(), class.probability));
         }

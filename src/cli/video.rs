@@ -34,6 +34,12 @@ pub(super) struct VideoArguments {
 }
 
 impl VideoArguments {
+    /// What titles call the video: its file's name.
+    pub(super) fn name(&self) -> String {
+        let name = self.video.file_name().unwrap_or(self.video.as_os_str());
+        if name == "-" { "standard input".to_owned() } else { name.to_string_lossy().into_owned() }
+    }
+
     /// Opens the video, which finds most of what can be wrong with it before anything else is loaded.
     pub(super) fn open(&self) -> Result<Box<dyn FrameSource>> {
         video::open(&self.video)

@@ -1,10 +1,11 @@
 //! The animation: each frame beside its overlay.
 
 use image::codecs::gif::{GifEncoder, Repeat};
-use image::{Delay, DynamicImage, Rgb};
+use image::{Delay, DynamicImage, Rgb, RgbImage};
 
-use super::canvas::{Anchor, Canvas, FADED_INK, INK, Rectangle, Typeface};
+use super::canvas::{Anchor, Canvas, FADED_INK, INK, PAPER, Rectangle, Typeface, blend};
 use super::caption::{Caption, ColourBar};
+use super::colour_table::ColourTable;
 use super::scene::Scene;
 use crate::tensor::{Error, Result};
 
@@ -17,17 +18,22 @@ const FOOT: u32 = 44;
 /// The part of the track that is still to come.
 const TRACK: Rgb<u8> = Rgb([222, 225, 230]);
 
-/// Of the encoder's 1, slow, to 30: from about 10 on, colours are visibly missing.
-const SPEED: i32 = 3;
+/// Colours that are kept for the bar, at each kind of its squares, and for text.
+const BAR_COLOURS: u8 = 32;
+const TEXT_COLOURS: u8 = 8;
 
 /// The bytes of a GIF that repeats forever.
 pub(super) fn gif(scene: &Scene<'_>) -> Result<Vec<u8>> {
     let failed = |error: image::ImageError| Error::usage(format!("these frames cannot be written as a GIF: {error}"));
     let mut bytes = Vec::new();
-    let mut encoder = GifEncoder::new_with_speed(&mut bytes, SPEED);
+    let mut encoder = GifEncoder::new(&mut bytes);
     encoder.set_repeat(Repeat::Infinite).map_err(failed)?;
+    let shown: Vec<_> = (0..scene.frames.len()).map(|frame| [scene.plain(frame), scene.overlaid(frame)]).collect();
+    let mut table = ColourTable::new(kept_colours(scene), shown.as_flattened());
     for (frame, centiseconds) in delays(&scene.durations()).into_iter().enumerate() {
-        let picture = DynamicImage::ImageRgb8(picture(scene, frame)?.image).into_rgba8();
+        let mut picture = picture(scene, frame, &shown[frame])?.image;
+        table.paint(&mut picture);
+        let picture = DynamicImage::ImageRgb8(picture).into_rgba8();
         let delay = Delay::from_numer_denom_ms(10 * centiseconds, 1);
         encoder.encode_frame(image::Frame::from_parts(picture, 0, 0, delay)).map_err(failed)?;
     }
@@ -35,16 +41,32 @@ pub(super) fn gif(scene: &Scene<'_>) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// One picture of the animation.
-fn picture(scene: &Scene<'_>, frame: usize) -> Result<Canvas> {
+/// What stays the same in all pictures.
+fn kept_colours(scene: &Scene<'_>) -> Vec<Rgb<u8>> {
+    let bar = ColourBar::of(scene);
+    let of_bar = |step| [true, false].map(|light| bar.colour(f32::from(step) / f32::from(BAR_COLOURS - 1), light));
+    let of_text = |step| {
+        let mut colour = PAPER;
+        blend(&mut colour, INK, f32::from(step) / f32::from(TEXT_COLOURS - 1));
+        colour
+    };
+    [TRACK, FADED_INK]
+        .into_iter()
+        .chain((0..TEXT_COLOURS).map(of_text))
+        .chain((0..BAR_COLOURS).flat_map(of_bar))
+        .collect()
+}
+
+/// One picture of the animation: the frame as it was, and with its map.
+fn picture(scene: &Scene<'_>, frame: usize, [plain, overlaid]: &[RgbImage; 2]) -> Result<Canvas> {
     let [width, height] = scene.size();
     let whole = 2 * width + 3 * MARGIN;
     let caption = Caption::of(scene, (whole - 2 * MARGIN) as f32, LABEL)?;
     let top = caption.height() + 2 * MARGIN - 4;
     let mut canvas = Canvas::new(whole, top + height + FOOT)?;
     caption.draw(&mut canvas, [MARGIN, MARGIN - 4]);
-    canvas.paste(&scene.plain(frame), MARGIN, top);
-    canvas.paste(&scene.overlaid(frame), 2 * MARGIN + width, top);
+    canvas.paste(plain, MARGIN, top);
+    canvas.paste(overlaid, 2 * MARGIN + width, top);
     let track = Rectangle { x: MARGIN, y: top + height + 6, width: whole - 2 * MARGIN, height: 3 };
     let so_far = (u64::from(track.width) * (frame as u64 + 1) / scene.frames.len() as u64) as u32;
     canvas.fill(track, TRACK, 1.0);
@@ -109,6 +131,22 @@ mod tests {
                 (0..3).map(|token| is_hot(picture.get_pixel(2 * MARGIN + 160 + 27 + 53 * token, top + 80))).collect();
             let expected: Vec<bool> = (0..3).map(|token| token == frame / 2).collect();
             assert_eq!(squares, expected, "frame {frame}");
+        }
+    }
+
+    #[test]
+    fn the_colour_bar_is_true_and_stays_as_it_is() {
+        let overlay = hot_diagonal(6, 3);
+        let scene = Scene::of(&overlay).unwrap();
+        let drawn = picture(&scene, 0, &[scene.plain(0), scene.overlaid(0)]).unwrap().image;
+        let bytes = gif(&scene).unwrap();
+        let frames = GifDecoder::new(Cursor::new(&bytes)).unwrap().into_frames().collect_frames().unwrap();
+        let foot = |x, y: u32| (2 * MARGIN + 160 + x, drawn.height() - FOOT + 12 + y);
+        for (x, y) in (0..160).flat_map(|x| (0..FOOT - 12).map(move |y| foot(x, y))) {
+            let first = frames[0].buffer().get_pixel(x, y);
+            assert!(frames.iter().all(|frame| frame.buffer().get_pixel(x, y) == first), "column {x}, row {y}");
+            let error = first.0.iter().zip(drawn.get_pixel(x, y).0).map(|(a, b)| a.abs_diff(b)).max();
+            assert!(error < Some(16), "column {x}, row {y}: {first:?} is not {:?}", drawn.get_pixel(x, y));
         }
     }
 

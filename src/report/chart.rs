@@ -143,10 +143,20 @@ impl Chart<'_> {
 
     /// The plot's title and, above its axis, what the values are.
     fn draw_titles<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<(), B> {
-        let title = text_style(TITLE, INK, HPos::Left, VPos::Center);
-        area.draw(&Text::new(self.title, (steps(MARGIN), steps(MARGIN + TITLE / 2)), title))?;
+        let (words, size) = self.fitting_title();
+        let title = text_style(size, INK, HPos::Left, VPos::Center);
+        area.draw(&Text::new(words, (steps(MARGIN), steps(MARGIN + TITLE / 2)), title))?;
         let quantity = text_style(LABEL, FADED_INK, HPos::Left, VPos::Center);
         area.draw(&Text::new(self.up.title.as_str(), (steps(MARGIN), steps(TOP - 21)), quantity))
+    }
+
+    /// The title and its size in points: a long one is smaller, and what does not fit even then is cut.
+    fn fitting_title(&self) -> (String, u32) {
+        let room = (SIZE[0] - 2 * MARGIN) as f32;
+        let Ok(typeface) = Typeface::new() else { return (self.title.to_owned(), TITLE) };
+        let fits = |size: &u32| typeface.width(self.title, *size as f32) <= room;
+        let size = (LABEL..=TITLE).rev().find(fits).unwrap_or(LABEL);
+        (typeface.fitting(self.title, size as f32, room), size)
     }
 
     fn draw_axes<B: DrawingBackend>(&self, plotted: &mut Plotted<'_, B>, across: Range<f64>) -> Drawn<(), B> {

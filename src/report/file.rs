@@ -15,7 +15,10 @@ pub fn write_whole(path: &Path, write: impl FnOnce(&mut NamedTempFile) -> std::i
     let failed = |error: &std::io::Error| Error::io("write", path, error);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = new_file().tempfile_in(folder).map_err(|error| failed(&error))?;
+    let permissions = file.as_file().metadata().map_err(|error| failed(&error))?.permissions();
     write(&mut file).map_err(|error| failed(&error))?;
+    // What writes to the path, not to the file, may have put a private file of its own there.
+    std::fs::set_permissions(file.path(), permissions).map_err(|error| failed(&error))?;
     file.persist(path).map_err(|error| failed(&error.error))?;
     Ok(())
 }
@@ -60,6 +63,23 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         write_whole(&path, |file| file.write_all(b"new")).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_is_replaced_while_it_is_written_is_as_public_as_any_other() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let (path, plain) = (folder.path().join("map.safetensors"), folder.path().join("plain"));
+        std::fs::write(&plain, "").unwrap();
+        write_whole(&path, |file| {
+            let private = NamedTempFile::new_in(folder.path())?;
+            private.persist(file.path()).map(drop).map_err(|error| error.error)
+        })
+        .unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&path), mode(&plain));
     }
 
     #[test]

@@ -109,6 +109,11 @@ impl HeatMap {
         Ok(values.chunks(rows * columns).map(map).collect())
     }
 
+    /// The highest heat of a token, from 0 to 1.
+    pub(super) fn brightest(&self) -> f32 {
+        self.heat.iter().copied().fold(0.0, f32::max)
+    }
+
     /// The map as colours of falling transparency, `height` × `width` pixels.
     pub(super) fn layer(&self, [height, width]: [u32; 2], look: &Look) -> RgbaImage {
         let palette = Palette::new(look);

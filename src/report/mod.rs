@@ -20,6 +20,7 @@ mod animation;
 mod canvas;
 mod caption;
 mod chart;
+mod colour_table;
 mod file;
 mod heat;
 mod lines;

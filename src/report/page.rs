@@ -59,6 +59,7 @@ pub(super) fn html(scene: &Scene<'_>) -> Result<Vec<u8>> {
         title => &scene.overlay.title,
         facts => &scene.overlay.facts,
         widest => scene.size()[0].max(WIDEST),
+        start => start(scene) * scene.frames_per_map(),
         last => scene.frames.len() - 1,
         stops => stops(scene),
         ink => hexadecimal(INK),
@@ -93,6 +94,13 @@ fn plot(scene: &Scene<'_>) -> Result<Option<(Value, Vec<f64>)>> {
         height => 100.0 * (svg.height.end - svg.height.start),
     };
     Ok(Some((plot, svg.places.into_iter().map(|place| 100.0 * place).collect())))
+}
+
+/// The temporal index that is shown first: the query's, or else the first of those whose map is the brightest.
+fn start(scene: &Scene<'_>) -> usize {
+    let brighter =
+        |best: usize, map: usize| if scene.maps[map].brightest() > scene.maps[best].brightest() { map } else { best };
+    scene.overlay.query.map_or_else(|| (0..scene.maps.len()).fold(0, brighter), |[index, _, _]| index)
 }
 
 fn query(scene: &Scene<'_>) -> Option<Query> {
@@ -147,6 +155,7 @@ mod tests {
     use super::*;
     use crate::report::scene::tests::{hot_diagonal, is_hot};
     use crate::report::{Line, Overlay, Profile};
+    use crate::tensor::Tensor;
 
     fn page(overlay: &Overlay) -> String {
         String::from_utf8(html(&Scene::of(overlay).unwrap()).unwrap()).unwrap()
@@ -196,6 +205,16 @@ mod tests {
         assert!((data["query"]["left"].as_f64().unwrap() - 100.0 / 3.0).abs() < 0.5);
         let cursor: Vec<f64> = data["cursor"].as_array().unwrap().iter().map(|place| place.as_f64().unwrap()).collect();
         assert!(cursor[0] > 5.0 && cursor[0] < cursor[1] && cursor[1] < cursor[2] && cursor[2] < 95.0, "{cursor:?}");
+    }
+
+    #[test]
+    fn the_page_opens_where_something_is_to_be_seen() {
+        assert!(page(&with_everything()).contains("value=\"2\" aria-label=\"time\""), "the query's first frame");
+        let mut overlay = hot_diagonal(6, 3);
+        overlay.maps = Tensor::f32([3, 1, 1], vec![0.1, 0.2, 0.9]).unwrap();
+        assert!(page(&overlay).contains("value=\"4\" aria-label=\"time\""), "the brightest map's first frame");
+        overlay.maps = Tensor::f32([3, 1, 1], vec![0.3; 3]).unwrap();
+        assert!(page(&overlay).contains("value=\"0\" aria-label=\"time\""), "the first frame");
     }
 
     #[test]

@@ -472,8 +472,15 @@ fn output_permissions() -> Outcome {
     fs::write(&plain, "")?;
     let arguments = "clip {} --output {} --frames 2 --stride 1 --size 8 --executor reference";
     Ran::with(arguments, &[pictures.path(), &clip])?.silent_success()?;
+    let values = folder.path().join("values.safetensors");
+    let arguments = "forward --model {} --clip {} --output {} --executor reference";
+    Ran::with(arguments, &[&model(), &model().join("clip.npy"), &values])?.silent_success()?;
     let permissions = |path: &Path| fs::metadata(path).map(|metadata| metadata.permissions());
-    ensure(permissions(&clip)? == permissions(&plain)?, format!("{:?}", permissions(&clip)?))
+    for output in [clip, values] {
+        let found = permissions(&output)?;
+        ensure(found == permissions(&plain)?, format!("{} has {found:?}", output.display()))?;
+    }
+    Ok(())
 }
 
 /// The published clip through the published preprocessing, by its sha256.
