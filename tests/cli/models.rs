@@ -174,7 +174,19 @@ pub(crate) fn pictures_of_attention() -> Outcome {
     ensure(shares > 0.2 && shares < 1.0, format!("the class token keeps a part, and not all: {shares}"))?;
     let bytes = fs::read(&maps)?;
     assert_eq!(SafeTensors::deserialize(&bytes)?.tensor("map")?.shape(), [5, 3, 5]);
-    ensure(fs::read_to_string(&plot)?.contains("<svg"), "no plot")
+    ensure(fs::read_to_string(&plot)?.contains("<svg"), "no plot")?;
+
+    // Attention over time goes elsewhere than that over space, which the map shows.
+    let command = "attention {} --model {} --layer 1 --query 2,1,1 --maps {}";
+    let ran = Ran::with(command, &[&video(), &scenic("scenic-model3"), &maps])?.silent_success()?;
+    let told = ran.stdout.contains("most at index 2");
+    ran.expect(told, "the line speaks of something else than the map")?;
+
+    // No attention over time, no profile.
+    let command = "attention {} --model {} --layer spatial.2 --maps {} --json";
+    let json = Ran::with(command, &[&video(), &scenic("scenic-model2"), &maps])?.silent_success()?.json()?;
+    ensure(json.get("profile").is_none(), "frames that are seen by themselves are compared")?;
+    ensure(SafeTensors::deserialize(&fs::read(&maps)?)?.tensor("profile").is_err(), "a profile is written")
 }
 
 pub(crate) fn wrong_attention() -> Outcome {
@@ -188,6 +200,7 @@ pub(crate) fn wrong_attention() -> Outcome {
     run("--head 1")?.refusal(&["choose a --layer"])?;
     run("--query 0,3,0")?.refusal(&["5 temporal indices of 3×5 tokens"])?;
     run("--query 0,3")?.refusal(&["temporal index, row, column"])?;
+    run("--layer spatial.1 --profile time.svg")?.refusal(&["no --profile", "spatial.1"])?;
     Ran::with(
         "attention {} --model {} --output {}",
         &[&video(), &scenic("scenic-model2"), &kept.folder.path().join("a.mp4")],
