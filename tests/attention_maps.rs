@@ -321,8 +321,14 @@ fn blocks(device: &Device, config: &Config, query: AttentionQuery) -> Result<Sho
     let setting = setting(device, config, &mask)?;
     let class_token = usize::from(config.class_token());
     for (layer, head) in [(0, None), (2, None), (1, Some(0)), (2, Some(3))] {
-        let ask =
-            |encoder: &str| ask(&setting, AttentionLayer::Block { encoder: encoder.into(), layer, head }, query, &mask);
+        let ask = |encoder: &str| {
+            let query = match query {
+                // The temporal encoder has one token for each temporal index.
+                AttentionQuery::Token([time, ..]) if encoder == "temporal." => AttentionQuery::Token([time, 0, 0]),
+                query => query,
+            };
+            ask(&setting, AttentionLayer::Block { encoder: encoder.into(), layer, head }, query, &mask)
+        };
         if let Model::FactorisedEncoder(model) = config.model {
             let matrices = setting.of_block("spatial.", TIMES * (class_token + POSITIONS), layer, head);
             let shares = spatial_shares(&setting, &matrices[0].1, query).concat();
@@ -358,14 +364,17 @@ fn wrong_use(device: &Device) -> Result<Shown, Failed> {
     let setting = setting(device, &base().as_model(FactorisedEncoder::default().into()), &FrameMask::default())?;
     let block = |encoder: &str, layer, head| AttentionLayer::Block { encoder: encoder.to_owned(), layer, head };
     let token = AttentionQuery::Token;
-    for (layer, query, culprit) in [
-        (AttentionLayer::Rollout, token([4, 0, 0]), "4 temporal indices of 2×3 tokens"),
-        (AttentionLayer::Rollout, token([0, 0, 3]), "there is no token 0,0,3"),
-        (block("spatial.", 3, None), AttentionQuery::Clip, "spatial.0 to spatial.2 and temporal.0 to temporal.3"),
-        (block("", 0, None), AttentionQuery::Clip, "no layer 0"),
-        (block("spatial.", 0, Some(4)), AttentionQuery::Clip, "no head 4: the block has 4"),
+    let [(_, all), (_, masked)] = masks();
+    for (layer, query, mask, culprit) in [
+        (AttentionLayer::Rollout, token([4, 0, 0]), &all, "4 temporal indices of 2×3 tokens"),
+        (AttentionLayer::Rollout, token([0, 0, 3]), &all, "there is no token 0,0,3"),
+        (AttentionLayer::Rollout, token([2, 0, 0]), &masked, "2,0,0 is masked: only the temporal indices 0, 1, 3 "),
+        (block("temporal.", 1, None), token([0, 1, 1]), &all, "ask for 0,0,0"),
+        (block("spatial.", 3, None), AttentionQuery::Clip, &all, "spatial.0 to spatial.2 and temporal.0 to temporal.3"),
+        (block("", 0, None), AttentionQuery::Clip, &all, "no layer 0"),
+        (block("spatial.", 0, Some(4)), AttentionQuery::Clip, &all, "no head 4: the block has 4"),
     ] {
-        let request = AttentionRequest { layer, query, mask: FrameMask::default() };
+        let request = AttentionRequest { layer, query, mask: mask.clone() };
         let error = setting.model.attention(&setting.clip, &request).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert!(error.to_string().contains(culprit), "{error}");

@@ -62,7 +62,7 @@ pub(super) struct Attention {
     #[arg(long, value_name = "HEAD", default_value = "mean")]
     head: Head,
     /// Whose attention: cls, what the head sees (the class token, or the mean of all tokens), or the token of temporal
-    /// index, row and column, counted from 0.
+    /// index, row and column, counted from 0; in a temporal layer of Model 2, row and column are 0.
     #[arg(long, value_name = "cls|T,Y,X", default_value = "cls")]
     query: Query,
     #[command(flatten)]
@@ -267,6 +267,11 @@ impl Attention {
         }
     }
 
+    /// Whether the tokens of the layer are temporal indices, not squares of frames.
+    fn is_temporal(&self) -> bool {
+        matches!(&self.layer, Layer::Block { encoder, .. } if encoder == "temporal.")
+    }
+
     fn layer_name(&self) -> String {
         match (&self.layer, self.head.0) {
             (Layer::Rollout, _) => "rollout over all layers".to_owned(),
@@ -277,6 +282,7 @@ impl Attention {
 
     fn query_name(&self, config: &Config) -> String {
         match self.query.0 {
+            AttentionQuery::Token([time, ..]) if self.is_temporal() => format!("temporal index {time}"),
             AttentionQuery::Token([time, row, column]) => {
                 format!("the token at temporal index {time}, row {row}, column {column}")
             }
@@ -320,8 +326,8 @@ impl Attention {
         let Some(path) = &self.output else { return Ok(()) };
         let _spinner = progress::spinner("drawing");
         let query = match self.query.0 {
-            AttentionQuery::Token(token) => Some(token),
-            AttentionQuery::Clip => None,
+            AttentionQuery::Token(token) if !self.is_temporal() => Some(token),
+            _ => None,
         };
         let says = report.classes.first().map(|class| format!("{} ({:.1} %)", class.name, 100.0 * class.probability));
         let facts = [("model", Some(report.model.clone())), ("attention", Some(report.layer.clone()))];

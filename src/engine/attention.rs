@@ -13,7 +13,8 @@ use crate::vivit::{self, AttentionLayer, Axis, Classifier, Config, FrameMask, Re
 pub enum AttentionQuery {
     /// What the head sees: the class token, or the mean over all tokens where the model has none.
     Clip,
-    /// The token of temporal index, row and column of the grid.
+    /// The token of temporal index, row and column of the grid. Row and column are 0 in the temporal encoder of Model 2,
+    /// which has one token for each temporal index.
     Token([usize; 3]),
 }
 
@@ -58,16 +59,16 @@ impl Vivit {
     ///
     /// # Errors
     ///
-    /// A layer, head or token that the model does not have.
+    /// A layer, head or token that the model does not have, and a token that is masked.
     pub fn attention(&self, clip: &PreparedClip, asked: &AttentionRequest) -> Result<AttentionMaps> {
         let config = self.config();
-        check_query(config, asked.query)?;
         let request = Request { masking: asked.mask.masking(), ..Request::new(1, self.layout) };
         self.check_prepared(clip, &request)?;
         let vivit::MapRecording { recording, maps } = vivit::record_attention_maps(config, &request, &asked.layer)?;
         let says = if config.classes > 0 { class_values(&recording)? } else { Vec::new() };
         let validity = asked.mask.validity(config, 1)?;
         let valid = valid_indices(config, validity.as_ref())?;
+        check_query(config, asked.query, &maps, &valid)?;
         let seeds = maps.iter().map(|map| seed(config, map, &valid, asked.query)).collect::<Result<Vec<_>>>()?;
         let mut fed = feeds(Feed::Device(clip.buffer()), validity.as_ref());
         fed.extend(maps.iter().zip(&seeds).map(|(map, seed)| (map.seed.as_str(), Feed::Host(seed))));
@@ -84,19 +85,30 @@ impl Vivit {
     }
 }
 
-fn check_query(config: &Config, query: AttentionQuery) -> Result<()> {
+/// Errors about a token that the maps do not have, or that is masked.
+fn check_query(config: &Config, query: AttentionQuery, maps: &[RecordedMap], valid: &[bool]) -> Result<()> {
+    let AttentionQuery::Token([time, row, column]) = query else { return Ok(()) };
     let grid = config.grid();
-    match query {
-        AttentionQuery::Token([time, row, column])
-            if time >= grid.temporal || row >= grid.rows || column >= grid.columns =>
-        {
-            Err(Error::usage(format!(
-                "there is no token {time},{row},{column}: the grid has {} temporal indices of {}×{} tokens, counted from 0",
-                grid.temporal, grid.rows, grid.columns
-            )))
-        }
-        _ => Ok(()),
+    if time >= grid.temporal || row >= grid.rows || column >= grid.columns {
+        return Err(Error::usage(format!(
+            "there is no token {time},{row},{column}: the grid has {} temporal indices of {}×{} tokens, counted from 0",
+            grid.temporal, grid.rows, grid.columns
+        )));
     }
+    if [row, column] != [0, 0] && maps.iter().all(|map| map.scope == Scope::Frames) {
+        return Err(Error::usage(format!(
+            "there is no token {time},{row},{column}: a temporal layer has one token for each temporal index; ask for \
+             {time},0,0"
+        )));
+    }
+    if !valid[time] {
+        let seen: Vec<_> = (0..valid.len()).filter(|time| valid[*time]).map(|time| time.to_string()).collect();
+        return Err(Error::usage(format!(
+            "the token {time},{row},{column} is masked: only the temporal indices {} are seen",
+            seen.join(", ")
+        )));
+    }
+    Ok(())
 }
 
 /// Which temporal indices are seen.
