@@ -86,12 +86,33 @@ struct Head {
     classes: Vec<Class>,
 }
 
+/// How long the steps of a run took.
 #[derive(Serialize)]
-struct Seconds {
+pub(super) struct Seconds {
     decoding: f64,
     preparing: f64,
     loading: f64,
     computing: f64,
+}
+
+impl Seconds {
+    /// Of decoding; and of loading, preparing and computing.
+    pub(super) fn new(decoding: Duration, others: [Duration; 3]) -> Self {
+        let [loading, preparing, computing] = others.map(|elapsed| elapsed.as_secs_f64());
+        Self { decoding: decoding.as_secs_f64(), preparing, loading, computing }
+    }
+
+    /// In a line.
+    pub(super) fn describe(&self) -> String {
+        let steps = [
+            ("decoding", self.decoding),
+            ("preparing", self.preparing),
+            ("loading", self.loading),
+            ("computing", self.computing),
+        ];
+        let step = |(name, seconds)| format!("{name} {}", output::seconds(Duration::from_secs_f64(seconds)));
+        steps.map(step).join(", ")
+    }
 }
 
 impl super::Run for Classify {
@@ -114,8 +135,7 @@ impl super::Run for Classify {
         };
         let views = self.views.unwrap_or(Views::SINGLE);
         let shape = vivit::clip_shape(model.config(), &Request::new(views.count(), model.layout()));
-        let (classes, [loading, preparing, computing]) = self.classify(&model, &decoded.clips, views, &mask)?;
-        let seconds = |elapsed: Duration| elapsed.as_secs_f64();
+        let (classes, elapsed) = self.classify(&model, &decoded.clips, views, &mask)?;
         let report = Report {
             video: decoded.report(&self.video),
             indices: decoded.indices(),
@@ -128,12 +148,7 @@ impl super::Run for Classify {
             views: self.views.map(|views| views.to_string()),
             classes: classes.top(self.top),
             heads: heads(&classes, self.top),
-            seconds: Seconds {
-                decoding: seconds(decoded.elapsed),
-                preparing: seconds(preparing),
-                loading: seconds(loading),
-                computing: seconds(computing),
-            },
+            seconds: Seconds::new(decoded.elapsed, elapsed),
         };
         output::report(self.json, &report, describe)
     }
@@ -195,24 +210,13 @@ fn describe(report: &Report) -> String {
         Some(views) => views_of(views, indices),
         None => frames(indices),
     };
-    let Seconds { decoding, preparing, loading, computing } = *seconds;
-    let time = |seconds: f64| output::seconds(Duration::from_secs_f64(seconds));
     let facts = output::fields([
         ("video", video.describe()),
         ("clip", clip),
         ("values", format!("{range}, by {preprocessing}")),
         ("model", format!("{model}{}", if *untrained { ": PREDICTIONS MEAN NOTHING" } else { "" })),
         ("device", device.clone()),
-        (
-            "time",
-            format!(
-                "decoding {}, preparing {}, loading {}, computing {}",
-                time(decoding),
-                time(preparing),
-                time(loading),
-                time(computing)
-            ),
-        ),
+        ("time", seconds.describe()),
     ]);
     let heads = heads.iter().map(|head| format!("{}\n{}", head.name, bars(&head.classes)));
     let together = match report.heads.is_empty() {
