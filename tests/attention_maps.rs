@@ -275,6 +275,10 @@ fn ask(
     Ok(maps)
 }
 
+fn profile_of(maps: AttentionMaps) -> Result<Vec<f32>, Failed> {
+    maps.profile.ok_or_else(|| "no profile".into())
+}
+
 fn rollout(device: &Device, config: &Config, query: AttentionQuery, mask: &FrameMask) -> Result<Shown, Failed> {
     let setting = setting(device, config, mask)?;
     let masked = mask.valid.is_some();
@@ -284,7 +288,7 @@ fn rollout(device: &Device, config: &Config, query: AttentionQuery, mask: &Frame
         Model::FactorisedEncoder(model) => {
             let spatial = setting.rolled("spatial.", TIMES * (class_token + POSITIONS), config.layers);
             let shares = spatial_shares(&setting, &spatial, query);
-            let profile = match model.temporal {
+            let times = match model.temporal {
                 Temporal::Mean => {
                     let count = if masked { 3.0 } else { 4.0 };
                     VALID.map(|valid| if valid || !masked { 1.0 / count } else { 0.0 }).to_vec()
@@ -294,9 +298,11 @@ fn rollout(device: &Device, config: &Config, query: AttentionQuery, mask: &Frame
                     hand_down(&seed(config, query, 1, masked), &temporal)[class_token..].to_vec()
                 }
             };
-            let scale = |time: usize| if query == AttentionQuery::Clip { profile[time] } else { 1.0 };
+            let scale = |time: usize| if query == AttentionQuery::Clip { times[time] } else { 1.0 };
             let scaled = |(time, shares): (usize, Vec<f64>)| shares.into_iter().map(move |share| share * scale(time));
-            (shares.into_iter().enumerate().flat_map(scaled).collect(), profile.clone())
+            let map: Vec<f64> = shares.into_iter().enumerate().flat_map(scaled).collect();
+            let profile = if model.temporal == Temporal::Mean { sums(&map) } else { times.clone() };
+            (map, profile)
         }
         _ => {
             let matrix = setting.rolled("", class_token + TIMES * POSITIONS, config.layers);
@@ -305,9 +311,8 @@ fn rollout(device: &Device, config: &Config, query: AttentionQuery, mask: &Frame
             (map, profile)
         }
     };
-    let map: Vec<f64> = map;
     compare("map", found.map.as_f32()?, &map)?;
-    compare("profile", &found.profile, &profile)?;
+    compare("profile", &profile_of(found)?, &profile)?;
     Ok(Shown::Passed)
 }
 
@@ -316,19 +321,27 @@ fn blocks(device: &Device, config: &Config, query: AttentionQuery) -> Result<Sho
     let setting = setting(device, config, &mask)?;
     let class_token = usize::from(config.class_token());
     for (layer, head) in [(0, None), (2, None), (1, Some(0)), (2, Some(3))] {
-        let ask =
-            |encoder: &str| ask(&setting, AttentionLayer::Block { encoder: encoder.into(), layer, head }, query, &mask);
+        let ask = |encoder: &str| {
+            let query = match query {
+                // The temporal encoder has one token for each temporal index.
+                AttentionQuery::Token([time, ..]) if encoder == "temporal." => AttentionQuery::Token([time, 0, 0]),
+                query => query,
+            };
+            ask(&setting, AttentionLayer::Block { encoder: encoder.into(), layer, head }, query, &mask)
+        };
         if let Model::FactorisedEncoder(model) = config.model {
             let matrices = setting.of_block("spatial.", TIMES * (class_token + POSITIONS), layer, head);
             let shares = spatial_shares(&setting, &matrices[0].1, query).concat();
-            compare("spatial map", ask("spatial.")?.map.as_f32()?, &shares)?;
+            let found = ask("spatial.")?;
+            compare("spatial map", found.map.as_f32()?, &shares)?;
+            assert_eq!(found.profile, None);
             if model.temporal != Temporal::Mean {
                 let matrices = setting.of_block("temporal.", class_token + TIMES, layer, head);
                 let times = hand_down(&seed(config, query, 1, false), &matrices[0].1)[class_token..].to_vec();
                 let found = ask("temporal.")?;
-                compare("temporal profile", &found.profile, &times)?;
                 let even: Vec<_> = times.iter().flat_map(|time| [time / POSITIONS as f64; POSITIONS]).collect();
                 compare("temporal map", found.map.as_f32()?, &even)?;
+                compare("temporal profile", &profile_of(found)?, &times)?;
             }
             continue;
         }
@@ -342,7 +355,7 @@ fn blocks(device: &Device, config: &Config, query: AttentionQuery) -> Result<Sho
         let over_space = handed.get("whole").or(handed.get("space")).or(handed.get("time")).unwrap();
         let over_time = handed.get("time").unwrap_or(over_space);
         compare("map", found.map.as_f32()?, over_space)?;
-        compare("profile", &found.profile, &sums(over_time))?;
+        compare("profile", &profile_of(found)?, &sums(over_time))?;
     }
     Ok(Shown::Passed)
 }
@@ -351,14 +364,17 @@ fn wrong_use(device: &Device) -> Result<Shown, Failed> {
     let setting = setting(device, &base().as_model(FactorisedEncoder::default().into()), &FrameMask::default())?;
     let block = |encoder: &str, layer, head| AttentionLayer::Block { encoder: encoder.to_owned(), layer, head };
     let token = AttentionQuery::Token;
-    for (layer, query, culprit) in [
-        (AttentionLayer::Rollout, token([4, 0, 0]), "4 temporal indices of 2×3 tokens"),
-        (AttentionLayer::Rollout, token([0, 0, 3]), "there is no token 0,0,3"),
-        (block("spatial.", 3, None), AttentionQuery::Clip, "spatial.0 to spatial.2 and temporal.0 to temporal.3"),
-        (block("", 0, None), AttentionQuery::Clip, "no layer 0"),
-        (block("spatial.", 0, Some(4)), AttentionQuery::Clip, "no head 4: the block has 4"),
+    let [(_, all), (_, masked)] = masks();
+    for (layer, query, mask, culprit) in [
+        (AttentionLayer::Rollout, token([4, 0, 0]), &all, "4 temporal indices of 2×3 tokens"),
+        (AttentionLayer::Rollout, token([0, 0, 3]), &all, "there is no token 0,0,3"),
+        (AttentionLayer::Rollout, token([2, 0, 0]), &masked, "2,0,0 is masked: only the temporal indices 0, 1, 3 "),
+        (block("temporal.", 1, None), token([0, 1, 1]), &all, "ask for 0,0,0"),
+        (block("spatial.", 3, None), AttentionQuery::Clip, &all, "spatial.0 to spatial.2 and temporal.0 to temporal.3"),
+        (block("", 0, None), AttentionQuery::Clip, &all, "no layer 0"),
+        (block("spatial.", 0, Some(4)), AttentionQuery::Clip, &all, "no head 4: the block has 4"),
     ] {
-        let request = AttentionRequest { layer, query, mask: FrameMask::default() };
+        let request = AttentionRequest { layer, query, mask: mask.clone() };
         let error = setting.model.attention(&setting.clip, &request).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert!(error.to_string().contains(culprit), "{error}");

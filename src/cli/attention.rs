@@ -24,7 +24,12 @@ use super::{files, output, progress};
     after_help = "\
 Rollout follows the attention of all layers and their residual paths down to the tokens of the clip. A single layer \
 shows its own probabilities. In Model 2 a layer is one of an encoder, spatial.11 or temporal.3. Where a model attends \
-over space and over time apart, a layer's map is its attention over space, and its profile the one over time.
+over space and over time apart, a layer's map is its attention over space.
+
+The profile is the attention over time where the model attends over time apart (the temporal encoder of Model 2, the \
+layers of Models 3 and 4), and otherwise the map summed over each temporal index. A layer of Model 2's spatial encoder \
+has none: it sees each temporal index by itself. What the class token gets is in neither, so that shares need not sum \
+to 1.
 
 Pictures: .gif repeats the clip, .png and .webp are a sheet with a frame of each temporal index, .html is a page with a \
 slider over time. No N×N matrix is stored, whatever the model's size.
@@ -44,10 +49,10 @@ pub(super) struct Attention {
     /// The picture to draw: .gif, .png, .webp or .html.
     #[arg(short, long, value_name = "PICTURE", required_unless_present_any = ["maps", "profile"])]
     output: Option<PathBuf>,
-    /// Draw the attention over time as lines: .svg or .png.
+    /// Draw the profile, which is the attention over time, as lines: .svg or .png.
     #[arg(long, value_name = "PLOT")]
     profile: Option<PathBuf>,
-    /// Write the numbers: `map` [T,H,W], the share of each token, and `profile` [T].
+    /// Write the numbers: `map` [T,H,W], the share of each token, and `profile` [T] where there is one.
     #[arg(long, value_name = "OUT.safetensors")]
     maps: Option<PathBuf>,
     /// rollout, or one layer, counted from 0; in Model 2 with its encoder: spatial.11, temporal.3.
@@ -57,7 +62,7 @@ pub(super) struct Attention {
     #[arg(long, value_name = "HEAD", default_value = "mean")]
     head: Head,
     /// Whose attention: cls, what the head sees (the class token, or the mean of all tokens), or the token of temporal
-    /// index, row and column, counted from 0.
+    /// index, row and column, counted from 0; in a temporal layer of Model 2, row and column are 0.
     #[arg(long, value_name = "cls|T,Y,X", default_value = "cls")]
     query: Query,
     #[command(flatten)]
@@ -173,8 +178,12 @@ struct Report {
     query: String,
     /// Temporal indices, rows and columns of the map.
     grid: [usize; 3],
-    /// The share of each temporal index.
-    profile: Vec<f32>,
+    /// The share of each temporal index, where there is attention over time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<Vec<f32>>,
+    /// The temporal index whose tokens get most of the map, where those of different indices can be compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    brightest: Option<usize>,
     classes: Vec<Class>,
     written: Vec<String>,
 }
@@ -207,6 +216,7 @@ impl super::Run for Attention {
             query: self.query_name(model.config()),
             grid: [grid.temporal, grid.rows, grid.columns],
             profile: maps.profile.clone(),
+            brightest: maps.profile.as_ref().and(brightest(&maps.map)?),
             classes: maps.classes.as_ref().map_or(Vec::new(), |classes| classes.top(1)),
             written: self.outputs().map(|path| path.display().to_string()).collect(),
         };
@@ -246,10 +256,21 @@ impl Attention {
                     "this model has two encoders: choose --layer spatial.{layer} or temporal.{layer}"
                 )))
             }
+            (Layer::Block { encoder, layer }, _) if encoder == "spatial." && self.profile.is_some() => {
+                Err(Error::usage(format!(
+                    "there is no --profile of layer spatial.{layer}, which sees each temporal index by itself: choose a \
+                     temporal layer, or rollout"
+                )))
+            }
             (Layer::Block { encoder, layer }, head) => {
                 Ok(AttentionLayer::Block { encoder: encoder.clone(), layer: *layer, head })
             }
         }
+    }
+
+    /// Whether the tokens of the layer are temporal indices, not squares of frames.
+    fn is_temporal(&self) -> bool {
+        matches!(&self.layer, Layer::Block { encoder, .. } if encoder == "temporal.")
     }
 
     fn layer_name(&self) -> String {
@@ -262,6 +283,7 @@ impl Attention {
 
     fn query_name(&self, config: &Config) -> String {
         match self.query.0 {
+            AttentionQuery::Token([time, ..]) if self.is_temporal() => format!("temporal index {time}"),
             AttentionQuery::Token([time, row, column]) => {
                 format!("the token at temporal index {time}, row {row}, column {column}")
             }
@@ -282,30 +304,31 @@ impl Attention {
         let indices = decoded.clips[0].indices();
         let second = |rate: f64| seen.places.iter().map(|place| indices[*place] as f64 / rate).collect::<Vec<_>>();
         let seconds = decoded.frames_per_second().map(second);
-        let each = seen.frames.len() / maps.profile.len();
-        let middles = seconds.as_ref().map(|seconds| {
-            seconds.chunks(each).map(|of_index| of_index.iter().sum::<f64>() / of_index.len() as f64).collect()
+        let profile = maps.profile.as_ref().map(|values| {
+            let each = seen.frames.len() / values.len();
+            let middle = |of_index: &[f64]| of_index.iter().sum::<f64>() / of_index.len() as f64;
+            Profile {
+                title: format!("{}: attention over time of {}, {}", self.video.name(), report.query, report.model),
+                quantity: "share of the attention".to_owned(),
+                lines: vec![Line { name: report.layer.clone(), values: values.clone() }],
+                seconds: seconds.as_ref().map(|seconds| seconds.chunks(each).map(middle).collect()),
+            }
         });
-        let profile = Profile {
-            title: format!("{}: attention over time of {}, {}", self.video.name(), report.query, report.model),
-            quantity: "share of the attention".to_owned(),
-            lines: vec![Line { name: report.layer.clone(), values: maps.profile.clone() }],
-            seconds: middles,
-        };
-        if let Some(path) = &self.profile {
+        if let (Some(path), Some(profile)) = (&self.profile, &profile) {
             profile.write(path)?;
         }
         if let Some(path) = &self.maps {
-            let length = maps.profile.len();
-            let profile = Tensor::f32([length], maps.profile.clone())?;
-            let tensors = BTreeMap::from([("map".to_owned(), maps.map.clone()), ("profile".to_owned(), profile)]);
+            let mut tensors = BTreeMap::from([("map".to_owned(), maps.map.clone())]);
+            if let Some(values) = maps.profile {
+                tensors.insert("profile".to_owned(), Tensor::f32([values.len()], values)?);
+            }
             files::write_safetensors(path, &tensors)?;
         }
         let Some(path) = &self.output else { return Ok(()) };
         let _spinner = progress::spinner("drawing");
         let query = match self.query.0 {
-            AttentionQuery::Token(token) => Some(token),
-            AttentionQuery::Clip => None,
+            AttentionQuery::Token(token) if !self.is_temporal() => Some(token),
+            _ => None,
         };
         let says = report.classes.first().map(|class| format!("{} ({:.1} %)", class.name, 100.0 * class.probability));
         let facts = [("model", Some(report.model.clone())), ("attention", Some(report.layer.clone()))];
@@ -316,7 +339,7 @@ impl Attention {
             facts: facts.collect(),
             seconds,
             query,
-            profile: Some(profile),
+            profile,
             look: self.look.look(),
             ..Overlay::new(format!("{name}: where the model looks"), seen.frames, maps.map)
         };
@@ -324,12 +347,23 @@ impl Attention {
     }
 }
 
+/// The temporal index whose tokens get most of a map [T, rows, columns], the first of equal ones.
+fn brightest(map: &Tensor) -> Result<Option<usize>> {
+    let times = map.shape().axes()[0];
+    let values = map.as_f32()?;
+    let sums = values.chunks(values.len() / times).map(|index| index.iter().sum::<f32>());
+    Ok(sums.enumerate().rev().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(time, _)| time))
+}
+
 fn describe(report: &Report) -> String {
     let Report { video, indices, model, device, layer, query, grid: [times, rows, columns], .. } = report;
     let says = report.classes.first().map_or("nothing: it has no head".to_owned(), |class| {
         format!("{:.1} % {}", 100.0 * class.probability, class.name)
     });
-    let most = report.profile.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(time, _)| time);
+    let most = match report.brightest {
+        Some(index) => format!("most at index {index}"),
+        None => "each seen by itself".to_owned(),
+    };
     output::fields([
         ("video", video.describe()),
         ("clip", frames(indices)),
@@ -337,7 +371,7 @@ fn describe(report: &Report) -> String {
         ("device", device.clone()),
         ("says", says),
         ("attention", format!("{layer}, of {query}")),
-        ("map", format!("{times} temporal indices of {rows}×{columns} tokens, most at index {most}")),
+        ("map", format!("{times} temporal indices of {rows}×{columns} tokens, {most}")),
         ("written", report.written.join(", ")),
     ])
 }

@@ -86,10 +86,10 @@ struct Report {
 }
 
 /// How long it took to load the weights, to prepare the only view, and to compute.
-struct Times {
-    loading: Duration,
-    preparing: Option<Duration>,
-    computing: Duration,
+pub(super) struct Times {
+    pub(super) loading: Duration,
+    pub(super) preparing: Option<Duration>,
+    pub(super) computing: Duration,
 }
 
 /// One of several heads.
@@ -99,13 +99,34 @@ struct Head {
     classes: Vec<Class>,
 }
 
+/// How long the steps of a run took.
 #[derive(Serialize)]
-struct Seconds {
+pub(super) struct Seconds {
     decoding: f64,
     /// Of the only view; several are prepared while others are computed.
     preparing: Option<f64>,
     loading: f64,
     computing: f64,
+}
+
+impl Seconds {
+    pub(super) fn new(decoding: Duration, Times { loading, preparing, computing }: Times) -> Self {
+        let [decoding, loading, computing] = [decoding, loading, computing].map(|elapsed| elapsed.as_secs_f64());
+        Self { decoding, preparing: preparing.map(|elapsed| elapsed.as_secs_f64()), loading, computing }
+    }
+
+    /// In a line.
+    pub(super) fn describe(&self) -> String {
+        let steps = [
+            ("decoding", Some(self.decoding)),
+            ("preparing", self.preparing),
+            ("loading", Some(self.loading)),
+            ("computing", Some(self.computing)),
+        ];
+        let time = |seconds: f64| output::seconds(Duration::from_secs_f64(seconds));
+        let step = |(name, seconds): (_, Option<f64>)| Some(format!("{name} {}", time(seconds?)));
+        steps.into_iter().filter_map(step).collect::<Vec<_>>().join(", ")
+    }
 }
 
 impl super::Run for Classify {
@@ -128,8 +149,7 @@ impl super::Run for Classify {
         };
         let views = self.views.unwrap_or(Views::SINGLE);
         let shape = vivit::clip_shape(model.config(), &Request::new(views.count(), model.layout()));
-        let (classes, Times { loading, preparing, computing }) = self.classify(&model, &decoded.clips, views, &mask)?;
-        let seconds = |elapsed: Duration| elapsed.as_secs_f64();
+        let (classes, elapsed) = self.classify(&model, &decoded.clips, views, &mask)?;
         let report = Report {
             video: decoded.report(&self.video),
             indices: decoded.indices(),
@@ -145,12 +165,7 @@ impl super::Run for Classify {
             average: self.views.map(|_| self.average.name()),
             classes: classes.top(self.top),
             heads: heads(&classes, self.top),
-            seconds: Seconds {
-                decoding: seconds(decoded.elapsed),
-                preparing: preparing.map(seconds),
-                loading: seconds(loading),
-                computing: seconds(computing),
-            },
+            seconds: Seconds::new(decoded.elapsed, elapsed),
         };
         output::report(self.json, &report, describe)
     }
@@ -212,24 +227,13 @@ fn describe(report: &Report) -> String {
         Some(views) => views_of(views, indices),
         None => frames(indices),
     };
-    let Seconds { decoding, preparing, loading, computing } = *seconds;
-    let time = |seconds: f64| output::seconds(Duration::from_secs_f64(seconds));
     let facts = output::fields([
         ("video", video.describe()),
         ("clip", report.mask.iter().fold(clip, |clip, mask| format!("{clip}; {mask}"))),
         ("values", format!("{range}, by {preprocessing}")),
         ("model", format!("{model}{}", if *untrained { ": PREDICTIONS MEAN NOTHING" } else { "" })),
         ("device", device.clone()),
-        (
-            "time",
-            format!(
-                "decoding {}, {}loading {}, computing {}",
-                time(decoding),
-                preparing.map_or(String::new(), |preparing| format!("preparing {}, ", time(preparing))),
-                time(loading),
-                time(computing)
-            ),
-        ),
+        ("time", seconds.describe()),
     ]);
     let heads = heads.iter().map(|head| format!("{}\n{}", head.name, bars(&head.classes)));
     let together = match report.heads.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tubelet::graph::Taps;
@@ -10,8 +11,9 @@ use tubelet::vivit::FrameMask;
 use tubelet::{LoadOptions, Views, Vivit, engine};
 
 use super::arguments::{DeviceArguments, ModelArguments};
+use super::classify::{Seconds, Times};
 use super::mask::MaskArguments;
-use super::video::{Decoded, VideoArguments, VideoReport};
+use super::video::{Decoded, VideoArguments, VideoReport, frames, views_of};
 use super::{files, output, progress};
 
 /// Write what a model makes of a video: features of the clip, or of each token
@@ -59,11 +61,17 @@ const FEATURES: &str = "features";
 #[derive(Serialize)]
 struct Report {
     video: VideoReport,
+    indices: Vec<usize>,
+    preprocessing: String,
+    range: String,
     model: String,
     device: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    views: Option<String>,
     output: String,
     /// Name → shape.
     tensors: BTreeMap<String, Vec<usize>>,
+    seconds: Seconds,
 }
 
 impl super::Run for Embed {
@@ -79,21 +87,26 @@ impl super::Run for Embed {
         let device = self.device.open(true)?;
         let options = LoadOptions { preset: self.video.preset, variants: self.device.variant.clone() };
         let model = Vivit::from_checkpoint(&device, checkpoint, options)?;
-        self.video.origin(Some(model.checkpoint()), model.preprocessing());
+        let preprocessing = self.video.origin(Some(model.checkpoint()), model.preprocessing());
         let frames = model.config().frames;
         let decoded = match self.views {
             Some(views) => self.video.decode_views(source, frames, views)?,
             None => self.video.decode(source, frames)?,
         };
-        let tensors = progress::showing_upload(&model, || self.embed(&model, &decoded, &mask))?;
+        let (tensors, elapsed) = progress::showing_upload(&model, || self.embed(&model, &decoded, &mask))?;
         self.write(&tensors)?;
         let shape = |(name, tensor): (&String, &Tensor)| (name.clone(), tensor.shape().axes().to_vec());
         let report = Report {
             video: decoded.report(&self.video),
+            indices: decoded.indices(),
+            preprocessing,
+            range: model.preprocessing().range(),
             model: model.checkpoint().source.clone(),
             device: device.capabilities().name.clone(),
+            views: self.views.map(|views| views.to_string()),
             output: self.output.display().to_string(),
             tensors: tensors.iter().map(shape).collect(),
+            seconds: Seconds::new(decoded.elapsed, elapsed),
         };
         output::report(self.json, &report, describe)
     }
@@ -104,25 +117,29 @@ impl Embed {
         self.output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"))
     }
 
-    /// The values of all views, view after view along the first axis; crops outermost, as everywhere.
-    fn embed(&self, model: &Vivit, decoded: &Decoded, mask: &FrameMask) -> Result<BTreeMap<String, Tensor>> {
+    /// The values of all views, view after view along the first axis, crops outermost, as everywhere; and how long it took
+    /// to load the weights, to prepare the clips and to compute.
+    fn embed(&self, model: &Vivit, decoded: &Decoded, mask: &FrameMask) -> Result<(BTreeMap<String, Tensor>, Times)> {
         let inside = self.tap.iter().filter(|name| *name != FEATURES).cloned().collect();
         let taps = Taps::Names(inside);
         let views = self.views.unwrap_or(Views::SINGLE);
+        let start = Instant::now();
+        model.load_taps(&taps, mask)?;
+        let loading = start.elapsed();
+        let mut preparing = Duration::ZERO;
         let mut by_crop = vec![Vec::new(); views.crops.count()];
         for clip in &decoded.clips {
-            for (crop, prepared) in model.prepare_crops(clip, views.crops)?.iter().enumerate() {
+            let start = Instant::now();
+            let crops = model.prepare_crops(clip, views.crops)?;
+            preparing += start.elapsed();
+            for (crop, prepared) in crops.iter().enumerate() {
                 by_crop[crop].push(model.taps_prepared(prepared, &taps, mask)?);
             }
         }
+        let computing = start.elapsed() - loading - preparing;
         let found: Vec<_> = by_crop.into_iter().flatten().collect();
-        let joined = |name: &String| {
-            let parts: Vec<_> = found.iter().filter_map(|view| view.get(name)).collect();
-            let mut axes = parts.first().map_or(Vec::new(), |part| part.shape().axes().to_vec());
-            axes.first_mut().into_iter().for_each(|first| *first *= parts.len());
-            Ok((name.clone(), Tensor::joined(&parts, &axes.into())?))
-        };
-        self.tap.iter().map(joined).collect()
+        let values = self.tap.iter().map(|name| joined(name, &found)).collect::<Result<_>>()?;
+        Ok((values, Times { loading, preparing: Some(preparing), computing }))
     }
 
     fn write(&self, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
@@ -133,13 +150,30 @@ impl Embed {
     }
 }
 
+/// One value of all views, which are adjacent along its first axis.
+fn joined(name: &str, views: &[BTreeMap<String, Tensor>]) -> Result<(String, Tensor)> {
+    let parts: Vec<_> = views.iter().filter_map(|view| view.get(name)).collect();
+    let mut axes = parts.first().map_or(Vec::new(), |part| part.shape().axes().to_vec());
+    axes.first_mut().into_iter().for_each(|first| *first *= parts.len());
+    Ok((name.to_owned(), Tensor::joined(&parts, &axes.into())?))
+}
+
 fn describe(report: &Report) -> String {
+    let Report { video, indices, preprocessing, range, model, device, seconds, .. } = report;
+    let clip = match report.views.as_ref().and_then(|views| views.parse().ok()) {
+        Some(views) => views_of(views, indices),
+        None => frames(indices),
+    };
     let shape = |(name, shape): (&String, &Vec<usize>)| format!("{name} {shape:?}");
+    let tensors: Vec<_> = report.tensors.iter().map(shape).collect();
     output::fields([
-        ("video", report.video.describe()),
-        ("model", report.model.clone()),
-        ("device", report.device.clone()),
-        ("values", report.tensors.iter().map(shape).collect::<Vec<_>>().join("\n")),
+        ("video", video.describe()),
+        ("clip", clip),
+        ("values", format!("{range}, by {preprocessing}")),
+        ("model", model.clone()),
+        ("device", device.clone()),
+        ("time", seconds.describe()),
+        ("tensors", tensors.join("\n")),
         ("written", report.output.clone()),
     ])
 }

@@ -13,7 +13,8 @@ use crate::vivit::{self, AttentionLayer, Axis, Classifier, Config, FrameMask, Re
 pub enum AttentionQuery {
     /// What the head sees: the class token, or the mean over all tokens where the model has none.
     Clip,
-    /// The token of temporal index, row and column of the grid.
+    /// The token of temporal index, row and column of the grid. Row and column are 0 in the temporal encoder of Model 2,
+    /// which has one token for each temporal index.
     Token([usize; 3]),
 }
 
@@ -40,8 +41,10 @@ impl AttentionRequest {
 pub struct AttentionMaps {
     /// `[T, rows, columns]`: the share of each token.
     pub map: Tensor,
-    /// `[T]`: the share of each temporal index.
-    pub profile: Vec<f32>,
+    /// `[T]`: the attention over time where the model attends over time apart from space, which are the temporal encoder
+    /// of Model 2 and the blocks of Models 3 and 4, and otherwise the map summed over each temporal index. None for a
+    /// block of Model 2's spatial encoder, which sees each temporal index by itself. The class token keeps a part.
+    pub profile: Option<Vec<f32>>,
     /// What the model says of the clip, where it has a head.
     pub classes: Option<Classes>,
 }
@@ -52,20 +55,20 @@ impl Vivit {
     /// Rollout gives shares of the whole, which the class token keeps a part of. A single block gives its probabilities,
     /// without the residual path. Where the model attends over space and over time apart, rollout multiplies the two in
     /// Model 2, whose encoders follow each other, and follows both in Models 3 and 4; a single block's map is then its
-    /// attention over space and its profile that over time.
+    /// attention over space. [`AttentionMaps::profile`] says what is over time.
     ///
     /// # Errors
     ///
-    /// A layer, head or token that the model does not have.
+    /// A layer, head or token that the model does not have, and a token that is masked.
     pub fn attention(&self, clip: &PreparedClip, asked: &AttentionRequest) -> Result<AttentionMaps> {
         let config = self.config();
-        check_query(config, asked.query)?;
         let request = Request { masking: asked.mask.masking(), ..Request::new(1, self.layout) };
         self.check_prepared(clip, &request)?;
         let vivit::MapRecording { recording, maps } = vivit::record_attention_maps(config, &request, &asked.layer)?;
         let says = if config.classes > 0 { class_values(&recording)? } else { Vec::new() };
         let validity = asked.mask.validity(config, 1)?;
         let valid = valid_indices(config, validity.as_ref())?;
+        check_query(config, asked.query, &maps, &valid)?;
         let seeds = maps.iter().map(|map| seed(config, map, &valid, asked.query)).collect::<Result<Vec<_>>>()?;
         let mut fed = feeds(Feed::Device(clip.buffer()), validity.as_ref());
         fed.extend(maps.iter().zip(&seeds).map(|(map, seed)| (map.seed.as_str(), Feed::Host(seed))));
@@ -82,19 +85,30 @@ impl Vivit {
     }
 }
 
-fn check_query(config: &Config, query: AttentionQuery) -> Result<()> {
+/// Errors about a token that the maps do not have, or that is masked.
+fn check_query(config: &Config, query: AttentionQuery, maps: &[RecordedMap], valid: &[bool]) -> Result<()> {
+    let AttentionQuery::Token([time, row, column]) = query else { return Ok(()) };
     let grid = config.grid();
-    match query {
-        AttentionQuery::Token([time, row, column])
-            if time >= grid.temporal || row >= grid.rows || column >= grid.columns =>
-        {
-            Err(Error::usage(format!(
-                "there is no token {time},{row},{column}: the grid has {} temporal indices of {}×{} tokens, counted from 0",
-                grid.temporal, grid.rows, grid.columns
-            )))
-        }
-        _ => Ok(()),
+    if time >= grid.temporal || row >= grid.rows || column >= grid.columns {
+        return Err(Error::usage(format!(
+            "there is no token {time},{row},{column}: the grid has {} temporal indices of {}×{} tokens, counted from 0",
+            grid.temporal, grid.rows, grid.columns
+        )));
     }
+    if [row, column] != [0, 0] && maps.iter().all(|map| map.scope == Scope::Frames) {
+        return Err(Error::usage(format!(
+            "there is no token {time},{row},{column}: a temporal layer has one token for each temporal index; ask for \
+             {time},0,0"
+        )));
+    }
+    if !valid[time] {
+        let seen: Vec<_> = (0..valid.len()).filter(|time| valid[*time]).map(|time| time.to_string()).collect();
+        return Err(Error::usage(format!(
+            "the token {time},{row},{column} is masked: only the temporal indices {} are seen",
+            seen.join(", ")
+        )));
+    }
+    Ok(())
 }
 
 /// Which temporal indices are seen.
@@ -144,10 +158,12 @@ fn seed(config: &Config, map: &RecordedMap, valid: &[bool], query: AttentionQuer
 
 /// One recorded map without class tokens.
 enum Part {
-    /// `[T, S]`: shares of all tokens, over everything or over space.
-    Tokens(Axis, Vec<f32>),
+    /// `[T, S]`: shares of all tokens, over everything or along one axis.
+    Clip(Axis, Vec<f32>),
+    /// `[T, S]`: shares of each temporal index's own tokens.
+    Frame(Vec<f32>),
     /// `[T]`: shares of temporal indices.
-    Times(Vec<f32>),
+    Frames(Vec<f32>),
 }
 
 impl Part {
@@ -156,51 +172,53 @@ impl Part {
         let tokens: Vec<f32> =
             weights.chunks(map.tokens).flat_map(|sequence| &sequence[class_token..]).copied().collect();
         match map.scope {
-            Scope::Frames => Self::Times(tokens),
-            Scope::Clip | Scope::Frame => Self::Tokens(map.axis, tokens),
+            Scope::Clip => Self::Clip(map.axis, tokens),
+            Scope::Frame => Self::Frame(tokens),
+            Scope::Frames => Self::Frames(tokens),
         }
     }
 }
 
 /// The map and the profile that the parts make together.
-fn combined(config: &Config, parts: &[Part], valid: &[bool], asked: &AttentionRequest) -> Result<(Vec<f32>, Vec<f32>)> {
+fn combined(
+    config: &Config,
+    parts: &[Part],
+    valid: &[bool],
+    asked: &AttentionRequest,
+) -> Result<(Vec<f32>, Option<Vec<f32>>)> {
     let positions = config.grid().spatial();
-    let of_times = |tokens: &[f32]| -> Vec<f32> { tokens.chunks(positions).map(|times| times.iter().sum()).collect() };
-    let spread = |times: &[f32]| -> Vec<f32> {
-        times.iter().flat_map(|time| std::iter::repeat_n(time / positions as f32, positions)).collect()
-    };
-    let times = parts.iter().find_map(|part| match part {
-        Part::Times(times) => Some(times.clone()),
-        Part::Tokens(Axis::Time, tokens) => Some(of_times(tokens)),
-        Part::Tokens(..) => None,
-    });
-    let tokens = parts.iter().find_map(|part| match part {
-        Part::Tokens(axis, tokens) if *axis != Axis::Time => Some(tokens.clone()),
-        _ => None,
-    });
-    let over_time = parts.iter().find_map(|part| match part {
-        Part::Tokens(Axis::Time, tokens) => Some(tokens.clone()),
-        _ => None,
-    });
-    let (encoders_follow, clip) = match (&config.model, &asked.layer, asked.query) {
-        (vivit::Model::FactorisedEncoder(_), AttentionLayer::Rollout, query) => (true, query == AttentionQuery::Clip),
-        _ => (false, false),
-    };
-    match (tokens, times) {
-        (Some(tokens), times) if encoders_follow => {
+    let summed = |tokens: &[f32]| Some(tokens.chunks(positions).map(|index| index.iter().sum()).collect());
+    match (parts, &asked.layer) {
+        ([Part::Frame(tokens), Part::Frames(times)], _) => {
+            Ok((weighted(tokens, times, asked.query), Some(times.clone())))
+        }
+        ([Part::Frame(tokens)], AttentionLayer::Rollout) => {
             // Without a temporal encoder every valid temporal index counts alike.
             let count = valid.iter().filter(|valid| **valid).count() as f32;
-            let even = || valid.iter().map(|valid| if *valid { 1.0 / count } else { 0.0 }).collect();
-            let times: Vec<f32> = times.unwrap_or_else(even);
-            let share = |(token, place): (f32, usize)| if clip { token * times[place / positions] } else { token };
-            Ok((tokens.into_iter().zip(0..).map(share).collect(), times))
+            let even: Vec<_> = valid.iter().map(|valid| if *valid { 1.0 / count } else { 0.0 }).collect();
+            let map = weighted(tokens, &even, asked.query);
+            let profile = summed(&map);
+            Ok((map, profile))
         }
-        (Some(tokens), Some(times)) => Ok((tokens, times)),
-        (Some(tokens), None) => {
-            let times = of_times(&tokens);
-            Ok((tokens, times))
+        ([Part::Frame(tokens)], AttentionLayer::Block { .. }) => Ok((tokens.clone(), None)),
+        ([Part::Frames(times)], _) => {
+            let spread = times.iter().flat_map(|time| std::iter::repeat_n(time / positions as f32, positions));
+            Ok((spread.collect(), Some(times.clone())))
         }
-        (None, Some(times)) => Ok((over_time.unwrap_or_else(|| spread(&times)), times)),
-        (None, None) => Err(Error::usage("this layer has no attention to show")),
+        ([Part::Clip(Axis::Time, time), Part::Clip(_, tokens)], _)
+        | ([Part::Clip(_, tokens), Part::Clip(Axis::Time, time)], _) => Ok((tokens.clone(), summed(time))),
+        ([Part::Clip(_, tokens)], _) => Ok((tokens.clone(), summed(tokens))),
+        _ => Err(Error::usage("this layer has no attention to show")),
     }
+}
+
+/// Shares `[T, S]` within each temporal index as shares of the clip, which are theirs times their index's. A token's own
+/// are those within its index.
+fn weighted(tokens: &[f32], times: &[f32], query: AttentionQuery) -> Vec<f32> {
+    let positions = tokens.len() / times.len();
+    let share = |(index, time): (&[f32], &f32)| -> Vec<f32> {
+        let scale = if query == AttentionQuery::Clip { *time } else { 1.0 };
+        index.iter().map(|token| token * scale).collect()
+    };
+    tokens.chunks(positions).zip(times).flat_map(share).collect()
 }

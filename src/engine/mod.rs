@@ -153,6 +153,12 @@ impl Vivit {
         self.executor(&Request::new(1, self.layout)).map(drop)
     }
 
+    /// As [`load_weights`](Self::load_weights), for [`taps_prepared`](Self::taps_prepared) with these taps and this mask.
+    pub fn load_taps(&self, taps: &Taps, mask: &FrameMask) -> Result<()> {
+        let request = Request { taps: taps.clone(), masking: mask.masking(), ..Request::new(1, self.layout) };
+        self.executor(&request).map(drop)
+    }
+
     /// The weights on the device.
     pub fn weights(&self) -> &DeviceWeights {
         &self.weights

@@ -132,8 +132,14 @@ pub(crate) fn embeds() -> Outcome {
     let json = Ran::with(command, &[&video, &model, &out])?.silent_success()?.json()?;
     assert_eq!(json["tensors"]["features"], serde_json::json!([6, 48]));
     assert_eq!(json["tensors"]["frame_representation"], serde_json::json!([6, 5, 48]));
+    ensure(json["views"] == "2x3" && json["indices"].as_array().is_some_and(|all| all.len() == 20), "other views")?;
+    ensure(json["range"] == "[-1, 1]" && json["preprocessing"].is_string(), "other preprocessing")?;
+    ensure(json["seconds"]["computing"].as_f64() > Some(0.0), "nothing was computed")?;
     let npy = folder.path().join("out.npy");
-    Ran::with("embed {} --model {} --output {}", &[&video, &model, &npy])?.silent_success()?;
+    let ran = Ran::with("embed {} --model {} --output {}", &[&video, &model, &npy])?.silent_success()?;
+    let parts = ["clip ", "10 frames: ", "values ", "[-1, 1], by preset", "time ", "decoding "];
+    let missing = parts.iter().find(|part| !ran.stdout.contains(**part));
+    ran.expect(missing.is_none(), &format!("{missing:?} is not told"))?;
     let array = npyz::NpyFile::new(fs::File::open(&npy)?)?;
     assert_eq!(array.shape(), [1, 48]);
 
@@ -174,7 +180,27 @@ pub(crate) fn pictures_of_attention() -> Outcome {
     ensure(shares > 0.2 && shares < 1.0, format!("the class token keeps a part, and not all: {shares}"))?;
     let bytes = fs::read(&maps)?;
     assert_eq!(SafeTensors::deserialize(&bytes)?.tensor("map")?.shape(), [5, 3, 5]);
-    ensure(fs::read_to_string(&plot)?.contains("<svg"), "no plot")
+    ensure(fs::read_to_string(&plot)?.contains("<svg"), "no plot")?;
+
+    // Attention over time goes elsewhere than that over space, which the map shows.
+    let command = "attention {} --model {} --layer 1 --query 2,1,1 --maps {}";
+    let ran = Ran::with(command, &[&video(), &scenic("scenic-model3"), &maps])?.silent_success()?;
+    let told = ran.stdout.contains("most at index 2");
+    ran.expect(told, "the line speaks of something else than the map")?;
+
+    // One token for each temporal index.
+    let page = folder.path().join("a.html");
+    let command = "attention {} --model {} --layer temporal.1 --query 2,0,0 --output {}";
+    let ran = Ran::with(command, &[&video(), &scenic("scenic-model2"), &page])?.silent_success()?;
+    let told = ran.stdout.contains("of temporal index 2");
+    ran.expect(told, "a place in the frame is told")?;
+    ensure(fs::read_to_string(&page)?.contains("\"query\":null"), "a place in the frame is outlined")?;
+
+    // No attention over time, no profile.
+    let command = "attention {} --model {} --layer spatial.2 --maps {} --json";
+    let json = Ran::with(command, &[&video(), &scenic("scenic-model2"), &maps])?.silent_success()?.json()?;
+    ensure(json.get("profile").is_none(), "frames that are seen by themselves are compared")?;
+    ensure(SafeTensors::deserialize(&fs::read(&maps)?)?.tensor("profile").is_err(), "a profile is written")
 }
 
 pub(crate) fn wrong_attention() -> Outcome {
@@ -188,6 +214,9 @@ pub(crate) fn wrong_attention() -> Outcome {
     run("--head 1")?.refusal(&["choose a --layer"])?;
     run("--query 0,3,0")?.refusal(&["5 temporal indices of 3×5 tokens"])?;
     run("--query 0,3")?.refusal(&["temporal index, row, column"])?;
+    run("--layer temporal.1 --query 0,1,1")?.refusal(&["one token for each temporal index"])?;
+    run("--valid-frames 0-3 --query 3,0,0")?.refusal(&["3,0,0 is masked", "0, 1 "])?;
+    run("--layer spatial.1 --profile time.svg")?.refusal(&["no --profile", "spatial.1"])?;
     Ran::with(
         "attention {} --model {} --output {}",
         &[&video(), &scenic("scenic-model2"), &kept.folder.path().join("a.mp4")],
