@@ -381,7 +381,7 @@ fn position_functions_of_the_original() {
         let table = PositionTable::new(input.clone().reshaped([1, from.tokens(), 6]).unwrap(), from).unwrap();
         let (table, within) = match function {
             "tile" => (table.tiled(to.temporal).unwrap(), 0.0),
-            _ => (table.resized(to), 1e-6),
+            _ => (table.resized(to).unwrap(), 1e-6),
         };
         close(&table.into_table().unwrap(), &cases[&name.replace("input", "output")], within, name);
         compared += 1;
@@ -412,7 +412,7 @@ fn kernels_and_positions_of_a_hugging_face_image_model() {
                 let side = to.rsplit_once('x').unwrap().1.parse().unwrap();
                 let table = image["vit.embeddings.position_embeddings"].clone();
                 let table = PositionTable::new(table, grid(1, 3)).unwrap();
-                table.resized(grid(1, side)).tiled(temporal).unwrap().into_table().unwrap()
+                table.resized(grid(1, side)).unwrap().tiled(temporal).unwrap().into_table().unwrap()
             }
             _ => continue,
         };

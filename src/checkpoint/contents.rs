@@ -8,11 +8,11 @@ use crate::tensor::Result;
 /// One array of a checkpoint's files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ArrayInfo {
-    /// Its name, as it is stored.
+    /// Its name, as it is stored but for control characters, which become spaces.
     pub name: String,
     /// Its shape, as it is stored.
     pub shape: Vec<usize>,
-    /// The type of its elements.
+    /// The type of its elements; control characters are spaces.
     pub dtype: String,
 }
 
@@ -32,9 +32,9 @@ pub fn contents(name_or_path: &str, hub: &Hub) -> Result<Vec<ArrayInfo>> {
     let mut location = hub.locate(name_or_path)?;
     let arrays = weights::open(&mut location)?;
     let info = |name: &str| ArrayInfo {
-        name: name.to_owned(),
+        name: name.replace(char::is_control, " "),
         shape: arrays.shape(name).map_or(Vec::new(), |shape| shape.axes().to_vec()),
-        dtype: arrays.dtype(name).map_or(String::new(), |dtype| dtype.to_string()),
+        dtype: arrays.dtype(name).map_or(String::new(), |dtype| dtype.to_string().replace(char::is_control, " ")),
     };
     let mut infos: Vec<_> = arrays.names().into_iter().map(info).collect();
     infos.sort_by_cached_key(|info| natural(&info.name));

@@ -20,6 +20,7 @@ pub(super) use config::{ImageSize, gelu};
 use evidence::Evidence;
 pub(super) use names::Spelling;
 use names::unused;
+pub(super) use writing::preprocessor;
 
 /// Any names: what is not understood is said in this family's words.
 pub(super) const FORMAT: Format = Format { recognises: |_| true, load, convention };

@@ -51,7 +51,9 @@ impl Card {
     /// The card and the configuration in the file at `path`, checked.
     fn read(path: &Path) -> Result<(Self, Config)> {
         let invalid = |reason: String| Error::file(format!("{}: {reason}", path.display()));
-        let (card, config) = Self::parse(&text(path)?).map_err(|error| invalid(error.to_string()))?;
+        let (mut card, config) = Self::parse(&text(path)?).map_err(|error| invalid(error.to_string()))?;
+        let printed = card.labels.iter_mut().flatten().chain(&mut card.notes);
+        printed.for_each(|text| *text = text.replace(char::is_control, " "));
         if card.format != MARK {
             return Err(invalid(format!("format is {:?}, but must be {MARK:?}", card.format)));
         }

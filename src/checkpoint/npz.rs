@@ -47,6 +47,10 @@ impl NpzFile {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|error| Error::io("open", path, &error))?;
         let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| damaged(path, error))?;
+        let repeated = || damaged(path, "two of its arrays have the same name");
+        if archive.has_duplicate_names() {
+            return Err(repeated());
+        }
         let mut arrays = HashMap::new();
         for index in 0..archive.len() {
             let mut member = archive.by_index(index).map_err(|error| damaged(path, error))?;
@@ -55,7 +59,9 @@ impl NpzFile {
                 let size = member.size();
                 let header = Header::read(&mut member, size)
                     .map_err(|reason| damaged(path, format!("array `{name}` {reason}")))?;
-                arrays.insert(name.to_owned(), StoredArray { index, header });
+                if arrays.insert(name.to_owned(), StoredArray { index, header }).is_some() {
+                    return Err(repeated());
+                }
             }
         }
         if arrays.is_empty() {
@@ -67,14 +73,20 @@ impl NpzFile {
         Ok(Self { path: path.to_owned(), archive: Mutex::new(archive), arrays })
     }
 
-    fn read(&self, array: &StoredArray) -> Result<Option<Vec<f32>>> {
+    /// The elements of an array; `None` where their type is not read.
+    fn read(&self, StoredArray { index, header }: &StoredArray) -> Result<Option<Vec<f32>>> {
+        let Some(size) = header.file_size() else { return Ok(None) };
         let damaged = |error: std::io::Error| damaged(&self.path, error);
         let mut archive = self.archive.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut member = archive.by_index(array.index).map_err(|error| damaged(error.into()))?;
+        let member = archive.by_index(*index).map_err(|error| damaged(error.into()))?;
+        // No more is unpacked than the header promises, and no memory is taken for what does not come.
         let mut bytes = Vec::new();
-        member.read_to_end(&mut bytes).map_err(damaged)?;
-        let run = Run { start: array.header.bytes, elements: array.header.shape.elements() };
-        floats(&mut Cursor::new(bytes), run, &array.header.dtype).map_err(damaged)
+        let unpacked = member.take(size + 1).read_to_end(&mut bytes).map_err(damaged)?;
+        if unpacked as u64 != size {
+            return Err(damaged(std::io::Error::other(format!("an array of {size} bytes unpacks to another size"))));
+        }
+        let run = Run { start: header.bytes, elements: header.shape.elements() };
+        floats(&mut Cursor::new(bytes), run, &header.dtype).map_err(damaged)
     }
 }
 
@@ -145,14 +157,26 @@ impl Header {
         Ok(header)
     }
 
-    /// An error where the elements do not fill the rest of a file of `size` bytes. Those of types that are not read may.
+    /// An error where the elements do not fill the rest of a file of `size` bytes. Of types that are not read they must
+    /// be no more than can be counted.
     fn check(&self, size: u64) -> Result<(), String> {
-        let Some(element) = self.dtype.bytes() else { return Ok(()) };
-        let elements = self.shape.axes().iter().try_fold(element as u64, |bytes, &axis| bytes.checked_mul(axis as u64));
-        match elements.and_then(|elements| elements.checked_add(self.bytes)) {
-            Some(expected) if expected == size => Ok(()),
-            _ => Err(format!("has {size} bytes, which is not the size of {} elements in {}", self.dtype, self.shape)),
+        let fits = match self.dtype.bytes() {
+            Some(_) => self.file_size() == Some(size),
+            None => self.shape.axes().iter().try_fold(1usize, |elements, &axis| elements.checked_mul(axis)).is_some(),
+        };
+        match fits {
+            true => Ok(()),
+            false => {
+                Err(format!("has {size} bytes, which is not the size of {} elements in {}", self.dtype, self.shape))
+            }
         }
+    }
+
+    /// The size of a file of this header and its elements, where it can be told.
+    fn file_size(&self) -> Option<u64> {
+        let element = self.dtype.bytes()? as u64;
+        let elements = self.shape.axes().iter().try_fold(element, |bytes, &axis| bytes.checked_mul(axis as u64))?;
+        elements.checked_add(self.bytes).filter(|size| *size < u64::MAX)
     }
 }
 
@@ -248,6 +272,10 @@ mod tests {
             let error = NpzFile::open(file.path()).unwrap_err().to_string();
             assert!(error.contains("array `a` ") && error.contains(culprit), "{error}");
         }
+        let uncounted = npy("{'descr': '<i8', 'fortran_order': False, 'shape': (1099511627776, 1099511627776), }", &[]);
+        let file = archive(&[("a.npy", uncounted)], CompressionMethod::Stored);
+        let error = NpzFile::open(file.path()).unwrap_err().to_string();
+        assert!(error.contains("not the size of <i8 elements in [1099511627776, 1099511627776]"), "{error}");
         let pickled = archive(&[("archive/data.pkl", vec![0x80, 2])], CompressionMethod::Stored);
         let error = NpzFile::open(pickled.path()).unwrap_err().to_string();
         assert!(error.contains("without NumPy arrays"), "{error}");
@@ -260,5 +288,46 @@ mod tests {
         assert!(error.contains("is damaged"), "{error}");
         std::fs::write(file.path(), &bytes[..bytes.len() - 30]).unwrap();
         assert!(NpzFile::open(file.path()).unwrap_err().to_string().contains("is damaged"));
+    }
+
+    /// An archive in whose directory and contents the bytes `old` read `new`.
+    fn forged(
+        members: &[(&str, Vec<u8>)],
+        method: CompressionMethod,
+        old: &[u8],
+        new: &[u8],
+    ) -> tempfile::NamedTempFile {
+        let file = archive(members, method);
+        let mut bytes = std::fs::read(file.path()).unwrap();
+        let places: Vec<_> = (0..bytes.len()).filter(|&place| bytes[place..].starts_with(old)).collect();
+        assert!(!places.is_empty());
+        places.into_iter().for_each(|place| bytes[place..place + new.len()].copy_from_slice(new));
+        std::fs::write(file.path(), bytes).unwrap();
+        file
+    }
+
+    #[test]
+    fn an_array_that_unpacks_to_another_size_is_refused() {
+        let claimed = (single().len() as u32).to_le_bytes();
+        let bomb = [single(), vec![0; 1 << 24]].concat();
+        let actual = (bomb.len() as u32).to_le_bytes();
+        let file = forged(&[("a.npy", bomb)], CompressionMethod::Deflated, &actual, &claimed);
+        let error = NpzFile::open(file.path()).unwrap().tensor("a").unwrap_err().to_string();
+        assert!(error.contains("an array of 136 bytes unpacks to another size"), "{error}");
+        let vast = SINGLE.replace("(1, 2)", "(268435456, )");
+        let header = npy(&vast, &[]);
+        let claimed = (header.len() as u32 + (1 << 30)).to_le_bytes();
+        let actual = (header.len() as u32).to_le_bytes();
+        let file = forged(&[("a.npy", header)], CompressionMethod::Deflated, &actual, &claimed);
+        let error = NpzFile::open(file.path()).unwrap().tensor("a").unwrap_err().to_string();
+        assert!(error.contains("is damaged"), "{error}");
+    }
+
+    #[test]
+    fn an_array_that_is_there_twice_is_refused() {
+        let members = [("a.npy", single()), ("b.npy", single())];
+        let file = forged(&members, CompressionMethod::Stored, b"b.npy", b"a.npy");
+        let error = NpzFile::open(file.path()).unwrap_err().to_string();
+        assert!(error.contains("two of its arrays have the same name"), "{error}");
     }
 }

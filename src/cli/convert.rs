@@ -1,11 +1,11 @@
 //! `tubelet convert`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use serde::Serialize;
 use tubelet::checkpoint::{self, Checkpoint, Hub};
-use tubelet::tensor::Result;
+use tubelet::tensor::{Error, Result};
 
 use super::arguments::HintArguments;
 use super::{output, progress};
@@ -13,8 +13,8 @@ use super::{output, progress};
 /// Write any checkpoint as a folder that this program or the transformers library loads
 #[derive(clap::Args)]
 #[command(after_help = "\
-Every tensor stays as it is, bit by bit; halves become 32-bit floats. The folder holds model.safetensors and \
-config.json, which then says all that the original files may have left open.
+32-bit floats stay as they are, bit by bit; halves become 32-bit floats, and doubles are rounded to them. The folder \
+holds model.safetensors and config.json, which then says all that the original files may have left open.
 
 Examples:
   tubelet convert google/vivit-b-16x2-kinetics400 vivit-b
@@ -59,6 +59,7 @@ struct Report {
 
 impl super::Run for Convert {
     fn run(self) -> Result<()> {
+        refuse_same_folder(&self.input, &self.folder)?;
         let checkpoint = {
             let _spinner = progress::spinner("loading checkpoint");
             checkpoint::load_hinted(&self.input, &Hub::from_env(), &self.hints.hints())?
@@ -84,6 +85,20 @@ impl super::Run for Convert {
     }
 }
 
+/// An error where the `folder` to write is the one that `input` is read from: its files would be replaced.
+fn refuse_same_folder(input: &str, folder: &Path) -> Result<()> {
+    let input = Path::new(input);
+    let read = if input.is_dir() { Some(input) } else { input.parent().filter(|_| input.is_file()) };
+    let real = |path: &Path| if path.as_os_str().is_empty() { Path::new(".") } else { path }.canonicalize().ok();
+    match (read.and_then(real), real(folder)) {
+        (Some(read), Some(written)) if read == written => Err(Error::usage(format!(
+            "{} is the folder that is read, and its files would be replaced: choose another folder to write",
+            folder.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 fn describe(report: &Report) -> String {
     output::fields([
         ("from", report.from.clone()),
@@ -91,4 +106,22 @@ fn describe(report: &Report) -> String {
         ("tensors", format!("{} of {} parameters", report.tensors, output::grouped(report.parameters as u64))),
         ("written", report.written.clone()),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("model.safetensors");
+        std::fs::write(&file, "").unwrap();
+        for input in [folder.path(), &folder.path().join("."), &file] {
+            let error = refuse_same_folder(input.to_str().unwrap(), folder.path()).unwrap_err().to_string();
+            assert!(error.contains("choose another folder"), "{error}");
+        }
+        refuse_same_folder(file.to_str().unwrap(), &folder.path().join("new")).unwrap();
+        refuse_same_folder("google/vivit-b-16x2-kinetics400", folder.path()).unwrap();
+    }
 }

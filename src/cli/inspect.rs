@@ -1,5 +1,7 @@
 //! `tubelet inspect`.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use tubelet::checkpoint::{self, ArrayInfo, Checkpoint, Hub, Trained};
 use tubelet::tensor::{Error, Result};
@@ -66,7 +68,7 @@ impl super::Run for Inspect {
             let _spinner = progress::spinner("reading headers");
             (checkpoint::contents(&self.checkpoint, &hub)?, self.model(&hub))
         };
-        let elements = arrays.iter().map(ArrayInfo::elements).sum();
+        let elements = arrays.iter().map(ArrayInfo::elements).fold(0, usize::saturating_add);
         let (model, problem) = match model {
             Ok(model) => (Some(model), None),
             Err(error) => (None, Some(error)),
@@ -123,12 +125,12 @@ fn describe(report: &Report, all: bool) -> String {
     let mut table = output::table(&["array", "shape", "type", " elements"]);
     let (state, arrays): (Vec<_>, Vec<_>) = report.arrays.iter().partition(|array| !all && is_state(&array.name));
     for (array, blocks) in grouped(&arrays, all) {
-        let name = blocks.map_or(array.name.clone(), |blocks| blocks.name);
+        let name = blocks.unwrap_or_else(|| array.name.clone());
         let elements = output::grouped(array.elements() as u64);
         table.add_row([name, format!("{:?}", array.shape), array.dtype.clone(), elements]);
     }
     if !state.is_empty() {
-        let elements: usize = state.iter().map(|array| array.elements()).sum();
+        let elements: usize = state.iter().map(|array| array.elements()).fold(0, usize::saturating_add);
         let name = format!("{} arrays of the training's state", state.len());
         table.add_row([name, String::new(), String::new(), output::grouped(elements as u64)]);
     }
@@ -152,31 +154,24 @@ fn describe(report: &Report, all: bool) -> String {
     format!("{}\n\n{facts}", table.trim_fmt())
 }
 
-/// Arrays that are alike in several blocks.
-struct Blocks {
-    name: String,
-}
-
-/// The arrays to show: each, or for blocks that are alike those of the first.
-fn grouped<'a>(arrays: &[&'a ArrayInfo], all: bool) -> Vec<(&'a ArrayInfo, Option<Blocks>)> {
-    let mut shown: Vec<(&'a ArrayInfo, String, Vec<u64>)> = Vec::new();
+/// The arrays to show: each, or of blocks that are alike those of the first, with a name for all of them.
+fn grouped<'a>(arrays: &[&'a ArrayInfo], all: bool) -> Vec<(&'a ArrayInfo, Option<String>)> {
+    let mut shown: Vec<(&ArrayInfo, Vec<u64>)> = Vec::new();
+    let mut places = HashMap::new();
     for &array in arrays {
         let numbered = if all { None } else { numbered(&array.name) };
         let Some((before, number, after)) = numbered else {
-            shown.push((array, String::new(), Vec::new()));
+            shown.push((array, Vec::new()));
             continue;
         };
-        let pattern = format!("{before}\0{after}");
-        let alike = shown
-            .iter_mut()
-            .find(|(first, known, _)| *known == pattern && first.shape == array.shape && first.dtype == array.dtype);
-        match alike {
-            Some((.., numbers)) => numbers.push(number),
-            None => shown.push((array, pattern, vec![number])),
+        let place = *places.entry((before, after, &array.shape, &array.dtype)).or_insert(shown.len());
+        match shown.get_mut(place) {
+            Some((_, numbers)) => numbers.push(number),
+            None => shown.push((array, vec![number])),
         }
     }
-    let named = |(array, pattern, numbers): (_, String, Vec<u64>)| match numbers.as_slice() {
-        [first, .., last] => (array, Some(Blocks { name: pattern.replace('\0', &format!("{{{first}..{last}}}")) })),
+    let named = |(array, numbers): (&'a ArrayInfo, Vec<u64>)| match (numbered(&array.name), numbers.as_slice()) {
+        (Some((before, _, after)), [first, .., last]) => (array, Some(format!("{before}{{{first}..{last}}}{after}"))),
         _ => (array, None),
     };
     shown.into_iter().map(named).collect()
@@ -214,8 +209,7 @@ mod tests {
         ];
         let arrays: Vec<_> = arrays.iter().collect();
         let shown = grouped(&arrays, false);
-        let names: Vec<_> =
-            shown.iter().map(|(array, blocks)| blocks.as_ref().map_or(&*array.name, |blocks| &blocks.name)).collect();
+        let names: Vec<_> = shown.iter().map(|(array, blocks)| blocks.as_ref().unwrap_or(&array.name)).collect();
         assert_eq!(
             names,
             [

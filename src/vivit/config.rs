@@ -350,4 +350,25 @@ mod tests {
         config.validate().unwrap();
         assert!(config.multiply_accumulates() > 1 << 49);
     }
+
+    #[test]
+    fn the_work_of_a_temporal_encoder_is_bounded_too() {
+        let temporal = |layers| Temporal::Encoder(EncoderSize { layers, heads: 1, hidden: 64 });
+        let with = |layers| Config {
+            model: FactorisedEncoder { temporal: temporal(layers) }.into(),
+            frames: 1 << 24,
+            rows: 1,
+            columns: 1,
+            planes: 1,
+            tubelet: Tubelet { frames: 1, rows: 1, columns: 1 },
+            width: 64,
+            heads: 1,
+            hidden: 64,
+            layers: 1,
+            ..base()
+        };
+        with(1).validate().unwrap();
+        let error = with(4096).validate().unwrap_err().to_string();
+        assert!(error.contains("work of the temporal encoder"), "{error}");
+    }
 }

@@ -43,6 +43,7 @@ pub use model::Model;
 pub use parameters::{ParameterSpec, Parameters};
 pub use recording::{Axis, RecordedAttention, Recording, Request, Scope, clip_shape};
 pub use switches::{Classifier, EncoderSize, FrameSampling, Gelu, LabelHead, Labelling, Tubelet};
+pub(crate) use validation::MOST_LAYERS;
 
 use crate::tensor::Result;
 use recording::Recorder;

@@ -1,15 +1,15 @@
 //! Which configurations make sense.
 
-use super::{Classifier, Config, EncoderSize, FrameSampling, Labelling, Tubelet};
+use super::{Classifier, Config, EncoderSize, FactorisedEncoder, FrameSampling, Labelling, Model, Temporal, Tubelet};
 use crate::kernels::attention::Qkv;
 use crate::tensor::{Error, Result};
 
 /// More layers than any model has; up to here all their tensors can be listed at once.
-const MOST_LAYERS: usize = 4096;
+pub(crate) const MOST_LAYERS: usize = 4096;
 /// More frames than any clip has; up to here they can be listed at once.
 const MOST_FRAMES: usize = 1 << 24;
 /// More elements than any device holds; up to here no product of sizes overflows.
-const MOST_ELEMENTS: u128 = 1 << 40;
+pub(super) const MOST_ELEMENTS: u128 = 1 << 40;
 /// More multiply-accumulates than any device finishes; up to here their sum fits 64 bits.
 const MOST_WORK: u128 = 1 << 60;
 
@@ -87,12 +87,22 @@ impl Config {
         bounded("clip", &[self.frames, self.rows, self.columns, self.planes], MOST_ELEMENTS)?;
         bounded("tubelet projection", &[c, self.planes, frames, rows, columns], MOST_ELEMENTS)?;
         // A class token for each temporal index, as in Model 2, at most.
-        let n = self.tokens() + self.grid().temporal;
+        let temporal = self.grid().temporal;
+        let n = self.tokens() + temporal;
         bounded("position table", &[n, c], MOST_ELEMENTS)?;
         bounded("representation layer", &[c, self.features()], MOST_ELEMENTS)?;
         bounded("head", &[self.features(), self.classes], MOST_ELEMENTS)?;
         bounded("work of the tubelet projection", &[n, self.tubelet_values(), c], MOST_WORK)?;
-        bounded("work of the encoder", &[self.layers, n, c, n.max(c).max(self.hidden), 8], MOST_WORK)
+        let work = |what, n: usize, EncoderSize { layers, hidden, .. }| {
+            bounded(what, &[layers, n, c, n.max(c).max(hidden), 8], MOST_WORK)
+        };
+        work("work of the encoder", n, self.encoder())?;
+        match self.model {
+            Model::FactorisedEncoder(FactorisedEncoder { temporal: Temporal::Encoder(size) }) => {
+                work("work of the temporal encoder", temporal + 1, size)
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -162,7 +172,8 @@ fn at_least_one(sizes: &[(&str, usize)]) -> Result<()> {
     }
 }
 
-fn bounded(what: &str, sizes: &[usize], most: u128) -> Result<()> {
+/// An error where the product of `sizes` is more than `most`.
+pub(super) fn bounded(what: &str, sizes: &[usize], most: u128) -> Result<()> {
     let product = sizes.iter().fold(1u128, |product, &size| product.saturating_mul(size as u128));
     if product > most {
         return Err(Error::usage(format!("the {what} ({sizes:?} multiplied) is larger than any device can handle")));

@@ -272,3 +272,52 @@ fn images_and_videos_are_told_apart() {
     assert_eq!(trained(&fixture("hf-tiny")).config.frames, 8);
     assert_eq!(trained(&fixture("scenic-model1-sampling")).config.frames, 9);
 }
+
+/// An array without elements may claim any number of layers, and a file may claim more than any model has.
+#[test]
+fn absurd_numbers_of_stacked_layers_are_refused() {
+    let stacked = "Transformer/encoderblock/LayerNorm_0/bias";
+    for shape in [vec![1 << 40, 0], vec![5000, 1]] {
+        let (_folder, path) = altered_image("vit.safetensors", |tensors| {
+            let data = vec![0; 4 * shape.iter().product::<usize>()];
+            tensors.insert(stacked.into(), (Dtype::F32, shape.clone(), data));
+        });
+        assert_names(&image_refusal(&path, None), &["1 tensor unexpected", &format!("unexpected: {stacked}")]);
+    }
+}
+
+#[test]
+fn what_cannot_be_cut_into_equal_parts_stays_whole() {
+    for (fused, shape, unexpected) in [
+        ("blocks.1.attn.qkv.bias", vec![73], "unexpected: blocks.1.attn.qkv.bias"),
+        ("blocks.1.attn.qkv.weight", vec![73, 24], "unexpected: all 14 tensors of blocks.1"),
+    ] {
+        let (_folder, path) = altered_image("model.safetensors", |tensors| {
+            timm(tensors);
+            let data = vec![0; 4 * shape.iter().product::<usize>()];
+            tensors.insert(fused.into(), (Dtype::F32, shape, data));
+        });
+        assert_names(&image_refusal(&path, Some(4)), &[unexpected]);
+    }
+}
+
+/// 16 positions are those of 5×3 patches and a class token as well as those of 4×4 patches.
+#[test]
+fn the_described_size_of_images_decides_their_grid() {
+    let sized = |size: &str| {
+        let folder = altered("hf-vit-tiny", |tensors| {
+            let table = (Dtype::F32, vec![1, 16, 24], vec![0; 16 * 24 * 4]);
+            tensors.insert("vit.embeddings.position_embeddings".into(), table);
+        });
+        let path = folder.path().join("config.json");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(path, text.replace(r#""image_size": 12"#, &format!(r#""image_size": {size}"#))).unwrap();
+        folder
+    };
+    for (size, extent, sequence) in [("[20, 12]", [20, 12], 16), ("16", [16, 16], 17)] {
+        let config = load_image(sized(size).path()).config;
+        assert_eq!(([config.rows, config.columns], config.sequence()), (extent, sequence), "{size}");
+    }
+    let message = image_refusal(sized("12").path(), None);
+    assert_names(&message, &["16 positions are not those of the 3×3 patches that config.json's image_size makes"]);
+}

@@ -137,3 +137,21 @@ fn parameters_of_a_known_model_need_no_configuration() {
         }
     }
 }
+
+#[test]
+fn control_characters_are_not_printed() {
+    let checkpoint = load(&fixture("hf-odd")).unwrap();
+    let labels = (0..checkpoint.config.classes).map(|class| format!("\u{1b}[31m{class}")).collect();
+    let checkpoint = Checkpoint { labels: Some(labels), notes: vec!["two\nlines".into()], ..checkpoint };
+    let folder = tempfile::tempdir().unwrap();
+    save(folder.path(), &checkpoint, false).unwrap();
+    let found = load(folder.path()).unwrap();
+    assert_eq!((found.labels.unwrap()[0].as_str(), found.notes), (" [31m0", vec!["two lines".to_owned()]));
+    assert_eq!(read_config(folder.path()).unwrap().labels.unwrap()[1], " [31m1");
+    let folder = altered("hf-tiny", |tensors| {
+        let bias = tensors["vivit.layernorm.bias"].clone();
+        tensors.insert("\u{1b}[2Jbias".into(), bias);
+    });
+    let arrays = tubelet::checkpoint::contents(folder.path().to_str().unwrap(), &Hub::default()).unwrap();
+    assert!(arrays.iter().any(|array| array.name == " [2Jbias"), "{arrays:?}");
+}

@@ -591,3 +591,22 @@ fn files_of_other_kinds_are_named() {
         assert_names(&refusal(folder.path()), &["/checkpoint ", culprit]);
     }
 }
+
+/// No preset gives the values of a training that did not centre them, and what was saved must go on giving them.
+#[test]
+fn values_that_were_not_centred_in_training_are_not_centred() {
+    let range = |checkpoint: &Checkpoint| {
+        let preprocessing = tubelet::engine::preprocessing(checkpoint, None).unwrap();
+        (preprocessing.range().to_string(), preprocessing.resize(), preprocessing.crop())
+    };
+    let centred = load(reconfigured("scenic-model1", &[]).path()).unwrap();
+    assert_eq!((range(&centred).0.as_str(), &centred.preprocessor), ("[-1, 1]", &None));
+    let folder = reconfigured("scenic-model1", &[("/dataset_configs/zero_centering", false.into())]);
+    let checkpoint = load(folder.path()).unwrap();
+    let (_, resize, crop) = range(&centred);
+    assert_eq!(range(&checkpoint), ("[0, 1]".into(), resize, crop));
+    assert_names(&checkpoint.notes.join("\n"), &["zero_centering is false", "clips are prepared so"]);
+    let saved = tempfile::tempdir().unwrap();
+    tubelet::checkpoint::save(saved.path(), &checkpoint, false).unwrap();
+    assert_eq!(range(&load(saved.path()).unwrap()).0, "[0, 1]");
+}

@@ -8,7 +8,7 @@ use super::names::Spelling;
 use crate::checkpoint::{Checkpoint, writing};
 use crate::graph::Weights;
 use crate::tensor::{Error, Result, Shape, Tensor};
-use crate::video::{Preset, Resize};
+use crate::video::{Preset, Resize, Values};
 use crate::vivit::{Classifier, Config, Gelu, Labelling, Model, Parameters};
 
 /// Writes `checkpoint` into `folder` so that the `transformers` library loads it: as `model.safetensors` with its names,
@@ -28,7 +28,7 @@ pub fn save_hugging_face(folder: &Path, checkpoint: &Checkpoint, overwrite: bool
     let config = pretty(&config(checkpoint))?;
     let preprocessor = match &checkpoint.preprocessor {
         Some(text) => text.clone(),
-        None => pretty(&preprocessor(checkpoint)?)?,
+        None => preprocessor(&checkpoint.config, Values::ZERO_CENTRED)?,
     };
     writing::folder(folder, &renamed, &config, Some(&preprocessor), overwrite)
 }
@@ -92,14 +92,14 @@ fn config(checkpoint: &Checkpoint) -> Value {
     config
 }
 
-/// A `preprocessor_config.json` that gives the values of the training, [-1, 1].
-fn preprocessor(checkpoint: &Checkpoint) -> Result<Value> {
-    let Config { rows, columns, .. } = checkpoint.config;
+/// The text of a `preprocessor_config.json` that gives clips of the model's size these values, which are not normalised.
+pub(in crate::checkpoint) fn preprocessor(config: &Config, values: Values) -> Result<String> {
+    let Config { rows, columns, .. } = *config;
     let size = match Preset::HfCorrected.preprocessing([rows, columns])?.resize() {
         Some(Resize::ShortEdge(pixels)) => json!({"shortest_edge": pixels}),
         _ => json!({"height": rows, "width": columns}),
     };
-    Ok(json!({
+    pretty(&json!({
         "image_processor_type": "VivitImageProcessor",
         "do_resize": true,
         "size": size,
@@ -107,8 +107,8 @@ fn preprocessor(checkpoint: &Checkpoint) -> Result<Value> {
         "do_center_crop": true,
         "crop_size": {"height": rows, "width": columns},
         "do_rescale": true,
-        "rescale_factor": 1.0 / 127.5,
-        "offset": true,
+        "rescale_factor": values.scale,
+        "offset": values.zero_centred,
         "do_normalize": false,
     }))
 }

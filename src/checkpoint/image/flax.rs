@@ -5,7 +5,8 @@ use super::{Called, Described, Format};
 use crate::checkpoint::arrays::Arrays;
 use crate::checkpoint::flax::ParameterTree;
 use crate::checkpoint::scenic::Flax;
-use crate::vivit::Gelu;
+use crate::tensor::Shape;
+use crate::vivit::{Gelu, MOST_LAYERS};
 
 pub(super) const FORMAT: Format = Format {
     kernel: "embedding/kernel",
@@ -18,6 +19,12 @@ const STACKED: &str = "Transformer/encoderblock/";
 /// A head that pools by attention, which no video model has.
 const ATTENTION_POOLING: &str = "MAPHead_0/";
 
+/// How many layers an array of that shape is stacked of. An empty array may claim any number: it is of none.
+fn layers(shape: &Shape) -> Option<usize> {
+    let layers = *shape.axes().first()?;
+    (layers <= MOST_LAYERS && !shape.axes().contains(&0)).then_some(layers)
+}
+
 /// The arrays as scenic calls them.
 fn views(arrays: Box<dyn Arrays>) -> Called {
     let tree = ParameterTree::of(arrays);
@@ -25,7 +32,7 @@ fn views(arrays: Box<dyn Arrays>) -> Called {
     let stacked: Vec<_> = stacked.collect();
     let mut views = Views::of(Box::new(tree));
     for name in stacked {
-        let layers = views.shape(&name).and_then(|shape| shape.axes().first().copied()).unwrap_or(0);
+        let layers = views.shape(&name).as_ref().and_then(layers).unwrap_or(0);
         let layer = |layer| name.replacen(STACKED, &format!("Transformer/encoderblock_{layer}/"), 1);
         views.split(&name, &(0..layers).map(layer).collect::<Vec<_>>());
     }

@@ -91,16 +91,15 @@ impl Sizes {
         }
     }
 
-    /// Rows and columns of patches: those of an image of the size that is described, else a square.
+    /// Rows and columns of patches: those of an image of the size that is described; a square where none is.
     fn grid(&mut self, described: &Described, kernels: &Kernels, class_token: bool) -> Result<[usize; 2], String> {
         let Some(&[1, positions, _]) = self.shape(TABLE).as_deref() else {
             return Err(format!("it has no table {} of [1, N, C]", self.convention.stored(TABLE)));
         };
         let said = described.size.map(|[rows, columns]| [rows / kernels.patch[0], columns / kernels.patch[1]]);
-        let grid_of = |tokens: usize| {
-            let side = tokens.isqrt();
-            let square = (side > 0 && side * side == tokens).then_some([side; 2]);
-            said.filter(|[rows, columns]| rows.checked_mul(*columns) == Some(tokens)).or(square)
+        let grid_of = |tokens: usize| match said {
+            Some(grid) => (grid[0].checked_mul(grid[1]) == Some(tokens)).then_some(grid),
+            None => Some([tokens.isqrt(); 2]).filter(|&[side, _]| side > 0 && side * side == tokens),
         };
         // Some models add positions before they put the class token in front: its position is zero.
         if let Some(grid) = grid_of(positions) {
@@ -111,8 +110,14 @@ impl Sizes {
             return Ok(grid);
         }
         let with_class_row = positions.checked_sub(1).filter(|_| class_token).and_then(grid_of);
-        with_class_row.ok_or_else(|| {
-            format!("its {positions} positions are those of no square image, and no config.json says which image_size")
+        with_class_row.ok_or_else(|| match said {
+            Some([rows, columns]) => format!(
+                "its {positions} positions are not those of the {rows}×{columns} patches that config.json's image_size \
+                 makes"
+            ),
+            None => format!(
+                "its {positions} positions are those of no square image, and no config.json says which image_size"
+            ),
         })
     }
 }

@@ -51,14 +51,10 @@ impl Views {
     }
 
     /// Shows an array in equal parts along its first axis, under these names; each part is without that axis where it
-    /// is as long as there are parts.
+    /// is as long as there are parts. An array that has no such parts stays whole.
     pub(super) fn split(&mut self, name: &str, parts: &[String]) {
-        let Some(View { stored, shape, .. }) = self.views.remove(name) else { return };
-        let [first, rest @ ..] = shape.axes() else { return };
-        let shape: Shape = match first / parts.len().max(1) {
-            1 => rest.into(),
-            share => [&[share], rest].concat().into(),
-        };
+        let Some(shape) = self.views.get(name).and_then(|view| share(&view.shape, parts.len())) else { return };
+        let Some(View { stored, .. }) = self.views.remove(name) else { return };
         let view = |index| View { stored: stored.clone(), shape: shape.clone(), part: Part::Share { index } };
         self.views.extend(parts.iter().enumerate().map(|(index, name)| (name.clone(), view(index))));
     }
@@ -72,6 +68,18 @@ impl Views {
             *part = Part::AfterZeros;
         }
     }
+}
+
+/// The shape of one of `parts` equal parts of an array; none where its first axis cannot be divided so.
+fn share(whole: &Shape, parts: usize) -> Option<Shape> {
+    let [first, rest @ ..] = whole.axes() else { return None };
+    if *first == 0 || parts == 0 || !first.is_multiple_of(parts) {
+        return None;
+    }
+    Some(match first / parts {
+        1 => rest.into(),
+        share => [&[share], rest].concat().into(),
+    })
 }
 
 impl Arrays for Views {

@@ -132,7 +132,11 @@ impl Reconciliation<'_> {
             remarks.push("the checkpoint has no classifier: it gives features, but no classes".into());
         }
         if said.not_centred {
-            remarks.push("the model was trained on values in [0, 1] (dataset_configs.zero_centering is false)".into());
+            remarks.push(
+                "the model was trained on values in [0, 1] (dataset_configs.zero_centering is false): unless a preset is \
+                 asked for, clips are prepared so"
+                    .into(),
+            );
         }
         remarks
     }

@@ -158,7 +158,7 @@ impl Reconciliation<'_> {
 /// In ascending order.
 fn divisors(number: usize) -> Vec<usize> {
     let small: Vec<_> = (1..=number.isqrt()).filter(|divisor| number.is_multiple_of(*divisor)).collect();
-    let large = small.iter().rev().map(|divisor| number / divisor).filter(|large| large.pow(2) > number);
+    let large = small.iter().rev().filter(|&&divisor| number / divisor > divisor).map(|divisor| number / divisor);
     small.iter().copied().chain(large).collect()
 }
 
@@ -170,4 +170,16 @@ fn examples(all: impl Iterator<Item = String>) -> String {
         all.push("…".into());
     }
     all.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn divisors_ascend_and_do_not_repeat() {
+        assert_eq!(divisors(12), [1, 2, 3, 4, 6, 12]);
+        assert_eq!(divisors(16), [1, 2, 4, 8, 16]);
+        assert_eq!(divisors(1 << 40), (0..=40).map(|power| 1 << power).collect::<Vec<_>>());
+    }
 }

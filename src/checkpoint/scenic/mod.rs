@@ -19,8 +19,9 @@ use super::arrays::Arrays;
 use super::fit::{Convention, Fitted};
 use super::flax::{FlaxLayout, ParameterTree};
 use super::location::{Location, text};
-use super::{Called, Checkpoint, Family, Format, Hints};
+use super::{Called, Checkpoint, Family, Format, Hints, huggingface};
 use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::video::Values;
 use crate::vivit::{Config, Model, ParameterSpec, Temporal};
 use config::Said;
 use evidence::Evidence;
@@ -29,6 +30,9 @@ use reconciliation::Reconciliation;
 /// Names joined by `/`.
 pub(super) const FORMAT: Format =
     Format { recognises: |names| names.iter().any(|name| name.contains('/')), load, convention };
+
+/// The values of a training without `zero_centering`, [0, 1], which no preset gives.
+const NOT_CENTRED: Values = Values { scale: 1.0 / 255.0, zero_centred: false, normalise: None };
 
 fn convention(arrays: Box<dyn Arrays>, config: &Config) -> Called {
     (Box::new(ParameterTree::of(arrays)), Box::new(Flax::of(config)))
@@ -64,12 +68,17 @@ fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Ch
     })?;
     let mut notes = location.notes.clone();
     notes.append(&mut further);
+    let preprocessor = match location.find("preprocessor_config.json") {
+        Some(path) => Some(text(&path)?),
+        None if said.not_centred => Some(huggingface::preprocessor(&config, NOT_CENTRED)?),
+        None => None,
+    };
     Ok(Checkpoint {
         family: Family::Scenic,
         config,
         parameters: Arc::new(parameters),
         labels: None,
-        preprocessor: location.find("preprocessor_config.json").map(|path| text(&path)).transpose()?,
+        preprocessor,
         source: location.source,
         notes,
     })

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::tensor::{Error, Result, Tensor};
+use crate::vivit::validation::{MOST_ELEMENTS, bounded};
 
 /// How the kernel of an image model becomes one over several frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -33,11 +34,18 @@ impl fmt::Display for Inflation {
 ///
 /// # Errors
 ///
-/// A kernel of another number of axes.
+/// A kernel of another number of axes or without elements; no frames, or so many that no device holds the result.
 pub fn inflate(kernel: &Tensor, frames: usize, inflation: Inflation) -> Result<Tensor> {
     let &[outputs, planes, rows, columns] = kernel.shape().axes() else {
         return Err(Error::usage(format!("an image model's kernel is [C, P, h, w], not {}", kernel.shape())));
     };
+    if frames == 0 || kernel.shape().elements() == 0 {
+        return Err(Error::usage(format!(
+            "a kernel {} cannot be inflated to {frames} frames: each must be at least 1",
+            kernel.shape()
+        )));
+    }
+    bounded("inflated kernel", &[outputs, planes, frames, rows, columns], MOST_ELEMENTS)?;
     let shares: Vec<_> = (0..frames).map(|frame| share(frame, frames, inflation)).collect();
     let mut values = Vec::with_capacity(kernel.shape().elements() * frames);
     for plane in kernel.as_f32()?.chunks_exact(rows * columns) {
@@ -101,5 +109,16 @@ mod tests {
     fn a_kernel_over_frames_is_not_inflated_again() {
         let kernel = Tensor::f32([1, 1, 2, 1, 1], vec![1.0, 2.0]).unwrap();
         assert!(inflate(&kernel, 2, Inflation::Central).is_err());
+    }
+
+    #[test]
+    fn absurd_sizes_are_refused() {
+        let kernel = Tensor::f32([1, 1, 1, 2], vec![1.0, 2.0]).unwrap();
+        for frames in [0, 1 << 50, usize::MAX] {
+            let error = inflate(&kernel, frames, Inflation::Central).unwrap_err().to_string();
+            assert!(error.contains(&frames.to_string()), "{error}");
+        }
+        let empty = Tensor::f32([1, 1, 0, 2], Vec::new()).unwrap();
+        assert!(inflate(&empty, 2, Inflation::Average).unwrap_err().to_string().contains("[1, 1, 0, 2]"));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::positions::width_and_class_row;
 use super::{PositionTable, described};
 use crate::graph::Weights;
 use crate::tensor::{Error, Result, Shape, Tensor};
@@ -24,8 +25,9 @@ pub struct FittedPositions {
 ///
 /// # Errors
 ///
-/// Configurations that differ in more than the size and number of frames.
+/// Configurations that differ in more than the size and number of frames; tables that are not those of `from`.
 pub fn fit_positions(parameters: Arc<dyn Parameters>, from: &Config, to: &Config) -> Result<FittedPositions> {
+    from.validate()?;
     to.validate()?;
     let otherwise = Config {
         frames: to.frames,
@@ -39,6 +41,9 @@ pub fn fit_positions(parameters: Arc<dyn Parameters>, from: &Config, to: &Config
             "positions can be fitted to other sizes and numbers of frames only, but the model differs otherwise: it is \
              a {from}, not a {to}"
         )));
+    }
+    for name in parameters.names().into_iter().filter(|name| is_table(name)) {
+        width_and_class_row(&parameters.shape(name)?, from.positions(name)).map_err(|error| error.within(name))?;
     }
     if from.grid() == to.grid() {
         return Ok(FittedPositions { parameters, notes: Vec::new() });
@@ -75,8 +80,8 @@ impl Parameters for Interpolated {
         if !is_table(name) {
             return Ok(shape);
         }
-        let [from, to] = [&self.from, &self.to].map(|config| config.positions(name).tokens());
-        Ok([1, shape.rows() - from + to, shape.last()].into())
+        let (width, class_row) = width_and_class_row(&shape, self.from.positions(name))?;
+        Ok([1, self.to.positions(name).tokens() + usize::from(class_row), width].into())
     }
 }
 
@@ -87,7 +92,7 @@ impl Weights for Interpolated {
             return Ok(tensor);
         }
         let [from, to] = [&self.from, &self.to].map(|config| config.positions(name));
-        PositionTable::new(tensor, from)?.resized(to).into_table()
+        PositionTable::new(tensor, from)?.resized(to)?.into_table()
     }
 }
 
@@ -198,5 +203,12 @@ mod tests {
         let parameters = Arc::new(Numbered(from.parameters()));
         let error = fit_positions(parameters, &from, &to).unwrap_err().to_string();
         assert!(error.contains("1 layer") && error.contains("2 layers"), "{error}");
+    }
+
+    #[test]
+    fn tables_of_other_clips_are_refused() {
+        let (shown, from, to) = (config(4, 4, 4), config(4, 8, 8), config(4, 8, 12));
+        let error = fit_positions(Arc::new(Numbered(shown.parameters())), &from, &to).unwrap_err().to_string();
+        assert!(error.contains(JOINT) && error.contains("must have 8 rows"), "{error}");
     }
 }

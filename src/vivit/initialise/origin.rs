@@ -89,7 +89,7 @@ impl PositionFit {
                 starting.class_row().map(<[f32]>::to_vec)
             }
         };
-        table.resized(self.resized).tiled(self.to.temporal)?.with_class_row(class_row).into_table()
+        table.resized(self.resized)?.tiled(self.to.temporal)?.with_class_row(class_row).into_table()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Position tables for another grid of tokens: repeated over time, or resized (paper, section 3.4; spec §5.2).
 
-use crate::tensor::{Error, Result, Tensor};
+use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::vivit::validation::{MOST_ELEMENTS, bounded};
 use crate::vivit::{Config, Grid};
 
 use super::described;
@@ -65,28 +66,13 @@ impl PositionTable {
     ///
     /// # Errors
     ///
-    /// Another number of rows.
+    /// Another number of rows; an empty grid or width.
     pub fn new(table: Tensor, grid: Grid) -> Result<Self> {
-        let shape = table.shape().clone();
-        let wrong = || {
-            Error::usage(format!(
-                "a position table of shape {shape} does not fit {}: it must have {} rows, and may have one \
-                 more for a class token",
-                described(grid),
-                grid.tokens()
-            ))
-        };
-        let &[1, rows, width] = shape.axes() else { return Err(wrong()) };
+        let (width, class_row) = width_and_class_row(table.shape(), grid)?;
         let mut tokens = table.as_f32()?.to_vec();
-        let class = match rows.checked_sub(grid.tokens()) {
-            Some(0) => None,
-            Some(1) => {
-                let rest = tokens.split_off(width);
-                Some(std::mem::replace(&mut tokens, rest))
-            }
-            _ => return Err(wrong()),
-        };
-        Ok(Self { class, tokens, grid, width })
+        let rest = tokens.split_off(if class_row { width } else { 0 });
+        let class = std::mem::replace(&mut tokens, rest);
+        Ok(Self { class: class_row.then_some(class), tokens, grid, width })
     }
 
     /// The grid whose tokens the rows belong to.
@@ -98,7 +84,7 @@ impl PositionTable {
     ///
     /// # Errors
     ///
-    /// A number that is no multiple of what the table has.
+    /// A number that is no multiple of what the table has, or none, or so many that no device holds the result.
     pub fn tiled(self, temporal: usize) -> Result<Self> {
         let has = self.grid.temporal;
         if !temporal.is_multiple_of(has) {
@@ -106,8 +92,10 @@ impl PositionTable {
                 "positions of {has} temporal indices cannot be repeated to fill {temporal}"
             )));
         }
+        let grid = Grid { temporal, ..self.grid };
+        check_grid(grid, self.width)?;
         let tokens = self.tokens.repeat(temporal / has);
-        Ok(Self { tokens, grid: Grid { temporal, ..self.grid }, ..self })
+        Ok(Self { tokens, grid, ..self })
     }
 
     /// The table of another grid, by linear interpolation with the corners aligned: along rows and columns within
@@ -116,17 +104,24 @@ impl PositionTable {
     ///
     /// It is what `scipy.ndimage.zoom(order=1)` computes, and so the original implementation; libraries that place
     /// samples at the centres of pixels give other values.
-    #[must_use]
-    pub fn resized(self, to: Grid) -> Self {
-        let Self { class, tokens, grid: from, width } = self;
-        if to == from {
-            return Self { class, tokens, grid: from, width };
+    ///
+    /// # Errors
+    ///
+    /// A grid that is empty, or so large that no device holds the result.
+    pub fn resized(self, to: Grid) -> Result<Self> {
+        if to == self.grid {
+            return Ok(self);
         }
+        let Self { class, tokens, grid: from, width } = self;
+        check_grid(to, width)?;
+        // Each axis by itself: in between, the table may be larger than before and after.
+        check_grid(Grid { temporal: to.temporal, ..from }, width)?;
+        check_grid(Grid { columns: from.columns, ..to }, width)?;
         let tokens: Vec<f64> = tokens.into_iter().map(f64::from).collect();
         let tokens = resized_axis(tokens, [from.temporal, to.temporal], from.spatial() * width);
         let tokens = resized_axis(tokens, [from.rows, to.rows], from.columns * width);
         let tokens = resized_axis(tokens, [from.columns, to.columns], width);
-        Self { class, tokens: tokens.into_iter().map(|value| value as f32).collect(), grid: to, width }
+        Ok(Self { class, tokens: tokens.into_iter().map(|value| value as f32).collect(), grid: to, width })
     }
 
     /// The row of the class token, where there is one.
@@ -158,6 +153,34 @@ impl Config {
     pub fn positions(&self, name: &str) -> Grid {
         self.model.definition().positions(self, name)
     }
+}
+
+/// The width of a position table of that shape, and whether row 0 is a class token's.
+///
+/// # Errors
+///
+/// A shape that is not that of a table of `grid`.
+pub(super) fn width_and_class_row(shape: &Shape, grid: Grid) -> Result<(usize, bool)> {
+    check_grid(grid, shape.last())?;
+    match *shape.axes() {
+        [1, rows, width] if rows == grid.tokens() => Ok((width, false)),
+        [1, rows, width] if rows == grid.tokens() + 1 => Ok((width, true)),
+        _ => Err(Error::usage(format!(
+            "a position table of shape {shape} does not fit {}: it must have {} rows, and may have one more for a class \
+             token",
+            described(grid),
+            grid.tokens()
+        ))),
+    }
+}
+
+/// An error where a table of `grid` would be empty or larger than any device holds.
+fn check_grid(grid: Grid, width: usize) -> Result<()> {
+    let sizes = [grid.temporal, grid.rows, grid.columns, width];
+    if sizes.contains(&0) {
+        return Err(Error::usage(format!("a position table of {} with rows of {width} is empty", described(grid))));
+    }
+    bounded("position table", &sizes, MOST_ELEMENTS)
 }
 
 /// Values `[.., from, inner]` as `[.., to, inner]`: index o of the result lies at o·(from − 1)/(to − 1), linearly
@@ -199,17 +222,17 @@ mod tests {
     #[test]
     fn corners_stay_and_between_them_is_the_mean() {
         let square = positions(&[0.0, 2.0, 4.0, 10.0], grid(1, 2, 2));
-        assert_eq!(values(square.resized(grid(1, 3, 3))), [0.0, 1.0, 2.0, 2.0, 4.0, 6.0, 4.0, 7.0, 10.0]);
+        assert_eq!(values(square.resized(grid(1, 3, 3)).unwrap()), [0.0, 1.0, 2.0, 2.0, 4.0, 6.0, 4.0, 7.0, 10.0]);
         let wide = positions(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0], grid(1, 2, 3));
-        assert_eq!(values(wide.resized(grid(1, 1, 2))), [0.0, 2.0]);
+        assert_eq!(values(wide.resized(grid(1, 1, 2)).unwrap()), [0.0, 2.0]);
     }
 
     #[test]
     fn time_is_resized_apart_from_space() {
         let clip = positions(&[0.0, 1.0, 10.0, 11.0, 20.0, 21.0], grid(3, 1, 2));
-        assert_eq!(values(clip.clone().resized(grid(2, 1, 2))), [0.0, 1.0, 20.0, 21.0]);
+        assert_eq!(values(clip.clone().resized(grid(2, 1, 2)).unwrap()), [0.0, 1.0, 20.0, 21.0]);
         assert_eq!(
-            values(clip.resized(grid(5, 1, 3))),
+            values(clip.resized(grid(5, 1, 3)).unwrap()),
             [0.0, 0.5, 1.0, 5.0, 5.5, 6.0, 10.0, 10.5, 11.0, 15.0, 15.5, 16.0, 20.0, 20.5, 21.0]
         );
     }
@@ -219,7 +242,7 @@ mod tests {
         let with_class = positions(&[-7.0, 1.0, 3.0], grid(1, 1, 2));
         assert_eq!(with_class.class_row(), Some(&[-7.0][..]));
         assert_eq!(values(with_class.clone().tiled(2).unwrap()), [-7.0, 1.0, 3.0, 1.0, 3.0]);
-        assert_eq!(values(with_class.clone().resized(grid(1, 1, 3))), [-7.0, 1.0, 2.0, 3.0]);
+        assert_eq!(values(with_class.clone().resized(grid(1, 1, 3)).unwrap()), [-7.0, 1.0, 2.0, 3.0]);
         assert_eq!(values(with_class.with_class_row(None)), [1.0, 3.0]);
     }
 
@@ -230,5 +253,26 @@ mod tests {
         for table in [Tensor::f32([1, 4, 1], vec![0.0; 4]), Tensor::f32([2, 1], vec![0.0; 2])] {
             assert!(PositionTable::new(table.unwrap(), grid(1, 1, 2)).is_err());
         }
+    }
+
+    #[test]
+    fn absurd_grids_are_refused() {
+        let table = |rows, width| Tensor::f32([1, rows, width], vec![0.0; rows * width]).unwrap();
+        for (rows, width, grid, culprit) in [
+            (0, 1, grid(1, 0, 2), "0×2 with rows of 1 is empty"),
+            (1, 1, grid(0, 1, 1), "0 temporal indices of 1×1"),
+            (2, 0, grid(1, 1, 2), "rows of 0 is empty"),
+            (1, 1, grid(1 << 40, 1 << 40, 1), "larger than any device can handle"),
+        ] {
+            let error = PositionTable::new(table(rows, width), grid).unwrap_err().to_string();
+            assert!(error.contains(culprit), "{error}");
+        }
+        let one = PositionTable::new(table(1, 1), grid(1, 1, 1)).unwrap();
+        for temporal in [0, 1 << 60] {
+            assert!(one.clone().tiled(temporal).is_err(), "{temporal}");
+            assert!(one.clone().resized(grid(temporal, 1, 1)).is_err(), "{temporal}");
+        }
+        let long = PositionTable::new(table(1 << 10, 1), grid(1, 1 << 10, 1)).unwrap();
+        assert!(long.resized(grid(1 << 35, 1, 1)).is_err());
     }
 }
