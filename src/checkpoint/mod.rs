@@ -188,7 +188,13 @@ pub fn load_with(name_or_path: &str, hub: &Hub) -> Result<Checkpoint> {
 pub fn load_hinted(name_or_path: &str, hub: &Hub, hints: &Hints) -> Result<Checkpoint> {
     let mut location = hub.locate(name_or_path)?;
     let arrays = weights::open(&mut location)?;
-    read(location, arrays, hints)
+    let may_be_image = image::recognises(&location, &*arrays);
+    read(location, arrays, hints).map_err(|error| match may_be_image && image::load(name_or_path, hub, None).is_ok() {
+        true => Error::file(format!(
+            "{name_or_path} holds an image model: `tubelet init` begins a video model from it, which can be loaded then"
+        )),
+        false => error,
+    })
 }
 
 /// Loads a model to begin another one from: an image model, as [`image::load`] does, or a video model.

@@ -69,6 +69,9 @@ pub(super) fn folder(
     preprocessor: Option<&str>,
     overwrite: bool,
 ) -> Result<()> {
+    if folder.is_file() {
+        return Err(Error::file(format!("cannot write the folder {}: it is a file", folder.display())));
+    }
     let places = [WHOLE, CONFIG, PREPROCESSOR].map(|name| folder.join(name));
     if !overwrite && let Some(present) = places.iter().find(|place| place.exists()) {
         return Err(Error::usage(format!(

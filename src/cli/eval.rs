@@ -16,7 +16,10 @@ use tubelet::{Average, LoadOptions, Views, Vivit, engine};
 
 use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
 use super::video::counted;
-use super::{output, progress};
+use super::{files, output, progress};
+
+/// What files of results end in.
+const EXTENSIONS: &[&str] = &["csv", "jsonl"];
 
 /// Evaluate a model over a data set of labelled videos
 #[derive(clap::Args)]
@@ -139,6 +142,7 @@ impl Eval {
         let (run, rows) = merge(&self.merge)?;
         let summary = Metrics::of(&run.task, &rows)?.summary();
         if let Some(output) = &self.output {
+            files::check_output(output, EXTENSIONS, &[])?;
             write_merged(output, run.clone(), &rows)?;
         }
         let report = report(&run, summary, self.output.clone());
@@ -147,6 +151,7 @@ impl Eval {
 
     fn evaluate(&self, manifest: &Path) -> Result<()> {
         let output = self.output.as_deref().ok_or_else(|| Error::usage("no output: give --output RESULTS.csv"))?;
+        files::check_output(output, EXTENSIONS, &[manifest])?;
         let checkpoint = self.model.load()?;
         engine::check_video(&checkpoint.config)?;
         let task = Task::of(&checkpoint.config)?;

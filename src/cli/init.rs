@@ -69,7 +69,7 @@ pub(super) struct Init {
 #[command(next_help_heading = "The video model")]
 struct TargetArguments {
     /// 1 (joint), 2 (factorised-encoder), 3 (factorised-self-attention) or 4 (factorised-dot-product).
-    #[arg(short, long, value_name = "MODEL", required_unless_present = "config")]
+    #[arg(short, long, visible_alias = "kind", value_name = "MODEL", required_unless_present = "config")]
     model: Option<Model>,
     /// Sides and frames of a tubelet: 16x2 is 16×16 pixels of 2 frames. Without it the image model's patches of 2 frames.
     #[arg(long, value_name = "SIDExFRAMES", value_parser = pair)]
@@ -205,7 +205,7 @@ impl super::Run for Init {
             from: trained.source.clone(),
             parameters: made.origins().map(|(spec, _)| spec.shape.elements()).sum(),
             origins: groups(&made),
-            unused: made.unused().into_iter().map(str::to_owned).collect(),
+            unused: made.unused().into_iter().map(|name| trained.parameters.stored_name(name)).collect(),
         };
         self.save(target, made, &trained.source)?;
         output::report(self.json, &report, describe)
@@ -259,6 +259,12 @@ impl TargetArguments {
     /// The model that the flags describe, with the sizes of `source` where they say nothing.
     fn described(&self, source: &Config, keep_head: bool) -> Result<Described> {
         let model = self.model.ok_or_else(|| Error::usage("which model is to be made? Give --model or --config"))?;
+        if let Some(classes) = self.classes.filter(|&classes| keep_head && ![0, classes].contains(&source.classes)) {
+            return Err(Error::usage(format!(
+                "the head has {} classes, not {classes}: leave out --classes or --keep-head",
+                source.classes
+            )));
+        }
         let [rows, columns] = self.size.unwrap_or([source.rows, source.columns]);
         let tubelet = match self.tubelet {
             Some([side, frames]) => Tubelet { frames, rows: side, columns: side },
@@ -394,7 +400,7 @@ fn describe(report: &Report) -> String {
     };
     let facts = output::fields([
         ("model", report.model.clone()),
-        ("parameters", report.parameters.to_string()),
+        ("parameters", output::grouped(report.parameters as u64)),
         ("begun from", report.from.clone()),
         ("left out", unused),
         ("written", report.output.clone()),

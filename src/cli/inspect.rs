@@ -59,6 +59,9 @@ struct Model {
     #[serde(skip_serializing_if = "Option::is_none")]
     labels: Option<usize>,
     notes: Vec<String>,
+    /// What the work is for: a clip or an image.
+    #[serde(skip)]
+    input: &'static str,
 }
 
 impl super::Run for Inspect {
@@ -88,17 +91,18 @@ impl super::Run for Inspect {
 impl Inspect {
     /// The model in the files, a video model or an image model.
     fn model(&self, hub: &Hub) -> Result<Model> {
-        let described = |what: String, config: Config, labels: Option<Vec<String>>, notes| Model {
+        let described = |what: String, config: Config, labels: Option<Vec<String>>, notes, input| Model {
             what,
             parameters: config.parameters().iter().map(|spec| spec.shape.elements()).sum(),
             multiply_accumulates: config.multiply_accumulates(),
             labels: labels.map(|labels| labels.len()),
             config,
             notes,
+            input,
         };
         match checkpoint::load_hinted(&self.checkpoint, hub, &self.hints.hints()) {
             Ok(Checkpoint { family, config, labels, notes, .. }) => {
-                Ok(described(format!("{config}; {family} files"), config, labels, notes))
+                Ok(described(format!("{config}; {family} files"), config, labels, notes, "a clip"))
             }
             Err(error) => match checkpoint::image::load(&self.checkpoint, hub, None) {
                 Ok(Trained { config, notes, .. }) => {
@@ -113,7 +117,7 @@ impl Inspect {
                         config.rows,
                         config.columns
                     );
-                    Ok(described(what, config, None, notes))
+                    Ok(described(what, config, None, notes, "an image"))
                 }
                 Err(_) => Err(error),
             },
@@ -140,15 +144,17 @@ fn describe(report: &Report, all: bool) -> String {
         Some(model) => {
             let giga = model.multiply_accumulates as f64 * 1e-9;
             let places = if giga < 1.0 { 4 } else { 2 };
-            output::fields([
+            let work = format!("{giga:.places$}·10⁹ multiply-accumulates {}", model.input);
+            let mut facts = vec![
                 ("checkpoint", report.source.clone()),
                 ("model", model.what.clone()),
                 ("holds", arrays),
                 ("parameters", output::grouped(model.parameters as u64)),
-                ("work", format!("{giga:.places$}·10⁹ multiply-accumulates a clip")),
-                ("class names", model.labels.map_or("none".to_owned(), |labels| labels.to_string())),
-                ("notes", if model.notes.is_empty() { "none".to_owned() } else { model.notes.join("\n") }),
-            ])
+                ("work", work),
+            ];
+            facts.extend(model.labels.map(|labels| ("class names", labels.to_string())));
+            facts.extend((!model.notes.is_empty()).then(|| ("notes", model.notes.join("\n"))));
+            output::facts(&facts)
         }
     };
     format!("{}\n\n{facts}", table.trim_fmt())

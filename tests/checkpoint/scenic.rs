@@ -580,7 +580,7 @@ fn files_of_other_kinds_are_named() {
     let file = folder.path().join("checkpoint");
     for (content, culprit) in [
         (&b""[..], "is damaged (it is empty)"),
-        (b"model_checkpoint_path: \"ckpt-5\"\n", "is neither a .safetensors file nor a Flax checkpoint"),
+        (b"model_checkpoint_path: \"ckpt-5\"\n", "is neither a .safetensors nor an .npz file nor a Flax checkpoint"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
         (b"\x80\x04\x95pickle", "bytes follow its end"),
         (b"\x80", "holds no arrays"),

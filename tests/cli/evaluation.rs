@@ -130,6 +130,7 @@ pub(super) fn wrong_use() -> Outcome {
     run("results.csv", "--views 1x1 --resume --preset hf_default")?.refusal(&["cannot be resumed", "[-3, 1]"])?;
     ensure(fs::read(&results)? == before, "the results were touched")?;
     run("results.txt", "")?.refusal(&["results.txt", ".csv or .jsonl"])?;
+    run("nowhere/new.csv", "")?.failure(&["cannot write", "there is no folder", "nowhere"])?;
     run("new.csv", "--views 4x2")?.refusal(&["4x2", "4x3"])?;
     run("new.csv", "--shard 4/3")?.refusal(&["4/3"])?;
     run("new.csv", "--format xml")?.refusal(&["xml", "kinetics"])?;

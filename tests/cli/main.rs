@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         Ok(tests) => tests,
         Err(code) => return code,
     };
-    let without_device: [ProgramTest; 23] = [
+    let without_device: [ProgramTest; 24] = [
         ("help fits 80 columns and has examples", help),
         ("wrong use exits with 2", wrong_use),
         ("bad videos are named", bad_videos),
@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         ("layouts and single clips", layouts),
         ("inspect tells what a checkpoint is", models::inspects),
         ("inspect tells why it is none", models::inspects_what_is_no_model),
+        ("init begins from image models", models::begins_from_images),
         ("convert keeps every bit", models::converts),
         ("convert writes as transformers does", models::converts_to_hugging_face),
     ];

@@ -39,7 +39,29 @@ pub(crate) fn inspects() -> Outcome {
 
     let image = Ran::with("inspect {}", &[&data("vitnpz-tiny/vit.npz")])?.success()?;
     let said = image.stdout.contains("image model") && image.stdout.contains("tubelet init");
-    image.expect(said, "an image model is not told").map(drop)
+    let plain = image.stdout.contains("multiply-accumulates an image") && !image.stdout.contains("none");
+    image.expect(said && plain, "an image model is not told")?;
+    let alone = tempfile::tempdir()?;
+    let text = alone.path().join("text");
+    fs::write(&text, "not a model")?;
+    Ran::with("inspect {}", &[&text])?.failure(&["neither a .safetensors nor an .npz file nor a Flax checkpoint"])?;
+    Ran::with("inspect nope.npz", &[])?.failure(&["neither a file nor a folder nope.npz, and no model on the hub"])
+}
+
+/// An image model is no video model, but a beginning.
+pub(crate) fn begins_from_images() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let (image, out) = (data("vitnpz-tiny/vit.npz"), folder.path().join("video"));
+    for source in [&image, &data("hf-vit-tiny")] {
+        Ran::with("convert {} {}", &[source, &out])?.failure(&["holds an image model", "tubelet init"])?;
+    }
+    let begin = |more: &str| Ran::with(&format!("init --from {{}} --output {{}} --kind 1 {more}"), &[&image, &out]);
+    begin("--keep-head --classes 400")?.refusal(&["classes, not 400: leave out --classes or --keep-head"])?;
+    ensure(!out.exists(), "a refused beginning left something behind")?;
+    let begun = begin("")?.success()?;
+    let parameters = begun.stdout.lines().find(|line| line.starts_with("parameters"));
+    let told = parameters.is_some_and(|line| line.contains(',')) && begun.stdout.contains("head/kernel");
+    begun.expect(told, "a grouped number of parameters, and what is left out by its name in the file").map(drop)
 }
 
 /// Files that are no model are shown with what is wrong with them.
@@ -85,6 +107,10 @@ pub(crate) fn converts() -> Outcome {
     }
     let out = folder.path().join("hf-odd");
     Ran::with("convert {} {}", &[&data("hf-tiny"), &out])?.refusal(&["is there already", "--force"])?;
+    let file = folder.path().join("file");
+    fs::write(&file, "precious")?;
+    Ran::with("convert {} {} --force", &[&data("hf-tiny"), &file])?.failure(&["it is a file"])?;
+    ensure(fs::read(&file)? == b"precious", "the file was touched")?;
     Ran::with("convert {} {} --force", &[&data("hf-tiny"), &out])?.success().map(drop)
 }
 

@@ -39,7 +39,7 @@ impl FlaxCheckpoint {
             Err(Fault::Unreadable(error)) => Err(read(error)),
             Err(Fault::OtherFormat(start)) if start == *GIT_LFS_POINTER => Err(git_lfs_pointer(path)),
             Err(Fault::OtherFormat(_)) => Err(Error::file(format!(
-                "{} is neither a .safetensors file nor a Flax checkpoint, which begins with a msgpack map",
+                "{} is neither a .safetensors nor an .npz file nor a Flax checkpoint, which begins with a msgpack map",
                 path.display()
             ))),
             Err(Fault::Damaged(reason)) => Err(Error::file(format!(

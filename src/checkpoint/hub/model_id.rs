@@ -12,10 +12,11 @@ pub(super) struct ModelId {
 }
 
 impl ModelId {
-    /// `ORGANISATION/NAME` or `ORGANISATION/NAME@REVISION`; `None` for what can be no such name.
+    /// `ORGANISATION/NAME` or `ORGANISATION/NAME@REVISION`; `None` for what can be no such name, and for names of files.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (name, revision) = text.split_once('@').unwrap_or((text, "main"));
-        let valid = name.split('/').count() <= 2 && [name, revision].into_iter().all(is_path);
+        let is_file = [".npz", ".safetensors"].iter().any(|extension| name.ends_with(extension));
+        let valid = !is_file && name.split('/').count() <= 2 && [name, revision].into_iter().all(is_path);
         valid.then(|| Self { name: name.into(), revision: revision.into() })
     }
 }
@@ -52,8 +53,21 @@ mod tests {
 
     #[test]
     fn paths_are_no_names() {
-        for text in ["", "/abs/olute", "./here", "../up", "a/../b", "a/b/c", "a//b", "a/b@", "a/b@../x", "a b", "a\\b"]
-        {
+        for text in [
+            "",
+            "/abs/olute",
+            "./here",
+            "../up",
+            "a/../b",
+            "a/b/c",
+            "a//b",
+            "a/b@",
+            "a/b@../x",
+            "a b",
+            "a\\b",
+            "a.npz",
+            "a/b.safetensors",
+        ] {
             assert_eq!(ModelId::parse(text), None, "{text}");
         }
     }

@@ -53,12 +53,8 @@ impl Reconciliation<'_> {
 
     /// The error that asks for what is `open`.
     fn ask(&self, open: &[String]) -> Error {
-        let image = match (self.config, self.found.tubelet_frames) {
-            (None, None) => "\nIf they are of an image model, begin a video model from it with `tubelet init`.",
-            _ => "",
-        };
         Error::usage(format!(
-            "{} does not say everything about its model. Tell the rest:\n  {}{image}",
+            "{} does not say everything about its model. Tell the rest:\n  {}",
             self.weights.display(),
             open.join("\n  ")
         ))
