@@ -105,8 +105,8 @@ fn slides(device: &Device, model: Model, options: SlidingOptions) -> Result<Show
 
 /// A step of Model 2 costs the spatial encoder its new temporal indices alone; the other models' costs a clip.
 fn encoded_once(device: &Device) -> Result<Shown, Failed> {
-    let encoder = FactorisedEncoder::default();
-    let config = config(encoder.into());
+    let config = config(FactorisedEncoder::default().into());
+    let Model::FactorisedEncoder(encoder) = config.model else { return Err("not Model 2".into()) };
     let request = Request::new(1, ClipLayout::Btchw);
     let clip = vivit::record(&config, &request)?.graph.cost().operations;
     let over_time = encoder.record_temporal(&config, &request)?.graph.cost().operations;
