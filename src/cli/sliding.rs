@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use tubelet::checkpoint::{Checkpoint, Family};
 use tubelet::engine::{SlidingOptions, Window};
 use tubelet::report::{Line, Timeline};
 use tubelet::tensor::{Error, Result};
-use tubelet::video::FrameSource;
+use tubelet::video::{FrameSource, Information};
 use tubelet::{Class, Vivit};
 
 use super::arguments::at_least_one;
@@ -34,6 +35,8 @@ pub(super) struct SlidingArguments {
 /// One window, as a line of JSON.
 #[derive(Serialize)]
 struct WindowReport<'a> {
+    model: &'a str,
+    untrained: bool,
     frames: [usize; 2],
     #[serde(skip_serializing_if = "Option::is_none")]
     seconds: Option<[f64; 2]>,
@@ -61,6 +64,7 @@ impl SlidingArguments {
         let options = SlidingOptions { stride: showing.stride, step, causal: showing.causal };
         let mut sliding = progress::showing_upload(model, || model.sliding(options))?;
         let rate = source.information().frames_per_second;
+        let facts = facts(model, source, &options);
         let mut plot = self.plot.is_some().then(|| Plot::new(rate, showing.top));
         let mut frames = 0usize;
         let mut windows = 0usize;
@@ -69,7 +73,10 @@ impl SlidingArguments {
             frames += 1;
             let Some(window) = sliding.push(frame)? else { return Ok(ControlFlow::Continue(())) };
             windows += 1;
-            let printed = spinner.suspend(|| print_window(&window, rate, showing))?;
+            if windows == 1 && !showing.json {
+                spinner.suspend(|| output::print(&facts).and_then(|()| output::print("")))?;
+            }
+            let printed = spinner.suspend(|| print_window(&window, rate, model.checkpoint(), showing))?;
             spinner.set_message(format!("{windows} windows, {frames} frames"));
             match &mut plot {
                 None => Ok(printed),
@@ -104,16 +111,53 @@ impl SlidingArguments {
     }
 }
 
+/// What is done, before it is done: there may be no end.
+fn facts(model: &Vivit, source: &dyn FrameSource, options: &SlidingOptions) -> String {
+    let Information { height, width, frames_per_second, .. } = *source.information();
+    let rate = frames_per_second.map_or(String::new(), |rate| format!(", {} a second", (100.0 * rate).round() / 100.0));
+    let SlidingOptions { stride, step, causal } = *options;
+    let untrained = model.checkpoint().family == Family::Untrained;
+    let frames = model.config().frames;
+    output::fields([
+        ("video", format!("{width}×{height} pixels{rate}")),
+        (
+            "windows",
+            format!(
+                "{frames} frames, one of {stride}; the next {step} frames later{}",
+                if causal { "; causal" } else { "" }
+            ),
+        ),
+        ("values", model.preprocessing().range()),
+        (
+            "model",
+            format!("{}{}", model.checkpoint().source, if untrained { ": PREDICTIONS MEAN NOTHING" } else { "" }),
+        ),
+        ("device", model.device().capabilities().name.clone()),
+    ])
+}
+
 /// Places of frames as seconds, where the rate is known.
 fn seconds([first, last]: [usize; 2], rate: Option<f64>) -> Option<[f64; 2]> {
     rate.map(|rate| [first as f64 / rate, (last + 1) as f64 / rate])
 }
 
-fn print_window(window: &Window, rate: Option<f64>, showing: &Showing) -> Result<ControlFlow<()>> {
+fn print_window(
+    window: &Window,
+    rate: Option<f64>,
+    checkpoint: &Checkpoint,
+    showing: &Showing,
+) -> Result<ControlFlow<()>> {
     let classes = window.classes.top(showing.top);
     let seconds = seconds(window.frames, rate);
     if showing.json {
-        return output::json_line(&WindowReport { frames: window.frames, seconds, classes: &classes });
+        let (model, untrained) = (&*checkpoint.source, checkpoint.family == Family::Untrained);
+        return output::json_line(&WindowReport {
+            model,
+            untrained,
+            frames: window.frames,
+            seconds,
+            classes: &classes,
+        });
     }
     let place = match seconds {
         Some([start, end]) => format!("{start:8.2} to {end:8.2} s"),
