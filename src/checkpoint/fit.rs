@@ -116,10 +116,6 @@ impl Parameters for Fitted {
     fn shape(&self, name: &str) -> Result<Shape> {
         Ok(self.find(name)?.0.shape.clone())
     }
-
-    fn stored_name(&self, name: &str) -> String {
-        self.stored.get(name).map_or(name, |(_, stored)| stored).to_owned()
-    }
 }
 
 impl Weights for Fitted {

@@ -65,6 +65,8 @@ impl super::Run for Convert {
             checkpoint::load_hinted(&self.input, &Hub::from_env(), &self.hints.hints())?
         };
         checkpoint.notes.iter().for_each(|note| output::note(note));
+        // What had to be assumed is said now, and stands in the configuration from here on.
+        let checkpoint = Checkpoint { notes: Vec::new(), ..checkpoint };
         {
             let _spinner = progress::spinner("writing");
             match self.to {

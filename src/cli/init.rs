@@ -205,7 +205,7 @@ impl super::Run for Init {
             from: trained.source.clone(),
             parameters: made.origins().map(|(spec, _)| spec.shape.elements()).sum(),
             origins: groups(&made),
-            unused: made.unused().into_iter().map(|name| trained.parameters.stored_name(name)).collect(),
+            unused: made.unused().into_iter().map(str::to_owned).collect(),
         };
         self.save(target, made, &trained.source)?;
         output::report(self.json, &report, describe)

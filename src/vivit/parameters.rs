@@ -25,11 +25,6 @@ pub trait Parameters: Weights + fmt::Debug {
 
     /// The shape of the tensor called `name`; an error where there is none.
     fn shape(&self, name: &str) -> Result<Shape>;
-
-    /// What the tensor called `name` is called where it is stored.
-    fn stored_name(&self, name: &str) -> String {
-        name.to_owned()
-    }
 }
 
 impl Config {

@@ -60,8 +60,8 @@ pub(crate) fn begins_from_images() -> Outcome {
     ensure(!out.exists(), "a refused beginning left something behind")?;
     let begun = begin("")?.success()?;
     let parameters = begun.stdout.lines().find(|line| line.starts_with("parameters"));
-    let told = parameters.is_some_and(|line| line.contains(',')) && begun.stdout.contains("head/kernel");
-    begun.expect(told, "a grouped number of parameters, and what is left out by its name in the file").map(drop)
+    let told = parameters.is_some_and(|line| line.contains(',')) && begun.stdout.contains("output_projection.kernel");
+    begun.expect(told, "a grouped number of parameters, and what is left out").map(drop)
 }
 
 /// Files that are no model are shown with what is wrong with them.
