@@ -55,6 +55,9 @@ pub(super) struct Eval {
     /// Go on with results that are there, or begin where there are none.
     #[arg(long, conflicts_with = "merge")]
     resume: bool,
+    /// With --resume: evaluate those videos again that could not be read.
+    #[arg(long, requires = "resume")]
+    retry_failed: bool,
     /// Temporal clips, spread over the video, by spatial crops (1 or 3).
     #[arg(long, default_value = "4x3", value_name = "CLIPSxCROPS")]
     views: Views,
@@ -159,6 +162,9 @@ impl Eval {
         let protocol = Protocol { views: self.views, average: self.average, stride: self.stride };
         let run = Run::new(&model, &protocol, &manifest, self.shard)?;
         let mut evaluation = Evaluation::open(&manifest, run.clone(), output, self.resume)?;
+        if self.retry_failed {
+            evaluation.retry_failed();
+        }
         let (before, start) = (evaluation.remaining(), Instant::now());
         self.finish(&model, &mut evaluation)?;
         let seconds = start.elapsed().as_secs_f64();
