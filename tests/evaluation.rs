@@ -191,14 +191,15 @@ struct Job<'a> {
 impl Job<'_> {
     /// Evaluates a shard until `most` rows are written; the figures where it is finished.
     fn go(&self, shard: Shard, most: usize) -> Option<Summary> {
-        let protocol = Protocol { views: TWO_BY_THREE, average: Average::Logits, stride: 2 };
+        let protocol =
+            Protocol { views: TWO_BY_THREE, average: Average::Logits, stride: 2, mask: FrameMask::default() };
         let run = Run::new(self.model, &protocol, self.manifest, shard).unwrap();
         let mut evaluation = Evaluation::open(self.manifest, run, &self.output, true).unwrap();
         let sampling = protocol.views.sampling(self.model.config().frames, protocol.stride);
         let decode = |item: &Item| Clip::read_all(&mut *item.open()?, &sampling, &mut |_| ());
         let labelling = &self.model.config().labelling;
         let mut compute = |clips: Vec<Clip>| {
-            let views = self.model.view_logits(&clips, protocol.views, &FrameMask::default())?;
+            let views = self.model.view_logits(&clips, protocol.views, &protocol.mask)?;
             protocol.average.of(&views, labelling)
         };
         let pipeline = Pipeline { workers: 2, decode: &decode, compute: &mut compute };

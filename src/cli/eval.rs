@@ -15,6 +15,7 @@ use tubelet::vivit::FrameMask;
 use tubelet::{Average, LoadOptions, Views, Vivit, engine};
 
 use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
+use super::mask::MaskArguments;
 use super::video::counted;
 use super::{files, output, progress};
 
@@ -58,6 +59,9 @@ pub(super) struct Eval {
     /// Go on with results that are there, or begin where there are none.
     #[arg(long, conflicts_with = "merge")]
     resume: bool,
+    /// With --resume: evaluate those videos again that could not be read.
+    #[arg(long, requires = "resume")]
+    retry_failed: bool,
     /// Temporal clips, spread over the video, by spatial crops (1 or 3).
     #[arg(long, default_value = "4x3", value_name = "CLIPSxCROPS")]
     views: Views,
@@ -67,6 +71,8 @@ pub(super) struct Eval {
     /// Take every Nth frame.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_STRIDE, value_parser = at_least_one)]
     stride: usize,
+    #[command(flatten)]
+    mask: MaskArguments,
     /// How frames become values, as for `tubelet classify`.
     #[arg(long)]
     preset: Option<Preset>,
@@ -103,6 +109,7 @@ struct Report {
     views: String,
     average: String,
     stride: usize,
+    mask: String,
     preprocessing: String,
     shard: Shard,
     #[serde(flatten)]
@@ -155,17 +162,22 @@ impl Eval {
         let checkpoint = self.model.load()?;
         engine::check_video(&checkpoint.config)?;
         let task = Task::of(&checkpoint.config)?;
+        let mask = self.mask.mask(1, checkpoint.config.frames)?;
+        mask.validity(&checkpoint.config, 1)?;
         let names = self.names(&task, &checkpoint)?;
         let manifest = Manifest::read(manifest, self.format, self.root.as_deref(), &task, &names)?;
         manifest.check_root()?;
         let device = self.device.open(true)?;
         let options = LoadOptions { preset: self.preset, variants: self.device.variant.clone() };
         let model = Vivit::from_checkpoint(&device, checkpoint, options)?;
-        let protocol = Protocol { views: self.views, average: self.average, stride: self.stride };
+        let protocol = Protocol { views: self.views, average: self.average, stride: self.stride, mask };
         let run = Run::new(&model, &protocol, &manifest, self.shard)?;
         let mut evaluation = Evaluation::open(&manifest, run.clone(), output, self.resume)?;
+        if self.retry_failed {
+            evaluation.retry_failed();
+        }
         let (before, start) = (evaluation.remaining(), Instant::now());
-        self.finish(&model, &mut evaluation)?;
+        self.finish(&model, &protocol.mask, &mut evaluation)?;
         let seconds = start.elapsed().as_secs_f64();
         let videos = before - evaluation.remaining();
         let summary = evaluation.metrics().summary();
@@ -191,13 +203,12 @@ impl Eval {
     }
 
     /// Evaluates what remains and shows how far it is.
-    fn finish(&self, model: &Vivit, evaluation: &mut Evaluation<'_>) -> Result<()> {
+    fn finish(&self, model: &Vivit, mask: &FrameMask, evaluation: &mut Evaluation<'_>) -> Result<()> {
         let (views, average) = (self.views, self.average);
         let sampling = views.sampling(model.config().frames, self.stride);
         let decode = |item: &Item| Clip::read_all(&mut *item.open()?, &sampling, &mut |_| ());
-        let mask = FrameMask::default();
         let mut compute =
-            |clips: Vec<Clip>| average.of(&model.view_logits(&clips, views, &mask)?, &model.config().labelling);
+            |clips: Vec<Clip>| average.of(&model.view_logits(&clips, views, mask)?, &model.config().labelling);
         let bar = progress::videos(evaluation.remaining() as u64);
         let mut headline = Headline::default();
         let pipeline = Pipeline { workers: self.workers, decode: &decode, compute: &mut compute };
@@ -243,6 +254,7 @@ fn report(run: &Run, summary: Summary, output: Option<PathBuf>) -> Report {
         views: run.views.clone(),
         average: run.average.clone(),
         stride: run.stride,
+        mask: run.mask.clone(),
         preprocessing: run.preprocessing.clone(),
         shard: run.shard,
         summary,
@@ -252,7 +264,7 @@ fn report(run: &Run, summary: Summary, output: Option<PathBuf>) -> Report {
 }
 
 fn describe(report: &Report) -> String {
-    let Report { model, views, average, stride, preprocessing, shard, summary, .. } = report;
+    let Report { model, views, average, stride, mask, preprocessing, shard, summary, .. } = report;
     let mut videos = counted(summary.videos, "video");
     if summary.failed > 0 {
         videos += &format!(", {} could not be read", summary.failed);
@@ -264,6 +276,7 @@ fn describe(report: &Report) -> String {
         ("model", model.clone()),
         ("videos", videos),
         ("views", format!("{views}, stride {stride}, mean of {average}")),
+        ("mask", mask.clone()),
         ("values", preprocessing.clone()),
     ];
     facts.extend(report.device.as_ref().map(|device| ("device", device.clone())));

@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 use super::{Manifest, Shard, Task};
 use crate::engine::{Average, Views, Vivit};
 use crate::tensor::Result;
-use crate::vivit::{Config, Parameters};
+use crate::vivit::{Config, FrameMask, Parameters};
 
 /// How a video is tested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Protocol {
     /// Temporal clips and spatial crops.
     pub views: Views,
@@ -19,6 +19,8 @@ pub struct Protocol {
     pub average: Average,
     /// Distance of neighbouring frames of a clip in the video.
     pub stride: usize,
+    /// What of each clip is not seen.
+    pub mask: FrameMask,
 }
 
 /// What identifies a run. It is kept beside the results, in a file called as they are with `.run.json` after it.
@@ -38,6 +40,8 @@ pub struct Run {
     pub average: String,
     /// Distance of neighbouring frames of a clip in the video.
     pub stride: usize,
+    /// What of each clip is not seen.
+    pub mask: String,
     /// How frames become the model's input.
     pub preprocessing: String,
     /// [`Manifest::fingerprint`].
@@ -60,6 +64,7 @@ impl Run {
             views: protocol.views.to_string(),
             average: protocol.average.to_string(),
             stride: protocol.stride,
+            mask: protocol.mask.to_string(),
             preprocessing: model.preprocessing().to_string(),
             manifest: manifest.fingerprint(),
             videos: manifest.items().len(),
@@ -79,6 +84,7 @@ impl Run {
             .or_else(|| text("views", &self.views, &other.views))
             .or_else(|| text("the average of", &self.average, &other.average))
             .or_else(|| text("stride", &self.stride.to_string(), &other.stride.to_string()))
+            .or_else(|| text("the mask", &self.mask, &other.mask))
             .or_else(|| text("preprocessing", &self.preprocessing, &other.preprocessing))
             .or_else(|| {
                 let differ = self.manifest != other.manifest || self.videos != other.videos;

@@ -29,6 +29,8 @@ pub struct Evaluation<'a> {
     results: Results,
     metrics: Metrics,
     remaining: VecDeque<usize>,
+    /// Of the rows that were there.
+    failed: Vec<usize>,
 }
 
 impl<'a> Evaluation<'a> {
@@ -39,8 +41,17 @@ impl<'a> Evaluation<'a> {
         let task = results.run().task.clone();
         let metrics = Metrics::of(&task, &rows)?;
         let done: BTreeSet<usize> = rows.iter().map(|row| row.row).collect();
+        let failed = rows.iter().filter(|row| matches!(row.outcome, Outcome::Failed(_))).map(|row| row.row).collect();
         let remaining = shard.rows(manifest.items().len()).filter(|row| !done.contains(row)).collect();
-        Ok(Self { manifest, task, results, metrics, remaining })
+        Ok(Self { manifest, task, results, metrics, remaining, failed })
+    }
+
+    /// Puts the videos that earlier runs could not read among those that remain. Their rows stand until new ones are
+    /// written, which count in their place.
+    pub fn retry_failed(&mut self) {
+        let remaining: BTreeSet<usize> = self.remaining.drain(..).chain(self.failed.drain(..)).collect();
+        self.remaining = remaining.into_iter().collect();
+        self.metrics.forget_failed();
     }
 
     /// The figures of all rows so far, those of earlier runs among them.
@@ -53,8 +64,8 @@ impl<'a> Evaluation<'a> {
         self.remaining.len()
     }
 
-    /// Evaluates all remaining videos. A video that cannot be read is recorded as failed; an error of the device, or of
-    /// writing, ends the run, and what was finished before stands. `finished` is told of each row when it is written,
+    /// Evaluates all remaining videos. A video that cannot be read is recorded as failed; an error of the model, of
+    /// the device or of writing ends the run, and what was finished before stands. `finished` is told of each row when it is written,
     /// and ends the run by an error.
     pub fn finish<Decoded: Send>(
         &mut self,
@@ -80,8 +91,11 @@ impl<'a> Evaluation<'a> {
                 .collect();
             for (place, &row) in remaining.iter().enumerate() {
                 let (decoded, decoding) = queues[place % workers].recv().map_err(|_| stopped())?;
-                let (logits, computing) = timed(|| decoded.and_then(&mut *compute));
-                let row = self.row(row, logits, decoding + computing)?;
+                let ((logits, of_video), computing) = timed(|| match decoded {
+                    Ok(decoded) => (compute(decoded), UNSUITABLE),
+                    Err(error) => (Err(error), UNREADABLE),
+                });
+                let row = self.row(row, logits, of_video, decoding + computing)?;
                 self.results.append(&row)?;
                 self.remaining.pop_front();
                 self.metrics.add(&row)?;
@@ -91,23 +105,23 @@ impl<'a> Evaluation<'a> {
         })
     }
 
-    /// The row of a video; an error where what went wrong is not the video's fault.
-    fn row(&self, row: usize, logits: Result<Vec<f32>>, seconds: Duration) -> Result<Row> {
+    /// The row of a video; an error where what went wrong is none of what is `of_video`, its own fault.
+    fn row(&self, row: usize, logits: Result<Vec<f32>>, of_video: &[ErrorKind], seconds: Duration) -> Result<Row> {
         let item = &self.manifest.items()[row];
         let outcome = match logits {
             Ok(logits) => Outcome::Done(Prediction::new(&self.task, logits).map_err(|error| error.within(&item.name))?),
-            Err(error) if is_of_video(error.kind()) => Outcome::Failed(error.to_string()),
+            Err(error) if of_video.contains(&error.kind()) => Outcome::Failed(error.to_string()),
             Err(error) => return Err(error.within(&item.name)),
         };
         Ok(Row { row, path: item.name.clone(), labels: item.labels.clone(), seconds: seconds.as_secs_f64(), outcome })
     }
 }
 
-/// Whether an error says that a video cannot be read or does not suit the model, rather than that nothing can go on: the
-/// device is lost or full, or the ffmpeg program is not installed.
-fn is_of_video(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::File | ErrorKind::Usage | ErrorKind::Io)
-}
+/// Errors of decoding that say that a video cannot be read, rather than that nothing can go on: the ffmpeg program is not
+/// installed.
+const UNREADABLE: &[ErrorKind] = &[ErrorKind::File, ErrorKind::Usage, ErrorKind::Io];
+/// Errors of computing that say that a video does not suit the model. Files that cannot be read are the model's there.
+const UNSUITABLE: &[ErrorKind] = &[ErrorKind::Usage];
 
 fn stopped() -> Error {
     Error::new(ErrorKind::Io, "a thread that decodes videos ended too early")

@@ -92,6 +92,11 @@ impl Metrics {
         Ok(())
     }
 
+    /// Counts failures from none on.
+    pub(super) fn forget_failed(&mut self) {
+        self.failed = 0;
+    }
+
     /// Videos that the figures are of.
     pub fn videos(&self) -> usize {
         self.videos

@@ -1,11 +1,11 @@
 //! The file of results: a row as each video is finished, so that a run can be interrupted anywhere and go on.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind as IoErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Encoding, Row, Run};
+use super::{Encoding, Outcome, Row, Run};
 use crate::tensor::{Error, Result};
 
 /// A file of results that is being written.
@@ -130,7 +130,7 @@ fn read_text(path: &Path) -> Result<String> {
     String::from_utf8(bytes).map_err(|_| Error::file(format!("{} is not UTF-8 text", path.display())))
 }
 
-/// The rows in whole lines.
+/// The rows in whole lines, in the manifest's order. One that failed may be there again, and the last one counts.
 fn parse(path: &Path, encoding: Encoding, run: &Run, text: &str) -> Result<Vec<Row>> {
     let mut lines = text.lines().enumerate();
     let damaged =
@@ -140,18 +140,21 @@ fn parse(path: &Path, encoding: Encoding, run: &Run, text: &str) -> Result<Vec<R
     {
         return Err(damaged(0, format!("it is not the header {header}")));
     }
-    let mut seen = BTreeSet::new();
-    let row = |(line, text): (usize, &str)| {
+    let mut rows: BTreeMap<usize, Row> = BTreeMap::new();
+    let mut add = |(line, text): (usize, &str)| {
         let row = encoding.parse(&run.task, text).map_err(|error| damaged(line, error.to_string()))?;
         if row.row >= run.videos || !run.shard.contains(row.row) {
             return Err(damaged(line, format!("row {} is not in shard {} of {}", row.row, run.shard, run.videos)));
         }
-        match seen.insert(row.row) {
-            true => Ok(row),
-            false => Err(damaged(line, format!("row {} is there a second time", row.row))),
+        match rows.insert(row.row, row) {
+            Some(Row { row, outcome: Outcome::Done(_), .. }) => {
+                Err(damaged(line, format!("row {row} is there a second time")))
+            }
+            _ => Ok(()),
         }
     };
-    lines.map(row).collect()
+    lines.try_for_each(&mut add)?;
+    Ok(rows.into_values().collect())
 }
 
 /// The file beside results that says which run they are of.

@@ -40,6 +40,7 @@ fn run(task: &Task, manifest: &Manifest, shard: Shard) -> Run {
         views: "4x3".into(),
         average: "logits".into(),
         stride: 2,
+        mask: "none".into(),
         preprocessing: "none".into(),
         manifest: manifest.fingerprint(),
         videos: manifest.items().len(),
@@ -193,6 +194,7 @@ fn results_of_different_runs_are_not_mixed() {
         (Run { views: "1x1".into(), ..same.clone() }, "views 4x3, not 1x1"),
         (Run { average: "probabilities".into(), ..same.clone() }, "logits, not probabilities"),
         (Run { stride: 1, ..same.clone() }, "stride 2, not 1"),
+        (Run { mask: "causal".into(), ..same.clone() }, "the mask none, not causal"),
         (Run { preprocessing: "some".into(), ..same.clone() }, "preprocessing none, not some"),
         (with_config(Config::named("vit-b").unwrap()), "width 192"),
         (with_config(Config { gelu: Gelu::Erf, ..same.config.clone() }), r#"gelu "tanh", not "erf""#),
@@ -300,22 +302,28 @@ fn what_is_not_the_videos_fault_ends_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let [task, ..] = tasks();
     let manifest = manifest(folder.path(), &task, 12);
-    for (kind, ends) in [
-        (ErrorKind::DeviceLost, true),
-        (ErrorKind::OutOfMemory, true),
-        (ErrorKind::Device, true),
-        (ErrorKind::Unsupported, true),
-        (ErrorKind::File, false),
-        (ErrorKind::Usage, false),
-        (ErrorKind::Io, false),
+    for (kind, decoding, ends) in [
+        (ErrorKind::DeviceLost, false, true),
+        (ErrorKind::OutOfMemory, false, true),
+        (ErrorKind::Device, false, true),
+        (ErrorKind::Unsupported, false, true),
+        (ErrorKind::Unsupported, true, true),
+        // Of computing, these are of the model's files.
+        (ErrorKind::File, false, true),
+        (ErrorKind::Io, false, true),
+        (ErrorKind::Usage, false, false),
+        (ErrorKind::File, true, false),
+        (ErrorKind::Io, true, false),
+        (ErrorKind::Usage, true, false),
     ] {
-        let path = folder.path().join(format!("{kind:?}.csv"));
+        let path = folder.path().join(format!("{kind:?}-{decoding}.csv"));
         let mut evaluation = Evaluation::open(&manifest, run(&task, &manifest, Shard::WHOLE), &path, false).unwrap();
-        let decode = |item: &Item| Ok(item.name.clone());
-        let mut compute = |name: String| match name.as_str() {
-            "é 5.gif" => Err(Error::new(kind, "no")),
-            _ => Ok(vec![0.5; CLASSES]),
+        let fails = |name: &str, here: bool| match here && name == "é 5.gif" {
+            true => Err(Error::new(kind, "no")),
+            false => Ok(()),
         };
+        let decode = |item: &Item| fails(&item.name, decoding).map(|()| item.name.clone());
+        let mut compute = |name: String| fails(&name, !decoding).map(|()| vec![0.5; CLASSES]);
         let pipeline = Pipeline { workers: 2, decode: &decode, compute: &mut compute };
         let outcome = evaluation.finish(pipeline, &mut |_, _| Ok(()));
         assert_eq!(outcome.is_err(), ends, "{kind:?}");
@@ -324,6 +332,39 @@ fn what_is_not_the_videos_fault_ends_the_run() {
         if let Err(error) = outcome {
             assert!(error.kind() == kind && error.to_string() == "é 5.gif: no", "{error}");
         }
+    }
+}
+
+#[test]
+fn failures_are_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    for (task, name) in tasks().iter().zip(["results.csv", "results.csv", "results.jsonl"]) {
+        let manifest = manifest(folder.path(), task, 20);
+        let (_kept, path, summary) = finished(task, &manifest, name, Shard::WHOLE);
+        assert_eq!(summary.failed, 3);
+        let again = || {
+            let mut evaluation = Evaluation::open(&manifest, run(task, &manifest, Shard::WHOLE), &path, true).unwrap();
+            evaluation.retry_failed();
+            evaluation
+        };
+        // Those that fail once more are as before.
+        let mut evaluation = again();
+        assert_eq!((evaluation.remaining(), evaluation.metrics().failed()), (3, 0));
+        evaluate(&mut evaluation, usize::MAX).unwrap();
+        assert_eq!(evaluation.metrics().summary(), summary);
+        drop(evaluation);
+        let mut evaluation = again();
+        let decode = |_: &Item| Ok(vec![0.5; CLASSES]);
+        let mut compute = Ok;
+        let pipeline = Pipeline { workers: 2, decode: &decode, compute: &mut compute };
+        evaluation.finish(pipeline, &mut |_, _| Ok(())).unwrap();
+        let found = evaluation.metrics().summary();
+        assert_eq!((found.videos, found.failed), (20, 0));
+        drop(evaluation);
+        let rows = rows(&path);
+        assert!(rows.iter().map(|row| row.row).eq(0..20));
+        assert_eq!(Metrics::of(task, &rows).unwrap().summary(), found);
+        assert_eq!(again().remaining(), 0);
     }
 }
 

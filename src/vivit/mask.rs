@@ -1,5 +1,7 @@
 //! Masks: which frames of a clip count, and whether the future is hidden (spec §4.2).
 
+use std::fmt;
+
 use super::Config;
 use crate::kernels::attention::EmptyRow;
 use crate::tensor::{Error, Result, Tensor};
@@ -97,6 +99,37 @@ impl FrameMask {
     }
 }
 
+/// What of it has an effect: `none`, or `causal, frames 0-3,6 (tubelets where all are valid), empty rows zero`.
+impl fmt::Display for FrameMask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        if self.causal {
+            parts.push("causal".to_owned());
+        }
+        if let Some(valid) = &self.valid {
+            let frames: Vec<usize> = (0..valid.len()).filter(|frame| valid[*frame]).collect();
+            let ranges = frames.chunk_by(|before, after| before + 1 == *after).map(|range| match range {
+                [first, .., last] => format!("{first}-{last}"),
+                range => range.iter().map(usize::to_string).collect(),
+            });
+            let which = match self.tubelets {
+                TubeletRule::All => "all",
+                TubeletRule::Any => "any",
+            };
+            let rows = match self.empty_row {
+                EmptyRow::Zero => "zero",
+                EmptyRow::Uniform => "uniform",
+            };
+            let ranges = ranges.collect::<Vec<_>>().join(",");
+            parts.push(format!("frames {ranges} (tubelets where {which} are valid), empty rows {rows}"));
+        }
+        if parts.is_empty() {
+            parts.push("none".to_owned());
+        }
+        f.write_str(&parts.join(", "))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +151,17 @@ mod tests {
         let words = |rule| mask(&frames, rule).validity(&config(), 1).unwrap().unwrap().as_u32().unwrap().to_vec();
         assert_eq!(words(TubeletRule::All), [1, 0, 0]);
         assert_eq!(words(TubeletRule::Any), [1, 1, 0]);
+    }
+
+    #[test]
+    fn a_mask_is_told_in_words() {
+        assert_eq!(FrameMask::default().to_string(), "none");
+        let some = mask(&[1, 1, 1, 1, 0, 0, 1], TubeletRule::Any);
+        assert_eq!(some.to_string(), "frames 0-3,6 (tubelets where any are valid), empty rows zero");
+        let causal = FrameMask { causal: true, ..FrameMask::default() };
+        assert_eq!(causal.to_string(), "causal");
+        let both = FrameMask { causal: true, empty_row: EmptyRow::Uniform, ..mask(&[0, 1], TubeletRule::All) };
+        assert_eq!(both.to_string(), "causal, frames 1 (tubelets where all are valid), empty rows uniform");
     }
 
     #[test]
