@@ -329,7 +329,7 @@ fn the_program_has_sensible_defaults() {
         (&["--force", "--tubelet", "8x2"][..], "cannot become one of"),
         (&["--force", "--size", "20", "--positions", "tile"], "resize_tile also resizes them over space"),
         (&["--force", "--positions", "resize"], "resize_tile also repeats them over time"),
-        (&["--force", "--keep-head", "--classes", "3"], "output_projection.kernel"),
+        (&["--force", "--keep-head", "--classes", "3"], "8 classes, not 3"),
         (&["--force", "--classifier", "token"], "factorised self-attention"),
         (&["--config", "config.json"], "cannot be used with"),
     ] {

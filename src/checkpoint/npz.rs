@@ -313,7 +313,7 @@ mod tests {
         let actual = (bomb.len() as u32).to_le_bytes();
         let file = forged(&[("a.npy", bomb)], CompressionMethod::Deflated, &actual, &claimed);
         let error = NpzFile::open(file.path()).unwrap().tensor("a").unwrap_err().to_string();
-        assert!(error.contains("an array of 136 bytes unpacks to another size"), "{error}");
+        assert!(error.contains("is damaged"), "{error}");
         let vast = SINGLE.replace("(1, 2)", "(268435456, )");
         let header = npy(&vast, &[]);
         let claimed = (header.len() as u32 + (1 << 30)).to_le_bytes();

@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_terminal_of_no_width_wraps_nothing() {
-        for (width, lines) in [(0, 1), (12, 3), (80, 1)] {
+        for (width, lines) in [(0, 1), (12, 4), (80, 1)] {
             let mut table = plain_table();
             table.set_width(width).set_content_arrangement(arrangement(Some(width)));
             table.add_row(["model", "one two three"]);

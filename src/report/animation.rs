@@ -46,15 +46,13 @@ fn kept_colours(scene: &Scene<'_>) -> Vec<Rgb<u8>> {
     let bar = ColourBar::of(scene);
     let of_bar = |step| [true, false].map(|light| bar.colour(f32::from(step) / f32::from(BAR_COLOURS - 1), light));
     let of_text = |step| {
-        let mut colour = PAPER;
-        blend(&mut colour, INK, f32::from(step) / f32::from(TEXT_COLOURS - 1));
-        colour
+        [INK, FADED_INK].map(|ink| {
+            let mut colour = PAPER;
+            blend(&mut colour, ink, f32::from(step) / f32::from(TEXT_COLOURS - 1));
+            colour
+        })
     };
-    [TRACK, FADED_INK]
-        .into_iter()
-        .chain((0..TEXT_COLOURS).map(of_text))
-        .chain((0..BAR_COLOURS).flat_map(of_bar))
-        .collect()
+    [TRACK].into_iter().chain((0..TEXT_COLOURS).flat_map(of_text)).chain((0..BAR_COLOURS).flat_map(of_bar)).collect()
 }
 
 /// One picture of the animation: the frame as it was, and with its map.

@@ -60,7 +60,7 @@ fn a_configuration_of_another_model_is_refused() {
         &message,
         &["wrong shape: vivit.embeddings.cls_token is [1, 1, 64], expected [1, 1, 60]", "width 60 (hidden_size)"],
     );
-    assert_names(&refusal(&fixture("hf-vit-tiny")), &["config.json", "`vit`", "`vivit`"]);
+    assert_names(&refusal(&fixture("hf-vit-tiny")), &["image model", "`tubelet init`"]);
 }
 
 /// A fixture with these fields of its configuration replaced, or removed where null.

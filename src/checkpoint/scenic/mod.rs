@@ -242,15 +242,4 @@ mod tests {
         let even = loaded(&Config { heads: 4, ..config }, &hints).unwrap_err().to_string();
         assert!(even.contains("--kind joint or --kind factorised-dot-product"), "{even}");
     }
-
-    #[test]
-    fn an_image_model_is_no_video_model() {
-        let patches = Config {
-            frame_sampling: Some(crate::vivit::FrameSampling { frames: 1, arange_quirk: false }),
-            tubelet: crate::vivit::Tubelet { frames: 1, rows: 16, columns: 16 },
-            ..Config::named("vit-b").unwrap()
-        };
-        let error = loaded(&patches, &Hints::default()).unwrap_err().to_string();
-        assert!(error.contains("`tubelet init`"), "{error}");
-    }
 }

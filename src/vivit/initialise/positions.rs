@@ -260,7 +260,7 @@ mod tests {
         let table = |rows, width| Tensor::f32([1, rows, width], vec![0.0; rows * width]).unwrap();
         for (rows, width, grid, culprit) in [
             (0, 1, grid(1, 0, 2), "0×2 with rows of 1 is empty"),
-            (1, 1, grid(0, 1, 1), "0 temporal indices of 1×1"),
+            (1, 1, grid(0, 1, 1), "0 temporal indices"),
             (2, 0, grid(1, 1, 2), "rows of 0 is empty"),
             (1, 1, grid(1 << 40, 1 << 40, 1), "larger than any device can handle"),
         ] {
