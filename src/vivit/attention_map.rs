@@ -33,9 +33,9 @@ pub struct RecordedMap {
     pub scope: Scope,
     /// Over what its tokens attend.
     pub axis: Axis,
-    /// The input that holds the weights at the top, one for each row [R].
+    /// The input that holds the weights at the top, one for each row `[R]`.
     pub seed: String,
-    /// The weights at the bottom, [R].
+    /// The weights at the bottom, `[R]`.
     pub weights: Value,
     /// Tokens of a sequence of the encoder, its class token included.
     pub tokens: usize,
