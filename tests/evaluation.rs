@@ -18,7 +18,7 @@ use tubelet::eval::{
 use tubelet::gpu::Device;
 use tubelet::kernels::Selection;
 use tubelet::tensor::{Error, ErrorKind, Tensor, Tolerance};
-use tubelet::video::{Clip, Crops, Frame, PixelFormat, Preparer, Preset, prepare_crops_reference};
+use tubelet::video::{Clip, Crops, Frame, OpenOptions, PixelFormat, Preparer, Preset, prepare_crops_reference};
 use tubelet::vivit::{Config, FactorisedEncoder, FrameMask, Joint, LabelHead, Labelling, Temporal};
 use tubelet::{LoadOptions, Pass, Vivit, checkpoint};
 
@@ -196,7 +196,7 @@ impl Job<'_> {
         let run = Run::new(self.model, &protocol, self.manifest, shard).unwrap();
         let mut evaluation = Evaluation::open(self.manifest, run, &self.output, true).unwrap();
         let sampling = protocol.views.sampling(self.model.config().frames, protocol.stride);
-        let decode = |item: &Item| Clip::read_all(&mut *item.open()?, &sampling, &mut |_| ());
+        let decode = |item: &Item| Clip::read_all(&mut *item.open(&OpenOptions::new())?, &sampling, &mut |_| ());
         let labelling = &self.model.config().labelling;
         let mut compute = |clips: Vec<Clip>| {
             let views = self.model.view_logits(&clips, protocol.views, &protocol.mask)?;

@@ -10,7 +10,7 @@ use tubelet::eval::{
     Task, merge, write_merged,
 };
 use tubelet::tensor::{Error, Result};
-use tubelet::video::{Clip, DEFAULT_STRIDE, Preset};
+use tubelet::video::{Clip, DEFAULT_STRIDE, OpenOptions, Preset};
 use tubelet::vivit::FrameMask;
 use tubelet::{Average, LoadOptions, Views, Vivit, engine};
 
@@ -206,7 +206,7 @@ impl Eval {
     fn finish(&self, model: &Vivit, mask: &FrameMask, evaluation: &mut Evaluation<'_>) -> Result<()> {
         let (views, average) = (self.views, self.average);
         let sampling = views.sampling(model.config().frames, self.stride);
-        let decode = |item: &Item| Clip::read_all(&mut *item.open()?, &sampling, &mut |_| ());
+        let decode = |item: &Item| Clip::read_all(&mut *item.open(&OpenOptions::new())?, &sampling, &mut |_| ());
         let mut compute =
             |clips: Vec<Clip>| average.of(&model.view_logits(&clips, views, mask)?, &model.config().labelling);
         let bar = progress::videos(evaluation.remaining() as u64);

@@ -14,6 +14,7 @@ use std::{
 };
 
 use self::{probe::probe, process::Running};
+use super::opening::{Deadline, OpenOptions};
 use super::source::{Frame, FrameSource, Information, Sink, Wanted, Watcher};
 use crate::tensor::{Error, Result};
 
@@ -51,10 +52,15 @@ impl VideoFile {
     /// An error ([`Unsupported`](crate::tensor::ErrorKind::Unsupported)) where the programs are not installed,
     /// [`File`](crate::tensor::ErrorKind::File) where the file is not a video.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::open_with(Programs::default(), path.as_ref())
+        Self::open_with(path.as_ref(), &OpenOptions::new())
     }
 
-    fn open_with(programs: Programs, path: &Path) -> Result<Self> {
+    pub(super) fn open_with(path: &Path, options: &OpenOptions) -> Result<Self> {
+        Deadline::after(options.timeout).check(path)?;
+        Self::open_by(Programs::default(), path)
+    }
+
+    fn open_by(programs: Programs, path: &Path) -> Result<Self> {
         std::fs::File::open(path).map_err(|error| Error::io("open", path, &error))?;
         let stream = probe(&programs, path)?;
         let (format, pipe_format, conversion) = stream.piped_as();
@@ -65,6 +71,7 @@ impl VideoFile {
             frames_per_second: stream.frames_per_second(),
             format,
             rotation: stream.rotation(),
+            turned: 0,
             complaint: None,
             description: stream.description(conversion),
         };
@@ -397,7 +404,7 @@ mod tests {
     #[test]
     fn a_missing_program_says_how_to_install_it() {
         let programs = Programs { ffprobe: "no-such-ffprobe".into(), ..Programs::default() };
-        let error = VideoFile::open_with(programs, CLIP.as_ref()).unwrap_err();
+        let error = VideoFile::open_by(programs, CLIP.as_ref()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.to_string().contains("apt-get install ffmpeg"), "{error}");
         let mut video = VideoFile::open(CLIP).unwrap();

@@ -78,6 +78,7 @@ impl Images {
             frames_per_second: None,
             format: PixelFormat::Rgb24,
             rotation: 0,
+            turned: 0,
             complaint: None,
             description: format!("{kind}, {width}x{height} (width x height)"),
         };
@@ -132,6 +133,7 @@ impl Gif {
             frames_per_second: rate.is_finite().then_some(rate),
             format: PixelFormat::Rgb24,
             rotation: 0,
+            turned: 0,
             complaint: None,
             description: format!("GIF, {width}x{height} (width x height)"),
         };

@@ -14,6 +14,7 @@ mod clip;
 mod colour;
 mod crop;
 mod hugging_face;
+mod opening;
 mod prepare;
 mod preset;
 mod resample;
@@ -40,6 +41,7 @@ pub use clip::Clip;
 pub use colour::{Matrix, Range, coefficients};
 pub use crop::{CropWindow, Extent};
 pub(crate) use hugging_face::Fields;
+pub use opening::{OpenOptions, Rotation};
 pub use prepare::{PreparedClip, Preparer, prepare_crops_reference, prepare_reference};
 pub use preset::{Crops, Normalise, Preprocessing, Preset, Resize, Values};
 pub use resample::{Antialiased, Lerp, Resample, WEIGHT_BITS};
@@ -56,10 +58,15 @@ pub use {
 };
 
 /// Opens whatever `path` is: a folder as [`Images`], a `.gif` as [`Gif`], a `.npy` as [`NpyArray`], a `.png`, `.jpg`
-/// or `.webp` as a single frame, `-` as a [`Pipe`] on standard input, anything else as a [`VideoFile`].
+/// or `.webp` as a single frame, `-` as a [`Pipe`] on standard input, anything else as a [`VideoFile`]. [`OpenOptions`]
+/// say more.
 #[cfg(feature = "video")]
 pub fn open(path: impl AsRef<Path>) -> crate::tensor::Result<Box<dyn FrameSource>> {
-    let path = path.as_ref();
+    OpenOptions::new().open(path)
+}
+
+#[cfg(feature = "video")]
+fn open_with(path: &Path, options: &OpenOptions) -> crate::tensor::Result<Box<dyn FrameSource>> {
     if path == Path::new("-") {
         return Ok(Box::new(Pipe::stdin()?));
     }
@@ -70,7 +77,7 @@ pub fn open(path: impl AsRef<Path>) -> crate::tensor::Result<Box<dyn FrameSource
         path if has_extension(path, "gif") => Box::new(Gif::open(path)?),
         path if has_extension(path, "npy") => Box::new(NpyArray::open(path)?),
         path if images::is_still(path) => Box::new(Images::still(path)?),
-        path => Box::new(VideoFile::open(path)?),
+        path => Box::new(VideoFile::open_with(path, options)?),
     })
 }
 

@@ -48,6 +48,7 @@ impl NpyArray {
             frames_per_second: None,
             format: PixelFormat::Rgb24,
             rotation: 0,
+            turned: 0,
             complaint: None,
             description: format!("NumPy array of {frames} RGB frames, {width}x{height} (width x height)"),
         };

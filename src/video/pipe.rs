@@ -51,6 +51,7 @@ impl Pipe {
                 range: if full { Range::Full } else { Range::Limited },
             },
             rotation: 0,
+            turned: 0,
             complaint: None,
             description: format!("YUV4MPEG2, {width}x{height} (width x height)"),
         };

@@ -30,12 +30,13 @@ impl PixelFormat {
 }
 
 /// One decoded picture.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 pub struct Frame {
     height: usize,
     width: usize,
     format: PixelFormat,
     bytes: Vec<u8>,
+    shown: Option<[f64; 2]>,
 }
 
 impl Frame {
@@ -55,7 +56,19 @@ impl Frame {
                 "a {format:?} frame of {height}x{width} (height x width) has {expected} bytes, but {given} were given"
             )));
         }
-        Ok(Self { height, width, format, bytes })
+        Ok(Self { height, width, format, bytes, shown: None })
+    }
+
+    /// The same frame, shown from `start` until `end`, in seconds after the first frame of its video.
+    #[must_use]
+    pub fn shown_at(self, start: f64, end: f64) -> Self {
+        Self { shown: Some([start, end]), ..self }
+    }
+
+    /// From when until when it is shown, in seconds after the first frame of its video; `None` where the source has no
+    /// times, such as a folder of images.
+    pub fn shown(&self) -> Option<[f64; 2]> {
+        self.shown
     }
 
     /// Rows of pixels, Y.
@@ -93,19 +106,23 @@ impl fmt::Debug for Frame {
 /// What is known of a source before its frames are read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Information {
-    /// Rows of pixels of every frame, Y.
+    /// Rows of pixels of the first frame, Y. A stream may change its size on the way: each frame knows its own.
     pub height: usize,
-    /// Columns of pixels of every frame, X.
+    /// Columns of pixels of the first frame, X.
     pub width: usize,
     /// Number of frames, where it is known without decoding or has been counted.
     pub frames: Option<usize>,
     /// Average frame rate, where the source states one.
     pub frames_per_second: Option<f64>,
-    /// Layout of every frame.
+    /// Layout of the first frame.
     pub format: PixelFormat,
-    /// Degrees (0..360) that a player turns the frames clockwise for display. Frames come unturned.
+    /// Degrees (0..360) that a player turns the frames clockwise for display. Frames come unturned unless
+    /// [`OpenOptions::rotation`](super::OpenOptions::rotation) says otherwise.
     pub rotation: u32,
-    /// What the decoder complained of although it went on, once the frames have been counted: the source may be damaged.
+    /// Degrees (0, 90, 180, 270) by which frames come turned clockwise.
+    pub turned: u32,
+    /// What is wrong with the source although some of it could be read, as a sentence without a full stop; known once the
+    /// frames have been read.
     pub complaint: Option<String>,
     /// What it is, for people: codec, stored pixel format, conversions with their reason.
     pub description: String,

@@ -11,7 +11,7 @@ use std::{fmt, ops::Range, str::FromStr};
 use super::identity::Hash;
 use super::{ClassNames, Task};
 use crate::tensor::{Error, Result};
-use crate::video::{self, FrameSource, Segment};
+use crate::video::{FrameSource, OpenOptions, Segment};
 use crate::vivit::Labelling;
 
 /// How a manifest is written.
@@ -85,12 +85,12 @@ pub struct Item {
 }
 
 impl Item {
-    /// Opens the video, or its part.
+    /// Opens the video, or its part, as `options` say.
     ///
     /// A part of a file is found by its times where the manifest gives them and the file states a rate, since files are
     /// often not of the original rate; by its frame numbers otherwise.
-    pub fn open(&self) -> Result<Box<dyn FrameSource>> {
-        let source = video::open(&self.path)?;
+    pub fn open(&self, options: &OpenOptions) -> Result<Box<dyn FrameSource>> {
+        let source = options.open(&self.path)?;
         let Some(part) = &self.part else { return Ok(source) };
         let timed = part.seconds.as_ref().zip(source.information().frames_per_second);
         let frames = match (timed, &part.frames) {

@@ -5,6 +5,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
+use crate::video::{self, OpenOptions};
 use crate::vivit::LabelHead;
 
 fn single(classes: usize) -> Task {
@@ -178,13 +179,13 @@ fn a_part_of_a_folder_of_frames_is_its_frames() {
         picture.save(frames.join(format!("frame_{number:010}.png"))).unwrap();
     }
     let manifest = read(&path, &nouns_and_verbs(), &[]).unwrap();
-    let mut source = manifest.items()[0].open().unwrap();
+    let mut source = manifest.items()[0].open(&OpenOptions::new()).unwrap();
     assert_eq!(source.frame_count().unwrap(), 2);
     let shades: Vec<u8> = source.read(&[0, 1]).unwrap().iter().map(|frame| frame.bytes()[0]).collect();
     assert_eq!(shades, [30, 40]);
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace(",3,4,", ",6,9,")).unwrap();
-    let beyond = read(&path, &nouns_and_verbs(), &[]).unwrap().items()[0].open().unwrap_err();
+    let beyond = read(&path, &nouns_and_verbs(), &[]).unwrap().items()[0].open(&OpenOptions::new()).unwrap_err();
     assert!(beyond.to_string().contains("frames 5..9 of 5 are none"), "{beyond}");
 }
 
@@ -194,7 +195,7 @@ fn a_part_of_a_file_is_found_by_its_times() {
     let path: PathBuf = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/video/bigbuckbunny.mp4").into();
     let part = Part { frames: Some(0..3), seconds: Some(0.2..0.32) };
     let item = Item { name: "rabbit".into(), path: path.clone(), part: Some(part), labels: vec![0] };
-    let mut source = item.open().unwrap();
+    let mut source = item.open(&OpenOptions::new()).unwrap();
     assert_eq!(source.frame_count().unwrap(), 3);
     assert_eq!(source.read(&[2, 0]).unwrap(), video::open(&path).unwrap().read(&[7, 5]).unwrap());
     assert!(source.read(&[127]).unwrap_err().to_string().contains("132 frames"));
