@@ -13,7 +13,7 @@ pub fn decode_ahead<Item: Sync, Decoded: Send>(
     items: &[Item],
     workers: usize,
     decode: &(dyn Fn(&Item) -> Result<Decoded> + Sync),
-    consume: &mut dyn FnMut(&Item, Result<Decoded>, Duration) -> Result<()>,
+    mut consume: impl FnMut(&Item, Result<Decoded>, Duration) -> Result<()>,
 ) -> Result<()> {
     let workers = workers.clamp(1, items.len().max(1));
     std::thread::scope(|scope| {
@@ -57,11 +57,11 @@ mod tests {
         };
         for workers in [0, 1, 3, 100] {
             let mut seen = Vec::new();
-            let mut consume = |item: &u64, decoded: Result<u64>, _| {
+            let consume = |item: &u64, decoded: Result<u64>, _| {
                 seen.push((*item, decoded.ok()));
                 Ok(())
             };
-            decode_ahead(&items, workers, &decode, &mut consume).unwrap();
+            decode_ahead(&items, workers, &decode, consume).unwrap();
             let expected: Vec<_> = items.iter().map(|item| (*item, (*item != 7).then_some(10 * item))).collect();
             assert_eq!(seen, expected);
         }
@@ -70,11 +70,11 @@ mod tests {
     #[test]
     fn an_error_of_the_consumer_ends_it() {
         let mut seen = 0;
-        let mut consume = |_: &u64, _: Result<u64>, _| {
+        let consume = |_: &u64, _: Result<u64>, _| {
             seen += 1;
             if seen == 3 { Err(Error::usage("enough")) } else { Ok(()) }
         };
-        assert!(decode_ahead(&[0; 1000], 4, &|item| Ok(*item), &mut consume).is_err());
+        assert!(decode_ahead(&[0; 1000], 4, &|item| Ok(*item), consume).is_err());
         assert_eq!(seen, 3);
     }
 }

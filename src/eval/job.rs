@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::ahead::{decode_ahead, timed};
 use super::{Item, Manifest, Metrics, Outcome, Prediction, Results, Row, Run, Task};
-use crate::tensor::{Error, ErrorKind, Result};
+use crate::tensor::{ErrorKind, Result};
 
 /// How a video becomes logits.
 ///
@@ -75,7 +75,7 @@ impl<'a> Evaluation<'a> {
         let remaining: Vec<usize> = self.remaining.iter().copied().collect();
         let items = self.manifest.items();
         let Pipeline { workers, decode, compute } = pipeline;
-        decode_ahead(&remaining, workers, &|row| decode(&items[*row]), &mut |row, decoded, decoding| {
+        decode_ahead(&remaining, workers, &|row| decode(&items[*row]), |row, decoded, decoding| {
             let ((logits, of_video), computing) = timed(|| match decoded {
                 Ok(decoded) => (compute(decoded), UNSUITABLE),
                 Err(error) => (Err(error), UNREADABLE),
