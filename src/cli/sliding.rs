@@ -9,7 +9,7 @@ use tubelet::checkpoint::{Checkpoint, Family};
 use tubelet::engine::{SlidingOptions, Window};
 use tubelet::report::{Line, Timeline};
 use tubelet::tensor::{Error, Result};
-use tubelet::video::{FrameSource, Information};
+use tubelet::video::{Frame, FrameSource, Information};
 use tubelet::{Class, Vivit};
 
 use super::arguments::at_least_one;
@@ -63,26 +63,28 @@ impl SlidingArguments {
         let step = self.step.unwrap_or(model.config().tubelet.frames);
         let options = SlidingOptions { stride: showing.stride, step, causal: showing.causal };
         let mut sliding = progress::showing_upload(model, || model.sliding(options))?;
-        let rate = source.information().frames_per_second;
         let facts = facts(model, source, &options);
-        let mut plot = self.plot.is_some().then(|| Plot::new(rate, showing.top));
+        let mut plot = self.plot.is_some().then(|| Plot::new(showing.top));
+        let mut shown = Shown::default();
         let mut frames = 0usize;
         let mut windows = 0usize;
         let spinner = progress::spinner("classifying");
         source.watch(&mut |frame| {
             frames += 1;
+            shown.add(frame);
             let Some(window) = sliding.push(frame)? else { return Ok(ControlFlow::Continue(())) };
+            let seconds = shown.take(window.frames);
             windows += 1;
             if windows == 1 && !showing.json {
                 spinner.suspend(|| output::print(&facts).and_then(|()| output::print("")))?;
             }
-            let printed = spinner.suspend(|| print_window(&window, rate, model.checkpoint(), showing))?;
+            let printed = spinner.suspend(|| print_window(&window, seconds, model.checkpoint(), showing))?;
             spinner.set_message(format!("{windows} windows, {frames} frames"));
             match &mut plot {
                 None => Ok(printed),
                 // Where nobody reads the windows, they are still wanted for the plot.
                 Some(plot) => {
-                    plot.add(&window);
+                    plot.add(&window, seconds);
                     Ok(ControlFlow::Continue(()))
                 }
             }
@@ -98,9 +100,7 @@ impl SlidingArguments {
             )));
         }
         if let Some(complaint) = &source.information().complaint {
-            output::note(&format!(
-                "the video may be damaged, this is what could be read of it; ffmpeg says: {complaint}"
-            ));
+            output::note(complaint);
         }
         match (plot, &self.plot) {
             (Some(plot), Some(path)) => {
@@ -136,19 +136,36 @@ fn facts(model: &Vivit, source: &dyn FrameSource, options: &SlidingOptions) -> S
     ])
 }
 
-/// Places of frames as seconds, where the rate is known.
-fn seconds([first, last]: [usize; 2], rate: Option<f64>) -> Option<[f64; 2]> {
-    rate.map(|rate| [first as f64 / rate, (last + 1) as f64 / rate])
+/// When the last frames were shown, those that windows may still hold.
+#[derive(Default)]
+struct Shown {
+    /// Place of the first of them.
+    first: usize,
+    times: VecDeque<Option<[f64; 2]>>,
+}
+
+impl Shown {
+    fn add(&mut self, frame: &Frame) {
+        self.times.push_back(frame.shown());
+    }
+
+    /// From when until when the frames from the first to the last place are shown, where they have times. What was before
+    /// them is forgotten.
+    fn take(&mut self, [first, last]: [usize; 2]) -> Option<[f64; 2]> {
+        self.times.drain(..first.saturating_sub(self.first).min(self.times.len()));
+        self.first = first;
+        let time = |place: usize| self.times.get(place - first).copied().flatten();
+        Some([time(first)?[0], time(last)?[1]])
+    }
 }
 
 fn print_window(
     window: &Window,
-    rate: Option<f64>,
+    seconds: Option<[f64; 2]>,
     checkpoint: &Checkpoint,
     showing: &Showing,
 ) -> Result<ControlFlow<()>> {
     let classes = window.classes.top(showing.top);
-    let seconds = seconds(window.frames, rate);
     if showing.json {
         let (model, untrained) = (&*checkpoint.source, checkpoint.family == Family::Untrained);
         return output::json_line(&WindowReport {
@@ -169,7 +186,6 @@ fn print_window(
 
 /// What the plot shows. An endless source ends nowhere, so only the last windows are kept.
 struct Plot {
-    rate: Option<f64>,
     /// How many lines there are at most.
     lines: usize,
     /// How many classes each head has.
@@ -193,11 +209,11 @@ const MOST_WINDOWS: usize = 10_000;
 const LINES: usize = 8;
 
 impl Plot {
-    fn new(rate: Option<f64>, top: usize) -> Self {
-        Self { rate, lines: top.min(LINES), heads: Vec::new(), names: HashMap::new(), windows: VecDeque::new() }
+    fn new(top: usize) -> Self {
+        Self { lines: top.min(LINES), heads: Vec::new(), names: HashMap::new(), windows: VecDeque::new() }
     }
 
-    fn add(&mut self, window: &Window) {
+    fn add(&mut self, window: &Window, seconds: Option<[f64; 2]>) {
         if self.windows.len() == MOST_WINDOWS {
             self.windows.pop_front();
         }
@@ -206,7 +222,7 @@ impl Plot {
         }
         let best = window.classes.top(self.lines);
         self.windows.push_back(PlottedWindow {
-            span: seconds(window.frames, self.rate).unwrap_or(window.frames.map(|frame| frame as f64)),
+            span: seconds.unwrap_or(window.frames.map(|frame| frame as f64)),
             best: best.iter().map(|class| class.index).collect(),
             probabilities: window.classes.all().iter().map(|class| class.probability).collect(),
         });
@@ -255,10 +271,10 @@ mod tests {
     use tubelet::vivit::{LabelHead, Labelling};
 
     fn plot(labelling: &Labelling, windows: &[Vec<f32>], top: usize) -> Timeline {
-        let mut plot = Plot::new(None, top);
+        let mut plot = Plot::new(top);
         for (place, logits) in windows.iter().enumerate() {
             let classes = Classes::new(logits, labelling, None).unwrap();
-            plot.add(&Window { frames: [place, place + 1], classes });
+            plot.add(&Window { frames: [place, place + 1], classes }, None);
         }
         plot.timeline("a video".to_owned())
     }

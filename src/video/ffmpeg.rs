@@ -92,18 +92,16 @@ impl VideoFile {
     fn open_input(input: Input, strict: bool, short: u64) -> Result<Self> {
         let bytes = std::fs::metadata(&input.path).map_err(|error| Error::io("open", &input.path, &error))?.len();
         // Whether a file is whole is known when all of it has been decoded. A list has no packets of its own.
-        if bytes > short && !strict && !input.references {
-            if let Some(index) = Index::read(&input)? {
-                let announced = Report {
-                    height: index.height,
-                    width: index.width,
-                    format: index.format.clone(),
-                    ..Report::default()
-                };
-                let mut information = information(&index.stream, &announced)?;
-                information.frames = Some(index.frames());
-                return Ok(Self { input, strict, information, content: Content::Indexed(index) });
-            }
+        if bytes > short
+            && !strict
+            && !input.references
+            && let Some(index) = Index::read(&input)?
+        {
+            let announced =
+                Report { height: index.height, width: index.width, format: index.format.clone(), ..Report::default() };
+            let mut information = information(&index.stream, &announced)?;
+            information.frames = Some(index.frames());
+            return Ok(Self { input, strict, information, content: Content::Indexed(index) });
         }
         let decoding = Decoding::start(&input, Start::Beginning)?;
         let information = match decoding.upcoming() {
