@@ -46,12 +46,13 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// A value's text as far as it fits a sentence.
-fn shortened(text: &str) -> String {
+/// A text of a file as far as it fits a sentence.
+pub(crate) fn shortened(text: &str) -> String {
     const LONGEST: usize = 60;
+    let text = text.replace(char::is_control, " ");
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        None => text,
     }
 }
 
