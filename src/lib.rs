@@ -41,6 +41,7 @@
 //! | [`graph`] | kernel calls on named values: recording, memory plan, executors, bisecting |
 //! | [`kernels`] | one folder a kernel: contract, dispatch, naive reference, cases |
 //! | [`gpu`] | the only floor that names wgpu: devices, buffers, pipelines, timing, faults |
+//! | [`files`] | files and folders that appear whole or not at all |
 //! | [`tensor`] | shapes, host tensors, closeness, the error type |
 //!
 //! # Features
@@ -56,6 +57,7 @@ pub mod checkpoint;
 pub mod engine;
 #[cfg(feature = "video")]
 pub mod eval;
+pub mod files;
 pub mod gpu;
 pub mod graph;
 pub mod kernels;

@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 
 /// From the bottom up. Floors in one row may import from each other.
-const FLOORS: [&[&str]; 10] = [
+const FLOORS: [&[&str]; 11] = [
     &["tensor"],
+    &["files"],
     &["gpu"],
     &["kernels"],
     &["graph"],

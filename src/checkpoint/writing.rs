@@ -1,67 +1,21 @@
-//! Files that appear whole or not at all.
+//! The files of a model.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
 use super::weights::WHOLE;
+use crate::files::{Finished, Unfinished, UnfinishedFolder};
 use crate::tensor::{Element, Error, Result};
 use crate::vivit::{ParameterSpec, Parameters};
-
-/// A file that is written beside its place, to be put there when it is whole; else it goes without a trace.
-pub(super) struct Unfinished {
-    place: PathBuf,
-    beside: PathBuf,
-    file: BufWriter<File>,
-}
-
-impl Unfinished {
-    /// Begins the file of that path, whose folder exists.
-    pub(super) fn create(place: &Path) -> Result<Self> {
-        let name = place.file_name().unwrap_or_default().to_string_lossy();
-        let beside = place.with_file_name(format!(".{name}.{}.unfinished", std::process::id()));
-        let file = File::create(&beside).map_err(|error| Error::io("write", place, &error))?;
-        Ok(Self { place: place.to_owned(), beside, file: BufWriter::new(file) })
-    }
-
-    /// Appends `bytes`.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).map_err(|error| Error::io("write", &self.place, &error))
-    }
-
-    /// Everything on the disk, to be put in its place.
-    pub(super) fn finish(mut self) -> Result<Finished> {
-        let flushed = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
-        flushed.map_err(|error| Error::io("write", &self.place, &error))?;
-        Ok(Finished(self))
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        // Gone already where it was put in its place.
-        let _ = std::fs::remove_file(&self.beside);
-    }
-}
-
-/// A file that is whole and waits to be put in its place.
-pub(super) struct Finished(Unfinished);
-
-impl Finished {
-    /// Puts it in its place, over what is there.
-    pub(super) fn put(self) -> Result<()> {
-        let Unfinished { place, beside, .. } = &self.0;
-        std::fs::rename(beside, place).map_err(|error| Error::io("write", place, &error))
-    }
-}
 
 pub(super) const CONFIG: &str = "config.json";
 pub(super) const PREPROCESSOR: &str = "preprocessor_config.json";
 
-/// Writes a model's files into `folder`, which is made where it is missing. All are written beside their places and put
-/// there at the end, the configuration last: what is in the folder is whole or not taken for a model.
+/// Writes a model's files into `folder`. A folder that is missing appears with all of them; in one that is there all are
+/// written beside their places and put there at the end, the configuration last: what is in the folder is whole or not
+/// taken for a model.
 pub(super) fn folder(
     folder: &Path,
     parameters: &dyn Parameters,
@@ -72,27 +26,27 @@ pub(super) fn folder(
     if folder.is_file() {
         return Err(Error::file(format!("cannot write the folder {}: it is a file", folder.display())));
     }
-    let places = [WHOLE, CONFIG, PREPROCESSOR].map(|name| folder.join(name));
-    if !overwrite && let Some(present) = places.iter().find(|place| place.exists()) {
+    let present = NAMES.map(|name| folder.join(name)).into_iter().find(|place| place.exists());
+    if let (false, Some(present)) = (overwrite, present) {
         return Err(Error::usage(format!(
             "{} is there already: name another folder, or overwrite it with --force",
             present.display()
         )));
     }
-    let missing = !folder.exists();
-    if missing {
-        std::fs::create_dir(folder).map_err(|error| Error::io("make the folder", folder, &error))?;
+    if folder.exists() {
+        return files(folder, parameters, config, preprocessor);
     }
-    let written = files(&places, parameters, config, preprocessor);
-    if written.is_err() && missing {
-        // Only where nothing is left in it.
-        let _ = std::fs::remove_dir(folder);
-    }
-    written
+    let unfinished = UnfinishedFolder::create(folder)?;
+    files(unfinished.path(), parameters, config, preprocessor)?;
+    unfinished.put()
 }
 
-fn files(places: &[PathBuf; 3], parameters: &dyn Parameters, config: &str, preprocessor: Option<&str>) -> Result<()> {
-    let [weights_place, config_place, preprocessor_place] = places;
+/// Weights, configuration, preprocessing.
+const NAMES: [&str; 3] = [WHOLE, CONFIG, PREPROCESSOR];
+
+fn files(folder: &Path, parameters: &dyn Parameters, config: &str, preprocessor: Option<&str>) -> Result<()> {
+    let places = NAMES.map(|name| folder.join(name));
+    let [weights_place, config_place, preprocessor_place] = &places;
     let weights = safetensors(weights_place, parameters)?;
     let config = whole(config_place, &format!("{config}\n"))?;
     let preprocessor = preprocessor.map(|text| whole(preprocessor_place, text)).transpose()?;
@@ -107,8 +61,12 @@ fn files(places: &[PathBuf; 3], parameters: &dyn Parameters, config: &str, prepr
 /// A file of `text`.
 fn whole(place: &Path, text: &str) -> Result<Finished> {
     let mut file = Unfinished::create(place)?;
-    file.write(text.as_bytes())?;
+    put_in(&mut file, place, text.as_bytes())?;
     file.finish()
+}
+
+fn put_in(file: &mut Unfinished, place: &Path, bytes: &[u8]) -> Result<()> {
+    file.write_all(bytes).map_err(|error| Error::io("write", place, &error))
 }
 
 /// Writes `parameters` as the safetensors file `place`, one tensor at a time.
@@ -118,14 +76,14 @@ fn safetensors(place: &Path, parameters: &dyn Parameters) -> Result<Finished> {
     let specs = specs.collect::<Result<Vec<_>>>()?;
     let mut file = Unfinished::create(place)?;
     let header = header(&specs);
-    file.write(&(header.len() as u64).to_le_bytes())?;
-    file.write(&header)?;
+    put_in(&mut file, place, &(header.len() as u64).to_le_bytes())?;
+    put_in(&mut file, place, &header)?;
     for ParameterSpec { name, shape } in &specs {
         let tensor = parameters.tensor(name)?;
         if tensor.shape() != shape || tensor.element() != Element::F32 {
             return Err(Error::usage(format!("{name} is promised as floats {shape}, but is {}", tensor.shape())));
         }
-        file.write(tensor.bytes())?;
+        put_in(&mut file, place, tensor.bytes())?;
     }
     file.finish()
 }

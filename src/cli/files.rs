@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
+use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use npyz::{DType, NpyFile, TypeChar, WriterBuilder};
 use safetensors::Dtype;
-use safetensors::tensor::TensorView;
-use tubelet::report::write_whole;
+use safetensors::tensor::{Metadata, TensorInfo};
+use tubelet::files::write_whole;
 use tubelet::tensor::{Element, Error, Result, Tensor};
 
 /// Reads a `.npy` file of floats.
@@ -46,8 +46,7 @@ pub(super) fn write_npy(path: &Path, tensor: &Tensor) -> Result<()> {
     let shape: Vec<u64> = tensor.shape().axes().iter().map(|size| *size as u64).collect();
     let values = tensor.as_f32()?;
     write_whole(path, |file| {
-        let mut writer =
-            npyz::WriteOptions::new().default_dtype().shape(&shape).writer(BufWriter::new(file)).begin_nd()?;
+        let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(file).begin_nd()?;
         writer.extend(values.iter().copied())?;
         writer.finish()
     })
@@ -55,20 +54,30 @@ pub(super) fn write_npy(path: &Path, tensor: &Tensor) -> Result<()> {
 
 /// Writes named tensors as `.safetensors`.
 pub(super) fn write_safetensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
-    let views = tensors
-        .iter()
-        .map(|(name, tensor)| {
-            let element = match tensor.element() {
-                Element::U32 => Dtype::U32,
-                _ => Dtype::F32,
-            };
-            let view = TensorView::new(element, tensor.shape().axes().to_vec(), tensor.bytes());
-            view.map(|view| (name, view)).map_err(|error| Error::usage(format!("tensor {name}: {error}")))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    // Straight to the file: probabilities of a large model are gigabytes that need not be held twice.
-    write_whole(path, |file| safetensors::serialize_to_file(views, None, file.path()).map_err(std::io::Error::other))
+    let mut end = 0;
+    let infos = tensors.iter().map(|(name, tensor)| {
+        let dtype = match tensor.element() {
+            Element::U32 => Dtype::U32,
+            _ => Dtype::F32,
+        };
+        let start = end;
+        end += tensor.bytes().len();
+        let info = TensorInfo { dtype, shape: tensor.shape().axes().to_vec(), data_offsets: (start, end) };
+        (name.clone(), info)
+    });
+    let unwritable = |error: &dyn std::fmt::Display| Error::usage(format!("cannot write {}: {error}", path.display()));
+    let metadata = Metadata::new(None, infos.collect()).map_err(|error| unwritable(&error))?;
+    let mut header = serde_json::to_vec(&metadata).map_err(|error| unwritable(&error))?;
+    header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
+    write_whole(path, |file| {
+        file.write_all(&(header.len() as u64).to_le_bytes())?;
+        file.write_all(&header)?;
+        tensors.values().try_for_each(|tensor| file.write_all(tensor.bytes()))
+    })
 }
+
+/// What aligns the tensors in a file that is mapped.
+const ALIGNMENT: usize = 8;
 
 /// The folder that holds `path`.
 fn folder(path: &Path) -> &Path {

@@ -6,6 +6,7 @@ use std::io::{ErrorKind as IoErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Encoding, Outcome, Row, Run};
+use crate::files::write_whole;
 use crate::tensor::{Error, Result};
 
 /// A file of results that is being written.
@@ -175,14 +176,8 @@ fn read_run(path: &Path) -> Result<Run> {
     serde_json::from_str(&text).map_err(|error| Error::file(format!("{} is damaged: {error}", beside.display())))
 }
 
-/// Written aside and put in its place whole.
 fn write_run(path: &Path, run: &Run) -> Result<()> {
-    let beside = run_path(path);
-    let mut aside = beside.clone().into_os_string();
-    aside.push(".new");
     let text = serde_json::to_string_pretty(run)
         .map_err(|error| Error::usage(format!("the run cannot be written as JSON: {error}")))?;
-    std::fs::write(&aside, text + "\n")
-        .and_then(|()| std::fs::rename(&aside, &beside))
-        .map_err(|error| Error::io("write", &beside, &error))
+    write_whole(&run_path(path), |file| writeln!(file, "{text}"))
 }

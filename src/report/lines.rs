@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::Path;
 
 use super::chart::{Axis, Chart, Ground};
-use super::file::{format_of, write_whole};
+use super::extension::format_of;
+use crate::files::write_whole;
 use crate::tensor::{Error, Result};
 
 /// A named line of a plot.

@@ -7,7 +7,7 @@
 //! | [`Timeline`]: the probabilities of classes in each window of a long video, as lines | `.svg`, `.png` |
 //!
 //! Nothing here knows of models: whoever has numbers can draw them. Files appear whole or not at all
-//! ([`write_whole`]), need no fonts on the machine and load nothing from elsewhere when they are opened.
+//! ([`write_whole`](crate::files::write_whole)), need no fonts on the machine and load nothing from elsewhere when they are opened.
 //!
 //! ```no_run
 //! # fn main() -> tubelet::Result<()> {
@@ -21,7 +21,7 @@ mod canvas;
 mod caption;
 mod chart;
 mod colour_table;
-mod file;
+mod extension;
 mod heat;
 mod lines;
 mod overlay;
@@ -30,7 +30,6 @@ mod pixels;
 mod scene;
 mod sheet;
 
-pub use file::write_whole;
 pub use heat::{Colours, Enlargement, Look, Scale};
 pub use lines::{Line, PlotFormat, Profile, Timeline};
 pub use overlay::{Overlay, PictureFormat};

@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::file::{format_of, write_whole};
+use super::extension::format_of;
 use super::scene::Scene;
 use super::{Look, Profile, animation, page, sheet};
+use crate::files::write_whole;
 use crate::tensor::{Result, Tensor};
 use crate::video::Frame;
 

@@ -1,13 +1,15 @@
-//! Shapes, element types, tensors on the host, closeness of two tensors, and the error type.
+//! Shapes, element types, tensors on the host, closeness of two tensors, the error type, and text that is safe to print.
 //!
 //! The lowest floor: it knows nothing of devices, kernels or models.
 
 mod closeness;
 mod error;
 mod host;
+mod printable;
 mod shape;
 
 pub use closeness::{Closeness, Offender, Tolerance};
 pub use error::{Error, ErrorKind, Result};
 pub use host::{Data, Element, Tensor};
+pub use printable::printable;
 pub use shape::Shape;
