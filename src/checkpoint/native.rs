@@ -132,11 +132,5 @@ pub fn save(folder: &Path, checkpoint: &Checkpoint, overwrite: bool) -> Result<(
     let card = Card { format: MARK.into(), family: *family, labels: labels.clone(), notes: notes.clone() };
     let text = serde_json::to_string_pretty(&Written { card, config })
         .map_err(|error| Error::usage(format!("the configuration cannot be written as JSON: {error}")))?;
-    writing::folder(
-        folder,
-        &*checkpoint.parameters,
-        &text,
-        preprocessor.as_ref().map(|file| file.text.as_str()),
-        overwrite,
-    )
+    writing::folder(folder, &*checkpoint.parameters, &text, preprocessor.as_ref(), overwrite)
 }

@@ -14,6 +14,8 @@ pub(super) const VIDEO: &str = "video_preprocessor_config.json";
 pub(super) const IMAGE: &str = "preprocessor_config.json";
 /// What a processor of several parts writes, each below its name.
 pub(super) const PARTS: &str = "processor_config.json";
+/// Every one of them.
+pub(super) const NAMES: [&str; 3] = [PARTS, VIDEO, IMAGE];
 
 /// The file beside a model's weights that says how clips were prepared for it.
 ///
@@ -43,6 +45,12 @@ impl PreprocessorFile {
             .find(differs)
             .map(|other| format!("{} decides how clips are prepared; {} says something else", first.name, other.name));
         Ok((Some(first), note))
+    }
+
+    /// The name under which its text is a file of its own.
+    pub(super) fn own_name(&self) -> &'static str {
+        let is_video = || self.text.contains("\"video_processor_type\"");
+        if self.name == VIDEO || is_video() { VIDEO } else { IMAGE }
     }
 
     /// The preprocessing that it describes.

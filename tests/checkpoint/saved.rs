@@ -102,6 +102,14 @@ fn the_video_processor_decides_where_it_is() {
     assert_eq!(preprocessing(&checkpoint, None).unwrap().range(), "[-3, 1]");
     assert_names(&checkpoint.notes.join("\n"), &[VIDEO, "decides", "preprocessor_config.json says something else"]);
 
+    // It is saved under its own name, and nothing that was there before outvotes it.
+    let saved = tempfile::tempdir().unwrap();
+    save(saved.path(), &checkpoint, false).unwrap();
+    assert!(saved.path().join(VIDEO).is_file() && !saved.path().join("preprocessor_config.json").exists());
+    let image_only = Checkpoint { preprocessor: load(&fixture("hf-tiny")).unwrap().preprocessor, ..checkpoint };
+    save_hugging_face(saved.path(), &image_only, true).unwrap();
+    assert!(!saved.path().join(VIDEO).exists());
+
     // Of all, the part of the file of several parts.
     let part = video_processor().replace("\"do_normalize\": true", "\"do_normalize\": false");
     let parts = format!(r#"{{"processor_class": "VivitProcessor", "video_processor": {part}}}"#);

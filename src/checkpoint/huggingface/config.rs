@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::checkpoint::location::text;
-use crate::tensor::{Error, Result};
+use crate::tensor::{Error, Result, printable};
 use crate::video::{Fields, shortened};
 use crate::vivit::{Classifier, Config, Gelu, Joint, Labelling, Tubelet};
 
@@ -115,7 +115,8 @@ fn labels(id2label: Map<String, Value>) -> Result<Vec<String>, String> {
         let index: usize = key.trim().parse().map_err(|_| {
             format!("id2label has the key `{}`, but its keys must be numbers of classes", shortened(&key))
         })?;
-        if names.insert(index, label(index, name)?.replace(char::is_control, " ")).is_some() {
+        if names.insert(index, printable(&label(index, name)?.replace(char::is_control, " "), LONGEST_LABEL)).is_some()
+        {
             return Err(format!("id2label names class {index} twice"));
         }
     }
@@ -124,6 +125,9 @@ fn labels(id2label: Map<String, Value>) -> Result<Vec<String>, String> {
         None => Ok(names.into_values().collect()),
     }
 }
+
+/// Characters of the longest name of a class that is kept whole.
+const LONGEST_LABEL: usize = 200;
 
 /// The name of a class as the library prints it: a data set of numbered classes has numbers for names.
 fn label(index: usize, name: Value) -> Result<String, String> {

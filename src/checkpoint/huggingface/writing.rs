@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::config::{MULTI_LABEL, REGRESSION};
 use super::names::Spelling;
-use crate::checkpoint::{Checkpoint, writing};
+use crate::checkpoint::preprocessor::IMAGE;
+use crate::checkpoint::{Checkpoint, PreprocessorFile, writing};
 use crate::graph::Weights;
 use crate::tensor::{Error, Result, Shape, Tensor};
 use crate::video::{Preset, Resize, Values};
@@ -28,8 +29,8 @@ pub fn save_hugging_face(folder: &Path, checkpoint: &Checkpoint, overwrite: bool
     let renamed = Renamed { names, parameters: &*checkpoint.parameters };
     let config = pretty(&config(checkpoint))?;
     let preprocessor = match &checkpoint.preprocessor {
-        Some(file) => file.text.clone(),
-        None => preprocessor(&checkpoint.config, Values::ZERO_CENTRED)?,
+        Some(file) => file.clone(),
+        None => PreprocessorFile { name: IMAGE.into(), text: preprocessor(&checkpoint.config, Values::ZERO_CENTRED)? },
     };
     writing::folder(folder, &renamed, &config, Some(&preprocessor), overwrite)
 }

@@ -3,6 +3,8 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::tensor::printable;
+
 /// The fields of one file. Every error ends a sentence that begins with the file.
 pub(crate) struct Fields(Map<String, Value>);
 
@@ -49,11 +51,7 @@ fn kind(value: &Value) -> &'static str {
 /// A text of a file as far as it fits a sentence.
 pub(crate) fn shortened(text: &str) -> String {
     const LONGEST: usize = 60;
-    let text = text.replace(char::is_control, " ");
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
+    printable(text, LONGEST)
 }
 
 #[cfg(test)]
