@@ -10,13 +10,14 @@ use tubelet::eval::{
     Task, merge, write_merged,
 };
 use tubelet::tensor::{Error, Result};
-use tubelet::video::{Clip, DEFAULT_STRIDE, OpenOptions, Preset};
+use tubelet::video::{Clip, DEFAULT_STRIDE, Preset};
 use tubelet::vivit::FrameMask;
-use tubelet::{Average, LoadOptions, Views, Vivit, engine};
+use tubelet::{Average, Views, Vivit};
 
 use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
 use super::mask::MaskArguments;
-use super::video::counted;
+use super::start::Started;
+use super::video::{OpenArguments, counted};
 use super::{files, output, progress};
 
 /// What files of results end in.
@@ -76,6 +77,8 @@ pub(super) struct Eval {
     /// How frames become values, as for `tubelet classify`.
     #[arg(long)]
     preset: Option<Preset>,
+    #[command(flatten)]
+    opening: OpenArguments,
     /// Where the videos are, instead of beside the manifest.
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
@@ -160,16 +163,11 @@ impl Eval {
         let output = self.output.as_deref().ok_or_else(|| Error::usage("no output: give --output RESULTS.csv"))?;
         files::check_output(output, EXTENSIONS, &[manifest])?;
         let checkpoint = self.model.load()?;
-        engine::check_video(&checkpoint.config)?;
         let task = Task::of(&checkpoint.config)?;
-        let mask = self.mask.mask(1, checkpoint.config.frames)?;
-        mask.validity(&checkpoint.config, 1)?;
         let names = self.names(&task, &checkpoint)?;
         let manifest = Manifest::read(manifest, self.format, self.root.as_deref(), &task, &names)?;
         manifest.check_root()?;
-        let device = self.device.open(true)?;
-        let options = LoadOptions { preset: self.preset, variants: self.device.variant.clone() };
-        let model = Vivit::from_checkpoint(&device, checkpoint, options)?;
+        let Started { model, mask, .. } = Started::new(checkpoint, self.preset, &self.mask, &self.device)?;
         let protocol = Protocol { views: self.views, average: self.average, stride: self.stride, mask };
         let run = Run::new(&model, &protocol, &manifest, self.shard)?;
         let mut evaluation = Evaluation::open(&manifest, run.clone(), output, self.resume)?;
@@ -186,7 +184,7 @@ impl Eval {
         }
         let clips_per_second = (videos * self.views.count()) as f64 / seconds.max(f64::MIN_POSITIVE);
         let report = Report {
-            device: Some(device.capabilities().name.clone()),
+            device: Some(model.device().capabilities().name.clone()),
             speed: Some(Speed { videos, seconds, clips_per_second }),
             ..report(&run, summary, Some(output.to_owned()))
         };
@@ -206,7 +204,8 @@ impl Eval {
     fn finish(&self, model: &Vivit, mask: &FrameMask, evaluation: &mut Evaluation<'_>) -> Result<()> {
         let (views, average) = (self.views, self.average);
         let sampling = views.sampling(model.config().frames, self.stride);
-        let decode = |item: &Item| Clip::read_all(&mut *item.open(&OpenOptions::new())?, &sampling, &mut |_| ());
+        let options = self.opening.options();
+        let decode = |item: &Item| Clip::read_all(&mut *item.open(&options)?, &sampling, &mut |_| ());
         let mut compute =
             |clips: Vec<Clip>| average.of(&model.view_logits(&clips, views, mask)?, &model.config().labelling);
         let bar = progress::videos(evaluation.remaining() as u64);

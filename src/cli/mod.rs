@@ -18,6 +18,8 @@ mod mask;
 mod output;
 mod progress;
 mod sliding;
+mod start;
+mod times;
 mod video;
 
 use std::process::ExitCode;

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::ahead::{decode_ahead, timed};
 use super::{Item, Manifest, Metrics, Outcome, Prediction, Results, Row, Run, Task};
-use crate::tensor::{Error, ErrorKind, Result};
+use crate::tensor::{ErrorKind, Result};
 
 /// How a video becomes logits.
 ///
@@ -72,36 +72,19 @@ impl<'a> Evaluation<'a> {
         pipeline: Pipeline<'_, Decoded>,
         finished: &mut dyn FnMut(&Metrics, &Row) -> Result<()>,
     ) -> Result<()> {
-        let remaining = self.remaining.clone();
+        let remaining: Vec<usize> = self.remaining.iter().copied().collect();
         let items = self.manifest.items();
-        let workers = pipeline.workers.clamp(1, remaining.len().max(1));
-        let (decode, compute) = (pipeline.decode, pipeline.compute);
-        std::thread::scope(|scope| {
-            // Worker w decodes every w-th video, so that taking from them in turn keeps the manifest's order.
-            let queues: Vec<Receiver<_>> = (0..workers)
-                .map(|worker| {
-                    let (sender, receiver) = sync_channel(1);
-                    let own: Vec<usize> = remaining.iter().skip(worker).step_by(workers).copied().collect();
-                    scope.spawn(move || {
-                        // Nobody listens any more once the run has ended.
-                        own.into_iter().map(|row| timed(|| decode(&items[row]))).all(|video| sender.send(video).is_ok())
-                    });
-                    receiver
-                })
-                .collect();
-            for (place, &row) in remaining.iter().enumerate() {
-                let (decoded, decoding) = queues[place % workers].recv().map_err(|_| stopped())?;
-                let ((logits, of_video), computing) = timed(|| match decoded {
-                    Ok(decoded) => (compute(decoded), UNSUITABLE),
-                    Err(error) => (Err(error), UNREADABLE),
-                });
-                let row = self.row(row, logits, of_video, decoding + computing)?;
-                self.results.append(&row)?;
-                self.remaining.pop_front();
-                self.metrics.add(&row)?;
-                finished(&self.metrics, &row)?;
-            }
-            Ok(())
+        let Pipeline { workers, decode, compute } = pipeline;
+        decode_ahead(&remaining, workers, &|row| decode(&items[*row]), |row, decoded, decoding| {
+            let ((logits, of_video), computing) = timed(|| match decoded {
+                Ok(decoded) => (compute(decoded), UNSUITABLE),
+                Err(error) => (Err(error), UNREADABLE),
+            });
+            let row = self.row(*row, logits, of_video, decoding + computing)?;
+            self.results.append(&row)?;
+            self.remaining.pop_front();
+            self.metrics.add(&row)?;
+            finished(&self.metrics, &row)
         })
     }
 
@@ -122,13 +105,3 @@ impl<'a> Evaluation<'a> {
 const UNREADABLE: &[ErrorKind] = &[ErrorKind::File, ErrorKind::Usage, ErrorKind::Io];
 /// Errors of computing that say that a video does not suit the model. Files that cannot be read are the model's there.
 const UNSUITABLE: &[ErrorKind] = &[ErrorKind::Usage];
-
-fn stopped() -> Error {
-    Error::new(ErrorKind::Io, "a thread that decodes videos ended too early")
-}
-
-fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let start = Instant::now();
-    let value = work();
-    (value, start.elapsed())
-}
