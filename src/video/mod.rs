@@ -40,11 +40,11 @@ use std::path::Path;
 pub use clip::Clip;
 pub use colour::{Matrix, Range, coefficients};
 pub use crop::{CropWindow, Extent};
-pub(crate) use hugging_face::Fields;
+pub(crate) use hugging_face::{Fields, shortened};
 pub use opening::{OpenOptions, Rotation};
 pub use prepare::{PreparedClip, Preparer, prepare_crops_reference, prepare_reference};
 pub use preset::{Crops, Normalise, Preprocessing, Preset, Resize, Values};
-pub use resample::{Antialiased, Lerp, Resample, WEIGHT_BITS};
+pub use resample::{Antialiased, Filter, Lerp, Resample, WEIGHT_BITS};
 pub use sampling::{DEFAULT_STRIDE, Sampling};
 pub use segment::Segment;
 pub use source::{Frame, FrameSource, Information, PixelFormat, Sink, Wanted, Watcher};
@@ -70,6 +70,8 @@ fn open_with(path: &Path, options: &OpenOptions) -> crate::tensor::Result<Box<dy
     if path == Path::new("-") {
         return Ok(Box::new(Pipe::stdin()?));
     }
+    let (checked, deadline) = (path.to_owned(), opening::Deadline::after(options.timeout));
+    opening::within(deadline, path, move || opening::check_regular(&checked))?;
     if path.is_dir() {
         return Ok(Box::new(Images::folder(path)?));
     }
