@@ -16,6 +16,7 @@ use tubelet::{Average, Views, Vivit};
 
 use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
 use super::mask::MaskArguments;
+use super::preamble::Preamble;
 use super::start::Started;
 use super::video::{OpenArguments, counted};
 use super::{files, output, progress};
@@ -106,14 +107,12 @@ pub(super) struct Eval {
 
 #[derive(Serialize)]
 struct Report {
-    model: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    device: Option<String>,
+    #[serde(flatten)]
+    preamble: Preamble,
     views: String,
     average: String,
     stride: usize,
     mask: String,
-    preprocessing: String,
     shard: Shard,
     #[serde(flatten)]
     summary: Summary,
@@ -184,7 +183,7 @@ impl Eval {
         }
         let clips_per_second = (videos * self.views.count()) as f64 / seconds.max(f64::MIN_POSITIVE);
         let report = Report {
-            device: Some(model.device().capabilities().name.clone()),
+            preamble: Preamble::new("eval").model(&model).preprocessing(&*run.preprocessing),
             speed: Some(Speed { videos, seconds, clips_per_second }),
             ..report(&run, summary, Some(output.to_owned()))
         };
@@ -248,13 +247,11 @@ fn percent(figure: &Figure) -> String {
 
 fn report(run: &Run, summary: Summary, output: Option<PathBuf>) -> Report {
     Report {
-        model: run.model.clone(),
-        device: None,
+        preamble: Preamble::new("eval").source(&run.model).preprocessing(&*run.preprocessing),
         views: run.views.clone(),
         average: run.average.clone(),
         stride: run.stride,
         mask: run.mask.clone(),
-        preprocessing: run.preprocessing.clone(),
         shard: run.shard,
         summary,
         output,
@@ -263,7 +260,7 @@ fn report(run: &Run, summary: Summary, output: Option<PathBuf>) -> Report {
 }
 
 fn describe(report: &Report) -> String {
-    let Report { model, views, average, stride, mask, preprocessing, shard, summary, .. } = report;
+    let Report { preamble, views, average, stride, mask, shard, summary, .. } = report;
     let mut videos = counted(summary.videos, "video");
     if summary.failed > 0 {
         videos += &format!(", {} could not be read", summary.failed);
@@ -272,13 +269,13 @@ fn describe(report: &Report) -> String {
         videos += &format!(", shard {shard}");
     }
     let mut facts = vec![
-        ("model", model.clone()),
+        ("model", preamble.model.clone().unwrap_or_default()),
         ("videos", videos),
         ("views", format!("{views}, stride {stride}, mean of {average}")),
         ("mask", mask.clone()),
-        ("values", preprocessing.clone()),
+        ("values", preamble.preprocessing.clone().unwrap_or_default()),
     ];
-    facts.extend(report.device.as_ref().map(|device| ("device", device.clone())));
+    facts.extend(preamble.device.as_ref().map(|device| ("device", device.clone())));
     facts.extend(report.speed.as_ref().map(|Speed { videos, seconds, clips_per_second }| {
         let time = output::seconds(Duration::from_secs_f64(*seconds));
         let rate = output::three_digits(*clips_per_second);
