@@ -20,7 +20,8 @@ use super::{files, output, progress};
 /// Show where a model looks in a video
 #[derive(clap::Args)]
 #[command(
-    override_usage = "tubelet attention [OPTIONS] --model <DIR_OR_NAME> --output <PICTURE> <VIDEO>",
+    override_usage = "tubelet attention [OPTIONS] --model <DIR_OR_NAME>
+                         --output <PICTURE> <VIDEO>",
     after_help = "\
 Rollout follows the attention of all layers and their residual paths down to the tokens of the clip. A single layer \
 shows its own probabilities. In Model 2 a layer is one of an encoder, spatial.11 or temporal.3. Where a model attends \

@@ -10,6 +10,7 @@ use tubelet::vivit::{self, FrameMask, Request};
 use tubelet::{Average, Class, Classes, Views, Vivit};
 
 use super::arguments::at_least_one;
+use super::known::known;
 use super::preamble::Preamble;
 use super::sliding::{Showing, SlidingArguments};
 use super::start::{StartArguments, Started};
@@ -45,7 +46,8 @@ pub(super) struct Classify {
     #[arg(long, value_name = "CLIPSxCROPS", conflicts_with_all = ["uniform", "frames_from"])]
     views: Option<Views>,
     /// What is averaged over the views: logits, as in the published results, or probabilities.
-    #[arg(long, default_value_t, value_name = "WHAT", requires = "views")]
+    #[arg(long, default_value_t, value_name = "WHAT", requires = "views",
+        value_parser = known::<Average>(Average::ALL.map(Average::name)), hide_possible_values = true)]
     average: Average,
     #[command(flatten)]
     sliding: SlidingArguments,

@@ -15,6 +15,7 @@ use tubelet::vivit::FrameMask;
 use tubelet::{Average, Views, Vivit};
 
 use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
+use super::known::known;
 use super::mask::MaskArguments;
 use super::preamble::Preamble;
 use super::start::Started;
@@ -68,7 +69,8 @@ pub(super) struct Eval {
     #[arg(long, default_value = "4x3", value_name = "CLIPSxCROPS")]
     views: Views,
     /// What is averaged over the views: logits, as in the published results, or probabilities.
-    #[arg(long, default_value_t, value_name = "WHAT")]
+    #[arg(long, default_value_t, value_name = "WHAT",
+        value_parser = known::<Average>(Average::ALL.map(Average::name)), hide_possible_values = true)]
     average: Average,
     /// Take every Nth frame.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_STRIDE, value_parser = at_least_one)]
@@ -76,7 +78,7 @@ pub(super) struct Eval {
     #[command(flatten)]
     mask: MaskArguments,
     /// How frames become values, as for `tubelet classify`.
-    #[arg(long)]
+    #[arg(long, value_parser = known::<Preset>(Preset::ALL.map(Preset::name)), hide_possible_values = true)]
     preset: Option<Preset>,
     #[command(flatten)]
     opening: OpenArguments,
@@ -87,7 +89,7 @@ pub(super) struct Eval {
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
     /// How the manifest is written, instead of by its beginning: table, kinetics, something-something, epic-kitchens.
-    #[arg(long)]
+    #[arg(long, value_parser = known::<Format>(Format::ALL.map(Format::name)), hide_possible_values = true)]
     format: Option<Format>,
     /// Evaluate one part of the manifest: 2/3 is the second of three.
     #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE, hide_default_value = true)]
