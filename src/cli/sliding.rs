@@ -5,14 +5,15 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tubelet::checkpoint::{Checkpoint, Family};
+use tubelet::checkpoint::Family;
 use tubelet::engine::{SlidingOptions, Window};
 use tubelet::report::{Line, Timeline};
 use tubelet::tensor::{Error, Result};
-use tubelet::video::{Frame, FrameSource, Information};
+use tubelet::video::{FrameSource, Information};
 use tubelet::{Class, Vivit};
 
 use super::arguments::at_least_one;
+use super::preamble::Preamble;
 use super::{files, output, progress};
 
 /// How a window slides over the video, where it does.
@@ -35,8 +36,8 @@ pub(super) struct SlidingArguments {
 /// One window, as a line of JSON.
 #[derive(Serialize)]
 struct WindowReport<'a> {
-    model: &'a str,
-    untrained: bool,
+    #[serde(flatten)]
+    preamble: &'a Preamble,
     frames: [usize; 2],
     #[serde(skip_serializing_if = "Option::is_none")]
     seconds: Option<[f64; 2]>,
@@ -45,6 +46,8 @@ struct WindowReport<'a> {
 
 /// What decides how windows are shown.
 pub(super) struct Showing {
+    pub(super) preamble: Preamble,
+    /// What titles call the video.
     pub(super) video: String,
     pub(super) stride: usize,
     pub(super) causal: bool,
@@ -63,22 +66,23 @@ impl SlidingArguments {
         let step = self.step.unwrap_or(model.config().tubelet.frames);
         let options = SlidingOptions { stride: showing.stride, step, causal: showing.causal };
         let mut sliding = progress::showing_upload(model, || model.sliding(options))?;
+        let rate = source.information().frames_per_second;
         let facts = facts(model, source, &options);
         let mut plot = self.plot.is_some().then(|| Plot::new(showing.top));
-        let mut shown = Shown::default();
+        let mut times = Times { first: 0, shown: VecDeque::new(), rate };
         let mut frames = 0usize;
         let mut windows = 0usize;
         let spinner = progress::spinner("classifying");
         source.watch(&mut |frame| {
             frames += 1;
-            shown.add(frame);
+            times.shown.push_back(frame.shown());
             let Some(window) = sliding.push(frame)? else { return Ok(ControlFlow::Continue(())) };
-            let seconds = shown.take(window.frames);
             windows += 1;
             if windows == 1 && !showing.json {
                 spinner.suspend(|| output::print(&facts).and_then(|()| output::print("")))?;
             }
-            let printed = spinner.suspend(|| print_window(&window, seconds, model.checkpoint(), showing))?;
+            let seconds = times.of(window.frames);
+            let printed = spinner.suspend(|| print_window(&window, seconds, showing))?;
             spinner.set_message(format!("{windows} windows, {frames} frames"));
             match &mut plot {
                 None => Ok(printed),
@@ -136,45 +140,33 @@ fn facts(model: &Vivit, source: &dyn FrameSource, options: &SlidingOptions) -> S
     ])
 }
 
-/// When the last frames were shown, those that windows may still hold.
-#[derive(Default)]
-struct Shown {
-    /// Place of the first of them.
+/// When the frames that may be in the next window are shown.
+struct Times {
+    /// The place of the first.
     first: usize,
-    times: VecDeque<Option<[f64; 2]>>,
+    shown: VecDeque<Option<[f64; 2]>>,
+    /// For frames that do not know.
+    rate: Option<f64>,
 }
 
-impl Shown {
-    fn add(&mut self, frame: &Frame) {
-        self.times.push_back(frame.shown());
-    }
-
-    /// From when until when the frames from the first to the last place are shown, where they have times. What was before
-    /// them is forgotten.
-    fn take(&mut self, [first, last]: [usize; 2]) -> Option<[f64; 2]> {
-        self.times.drain(..first.saturating_sub(self.first).min(self.times.len()));
+impl Times {
+    /// From when until when a window's frames are shown. The frames before it are forgotten.
+    fn of(&mut self, [first, last]: [usize; 2]) -> Option<[f64; 2]> {
+        self.shown.drain(..(first - self.first).min(self.shown.len()));
         self.first = first;
-        let time = |place: usize| self.times.get(place - first).copied().flatten();
-        Some([time(first)?[0], time(last)?[1]])
+        let shown = |place: usize| self.shown.get(place - first).copied().flatten();
+        match (shown(first), shown(last)) {
+            (Some([start, _]), Some([_, end])) => Some([start, end]),
+            _ => self.rate.map(|rate| [first as f64 / rate, (last + 1) as f64 / rate]),
+        }
     }
 }
 
-fn print_window(
-    window: &Window,
-    seconds: Option<[f64; 2]>,
-    checkpoint: &Checkpoint,
-    showing: &Showing,
-) -> Result<ControlFlow<()>> {
+fn print_window(window: &Window, seconds: Option<[f64; 2]>, showing: &Showing) -> Result<ControlFlow<()>> {
     let classes = window.classes.top(showing.top);
     if showing.json {
-        let (model, untrained) = (&*checkpoint.source, checkpoint.family == Family::Untrained);
-        return output::json_line(&WindowReport {
-            model,
-            untrained,
-            frames: window.frames,
-            seconds,
-            classes: &classes,
-        });
+        let (preamble, frames) = (&showing.preamble, window.frames);
+        return output::json_line(&WindowReport { preamble, frames, seconds, classes: &classes });
     }
     let place = match seconds {
         Some([start, end]) => format!("{start:8.2} to {end:8.2} s"),
