@@ -1,7 +1,7 @@
 //! What `ffmpeg` says on stderr while it decodes: the stream it reads, each frame as the decoder gave it, complaints.
 //!
 //! A raw pipe carries no sizes, formats or times, and what a container announces may be wrong. The filter `showinfo`
-//! reports them of each frame as it leaves the decoder; the format of its lines is that of FFmpeg 5.1 to 8.
+//! reports them of each frame as it leaves the decoder; the format of its lines is that of FFmpeg 5.1 to 9.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
