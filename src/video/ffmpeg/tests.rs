@@ -491,6 +491,25 @@ fn what_decodes_of_a_stream_is_used_and_the_rest_is_said() {
 }
 
 #[test]
+fn thousands_of_complaints_stop_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("damaged.mp4");
+    ffmpeg(&format!("{MOVING} -c:v libx264 -g 250 -pix_fmt yuv420p -movflags faststart"), &path);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let from = bytes.len() / 4;
+    for (place, byte) in bytes.iter_mut().enumerate().skip(from) {
+        *byte ^= (place * place % 251) as u8;
+    }
+    std::fs::write(&path, bytes).unwrap();
+    for short in [0, SHORT] {
+        let mut video = open_as(&path, short);
+        let frames = video.frame_count().unwrap();
+        video.read(&[0, frames - 1]).unwrap();
+        assert!(video.information().complaint.is_some());
+    }
+}
+
+#[test]
 fn lists_of_other_files_are_no_videos() {
     let folder = tempfile::tempdir().unwrap();
     let secret = folder.path().join("secret.ts");
