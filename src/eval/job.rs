@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::decoding::Decoders;
 use super::{Item, Manifest, Metrics, Outcome, Prediction, Results, Row, Run, Task};
-use crate::tensor::{Error, ErrorKind, Result};
+use crate::tensor::{ErrorKind, Result, printable};
+
+/// What decodes a video, in any thread.
+pub type Decode<Decoded> = Arc<dyn Fn(&Item) -> Result<Decoded> + Send + Sync>;
 
 /// How a video becomes logits.
 ///
@@ -15,8 +19,11 @@ use crate::tensor::{Error, ErrorKind, Result};
 pub struct Pipeline<'a, Decoded> {
     /// Threads that decode. Each has at most one video ready and one in work.
     pub workers: usize,
-    /// Decodes a video.
-    pub decode: &'a (dyn Fn(&Item) -> Result<Decoded> + Sync),
+    /// Decodes a video. An error of kind [`Interrupted`](ErrorKind::Interrupted) ends the run.
+    pub decode: Decode<Decoded>,
+    /// How long a video may take to decode. `decode` is to see to that; a thread that does not come back soon after is left
+    /// alone, and its video has failed.
+    pub timeout: Option<Duration>,
     /// Computes a video's logits, the views averaged.
     pub compute: &'a mut dyn FnMut(Decoded) -> Result<Vec<f32>>,
 }
@@ -26,6 +33,8 @@ pub struct Pipeline<'a, Decoded> {
 pub struct Evaluation<'a> {
     manifest: &'a Manifest,
     task: Task,
+    /// Of all classes, where they are known.
+    names: Option<Vec<String>>,
     results: Results,
     metrics: Metrics,
     remaining: VecDeque<usize>,
@@ -43,7 +52,8 @@ impl<'a> Evaluation<'a> {
         let done: BTreeSet<usize> = rows.iter().map(|row| row.row).collect();
         let failed = rows.iter().filter(|row| matches!(row.outcome, Outcome::Failed(_))).map(|row| row.row).collect();
         let remaining = shard.rows(manifest.items().len()).filter(|row| !done.contains(row)).collect();
-        Ok(Self { manifest, task, results, metrics, remaining, failed })
+        let names = manifest.names().all();
+        Ok(Self { manifest, task, names, results, metrics, remaining, failed })
     }
 
     /// Puts the videos that earlier runs could not read among those that remain. Their rows stand until new ones are
@@ -67,50 +77,41 @@ impl<'a> Evaluation<'a> {
     /// Evaluates all remaining videos. A video that cannot be read is recorded as failed; an error of the model, of
     /// the device or of writing ends the run, and what was finished before stands. `finished` is told of each row when it is written,
     /// and ends the run by an error.
-    pub fn finish<Decoded: Send>(
+    pub fn finish<Decoded: Send + 'static>(
         &mut self,
         pipeline: Pipeline<'_, Decoded>,
         finished: &mut dyn FnMut(&Metrics, &Row) -> Result<()>,
     ) -> Result<()> {
-        let remaining = self.remaining.clone();
+        let Pipeline { workers, decode, timeout, compute } = pipeline;
         let items = self.manifest.items();
-        let workers = pipeline.workers.clamp(1, remaining.len().max(1));
-        let (decode, compute) = (pipeline.decode, pipeline.compute);
-        std::thread::scope(|scope| {
-            // Worker w decodes every w-th video, so that taking from them in turn keeps the manifest's order.
-            let queues: Vec<Receiver<_>> = (0..workers)
-                .map(|worker| {
-                    let (sender, receiver) = sync_channel(1);
-                    let own: Vec<usize> = remaining.iter().skip(worker).step_by(workers).copied().collect();
-                    scope.spawn(move || {
-                        // Nobody listens any more once the run has ended.
-                        own.into_iter().map(|row| timed(|| decode(&items[row]))).all(|video| sender.send(video).is_ok())
-                    });
-                    receiver
-                })
-                .collect();
-            for (place, &row) in remaining.iter().enumerate() {
-                let (decoded, decoding) = queues[place % workers].recv().map_err(|_| stopped())?;
-                let ((logits, of_video), computing) = timed(|| match decoded {
-                    Ok(decoded) => (compute(decoded), UNSUITABLE),
-                    Err(error) => (Err(error), UNREADABLE),
-                });
-                let row = self.row(row, logits, of_video, decoding + computing)?;
-                self.results.append(&row)?;
-                self.remaining.pop_front();
-                self.metrics.add(&row)?;
-                finished(&self.metrics, &row)?;
-            }
-            Ok(())
-        })
+        let remaining = self.remaining.iter().map(|&row| (row, items[row].clone()));
+        let mut decoders = Decoders::new(workers, decode, timeout, remaining)?;
+        while let Some(&row) = self.remaining.front() {
+            let (decoded, decoding) = decoders.next(row)?;
+            let ((logits, of_video), computing) = timed(|| match decoded {
+                Ok(decoded) => (compute(decoded), UNSUITABLE),
+                Err(error) => (Err(error), UNREADABLE),
+            });
+            let row = self.row(row, logits, of_video, decoding + computing)?;
+            self.results.append(&row)?;
+            self.remaining.pop_front();
+            self.metrics.add(&row)?;
+            finished(&self.metrics, &row)?;
+        }
+        Ok(())
     }
 
     /// The row of a video; an error where what went wrong is none of what is `of_video`, its own fault.
     fn row(&self, row: usize, logits: Result<Vec<f32>>, of_video: &[ErrorKind], seconds: Duration) -> Result<Row> {
         let item = &self.manifest.items()[row];
         let outcome = match logits {
-            Ok(logits) => Outcome::Done(Prediction::new(&self.task, logits).map_err(|error| error.within(&item.name))?),
-            Err(error) if of_video.contains(&error.kind()) => Outcome::Failed(error.to_string()),
+            Ok(logits) => {
+                let prediction = Prediction::new(&self.task, logits, self.names.as_deref());
+                Outcome::Done(prediction.map_err(|error| error.within(&item.name))?)
+            }
+            Err(error) if of_video.contains(&error.kind()) => {
+                Outcome::Failed(printable(&error.to_string(), LONGEST_REASON))
+            }
             Err(error) => return Err(error.within(&item.name)),
         };
         Ok(Row { row, path: item.name.clone(), labels: item.labels.clone(), seconds: seconds.as_secs_f64(), outcome })
@@ -123,11 +124,10 @@ const UNREADABLE: &[ErrorKind] = &[ErrorKind::File, ErrorKind::Usage, ErrorKind:
 /// Errors of computing that say that a video does not suit the model. Files that cannot be read are the model's there.
 const UNSUITABLE: &[ErrorKind] = &[ErrorKind::Usage];
 
-fn stopped() -> Error {
-    Error::new(ErrorKind::Io, "a thread that decodes videos ended too early")
-}
+/// Characters of why a video failed: what it says of itself may have any length.
+const LONGEST_REASON: usize = 1000;
 
-fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+pub(super) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();
     let value = work();
     (value, start.elapsed())

@@ -15,6 +15,7 @@
 //!
 //! No class names of data sets come with the crate: [`ClassNames::read`] takes those that the data sets publish.
 
+mod decoding;
 mod identity;
 mod job;
 mod manifest;
@@ -27,9 +28,10 @@ mod results;
 mod rows;
 mod shard;
 mod task;
+mod text;
 
 pub use identity::{Protocol, Run, fingerprint};
-pub use job::{Evaluation, Pipeline};
+pub use job::{Decode, Evaluation, Pipeline};
 pub use manifest::{Format, Item, Manifest, Part};
 pub use merging::{merge, write_merged};
 pub use metrics::{Figure, Metrics, Summary};

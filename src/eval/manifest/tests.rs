@@ -194,7 +194,7 @@ fn a_part_of_a_folder_of_frames_is_its_frames() {
 fn a_part_of_a_file_is_found_by_its_times() {
     let path: PathBuf = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/video/bigbuckbunny.mp4").into();
     let part = Part { frames: Some(0..3), seconds: Some(0.2..0.32) };
-    let item = Item { name: "rabbit".into(), path: path.clone(), part: Some(part), labels: vec![0] };
+    let item = Item { part: Some(part), ..Item::new("rabbit".into(), path.clone(), vec![0]) };
     let mut source = item.open(&OpenOptions::new()).unwrap();
     assert_eq!(source.frame_count().unwrap(), 3);
     assert_eq!(source.read(&[2, 0]).unwrap(), video::open(&path).unwrap().read(&[7, 5]).unwrap());
