@@ -7,7 +7,9 @@ use tubelet::checkpoint::{self, Checkpoint, Hints, Hub};
 use tubelet::gpu::{Choice, Device, DeviceOptions};
 use tubelet::kernels::Selection;
 use tubelet::tensor::{Error, Result};
+use tubelet::video::Preset;
 use tubelet::vivit::{Classifier, Config, FactorisedDotProduct, FactorisedSelfAttention, HeadOrder, Model, Order};
+use tubelet::{LoadOptions, Vivit};
 
 use super::{output, progress};
 
@@ -161,9 +163,7 @@ const SEED: u64 = 0;
 impl ModelArguments {
     /// The checkpoint, with what its user should know said on stderr.
     pub(super) fn load(&self) -> Result<Checkpoint> {
-        self.load_or_none()?.ok_or_else(|| {
-            Error::usage("no model: give --model DIR_OR_NAME, or try without one with --untrained vit-ti")
-        })
+        self.load_or_none()?.ok_or_else(no_model)
     }
 
     /// What the user tells of the model.
@@ -178,9 +178,8 @@ impl ModelArguments {
 
     /// As [`Self::load`], on clips of `frames` frames, for which the positions are interpolated over time where the model
     /// was trained on another number.
-    pub(super) fn load_on(self, frames: usize) -> Result<Checkpoint> {
-        let clips = ClipArguments { clip_frames: Some(frames), ..self.clips };
-        Self { clips, ..self }.load()
+    pub(super) fn load_on(&self, frames: usize) -> Result<Checkpoint> {
+        self.load_clips(Some(frames))?.ok_or_else(no_model)
     }
 
     /// As [`Self::load`], with an untrained model of this shape where none was asked for.
@@ -191,6 +190,11 @@ impl ModelArguments {
 
     /// As [`Self::load`]; `None` where no model was asked for.
     pub(super) fn load_or_none(&self) -> Result<Option<Checkpoint>> {
+        self.load_clips(self.clips.clip_frames)
+    }
+
+    /// As [`Self::load_or_none`], on clips of so many frames.
+    fn load_clips(&self, frames: Option<usize>) -> Result<Option<Checkpoint>> {
         let checkpoint = match (&self.model, &self.untrained) {
             (Some(model), _) => {
                 let _spinner = progress::spinner("loading checkpoint");
@@ -199,7 +203,7 @@ impl ModelArguments {
             (None, Some(shape)) => self.untrained(shape)?,
             (None, None) => return Ok(None),
         };
-        let checkpoint = checkpoint.on_clips(self.clips.clip_frames, self.clips.clip_size)?;
+        let checkpoint = checkpoint.on_clips(frames, self.clips.clip_size)?;
         Ok(Some(said(checkpoint)))
     }
 
@@ -207,6 +211,10 @@ impl ModelArguments {
         let checkpoint = checkpoint::untrained(self.hints.of_shape(shape)?, SEED)?;
         Ok(Checkpoint { source: format!("{shape}, {}", checkpoint.source), ..checkpoint })
     }
+}
+
+fn no_model() -> Error {
+    Error::usage("no model: give --model DIR_OR_NAME, or try without one with --untrained vit-ti")
 }
 
 fn said(checkpoint: Checkpoint) -> Checkpoint {
@@ -232,6 +240,12 @@ impl DeviceArguments {
         let device = Device::open(&DeviceOptions { choice: self.device.clone(), checks })?;
         tracing::debug!("device {}, run-time checks {}", device.capabilities().name, if checks { "on" } else { "off" });
         Ok(device)
+    }
+
+    /// The model on the device, with run-time checks of shaders.
+    pub(super) fn load(&self, checkpoint: Checkpoint, preset: Option<Preset>) -> Result<Vivit> {
+        let options = LoadOptions { preset, variants: self.variant.clone() };
+        Vivit::from_checkpoint(&self.open(true)?, checkpoint, options)
     }
 }
 

@@ -6,15 +6,14 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 use serde::Serialize;
-use tubelet::engine::{self, AttentionMaps, AttentionQuery, AttentionRequest};
+use tubelet::engine::{AttentionMaps, AttentionQuery, AttentionRequest};
 use tubelet::report::{Colours, Enlargement, Line, Look, Overlay, Profile, Scale};
 use tubelet::tensor::{Error, Result, Tensor};
 use tubelet::vivit::{AttentionLayer, Config, Model};
-use tubelet::{Class, LoadOptions, Vivit};
+use tubelet::{Class, Vivit};
 
-use super::arguments::{DeviceArguments, ModelArguments};
-use super::mask::MaskArguments;
-use super::video::{Decoded, VideoArguments, VideoReport, frames};
+use super::start::{StartArguments, Started};
+use super::video::{Decoded, VideoReport, frames, name};
 use super::{files, output, progress};
 
 /// Show where a model looks in a video
@@ -42,10 +41,10 @@ Examples:
   tubelet attention clip.mp4 --model DIR --maps maps.safetensors --json"
 )]
 pub(super) struct Attention {
+    /// A video file, a folder of images, a GIF, an image, or a .npy of [T,H,W,3] bytes.
+    video: PathBuf,
     #[command(flatten)]
-    video: VideoArguments,
-    #[command(flatten)]
-    model: ModelArguments,
+    start: StartArguments,
     /// The picture to draw: .gif, .png, .webp or .html.
     #[arg(short, long, value_name = "PICTURE", required_unless_present_any = ["maps", "profile"])]
     output: Option<PathBuf>,
@@ -67,10 +66,6 @@ pub(super) struct Attention {
     query: Query,
     #[command(flatten)]
     look: LookArguments,
-    #[command(flatten)]
-    mask: MaskArguments,
-    #[command(flatten)]
-    device: DeviceArguments,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -191,27 +186,16 @@ struct Report {
 impl super::Run for Attention {
     fn run(self) -> Result<()> {
         self.check_outputs()?;
-        let source = self.video.open()?;
-        let checkpoint = self.model.load()?;
-        engine::check_video(&checkpoint.config)?;
-        let request = AttentionRequest {
-            layer: self.layer_of(&checkpoint.config)?,
-            query: self.query.0,
-            mask: self.mask.mask(1, checkpoint.config.frames)?,
-        };
-        let device = self.device.open(true)?;
-        let options = LoadOptions { preset: self.video.preset, variants: self.device.variant.clone() };
-        let model = Vivit::from_checkpoint(&device, checkpoint, options)?;
-        self.video.origin(Some(model.checkpoint()), model.preprocessing());
-        let decoded = self.video.decode(source, model.config().frames)?;
+        let (Started { model, mask, .. }, decoded) = self.start.start_with(&self.video, None)?;
+        let request = AttentionRequest { layer: self.layer_of(model.config())?, query: self.query.0, mask };
         let prepared = model.prepare(&decoded.clips[0])?;
         let maps = progress::showing_upload(&model, || model.attention(&prepared, &request))?;
         let grid = model.config().grid();
         let report = Report {
-            video: decoded.report(&self.video),
+            video: decoded.report(),
             indices: decoded.indices(),
             model: model.checkpoint().source.clone(),
-            device: device.capabilities().name.clone(),
+            device: model.device().capabilities().name.clone(),
             layer: self.layer_name(),
             query: self.query_name(model.config()),
             grid: [grid.temporal, grid.rows, grid.columns],
@@ -238,7 +222,7 @@ impl Attention {
             (&self.maps, &["safetensors"]),
         ];
         outputs.into_iter().try_for_each(|(path, extensions)| match path {
-            Some(path) => files::check_output(path, extensions, &[&self.video.video]),
+            Some(path) => files::check_output(path, extensions, &[&self.video]),
             None => Ok(()),
         })
     }
@@ -308,7 +292,7 @@ impl Attention {
             let each = seen.frames.len() / values.len();
             let middle = |of_index: &[f64]| of_index.iter().sum::<f64>() / of_index.len() as f64;
             Profile {
-                title: format!("{}: attention over time of {}, {}", self.video.name(), report.query, report.model),
+                title: format!("{}: attention over time of {}, {}", name(&self.video), report.query, report.model),
                 quantity: "share of the attention".to_owned(),
                 lines: vec![Line { name: report.layer.clone(), values: values.clone() }],
                 seconds: seconds.as_ref().map(|seconds| seconds.chunks(each).map(middle).collect()),
@@ -334,7 +318,7 @@ impl Attention {
         let facts = [("model", Some(report.model.clone())), ("attention", Some(report.layer.clone()))];
         let more = [("of", Some(report.query.clone())), ("says", says)];
         let facts = facts.into_iter().chain(more).filter_map(|(name, fact)| Some((name.to_owned(), fact?)));
-        let name = self.video.video.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
+        let name = self.video.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
         let overlay = Overlay {
             facts: facts.collect(),
             seconds,

@@ -1,19 +1,20 @@
 //! `tubelet classify`.
 
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Instant;
 
 use serde::Serialize;
 use tubelet::checkpoint::Family;
-use tubelet::engine;
 use tubelet::tensor::Result;
 use tubelet::video::Clip;
 use tubelet::vivit::{self, FrameMask, Request};
-use tubelet::{Average, Class, Classes, LoadOptions, Views, Vivit};
+use tubelet::{Average, Class, Classes, Views, Vivit};
 
-use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
-use super::mask::MaskArguments;
+use super::arguments::at_least_one;
 use super::sliding::{Showing, SlidingArguments};
-use super::video::{VideoArguments, VideoReport, frames, views_of};
+use super::start::{StartArguments, Started};
+use super::times::{Seconds, Times};
+use super::video::{VideoReport, frames, name, views_of};
 use super::{output, progress};
 
 /// Say what a video shows: the most probable classes
@@ -36,12 +37,10 @@ Examples:
   tubelet classify clip.mp4 --untrained vit-ti --device software"
 )]
 pub(super) struct Classify {
+    /// A video file, a folder of images, a GIF, an image, or a .npy of [T,H,W,3] bytes.
+    video: PathBuf,
     #[command(flatten)]
-    video: VideoArguments,
-    #[command(flatten)]
-    model: ModelArguments,
-    #[command(flatten)]
-    mask: MaskArguments,
+    start: StartArguments,
     /// Look at several clips, spread over the video, and at 1 or 3 crops of each: 4x3 as in the published results.
     #[arg(long, value_name = "CLIPSxCROPS", conflicts_with_all = ["uniform", "frames_from"])]
     views: Option<Views>,
@@ -53,8 +52,6 @@ pub(super) struct Classify {
     /// How many classes to show.
     #[arg(long, default_value = "5", value_name = "N", value_parser = at_least_one)]
     top: usize,
-    #[command(flatten)]
-    device: DeviceArguments,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -85,13 +82,6 @@ struct Report {
     seconds: Seconds,
 }
 
-/// How long it took to load the weights, to prepare the only view, and to compute.
-pub(super) struct Times {
-    pub(super) loading: Duration,
-    pub(super) preparing: Option<Duration>,
-    pub(super) computing: Duration,
-}
-
 /// One of several heads.
 #[derive(Serialize)]
 struct Head {
@@ -99,59 +89,17 @@ struct Head {
     classes: Vec<Class>,
 }
 
-/// How long the steps of a run took.
-#[derive(Serialize)]
-pub(super) struct Seconds {
-    decoding: f64,
-    /// Of the only view; several are prepared while others are computed.
-    preparing: Option<f64>,
-    loading: f64,
-    computing: f64,
-}
-
-impl Seconds {
-    pub(super) fn new(decoding: Duration, Times { loading, preparing, computing }: Times) -> Self {
-        let [decoding, loading, computing] = [decoding, loading, computing].map(|elapsed| elapsed.as_secs_f64());
-        Self { decoding, preparing: preparing.map(|elapsed| elapsed.as_secs_f64()), loading, computing }
-    }
-
-    /// In a line.
-    pub(super) fn describe(&self) -> String {
-        let steps = [
-            ("decoding", Some(self.decoding)),
-            ("preparing", self.preparing),
-            ("loading", Some(self.loading)),
-            ("computing", Some(self.computing)),
-        ];
-        let time = |seconds: f64| output::seconds(Duration::from_secs_f64(seconds));
-        let step = |(name, seconds): (_, Option<f64>)| Some(format!("{name} {}", time(seconds?)));
-        steps.into_iter().filter_map(step).collect::<Vec<_>>().join(", ")
-    }
-}
-
 impl super::Run for Classify {
     fn run(self) -> Result<()> {
         if let Some(window) = self.sliding.sliding {
             return self.slide(window);
         }
-        let source = self.video.open()?;
-        let checkpoint = self.model.load()?;
-        engine::check_video(&checkpoint.config)?;
-        let mask = self.mask.mask(1, checkpoint.config.frames)?;
-        let device = self.device.open(true)?;
-        let options = LoadOptions { preset: self.video.preset, variants: self.device.variant.clone() };
-        let model = Vivit::from_checkpoint(&device, checkpoint, options)?;
-        let preprocessing = self.video.origin(Some(model.checkpoint()), model.preprocessing());
-        let frames = model.config().frames;
-        let decoded = match self.views {
-            Some(views) => self.video.decode_views(source, frames, views)?,
-            None => self.video.decode(source, frames)?,
-        };
+        let (Started { model, mask, preprocessing }, decoded) = self.start.start_with(&self.video, self.views)?;
         let views = self.views.unwrap_or(Views::SINGLE);
         let shape = vivit::clip_shape(model.config(), &Request::new(views.count(), model.layout()));
         let (classes, elapsed) = self.classify(&model, &decoded.clips, views, &mask)?;
         let report = Report {
-            video: decoded.report(&self.video),
+            video: decoded.report(),
             indices: decoded.indices(),
             shape: shape.axes().to_vec(),
             preprocessing,
@@ -159,8 +107,8 @@ impl super::Run for Classify {
             model: model.checkpoint().source.clone(),
             architecture: model.config().to_string(),
             untrained: model.checkpoint().family == Family::Untrained,
-            mask: self.mask.describe(),
-            device: device.capabilities().name.clone(),
+            mask: self.start.mask.describe(),
+            device: model.device().capabilities().name.clone(),
             views: self.views.map(|views| views.to_string()),
             average: self.views.map(|_| self.average.name()),
             classes: classes.top(self.top),
@@ -174,17 +122,13 @@ impl super::Run for Classify {
 impl Classify {
     /// Every window of `frames` frames, as the video goes by.
     fn slide(self, frames: usize) -> Result<()> {
-        self.sliding.check(&self.video.video)?;
-        let mut source = self.video.open()?;
-        let checkpoint = self.model.load_on(frames)?;
-        let device = self.device.open(true)?;
-        let options = LoadOptions { preset: self.video.preset, variants: self.device.variant };
-        let model = Vivit::from_checkpoint(&device, checkpoint, options)?;
-        self.video.origin(Some(model.checkpoint()), model.preprocessing());
+        self.sliding.check(&self.video)?;
+        let mut source = self.start.video.open(&self.video)?;
+        let Started { model, .. } = self.start.start_on(frames)?;
         let showing = Showing {
-            video: self.video.name(),
-            stride: self.video.stride,
-            causal: self.mask.causal,
+            video: name(&self.video),
+            stride: self.start.video.stride,
+            causal: self.start.mask.causal,
             top: self.top,
             json: self.json,
         };

@@ -11,7 +11,7 @@ use tubelet::tensor::{Result, Tensor};
 use tubelet::video::{Clip, Preparer, Preprocessing, Preset, prepare_reference};
 
 use super::arguments::{DeviceArguments, ExecutorChoice, ModelArguments};
-use super::video::{VideoArguments, VideoReport, frames};
+use super::video::{VideoArguments, VideoReport, frames, origin};
 use super::{files, output, progress};
 
 /// Write the tensor that `classify` would feed a model with, as .npy
@@ -30,8 +30,10 @@ pub(super) struct ClipCommand {
     /// The file to write.
     #[arg(short, long, value_name = "CLIP.npy")]
     output: PathBuf,
+    /// A video file, a folder of images, a GIF, an image, or a .npy of [T,H,W,3] bytes.
+    video: PathBuf,
     #[command(flatten)]
-    video: VideoArguments,
+    reading: VideoArguments,
     #[command(flatten)]
     model: ModelArguments,
     /// What computes it: the kernels on a device, or plain loops on the host without one.
@@ -56,22 +58,22 @@ struct Report {
 
 impl super::Run for ClipCommand {
     fn run(self) -> Result<()> {
-        files::check_output(&self.output, &["npy"], &[&self.video.video])?;
-        let source = self.video.open()?;
+        files::check_output(&self.output, &["npy"], &[&self.video])?;
+        let source = self.reading.open(&self.video)?;
         let checkpoint = self.model.load_or_none()?;
         let Target { frames, preprocessing, layout } = self.target(checkpoint.as_ref())?;
-        let origin = self.video.origin(checkpoint.as_ref(), &preprocessing);
+        let origin = origin(self.reading.preset, checkpoint.as_ref(), &preprocessing);
         let device = match self.executor {
             ExecutorChoice::Gpu => Some(self.device.open(true)?),
             ExecutorChoice::Reference => None,
         };
-        let decoded = self.video.decode(source, frames)?;
+        let decoded = self.reading.decode(&self.video, source, frames, None)?;
         let tensor = self.prepare(device.as_ref(), &decoded.clips[0], &preprocessing, layout)?;
         files::write_npy(&self.output, &tensor)?;
         let report = Report {
             output: self.output.display().to_string(),
             shape: tensor.shape().axes().to_vec(),
-            video: decoded.report(&self.video),
+            video: decoded.report(),
             indices: decoded.indices(),
             preprocessing: origin,
             range: preprocessing.range(),
@@ -98,11 +100,11 @@ impl ClipCommand {
             engine::check_video(&checkpoint.config)?;
             return Ok(Target {
                 frames: checkpoint.config.frames,
-                preprocessing: engine::preprocessing(checkpoint, self.video.preset)?,
+                preprocessing: engine::preprocessing(checkpoint, self.reading.preset)?,
                 layout: checkpoint.family.layout(),
             });
         }
-        let preset = self.video.preset.unwrap_or(Preset::HfCorrected);
+        let preset = self.reading.preset.unwrap_or(Preset::HfCorrected);
         let layout = match preset {
             Preset::Scenic => ClipLayout::Bthwc,
             Preset::HfCorrected | Preset::HfDefault => ClipLayout::Btchw,

@@ -8,12 +8,11 @@ use serde::Serialize;
 use tubelet::graph::Taps;
 use tubelet::tensor::{Error, Result, Tensor};
 use tubelet::vivit::FrameMask;
-use tubelet::{LoadOptions, Views, Vivit, engine};
+use tubelet::{Views, Vivit};
 
-use super::arguments::{DeviceArguments, ModelArguments};
-use super::classify::{Seconds, Times};
-use super::mask::MaskArguments;
-use super::video::{Decoded, VideoArguments, VideoReport, frames, views_of};
+use super::start::{StartArguments, Started};
+use super::times::{Seconds, Times};
+use super::video::{Decoded, VideoReport, frames, views_of};
 use super::{files, output, progress};
 
 /// Write what a model makes of a video: features of the clip, or of each token
@@ -33,10 +32,10 @@ Examples:
   tubelet embed clip.mp4 --model DIR --output views.npy --views 4x3"
 )]
 pub(super) struct Embed {
+    /// A video file, a folder of images, a GIF, an image, or a .npy of [T,H,W,3] bytes.
+    video: PathBuf,
     #[command(flatten)]
-    video: VideoArguments,
-    #[command(flatten)]
-    model: ModelArguments,
+    start: StartArguments,
     /// The file to write: .npy for one value, .safetensors for any number.
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
@@ -46,10 +45,6 @@ pub(super) struct Embed {
     /// Look at several clips, spread over the video, and at 1 or 3 crops of each, as 4x3: their features are adjacent.
     #[arg(long, value_name = "CLIPSxCROPS", conflicts_with_all = ["uniform", "frames_from"])]
     views: Option<Views>,
-    #[command(flatten)]
-    mask: MaskArguments,
-    #[command(flatten)]
-    device: DeviceArguments,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -76,33 +71,21 @@ struct Report {
 
 impl super::Run for Embed {
     fn run(self) -> Result<()> {
-        files::check_output(&self.output, &["npy", "safetensors"], &[&self.video.video])?;
+        files::check_output(&self.output, &["npy", "safetensors"], &[&self.video])?;
         if self.to_npy() && self.tap.len() > 1 {
             return Err(Error::usage("a .npy file holds one value; write several into a .safetensors file"));
         }
-        let source = self.video.open()?;
-        let checkpoint = self.model.load()?;
-        engine::check_video(&checkpoint.config)?;
-        let mask = self.mask.mask(1, checkpoint.config.frames)?;
-        let device = self.device.open(true)?;
-        let options = LoadOptions { preset: self.video.preset, variants: self.device.variant.clone() };
-        let model = Vivit::from_checkpoint(&device, checkpoint, options)?;
-        let preprocessing = self.video.origin(Some(model.checkpoint()), model.preprocessing());
-        let frames = model.config().frames;
-        let decoded = match self.views {
-            Some(views) => self.video.decode_views(source, frames, views)?,
-            None => self.video.decode(source, frames)?,
-        };
+        let (Started { model, mask, preprocessing }, decoded) = self.start.start_with(&self.video, self.views)?;
         let (tensors, elapsed) = progress::showing_upload(&model, || self.embed(&model, &decoded, &mask))?;
         self.write(&tensors)?;
         let shape = |(name, tensor): (&String, &Tensor)| (name.clone(), tensor.shape().axes().to_vec());
         let report = Report {
-            video: decoded.report(&self.video),
+            video: decoded.report(),
             indices: decoded.indices(),
             preprocessing,
             range: model.preprocessing().range(),
             model: model.checkpoint().source.clone(),
-            device: device.capabilities().name.clone(),
+            device: model.device().capabilities().name.clone(),
             views: self.views.map(|views| views.to_string()),
             output: self.output.display().to_string(),
             tensors: tensors.iter().map(shape).collect(),

@@ -9,7 +9,7 @@ use tubelet::checkpoint::Checkpoint;
 use tubelet::graph::Taps;
 use tubelet::kernels::ClipLayout;
 use tubelet::tensor::{Result, Tensor};
-use tubelet::{LoadOptions, Pass, Vivit, engine};
+use tubelet::{Pass, engine};
 
 use super::arguments::{DeviceArguments, ExecutorChoice, ModelArguments};
 use super::mask::MaskArguments;
@@ -109,9 +109,7 @@ impl Forward {
                 engine::forward_reference(config, parameters.clone(), clips, &pass)
             }
             ExecutorChoice::Gpu => {
-                let device = self.device.open(true)?;
-                let options = LoadOptions { preset: None, variants: self.device.variant.clone() };
-                let model = Vivit::from_checkpoint(&device, checkpoint, options)?;
+                let model = self.device.load(checkpoint, None)?;
                 progress::showing_upload(&model, || model.forward(clips, &pass))
             }
         }

@@ -14,10 +14,13 @@ mod files;
 mod forward;
 mod init;
 mod inspect;
+mod interruption;
 mod mask;
 mod output;
 mod progress;
 mod sliding;
+mod start;
+mod times;
 mod video;
 
 use std::process::ExitCode;
@@ -57,7 +60,7 @@ Examples:
   tubelet eval val.csv --model DIR --views 4x3 --output results.csv
   tubelet bench
 
-Exit codes: 0 success, 1 failure, 2 wrong use.";
+Exit codes: 0 success, 1 failure, 2 wrong use, 130 interrupted by Ctrl-C, 143 by SIGTERM.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -79,6 +82,7 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     let program = Program::parse();
     output::start_log(program.verbose);
+    interruption::listen();
     let outcome = match program.command {
         Command::Devices(command) => command.run(),
         Command::Classify(command) => command.run(),
@@ -93,16 +97,16 @@ pub(crate) fn main() -> ExitCode {
         Command::Bench(command) => command.run(),
         Command::Completions(command) => command.run(),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+    // What was interrupted may have gone wrong for that alone.
+    interruption::end_if_interrupted();
+    let code = match outcome {
+        Ok(()) => 0,
         Err(error) => {
             output::complain(&error.to_string());
-            match error.kind() {
-                ErrorKind::Usage => ExitCode::from(2),
-                _ => ExitCode::FAILURE,
-            }
+            if error.kind() == ErrorKind::Usage { 2 } else { 1 }
         }
-    }
+    };
+    ExitCode::from(interruption::exit_code().unwrap_or(code))
 }
 
 /// A subcommand.

@@ -13,6 +13,7 @@ use tubelet::video::{FrameSource, Information};
 use tubelet::{Class, Vivit};
 
 use super::arguments::at_least_one;
+use super::interruption::{Finishing, interrupted};
 use super::{files, output, progress};
 
 /// How a window slides over the video, where it does.
@@ -69,7 +70,12 @@ impl SlidingArguments {
         let mut frames = 0usize;
         let mut windows = 0usize;
         let spinner = progress::spinner("classifying");
-        source.watch(&mut |frame| {
+        // A source without end is ended by a signal, and then the plot is wanted.
+        let _finishing = plot.is_some().then(Finishing::begin);
+        let watched = source.watch(&mut |frame| {
+            if interrupted() {
+                return Ok(ControlFlow::Break(()));
+            }
             frames += 1;
             let Some(window) = sliding.push(frame)? else { return Ok(ControlFlow::Continue(())) };
             windows += 1;
@@ -86,8 +92,14 @@ impl SlidingArguments {
                     Ok(ControlFlow::Continue(()))
                 }
             }
-        })?;
+        });
         spinner.finish_and_clear();
+        // The signal may have ended whatever gives the frames as well.
+        if !interrupted() {
+            watched?;
+        } else if windows == 0 {
+            return Ok(());
+        }
         if windows == 0 {
             let needed = (model.config().frames - 1) * showing.stride + 1;
             return Err(Error::usage(format!(

@@ -1,70 +1,121 @@
-//! From a video to the frames of a clip: what `classify` and `clip` share.
+//! From a video to the frames of its clips.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tubelet::Views;
 use tubelet::checkpoint::Checkpoint;
 use tubelet::tensor::Result;
-use tubelet::video::{self, Clip, DEFAULT_STRIDE, FrameSource, Preprocessing, Preset, Sampling};
+use tubelet::video::{
+    self, Clip, DEFAULT_STRIDE, FrameSource, Matrix, OpenOptions, Preprocessing, Preset, Rotation, Sampling,
+};
 
 use super::arguments::at_least_one;
 use super::{output, progress};
 
-/// Which video, which of its frames, and how they become values.
+/// Where these stand in the help.
+const VIDEO: &str = "Video";
+
+/// How videos are opened, and what may happen on the way.
+#[derive(clap::Args)]
+pub(super) struct OpenArguments {
+    /// How frames are turned: auto as players do, none as in training, or clockwise by so many degrees.
+    #[arg(long, value_name = "HOW", default_value_t, help_heading = VIDEO)]
+    rotate: Rotation,
+    /// The colour matrix of a pipe, which states none: bt601 unless told otherwise, or bt709.
+    #[arg(long, value_name = "MATRIX", value_parser = matrix, help_heading = VIDEO)]
+    matrix: Option<Matrix>,
+    /// Refuse videos that are damaged or cut short, instead of using what can be decoded.
+    #[arg(long, help_heading = VIDEO)]
+    strict: bool,
+    /// The longest that opening and decoding one video may take.
+    #[arg(long, value_name = "SECONDS", value_parser = timeout, help_heading = VIDEO)]
+    timeout: Option<Duration>,
+    /// Let a video name other files or addresses to be read: playlists, lists of parts.
+    #[arg(long, help_heading = VIDEO)]
+    allow_references: bool,
+}
+
+impl OpenArguments {
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    pub(super) fn options(&self) -> OpenOptions {
+        OpenOptions::new()
+            .rotation(self.rotate)
+            .matrix(self.matrix)
+            .strict(self.strict)
+            .timeout(self.timeout)
+            .allow_references(self.allow_references)
+    }
+}
+
+fn matrix(text: &str) -> Result<Matrix, String> {
+    match text {
+        "bt601" => Ok(Matrix::Bt601),
+        "bt709" => Ok(Matrix::Bt709),
+        _ => Err("it must be bt601 or bt709".to_owned()),
+    }
+}
+
+/// Seconds, of which there must be some.
+fn timeout(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "it must be a number of seconds".to_owned())?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(timeout) if timeout > Duration::ZERO => Ok(timeout),
+        _ => Err("it must be more than 0 seconds, and fewer than there ever will be".to_owned()),
+    }
+}
+
+/// Which frames of a video are seen, and how they become values.
 #[derive(clap::Args)]
 pub(super) struct VideoArguments {
-    /// A video file, a folder of images, a GIF, an image, or a .npy of [T,H,W,3] bytes.
-    pub(super) video: PathBuf,
     /// How frames become values: scenic or hf_corrected ([-1, 1], as trained), hf_default ([-3, 1], as Hugging Face's
     /// processor by default). Without it the model's preprocessor_config.json decides, else scenic for models of scenic
     /// and hf_corrected for all others.
-    #[arg(long)]
+    #[arg(long, help_heading = VIDEO)]
     pub(super) preset: Option<Preset>,
     /// Take the clip from this frame on, counted from 0, instead of from the middle.
-    #[arg(long, value_name = "START", conflicts_with = "uniform")]
+    #[arg(long, value_name = "START", conflicts_with = "uniform", help_heading = VIDEO)]
     frames_from: Option<usize>,
     /// Take every Nth frame.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_STRIDE, value_parser = at_least_one, conflicts_with = "uniform")]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_STRIDE, value_parser = at_least_one,
+        conflicts_with = "uniform", help_heading = VIDEO)]
     pub(super) stride: usize,
     /// Spread the frames evenly over the whole video.
-    #[arg(long)]
+    #[arg(long, help_heading = VIDEO)]
     uniform: bool,
+    #[command(flatten)]
+    opening: OpenArguments,
 }
 
 impl VideoArguments {
-    /// What titles call the video: its file's name.
-    pub(super) fn name(&self) -> String {
-        let name = self.video.file_name().unwrap_or(self.video.as_os_str());
-        if name == "-" { "standard input".to_owned() } else { name.to_string_lossy().into_owned() }
+    /// Opens a video, which finds most of what can be wrong with it.
+    pub(super) fn open(&self, video: &Path) -> Result<Box<dyn FrameSource>> {
+        self.opening.options().open(video)
     }
 
-    /// Opens the video, which finds most of what can be wrong with it before anything else is loaded.
-    pub(super) fn open(&self) -> Result<Box<dyn FrameSource>> {
-        video::open(&self.video)
-    }
-
-    /// Decodes the one clip of `frames` frames that was asked for.
-    pub(super) fn decode(&self, source: Box<dyn FrameSource>, frames: usize) -> Result<Decoded> {
-        self.decode_clips(source, &self.sampling(frames))
-    }
-
-    /// Decodes the clips of all `views`, of `frames` frames each.
-    pub(super) fn decode_views(&self, source: Box<dyn FrameSource>, frames: usize, views: Views) -> Result<Decoded> {
-        self.decode_clips(source, &views.sampling(frames, self.stride))
-    }
-
-    fn decode_clips(&self, mut source: Box<dyn FrameSource>, sampling: &Sampling) -> Result<Decoded> {
+    /// Decodes the clip of `frames` frames that was asked for, or those of all `views`.
+    pub(super) fn decode(
+        &self,
+        video: &Path,
+        mut source: Box<dyn FrameSource>,
+        frames: usize,
+        views: Option<Views>,
+    ) -> Result<Decoded> {
+        let sampling = views.map_or_else(|| self.sampling(frames), |views| views.sampling(frames, self.stride));
         let start = Instant::now();
         let counting = progress::spinner("counting frames");
         let total = source.frame_count()?;
         counting.finish_and_clear();
         let frames = sampling.clips().saturating_mul(sampling.frames());
         let bar = progress::bar(frames as u64, "decoding");
-        let clips = Clip::read_all(&mut *source, sampling, &mut |_| bar.inc(1))?;
+        let clips = Clip::read_all(&mut *source, &sampling, &mut |_| bar.inc(1))?;
         bar.finish_and_clear();
-        let decoded = Decoded { clips, information: source.information().clone(), total, elapsed: start.elapsed() };
+        let (path, information) = (video.display().to_string(), source.information().clone());
+        let decoded = Decoded { path, clips, information, total, elapsed: start.elapsed() };
         tracing::debug!("decoded {frames} of {total} frames: {}", decoded.information.description);
         decoded.notes().iter().for_each(|note| output::note(note));
         Ok(decoded)
@@ -77,25 +128,31 @@ impl VideoArguments {
             (false, None) => Sampling::Central { frames, stride: self.stride },
         }
     }
+}
 
-    /// What decided how frames become values. Says on stderr where that may not be as the model was trained.
-    pub(super) fn origin(&self, checkpoint: Option<&Checkpoint>, preprocessing: &Preprocessing) -> String {
-        match (self.preset, checkpoint.and_then(|checkpoint| checkpoint.preprocessor.as_ref())) {
-            (Some(preset), _) => format!("preset {preset}"),
-            (None, None) => {
-                let preset = checkpoint.map_or(Preset::HfCorrected, |checkpoint| checkpoint.family.preset());
-                format!("preset {preset}, the default")
+/// What titles call a video: its file's name.
+pub(super) fn name(video: &Path) -> String {
+    let name = video.file_name().unwrap_or(video.as_os_str());
+    if name == "-" { "standard input".to_owned() } else { name.to_string_lossy().into_owned() }
+}
+
+/// What decided how frames become values. Says on stderr where that may not be as the model was trained.
+pub(super) fn origin(preset: Option<Preset>, checkpoint: Option<&Checkpoint>, preprocessing: &Preprocessing) -> String {
+    match (preset, checkpoint.and_then(|checkpoint| checkpoint.preprocessor.as_ref())) {
+        (Some(preset), _) => format!("preset {preset}"),
+        (None, None) => {
+            let preset = checkpoint.map_or(Preset::HfCorrected, |checkpoint| checkpoint.family.preset());
+            format!("preset {preset}, the default")
+        }
+        (None, Some(_)) => {
+            let range = preprocessing.range();
+            if range != TRAINED {
+                output::note(&format!(
+                    "the model's preprocessor_config.json gives values in {range}, but the published ViViT models were \
+                     trained on {TRAINED}, which --preset hf_corrected gives"
+                ));
             }
-            (None, Some(_)) => {
-                let range = preprocessing.range();
-                if range != TRAINED {
-                    output::note(&format!(
-                        "the model's preprocessor_config.json gives values in {range}, but the published ViViT models \
-                         were trained on {TRAINED}, which --preset hf_corrected gives"
-                    ));
-                }
-                "the model's preprocessor_config.json".to_owned()
-            }
+            "the model's preprocessor_config.json".to_owned()
         }
     }
 }
@@ -105,6 +162,7 @@ const TRAINED: &str = "[-1, 1]";
 
 /// The decoded clips of a video, at least one.
 pub(super) struct Decoded {
+    path: String,
     pub(super) clips: Vec<Clip>,
     information: video::Information,
     /// Frames of the whole video.
@@ -129,9 +187,13 @@ impl Decoded {
         if let Some(complaint) = &self.information.complaint {
             notes.push(format!("the video may be damaged, this is what could be read of it; ffmpeg says: {complaint}"));
         }
-        if self.information.rotation != 0 {
-            let degrees = self.information.rotation;
-            notes.push(format!("players turn this video by {degrees}°; the model sees it unturned, as in training"));
+        let video::Information { rotation, turned, .. } = self.information;
+        if rotation != turned {
+            let seen =
+                if turned == 0 { "unturned, as in training".to_owned() } else { format!("turned by {turned}°") };
+            notes.push(format!(
+                "players turn this video by {rotation}°; the model sees it {seen}; --rotate auto turns it as players do"
+            ));
         }
         notes
     }
@@ -146,10 +208,10 @@ impl Decoded {
         self.information.frames_per_second
     }
 
-    pub(super) fn report(&self, arguments: &VideoArguments) -> VideoReport {
-        let video::Information { height, width, frames_per_second, .. } = self.information;
-        let path = arguments.video.display().to_string();
-        VideoReport { path, frames: self.total, height, width, frames_per_second }
+    pub(super) fn report(&self) -> VideoReport {
+        let video::Information { height, width, frames_per_second, rotation, turned, .. } = self.information;
+        let (path, frames) = (self.path.clone(), self.total);
+        VideoReport { path, frames, height, width, frames_per_second, rotation, turned }
     }
 }
 
@@ -161,15 +223,20 @@ pub(super) struct VideoReport {
     height: usize,
     width: usize,
     frames_per_second: Option<f64>,
+    /// Degrees by which players turn it clockwise.
+    rotation: u32,
+    /// Degrees by which the model sees it turned clockwise.
+    turned: u32,
 }
 
 impl VideoReport {
     /// In two lines.
     pub(super) fn describe(&self) -> String {
-        let Self { path, frames, height, width, frames_per_second } = self;
+        let Self { path, frames, height, width, frames_per_second, turned, .. } = self;
         let rate =
             frames_per_second.map_or(String::new(), |rate| format!(", {} a second", (100.0 * rate).round() / 100.0));
-        format!("{path}\n{} of {width}×{height} pixels{rate}", counted(*frames, "frame"))
+        let turned = if *turned == 0 { String::new() } else { format!(", turned by {turned}°") };
+        format!("{path}\n{} of {width}×{height} pixels{rate}{turned}", counted(*frames, "frame"))
     }
 }
 

@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::decoding::Decoders;
+use super::ahead::{decode_ahead, timed};
 use super::{Item, Manifest, Metrics, Outcome, Prediction, Results, Row, Run, Task};
 use crate::tensor::{ErrorKind, Result, printable};
 
 /// What decodes a video, in any thread.
-pub type Decode<Decoded> = Arc<dyn Fn(&Item) -> Result<Decoded> + Send + Sync>;
+pub type Decode<Decoded> = Box<dyn Fn(&Item) -> Result<Decoded> + Send + Sync>;
 
 /// How a video becomes logits.
 ///
@@ -84,21 +83,19 @@ impl<'a> Evaluation<'a> {
     ) -> Result<()> {
         let Pipeline { workers, decode, timeout, compute } = pipeline;
         let items = self.manifest.items();
-        let remaining = self.remaining.iter().map(|&row| (row, items[row].clone()));
-        let mut decoders = Decoders::new(workers, decode, timeout, remaining)?;
-        while let Some(&row) = self.remaining.front() {
-            let (decoded, decoding) = decoders.next(row)?;
+        let remaining = self.remaining.iter().map(|&row| (row, items[row].clone())).collect();
+        let decode = move |(_, item): &(usize, Item)| decode(item);
+        decode_ahead(remaining, workers, timeout, decode, |(row, _), decoded, decoding| {
             let ((logits, of_video), computing) = timed(|| match decoded {
                 Ok(decoded) => (compute(decoded), UNSUITABLE),
                 Err(error) => (Err(error), UNREADABLE),
             });
-            let row = self.row(row, logits, of_video, decoding + computing)?;
+            let row = self.row(*row, logits, of_video, decoding + computing)?;
             self.results.append(&row)?;
             self.remaining.pop_front();
             self.metrics.add(&row)?;
-            finished(&self.metrics, &row)?;
-        }
-        Ok(())
+            finished(&self.metrics, &row)
+        })
     }
 
     /// The row of a video; an error where what went wrong is none of what is `of_video`, its own fault.
@@ -119,16 +116,10 @@ impl<'a> Evaluation<'a> {
 }
 
 /// Errors of decoding that say that a video cannot be read, rather than that nothing can go on: the ffmpeg program is not
-/// installed.
-const UNREADABLE: &[ErrorKind] = &[ErrorKind::File, ErrorKind::Usage, ErrorKind::Io];
+/// installed. One may claim to be larger than any memory.
+const UNREADABLE: &[ErrorKind] = &[ErrorKind::File, ErrorKind::Usage, ErrorKind::Io, ErrorKind::OutOfMemory];
 /// Errors of computing that say that a video does not suit the model. Files that cannot be read are the model's there.
 const UNSUITABLE: &[ErrorKind] = &[ErrorKind::Usage];
 
 /// Characters of why a video failed: what it says of itself may have any length.
 const LONGEST_REASON: usize = 1000;
-
-pub(super) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let start = Instant::now();
-    let value = work();
-    (value, start.elapsed())
-}

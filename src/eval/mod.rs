@@ -8,6 +8,7 @@
 //! | [`Metrics`] | top-1 and top-5 of each head and of their joint distribution, mean class recall, mean average precision |
 //! | [`Results`], [`Run`] | the file of results: a row as each video is finished, and what identifies the run |
 //! | [`Shard`], [`merge`] | a data set in parts, and the parts put together again |
+//! | [`decode_ahead`] | decoding in threads beside computing |
 //! | [`Evaluation`] | the whole job: decoding in threads beside computing, and going on after an interruption |
 //!
 //! Figures are computed from rows alone, so those of a run, of a resumed one, of its file and of its merged shards are
@@ -15,7 +16,7 @@
 //!
 //! No class names of data sets come with the crate: [`ClassNames::read`] takes those that the data sets publish.
 
-mod decoding;
+mod ahead;
 mod identity;
 mod job;
 mod manifest;
@@ -30,6 +31,7 @@ mod shard;
 mod task;
 mod text;
 
+pub use ahead::decode_ahead;
 pub use identity::{Protocol, Run, fingerprint};
 pub use job::{Decode, Evaluation, Pipeline};
 pub use manifest::{Format, Item, Manifest, Part};
