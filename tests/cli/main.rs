@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod evaluation;
+mod interruption;
 mod models;
 
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
         Ok(tests) => tests,
         Err(code) => return code,
     };
-    let without_device: [ProgramTest; 24] = [
+    let without_device: [ProgramTest; 25] = [
         ("help fits 80 columns and has examples", help),
         ("wrong use exits with 2", wrong_use),
         ("bad videos are named", bad_videos),
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         ("completions", completions),
         ("outputs are readable by others", output_permissions),
         ("clip by reference is the published tensor", || published_clip(&["--executor", "reference"])),
+        ("leftovers of killed runs are removed", interruption::leftovers_go),
         ("clip without a model", clip_without_model),
         ("clip for a model", clip_for_model),
         ("who decides about preprocessing", preprocessing),
@@ -56,7 +58,7 @@ fn main() -> ExitCode {
     for (name, test) in without_device {
         tests.add_without_device(name, test);
     }
-    let with_device: [ProgramTest; 21] = [
+    let with_device: [ProgramTest; 28] = [
         ("devices", devices),
         ("unknown devices are told the known", unknown_devices),
         ("clip is the published tensor", || published_clip(&[])),
@@ -68,6 +70,13 @@ fn main() -> ExitCode {
         ("eval killed twice and resumed", evaluation::killed_and_resumed),
         ("eval in shards", evaluation::shards_merged),
         ("wrong use of eval", evaluation::wrong_use),
+        ("eval over hostile files", evaluation::hostile_files),
+        ("eval counts what it computed", evaluation::failures_are_no_speed),
+        ("eval ends where too many fail", evaluation::most_failed),
+        ("eval of a list without a header", evaluation::list_without_header),
+        ("eval stays below its root", evaluation::confined),
+        ("eval interrupted goes on", interruption::eval_goes_on),
+        ("an endless plot is drawn at Ctrl-C", interruption::endless_plots_are_drawn),
         ("untrained models say so", untrained),
         ("untrained models of every kind", models::untrained_kinds),
         ("embed writes features", models::embeds),

@@ -9,8 +9,9 @@ use crate::vivit::{LabelHead, Labelling};
 pub(super) fn is_list(text: &str) -> bool {
     let Some(first) = text.lines().map(str::trim).find(|line| !line.is_empty()) else { return false };
     let fields = Separator::of(text).fields(first);
-    let [path, .., label] = &fields[..] else { return false };
-    is_number(label) || path.contains(['.', '/', '\\'])
+    let [path @ .., label] = &fields[..] else { return false };
+    let like_a_path = |field: &String| field.contains(['.', '/', '\\']);
+    !path.is_empty() && (is_number(label) || path.iter().any(like_a_path))
 }
 
 pub(super) fn read(reading: &Reading<'_>, text: &str) -> Result<Vec<Item>> {
