@@ -16,7 +16,7 @@ use tubelet::kernels::resample::{self, Axis};
 use tubelet::kernels::{Case, ClipLayout, Kernel, Selection, suite};
 use tubelet::tensor::Tensor;
 use tubelet::video::{
-    Antialiased, Clip, CropWindow, Frame, PixelFormat, Preparer, Preprocessing, Preset, Resize, coefficients,
+    Antialiased, Clip, CropWindow, Filter, Frame, PixelFormat, Preparer, Preprocessing, Preset, Resize, coefficients,
     prepare_reference,
 };
 
@@ -89,8 +89,8 @@ fn resampled(device: &Device, pixels: &Tensor, axis: Axis, table: &Antialiased) 
 /// The part of Pillow's resized pictures that `window` shows.
 fn resized(device: &Device, pixels: &Tensor, resized: [usize; 2], window: &CropWindow) -> Tensor {
     let size = [pixels.shape().axes()[1], pixels.shape().axes()[2]];
-    let rows = Antialiased::new(size[0], resized[0], window.rows.range()).unwrap();
-    let columns = Antialiased::new(size[1], resized[1], window.columns.range()).unwrap();
+    let rows = Antialiased::new(Filter::Bilinear, size[0], resized[0], window.rows.range()).unwrap();
+    let columns = Antialiased::new(Filter::Bilinear, size[1], resized[1], window.columns.range()).unwrap();
     if Antialiased::columns_first(size, resized) {
         resampled(device, &resampled(device, pixels, Axis::X, &columns), Axis::Y, &rows)
     } else {

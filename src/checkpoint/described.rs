@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::location::{Location, text};
-use super::{Family, huggingface, native, scenic};
+use super::{Family, PreprocessorFile, huggingface, native, scenic};
 use crate::tensor::{Error, Result};
 use crate::video::Fields;
 use crate::vivit::Config;
@@ -17,8 +17,8 @@ pub struct Described {
     pub family: Family,
     /// The names of the classes, in order, where they are given.
     pub labels: Option<Vec<String>>,
-    /// The text of the `preprocessor_config.json` beside it, where there is one.
-    pub preprocessor: Option<String>,
+    /// How clips are prepared, where a file beside it says so.
+    pub preprocessor: Option<PreprocessorFile>,
 }
 
 /// Reads the `config.json` at `path`, or in the folder there: scenic's, that of the `transformers` library or this
@@ -46,6 +46,6 @@ pub fn read_config(path: &Path) -> Result<Described> {
             path.display()
         )));
     };
-    let preprocessor = Location::file(&path).find("preprocessor_config.json").map(|path| text(&path)).transpose()?;
+    let (preprocessor, _) = PreprocessorFile::find(&Location::file(&path))?;
     Ok(Described { config, family, labels, preprocessor })
 }

@@ -11,11 +11,11 @@ use std::path::Path;
 
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted};
-use super::location::{Location, text};
+use super::location::Location;
 use super::misfits::Misfits;
-use super::{Called, Checkpoint, Family, Format, Hints};
+use super::{Called, Checkpoint, Family, Format, Hints, PreprocessorFile};
 use crate::tensor::{Error, Result};
-use crate::vivit::Config;
+use crate::vivit::{Config, Labelling};
 pub(super) use config::{ImageSize, gelu};
 use evidence::Evidence;
 pub(super) use names::Spelling;
@@ -46,7 +46,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
     let mut notes = location.notes.clone();
     let (config, labels) = if bare(&arrays.names(), described.classifies) {
         notes.push("the checkpoint has no classifier: it gives features, but no classes".into());
-        (Config { classes: 0, ..described.config }, None)
+        (Config { classes: 0, labelling: Labelling::Single, ..described.config }, None)
     } else {
         if described.classes_assumed {
             notes.push(format!(
@@ -62,7 +62,8 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
         let place = format!("{} does not fit {}", arrays.path().display(), config_path.display());
         refusal(&place, &*arrays, spelling, &config, &misfits)
     })?;
-    let preprocessor = location.find("preprocessor_config.json").map(|path| text(&path)).transpose()?;
+    let (preprocessor, note) = PreprocessorFile::find(&location)?;
+    notes.extend(note);
     Ok(Checkpoint {
         family: Family::HuggingFace,
         config,

@@ -45,6 +45,7 @@ mod misfits;
 mod native;
 #[cfg(feature = "npz")]
 mod npz;
+mod preprocessor;
 mod safetensors;
 mod scenic;
 mod untrained;
@@ -59,6 +60,7 @@ pub use hub::Hub;
 pub use huggingface::save_hugging_face;
 pub use image::Trained;
 pub use native::save;
+pub use preprocessor::PreprocessorFile;
 pub use untrained::untrained;
 
 use arrays::Arrays;
@@ -117,8 +119,8 @@ pub struct Checkpoint {
     pub parameters: Arc<dyn Parameters>,
     /// The names of the classes, in order, where the checkpoint gives them.
     pub labels: Option<Vec<String>>,
-    /// The text of `preprocessor_config.json`, where there is one: how clips were prepared for the model.
-    pub preprocessor: Option<String>,
+    /// How clips were prepared for the model, where a file says it.
+    pub preprocessor: Option<PreprocessorFile>,
     /// Where it came from: a path, or a name with its revision.
     pub source: String,
     /// What its user should know about it, a sentence each.

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted};
 use super::location::{Location, text};
-use super::writing::{self, CONFIG, PREPROCESSOR};
-use super::{Checkpoint, Family, Format, Hints};
+use super::writing::{self, CONFIG};
+use super::{Checkpoint, Family, Format, Hints, PreprocessorFile};
 use crate::tensor::{Error, Result};
 use crate::vivit::Config;
 
@@ -105,7 +105,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
             misfits.lines().join("\n  ")
         ))
     })?;
-    let preprocessor = location.find(PREPROCESSOR).map(|path| text(&path)).transpose()?;
+    let (preprocessor, note) = PreprocessorFile::find(&location)?;
     Ok(Checkpoint {
         family: card.family,
         config,
@@ -113,7 +113,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
         labels: card.labels,
         preprocessor,
         source: location.source,
-        notes: [location.notes, card.notes].concat(),
+        notes: [location.notes, card.notes, note.into_iter().collect()].concat(),
     })
 }
 
@@ -132,5 +132,5 @@ pub fn save(folder: &Path, checkpoint: &Checkpoint, overwrite: bool) -> Result<(
     let card = Card { format: MARK.into(), family: *family, labels: labels.clone(), notes: notes.clone() };
     let text = serde_json::to_string_pretty(&Written { card, config })
         .map_err(|error| Error::usage(format!("the configuration cannot be written as JSON: {error}")))?;
-    writing::folder(folder, &*checkpoint.parameters, &text, preprocessor.as_deref(), overwrite)
+    writing::folder(folder, &*checkpoint.parameters, &text, preprocessor.as_ref(), overwrite)
 }

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::preprocessor::{self, PreprocessorFile};
 use super::weights::WHOLE;
 use crate::files::{Finished, Unfinished, UnfinishedFolder};
 use crate::tensor::{Element, Error, Result};
 use crate::vivit::{ParameterSpec, Parameters};
 
 pub(super) const CONFIG: &str = "config.json";
-pub(super) const PREPROCESSOR: &str = "preprocessor_config.json";
 
 /// Writes a model's files into `folder`. A folder that is missing appears with all of them; in one that is there all are
 /// written beside their places and put there at the end, the configuration last: what is in the folder is whole or not
@@ -20,13 +20,14 @@ pub(super) fn folder(
     folder: &Path,
     parameters: &dyn Parameters,
     config: &str,
-    preprocessor: Option<&str>,
+    preprocessor: Option<&PreprocessorFile>,
     overwrite: bool,
 ) -> Result<()> {
     if folder.is_file() {
         return Err(Error::file(format!("cannot write the folder {}: it is a file", folder.display())));
     }
-    let present = NAMES.map(|name| folder.join(name)).into_iter().find(|place| place.exists());
+    let names = [WHOLE, CONFIG].into_iter().chain(preprocessor::NAMES);
+    let present = names.map(|name| folder.join(name)).find(|place| place.exists());
     if let (false, Some(present)) = (overwrite, present) {
         return Err(Error::usage(format!(
             "{} is there already: name another folder, or overwrite it with --force",
@@ -41,17 +42,18 @@ pub(super) fn folder(
     unfinished.put()
 }
 
-/// Weights, configuration, preprocessing.
-const NAMES: [&str; 3] = [WHOLE, CONFIG, PREPROCESSOR];
-
-fn files(folder: &Path, parameters: &dyn Parameters, config: &str, preprocessor: Option<&str>) -> Result<()> {
-    let places = NAMES.map(|name| folder.join(name));
-    let [weights_place, config_place, preprocessor_place] = &places;
-    let weights = safetensors(weights_place, parameters)?;
-    let config = whole(config_place, &format!("{config}\n"))?;
-    let preprocessor = preprocessor.map(|text| whole(preprocessor_place, text)).transpose()?;
-    for old in [config_place, preprocessor_place].into_iter().filter(|old| old.exists()) {
-        std::fs::remove_file(old).map_err(|error| Error::io("replace", old, &error))?;
+fn files(
+    folder: &Path,
+    parameters: &dyn Parameters,
+    config: &str,
+    preprocessor: Option<&PreprocessorFile>,
+) -> Result<()> {
+    let weights = safetensors(&folder.join(WHOLE), parameters)?;
+    let config = whole(&folder.join(CONFIG), &format!("{config}\n"))?;
+    let preprocessor = preprocessor.map(|file| whole(&folder.join(file.own_name()), &file.text)).transpose()?;
+    let old = [CONFIG].into_iter().chain(preprocessor::NAMES).map(|name| folder.join(name));
+    for old in old.filter(|old| old.exists()) {
+        std::fs::remove_file(&old).map_err(|error| Error::io("replace", &old, &error))?;
     }
     weights.put()?;
     preprocessor.map_or(Ok(()), Finished::put)?;

@@ -13,10 +13,20 @@ pub struct Class {
     /// Its name, or `class 7` where the checkpoint has none; in the joint distribution those of all heads.
     pub name: String,
     /// Softmax over the classes of its head, a product of those in the joint distribution; the sigmoid where classes do
-    /// not exclude one another.
+    /// not exclude one another. Values of a regression have none: NaN here, null in JSON.
     pub probability: f32,
-    /// The model's output; a sum of several in the joint distribution.
+    /// The model's output; a sum of several in the joint distribution. The value itself in a regression.
     pub logit: f32,
+}
+
+impl Class {
+    /// What the model says of it, for people: its probability in percent, the value itself in a regression.
+    pub fn score(&self) -> String {
+        match self.probability.is_nan() {
+            true => self.logit.to_string(),
+            false => format!("{:.1} %", 100.0 * self.probability),
+        }
+    }
 }
 
 /// What a model says of a clip.
@@ -136,17 +146,19 @@ fn heads(labelling: &Labelling, logits: usize) -> Result<Vec<(String, Range<usiz
     Ok(ranges.collect())
 }
 
-/// The probability of each class, in the order of the logits, in f64.
+/// The probability of each class, in the order of the logits, in f64; NaN where values are no logits.
 pub(super) fn probabilities(labelling: &Labelling, logits: &[f32]) -> Result<Vec<f64>> {
     let heads = heads(labelling, logits.len())?;
     Ok(heads.into_iter().flat_map(|(_, range)| of_head(labelling, &logits[range])).collect())
 }
 
-/// Softmax of a head's logits, or the sigmoid of each.
+/// Softmax of a head's logits, or the sigmoid of each; NaN for values.
 fn of_head(labelling: &Labelling, logits: &[f32]) -> Vec<f64> {
     let logits = logits.iter().map(|logit| f64::from(*logit));
-    if *labelling == Labelling::Multiple {
-        return logits.map(|logit| 1.0 / (1.0 + (-logit).exp())).collect();
+    match labelling {
+        Labelling::Multiple => return logits.map(|logit| 1.0 / (1.0 + (-logit).exp())).collect(),
+        Labelling::Regression => return logits.map(|_| f64::NAN).collect(),
+        Labelling::Single | Labelling::Heads(_) => {}
     }
     let largest = logits.clone().fold(f64::NEG_INFINITY, f64::max);
     let powers = logits.map(|logit| (logit - largest).exp());
@@ -203,6 +215,17 @@ mod tests {
         let classes = Classes::new(&[0.0, 2.0, -2.0], &Labelling::Multiple, None).unwrap();
         let expected = [0.5, 0.8807971, 0.11920292];
         approx::assert_relative_eq!(shares(classes.all()).as_slice(), expected.as_slice(), epsilon = 1e-7);
+    }
+
+    #[test]
+    fn values_of_a_regression_have_no_probability() {
+        let classes = Classes::new(&[0.25, -3.5, 12.0], &Labelling::Regression, None).unwrap();
+        assert_eq!(indices(&classes.top(3)), [2, 0, 1]);
+        assert!(shares(classes.all()).iter().all(|probability| probability.is_nan()));
+        assert_eq!(classes.all()[1].score(), "-3.5");
+        let json = serde_json::to_value(&classes.top(1)[0]).unwrap();
+        assert_eq!((json["probability"].is_null(), json["logit"].as_f64()), (true, Some(12.0)));
+        assert_eq!(Classes::new(&[0.0, 2.0], &Labelling::Multiple, None).unwrap().all()[1].score(), "88.1 %");
     }
 
     #[test]

@@ -385,18 +385,19 @@ pub fn check_video(config: &Config) -> Result<()> {
 /// How clips are prepared: by the preset asked for, else the model's own file, else its family's default.
 pub fn preprocessing(checkpoint: &Checkpoint, preset: Option<Preset>) -> Result<Preprocessing> {
     let size = [checkpoint.config.rows, checkpoint.config.columns];
-    let text = match (preset, &checkpoint.preprocessor) {
-        (None, Some(text)) => text,
+    let file = match (preset, &checkpoint.preprocessor) {
+        (None, Some(file)) => file,
         (preset, _) => return preset.unwrap_or(checkpoint.family.preset()).preprocessing(size),
     };
-    let of_file = |error: Error| error.within(format!("preprocessor_config.json of {}", checkpoint.source));
-    let preprocessing = Preprocessing::from_hugging_face(text).map_err(of_file)?;
+    let of_model = |error: Error| error.within(&checkpoint.source);
+    let preprocessing = file.preprocessing().map_err(of_model)?;
     match preprocessing.crop() {
         Some(crop) if crop != size => {
             let [[rows, columns], [model_rows, model_columns]] = [crop, size];
-            Err(of_file(Error::file(format!(
-                "it crops to {columns}x{rows} pixels (width x height), but the model takes {model_columns}x{model_rows}; \
-                 correct it or choose a preset"
+            Err(of_model(Error::file(format!(
+                "{} crops to {columns}x{rows} pixels (width x height), but the model takes {model_columns}x{model_rows}; \
+                 correct it or choose a preset",
+                file.name
             ))))
         }
         _ => Ok(preprocessing),

@@ -57,7 +57,7 @@ impl FromStr for Views {
             Some((clips, "1")) if clips > 0 => Ok(Self { clips, crops: Crops::Central }),
             Some((clips, "3")) if clips > 0 => Ok(Self { clips, crops: Crops::Three }),
             _ => Err(Error::usage(format!(
-                "views are written as 4x3, temporal clips by spatial crops, and crops are 1 or 3; {text:?} is not"
+                "views are written as 4x3, temporal clips by spatial crops, and crops are 1 or 3; {text} is not"
             ))),
         }
     }
@@ -100,6 +100,12 @@ impl Average {
         };
         let logits = match (self, labelling) {
             (Self::Logits, _) => mean(views)?,
+            (Self::Probabilities, Labelling::Regression) => {
+                return Err(Error::usage(
+                    "this model gives values (regression), which have no probabilities to be averaged: average the logits, \
+                     which are these values",
+                ));
+            }
             (Self::Probabilities, Labelling::Multiple) => {
                 // The probability that a class does not apply has the negative logit.
                 let (yes, no) = (probabilities(1.0)?, probabilities(-1.0)?);
@@ -156,7 +162,7 @@ impl FromStr for Average {
 
     fn from_str(name: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|average| average.name() == name).ok_or_else(|| {
-            Error::usage(format!("views are averaged by their logits or their probabilities, not {name:?}"))
+            Error::usage(format!("views are averaged by their logits or their probabilities, not {name}"))
         })
     }
 }
@@ -357,6 +363,9 @@ mod tests {
             let found = Average::Probabilities.of(&views, &labelling).unwrap();
             assert!(found.iter().all(|logit| logit.is_finite()) && found[0] < found[1], "{found:?}");
         }
+        assert_eq!(Average::Logits.of(&[vec![1.0], vec![2.0]], &Labelling::Regression).unwrap(), [1.5]);
+        let error = Average::Probabilities.of(&[vec![1.0]], &Labelling::Regression).unwrap_err().to_string();
+        assert!(error.contains("no probabilities to be averaged"), "{error}");
         for views in [vec![], vec![vec![1.0], vec![1.0, 2.0]], vec![vec![f32::NAN]]] {
             assert!(Average::Logits.of(&views, &Labelling::Single).is_err());
         }

@@ -37,10 +37,15 @@ const LABEL: &str = "label";
 impl Task {
     /// K = `classes` logits of this meaning.
     ///
-    /// An error for no classes or too many, and as that of [`Labelling::validate`].
+    /// An error for no classes or too many, for values instead of classes, and as that of [`Labelling::validate`].
     pub fn new(labelling: Labelling, classes: usize) -> Result<Self> {
         if !(1..=MOST_CLASSES).contains(&classes) {
             return Err(Error::usage(format!("{classes} classes cannot be evaluated, only 1 to {MOST_CLASSES}")));
+        }
+        if labelling == Labelling::Regression {
+            return Err(Error::usage(
+                "this model gives values (regression), not classes: an evaluation compares classes with labels",
+            ));
         }
         labelling.validate(classes)?;
         Ok(Self { labelling, classes })
@@ -73,7 +78,7 @@ impl Task {
     pub fn heads(&self) -> Vec<LabelHead> {
         match &self.labelling {
             Labelling::Heads(heads) => heads.clone(),
-            Labelling::Single | Labelling::Multiple => {
+            Labelling::Single | Labelling::Multiple | Labelling::Regression => {
                 vec![LabelHead { name: LABEL.to_owned(), classes: self.classes }]
             }
         }

@@ -22,7 +22,7 @@ fn tasks() -> [Task; 3] {
 
 fn manifest(folder: &Path, task: &Task, videos: usize) -> Manifest {
     let (header, label): (_, fn(usize) -> String) = match task.labelling() {
-        Labelling::Single => ("path,label", |row| (row % CLASSES).to_string()),
+        Labelling::Single | Labelling::Regression => ("path,label", |row| (row % CLASSES).to_string()),
         Labelling::Multiple => ("path,labels", |row| format!("{};{}", row % CLASSES, row / 2 % CLASSES)),
         Labelling::Heads(_) => ("path,verb,noun", |row| format!("{},{}", row % 3, row % 4)),
     };

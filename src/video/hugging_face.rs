@@ -1,20 +1,39 @@
-//! Hugging Face's `preprocessor_config.json`.
+//! Hugging Face's `preprocessor_config.json` and `video_preprocessor_config.json`.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
     preset::{Normalise, Preprocessing, Resize, Values},
-    resample::Resample,
+    resample::{Filter, Resample},
 };
 use crate::tensor::{Error, Result};
 
 mod fields;
 
-pub(crate) use fields::Fields;
+pub(crate) use fields::{Fields, shortened};
 
-/// The keys of the file; what is absent has the default of `VivitImageProcessor`.
+/// Which of the library's two processors a file is for. Both have the same defaults.
+#[derive(Clone, Copy, PartialEq)]
+enum Processor {
+    /// `VivitImageProcessor`, by Pillow.
+    Image,
+    /// `VivitVideoProcessor`, by torchvision: it always subtracts 1 from scaled bytes, and takes more forms of `size`.
+    Video,
+}
+
+impl Processor {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Image => "VivitImageProcessor",
+            Self::Video => "VivitVideoProcessor",
+        }
+    }
+}
+
+/// The keys of the file; what is absent has the processor's default.
 struct File {
+    processor: Processor,
     /// The processor's type, by each of the names that releases gave the field.
     types: [Option<String>; 3],
     do_resize: Option<bool>,
@@ -35,27 +54,47 @@ struct File {
 }
 
 impl Preprocessing {
-    /// The preprocessing that the text of a `preprocessor_config.json` describes, as `VivitImageProcessor` reads it.
+    /// The preprocessing that the text of a `preprocessor_config.json` describes, as `VivitImageProcessor` reads it; as
+    /// `VivitVideoProcessor` does where it names a `video_processor_type`.
     ///
     /// An old file with `do_zero_centering` means `2·byte·rescale_factor − 1` where it is true and plain
     /// `byte·rescale_factor` where it is false. An error ([`File`](crate::tensor::ErrorKind::File)) for what is not
     /// such a file, [`Unsupported`](crate::tensor::ErrorKind::Unsupported) for settings beyond a ViViT processor's.
     pub fn from_hugging_face(text: &str) -> Result<Self> {
+        Self::read(text, None)
+    }
+
+    /// The preprocessing that the text of a `video_preprocessor_config.json` describes, as `VivitVideoProcessor` reads it.
+    ///
+    /// That one resizes with torchvision, which rounds otherwise than Pillow, as is done here: after `1/127.5` single
+    /// values differ by up to one step of a byte. Errors are those of [`Self::from_hugging_face`].
+    pub fn from_hugging_face_video(text: &str) -> Result<Self> {
+        Self::read(text, Some(Processor::Video))
+    }
+
+    fn read(text: &str, processor: Option<Processor>) -> Result<Self> {
         let fields = Fields::parse(text).map_err(|instead| Error::file(format!("the file is {instead}")))?;
-        let file = File::read(&fields).map_err(Error::file)?;
+        let file = File::read(&fields, processor).map_err(Error::file)?;
         file.check_supported()?;
-        Self::new(file.resize()?, file.crop()?, Resample::PillowBilinear, file.values()?)
-            .map_err(|error| Error::file(error.to_string()))
+        let preprocessing = Self::new(file.resize()?, file.crop()?, Resample::Pillow(file.filter()?), file.values()?)
+            .map_err(|error| Error::file(error.to_string()))?;
+        Ok(match file.processor {
+            Processor::Image => preprocessing,
+            Processor::Video => preprocessing.with_extra_behind(),
+        })
     }
 }
 
 impl File {
-    fn read(fields: &Fields) -> Result<Self, String> {
-        let text = |name| fields.get(name, "a text in quotes", None);
+    fn read(fields: &Fields, processor: Option<Processor>) -> Result<Self, String> {
+        let text = |name| fields.get(name, "a text in quotes", None::<String>);
         let switch = |name| fields.get(name, "true or false", None);
         let any = |name| fields.get(name, "a value", None);
+        let video_type = text("video_processor_type")?;
+        let said = if video_type.is_some() { Processor::Video } else { Processor::Image };
         Ok(Self {
-            types: [text("image_processor_type")?, text("video_processor_type")?, text("feature_extractor_type")?],
+            processor: processor.unwrap_or(said),
+            types: [text("image_processor_type")?, video_type, text("feature_extractor_type")?],
             do_resize: switch("do_resize")?,
             size: any("size")?,
             resample: any("resample")?,
@@ -77,7 +116,8 @@ impl File {
     fn check_supported(&self) -> Result<()> {
         if let Some(other) = self.types.iter().flatten().find(|name| !name.to_lowercase().starts_with("vivit")) {
             return Err(Error::unsupported(format!(
-                "the file is for {other}, not for a ViViT processor; use a preset"
+                "the file is for {}, not for a ViViT processor; use a preset",
+                shortened(other)
             )));
         }
         let switches = [
@@ -85,16 +125,31 @@ impl File {
             ("do_grayscale", self.do_grayscale),
             ("do_flip_channel_order", self.do_flip_channel_order),
         ];
-        if let Some((name, _)) = switches.iter().find(|(_, switch)| *switch == Some(true)) {
-            return Err(Error::unsupported(format!("{name} is not a step of ViViT's preprocessing; use a preset")));
-        }
-        match &self.resample {
-            None => Ok(()),
-            Some(filter) if filter == 2 || filter == "bilinear" => Ok(()),
-            Some(filter) => {
-                Err(Error::unsupported(format!("resample {filter} is not supported, only 2 (bilinear) is")))
+        match switches.iter().find(|(_, switch)| *switch == Some(true)) {
+            Some((name, _)) => {
+                Err(Error::unsupported(format!("{name} is not a step of ViViT's preprocessing; use a preset")))
             }
+            None => Ok(()),
         }
+    }
+
+    /// By Pillow's number, or by its name.
+    fn filter(&self) -> Result<Filter> {
+        let Some(value) = &self.resample else { return Ok(Filter::Bilinear) };
+        let by_number = || Filter::ALL.get(usize::try_from(value.as_u64()?).ok()?).copied();
+        let by_name = || {
+            let name = value.as_str()?.to_lowercase();
+            Filter::ALL.into_iter().find(|filter| filter.name() == name)
+        };
+        by_number().or_else(by_name).ok_or_else(|| {
+            let known: Vec<_> =
+                (0..).zip(Filter::ALL).map(|(number, filter)| format!("{number} ({})", filter.name())).collect();
+            Error::unsupported(format!(
+                "resample {} is no filter of Pillow's; there are {}",
+                shortened(&value.to_string()),
+                known.join(", ")
+            ))
+        })
     }
 
     fn resize(&self) -> Result<Option<Resize>> {
@@ -102,30 +157,58 @@ impl File {
             return Ok(None);
         }
         let Some(size) = &self.size else { return Ok(Some(Resize::ShortEdge(256))) };
-        if let Some(edge) = side(size) {
-            return Ok(Some(Resize::ShortEdge(edge)));
-        }
-        match (keys(size).as_slice(), side(&size["shortest_edge"])) {
-            (["shortest_edge"], Some(edge)) => Ok(Some(Resize::ShortEdge(edge))),
-            _ => height_and_width("size", size).map(|sides| Some(Resize::Exact(sides))),
-        }
+        let edge = |key: &str| side(&size[key]);
+        let resize = match (self.processor, keys(size).as_slice()) {
+            (_, []) => side(size).map(Resize::ShortEdge).or_else(|| sides(size).map(Resize::Exact)),
+            (_, ["height", "width"]) => sides(size).map(Resize::Exact),
+            // The library's image processor does not look at the other.
+            (_, ["shortest_edge"]) | (Processor::Image, ["longest_edge", "shortest_edge"]) => {
+                edge("shortest_edge").map(Resize::ShortEdge)
+            }
+            (Processor::Video, ["longest_edge", "shortest_edge"]) => edge("shortest_edge")
+                .zip(edge("longest_edge"))
+                .map(|(shortest, longest)| Resize::ShortEdgeUpTo { shortest, longest }),
+            (Processor::Video, ["max_height", "max_width"]) => {
+                edge("max_height").zip(edge("max_width")).map(|(height, width)| Resize::Within([height, width]))
+            }
+            _ => None,
+        };
+        resize.map(Some).ok_or_else(|| {
+            let more = match self.processor {
+                Processor::Image => "",
+                Processor::Video => ", with or without a longest_edge, or {\"max_height\": …, \"max_width\": …}",
+            };
+            self.refused("size", size, &format!("{{\"shortest_edge\": …}}{more}"))
+        })
     }
 
     fn crop(&self) -> Result<Option<[usize; 2]>> {
         match &self.crop_size {
             _ if self.do_center_crop == Some(false) => Ok(None),
             None => Ok(Some([224; 2])),
-            Some(size) => match side(size) {
-                Some(side) => Ok(Some([side; 2])),
-                None => height_and_width("crop_size", size).map(Some),
-            },
+            Some(size) => {
+                let square = side(size).map(|side| [side; 2]);
+                let sides = square.or_else(|| sides(size));
+                sides.map(Some).ok_or_else(|| self.refused("crop_size", size, "a square of [pixels, pixels]"))
+            }
         }
+    }
+
+    /// The error of a size that the processor does not take.
+    fn refused(&self, name: &str, size: &Value, or: &str) -> Error {
+        Error::unsupported(format!(
+            "{name} {} is none that {} takes; write a number of pixels, [height, width], {{\"height\": …, \"width\": …}} or \
+             {or}",
+            shortened(&size.to_string()),
+            self.processor.name()
+        ))
     }
 
     fn values(&self) -> Result<Values> {
         let rescale = self.do_rescale != Some(false);
         let factor = if rescale { self.rescale_factor.unwrap_or(1.0 / 127.5) } else { 1.0 };
         let (scale, zero_centred) = match (self.do_zero_centering, self.offset) {
+            _ if self.processor == Processor::Video => (factor, rescale),
             (Some(_), Some(_)) => {
                 return Err(Error::unsupported("offset and do_zero_centering exclude each other; remove one"));
             }
@@ -144,7 +227,7 @@ impl File {
         };
         if rescale && (factor == 0.0 || !(255.0 * factor).is_finite()) {
             return Err(Error::file(format!(
-                "rescale_factor is {factor:?}, but bytes are multiplied by it: write a number such as 1/127.5 = \
+                "rescale_factor is {factor:e}, but bytes are multiplied by it: write a number such as 1/127.5 = \
                  0.00784313725490196"
             )));
         }
@@ -169,24 +252,28 @@ fn side(value: &Value) -> Option<usize> {
     value.as_u64().and_then(|side| usize::try_from(side).ok()).filter(|&side| side > 0)
 }
 
+/// The keys of a size that have a value, in their order.
 fn keys(size: &Value) -> Vec<&str> {
     let given = |(_, value): &(&String, &Value)| !value.is_null();
-    size.as_object().into_iter().flatten().filter(given).map(|(key, _)| key.as_str()).collect()
+    let mut keys: Vec<_> = size.as_object().into_iter().flatten().filter(given).map(|(key, _)| key.as_str()).collect();
+    keys.sort_unstable();
+    keys
 }
 
-fn height_and_width(name: &str, size: &Value) -> Result<[usize; 2]> {
-    let mut keys = keys(size);
-    keys.sort_unstable();
-    match (keys.as_slice(), side(&size["height"]), side(&size["width"])) {
-        (["height", "width"], Some(height), Some(width)) => Ok([height, width]),
-        _ => Err(Error::unsupported(format!(
-            "{name} {size} is not supported; write a number, {{\"height\": …, \"width\": …}}, or for size {{\"shortest_edge\": …}}"
-        ))),
-    }
+/// Height and width, in a list or by their names alone.
+fn sides(size: &Value) -> Option<[usize; 2]> {
+    let [height, width] = match size.as_array().map(Vec::as_slice) {
+        Some([height, width]) => [height, width],
+        Some(_) => return None,
+        None if keys(size) == ["height", "width"] => [&size["height"], &size["width"]],
+        None => return None,
+    };
+    Some([side(height)?, side(width)?])
 }
 
 fn per_plane(name: &str, value: Option<&Value>, default: [f32; 3]) -> Result<[f32; 3]> {
     let wrong = |value: &Value| {
+        let value = shortened(&value.to_string());
         Error::file(format!("{name} is {value}, but must be a number, or a list of one for each of 3 colours"))
     };
     match value {
@@ -250,6 +337,56 @@ mod tests {
     }
 
     #[test]
+    fn every_filter_of_pillow_has_a_number_and_a_name() {
+        let filter = |value: &str| parse(&format!(r#"{{"resample": {value}}}"#)).resample();
+        for (value, expected) in [
+            ("0", Filter::Nearest),
+            ("1", Filter::Lanczos),
+            ("2", Filter::Bilinear),
+            ("3", Filter::Bicubic),
+            ("4", Filter::Box),
+            ("5", Filter::Hamming),
+            (r#""nearest""#, Filter::Nearest),
+            (r#""BICUBIC""#, Filter::Bicubic),
+            ("null", Filter::Bilinear),
+        ] {
+            assert_eq!(filter(value), Resample::Pillow(expected), "{value}");
+        }
+        assert!(parse(r#"{"resample": 5}"#).to_string().contains("Pillow's hamming"));
+    }
+
+    #[test]
+    fn lists_and_edges_mean_what_they_mean_to_the_processor() {
+        assert_eq!(parse(r#"{"size": [40, 50]}"#).resize(), Some(Resize::Exact([40, 50])));
+        assert_eq!(parse(r#"{"crop_size": [36, 30]}"#).crop(), Some([36, 30]));
+        assert_eq!(
+            parse(r#"{"size": {"shortest_edge": 30, "longest_edge": 40}}"#).resize(),
+            Some(Resize::ShortEdge(30))
+        );
+        let video = |size: &str| {
+            Preprocessing::from_hugging_face_video(&format!(r#"{{"size": {size}}}"#)).unwrap().resize().unwrap()
+        };
+        assert_eq!(video("30"), Resize::ShortEdge(30));
+        assert_eq!(video("[30, 40]"), Resize::Exact([30, 40]));
+        let up_to = Resize::ShortEdgeUpTo { shortest: 30, longest: 40 };
+        assert_eq!(video(r#"{"shortest_edge": 30, "longest_edge": 40}"#), up_to);
+        assert_eq!(video(r#"{"max_height": 30, "max_width": 40}"#), Resize::Within([30, 40]));
+    }
+
+    #[test]
+    fn a_file_of_the_video_processor_has_no_offset() {
+        let text = r#"{"video_processor_type": "VivitVideoProcessor", "offset": false, "do_normalize": false}"#;
+        assert_eq!(parse(text).range(), "[-1, 1]");
+        let plain = r#"{"do_rescale": false, "do_normalize": false}"#;
+        assert_eq!(Preprocessing::from_hugging_face_video(plain).unwrap().range(), "[0, 255]");
+        assert!(Preprocessing::from_hugging_face(plain).is_err());
+        // The extra pixel of an odd padding is behind the picture here, and before it there.
+        let padding = |preprocessing: Preprocessing| preprocessing.crop_window([221, 224]).rows.before;
+        assert_eq!(padding(Preprocessing::from_hugging_face_video("{}").unwrap()), 1);
+        assert_eq!(padding(parse("{}")), 2);
+    }
+
+    #[test]
     fn switches_change_the_range() {
         assert_eq!(parse(r#"{"do_normalize": false}"#).range(), "[-1, 1]");
         assert_eq!(parse(r#"{"offset": false, "do_normalize": false}"#).range(), "[0, 2]");
@@ -263,10 +400,21 @@ mod tests {
     #[test]
     fn unsupported_settings_are_named() {
         for (text, named) in [
-            (r#"{"resample": 3}"#, "resample 3"),
+            (r#"{"resample": 6}"#, "resample 6 is no filter of Pillow's; there are 0 (nearest), 1 (lanczos)"),
+            (r#"{"resample": "sharp"}"#, r#"resample "sharp""#),
+            (r#"{"resample": 2.0}"#, "resample 2.0"),
             (r#"{"do_rescale": false}"#, "do_rescale"),
             (r#"{"offset": true, "do_zero_centering": true}"#, "do_zero_centering"),
-            (r#"{"size": {"shortest_edge": 224, "longest_edge": 300}}"#, "size"),
+            (r#"{"size": {"longest_edge": 300}}"#, "is none that VivitImageProcessor takes"),
+            (r#"{"size": {"max_height": 300, "max_width": 200}}"#, "size"),
+            (r#"{"size": {"height": 300}}"#, "size"),
+            (r#"{"size": [1, 2, 3]}"#, "size [1,2,3]"),
+            (r#"{"size": [1]}"#, "size [1]"),
+            (r#"{"size": [224.5, 224]}"#, "size"),
+            (r#"{"size": "large"}"#, "size"),
+            (r#"{"size": {"min_pixels": 1, "max_pixels": 2}}"#, "size"),
+            (r#"{"crop_size": {"height": 300}}"#, "crop_size"),
+            (r#"{"video_processor_type": "VivitVideoProcessor", "size": {"longest_edge": 9}}"#, "VivitVideoProcessor"),
             (r#"{"size": 0}"#, "size"),
             (r#"{"crop_size": {"shortest_edge": 224}}"#, "crop_size"),
             (r#"{"do_flip_channel_order": true}"#, "do_flip_channel_order"),

@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Antialiased, Clip, CropWindow, Crops, Frame, Lerp, PixelFormat, Preprocessing, Resample, coefficients};
+use super::{
+    Antialiased, Clip, CropWindow, Crops, Filter, Frame, Lerp, PixelFormat, Preprocessing, Resample, coefficients,
+};
 use crate::gpu::{Buffer, Device};
 use crate::graph::{DeviceWeights, Executor, Feed, GpuExecutor, Graph, ReferenceExecutor, Value, Weights};
 use crate::kernels::colour::{self, Colour};
@@ -228,7 +230,7 @@ impl Recipe {
             let mut pass = Pass { graph: &mut graph, pixels, frames: group, size, resized, crop, place };
             let (picture, seen) = match (resized == size, preprocessing.resample()) {
                 (true, _) => (pixels, Seen::Whole),
-                (false, Resample::PillowBilinear) => (pass.antialiased()?, Seen::Crop),
+                (false, Resample::Pillow(filter)) => (pass.antialiased(filter)?, Seen::Crop),
                 (false, Resample::TensorFlowBilinear) => (pass.bilinear()?, Seen::Crop),
             };
             let call = normalise(&pass, seen, layout);
@@ -284,11 +286,11 @@ impl Pass<'_> {
     }
 
     /// Pillow's resize of the cropped part: one axis after the other, the first for the lines only that the second needs.
-    fn antialiased(&mut self) -> Result<Value> {
+    fn antialiased(&mut self, filter: Filter) -> Result<Value> {
         let Self { frames, size, resized, crop, .. } = *self;
         let mut tables = [
-            Antialiased::new(size[0], resized[0], crop.rows.range())?,
-            Antialiased::new(size[1], resized[1], crop.columns.range())?,
+            Antialiased::new(filter, size[0], resized[0], crop.rows.range())?,
+            Antialiased::new(filter, size[1], resized[1], crop.columns.range())?,
         ];
         let passes = match Antialiased::columns_first(size, resized) {
             true => [(Axis::X, 1, 0), (Axis::Y, 0, 1)],

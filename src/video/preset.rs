@@ -41,7 +41,7 @@ impl Preset {
     pub fn preprocessing(self, crop: [usize; 2]) -> Result<Preprocessing> {
         let resample = match self {
             Self::Scenic => Resample::TensorFlowBilinear,
-            Self::HfCorrected | Self::HfDefault => Resample::PillowBilinear,
+            Self::HfCorrected | Self::HfDefault => Resample::PILLOW_BILINEAR,
         };
         let values = match self {
             Self::Scenic => Values { scale: 2.0 / 255.0, ..Values::ZERO_CENTRED },
@@ -65,7 +65,7 @@ impl FromStr for Preset {
     fn from_str(name: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|preset| preset.name() == name.replace('-', "_")).ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(", ");
-            Error::usage(format!("no preset is called {name:?}; there are {names}"))
+            Error::usage(format!("no preset is called {name}; there are {names}"))
         })
     }
 }
@@ -75,8 +75,57 @@ impl FromStr for Preset {
 pub enum Resize {
     /// The shorter side gets this many pixels; the longer one keeps the proportion, rounded down.
     ShortEdge(usize),
+    /// As [`Resize::ShortEdge`], but where the longer side would get more than `longest` pixels, it gets these, and the
+    /// shorter one keeps the proportion.
+    ShortEdgeUpTo {
+        /// The shorter side.
+        shortest: usize,
+        /// Most pixels of the longer side.
+        longest: usize,
+    },
+    /// As large as fits [Y, X], in proportion.
+    Within([usize; 2]),
     /// [Y, X], whatever the proportion.
     Exact([usize; 2]),
+}
+
+impl Resize {
+    /// What a picture of [Y, X] pixels becomes; `None` where it cannot be counted. Rounded as Hugging Face's processors do.
+    fn resized(self, [height, width]: [usize; 2]) -> Option<[usize; 2]> {
+        let short = height.min(width);
+        match self {
+            Self::Exact(size) => Some(size),
+            Self::ShortEdge(edge) => {
+                let longer = |side: usize| edge.checked_mul(side).map(|product| product / short);
+                Some([longer(height)?, longer(width)?])
+            }
+            Self::ShortEdgeUpTo { shortest, longest } => {
+                let long = height.max(width);
+                if long as f64 / short as f64 * shortest as f64 <= longest as f64 {
+                    return Self::ShortEdge(shortest).resized([height, width]);
+                }
+                let exact = longest as f64 * short as f64 / long as f64;
+                let side = |side: usize| match side == short {
+                    true => exact.round_ties_even() as usize,
+                    false => (exact * long as f64 / short as f64) as usize,
+                };
+                Some([side(height), side(width)])
+            }
+            Self::Within([most_height, most_width]) => {
+                let scale = (most_height as f64 / height as f64).min(most_width as f64 / width as f64);
+                Some([height, width].map(|side| (side as f64 * scale) as usize))
+            }
+        }
+    }
+
+    /// Its numbers of pixels.
+    fn sides(self) -> [usize; 2] {
+        match self {
+            Self::ShortEdge(side) => [side; 2],
+            Self::ShortEdgeUpTo { shortest, longest } => [shortest, longest],
+            Self::Within(sides) | Self::Exact(sides) => sides,
+        }
+    }
 }
 
 /// Which parts of a resized picture are looked at.
@@ -147,6 +196,8 @@ pub struct Preprocessing {
     crop: Option<[usize; 2]>,
     resample: Resample,
     values: Values,
+    /// Whether the extra black pixel of an odd padding comes before the picture.
+    extra_before: bool,
 }
 
 impl Preprocessing {
@@ -154,15 +205,12 @@ impl Preprocessing {
     ///
     /// An error ([`Usage`](crate::tensor::ErrorKind::Usage)) for a side of 0, and for values that are not finite.
     pub fn new(resize: Option<Resize>, crop: Option<[usize; 2]>, resample: Resample, values: Values) -> Result<Self> {
-        let sides = match resize {
-            Some(Resize::ShortEdge(side)) => [side; 2],
-            Some(Resize::Exact(sides)) => sides,
-            None => [1; 2],
-        };
+        let sides = resize.map_or([1; 2], Resize::sides);
         if sides.contains(&0) || crop.is_some_and(|crop| crop.contains(&0)) {
             return Err(Error::usage("preprocessing cannot resize or crop to 0 pixels; ask for at least 1"));
         }
-        let preprocessing = Self { resize, crop, resample, values };
+        let extra_before = matches!(resample, Resample::Pillow(_));
+        let preprocessing = Self { resize, crop, resample, values, extra_before };
         if preprocessing.value_table().iter().flatten().any(|value| !value.is_finite()) {
             return Err(Error::usage(
                 "preprocessing gives values that are not finite numbers; scale, mean and standard deviation must be finite, \
@@ -170,6 +218,11 @@ impl Preprocessing {
             ));
         }
         Ok(preprocessing)
+    }
+
+    /// The same, with the extra black pixel of an odd padding behind the picture, as torchvision has it.
+    pub(super) fn with_extra_behind(self) -> Self {
+        Self { extra_before: false, ..self }
     }
 
     /// The size that frames are brought to first.
@@ -197,19 +250,15 @@ impl Preprocessing {
         if height == 0 || width == 0 {
             return Err(Error::usage(format!("a frame of {height}x{width} pixels (height x width) cannot be resized")));
         }
-        let short = height.min(width);
-        let longer = |edge: usize, side: usize| edge.checked_mul(side).map(|product| product / short);
-        let resized = match self.resize {
-            None => Ok([height, width]),
-            Some(Resize::Exact(size)) => Ok(size),
-            Some(Resize::ShortEdge(edge)) => match (longer(edge, height), longer(edge, width)) {
-                (Some(height), Some(width)) => Ok([height, width]),
-                _ => Err(Error::usage(format!("a frame of {height}x{width} pixels is too large to resize to {edge}"))),
-            },
-        }?;
-        match resized.iter().any(|side| *side > LARGEST_SIDE) {
-            false => Ok(resized),
-            true => Err(Error::usage(format!(
+        let resized = self.resize.map_or(Some([height, width]), |resize| resize.resized([height, width]));
+        let resized = resized
+            .ok_or_else(|| Error::usage(format!("a frame of {height}x{width} pixels is too large to be resized")))?;
+        match resized {
+            [0, _] | [_, 0] => Err(Error::usage(format!(
+                "a frame of {height}x{width} pixels (height x width) would be resized to nothing; ask for a larger size"
+            ))),
+            [rows, columns] if rows.max(columns) <= LARGEST_SIDE => Ok(resized),
+            _ => Err(Error::usage(format!(
                 "a frame of {height}x{width} pixels (height x width) would be resized to {}x{}; sides of up to \
                  {LARGEST_SIDE} are supported: ask for a smaller size",
                 resized[0], resized[1]
@@ -229,10 +278,9 @@ impl Preprocessing {
     /// The central part of a resized frame: offsets ⌊(Y − crop) / 2⌋, zero padding where it is smaller.
     pub fn crop_window(&self, [height, width]: [usize; 2]) -> CropWindow {
         let [rows, columns] = self.crop.unwrap_or([height, width]);
-        let extra_before = self.resample == Resample::PillowBilinear;
         CropWindow {
-            rows: Extent::central(height, rows, extra_before),
-            columns: Extent::central(width, columns, extra_before),
+            rows: Extent::central(height, rows, self.extra_before),
+            columns: Extent::central(width, columns, self.extra_before),
         }
     }
 
@@ -283,17 +331,21 @@ impl fmt::Display for Preprocessing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.resize {
             Some(Resize::ShortEdge(side)) => write!(f, "short edge {side}")?,
+            Some(Resize::ShortEdgeUpTo { shortest, longest }) => {
+                write!(f, "short edge {shortest}, long edge up to {longest}")?;
+            }
+            Some(Resize::Within([height, width])) => write!(f, "resized to fit {width}x{height}")?,
             Some(Resize::Exact([height, width])) => write!(f, "resized to {width}x{height}")?,
             None => f.write_str("not resized")?,
         }
         if let Some([height, width]) = self.crop {
             write!(f, ", crop {width}x{height}")?;
         }
-        let filter = match self.resample {
-            Resample::PillowBilinear => "Pillow's",
-            Resample::TensorFlowBilinear => "TensorFlow's",
-        };
-        write!(f, ", {filter} bilinear, values in {}", self.range())
+        match self.resample {
+            Resample::Pillow(filter) => write!(f, ", Pillow's {}", filter.name())?,
+            Resample::TensorFlowBilinear => f.write_str(", TensorFlow's bilinear")?,
+        }
+        write!(f, ", values in {}", self.range())
     }
 }
 
@@ -324,7 +376,7 @@ mod tests {
         }
         let normalise = Some(Normalise { mean: [0.5, 0.0, 0.5], std: [0.5; 3] });
         let values = Values { scale: 1.0 / 255.0, zero_centred: false, normalise };
-        let planes = Preprocessing::new(None, None, Resample::PillowBilinear, values).unwrap();
+        let planes = Preprocessing::new(None, None, Resample::PILLOW_BILINEAR, values).unwrap();
         assert_eq!(planes.range(), "red [-1, 1], green [0, 2], blue [-1, 1]");
     }
 
@@ -370,7 +422,7 @@ mod tests {
 
     #[test]
     fn impossible_preprocessing_is_an_error() {
-        let new = |resize, crop, values| Preprocessing::new(resize, crop, Resample::PillowBilinear, values);
+        let new = |resize, crop, values| Preprocessing::new(resize, crop, Resample::PILLOW_BILINEAR, values);
         assert!(new(Some(Resize::ShortEdge(0)), None, Values::ZERO_CENTRED).is_err());
         assert!(new(None, Some([224, 0]), Values::ZERO_CENTRED).is_err());
         assert!(new(None, None, Values { scale: f64::NAN, ..Values::ZERO_CENTRED }).is_err());

@@ -1,6 +1,6 @@
 //! Plain preprocessing on the host, for tests: shows that the integers and tables give the recorded bytes.
 
-use super::{Antialiased, CropWindow, Lerp, Preprocessing, Preset, WEIGHT_BITS};
+use super::{Antialiased, CropWindow, Filter, Lerp, Preprocessing, Preset, WEIGHT_BITS};
 #[cfg(feature = "video")]
 use super::{Frame, PixelFormat, colour::coefficients};
 
@@ -33,9 +33,15 @@ pub(super) fn weighted(table: &Antialiased, pixel: usize, byte: impl Fn(usize) -
 }
 
 /// The seen part of a picture `[Y, X, 3]` after antialiased resizing, `[rows, columns, 3]` bytes.
-pub(super) fn antialiased(picture: &[u8], size: [usize; 2], resized: [usize; 2], window: &CropWindow) -> Vec<u8> {
-    let columns = Antialiased::new(size[1], resized[1], window.columns.range()).unwrap();
-    let rows = Antialiased::new(size[0], resized[0], window.rows.range()).unwrap();
+pub(super) fn antialiased(
+    filter: Filter,
+    picture: &[u8],
+    size: [usize; 2],
+    resized: [usize; 2],
+    window: &CropWindow,
+) -> Vec<u8> {
+    let columns = Antialiased::new(filter, size[1], resized[1], window.columns.range()).unwrap();
+    let rows = Antialiased::new(filter, size[0], resized[0], window.rows.range()).unwrap();
     let (height, width) = (window.rows.len, window.columns.len);
     let seen = if Antialiased::columns_first(size, resized) {
         along_rows(&rows, &along_columns(&columns, picture, size), width)
@@ -127,7 +133,7 @@ mod tests {
 
     fn hugging_face(short_edge: usize, crop: usize, values: Values) -> Preprocessing {
         let resize = Some(Resize::ShortEdge(short_edge));
-        Preprocessing::new(resize, Some([crop; 2]), Resample::PillowBilinear, values).unwrap()
+        Preprocessing::new(resize, Some([crop; 2]), Resample::PILLOW_BILINEAR, values).unwrap()
     }
 
     #[test]
@@ -142,12 +148,54 @@ mod tests {
             let pictures = tensor(name, "input");
             let crops: Vec<u8> = pictures
                 .chunks_exact(size[0] * size[1] * 3)
-                .flat_map(|picture| antialiased(picture, size, resized, &window))
+                .flat_map(|picture| antialiased(Filter::Bilinear, picture, size, resized, &window))
                 .collect();
             assert!(crops == tensor(name, "u8"), "bytes of {name}");
             assert!(values(&crops, crop * crop, &preprocessing) == tensor(name, "zero_centred"), "values of {name}");
             let default = hugging_face(short_edge, crop, default);
             assert!(values(&crops, crop * crop, &default) == tensor(name, "pixel_values"), "default values of {name}");
+        }
+    }
+
+    /// A picture of bytes from a linear congruential generator, [Y, X, 3].
+    fn noise([height, width]: [usize; 2]) -> Vec<u8> {
+        let next = |state: &u32| Some(state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
+        let states = std::iter::successors(Some(1), next);
+        states.skip(1).take(height * width * 3).map(|state| (state >> 24) as u8).collect()
+    }
+
+    /// [Y, X] before and after resizing: up, down, both, by little and by much, rows first and columns first.
+    const RESIZED: [[[usize; 2]; 2]; 8] = [
+        [[37, 53], [20, 31]],
+        [[53, 37], [80, 71]],
+        [[64, 48], [9, 40]],
+        [[45, 61], [60, 13]],
+        [[90, 41], [87, 40]],
+        [[30, 30], [7, 7]],
+        [[101, 67], [33, 67]],
+        [[20, 200], [20, 33]],
+    ];
+
+    /// The SHA-256 of the bytes of all these that Pillow 13.0 makes of noise, one picture after another.
+    #[cfg(feature = "video")]
+    #[test]
+    fn every_filter_gives_the_bytes_of_pillow() {
+        for (filter, expected) in [
+            (Filter::Nearest, "9f7bf12635a77b47ec79585acf8885275147263858a664bef95748e74dc986a6"),
+            (Filter::Lanczos, "bb67f72f6b0abee5f269705a46ca86fc56b4a0e035a5a80c0e372ad91483d763"),
+            (Filter::Bilinear, "d8af393951358214ded2e85868fe5e1f33a9b3c1d476d79eaa75c7cf7fa79343"),
+            (Filter::Bicubic, "eca1ff18d062c440c52be11dc98c3240ff541a904801eb06672f422fa9f63989"),
+            (Filter::Box, "ace9d61304c7a355cbd2def369ca69794366dde16b7402ce239d0266c0dca984"),
+            (Filter::Hamming, "aa6c1f67c94a4261c347c8a8988766e6059e1fdd51535553271b4ed034c26cf1"),
+        ] {
+            let bytes: Vec<u8> = RESIZED
+                .into_iter()
+                .flat_map(|[size, resized]| {
+                    let whole = Preprocessing::new(None, None, Resample::Pillow(filter), Values::ZERO_CENTRED).unwrap();
+                    antialiased(filter, &noise(size), size, resized, &whole.crop_window(resized))
+                })
+                .collect();
+            assert_eq!(sha256(&bytes), expected, "{}", filter.name());
         }
     }
 
@@ -168,7 +216,7 @@ mod tests {
         let window = corrected.crop_window(resized);
         let mut crops = Vec::new();
         let mut sink = |_: usize, frame: &Frame| {
-            crops.extend(antialiased(&rgb(frame), [720, 1280], resized, &window));
+            crops.extend(antialiased(Filter::Bilinear, &rgb(frame), [720, 1280], resized, &window));
             Ok(())
         };
         video.visit(&indices, &mut sink).unwrap();

@@ -92,6 +92,8 @@ pub enum Labelling {
     /// Several labels a clip, one of each of these: softmax over the classes of each. They follow one another in the
     /// logits in this order; in their joint distribution the first is outermost.
     Heads(Vec<LabelHead>),
+    /// No labels: each output is a value of its own (regression), taken as it is.
+    Regression,
 }
 
 /// Classes that exclude one another, such as all nouns.

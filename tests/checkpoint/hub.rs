@@ -50,7 +50,10 @@ fn a_name_is_found_in_the_cache() {
     cache.put("main", "aaa111", &["config.json", "model.safetensors", "preprocessor_config.json"]);
     let checkpoint = cache.load(NAME).unwrap();
     assert_eq!(checkpoint.source, "google/vivit-test (commit aaa111)");
-    assert_eq!((checkpoint.preprocessor.as_deref(), checkpoint.notes.len()), (Some("{}"), 0));
+    assert_eq!(
+        (checkpoint.preprocessor.as_ref().map(|file| file.text.as_str()), checkpoint.notes.len()),
+        (Some("{}"), 0)
+    );
     assert_same_weights(&checkpoint, &load(&fixture("hf-tiny")).unwrap(), Tolerance::EXACT);
 }
 
@@ -75,7 +78,7 @@ fn weights_of_a_pull_request_replace_pickled_ones() {
     let checkpoint = cache.load(NAME).unwrap();
     assert_eq!(checkpoint.notes.len(), 1);
     assert!(checkpoint.notes[0].contains("refs/pr/3"), "{}", checkpoint.notes[0]);
-    assert_eq!(checkpoint.preprocessor.as_deref(), Some("{}"));
+    assert_eq!(checkpoint.preprocessor.as_ref().map(|file| file.text.as_str()), Some("{}"));
     let asked_for = cache.load("google/vivit-test@refs/pr/11").unwrap();
     assert!(asked_for.notes.is_empty() && asked_for.source.contains("ddd444"));
 }
@@ -229,7 +232,7 @@ mod download {
             serve(&[("main", "aaa111", &["config.json", "model.safetensors", "preprocessor_config.json", "big.bin"])]);
         let checkpoint = load_with(NAME, &online(&cache, endpoint)).unwrap();
         assert_same_weights(&checkpoint, &load(&fixture("hf-tiny")).unwrap(), Tolerance::EXACT);
-        assert_eq!(checkpoint.preprocessor.as_deref(), Some("{}"));
+        assert_eq!(checkpoint.preprocessor.as_ref().map(|file| file.text.as_str()), Some("{}"));
         assert_eq!(cache.load(NAME).unwrap().source, "google/vivit-test (commit aaa111)");
         assert!(!cache.repository().join("snapshots/aaa111/big.bin").exists());
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tubelet::checkpoint::{load_parameters, read_config, save};
+use tubelet::checkpoint::{PreprocessorFile, load_parameters, read_config, save};
 use tubelet::graph::Weights;
 use tubelet::tensor::{Result, Shape};
 use tubelet::vivit::Parameters;
@@ -47,9 +47,10 @@ fn a_saved_model_is_the_same() {
 #[test]
 fn the_preprocessor_comes_along_and_goes_with_the_model() {
     let folder = tempfile::tempdir().unwrap();
-    let checkpoint = Checkpoint { preprocessor: Some("{}".into()), ..load(&fixture("hf-odd")).unwrap() };
+    let file = PreprocessorFile { name: "preprocessor_config.json".into(), text: "{}".into() };
+    let checkpoint = Checkpoint { preprocessor: Some(file), ..load(&fixture("hf-odd")).unwrap() };
     save(folder.path(), &checkpoint, false).unwrap();
-    assert_eq!(load(folder.path()).unwrap().preprocessor.as_deref(), Some("{}"));
+    assert_eq!(load(folder.path()).unwrap().preprocessor.as_ref().map(|file| file.text.as_str()), Some("{}"));
     save(folder.path(), &Checkpoint { preprocessor: None, ..checkpoint }, true).unwrap();
     assert_eq!(load(folder.path()).unwrap().preprocessor, None);
 }

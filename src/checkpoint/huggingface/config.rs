@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::checkpoint::location::text;
-use crate::tensor::{Error, Result};
-use crate::video::Fields;
+use crate::tensor::{Error, Result, printable};
+use crate::video::{Fields, shortened};
 use crate::vivit::{Classifier, Config, Gelu, Joint, Labelling, Tubelet};
 
 /// What `config.json` says.
@@ -65,7 +65,8 @@ fn describe(fields: &Fields) -> Result<Description, String> {
     let labels = fields.get("id2label", LABELS, None::<Map<String, Value>>)?.map(labels).transpose()?;
     let number = fields.get("num_labels", WHOLE_NUMBER, None)?;
     let architectures = fields.get("architectures", "a list of names", None::<Vec<String>>)?.unwrap_or_default();
-    let config = config(fields, classes(number, labels.as_deref())?)?;
+    let labelling = labelling(fields)?;
+    let config = Config { labelling, ..config(fields, classes(number, labels.as_deref())?)? };
     config.validate().map_err(|error| error.to_string())?;
     Ok(Description {
         config,
@@ -111,13 +112,11 @@ fn config(fields: &Fields, classes: usize) -> Result<Config, String> {
 fn labels(id2label: Map<String, Value>) -> Result<Vec<String>, String> {
     let mut names = BTreeMap::new();
     for (key, name) in id2label {
-        let index: usize = key
-            .parse()
-            .map_err(|_| format!("id2label has the key {key:?}, but its keys must be numbers of classes"))?;
-        let Value::String(name) = name else {
-            return Err(format!("id2label calls class {index} {name}, but its name must be a text in quotes"));
-        };
-        if names.insert(index, name.replace(char::is_control, " ")).is_some() {
+        let index: usize = key.trim().parse().map_err(|_| {
+            format!("id2label has the key `{}`, but its keys must be numbers of classes", shortened(&key))
+        })?;
+        if names.insert(index, printable(&label(index, name)?.replace(char::is_control, " "), LONGEST_LABEL)).is_some()
+        {
             return Err(format!("id2label names class {index} twice"));
         }
     }
@@ -126,6 +125,40 @@ fn labels(id2label: Map<String, Value>) -> Result<Vec<String>, String> {
         None => Ok(names.into_values().collect()),
     }
 }
+
+/// Characters of the longest name of a class that is kept whole.
+const LONGEST_LABEL: usize = 200;
+
+/// The name of a class as the library prints it: a data set of numbered classes has numbers for names.
+fn label(index: usize, name: Value) -> Result<String, String> {
+    match name {
+        Value::String(name) => Ok(name),
+        Value::Number(number) => Ok(number.to_string()),
+        Value::Bool(true) => Ok("True".into()),
+        Value::Bool(false) => Ok("False".into()),
+        Value::Null => Ok(format!("class {index}")),
+        Value::Array(_) | Value::Object(_) => Err(format!(
+            "id2label calls class {index} {}, but its name must be a text, a number, true or false",
+            shortened(&name.to_string())
+        )),
+    }
+}
+
+/// What the logits mean. Where the file does not say it, the library takes a softmax of them.
+fn labelling(fields: &Fields) -> Result<Labelling, String> {
+    const MUST_BE: &str = "single_label_classification, multi_label_classification or regression";
+    match fields.get("problem_type", MUST_BE, None::<String>)?.as_deref() {
+        None | Some(SINGLE_LABEL) => Ok(Labelling::Single),
+        Some(MULTI_LABEL) => Ok(Labelling::Multiple),
+        Some(REGRESSION) => Ok(Labelling::Regression),
+        Some(other) => Err(format!("problem_type is `{}`, but must be {MUST_BE}", shortened(other))),
+    }
+}
+
+/// The library's words for what logits mean.
+const SINGLE_LABEL: &str = "single_label_classification";
+pub(super) const MULTI_LABEL: &str = "multi_label_classification";
+pub(super) const REGRESSION: &str = "regression";
 
 fn classes(num_labels: Option<usize>, labels: Option<&[String]>) -> Result<usize, String> {
     let classes = match (num_labels, labels) {
@@ -233,6 +266,25 @@ mod tests {
     }
 
     #[test]
+    fn names_of_classes_may_be_anything_that_json_has_in_one_word() {
+        let names =
+            r#", "id2label": {"0": 0, "1": -12, "2": 1.5, "3": 1.0, "4": true, "5": false, "6": null, " 7 ": "a"}"#;
+        let Ok(description) = parse(&format!(r#"{{"model_type": "vivit" {names}}}"#)) else { panic!("refused") };
+        assert_eq!(description.labels.unwrap(), ["0", "-12", "1.5", "1.0", "True", "False", "class 6", "a"]);
+        assert_eq!(config(r#", "id2label": null"#).classes, 2);
+    }
+
+    #[test]
+    fn the_problem_type_says_what_the_logits_mean() {
+        let labelling = |value: &str| config(&format!(r#", "problem_type": {value}"#)).labelling;
+        assert_eq!(config("").labelling, Labelling::Single);
+        assert_eq!(labelling("null"), Labelling::Single);
+        assert_eq!(labelling(r#""single_label_classification""#), Labelling::Single);
+        assert_eq!(labelling(r#""multi_label_classification""#), Labelling::Multiple);
+        assert_eq!(labelling(r#""regression""#), Labelling::Regression);
+    }
+
+    #[test]
     fn activations_are_exact_or_refused() {
         assert_eq!(config(r#", "hidden_act": "gelu_new""#).gelu, Gelu::Tanh);
         assert_eq!(config(r#", "hidden_act": "gelu_pytorch_tanh""#).gelu, Gelu::Tanh);
@@ -247,9 +299,12 @@ mod tests {
         for (fields, culprit) in [
             (r#", "id2label": {"0": "a", "2": "c"}"#, "not class 1"),
             (r#", "id2label": {"1": "b"}"#, "not class 0"),
-            (r#", "id2label": {"cat": "b"}"#, r#"id2label has the key "cat""#),
+            (r#", "id2label": {"cat": "b"}"#, "id2label has the key `cat`"),
             (r#", "id2label": {"0": "a", "00": "b"}"#, "names class 0 twice"),
-            (r#", "id2label": {"0": 7}"#, "id2label calls class 0 7, but its name must be a text"),
+            (r#", "id2label": {"0": [7]}"#, "id2label calls class 0 [7], but its name must be a text"),
+            (r#", "id2label": {"0": {"a": 1}}"#, r#"id2label calls class 0 {"a":1}, but its name must be a text"#),
+            (r#", "problem_type": "ranking""#, "problem_type is `ranking`, but must be single_label_classification"),
+            (r#", "problem_type": 1"#, "problem_type is 1, but must be single_label_classification"),
             (r#", "id2label": ["a", "b"]"#, r#"id2label is ["a","b"], but must be a name for each class"#),
             (r#", "id2label": {"0": "a"}, "num_labels": 3"#, "num_labels is 3, but id2label names 1"),
             (r#", "id2label": {}"#, "no classes"),

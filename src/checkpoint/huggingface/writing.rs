@@ -4,8 +4,10 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::config::{MULTI_LABEL, REGRESSION};
 use super::names::Spelling;
-use crate::checkpoint::{Checkpoint, writing};
+use crate::checkpoint::preprocessor::IMAGE;
+use crate::checkpoint::{Checkpoint, PreprocessorFile, writing};
 use crate::graph::Weights;
 use crate::tensor::{Error, Result, Shape, Tensor};
 use crate::video::{Preset, Resize, Values};
@@ -19,7 +21,7 @@ use crate::vivit::{Classifier, Config, Gelu, Labelling, Model, Parameters};
 /// # Errors
 ///
 /// A model that the library has no class for: any but Model 1 with a class token, without a representation layer and
-/// with one label a clip; a folder that holds a model already, unless `overwrite`; a disk that is full.
+/// without heads of several labels; a folder that holds a model already, unless `overwrite`; a disk that is full.
 pub fn save_hugging_face(folder: &Path, checkpoint: &Checkpoint, overwrite: bool) -> Result<()> {
     check(&checkpoint.config)?;
     let spelling = Spelling { prefixed: checkpoint.config.classes > 0, modern: false };
@@ -27,8 +29,8 @@ pub fn save_hugging_face(folder: &Path, checkpoint: &Checkpoint, overwrite: bool
     let renamed = Renamed { names, parameters: &*checkpoint.parameters };
     let config = pretty(&config(checkpoint))?;
     let preprocessor = match &checkpoint.preprocessor {
-        Some(text) => text.clone(),
-        None => preprocessor(&checkpoint.config, Values::ZERO_CENTRED)?,
+        Some(file) => file.clone(),
+        None => PreprocessorFile { name: IMAGE.into(), text: preprocessor(&checkpoint.config, Values::ZERO_CENTRED)? },
     };
     writing::folder(folder, &renamed, &config, Some(&preprocessor), overwrite)
 }
@@ -39,7 +41,9 @@ fn check(config: &Config) -> Result<()> {
         Model::Joint(_) if config.classifier != Classifier::Token => "it has no class token",
         Model::Joint(_) if config.frame_sampling.is_some() => "it samples frames instead of tubelets",
         Model::Joint(_) if config.representation_size.is_some() => "it has a representation layer",
-        Model::Joint(_) if config.labelling != Labelling::Single => "a clip has several labels",
+        Model::Joint(_) if matches!(config.labelling, Labelling::Heads(_)) => {
+            "a clip has a label of each of several heads"
+        }
         Model::Joint(_) => return Ok(()),
         _ => "it is not Model 1",
     };
@@ -88,6 +92,12 @@ fn config(checkpoint: &Checkpoint) -> Value {
     {
         fields.insert("id2label".into(), Value::Object(by_id));
         fields.insert("label2id".into(), Value::Object(by_label));
+        let problem_type = match checkpoint.config.labelling {
+            Labelling::Multiple => Some(MULTI_LABEL),
+            Labelling::Regression => Some(REGRESSION),
+            Labelling::Single | Labelling::Heads(_) => None,
+        };
+        fields.extend(problem_type.map(|problem_type| ("problem_type".into(), json!(problem_type))));
     }
     config
 }

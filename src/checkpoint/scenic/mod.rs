@@ -18,8 +18,9 @@ use std::sync::Arc;
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted};
 use super::flax::{FlaxLayout, ParameterTree};
-use super::location::{Location, text};
-use super::{Called, Checkpoint, Family, Format, Hints, huggingface};
+use super::location::Location;
+use super::writing::CONFIG;
+use super::{Called, Checkpoint, Family, Format, Hints, PreprocessorFile, huggingface};
 use crate::tensor::{Error, Result, Shape, Tensor};
 use crate::video::Values;
 use crate::vivit::{Config, Model, ParameterSpec, Temporal};
@@ -68,10 +69,15 @@ fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Ch
     })?;
     let mut notes = location.notes.clone();
     notes.append(&mut further);
-    let preprocessor = match location.find("preprocessor_config.json") {
-        Some(path) => Some(text(&path)?),
-        None if said.not_centred => Some(huggingface::preprocessor(&config, NOT_CENTRED)?),
-        None => None,
+    let (preprocessor, note) = PreprocessorFile::find(&location)?;
+    notes.extend(note);
+    let preprocessor = match preprocessor {
+        None if said.not_centred => {
+            // It follows from what that file says of the training.
+            let text = huggingface::preprocessor(&config, NOT_CENTRED)?;
+            Some(PreprocessorFile { name: CONFIG.into(), text })
+        }
+        found => found,
     };
     Ok(Checkpoint {
         family: Family::Scenic,

@@ -304,7 +304,7 @@ impl Reading<'_> {
     /// The columns of the heads' labels; each may be called in several ways.
     fn label_columns(&self, table: &Table) -> Result<Vec<usize>> {
         match self.task.labelling() {
-            Labelling::Single => Ok(vec![table.column(&["label", "class"])?]),
+            Labelling::Single | Labelling::Regression => Ok(vec![table.column(&["label", "class"])?]),
             Labelling::Multiple => Ok(vec![table.column(&["labels", "label", "class"])?]),
             Labelling::Heads(heads) => {
                 heads.iter().map(|head| table.column(&[&format!("{}_class", head.name), &head.name])).collect()

@@ -3,6 +3,8 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::tensor::printable;
+
 /// The fields of one file. Every error ends a sentence that begins with the file.
 pub(crate) struct Fields(Map<String, Value>);
 
@@ -46,13 +48,10 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// A value's text as far as it fits a sentence.
-fn shortened(text: &str) -> String {
+/// A text of a file as far as it fits a sentence.
+pub(crate) fn shortened(text: &str) -> String {
     const LONGEST: usize = 60;
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    printable(text, LONGEST)
 }
 
 #[cfg(test)]
