@@ -17,7 +17,9 @@ use tubelet::{Average, Views, Vivit};
 
 use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
 use super::interruption::{Advice, interrupted};
+use super::known::known;
 use super::mask::MaskArguments;
+use super::preamble::Preamble;
 use super::start::Started;
 use super::video::{OpenArguments, counted};
 use super::{files, output, progress};
@@ -71,7 +73,8 @@ pub(super) struct Eval {
     #[arg(long, default_value = "4x3", value_name = "CLIPSxCROPS")]
     views: Views,
     /// What is averaged over the views: logits, as in the published results, or probabilities.
-    #[arg(long, default_value_t, value_name = "WHAT")]
+    #[arg(long, default_value_t, value_name = "WHAT",
+        value_parser = known::<Average>(Average::ALL.map(Average::name)), hide_possible_values = true)]
     average: Average,
     /// Take every Nth frame.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_STRIDE, value_parser = at_least_one)]
@@ -79,7 +82,7 @@ pub(super) struct Eval {
     #[command(flatten)]
     mask: MaskArguments,
     /// How frames become values, as for `tubelet classify`.
-    #[arg(long)]
+    #[arg(long, value_parser = known::<Preset>(Preset::ALL.map(Preset::name)), hide_possible_values = true)]
     preset: Option<Preset>,
     #[command(flatten)]
     opening: OpenArguments,
@@ -90,7 +93,7 @@ pub(super) struct Eval {
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
     /// How the manifest is written, instead of by its beginning: table, list, kinetics, something-something, epic-kitchens.
-    #[arg(long)]
+    #[arg(long, value_parser = known::<Format>(Format::ALL.map(Format::name)), hide_possible_values = true)]
     format: Option<Format>,
     /// Evaluate one part of the manifest: 2/3 is the second of three.
     #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE, hide_default_value = true)]
@@ -113,14 +116,12 @@ pub(super) struct Eval {
 
 #[derive(Serialize)]
 struct Report {
-    model: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    device: Option<String>,
+    #[serde(flatten)]
+    preamble: Preamble,
     views: String,
     average: String,
     stride: usize,
     mask: String,
-    preprocessing: String,
     shard: Shard,
     #[serde(flatten)]
     summary: Summary,
@@ -188,7 +189,7 @@ impl Eval {
             return Err(Error::file(format!("none of the videos could be read; {} says why", output.display())));
         }
         let report = Report {
-            device: Some(model.device().capabilities().name.clone()),
+            preamble: Preamble::new("eval").model(&model).preprocessing(&*run.preprocessing),
             speed: Some(speed),
             ..report(&run, summary, Some(output.to_owned()))
         };
@@ -321,13 +322,11 @@ fn percent(figure: &Figure) -> String {
 
 fn report(run: &Run, summary: Summary, output: Option<PathBuf>) -> Report {
     Report {
-        model: run.model.clone(),
-        device: None,
+        preamble: Preamble::new("eval").source(&run.model).preprocessing(&*run.preprocessing),
         views: run.views.clone(),
         average: run.average.clone(),
         stride: run.stride,
         mask: run.mask.clone(),
-        preprocessing: run.preprocessing.clone(),
         shard: run.shard,
         summary,
         output,
@@ -336,7 +335,7 @@ fn report(run: &Run, summary: Summary, output: Option<PathBuf>) -> Report {
 }
 
 fn describe(report: &Report) -> String {
-    let Report { model, views, average, stride, mask, preprocessing, shard, summary, .. } = report;
+    let Report { preamble, views, average, stride, mask, shard, summary, .. } = report;
     let mut videos = counted(summary.videos, "video");
     if summary.failed > 0 {
         videos += &format!(", {} could not be read", summary.failed);
@@ -345,13 +344,13 @@ fn describe(report: &Report) -> String {
         videos += &format!(", shard {shard}");
     }
     let mut facts = vec![
-        ("model", model.clone()),
+        ("model", preamble.model.clone().unwrap_or_default()),
         ("videos", videos),
         ("views", format!("{views}, stride {stride}, mean of {average}")),
         ("mask", mask.clone()),
-        ("values", preprocessing.clone()),
+        ("values", preamble.preprocessing.clone().unwrap_or_default()),
     ];
-    facts.extend(report.device.as_ref().map(|device| ("device", device.clone())));
+    facts.extend(preamble.device.as_ref().map(|device| ("device", device.clone())));
     facts.extend(report.speed.as_ref().map(|Speed { videos, seconds, clips_per_second }| {
         let time = output::seconds(Duration::from_secs_f64(*seconds));
         let rate = output::three_digits(*clips_per_second);
