@@ -32,7 +32,8 @@ pub struct Animation {
     turn: Turn,
     deadline: Deadline,
     information: Information,
-    frames: usize,
+    /// From when until when each frame is shown.
+    times: Vec<[f64; 2]>,
     /// All frames, or none where they are too many to be kept.
     kept: Vec<Frame>,
 }
@@ -59,10 +60,10 @@ impl Animation {
     fn keeping(path: &Path, options: &OpenOptions, deadline: Deadline, most: usize) -> Result<Self> {
         let Player { format, stated, turn: upright, frames } = Player::start(path, deadline)?;
         let turn = if options.rotation == Rotation::Auto { upright } else { Turn::default() };
-        let (mut kept, mut bytes, mut count, mut end) = (Vec::new(), 0, 0, 0.0);
+        let (mut kept, mut bytes, mut times) = (Vec::new(), 0, Vec::new());
         for frame in timed(path, turn, deadline, frames) {
             let frame = frame?;
-            (count, end) = (count + 1, frame.shown().map_or(end, |[_, end]| end));
+            times.extend(frame.shown());
             bytes += frame.bytes().len();
             if bytes <= most {
                 kept.push(frame);
@@ -70,22 +71,22 @@ impl Animation {
                 kept = Vec::new();
             }
         }
-        if count == 0 {
+        let Some([_, end]) = times.last() else {
             return Err(Error::file(format!("{} holds no frame", path.display())));
-        }
+        };
         let [height, width] = turn.size(stated);
         let information = Information {
             height,
             width,
-            frames: Some(count),
-            frames_per_second: Some(count as f64 / end),
+            frames: Some(times.len()),
+            frames_per_second: Some(times.len() as f64 / end),
             format: PixelFormat::Rgb24,
             rotation: upright.degrees(),
             turned: turn.degrees(),
             complaint: None,
             description: format!("{format}, {width}x{height} (width x height)"),
         };
-        Ok(Self { path: path.into(), turn, deadline, information, frames: count, kept })
+        Ok(Self { path: path.into(), turn, deadline, information, times, kept })
     }
 }
 
@@ -95,12 +96,16 @@ impl FrameSource for Animation {
     }
 
     fn frame_count(&mut self) -> Result<usize> {
-        Ok(self.frames)
+        Ok(self.times.len())
+    }
+
+    fn times(&mut self) -> Result<Option<Vec<[f64; 2]>>> {
+        Ok(Some(self.times.clone()))
     }
 
     fn visit(&mut self, indices: &[usize], sink: &mut Sink<'_>) -> Result<()> {
         let wanted = Wanted::new(indices);
-        wanted.check(self.frames, self.path.display())?;
+        wanted.check(self.times.len(), self.path.display())?;
         let Some(last) = wanted.last() else { return Ok(()) };
         if !self.kept.is_empty() {
             return wanted.indices().try_for_each(|index| wanted.deliver(index, &self.kept[index], sink));
@@ -256,6 +261,8 @@ mod tests {
         for (end, expected) in ends.iter().zip([0.04, 0.12, 0.16, 0.26]) {
             assert!((end - expected).abs() < 1e-9, "{ends:?}");
         }
+        let times = video.times().unwrap().unwrap();
+        assert_eq!(times.iter().map(|[_, end]| *end).collect::<Vec<_>>(), ends);
         assert!((video.information().frames_per_second.unwrap() - 4.0 / 0.26).abs() < 1e-9);
     }
 

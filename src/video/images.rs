@@ -28,7 +28,7 @@ const STILLS: [&str; 12] =
 /// A JPEG does not have one right value for each byte. These are zune-jpeg's, which come close to those of libjpeg-turbo
 /// (Pillow, OpenCV) without being equal: no byte differs by more than 4 of 255. With chroma at half resolution (4:2:0)
 /// 28 % of the bytes differ, 11 % by more than 1, and the mean is higher by 0.2; at 4:2:2 14 % differ, at 4:4:4 2 %, of
-/// grey pictures 1 %. Whether a JPEG is progressive makes no difference. FFmpeg's decoder is that far away as well.
+/// grey pictures 1 %. Whether a JPEG is progressive makes no difference.
 #[derive(Debug)]
 pub struct Images {
     files: Vec<PathBuf>,
