@@ -17,8 +17,7 @@ pub(super) fn is_named_still(path: &Path) -> bool {
 }
 
 /// Extensions of the files in a folder that are its frames.
-const STILLS: [&str; 12] =
-    ["png", "jpg", "jpeg", "jfif", "webp", "bmp", "tif", "tiff", "ppm", "pgm", "pnm", "qoi"];
+const STILLS: [&str; 12] = ["png", "jpg", "jpeg", "jfif", "webp", "bmp", "tif", "tiff", "ppm", "pgm", "pnm", "qoi"];
 
 /// Still pictures of one size, each a frame: PNG, JPEG, WebP, BMP, TIFF, PNM or QOI, by their contents.
 ///
@@ -256,7 +255,9 @@ mod tests {
             let mut encoder = PngEncoder::new(File::create(folder.path().join(name)).unwrap());
             let entry = [0x12, 0x01, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0];
             encoder.set_exif_metadata([b"II*\0\x08\0\0\0\x01\0".as_slice(), &entry, &[0; 4]].concat()).unwrap();
-            RgbImage::from_fn(width, height, |x, y| image::Rgb([(10 * y + x) as u8; 3])).write_with_encoder(encoder).unwrap();
+            RgbImage::from_fn(width, height, |x, y| image::Rgb([(10 * y + x) as u8; 3]))
+                .write_with_encoder(encoder)
+                .unwrap();
         }
         let error = video::open(folder.path()).unwrap_err();
         assert!(error.to_string().contains("2.png is 2x4"), "{error}");

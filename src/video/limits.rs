@@ -31,7 +31,10 @@ pub(super) fn check_size([height, width]: [usize; 2], most: usize, path: &Path) 
 pub(super) fn check_memory(bytes: usize, path: &Path) -> Result<()> {
     Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| {
         let megabytes = bytes.div_ceil(1 << 20);
-        Error::new(ErrorKind::OutOfMemory, format!("there is no memory for the {megabytes} MiB that {} takes", path.display()))
+        Error::new(
+            ErrorKind::OutOfMemory,
+            format!("there is no memory for the {megabytes} MiB that {} takes", path.display()),
+        )
     })
 }
 

@@ -38,6 +38,8 @@ mod picture;
 mod pipe;
 #[cfg(feature = "video")]
 mod rotation;
+#[cfg(feature = "video")]
+mod webp;
 
 #[cfg(test)]
 mod reference;

@@ -208,8 +208,9 @@ mod tests {
     #[test]
     fn contents_decide_and_not_names() {
         let folder = tempfile::tempdir().unwrap();
-        for (kind, name) in
-            ["png", "jpg", "webp", "bmp", "tiff", "ppm", "qoi"].iter().zip(["a.jpg", "b.png", "c", "d.mp4", "e", "f", "g"])
+        for (kind, name) in ["png", "jpg", "webp", "bmp", "tiff", "ppm", "qoi"]
+            .iter()
+            .zip(["a.jpg", "b.png", "c", "d.mp4", "e", "f", "g"])
         {
             let path = folder.path().join(name);
             noise().save_with_format(&path, ImageFormat::from_extension(kind).unwrap()).unwrap();
@@ -440,7 +441,10 @@ mod tests {
             let (_, stored) = opened(&path, Rotation::None);
             let (_, shown) = opened(&path, Rotation::Auto);
             let turn = Turn::of(Orientation::from_exif(orientation).unwrap());
-            assert!(shown == turn.apply(stored.clone()).unwrap() && (orientation == 1 || shown != stored), "{orientation}");
+            assert!(
+                shown == turn.apply(stored.clone()).unwrap() && (orientation == 1 || shown != stored),
+                "{orientation}"
+            );
         }
     }
 }

@@ -169,13 +169,10 @@ impl FrameSource for Pipe {
 
 /// The first line of the stream, as far as it can be one.
 fn header(reader: &mut dyn Read) -> io::Result<Vec<u8>> {
-    const LONGEST: u64 = 1024;
-    let mut line = Vec::new();
-    for byte in reader.take(LONGEST).bytes() {
-        line.push(byte?);
-        if line.ends_with(b"\n") {
-            break;
-        }
+    const LONGEST: usize = 1024;
+    let (mut line, mut byte) = (Vec::new(), [0]);
+    while line.len() < LONGEST && !line.ends_with(b"\n") && reader.read(&mut byte)? == 1 {
+        line.extend(byte);
     }
     Ok(line)
 }
@@ -316,7 +313,10 @@ mod tests {
         };
         let format = |matrix| PixelFormat::Yuv420p { matrix, range: Range::Limited };
         let (assumed, description) = matrix(&OpenOptions::new());
-        assert!(assumed == format(Matrix::Bt601) && description.ends_with("matrix bt601, assumed as a pipe does not state it"));
+        assert!(
+            assumed == format(Matrix::Bt601)
+                && description.ends_with("matrix bt601, assumed as a pipe does not state it")
+        );
         for told in [Matrix::Bt601, Matrix::Bt709] {
             let (stated, description) = matrix(&OpenOptions::new().matrix(Some(told)));
             assert!(stated == format(told) && description.ends_with(&format!("matrix {told}")), "{description}");
@@ -343,7 +343,9 @@ mod tests {
         let garbled = [whole.clone(), b"GARBAGE\n".to_vec()].concat();
         let mut garbled = pipe(garbled).unwrap();
         assert_eq!(watched(&mut garbled).0.len(), 2);
-        assert!(garbled.information().complaint.as_ref().unwrap().contains("stopped being a YUV4MPEG2 stream at frame 2"));
+        assert!(
+            garbled.information().complaint.as_ref().unwrap().contains("stopped being a YUV4MPEG2 stream at frame 2")
+        );
     }
 
     /// Sends bytes, and then nothing for a long time.

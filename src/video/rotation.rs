@@ -175,7 +175,8 @@ mod tests {
 
     /// A video of three frames by ffmpeg; `turned` says how players turn it.
     fn video_file(path: &Path, pixels: &str, turned: Option<u32>) {
-        let source = format!("-v error -nostdin -y -f lavfi -i testsrc=s=64x48:r=10:d=0.3 -pix_fmt {pixels} -c:v libx264 -qp 0");
+        let source =
+            format!("-v error -nostdin -y -f lavfi -i testsrc=s=64x48:r=10:d=0.3 -pix_fmt {pixels} -c:v libx264 -qp 0");
         let made = Command::new("ffmpeg").args(source.split(' ')).arg(path).status();
         assert!(made.expect("these tests need the program ffmpeg").success());
         let Some(degrees) = turned else { return };
