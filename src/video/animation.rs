@@ -301,18 +301,19 @@ mod tests {
         assert!(frames.windows(2).all(|pair| pair[0] != pair[1]));
     }
 
-    /// Pictures smaller than the canvas, laid on it in every way that the formats know.
+    /// Pictures laid on each other in every way that the formats know: replaced and blended, kept, removed and undone. What
+    /// is to come of it is Pillow's and libwebp's, and for APNG the specification's, which leaves rounding open.
     #[test]
-    fn pictures_are_composed_as_pillow_does() {
-        for name in ["composed.gif", "composed.webp", "lossy.webp", "composed.png"] {
+    fn pictures_are_composed_as_a_viewer_does() {
+        for (name, tolerance) in [("composed.gif", 0), ("composed.webp", 0), ("lossy.webp", 0), ("composed.png", 1)] {
             let mut video = video::open(case(&format!("animations/{name}"))).unwrap();
-            let count = video.frame_count().unwrap();
             let mut expected = video::open(case(&format!("animations/{name}.npy"))).unwrap();
+            let count = video.frame_count().unwrap();
             assert_eq!(count, expected.frame_count().unwrap(), "{name}");
             for index in 0..count {
                 let (frame, expected) = (video.read(&[index]).unwrap(), expected.read(&[index]).unwrap());
                 let mut bytes = frame[0].bytes().iter().zip(expected[0].bytes()).enumerate();
-                let different = bytes.find(|(_, (byte, expected))| byte != expected);
+                let different = bytes.find(|(_, (byte, expected))| byte.abs_diff(**expected) > tolerance);
                 assert_eq!(different, None, "frame {index} of {name}");
             }
         }
