@@ -1,29 +1,36 @@
 //! Arguments that several subcommands share.
 
-use clap::ValueEnum;
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::str::FromStr;
 
+use clap::{ValueEnum, ValueHint};
 use tubelet::checkpoint::{self, Checkpoint, Hints, Hub};
 use tubelet::gpu::{Choice, Device, DeviceOptions};
-use tubelet::kernels::Selection;
-use tubelet::tensor::{Error, Result};
+use tubelet::kernels::{ALL, Selection};
+use tubelet::tensor::{Error, ErrorKind, Result};
 use tubelet::video::Preset;
 use tubelet::vivit::{Classifier, Config, FactorisedDotProduct, FactorisedSelfAttention, HeadOrder, Model, Order};
 use tubelet::{LoadOptions, Vivit};
 
+use super::known::known;
 use super::{output, progress};
+
+/// Where these stand in the help.
+const MODEL: &str = "Model";
 
 /// Which model.
 #[derive(clap::Args)]
 pub(super) struct ModelArguments {
     /// A folder or file of weights, of the transformers library, of scenic or of this program, or a name on the Hugging
     /// Face hub (NAME@REVISION for another revision than main).
-    #[arg(short, long, value_name = "DIR_OR_NAME")]
+    #[arg(short, long, value_name = "DIR_OR_NAME", value_hint = ValueHint::AnyPath, help_heading = MODEL)]
     model: Option<String>,
     /// Random weights in a named shape, to try everything without a download: vit-ti, vit-s, vit-b, vit-l, vit-h, or
     /// with another tubelet, vit-b/16x4. Its predictions mean nothing.
-    #[arg(long, value_name = "SHAPE", conflicts_with = "model")]
-    untrained: Option<String>,
+    #[arg(long, value_name = "SHAPE", value_parser = known::<Shape>(Config::SHAPES), hide_possible_values = true,
+        conflicts_with = "model", help_heading = MODEL)]
+    untrained: Option<Shape>,
     #[command(flatten)]
     hints: HintArguments,
     #[command(flatten)]
@@ -36,24 +43,25 @@ const HINTS: &str = "What the model's files may not say";
 /// What a model's files may leave open.
 #[derive(clap::Args)]
 pub(super) struct HintArguments {
-    /// joint (1), factorised-encoder (2), factorised-self-attention (3) or factorised-dot-product (4); with --untrained,
-    /// which to make.
-    #[arg(long, value_name = "MODEL", help_heading = HINTS)]
+    /// Which of the models it is: joint (1), factorised-encoder (2), factorised-self-attention (3) or
+    /// factorised-dot-product (4); with --untrained, which to make.
+    #[arg(long, value_name = "MODEL", value_parser = known::<Model>(Model::all().iter().map(Model::name)),
+        hide_possible_values = true, help_heading = HINTS)]
     kind: Option<Model>,
     /// Frames of a clip, as in training.
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = HINTS)]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = HINTS, hide_short_help = true)]
     frames: Option<usize>,
     /// Sides of a frame in pixels, as in training: 224, or 224x320 (rows x columns).
-    #[arg(long, value_name = "SIZE", value_parser = sides, help_heading = HINTS)]
+    #[arg(long, value_name = "SIZE", value_parser = sides, help_heading = HINTS, hide_short_help = true)]
     size: Option<[usize; 2]>,
     /// Which attention comes first in Model 3.
-    #[arg(long, help_heading = HINTS)]
+    #[arg(long, help_heading = HINTS, hide_short_help = true)]
     order: Option<OrderChoice>,
     /// How the output becomes one vector.
-    #[arg(long, help_heading = HINTS)]
+    #[arg(long, help_heading = HINTS, hide_short_help = true)]
     classifier: Option<ClassifierChoice>,
     /// Which half of Model 4's heads attends over time.
-    #[arg(long, help_heading = HINTS)]
+    #[arg(long, help_heading = HINTS, hide_short_help = true)]
     heads: Option<HeadChoice>,
 }
 
@@ -71,23 +79,32 @@ impl HintArguments {
 
     /// The named shape, in as far as it is not told otherwise.
     fn of_shape(&self, shape: &str) -> Result<Config> {
-        let mut config = Config::named(shape)?;
-        if let Some(model) = self.kind {
-            config = config.as_model(match model {
-                Model::FactorisedSelfAttention(model) => {
-                    let order = self.order.map_or(model.order, OrderChoice::order);
-                    FactorisedSelfAttention { order }.into()
-                }
-                Model::FactorisedDotProduct(model) => {
-                    let heads = self.heads.map_or(model.heads, HeadChoice::heads);
-                    FactorisedDotProduct { heads }.into()
-                }
-                model => model,
-            });
+        let config = self.of_kind(Config::named(shape)?);
+        if matches!(config.model, Model::FactorisedDotProduct(_)) && !config.heads.is_multiple_of(2) {
+            let halved = |name: &&&str| Config::named(name).is_ok_and(|config| config.heads.is_multiple_of(2));
+            let halved: Vec<_> = Config::SHAPES.iter().filter(halved).copied().collect();
+            return Err(Error::usage(format!(
+                "the {} heads of {shape} cannot be halved, as Model 4 does; those of {} can",
+                config.heads,
+                halved.join(", ")
+            )));
         }
         let [rows, columns] = self.size.unwrap_or([config.rows, config.columns]);
         let classifier = self.classifier.map_or(config.classifier, ClassifierChoice::classifier);
         Ok(Config { frames: self.frames.unwrap_or(config.frames), rows, columns, classifier, ..config })
+    }
+
+    fn of_kind(&self, config: Config) -> Config {
+        let Some(model) = self.kind else { return config };
+        config.as_model(match model {
+            Model::FactorisedSelfAttention(model) => {
+                FactorisedSelfAttention { order: self.order.map_or(model.order, OrderChoice::order) }.into()
+            }
+            Model::FactorisedDotProduct(model) => {
+                FactorisedDotProduct { heads: self.heads.map_or(model.heads, HeadChoice::heads) }.into()
+            }
+            model => model,
+        })
     }
 }
 
@@ -98,10 +115,10 @@ const OTHER_CLIPS: &str = "Clips of another size than in training";
 #[derive(clap::Args)]
 struct ClipArguments {
     /// Frames of a clip; the positions are interpolated over time.
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = OTHER_CLIPS)]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = OTHER_CLIPS, hide_short_help = true)]
     clip_frames: Option<usize>,
     /// Sides of a frame in pixels, 288 or 224x320 (rows x columns); the positions are interpolated over space.
-    #[arg(long, value_name = "SIZE", value_parser = sides, help_heading = OTHER_CLIPS)]
+    #[arg(long, value_name = "SIZE", value_parser = sides, help_heading = OTHER_CLIPS, hide_short_help = true)]
     clip_size: Option<[usize; 2]>,
 }
 
@@ -157,6 +174,18 @@ impl ClassifierChoice {
     }
 }
 
+/// The name of a shape, one that there is.
+#[derive(Clone)]
+pub(super) struct Shape(String);
+
+impl FromStr for Shape {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Config::named(name).map(|_| Self(name.to_owned()))
+    }
+}
+
 /// The seed of untrained weights: the same numbers everywhere.
 const SEED: u64 = 0;
 
@@ -198,13 +227,27 @@ impl ModelArguments {
         let checkpoint = match (&self.model, &self.untrained) {
             (Some(model), _) => {
                 let _spinner = progress::spinner("loading checkpoint");
-                checkpoint::load_hinted(model, &Hub::from_env(), &self.hints.hints())?
+                let loaded = checkpoint::load_hinted(model, &Hub::from_env(), &self.hints.hints());
+                loaded.map_err(|error| self.on_other_clips(error))?
             }
-            (None, Some(shape)) => self.untrained(shape)?,
+            (None, Some(Shape(shape))) => self.untrained(shape)?,
             (None, None) => return Ok(None),
         };
         let checkpoint = checkpoint.on_clips(frames, self.clips.clip_size)?;
         Ok(Some(said(checkpoint)))
+    }
+
+    /// The same error; where a model is told to have been trained on other clips than it was, with what was likely meant.
+    fn on_other_clips(&self, error: Error) -> Error {
+        let told = [("--frames", self.hints.frames.is_some()), ("--size", self.hints.size.is_some())];
+        let contradicts = |flag: &str| error.to_string().starts_with(&format!("{flag} "));
+        match told.into_iter().find(|(flag, told)| *told && contradicts(flag)) {
+            Some((flag, _)) if error.kind() == ErrorKind::Usage => Error::usage(format!(
+                "{error}; to run it on other clips than it was trained on, give {} instead",
+                flag.replacen("--", "--clip-", 1)
+            )),
+            _ => error,
+        }
     }
 
     fn untrained(&self, shape: &str) -> Result<Checkpoint> {
@@ -223,14 +266,27 @@ fn said(checkpoint: Checkpoint) -> Checkpoint {
     checkpoint
 }
 
+/// Where these stand in the help.
+const DEVICE: &str = "Device";
+
+/// Devices that are called as everywhere.
+const DEVICES: [&str; 5] = ["fastest", "discrete", "integrated", "virtual", "software"];
+
+/// The names of all variants.
+fn variants() -> BTreeSet<&'static str> {
+    ALL.iter().flat_map(|family| family.variants).map(|variant| variant.name).collect()
+}
+
 /// Which device, and how it is used.
 #[derive(clap::Args)]
 pub(super) struct DeviceArguments {
     /// An index or a part of a name from `tubelet devices`, or fastest, discrete, integrated, virtual, software.
-    #[arg(short, long, env = "TUBELET_DEVICE", hide_env_values = true, default_value = "fastest")]
+    #[arg(short, long, env = "TUBELET_DEVICE", hide_env_values = true, default_value = "fastest",
+        value_parser = known::<Choice>(DEVICES), hide_possible_values = true, help_heading = DEVICE)]
     device: Choice,
     /// Kernel variants instead of the device's own choice: plain for all kernels, or linear=workgroup,attention=plain.
-    #[arg(long, value_name = "VARIANTS", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "VARIANTS", default_value = "", hide_default_value = true,
+        value_parser = known::<Selection>(variants()), hide_possible_values = true, help_heading = DEVICE)]
     pub(super) variant: Selection,
 }
 
@@ -261,7 +317,7 @@ pub(super) fn sides(text: &str) -> Result<[usize; 2], String> {
     let side = |text: &str| match text.parse() {
         Ok(0) => Err("it must be at least 1".to_owned()),
         Ok(side) => Ok(side),
-        Err(_) => Err(format!("{text:?} is no number of pixels")),
+        Err(_) => Err(format!("\"{text}\" is no number of pixels")),
     };
     match text.split_once('x') {
         None => Ok([side(text)?; 2]),

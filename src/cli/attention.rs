@@ -12,14 +12,16 @@ use tubelet::tensor::{Error, Result, Tensor};
 use tubelet::vivit::{AttentionLayer, Config, Model};
 use tubelet::{Class, Vivit};
 
+use super::preamble::Preamble;
 use super::start::{StartArguments, Started};
-use super::video::{Decoded, VideoReport, frames, name};
+use super::video::{Decoded, frames, name};
 use super::{files, output, progress};
 
 /// Show where a model looks in a video
 #[derive(clap::Args)]
 #[command(
-    override_usage = "tubelet attention [OPTIONS] --model <DIR_OR_NAME> --output <PICTURE> <VIDEO>",
+    override_usage = "tubelet attention [OPTIONS] --model <DIR_OR_NAME>
+                         --output <PICTURE> <VIDEO>",
     after_help = "\
 Rollout follows the attention of all layers and their residual paths down to the tokens of the clip. A single layer \
 shows its own probabilities. In Model 2 a layer is one of an encoder, spatial.11 or temporal.3. Where a model attends \
@@ -165,10 +167,10 @@ impl FromStr for Query {
 
 #[derive(Serialize)]
 struct Report {
-    video: VideoReport,
+    #[serde(flatten)]
+    preamble: Preamble,
     indices: Vec<usize>,
-    model: String,
-    device: String,
+    range: String,
     layer: String,
     query: String,
     /// Temporal indices, rows and columns of the map.
@@ -186,16 +188,17 @@ struct Report {
 impl super::Run for Attention {
     fn run(self) -> Result<()> {
         self.check_outputs()?;
-        let (Started { model, mask, .. }, decoded) = self.start.start_with(&self.video, None)?;
+        let (started, decoded) = self.start.start_with(&self.video, None)?;
+        let preamble = started.preamble("attention").video(decoded.report());
+        let Started { model, mask, .. } = started;
         let request = AttentionRequest { layer: self.layer_of(model.config())?, query: self.query.0, mask };
         let prepared = model.prepare(&decoded.clips[0])?;
         let maps = progress::showing_upload(&model, || model.attention(&prepared, &request))?;
         let grid = model.config().grid();
         let report = Report {
-            video: decoded.report(),
+            preamble,
             indices: decoded.indices(),
-            model: model.checkpoint().source.clone(),
-            device: model.device().capabilities().name.clone(),
+            range: model.preprocessing().range(),
             layer: self.layer_name(),
             query: self.query_name(model.config()),
             grid: [grid.temporal, grid.rows, grid.columns],
@@ -285,14 +288,17 @@ impl Attention {
         report: &Report,
     ) -> Result<()> {
         let seen = model.seen_frames(prepared)?;
-        let indices = decoded.clips[0].indices();
-        let second = |rate: f64| seen.places.iter().map(|place| indices[*place] as f64 / rate).collect::<Vec<_>>();
-        let seconds = decoded.frames_per_second().map(second);
+        let seconds: Option<Vec<f64>> = seen.places.iter().map(|place| decoded.second(*place)).collect();
         let profile = maps.profile.as_ref().map(|values| {
             let each = seen.frames.len() / values.len();
             let middle = |of_index: &[f64]| of_index.iter().sum::<f64>() / of_index.len() as f64;
             Profile {
-                title: format!("{}: attention over time of {}, {}", name(&self.video), report.query, report.model),
+                title: format!(
+                    "{}: attention over time of {}, {}",
+                    name(&self.video),
+                    report.query,
+                    model.checkpoint().source
+                ),
                 quantity: "share of the attention".to_owned(),
                 lines: vec![Line { name: report.layer.clone(), values: values.clone() }],
                 seconds: seconds.as_ref().map(|seconds| seconds.chunks(each).map(middle).collect()),
@@ -315,7 +321,7 @@ impl Attention {
             _ => None,
         };
         let says = report.classes.first().map(|class| format!("{} ({:.1} %)", class.name, 100.0 * class.probability));
-        let facts = [("model", Some(report.model.clone())), ("attention", Some(report.layer.clone()))];
+        let facts = [("model", report.preamble.model.clone()), ("attention", Some(report.layer.clone()))];
         let more = [("of", Some(report.query.clone())), ("says", says)];
         let facts = facts.into_iter().chain(more).filter_map(|(name, fact)| Some((name.to_owned(), fact?)));
         let name = self.video.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
@@ -340,7 +346,7 @@ fn brightest(map: &Tensor) -> Result<Option<usize>> {
 }
 
 fn describe(report: &Report) -> String {
-    let Report { video, indices, model, device, layer, query, grid: [times, rows, columns], .. } = report;
+    let Report { preamble, indices, range, layer, query, grid: [times, rows, columns], .. } = report;
     let says = report.classes.first().map_or("nothing: it has no head".to_owned(), |class| {
         format!("{:.1} % {}", 100.0 * class.probability, class.name)
     });
@@ -348,16 +354,14 @@ fn describe(report: &Report) -> String {
         Some(index) => format!("most at index {index}"),
         None => "each seen by itself".to_owned(),
     };
-    output::fields([
-        ("video", video.describe()),
-        ("clip", frames(indices)),
-        ("model", model.clone()),
-        ("device", device.clone()),
+    let mut facts = preamble.facts(Some(frames(indices)), Some(range));
+    facts.extend([
         ("says", says),
         ("attention", format!("{layer}, of {query}")),
         ("map", format!("{times} temporal indices of {rows}×{columns} tokens, {most}")),
         ("written", report.written.join(", ")),
-    ])
+    ]);
+    output::facts(&facts)
 }
 
 #[cfg(test)]

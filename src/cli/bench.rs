@@ -1,16 +1,20 @@
 //! `tubelet bench`.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Serialize;
 use tubelet::bench::{ForwardMeasurement, ForwardWork, KernelMeasurement, Peaks, measure_forward, measure_kernels};
 use tubelet::checkpoint::Checkpoint;
 use tubelet::gpu::Device;
-use tubelet::kernels::Family;
+use tubelet::kernels::{ALL, Family};
 use tubelet::tensor::{Error, Result};
 use tubelet::vivit::Config;
 
 use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
+use super::known::known;
+use super::preamble::Preamble;
+use super::times::Speed;
 use super::video::counted;
 use super::{output, progress};
 
@@ -33,8 +37,9 @@ pub(super) struct Bench {
     #[arg(long, default_value = "1", value_name = "N", value_parser = at_least_one)]
     batch: usize,
     /// Only this kernel, and no forward pass; can be given more than once.
-    #[arg(long, value_delimiter = ',', conflicts_with_all = ["model", "untrained", "batch"])]
-    kernel: Vec<String>,
+    #[arg(long, value_delimiter = ',', conflicts_with_all = ["model", "untrained", "batch"],
+        value_parser = known::<KernelName>(ALL.iter().map(|family| family.name)), hide_possible_values = true)]
+    kernel: Vec<KernelName>,
     /// Only the forward pass, of an untrained vit-b unless told otherwise.
     #[arg(long, conflicts_with = "kernel")]
     forward: bool,
@@ -53,20 +58,35 @@ pub(super) struct Bench {
 
 #[derive(Serialize)]
 struct Report {
-    version: &'static str,
-    device: tubelet::gpu::Capabilities,
+    #[serde(flatten)]
+    preamble: Preamble,
+    capabilities: tubelet::gpu::Capabilities,
     checks: bool,
     peaks: Peaks,
     kernels: Vec<KernelMeasurement>,
-    model: Option<String>,
     /// What the forward pass is of.
     config: Option<Config>,
     forward: Option<ForwardMeasurement>,
 }
 
+/// The name of a kernel, one that there is.
+#[derive(Clone)]
+struct KernelName(String);
+
+impl FromStr for KernelName {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let known: Vec<_> = ALL.iter().map(|family| family.name).collect();
+        match known.contains(&name) {
+            true => Ok(Self(name.to_owned())),
+            false => Err(Error::usage(format!("there is no kernel \"{name}\"; there are {}", known.join(", ")))),
+        }
+    }
+}
+
 impl super::Run for Bench {
     fn run(self) -> Result<()> {
-        self.check_kernels()?;
         let device = self.device.open(self.checks)?;
         let report = self.measure(&device)?;
         output::report(self.json, &report, describe)
@@ -74,25 +94,18 @@ impl super::Run for Bench {
 }
 
 impl Bench {
-    fn check_kernels(&self) -> Result<()> {
-        let known: Vec<_> = tubelet::kernels::ALL.iter().map(|family| family.name).collect();
-        match self.kernel.iter().find(|name| !known.contains(&name.as_str())) {
-            None => Ok(()),
-            Some(name) => Err(Error::usage(format!("there is no kernel {name:?}; there are {}", known.join(", ")))),
-        }
-    }
-
     fn measure(&self, device: &Device) -> Result<Report> {
         // Loaded first, so that a wrong name is not found after minutes of measuring.
         let checkpoint = if self.kernel.is_empty() { Some(self.model.load_or_untrained("vit-b")?) } else { None };
         let spinner = progress::spinner("measuring");
         let mut say = |what: &str| spinner.set_message(what.to_owned());
         let wanted = |family: &Family| {
-            !self.forward && (self.kernel.is_empty() || self.kernel.iter().any(|name| name == family.name))
+            !self.forward && (self.kernel.is_empty() || self.kernel.iter().any(|kernel| kernel.0 == family.name))
         };
         let repetitions = if self.full { 10 } else { 1 };
         let (peaks, kernels) = measure_kernels(device, &self.device.variant, repetitions, &wanted, &mut say)?;
-        let model = checkpoint.as_ref().map(|checkpoint| checkpoint.source.clone());
+        let mut preamble = checkpoint.iter().fold(Preamble::new("bench"), Preamble::checkpoint);
+        preamble.device = Some(device.capabilities().name.clone());
         let config = checkpoint.as_ref().map(|checkpoint| checkpoint.config.clone());
         let mut forward = |Checkpoint { config, parameters, .. }| {
             let repetitions = if self.full { 3 } else { 1 };
@@ -105,14 +118,13 @@ impl Bench {
             measure_forward(device, work, repetitions, &peaks, &mut say)
         };
         let forward = checkpoint.map(&mut forward).transpose()?;
-        let version = env!("CARGO_PKG_VERSION");
-        let (checks, device) = (device.checks(), device.capabilities().clone());
-        Ok(Report { version, device, checks, peaks, kernels, model, config, forward })
+        let (checks, capabilities) = (device.checks(), device.capabilities().clone());
+        Ok(Report { preamble, capabilities, checks, peaks, kernels, config, forward })
     }
 }
 
 fn describe(report: &Report) -> String {
-    let Report { device, checks, peaks, kernels, model, config, forward, .. } = report;
+    let Report { preamble, capabilities: device, checks, peaks, kernels, config, forward } = report;
     let (seconds, note) = match device.is_software() {
         true => ("CPU second", "\nrates and shares below are those of CPU time"),
         false => ("second", ""),
@@ -134,7 +146,7 @@ fn describe(report: &Report) -> String {
     if !kernels.is_empty() {
         blocks.push(kernel_table(kernels, device.is_software()));
     }
-    if let (Some(forward), Some(model), Some(config)) = (forward, model, config) {
+    if let (Some(forward), Some(model), Some(config)) = (forward, &preamble.model, config) {
         blocks.push(describe_forward(forward, model, config));
         blocks.push(share_table(forward));
     }
@@ -177,6 +189,7 @@ fn describe_forward(forward: &ForwardMeasurement, model: &str, config: &Config) 
         ("forward pass", format!("{model}, {}", counted(*batch, "clip"))),
         ("of", config.to_string()),
         ("time", format!("GPU {}{cpu}, on the clock {}", elapsed(time.seconds), elapsed(*wall_seconds))),
+        ("speed", Speed::new(*batch, config.frames, Duration::from_secs_f64(*wall_seconds)).describe()),
         (
             "rate",
             format!(

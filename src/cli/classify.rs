@@ -4,16 +4,17 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use serde::Serialize;
-use tubelet::checkpoint::Family;
 use tubelet::tensor::Result;
 use tubelet::video::Clip;
 use tubelet::vivit::{self, FrameMask, Request};
 use tubelet::{Average, Class, Classes, Views, Vivit};
 
 use super::arguments::at_least_one;
+use super::known::known;
+use super::preamble::Preamble;
 use super::sliding::{Showing, SlidingArguments};
 use super::start::{StartArguments, Started};
-use super::times::{Seconds, Times};
+use super::times::{Seconds, Speed, Times};
 use super::video::{VideoReport, frames, name, views_of};
 use super::{output, progress};
 
@@ -45,7 +46,8 @@ pub(super) struct Classify {
     #[arg(long, value_name = "CLIPSxCROPS", conflicts_with_all = ["uniform", "frames_from"])]
     views: Option<Views>,
     /// What is averaged over the views: logits, as in the published results, or probabilities.
-    #[arg(long, default_value_t, value_name = "WHAT", requires = "views")]
+    #[arg(long, default_value_t, value_name = "WHAT", requires = "views",
+        value_parser = known::<Average>(Average::ALL.map(Average::name)), hide_possible_values = true)]
     average: Average,
     #[command(flatten)]
     sliding: SlidingArguments,
@@ -59,16 +61,13 @@ pub(super) struct Classify {
 
 #[derive(Serialize)]
 struct Report {
-    video: VideoReport,
+    #[serde(flatten)]
+    preamble: Preamble,
     indices: Vec<usize>,
     shape: Vec<usize>,
-    preprocessing: String,
     range: String,
-    model: String,
     /// Which of the models, and its sizes.
     architecture: String,
-    untrained: bool,
-    device: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     mask: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,6 +79,7 @@ struct Report {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     heads: Vec<Head>,
     seconds: Seconds,
+    speed: Speed,
 }
 
 /// One of several heads.
@@ -94,25 +94,24 @@ impl super::Run for Classify {
         if let Some(window) = self.sliding.sliding {
             return self.slide(window);
         }
-        let (Started { model, mask, preprocessing }, decoded) = self.start.start_with(&self.video, self.views)?;
+        let (started, decoded) = self.start.start_with(&self.video, self.views)?;
+        let preamble = started.preamble("classify").video(decoded.report());
+        let Started { model, mask, .. } = started;
         let views = self.views.unwrap_or(Views::SINGLE);
         let shape = vivit::clip_shape(model.config(), &Request::new(views.count(), model.layout()));
         let (classes, elapsed) = self.classify(&model, &decoded.clips, views, &mask)?;
         let report = Report {
-            video: decoded.report(),
+            preamble,
             indices: decoded.indices(),
             shape: shape.axes().to_vec(),
-            preprocessing,
             range: model.preprocessing().range(),
-            model: model.checkpoint().source.clone(),
             architecture: model.config().to_string(),
-            untrained: model.checkpoint().family == Family::Untrained,
             mask: self.start.mask.describe(),
-            device: model.device().capabilities().name.clone(),
             views: self.views.map(|views| views.to_string()),
             average: self.views.map(|_| self.average.name()),
             classes: classes.top(self.top),
             heads: heads(&classes, self.top),
+            speed: Speed::new(views.count(), model.config().frames, elapsed.computing),
             seconds: Seconds::new(decoded.elapsed, elapsed),
         };
         output::report(self.json, &report, describe)
@@ -124,15 +123,16 @@ impl Classify {
     fn slide(self, frames: usize) -> Result<()> {
         self.sliding.check(&self.video)?;
         let mut source = self.start.video.open(&self.video)?;
-        let Started { model, .. } = self.start.start_on(frames)?;
+        let started = self.start.start_on(frames)?;
         let showing = Showing {
+            preamble: started.preamble("classify").video(VideoReport::unread(&self.video)),
             video: name(&self.video),
             stride: self.start.video.stride,
             causal: self.start.mask.causal,
             top: self.top,
             json: self.json,
         };
-        self.sliding.run(&model, &mut *source, &showing)
+        self.sliding.run(&started.model, &mut *source, &showing)
     }
 
     /// The classes of a video by its views, and how long it took to load the weights, to prepare a clip and to compute.
@@ -166,19 +166,15 @@ fn heads(classes: &Classes, count: usize) -> Vec<Head> {
 }
 
 fn describe(report: &Report) -> String {
-    let Report { video, indices, preprocessing, range, model, untrained, device, classes, heads, seconds, .. } = report;
+    let Report { preamble, indices, range, classes, heads, seconds, speed, .. } = report;
     let clip = match report.views.as_ref().and_then(|views| views.parse().ok()) {
         Some(views) => views_of(views, indices),
         None => frames(indices),
     };
-    let facts = output::fields([
-        ("video", video.describe()),
-        ("clip", report.mask.iter().fold(clip, |clip, mask| format!("{clip}; {mask}"))),
-        ("values", format!("{range}, by {preprocessing}")),
-        ("model", format!("{model}{}", if *untrained { ": PREDICTIONS MEAN NOTHING" } else { "" })),
-        ("device", device.clone()),
-        ("time", seconds.describe()),
-    ]);
+    let clip = report.mask.iter().fold(clip, |clip, mask| format!("{clip}; {mask}"));
+    let mut facts = preamble.facts(Some(clip), Some(range));
+    facts.push(("time", format!("{}: {}", seconds.describe(), speed.describe())));
+    let facts = output::facts(&facts);
     let heads = heads.iter().map(|head| format!("{}\n{}", head.name, bars(&head.classes)));
     let together = match report.heads.is_empty() {
         true => bars(classes),

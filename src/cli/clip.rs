@@ -11,7 +11,8 @@ use tubelet::tensor::{Result, Tensor};
 use tubelet::video::{Clip, Preparer, Preprocessing, Preset, prepare_reference};
 
 use super::arguments::{DeviceArguments, ExecutorChoice, ModelArguments};
-use super::video::{VideoArguments, VideoReport, frames, origin};
+use super::preamble::Preamble;
+use super::video::{VideoArguments, frames, origin};
 use super::{files, output, progress};
 
 /// Write the tensor that `classify` would feed a model with, as .npy
@@ -48,11 +49,11 @@ pub(super) struct ClipCommand {
 
 #[derive(Serialize)]
 struct Report {
+    #[serde(flatten)]
+    preamble: Preamble,
     output: String,
     shape: Vec<usize>,
-    video: VideoReport,
     indices: Vec<usize>,
-    preprocessing: String,
     range: String,
 }
 
@@ -70,12 +71,14 @@ impl super::Run for ClipCommand {
         let decoded = self.reading.decode(&self.video, source, frames, None)?;
         let tensor = self.prepare(device.as_ref(), &decoded.clips[0], &preprocessing, layout)?;
         files::write_npy(&self.output, &tensor)?;
+        let preamble = Preamble::new("clip").video(decoded.report()).preprocessing(origin);
+        let mut preamble = checkpoint.iter().fold(preamble, Preamble::checkpoint);
+        preamble.device = device.map(|device| device.capabilities().name.clone());
         let report = Report {
+            preamble,
             output: self.output.display().to_string(),
             shape: tensor.shape().axes().to_vec(),
-            video: decoded.report(),
             indices: decoded.indices(),
-            preprocessing: origin,
             range: preprocessing.range(),
         };
         output::report(self.json, &report, describe)
@@ -130,11 +133,8 @@ impl ClipCommand {
 }
 
 fn describe(report: &Report) -> String {
-    let Report { output, shape, video, indices, preprocessing, range } = report;
-    output::fields([
-        ("video", video.describe()),
-        ("clip", frames(indices)),
-        ("values", format!("{range}, by {preprocessing}")),
-        ("written", format!("{output}\n{shape:?} of f32")),
-    ])
+    let Report { preamble, output, shape, indices, range } = report;
+    let mut facts = preamble.facts(Some(frames(indices)), Some(range));
+    facts.push(("written", format!("{output}\n{shape:?} of f32")));
+    output::facts(&facts)
 }

@@ -1,10 +1,7 @@
 //! `tubelet completions`.
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 use tubelet::tensor::Result;
-
-use super::Program;
 
 /// Print a shell's completion script
 #[derive(clap::Args)]
@@ -17,7 +14,7 @@ pub(super) struct Completions {
 impl super::Run for Completions {
     fn run(self) -> Result<()> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Program::command(), "tubelet", &mut script);
+        clap_complete::generate(self.shell, &mut super::command(), "tubelet", &mut script);
         super::output::print(&String::from_utf8_lossy(&script))
     }
 }

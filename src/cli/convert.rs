@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
+use clap::{ValueEnum, ValueHint};
 use serde::Serialize;
 use tubelet::checkpoint::{self, Checkpoint, Hub};
 use tubelet::tensor::{Error, Result};
 
 use super::arguments::HintArguments;
+use super::preamble::Preamble;
 use super::{output, progress};
 
 /// Write any checkpoint as a folder that this program or the transformers library loads
@@ -24,7 +25,7 @@ Examples:
 pub(super) struct Convert {
     /// A folder or file of weights, of the transformers library, of scenic or of this program, or a name on the Hugging
     /// Face hub.
-    #[arg(value_name = "IN")]
+    #[arg(value_name = "IN", value_hint = ValueHint::AnyPath)]
     input: String,
     /// The folder to write.
     #[arg(value_name = "OUT")]
@@ -50,8 +51,10 @@ enum Target {
 
 #[derive(Serialize)]
 struct Report {
-    from: String,
-    model: String,
+    #[serde(flatten)]
+    preamble: Preamble,
+    /// Which of the models, and its sizes.
+    architecture: String,
     tensors: usize,
     parameters: usize,
     written: String,
@@ -74,11 +77,12 @@ impl super::Run for Convert {
                 Target::HuggingFace => checkpoint::save_hugging_face(&self.folder, &checkpoint, self.force)?,
             }
         }
-        let Checkpoint { config, source, .. } = checkpoint;
+        let preamble = Preamble::new("convert").checkpoint(&checkpoint);
+        let config = checkpoint.config;
         let specs = config.parameters();
         let report = Report {
-            from: source,
-            model: config.to_string(),
+            preamble,
+            architecture: config.to_string(),
             tensors: specs.len(),
             parameters: specs.iter().map(|spec| spec.shape.elements()).sum(),
             written: self.folder.display().to_string(),
@@ -103,8 +107,8 @@ fn refuse_same_folder(input: &str, folder: &Path) -> Result<()> {
 
 fn describe(report: &Report) -> String {
     output::fields([
-        ("from", report.from.clone()),
-        ("model", report.model.clone()),
+        ("from", report.preamble.model.clone().unwrap_or_default()),
+        ("model", report.architecture.clone()),
         ("tensors", format!("{} of {} parameters", report.tensors, output::grouped(report.parameters as u64))),
         ("written", report.written.clone()),
     ])

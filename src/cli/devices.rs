@@ -8,6 +8,7 @@ use tubelet::kernels::ALL;
 use tubelet::tensor::Result;
 
 use super::output;
+use super::preamble::Preamble;
 
 /// List this machine's devices, their limits and kernel variants
 #[derive(clap::Args)]
@@ -16,11 +17,18 @@ A device gets the fastest variant of each kernel that it can run; --variant of t
 
 Examples:
   tubelet devices
-  tubelet devices --json | jq '.[0].limits'")]
+  tubelet devices --json | jq '.devices[0].limits'")]
 pub(super) struct Devices {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    preamble: Preamble,
+    devices: Vec<Entry>,
 }
 
 #[derive(Serialize)]
@@ -43,8 +51,10 @@ impl super::Run for Devices {
         }
         let default = Choice::Fastest.among(&found);
         let entry = |(index, capabilities)| entry(index, default == Some(index), capabilities);
-        let entries: Vec<_> = found.into_iter().enumerate().map(entry).collect();
-        output::report(self.json, &entries, |entries| entries.iter().map(describe).collect::<Vec<_>>().join("\n\n"))
+        let devices = found.into_iter().enumerate().map(entry).collect();
+        output::report(self.json, &Report { preamble: Preamble::new("devices"), devices }, |report| {
+            report.devices.iter().map(describe).collect::<Vec<_>>().join("\n\n")
+        })
     }
 }
 

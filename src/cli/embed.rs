@@ -10,9 +10,10 @@ use tubelet::tensor::{Error, Result, Tensor};
 use tubelet::vivit::FrameMask;
 use tubelet::{Views, Vivit};
 
+use super::preamble::Preamble;
 use super::start::{StartArguments, Started};
-use super::times::{Seconds, Times};
-use super::video::{Decoded, VideoReport, frames, views_of};
+use super::times::{Seconds, Speed, Times};
+use super::video::{Decoded, frames, views_of};
 use super::{files, output, progress};
 
 /// Write what a model makes of a video: features of the clip, or of each token
@@ -55,18 +56,17 @@ const FEATURES: &str = "features";
 
 #[derive(Serialize)]
 struct Report {
-    video: VideoReport,
+    #[serde(flatten)]
+    preamble: Preamble,
     indices: Vec<usize>,
-    preprocessing: String,
     range: String,
-    model: String,
-    device: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     views: Option<String>,
     output: String,
     /// Name → shape.
     tensors: BTreeMap<String, Vec<usize>>,
     seconds: Seconds,
+    speed: Speed,
 }
 
 impl super::Run for Embed {
@@ -75,20 +75,20 @@ impl super::Run for Embed {
         if self.to_npy() && self.tap.len() > 1 {
             return Err(Error::usage("a .npy file holds one value; write several into a .safetensors file"));
         }
-        let (Started { model, mask, preprocessing }, decoded) = self.start.start_with(&self.video, self.views)?;
+        let (started, decoded) = self.start.start_with(&self.video, self.views)?;
+        let preamble = started.preamble("embed").video(decoded.report());
+        let Started { model, mask, .. } = started;
         let (tensors, elapsed) = progress::showing_upload(&model, || self.embed(&model, &decoded, &mask))?;
         self.write(&tensors)?;
         let shape = |(name, tensor): (&String, &Tensor)| (name.clone(), tensor.shape().axes().to_vec());
         let report = Report {
-            video: decoded.report(),
+            preamble,
             indices: decoded.indices(),
-            preprocessing,
             range: model.preprocessing().range(),
-            model: model.checkpoint().source.clone(),
-            device: model.device().capabilities().name.clone(),
             views: self.views.map(|views| views.to_string()),
             output: self.output.display().to_string(),
             tensors: tensors.iter().map(shape).collect(),
+            speed: Speed::new(self.views.map_or(1, Views::count), model.config().frames, elapsed.computing),
             seconds: Seconds::new(decoded.elapsed, elapsed),
         };
         output::report(self.json, &report, describe)
@@ -142,21 +142,18 @@ fn joined(name: &str, views: &[BTreeMap<String, Tensor>]) -> Result<(String, Ten
 }
 
 fn describe(report: &Report) -> String {
-    let Report { video, indices, preprocessing, range, model, device, seconds, .. } = report;
+    let Report { preamble, indices, range, seconds, speed, .. } = report;
     let clip = match report.views.as_ref().and_then(|views| views.parse().ok()) {
         Some(views) => views_of(views, indices),
         None => frames(indices),
     };
     let shape = |(name, shape): (&String, &Vec<usize>)| format!("{name} {shape:?}");
     let tensors: Vec<_> = report.tensors.iter().map(shape).collect();
-    output::fields([
-        ("video", video.describe()),
-        ("clip", clip),
-        ("values", format!("{range}, by {preprocessing}")),
-        ("model", model.clone()),
-        ("device", device.clone()),
-        ("time", seconds.describe()),
+    let mut facts = preamble.facts(Some(clip), Some(range));
+    facts.extend([
+        ("time", format!("{}: {}", seconds.describe(), speed.describe())),
         ("tensors", tensors.join("\n")),
         ("written", report.output.clone()),
-    ])
+    ]);
+    output::facts(&facts)
 }

@@ -13,6 +13,7 @@ use tubelet::{Pass, engine};
 
 use super::arguments::{DeviceArguments, ExecutorChoice, ModelArguments};
 use super::mask::MaskArguments;
+use super::preamble::Preamble;
 use super::{files, output, progress};
 
 /// Run a model on a raw tensor and write raw results as .safetensors
@@ -68,8 +69,9 @@ enum Layout {
 
 #[derive(Serialize)]
 struct Report {
+    #[serde(flatten)]
+    preamble: Preamble,
     output: String,
-    model: String,
     /// Name → shape.
     tensors: BTreeMap<String, Vec<usize>>,
 }
@@ -82,18 +84,23 @@ impl super::Run for Forward {
         files::check_output(&self.output, &["safetensors"], &inputs)?;
         let clips = with_batch(files::read_npy(&self.clip)?)?;
         let checkpoint = self.model.load()?;
-        let model = checkpoint.source.clone();
-        let tensors = self.forward(checkpoint, &clips)?;
+        let mut preamble = Preamble::new("forward").checkpoint(&checkpoint);
+        let tensors = self.forward(checkpoint, &clips, &mut preamble)?;
         tensors.iter().filter_map(not_finite).for_each(|note| output::note(&note));
         files::write_safetensors(&self.output, &tensors)?;
         let shape = |(name, tensor): (&String, &Tensor)| (name.clone(), tensor.shape().axes().to_vec());
         let output = self.output.display().to_string();
-        output::report(self.json, &Report { output, model, tensors: tensors.iter().map(shape).collect() }, describe)
+        output::report(self.json, &Report { preamble, output, tensors: tensors.iter().map(shape).collect() }, describe)
     }
 }
 
 impl Forward {
-    fn forward(&self, checkpoint: Checkpoint, clips: &Tensor) -> Result<BTreeMap<String, Tensor>> {
+    fn forward(
+        &self,
+        checkpoint: Checkpoint,
+        clips: &Tensor,
+        preamble: &mut Preamble,
+    ) -> Result<BTreeMap<String, Tensor>> {
         let layout = match self.layout {
             Some(Layout::Btchw) => ClipLayout::Btchw,
             Some(Layout::Bthwc) => ClipLayout::Bthwc,
@@ -110,6 +117,7 @@ impl Forward {
             }
             ExecutorChoice::Gpu => {
                 let model = self.device.load(checkpoint, None)?;
+                preamble.device = Some(model.device().capabilities().name.clone());
                 progress::showing_upload(&model, || model.forward(clips, &pass))
             }
         }
@@ -136,7 +144,9 @@ fn describe(report: &Report) -> String {
     for (name, shape) in &report.tensors {
         table.add_row([name.clone(), format!("{shape:?}")]);
     }
-    let facts = output::fields([("model", report.model.clone()), ("written", report.output.clone())]);
+    let mut facts = report.preamble.facts(None, None);
+    facts.push(("written", report.output.clone()));
+    let facts = output::facts(&facts);
     format!("{facts}\n\n{}", table.trim_fmt())
 }
 

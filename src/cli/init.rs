@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::ValueEnum;
+use clap::{ValueEnum, ValueHint};
 use serde::Serialize;
 use tubelet::checkpoint::{self, Checkpoint, Described, Family, Hints, Hub, Trained};
 use tubelet::tensor::{Error, ErrorKind, Result};
@@ -16,6 +16,8 @@ use tubelet::vivit::{
 };
 
 use super::arguments::{ClassifierChoice, at_least_one, sides};
+use super::known::known;
+use super::preamble::Preamble;
 use super::{output, progress};
 
 /// Make a video model from a trained image model, to train it further
@@ -29,7 +31,7 @@ or a folder or hub name of the transformers library or of timm. A video model of
 instance for longer clips.
 
 What the video model has and the image model has not keeps its starting values: those with which a training from \
-scratch begins (--seed), or those of another file (--start). So does the head, unless --keep-head.
+scratch begins (--seed), or those of another file (--start). So does the preamble, unless --keep-head.
 
 Examples:
   tubelet init --from vit.npz --model 2 --tubelet 16x2 --frames 32 --output DIR
@@ -39,13 +41,13 @@ Examples:
 )]
 pub(super) struct Init {
     /// The trained model: a folder, a file of weights, or a name on the Hugging Face hub.
-    #[arg(long, value_name = "IMAGE_MODEL")]
+    #[arg(long, value_name = "IMAGE_MODEL", value_hint = ValueHint::AnyPath)]
     from: String,
     /// The folder to write.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
     /// Starting values of everything that is not taken over: parameters of the target's shape, in any format.
-    #[arg(long, value_name = "FILE", conflicts_with = "seed")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "seed")]
     start: Option<String>,
     /// The seed of the starting values: the same numbers everywhere.
     #[arg(long, value_name = "N", default_value = "0")]
@@ -69,7 +71,8 @@ pub(super) struct Init {
 #[command(next_help_heading = "The video model")]
 struct TargetArguments {
     /// 1 (joint), 2 (factorised-encoder), 3 (factorised-self-attention) or 4 (factorised-dot-product).
-    #[arg(short, long, visible_alias = "kind", value_name = "MODEL", required_unless_present = "config")]
+    #[arg(short, long, visible_alias = "kind", value_name = "MODEL", required_unless_present = "config",
+        value_parser = known::<Model>(Model::all().iter().map(Model::name)), hide_possible_values = true)]
     model: Option<Model>,
     /// Sides and frames of a tubelet: 16x2 is 16×16 pixels of 2 frames. Without it the image model's patches of 2 frames.
     #[arg(long, value_name = "SIDExFRAMES", value_parser = pair)]
@@ -168,9 +171,11 @@ fn pair(text: &str) -> Result<[usize; 2], String> {
 
 #[derive(Serialize)]
 struct Report {
+    #[serde(flatten)]
+    preamble: Preamble,
     output: String,
-    model: String,
-    from: String,
+    /// Which of the models it has become, and its sizes.
+    architecture: String,
     parameters: usize,
     origins: Vec<Group>,
     unused: Vec<String>,
@@ -200,9 +205,9 @@ impl super::Run for Init {
         let rules = self.rules.initialisation(&trained.config, &target.config);
         let made = Arc::new(rules.apply(&trained.config, trained.parameters.clone(), &target.config, start)?);
         let report = Report {
+            preamble: Preamble::new("init").source(&trained.source),
             output: self.output.display().to_string(),
-            model: target.config.to_string(),
-            from: trained.source.clone(),
+            architecture: target.config.to_string(),
             parameters: made.origins().map(|(spec, _)| spec.shape.elements()).sum(),
             origins: groups(&made),
             unused: made.unused().into_iter().map(str::to_owned).collect(),
@@ -399,9 +404,9 @@ fn describe(report: &Report) -> String {
         names => names.join(", "),
     };
     let facts = output::fields([
-        ("model", report.model.clone()),
+        ("model", report.architecture.clone()),
         ("parameters", output::grouped(report.parameters as u64)),
-        ("begun from", report.from.clone()),
+        ("begun from", report.preamble.model.clone().unwrap_or_default()),
         ("left out", unused),
         ("written", report.output.clone()),
     ]);

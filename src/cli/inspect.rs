@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use clap::ValueHint;
 use serde::Serialize;
 use tubelet::checkpoint::{self, ArrayInfo, Checkpoint, Hub, Trained};
 use tubelet::tensor::{Error, Result};
 use tubelet::vivit::Config;
 
 use super::arguments::HintArguments;
+use super::preamble::Preamble;
 use super::{output, progress};
 
 /// Say what a checkpoint holds: its arrays, what model it is, what is missing
@@ -26,6 +28,7 @@ Examples:
   tubelet inspect vit.npz --json")]
 pub(super) struct Inspect {
     /// A folder or file of weights, or a name on the Hugging Face hub.
+    #[arg(value_hint = ValueHint::AnyPath)]
     checkpoint: String,
     /// Show every array of every block.
     #[arg(long)]
@@ -39,11 +42,12 @@ pub(super) struct Inspect {
 
 #[derive(Serialize)]
 struct Report {
-    source: String,
+    #[serde(flatten)]
+    preamble: Preamble,
     arrays: Vec<ArrayInfo>,
     elements: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<Model>,
+    summary: Option<Summary>,
     /// Why it is no model that can be loaded.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
@@ -51,7 +55,7 @@ struct Report {
 
 /// What the arrays are together.
 #[derive(Serialize)]
-struct Model {
+struct Summary {
     what: String,
     config: Config,
     parameters: usize,
@@ -67,20 +71,20 @@ struct Model {
 impl super::Run for Inspect {
     fn run(self) -> Result<()> {
         let hub = Hub::from_env();
-        let (arrays, model) = {
+        let (arrays, summary) = {
             let _spinner = progress::spinner("reading headers");
-            (checkpoint::contents(&self.checkpoint, &hub)?, self.model(&hub))
+            (checkpoint::contents(&self.checkpoint, &hub)?, self.summary(&hub))
         };
         let elements = arrays.iter().map(ArrayInfo::elements).fold(0, usize::saturating_add);
-        let (model, problem) = match model {
-            Ok(model) => (Some(model), None),
+        let (summary, problem) = match summary {
+            Ok(summary) => (Some(summary), None),
             Err(error) => (None, Some(error)),
         };
         let report = Report {
-            source: self.checkpoint.clone(),
+            preamble: Preamble::new("inspect").source(&self.checkpoint),
             arrays,
             elements,
-            model,
+            summary,
             problem: problem.as_ref().map(Error::to_string),
         };
         output::report(self.json, &report, |report| describe(report, self.all))?;
@@ -90,8 +94,8 @@ impl super::Run for Inspect {
 
 impl Inspect {
     /// The model in the files, a video model or an image model.
-    fn model(&self, hub: &Hub) -> Result<Model> {
-        let described = |what: String, config: Config, labels: Option<Vec<String>>, notes, input| Model {
+    fn summary(&self, hub: &Hub) -> Result<Summary> {
+        let described = |what: String, config: Config, labels: Option<Vec<String>>, notes, input| Summary {
             what,
             parameters: config.parameters().iter().map(|spec| spec.shape.elements()).sum(),
             multiply_accumulates: config.multiply_accumulates(),
@@ -139,14 +143,15 @@ fn describe(report: &Report, all: bool) -> String {
         table.add_row([name, String::new(), String::new(), output::grouped(elements as u64)]);
     }
     let arrays = format!("{} arrays of {} elements", report.arrays.len(), output::grouped(report.elements as u64));
-    let facts = match &report.model {
-        None => output::fields([("checkpoint", report.source.clone()), ("holds", arrays)]),
+    let source = report.preamble.model.clone().unwrap_or_default();
+    let facts = match &report.summary {
+        None => output::fields([("checkpoint", source), ("holds", arrays)]),
         Some(model) => {
             let giga = model.multiply_accumulates as f64 * 1e-9;
             let places = if giga < 1.0 { 4 } else { 2 };
             let work = format!("{giga:.places$}·10⁹ multiply-accumulates {}", model.input);
             let mut facts = vec![
-                ("checkpoint", report.source.clone()),
+                ("checkpoint", source),
                 ("model", model.what.clone()),
                 ("holds", arrays),
                 ("parameters", output::grouped(model.parameters as u64)),

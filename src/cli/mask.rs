@@ -14,16 +14,16 @@ use tubelet::vivit::{FrameMask, TubeletRule};
 pub(super) struct MaskArguments {
     /// Only these frames of the clip count, counted from 0 within it: 0-15,20. All others are masked in attention and
     /// pooling.
-    #[arg(long, value_name = "FRAMES", help_heading = "Masks")]
+    #[arg(long, value_name = "FRAMES", help_heading = "Masks", hide_short_help = true)]
     valid_frames: Option<FrameRanges>,
     /// No token sees a later temporal index than its own.
     #[arg(long, help_heading = "Masks")]
     pub(super) causal: bool,
     /// A tubelet of valid and masked frames counts where all of its frames do, or where any does.
-    #[arg(long, value_name = "RULE", default_value = "all", help_heading = "Masks")]
+    #[arg(long, value_name = "RULE", default_value = "all", help_heading = "Masks", hide_short_help = true)]
     tubelet_mask: Rule,
     /// What attention gives to a token that sees nothing: zero, or the mean of everything, as some implementations do.
-    #[arg(long, value_name = "WHAT", default_value = "zero", help_heading = "Masks")]
+    #[arg(long, value_name = "WHAT", default_value = "zero", help_heading = "Masks", hide_short_help = true)]
     empty_row: Empty,
 }
 
@@ -98,11 +98,11 @@ impl FromStr for FrameRanges {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = |text: &str| text.trim().parse::<usize>().map_err(|_| format!("{text:?} is no frame"));
+        let number = |text: &str| text.trim().parse::<usize>().map_err(|_| format!("\"{text}\" is no frame"));
         let range = |part: &str| {
             let (first, last) = part.split_once('-').unwrap_or((part, part));
             let (first, last) = (number(first)?, number(last)?);
-            if first > last { Err(format!("{part:?} ends before it begins")) } else { Ok(first..=last) }
+            if first > last { Err(format!("\"{part}\" ends before it begins")) } else { Ok(first..=last) }
         };
         text.split(',').map(range).collect::<Result<_, _>>().map(Self)
     }

@@ -14,8 +14,11 @@ mod files;
 mod forward;
 mod init;
 mod inspect;
+mod interruption;
+mod known;
 mod mask;
 mod output;
+mod preamble;
 mod progress;
 mod sliding;
 mod start;
@@ -24,7 +27,7 @@ mod video;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tubelet::tensor::{ErrorKind, Result};
 
 /// Runs ViViT, the video vision transformer, on any GPU
@@ -42,7 +45,7 @@ struct Program {
 const LAST: usize = 900;
 
 const EXAMPLES: &str = "\
-Begin with `tubelet devices`, then classify a video. Each command has --help with examples, and --json. \
+Begin with `tubelet devices`, then classify a video. Each command has a short -h, --help with examples, and --json. \
 Results go to stdout, everything else to stderr.
 
 Examples:
@@ -59,7 +62,7 @@ Examples:
   tubelet eval val.csv --model DIR --views 4x3 --output results.csv
   tubelet bench
 
-Exit codes: 0 success, 1 failure, 2 wrong use.";
+Exit codes: 0 success, 1 failure, 2 wrong use, 130 interrupted by Ctrl-C, 143 by SIGTERM.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -77,10 +80,36 @@ enum Command {
     Completions(completions::Completions),
 }
 
+/// The program's arguments: with `-h` a few words on each that is in common use, with `--help` everything
+/// and the examples.
+fn command() -> clap::Command {
+    briefly(Program::command())
+}
+
+fn briefly(command: clap::Command) -> clap::Command {
+    let long = command.get_after_help().cloned();
+    let command = match long {
+        Some(long) => command.after_long_help(long).after_help("All options, more on each, and examples: --help"),
+        None => command,
+    };
+    let command = command.mut_args(|argument| match argument.get_help().map(ToString::to_string) {
+        Some(whole) => match [". ", "; ", ": "].iter().filter_map(|end| whole.find(end)).min() {
+            Some(end) => argument.help(whole[..end].to_owned()).long_help(whole),
+            None => argument,
+        },
+        None => argument,
+    });
+    command.mut_subcommands(briefly)
+}
+
 /// Runs the program and says how it went.
 pub(crate) fn main() -> ExitCode {
-    let program = Program::parse();
+    let program = match Program::from_arg_matches_mut(&mut command().get_matches()) {
+        Ok(program) => program,
+        Err(error) => error.exit(),
+    };
     output::start_log(program.verbose);
+    interruption::listen();
     let outcome = match program.command {
         Command::Devices(command) => command.run(),
         Command::Classify(command) => command.run(),
@@ -95,16 +124,16 @@ pub(crate) fn main() -> ExitCode {
         Command::Bench(command) => command.run(),
         Command::Completions(command) => command.run(),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+    // What was interrupted may have gone wrong for that alone.
+    interruption::end_if_interrupted();
+    let code = match outcome {
+        Ok(()) => 0,
         Err(error) => {
             output::complain(&error.to_string());
-            match error.kind() {
-                ErrorKind::Usage => ExitCode::from(2),
-                _ => ExitCode::FAILURE,
-            }
+            if error.kind() == ErrorKind::Usage { 2 } else { 1 }
         }
-    }
+    };
+    ExitCode::from(interruption::exit_code().unwrap_or(code))
 }
 
 /// A subcommand.

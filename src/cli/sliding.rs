@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tubelet::checkpoint::{Checkpoint, Family};
+use tubelet::checkpoint::Family;
 use tubelet::engine::{SlidingOptions, Window};
 use tubelet::report::{Line, Timeline};
 use tubelet::tensor::{Error, Result};
@@ -13,6 +13,8 @@ use tubelet::video::{FrameSource, Information};
 use tubelet::{Class, Vivit};
 
 use super::arguments::at_least_one;
+use super::interruption::{Finishing, interrupted};
+use super::preamble::Preamble;
 use super::{files, output, progress};
 
 /// How a window slides over the video, where it does.
@@ -35,8 +37,8 @@ pub(super) struct SlidingArguments {
 /// One window, as a line of JSON.
 #[derive(Serialize)]
 struct WindowReport<'a> {
-    model: &'a str,
-    untrained: bool,
+    #[serde(flatten)]
+    preamble: &'a Preamble,
     frames: [usize; 2],
     #[serde(skip_serializing_if = "Option::is_none")]
     seconds: Option<[f64; 2]>,
@@ -45,6 +47,8 @@ struct WindowReport<'a> {
 
 /// What decides how windows are shown.
 pub(super) struct Showing {
+    pub(super) preamble: Preamble,
+    /// What titles call the video.
     pub(super) video: String,
     pub(super) stride: usize,
     pub(super) causal: bool,
@@ -65,29 +69,43 @@ impl SlidingArguments {
         let mut sliding = progress::showing_upload(model, || model.sliding(options))?;
         let rate = source.information().frames_per_second;
         let facts = facts(model, source, &options);
-        let mut plot = self.plot.is_some().then(|| Plot::new(rate, showing.top));
+        let mut plot = self.plot.is_some().then(|| Plot::new(showing.top));
+        let mut times = Times { first: 0, shown: VecDeque::new(), rate };
         let mut frames = 0usize;
         let mut windows = 0usize;
         let spinner = progress::spinner("classifying");
-        source.watch(&mut |frame| {
+        // A source without end is ended by a signal, and then the plot is wanted.
+        let _finishing = plot.is_some().then(Finishing::begin);
+        let watched = source.watch(&mut |frame| {
+            if interrupted() {
+                return Ok(ControlFlow::Break(()));
+            }
             frames += 1;
+            times.shown.push_back(frame.shown());
             let Some(window) = sliding.push(frame)? else { return Ok(ControlFlow::Continue(())) };
             windows += 1;
             if windows == 1 && !showing.json {
                 spinner.suspend(|| output::print(&facts).and_then(|()| output::print("")))?;
             }
-            let printed = spinner.suspend(|| print_window(&window, rate, model.checkpoint(), showing))?;
+            let seconds = times.of(window.frames);
+            let printed = spinner.suspend(|| print_window(&window, seconds, showing))?;
             spinner.set_message(format!("{windows} windows, {frames} frames"));
             match &mut plot {
                 None => Ok(printed),
                 // Where nobody reads the windows, they are still wanted for the plot.
                 Some(plot) => {
-                    plot.add(&window);
+                    plot.add(&window, seconds);
                     Ok(ControlFlow::Continue(()))
                 }
             }
-        })?;
+        });
         spinner.finish_and_clear();
+        // The signal may have ended whatever gives the frames as well.
+        if !interrupted() {
+            watched?;
+        } else if windows == 0 {
+            return Ok(());
+        }
         if windows == 0 {
             let needed = (model.config().frames - 1) * showing.stride + 1;
             return Err(Error::usage(format!(
@@ -98,9 +116,7 @@ impl SlidingArguments {
             )));
         }
         if let Some(complaint) = &source.information().complaint {
-            output::note(&format!(
-                "the video may be damaged, this is what could be read of it; ffmpeg says: {complaint}"
-            ));
+            output::note(complaint);
         }
         match (plot, &self.plot) {
             (Some(plot), Some(path)) => {
@@ -136,28 +152,33 @@ fn facts(model: &Vivit, source: &dyn FrameSource, options: &SlidingOptions) -> S
     ])
 }
 
-/// Places of frames as seconds, where the rate is known.
-fn seconds([first, last]: [usize; 2], rate: Option<f64>) -> Option<[f64; 2]> {
-    rate.map(|rate| [first as f64 / rate, (last + 1) as f64 / rate])
+/// When the frames that may be in the next window are shown.
+struct Times {
+    /// The place of the first.
+    first: usize,
+    shown: VecDeque<Option<[f64; 2]>>,
+    /// For frames that do not know.
+    rate: Option<f64>,
 }
 
-fn print_window(
-    window: &Window,
-    rate: Option<f64>,
-    checkpoint: &Checkpoint,
-    showing: &Showing,
-) -> Result<ControlFlow<()>> {
+impl Times {
+    /// From when until when a window's frames are shown. The frames before it are forgotten.
+    fn of(&mut self, [first, last]: [usize; 2]) -> Option<[f64; 2]> {
+        self.shown.drain(..(first - self.first).min(self.shown.len()));
+        self.first = first;
+        let shown = |place: usize| self.shown.get(place - first).copied().flatten();
+        match (shown(first), shown(last)) {
+            (Some([start, _]), Some([_, end])) => Some([start, end]),
+            _ => self.rate.map(|rate| [first as f64 / rate, (last + 1) as f64 / rate]),
+        }
+    }
+}
+
+fn print_window(window: &Window, seconds: Option<[f64; 2]>, showing: &Showing) -> Result<ControlFlow<()>> {
     let classes = window.classes.top(showing.top);
-    let seconds = seconds(window.frames, rate);
     if showing.json {
-        let (model, untrained) = (&*checkpoint.source, checkpoint.family == Family::Untrained);
-        return output::json_line(&WindowReport {
-            model,
-            untrained,
-            frames: window.frames,
-            seconds,
-            classes: &classes,
-        });
+        let (preamble, frames) = (&showing.preamble, window.frames);
+        return output::json_line(&WindowReport { preamble, frames, seconds, classes: &classes });
     }
     let place = match seconds {
         Some([start, end]) => format!("{start:8.2} to {end:8.2} s"),
@@ -169,7 +190,6 @@ fn print_window(
 
 /// What the plot shows. An endless source ends nowhere, so only the last windows are kept.
 struct Plot {
-    rate: Option<f64>,
     /// How many lines there are at most.
     lines: usize,
     /// How many classes each head has.
@@ -193,11 +213,11 @@ const MOST_WINDOWS: usize = 10_000;
 const LINES: usize = 8;
 
 impl Plot {
-    fn new(rate: Option<f64>, top: usize) -> Self {
-        Self { rate, lines: top.min(LINES), heads: Vec::new(), names: HashMap::new(), windows: VecDeque::new() }
+    fn new(top: usize) -> Self {
+        Self { lines: top.min(LINES), heads: Vec::new(), names: HashMap::new(), windows: VecDeque::new() }
     }
 
-    fn add(&mut self, window: &Window) {
+    fn add(&mut self, window: &Window, seconds: Option<[f64; 2]>) {
         if self.windows.len() == MOST_WINDOWS {
             self.windows.pop_front();
         }
@@ -206,7 +226,7 @@ impl Plot {
         }
         let best = window.classes.top(self.lines);
         self.windows.push_back(PlottedWindow {
-            span: seconds(window.frames, self.rate).unwrap_or(window.frames.map(|frame| frame as f64)),
+            span: seconds.unwrap_or(window.frames.map(|frame| frame as f64)),
             best: best.iter().map(|class| class.index).collect(),
             probabilities: window.classes.all().iter().map(|class| class.probability).collect(),
         });
@@ -255,10 +275,10 @@ mod tests {
     use tubelet::vivit::{LabelHead, Labelling};
 
     fn plot(labelling: &Labelling, windows: &[Vec<f32>], top: usize) -> Timeline {
-        let mut plot = Plot::new(None, top);
+        let mut plot = Plot::new(top);
         for (place, logits) in windows.iter().enumerate() {
             let classes = Classes::new(logits, labelling, None).unwrap();
-            plot.add(&Window { frames: [place, place + 1], classes });
+            plot.add(&Window { frames: [place, place + 1], classes }, None);
         }
         plot.timeline("a video".to_owned())
     }

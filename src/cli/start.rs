@@ -10,6 +10,7 @@ use tubelet::{Views, Vivit, engine};
 
 use super::arguments::{DeviceArguments, ModelArguments};
 use super::mask::MaskArguments;
+use super::preamble::Preamble;
 use super::video::{self, Decoded, VideoArguments};
 
 /// How videos are read, which model sees them, what of them it sees, and where it runs.
@@ -69,5 +70,10 @@ impl Started {
         let model = device.load(checkpoint, preset)?;
         let preprocessing = video::origin(preset, Some(model.checkpoint()), model.preprocessing());
         Ok(Self { model, mask, preprocessing })
+    }
+
+    /// What a report of `command` begins with.
+    pub(super) fn preamble(&self, command: &'static str) -> Preamble {
+        Preamble::new(command).model(&self.model).preprocessing(&*self.preprocessing)
     }
 }

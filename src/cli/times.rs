@@ -42,3 +42,26 @@ impl Seconds {
         steps.into_iter().filter_map(step).collect::<Vec<_>>().join(", ")
     }
 }
+
+/// How fast a model computed.
+#[derive(Serialize)]
+pub(super) struct Speed {
+    /// Views that were computed.
+    clips_per_second: f64,
+    /// Frames of all these.
+    frames_per_second: f64,
+}
+
+impl Speed {
+    /// Of `clips` clips of `frames` frames in that time.
+    pub(super) fn new(clips: usize, frames: usize, elapsed: Duration) -> Self {
+        let clips_per_second = clips as f64 / elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
+        Self { clips_per_second, frames_per_second: frames as f64 * clips_per_second }
+    }
+
+    /// In a few words.
+    pub(super) fn describe(&self) -> String {
+        let [clips, frames] = [self.clips_per_second, self.frames_per_second].map(output::three_digits);
+        format!("{clips} clips, {frames} frames a second")
+    }
+}

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
 use serde::Serialize;
 use tubelet::Views;
 use tubelet::checkpoint::Checkpoint;
@@ -12,6 +13,7 @@ use tubelet::video::{
 };
 
 use super::arguments::at_least_one;
+use super::known::known;
 use super::{output, progress};
 
 /// Where these stand in the help.
@@ -21,11 +23,12 @@ const VIDEO: &str = "Video";
 #[derive(clap::Args)]
 pub(super) struct OpenArguments {
     /// How frames are turned: auto as players do, none as in training, or clockwise by so many degrees.
-    #[arg(long, value_name = "HOW", default_value_t, help_heading = VIDEO)]
+    #[arg(long, value_name = "HOW", default_value_t, value_parser = known::<Rotation>(["auto", "none", "90", "180", "270"]),
+        hide_possible_values = true, help_heading = VIDEO)]
     rotate: Rotation,
-    /// The colour matrix of a pipe, which states none: bt601 unless told otherwise, or bt709.
-    #[arg(long, value_name = "MATRIX", value_parser = matrix, help_heading = VIDEO)]
-    matrix: Option<Matrix>,
+    /// The colour matrix of a pipe, which states none; bt601 unless told otherwise.
+    #[arg(long, help_heading = VIDEO)]
+    matrix: Option<MatrixChoice>,
     /// Refuse videos that are damaged or cut short, instead of using what can be decoded.
     #[arg(long, help_heading = VIDEO)]
     strict: bool,
@@ -38,21 +41,32 @@ pub(super) struct OpenArguments {
 }
 
 impl OpenArguments {
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
     pub(super) fn options(&self) -> OpenOptions {
         OpenOptions::new()
             .rotation(self.rotate)
-            .matrix(self.matrix)
+            .matrix(self.matrix.map(MatrixChoice::matrix))
             .strict(self.strict)
             .timeout(self.timeout)
             .allow_references(self.allow_references)
     }
 }
 
-fn matrix(text: &str) -> Result<Matrix, String> {
-    match text {
-        "bt601" => Ok(Matrix::Bt601),
-        "bt709" => Ok(Matrix::Bt709),
-        _ => Err("it must be bt601 or bt709".to_owned()),
+#[derive(Clone, Copy, ValueEnum)]
+enum MatrixChoice {
+    Bt601,
+    Bt709,
+}
+
+impl MatrixChoice {
+    fn matrix(self) -> Matrix {
+        match self {
+            Self::Bt601 => Matrix::Bt601,
+            Self::Bt709 => Matrix::Bt709,
+        }
     }
 }
 
@@ -71,7 +85,8 @@ pub(super) struct VideoArguments {
     /// How frames become values: scenic or hf_corrected ([-1, 1], as trained), hf_default ([-3, 1], as Hugging Face's
     /// processor by default). Without it the model's preprocessor_config.json decides, else scenic for models of scenic
     /// and hf_corrected for all others.
-    #[arg(long, help_heading = VIDEO)]
+    #[arg(long, value_parser = known::<Preset>(Preset::ALL.map(Preset::name)), hide_possible_values = true,
+        help_heading = VIDEO)]
     pub(super) preset: Option<Preset>,
     /// Take the clip from this frame on, counted from 0, instead of from the middle.
     #[arg(long, value_name = "START", conflicts_with = "uniform", help_heading = VIDEO)]
@@ -181,7 +196,7 @@ impl Decoded {
             });
         }
         if let Some(complaint) = &self.information.complaint {
-            notes.push(format!("the video may be damaged, this is what could be read of it; ffmpeg says: {complaint}"));
+            notes.push(complaint.clone());
         }
         let video::Information { rotation, turned, .. } = self.information;
         if rotation != turned {
@@ -199,15 +214,17 @@ impl Decoded {
         self.clips.iter().flat_map(Clip::indices).copied().collect()
     }
 
-    /// The rate of the video's frames, where it states one.
-    pub(super) fn frames_per_second(&self) -> Option<f64> {
-        self.information.frames_per_second
+    /// When the frame at this place of the first clip is shown, where that is known.
+    pub(super) fn second(&self, place: usize) -> Option<f64> {
+        let clip = self.clips.first()?;
+        let shown = clip.frames().get(place)?.shown().map(|[start, _]| start);
+        shown.or_else(|| Some(*clip.indices().get(place)? as f64 / self.information.frames_per_second?))
     }
 
     pub(super) fn report(&self) -> VideoReport {
         let video::Information { height, width, frames_per_second, rotation, turned, .. } = self.information;
-        let (path, frames) = (self.path.clone(), self.total);
-        VideoReport { path, frames, height, width, frames_per_second, rotation, turned }
+        let found = Found { frames: self.total, height, width, frames_per_second, rotation, turned };
+        VideoReport { path: self.path.clone(), found: Some(found) }
     }
 }
 
@@ -215,6 +232,13 @@ impl Decoded {
 #[derive(Serialize)]
 pub(super) struct VideoReport {
     path: String,
+    /// What was found where it could be read.
+    #[serde(flatten)]
+    found: Option<Found>,
+}
+
+#[derive(Serialize)]
+struct Found {
     frames: usize,
     height: usize,
     width: usize,
@@ -226,9 +250,15 @@ pub(super) struct VideoReport {
 }
 
 impl VideoReport {
-    /// In two lines.
+    /// Of a video that was not read, or not to its end.
+    pub(super) fn unread(video: &Path) -> Self {
+        Self { path: video.display().to_string(), found: None }
+    }
+
+    /// In one line or two.
     pub(super) fn describe(&self) -> String {
-        let Self { path, frames, height, width, frames_per_second, turned, .. } = self;
+        let Self { path, found } = self;
+        let Some(Found { frames, height, width, frames_per_second, turned, .. }) = found else { return path.clone() };
         let rate =
             frames_per_second.map_or(String::new(), |rate| format!(", {} a second", (100.0 * rate).round() / 100.0));
         let turned = if *turned == 0 { String::new() } else { format!(", turned by {turned}°") };

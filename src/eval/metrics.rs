@@ -187,7 +187,7 @@ mod tests {
     }
 
     fn row(task: &Task, labels: &[usize], logits: &[f32]) -> Row {
-        let prediction = Prediction::new(task, logits.to_vec()).unwrap();
+        let prediction = Prediction::new(task, logits.to_vec(), None).unwrap();
         Row {
             row: 0,
             path: "clip.mp4".into(),

@@ -29,10 +29,11 @@ mod results;
 mod rows;
 mod shard;
 mod task;
+mod text;
 
 pub use ahead::decode_ahead;
 pub use identity::{Protocol, Run, fingerprint};
-pub use job::{Evaluation, Pipeline};
+pub use job::{Decode, Evaluation, Pipeline};
 pub use manifest::{Format, Item, Manifest, Part};
 pub use merging::{merge, write_merged};
 pub use metrics::{Figure, Metrics, Summary};

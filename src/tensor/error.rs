@@ -25,6 +25,8 @@ pub enum ErrorKind {
     Device,
     /// Reading or writing failed for a reason outside the files' contents (permissions, a full disk, the network).
     Io,
+    /// Whoever asked for it wants it no more.
+    Interrupted,
 }
 
 /// An error with one clear sentence: what, where, and what to do.

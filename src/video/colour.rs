@@ -1,6 +1,9 @@
 //! From Y′CbCr to RGB, in the integer arithmetic of FFmpeg's scaler.
 
+use std::{fmt, str::FromStr};
+
 use crate::kernels::colour::Coefficients;
+use crate::tensor::{Error, Result};
 
 /// The Y′CbCr matrix of a video.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -9,6 +12,27 @@ pub enum Matrix {
     Bt601,
     /// BT.709, where tagged so.
     Bt709,
+}
+
+impl FromStr for Matrix {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "bt601" => Ok(Self::Bt601),
+            "bt709" => Ok(Self::Bt709),
+            _ => Err(Error::usage(format!("a matrix is bt601 or bt709, not {text:?}"))),
+        }
+    }
+}
+
+impl fmt::Display for Matrix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bt601 => "bt601",
+            Self::Bt709 => "bt709",
+        })
+    }
 }
 
 /// Which byte values mean black and white.
@@ -62,6 +86,14 @@ const fn full_range(value: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_matrix_is_named() {
+        for matrix in [Matrix::Bt601, Matrix::Bt709] {
+            assert_eq!(matrix.to_string().parse::<Matrix>().unwrap(), matrix);
+        }
+        assert!("bt2020".parse::<Matrix>().unwrap_err().to_string().contains("bt601 or bt709"));
+    }
 
     #[test]
     fn coefficients_of_untagged_video() {

@@ -70,6 +70,8 @@ fn open_with(path: &Path, options: &OpenOptions) -> crate::tensor::Result<Box<dy
     if path == Path::new("-") {
         return Ok(Box::new(Pipe::stdin()?));
     }
+    let (checked, deadline) = (path.to_owned(), opening::Deadline::after(options.timeout));
+    opening::within(deadline, path, move || opening::check_regular(&checked))?;
     if path.is_dir() {
         return Ok(Box::new(Images::folder(path)?));
     }

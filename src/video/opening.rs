@@ -3,7 +3,12 @@
 use std::time::Duration;
 use std::{fmt, str::FromStr};
 #[cfg(feature = "video")]
-use std::{path::Path, time::Instant};
+use std::{
+    fs::FileType,
+    path::Path,
+    sync::mpsc::{self, RecvTimeoutError},
+    time::Instant,
+};
 
 #[cfg(feature = "video")]
 use super::FrameSource;
@@ -120,10 +125,105 @@ impl Deadline {
     }
 }
 
+/// What `work` on `path` gives, or an error where it is not done in time. Work that nothing can interrupt, such as opening
+/// a file of a mount that does not answer, is then left behind in its thread.
+#[cfg(feature = "video")]
+pub(super) fn within<T: Send + 'static>(
+    deadline: Deadline,
+    path: &Path,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let Some(left) = deadline.left() else { return work() };
+    let (sender, receiver) = mpsc::sync_channel(1);
+    // The result has no taker where the time was over.
+    std::thread::spawn(move || drop(sender.send(work())));
+    receiver.recv_timeout(left).unwrap_or_else(|error| match error {
+        RecvTimeoutError::Timeout => Err(deadline.passed(path)),
+        RecvTimeoutError::Disconnected => Err(Error::file(format!("reading {} broke off", path.display()))),
+    })
+}
+
+/// An error for a path that is neither a file nor a folder, before it is opened: opening a named pipe waits for a writer,
+/// and a device may give bytes for ever. Links are followed.
+#[cfg(feature = "video")]
+pub(super) fn check_regular(path: &Path) -> Result<()> {
+    let kind = std::fs::metadata(path).map_err(|error| Error::io("open", path, &error))?.file_type();
+    if kind.is_file() || kind.is_dir() {
+        return Ok(());
+    }
+    let (path, kind) = (path.display(), name_of(kind));
+    Err(Error::file(format!(
+        "{path} is {kind}, not a file or folder; frames are piped in as YUV4MPEG2 under the name -"
+    )))
+}
+
+#[cfg(all(feature = "video", unix))]
+fn name_of(kind: FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    match kind {
+        kind if kind.is_fifo() => "a named pipe",
+        kind if kind.is_socket() => "a socket",
+        _ => "a device",
+    }
+}
+
+#[cfg(all(feature = "video", not(unix)))]
+fn name_of(_: FileType) -> &'static str {
+    "something else"
+}
+
 #[cfg(feature = "video")]
 impl OpenOptions {
     /// Opens whatever `path` is: see [`open`](super::open).
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Box<dyn FrameSource>> {
         super::open_with(path.as_ref(), self)
+    }
+}
+
+#[cfg(all(test, feature = "video"))]
+mod tests {
+    use super::*;
+    use crate::tensor::ErrorKind;
+
+    #[test]
+    fn work_is_given_up_when_its_time_is_over() {
+        let path = Path::new("slow.mp4");
+        let slow = || {
+            std::thread::sleep(Duration::from_secs(20));
+            Ok(1)
+        };
+        let start = Instant::now();
+        let error = within(Deadline::after(Some(Duration::from_millis(50))), path, slow).unwrap_err();
+        assert!(error.to_string().starts_with("slow.mp4 could not be read within 0.05 seconds"), "{error}");
+        assert!(start.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn work_in_time_gives_its_result() {
+        for deadline in [Deadline::after(None), Deadline::after(Some(Duration::from_secs(60)))] {
+            assert_eq!(within(deadline, Path::new("x"), || Ok(7)).unwrap(), 7);
+            assert!(within::<()>(deadline, Path::new("x"), || Err(Error::usage("no"))).is_err());
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_refused_before_it_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("clip.mp4");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let socket = folder.path().join("clip.png");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let link = folder.path().join("clip.npy");
+        std::os::unix::fs::symlink(&fifo, &link).unwrap();
+        let device = "/dev/zero".into();
+        for (path, kind) in
+            [(&fifo, "a named pipe"), (&link, "a named pipe"), (&socket, "a socket"), (&device, "a device")]
+        {
+            let error = crate::video::open(path).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::File);
+            assert!(error.to_string().contains(&format!(" is {kind}, not a file")), "{error}");
+        }
+        assert!(crate::video::open(folder.path().join("missing")).unwrap_err().to_string().starts_with("cannot open"));
     }
 }

@@ -22,6 +22,17 @@ const BACKBONES: [Backbone; 5] = [
 ];
 
 impl Config {
+    /// The names of backbones that [`Config::named`] knows.
+    pub const SHAPES: [&'static str; BACKBONES.len()] = {
+        let mut names = [""; BACKBONES.len()];
+        let mut place = 0;
+        while place < names.len() {
+            names[place] = BACKBONES[place].name;
+            place += 1;
+        }
+        names
+    };
+
     /// The shape of that name: a backbone, `vit-ti`, `vit-s`, `vit-b`, `vit-l` or `vit-h`, alone or with its tubelet
     /// as in `vit-b/16x4` (16×16 pixels, 4 frames; else 16x2, for `vit-h` 14x2).
     ///
@@ -82,7 +93,7 @@ fn spatial_by_temporal(tubelet: &str) -> Option<(usize, usize)> {
 }
 
 fn unknown(name: &str) -> Error {
-    let names = BACKBONES.map(|backbone| backbone.name).join(", ");
+    let names = Config::SHAPES.join(", ");
     Error::usage(format!(
         "no ViViT shape is called `{name}`: the names are {names}, alone or with a tubelet as in vit-b/16x2 \
          (16×16 pixels, 2 frames)"

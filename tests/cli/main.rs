@@ -3,6 +3,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod evaluation;
+mod interruption;
+mod json;
 mod models;
 
 use std::collections::BTreeMap;
@@ -27,7 +29,7 @@ fn main() -> ExitCode {
         Ok(tests) => tests,
         Err(code) => return code,
     };
-    let without_device: [ProgramTest; 24] = [
+    let without_device: [ProgramTest; 25] = [
         ("help fits 80 columns and has examples", help),
         ("wrong use exits with 2", wrong_use),
         ("bad videos are named", bad_videos),
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         ("completions", completions),
         ("outputs are readable by others", output_permissions),
         ("clip by reference is the published tensor", || published_clip(&["--executor", "reference"])),
+        ("leftovers of killed runs are removed", interruption::leftovers_go),
         ("clip without a model", clip_without_model),
         ("clip for a model", clip_for_model),
         ("who decides about preprocessing", preprocessing),
@@ -56,7 +59,7 @@ fn main() -> ExitCode {
     for (name, test) in without_device {
         tests.add_without_device(name, test);
     }
-    let with_device: [ProgramTest; 21] = [
+    let with_device: [ProgramTest; 29] = [
         ("devices", devices),
         ("unknown devices are told the known", unknown_devices),
         ("clip is the published tensor", || published_clip(&[])),
@@ -68,6 +71,13 @@ fn main() -> ExitCode {
         ("eval killed twice and resumed", evaluation::killed_and_resumed),
         ("eval in shards", evaluation::shards_merged),
         ("wrong use of eval", evaluation::wrong_use),
+        ("eval over hostile files", evaluation::hostile_files),
+        ("eval counts what it computed", evaluation::failures_are_no_speed),
+        ("eval ends where too many fail", evaluation::most_failed),
+        ("eval of a list without a header", evaluation::list_without_header),
+        ("eval stays below its root", evaluation::confined),
+        ("eval interrupted goes on", interruption::eval_goes_on),
+        ("an endless plot is drawn at Ctrl-C", interruption::endless_plots_are_drawn),
         ("untrained models say so", untrained),
         ("untrained models of every kind", models::untrained_kinds),
         ("embed writes features", models::embeds),
@@ -78,6 +88,7 @@ fn main() -> ExitCode {
         ("masks", models::masks),
         ("verbose runs tell what happens", verbose),
         ("bench", bench),
+        ("every key of JSON is documented", json::every_key_is_documented),
     ];
     for (name, test) in with_device {
         tests.add(name, move |_| test().map(|()| Shown::Passed));
@@ -227,14 +238,38 @@ fn copied_model() -> Result<TempDir, Failed> {
 }
 
 fn help() -> Outcome {
-    for command in ["", "devices", "classify", "clip", "eval", "forward", "init", "bench", "completions"] {
+    let commands = [
+        "",
+        "devices",
+        "classify",
+        "clip",
+        "eval",
+        "attention",
+        "embed",
+        "forward",
+        "init",
+        "inspect",
+        "convert",
+        "bench",
+        "completions",
+    ];
+    for command in commands {
+        let short = Ran::with(&format!("{command} -h"), &[])?.silent_success()?;
         let ran = Ran::with(&format!("{command} --help"), &[])?.silent_success()?;
         let examples = ran.stdout.contains("\nExample");
         let ran = ran.expect(examples, "has no examples")?;
-        let wide = ran.stdout.lines().find(|line| line.chars().count() > 80).map(str::to_owned);
-        ran.expect(wide.is_none(), &format!("is wider than 80 columns: {wide:?}"))?;
+        let wide = [&ran, &short].into_iter().flat_map(|ran| ran.stdout.lines());
+        let wide = wide.filter(|line| line.chars().count() > 80).map(str::to_owned).next();
+        let ran = ran.expect(wide.is_none(), &format!("is wider than 80 columns: {wide:?}"))?;
+        let (brief, whole) = (short.stdout.lines().count(), ran.stdout.lines().count());
+        let short = short.expect(brief < whole && brief <= 70, &format!("{brief} lines of {whole} are not short"))?;
+        short
+            .expect(!ran.stdout.contains("tubelet clip") || ran.stdout.contains("--help"), "does not tell of --help")?;
     }
-    Ok(())
+    let classify = Ran::with("classify -h", &[])?.silent_success()?;
+    let headings = ["Video:", "Model:", "Device:", "Masks:", "Sliding window:"];
+    let missing = headings.iter().find(|heading| !classify.stdout.contains(&format!("\n{heading}\n")));
+    classify.expect(missing.is_none(), &format!("has no heading {missing:?}")).map(drop)
 }
 
 fn wrong_use() -> Outcome {
@@ -257,7 +292,16 @@ fn wrong_use() -> Outcome {
         ("clip {} --output {} --frames 0", &[video, output], &["--frames", "at least 1"]),
         ("clip {} --output {} --size 0", &[video, output], &["--size", "at least 1"]),
         ("clip {} --output clip.txt", &[video], &["clip.txt", ".npy"]),
-        ("clip {} --output {} --model {} --frames 4", &[video, output, model], &["--frames 4", "clips of 8"]),
+        (
+            "clip {} --output {} --model {} --frames 4",
+            &[video, output, model],
+            &["--frames 4", "clips of 8", "--clip-frames"],
+        ),
+        ("clip {} --output {} --model {} --size 8", &[video, output, model], &["--size 8x8", "--clip-size"]),
+        ("clip {} --output {} --rotate 45", &[video, output], &["--rotate", "auto", "270"]),
+        ("clip {} --output {} --timeout 0", &[video, output], &["--timeout", "more than 0"]),
+        ("clip {} --output {} --timeout soon", &[video, output], &["--timeout", "number of seconds"]),
+        ("clip {} --output {} --matrix bt2020", &[video, output], &["bt2020", "bt709"]),
         ("clip {} --output {} --frames-from 8 --executor reference", &[video, output], &["frame 8", "8 frames"]),
         ("forward --model {} --clip clip.npy --output out.npy", &[model], &["out.npy", ".safetensors"]),
         ("forward --model {} --clip a.npy --output b.safetensors --layout cthw", &[model], &["cthw", "btchw"]),
@@ -313,7 +357,7 @@ fn ffmpeg_fails() -> Outcome {
     let empty = tempfile::tempdir()?;
     let mut missing = clip();
     missing.env("PATH", empty.path());
-    Ran::of(missing)?.failure(&["ffprobe", "not installed", "apt-get install ffmpeg"])?;
+    Ran::of(missing)?.failure(&["ffmpeg", "not installed", "apt-get install ffmpeg"])?;
     #[cfg(unix)]
     {
         let folder = tempfile::tempdir()?;
@@ -462,7 +506,12 @@ fn completions() -> Outcome {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let ran = Ran::with(&format!("completions {shell}"), &[])?.silent_success()?;
         let complete = ["classify", "frames-from", "untrained"].iter().all(|word| ran.stdout.contains(word));
-        ran.expect(complete, "lacks a word")?;
+        let ran = ran.expect(complete, "lacks a word")?;
+        // Values, by the shells whose scripts have any.
+        let values = ["factorised-encoder", "hf_corrected", "vit-ti", "discrete", "workgroup", "bt709", "270"];
+        let missing = values.iter().find(|value| !ran.stdout.contains(**value));
+        let valued = ["bash", "fish", "zsh"].contains(&shell);
+        ran.expect(!valued || missing.is_none(), &format!("does not know the value {missing:?}"))?;
     }
     Ok(())
 }
@@ -654,8 +703,8 @@ fn layouts() -> Outcome {
 
 fn devices() -> Outcome {
     let ran = Ran::with("devices --json", &[])?.silent_success()?;
-    let devices = ran.json()?;
-    let devices = devices.as_array().ok_or("not an array")?;
+    let report = ran.json()?;
+    let devices = report["devices"].as_array().ok_or("not an array")?;
     ensure(devices.iter().filter(|device| device["default"] == true).count() == 1, "not one default")?;
     let people = Ran::with("devices", &[])?.silent_success()?;
     for (index, device) in devices.iter().enumerate() {
@@ -674,7 +723,7 @@ fn devices() -> Outcome {
 fn unknown_devices() -> Outcome {
     let (pictures, kept) = (pictures(8)?, Kept::new("clip.npy")?);
     let known = Ran::with("devices --json", &[])?.json()?;
-    let known = known[0]["name"].as_str().ok_or("no name")?;
+    let known = known["devices"][0]["name"].as_str().ok_or("no name")?;
     for (device, named) in [("voodoo", "\"voodoo\""), ("77", "number 77")] {
         let arguments = format!("clip {{}} --output {{}} --device {device}");
         Ran::with(&arguments, &[pictures.path(), &kept.output])?.failure(&["no device", named, known])?;

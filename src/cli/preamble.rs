@@ -1,0 +1,95 @@
+//! What every report begins with, so that a program that reads several knows where to look.
+
+use serde::Serialize;
+use tubelet::Vivit;
+use tubelet::checkpoint::{Checkpoint, Family};
+
+use super::video::VideoReport;
+
+/// The version of the reports' keys, which `docs/json.md` lists: it grows when one is renamed, removed or means something
+/// else, and stays when one is added.
+const SCHEMA: u32 = 1;
+
+/// What a report is of.
+#[derive(Serialize)]
+pub(super) struct Preamble {
+    schema: u32,
+    /// Of the program.
+    version: &'static str,
+    /// The subcommand.
+    command: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) video: Option<VideoReport>,
+    /// Where the model came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) model: Option<String>,
+    /// Whether its weights are random.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) untrained: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) device: Option<String>,
+    /// How frames become values, or what decided about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) preprocessing: Option<String>,
+}
+
+impl Preamble {
+    pub(super) fn new(command: &'static str) -> Self {
+        Self {
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION"),
+            command,
+            video: None,
+            model: None,
+            untrained: None,
+            device: None,
+            preprocessing: None,
+        }
+    }
+
+    /// With where a model came from.
+    pub(super) fn source(self, source: &str) -> Self {
+        Self { model: Some(source.to_owned()), ..self }
+    }
+
+    /// With a model that is on no device.
+    pub(super) fn checkpoint(self, checkpoint: &Checkpoint) -> Self {
+        let (model, untrained) = (checkpoint.source.clone(), checkpoint.family == Family::Untrained);
+        Self { model: Some(model), untrained: Some(untrained), ..self }
+    }
+
+    /// With a model and the device that it is on.
+    pub(super) fn model(self, model: &Vivit) -> Self {
+        let device = Some(model.device().capabilities().name.clone());
+        Self { device, ..self.checkpoint(model.checkpoint()) }
+    }
+
+    pub(super) fn video(self, video: VideoReport) -> Self {
+        Self { video: Some(video), ..self }
+    }
+
+    pub(super) fn preprocessing(self, preprocessing: impl Into<String>) -> Self {
+        Self { preprocessing: Some(preprocessing.into()), ..self }
+    }
+
+    /// The facts that people are shown, `values` among them in their place: of the range that frames come in, and of the
+    /// clip.
+    pub(super) fn facts(&self, clip: Option<String>, range: Option<&str>) -> Vec<(&'static str, String)> {
+        let model = self.model.as_ref().map(|model| match self.untrained {
+            Some(true) => format!("{model}: PREDICTIONS MEAN NOTHING"),
+            _ => model.clone(),
+        });
+        let values = range.map(|range| match &self.preprocessing {
+            Some(preprocessing) => format!("{range}, by {preprocessing}"),
+            None => range.to_owned(),
+        });
+        let facts = [
+            ("video", self.video.as_ref().map(VideoReport::describe)),
+            ("clip", clip),
+            ("values", values),
+            ("model", model),
+            ("device", self.device.clone()),
+        ];
+        facts.into_iter().filter_map(|(title, fact)| Some((title, fact?))).collect()
+    }
+}
