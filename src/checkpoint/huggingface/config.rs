@@ -253,7 +253,7 @@ mod tests {
         else {
             panic!("labels were refused")
         };
-        assert_eq!(description.labels.unwrap(), ["evil  red", "naïve"]);
+        assert_eq!(description.labels.unwrap(), ["evil red", "naïve"]);
     }
 
     #[test]
