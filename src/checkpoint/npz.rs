@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use zip::ZipArchive;
 
 use super::arrays::{Arrays, Dtype, Run, floats, zeroed};
-use crate::tensor::{Error, Result, Shape, Tensor, printable};
+use crate::tensor::{Error, LONGEST_TEXT, Result, Shape, Tensor, printable};
 
 /// What the files of arrays within the archive end in.
 const SUFFIX: &str = ".npy";
@@ -134,12 +134,9 @@ fn last_axis_fastest(stored: &[f32], axes: &[usize]) -> std::io::Result<Vec<f32>
 }
 
 fn damaged(path: &Path, reason: impl fmt::Display) -> Error {
-    let reason = printable(&reason.to_string(), LONGEST_REASON);
+    let reason = printable(&reason.to_string(), LONGEST_TEXT);
     Error::file(format!("{} is damaged ({reason}): copy or download it again", path.display()))
 }
-
-/// Characters of the longest reason.
-const LONGEST_REASON: usize = 300;
 
 impl fmt::Debug for NpzFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
