@@ -65,7 +65,7 @@ pub use source::{Frame, FrameSource, Information, PixelFormat, Sink, Wanted, Wat
 #[cfg(feature = "video")]
 pub use {
     animation::Animation,
-    ffmpeg::VideoFile,
+    ffmpeg::{VideoFile, end_programs},
     images::Images,
     npy::{NpyArray, check_npy},
     pipe::Pipe,
