@@ -222,6 +222,25 @@ mod tests {
     }
 
     #[test]
+    fn jpeg_pictures_one_after_the_other_are_a_video() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clip.mjpeg");
+        ffmpeg("-f lavfi -i testsrc=s=96x64:r=10:d=0.5 -c:v mjpeg -f mjpeg", &path);
+        assert_eq!(video::open(&path).unwrap().frame_count().unwrap(), 5);
+    }
+
+    #[test]
+    fn a_picture_named_wrongly_or_not_a_picture_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let video = folder.path().join("clip.mp4");
+        ffmpeg("-f lavfi -i testsrc=s=96x64:r=10:d=0.5 -pix_fmt yuv420p", &video);
+        std::fs::rename(&video, folder.path().join("clip.png")).unwrap();
+        assert_eq!(video::open(folder.path().join("clip.png")).unwrap().frame_count().unwrap(), 5);
+        let error = video::open(written(&folder, "letter.jpg", b"hello")).unwrap_err();
+        assert!(error.to_string().contains("letter.jpg holds no picture that can be decoded"), "{error}");
+    }
+
+    #[test]
     fn a_name_with_a_percent_sign_is_one_file() {
         let folder = tempfile::tempdir().unwrap();
         for (name, green) in [("f%d.bmp", 200), ("f0.bmp", 0), ("f1.bmp", 1), ("%03d/f%d.bmp", 100)] {
