@@ -105,7 +105,11 @@ pub(super) struct VideoArguments {
 impl VideoArguments {
     /// Opens a video, which finds most of what can be wrong with it.
     pub(super) fn open(&self, video: &Path) -> Result<Box<dyn FrameSource>> {
-        self.opening.options().open(video)
+        let source = self.opening.options().open(video)?;
+        if video == Path::new("-") && self.opening.matrix.is_none() {
+            output::note("a pipe does not state its colour matrix; bt601 is assumed, --matrix tells another");
+        }
+        Ok(source)
     }
 
     /// Decodes the clip of `frames` frames that was asked for, or those of all `views`.
@@ -199,11 +203,10 @@ impl Decoded {
             notes.push(complaint.clone());
         }
         let video::Information { rotation, turned, .. } = self.information;
-        if rotation != turned {
-            let seen =
-                if turned == 0 { "unturned, as in training".to_owned() } else { format!("turned by {turned}°") };
+        if rotation != 0 && turned == 0 {
             notes.push(format!(
-                "players turn this video by {rotation}°; the model sees it {seen}; --rotate auto turns it as players do"
+                "players turn this video by {rotation}°; the model sees it unturned, as in training; --rotate auto turns \
+                 it as players do"
             ));
         }
         notes
