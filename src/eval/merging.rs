@@ -17,7 +17,7 @@ pub fn merge(paths: &[PathBuf]) -> Result<(Run, Vec<Row>)> {
     let mut rows: BTreeMap<usize, (Row, &Path)> = BTreeMap::new();
     for path in paths {
         let (other, found) = read_results(path)?;
-        if let Some(difference) = other.difference(&run) {
+        if let Some(difference) = other.mismatch(&run) {
             let (path, first) = (path.display(), first.display());
             return Err(Error::usage(format!("{path} and {first} are not of one run: {path} is of {difference}")));
         }
