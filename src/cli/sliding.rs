@@ -116,9 +116,7 @@ impl SlidingArguments {
             )));
         }
         if let Some(complaint) = &source.information().complaint {
-            output::note(&format!(
-                "the video may be damaged, this is what could be read of it; ffmpeg says: {complaint}"
-            ));
+            output::note(complaint);
         }
         match (plot, &self.plot) {
             (Some(plot), Some(path)) => {

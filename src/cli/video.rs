@@ -216,7 +216,7 @@ impl Decoded {
             });
         }
         if let Some(complaint) = &self.information.complaint {
-            notes.push(format!("the video may be damaged, this is what could be read of it; ffmpeg says: {complaint}"));
+            notes.push(complaint.clone());
         }
         let video::Information { rotation, turned, .. } = self.information;
         if rotation != turned {

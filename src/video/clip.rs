@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Frame, FrameSource, Information, Sampling};
+use super::{Frame, FrameSource, Sampling};
 use crate::tensor::{Error, Result};
 
 /// Bytes of decoded frames that a clip may hold.
@@ -18,9 +18,9 @@ pub struct Clip {
 impl Clip {
     /// Decodes the first clip that `sampling` takes from `source`; `progress` is told of each frame by its place.
     pub fn read(source: &mut dyn FrameSource, sampling: &Sampling, progress: &mut dyn FnMut(usize)) -> Result<Self> {
-        let total = source.frame_count()?;
-        let indices = sampling.indices(total)?.into_iter().next().unwrap_or_default();
-        Self::of_indices(source, indices, progress)
+        let first = |total| Ok(sampling.indices(total)?.into_iter().next().unwrap_or_default());
+        let (frames, indices) = sampled(source, &first, progress)?;
+        Self::new(frames, indices)
     }
 
     /// Decodes all clips that `sampling` takes from `source`, each frame once; `progress` is told of each frame by its
@@ -30,65 +30,32 @@ impl Clip {
         sampling: &Sampling,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Self>> {
-        let total = source.frame_count()?;
-        let indices = sampling.indices(total)?.concat();
-        let Self { frames, indices } = Self::of_indices(source, indices, progress)?;
+        let (frames, indices) = sampled(source, &|total| Ok(sampling.indices(total)?.concat()), progress)?;
         let parts = frames.chunks(sampling.frames()).zip(indices.chunks(sampling.frames()));
         parts.map(|(frames, indices)| Self::new(frames.to_vec(), indices.to_vec())).collect()
     }
 
-    fn of_indices(source: &mut dyn FrameSource, indices: Vec<usize>, progress: &mut dyn FnMut(usize)) -> Result<Self> {
-        let distinct: std::collections::BTreeSet<_> = indices.iter().collect();
-        let Information { height, width, format, .. } = *source.information();
-        let bytes = distinct.len() as u64 * format.bytes(height, width) as u64;
-        if bytes > MOST_BYTES {
-            return Err(Error::usage(format!(
-                "a clip of {} frames of {width}x{height} pixels takes {} GiB to decode; ask for fewer frames",
-                indices.len(),
-                bytes >> 30
-            )));
-        }
-        let mut frames: Vec<Option<Arc<Frame>>> = vec![None; indices.len()];
-        let mut last: Option<(usize, Arc<Frame>)> = None;
-        source.visit(&indices, &mut |position, frame| {
-            let shared = match &last {
-                Some((index, shared)) if *index == indices[position] => shared.clone(),
-                _ => Arc::new(frame.clone()),
-            };
-            frames[position] = Some(shared.clone());
-            last = Some((indices[position], shared));
-            progress(position);
-            Ok(())
-        })?;
-        let frames: Vec<_> = frames.into_iter().flatten().collect();
-        if frames.len() != indices.len() {
-            return Err(Error::file(format!(
-                "{} of {} frames could not be read",
-                indices.len() - frames.len(),
-                indices.len()
-            )));
-        }
-        Self::new(frames, indices)
-    }
-
-    /// A clip of these frames, which are all of one size and format; `indices` are their places in the video.
+    /// A clip of these frames; `indices` are their places in the video. Frames may be of several sizes and formats where
+    /// the video changes on its way.
     pub fn new(frames: Vec<Arc<Frame>>, indices: Vec<usize>) -> Result<Self> {
-        let Some(first) = frames.first() else {
+        if frames.is_empty() {
             return Err(Error::usage("a clip without frames"));
-        };
-        let same = |frame: &Arc<Frame>| {
-            (frame.height(), frame.width(), frame.format()) == (first.height(), first.width(), first.format())
-        };
-        if let Some(place) = frames.iter().position(|frame| !same(frame)) {
-            return Err(Error::usage(format!(
-                "frame {place} of a clip is {:?}, the first is {first:?}",
-                frames[place]
-            )));
         }
         if frames.len() != indices.len() {
             return Err(Error::usage(format!("{} frames with {} indices", frames.len(), indices.len())));
         }
         Ok(Self { frames, indices })
+    }
+
+    /// The clip in parts in which all frames are of one size and format.
+    pub fn uniform_parts(&self) -> impl Iterator<Item = Self> + '_ {
+        let kind = |frame: &Frame| (frame.height(), frame.width(), frame.format());
+        let mut start = 0;
+        self.frames.chunk_by(move |a, b| kind(a) == kind(b)).map(move |frames| {
+            let indices = &self.indices[start..start + frames.len()];
+            start += frames.len();
+            Self { frames: frames.to_vec(), indices: indices.to_vec() }
+        })
     }
 
     /// The frames, in order.
@@ -99,6 +66,62 @@ impl Clip {
     /// The place of each frame in the video.
     pub fn indices(&self) -> &[usize] {
         &self.indices
+    }
+}
+
+/// The frames at the indices that `choose` takes of so many frames. A source that finds only while it decodes that it has
+/// another number of frames is read again.
+fn sampled(
+    source: &mut dyn FrameSource,
+    choose: &dyn Fn(usize) -> Result<Vec<usize>>,
+    progress: &mut dyn FnMut(usize),
+) -> Result<(Vec<Arc<Frame>>, Vec<usize>)> {
+    let total = source.frame_count()?;
+    let indices = choose(total)?;
+    let outcome = decoded(source, &indices, progress);
+    match source.frame_count()? {
+        found if found != total => {
+            let indices = choose(found)?;
+            Ok((decoded(source, &indices, progress)?, indices))
+        }
+        _ => Ok((outcome?, indices)),
+    }
+}
+
+fn decoded(
+    source: &mut dyn FrameSource,
+    indices: &[usize],
+    progress: &mut dyn FnMut(usize),
+) -> Result<Vec<Arc<Frame>>> {
+    let mut frames: Vec<Option<Arc<Frame>>> = vec![None; indices.len()];
+    let mut last: Option<(usize, Arc<Frame>)> = None;
+    let mut bytes = 0;
+    source.visit(indices, &mut |position, frame| {
+        let shared = match &last {
+            Some((index, shared)) if *index == indices[position] => shared.clone(),
+            _ => {
+                bytes += frame.bytes().len() as u64;
+                if bytes > MOST_BYTES {
+                    let (width, height) = (frame.width(), frame.height());
+                    return Err(Error::usage(format!(
+                        "a clip of {} frames of {width}x{height} pixels takes more than {} GiB to decode; ask for fewer \
+                         frames",
+                        indices.len(),
+                        MOST_BYTES >> 30
+                    )));
+                }
+                Arc::new(frame.clone())
+            }
+        };
+        frames[position] = Some(shared.clone());
+        last = Some((indices[position], shared));
+        progress(position);
+        Ok(())
+    })?;
+    let frames: Vec<_> = frames.into_iter().flatten().collect();
+    match indices.len() - frames.len() {
+        0 => Ok(frames),
+        missing => Err(Error::file(format!("{missing} of {} frames could not be read", indices.len()))),
     }
 }
 

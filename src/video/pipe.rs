@@ -81,8 +81,8 @@ impl FrameSource for Pipe {
     }
 
     fn watch(&mut self, watcher: &mut Watcher<'_>) -> Result<()> {
-        let Information { height, width, format, .. } = self.information;
-        loop {
+        let Information { height, width, format, frames_per_second, .. } = self.information;
+        for place in 0.. {
             let frame = match self.decoder.read_frame() {
                 Ok(frame) => [frame.get_y_plane(), frame.get_u_plane(), frame.get_v_plane()].concat(),
                 Err(y4m::Error::EOF) => return Ok(()),
@@ -90,10 +90,17 @@ impl FrameSource for Pipe {
                     return Err(Error::file(format!("{} stopped being a YUV4MPEG2 stream: {error}", self.name)));
                 }
             };
-            if watcher(&Frame::new(height, width, format, frame)?)?.is_break() {
+            let frame = Frame::new(height, width, format, frame)?;
+            let time = |place: u64, rate: f64| place as f64 / rate;
+            let frame = match frames_per_second {
+                Some(rate) => frame.shown_at(time(place, rate), time(place + 1, rate)),
+                None => frame,
+            };
+            if watcher(&frame)?.is_break() {
                 return Ok(());
             }
         }
+        Ok(())
     }
 }
 

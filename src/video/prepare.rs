@@ -64,11 +64,15 @@ impl PreparedClip {
 /// Elements that a prepared clip may have: 8 GiB.
 const MOST_ELEMENTS: usize = 1 << 31;
 
-/// Prepares clips of one size and format on a device. Everything is compiled and allocated once.
+/// Prepares clips that are alike in the sizes and formats of their frames on a device. Everything is compiled and allocated
+/// once.
 pub struct Preparer {
     device: Device,
-    executor: GpuExecutor,
-    recipe: Recipe,
+    crops: Crops,
+    /// One for each part of the clip whose frames have one size and format.
+    parts: Vec<(GpuExecutor, Recipe)>,
+    /// Of a crop of the whole clip.
+    shape: Shape,
 }
 
 /// Frames are prepared a few at a time, with about this many bytes of pixels, so that a clip of large frames does not
@@ -97,26 +101,29 @@ impl Preparer {
         layout: ClipLayout,
         variants: &Selection,
     ) -> Result<Self> {
-        let first = &clip.frames()[0];
-        let most = (GROUP_BYTES / (4 * first.height() * first.width())).clamp(1, clip.frames().len());
-        let group = (1..=most).rev().find(|group| clip.frames().len().is_multiple_of(*group)).unwrap_or(1);
-        let recipe = Recipe::new(first, [clip.frames().len(), group], preprocessing, crops, layout)?;
         let weights = DeviceWeights::new(device, Arc::new(NoWeights));
-        let executor = GpuExecutor::new(recipe.graph.clone(), &weights, variants)?;
-        Ok(Self { device: device.clone(), executor, recipe })
+        let parts = clip.uniform_parts().map(|part| {
+            let first = &part.frames()[0];
+            let most = (GROUP_BYTES / (4 * first.height() * first.width())).clamp(1, part.frames().len());
+            let group = (1..=most).rev().find(|group| part.frames().len().is_multiple_of(*group)).unwrap_or(1);
+            let recipe = Recipe::new(first, [part.frames().len(), group], preprocessing, crops, layout)?;
+            Ok((GpuExecutor::new(recipe.graph.clone(), &weights, variants)?, recipe))
+        });
+        let parts: Vec<_> = parts.collect::<Result<_>>()?;
+        let shape = joined_shape(parts.iter().map(|(_, recipe)| recipe))?;
+        Ok(Self { device: device.clone(), crops, parts, shape })
     }
 
     /// Whether `clip` is like the one that this was made for.
     pub fn fits(&self, clip: &Clip) -> bool {
-        let first = &clip.frames()[0];
-        clip.frames().len() == self.recipe.frames
-            && [first.height(), first.width()] == self.recipe.size
-            && first.format() == self.recipe.format
+        let mut parts = clip.uniform_parts();
+        self.parts.iter().all(|(_, recipe)| parts.next().is_some_and(|part| recipe.fits(&part)))
+            && parts.next().is_none()
     }
 
     /// The parts of the picture that the model sees.
     pub fn crops(&self) -> Crops {
-        self.recipe.crops
+        self.crops
     }
 
     /// Prepares a clip: its first crop.
@@ -130,20 +137,23 @@ impl Preparer {
         if !self.fits(clip) {
             return Err(Error::usage("this clip has another size, length or format than the first"));
         }
-        let Recipe { graph, values, shape, group, .. } = &self.recipe;
         let prepared = || {
-            let buffer = self.device.buffer("clip", 4 * shape.elements() as u64)?;
-            Ok(PreparedClip { buffer, shape: shape.clone() })
+            let buffer = self.device.buffer("clip", 4 * self.shape.elements() as u64)?;
+            Ok(PreparedClip { buffer, shape: self.shape.clone() })
         };
-        let crops: Vec<_> = values.iter().map(|_| prepared()).collect::<Result<_>>()?;
-        for (place, frames) in clip.frames().chunks(*group).enumerate() {
-            self.executor.compute(&[("frames", Feed::Host(&self.recipe.words(frames)?))])?;
-            let mut commands = self.device.commands();
-            for (crop, values) in crops.iter().zip(values) {
-                let bytes = graph.bytes(*values);
-                commands.copy(self.executor.buffer(*values)?, 0..bytes, &crop.buffer, place as u64 * bytes);
+        let crops: Vec<_> = (0..self.crops.count()).map(|_| prepared()).collect::<Result<_>>()?;
+        let mut offset = 0;
+        for ((executor, recipe), part) in self.parts.iter_mut().zip(clip.uniform_parts()) {
+            for frames in part.frames().chunks(recipe.group) {
+                executor.compute(&[("frames", Feed::Host(&recipe.words(frames)?))])?;
+                let mut commands = self.device.commands();
+                for (crop, value) in crops.iter().zip(&recipe.values) {
+                    let bytes = recipe.graph.bytes(*value);
+                    commands.copy(executor.buffer(*value)?, 0..bytes, &crop.buffer, offset);
+                }
+                commands.run()?;
+                offset += recipe.graph.bytes(recipe.values[0]);
             }
-            commands.run()?;
         }
         Ok(crops)
     }
@@ -162,17 +172,48 @@ pub fn prepare_crops_reference(
     crops: Crops,
     layout: ClipLayout,
 ) -> Result<Vec<Tensor>> {
-    let recipe = Recipe::new(&clip.frames()[0], [clip.frames().len(), 1], preprocessing, crops, layout)?;
-    let mut executor = ReferenceExecutor::new(recipe.graph.clone(), Arc::new(NoWeights));
-    let mut values = vec![Vec::with_capacity(recipe.shape.elements()); recipe.values.len()];
-    for frame in clip.frames() {
-        let words = recipe.words(std::slice::from_ref(frame))?;
-        let found = executor.run(&[("frames", Feed::Host(&words))], &recipe.values)?;
-        for (values, tensor) in values.iter_mut().zip(found) {
-            values.extend_from_slice(tensor.as_f32()?);
+    let recipe = |part: &Clip| Recipe::new(&part.frames()[0], [part.frames().len(), 1], preprocessing, crops, layout);
+    let parts: Vec<_> = clip.uniform_parts().map(|part| Ok((recipe(&part)?, part))).collect::<Result<_>>()?;
+    let shape = joined_shape(parts.iter().map(|(recipe, _)| recipe))?;
+    let mut values = vec![Vec::with_capacity(shape.elements()); crops.count()];
+    for (recipe, part) in &parts {
+        let mut executor = ReferenceExecutor::new(recipe.graph.clone(), Arc::new(NoWeights));
+        for frame in part.frames() {
+            let words = recipe.words(std::slice::from_ref(frame))?;
+            let found = executor.run(&[("frames", Feed::Host(&words))], &recipe.values)?;
+            for (values, tensor) in values.iter_mut().zip(found) {
+                values.extend_from_slice(tensor.as_f32()?);
+            }
         }
     }
-    values.into_iter().map(|values| Tensor::f32(recipe.shape.clone(), values)).collect()
+    values.into_iter().map(|values| Tensor::f32(shape.clone(), values)).collect()
+}
+
+/// The shape of a clip whose parts follow one another along its axis of frames.
+fn joined_shape<'a>(mut parts: impl Iterator<Item = &'a Recipe>) -> Result<Shape> {
+    let Some(first) = parts.next() else { return Err(Error::usage("a clip without frames")) };
+    let mut axes = first.shape.axes().to_vec();
+    for part in parts {
+        let found = part.shape.axes();
+        if (axes[0], &axes[2..]) != (found[0], &found[2..]) {
+            return Err(Error::usage(format!(
+                "the video changes its size within the clip, and its frames of {}x{} and {}x{} pixels (width x height) do \
+                 not become equal without a crop to a fixed size",
+                first.size[1], first.size[0], part.size[1], part.size[0]
+            )));
+        }
+        axes[1] += found[1];
+    }
+    let shape: Shape = axes.into();
+    match shape.elements() > MOST_ELEMENTS {
+        true => Err(too_large(&shape)),
+        false => Ok(shape),
+    }
+}
+
+fn too_large(shape: &Shape) -> Error {
+    let gibibytes = shape.elements() >> 28;
+    Error::usage(format!("a clip of shape {shape} takes {gibibytes} GiB; use fewer or smaller frames"))
 }
 
 /// Preparing frames has tables, but no weights.
@@ -187,10 +228,9 @@ impl Weights for NoWeights {
 /// The graph that prepares one group of frames.
 struct Recipe {
     graph: Arc<Graph>,
-    crops: Crops,
     /// Of each crop, the group's values, laid out as the clip's.
     values: Vec<Value>,
-    /// Of a crop of the whole clip.
+    /// Of a crop of all frames.
     shape: Shape,
     frames: usize,
     group: usize,
@@ -213,10 +253,7 @@ impl Recipe {
         let cropped = [windows[0].rows.size, windows[0].columns.size];
         let shape = layout.shape(1, frames, cropped, 3);
         if shape.elements() > MOST_ELEMENTS {
-            let gibibytes = shape.elements() >> 28;
-            return Err(Error::usage(format!(
-                "a clip of shape {shape} takes {gibibytes} GiB; use fewer or smaller frames"
-            )));
+            return Err(too_large(&shape));
         }
         let mut graph = Graph::new();
         let format = colour_format(first.format());
@@ -239,7 +276,15 @@ impl Recipe {
             graph.output(value);
             values.push(value);
         }
-        Ok(Self { graph: Arc::new(graph), crops, values, shape, frames, group, size, format: first.format() })
+        Ok(Self { graph: Arc::new(graph), values, shape, frames, group, size, format: first.format() })
+    }
+
+    /// Whether all frames of `part` are as many and like the first one of that which this was made for.
+    fn fits(&self, part: &Clip) -> bool {
+        let first = &part.frames()[0];
+        part.frames().len() == self.frames
+            && [first.height(), first.width()] == self.size
+            && first.format() == self.format
     }
 
     /// The bytes of a group of frames, each beginning with a word of its own.

@@ -150,6 +150,11 @@ pub trait FrameSource: fmt::Debug + Send {
     /// once however often it is wanted, and only one is held at a time. An error of the sink ends the reading.
     fn visit(&mut self, indices: &[usize], sink: &mut Sink<'_>) -> Result<()>;
 
+    /// From when until when each frame is shown, in seconds after the first; `None` where the source has no times.
+    fn times(&mut self) -> Result<Option<Vec<[f64; 2]>>> {
+        Ok(None)
+    }
+
     /// Decodes all frames in the order of the video and hands each to `watcher`, until it breaks off or the video ends.
     ///
     /// One frame is held at a time. A source whose frames need not be counted first, such as a video file or a pipe,

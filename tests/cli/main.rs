@@ -357,7 +357,7 @@ fn ffmpeg_fails() -> Outcome {
     let empty = tempfile::tempdir()?;
     let mut missing = clip();
     missing.env("PATH", empty.path());
-    Ran::of(missing)?.failure(&["ffprobe", "not installed", "apt-get install ffmpeg"])?;
+    Ran::of(missing)?.failure(&["ffmpeg", "not installed", "apt-get install ffmpeg"])?;
     #[cfg(unix)]
     {
         let folder = tempfile::tempdir()?;

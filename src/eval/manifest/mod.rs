@@ -103,8 +103,8 @@ impl Item {
 
     /// Opens the video, or its part, as `options` say.
     ///
-    /// A part of a file is found by its times where the manifest gives them and the file states a rate, since files are
-    /// often not of the original rate; by its frame numbers otherwise.
+    /// A part of a file is found by its times where the manifest gives them and the file has some, since files are often
+    /// not of the original rate; by its frame numbers otherwise.
     pub fn open(&self, options: &OpenOptions) -> Result<Box<dyn FrameSource>> {
         if let Some(refusal) = &self.refusal {
             return Err(Error::file(refusal.clone()));
@@ -113,22 +113,15 @@ impl Item {
         if std::fs::metadata(&self.path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
             return Err(Error::file(format!("{} is neither a file nor a folder", self.path.display())));
         }
-        let source = options.open(&self.path)?;
+        let mut source = options.open(&self.path)?;
         let Some(part) = &self.part else { return Ok(source) };
-        let timed = part.seconds.as_ref().zip(source.information().frames_per_second);
-        let frames = match (timed, &part.frames) {
-            (Some((seconds, rate)), _) => {
-                (seconds.start * rate).round() as usize..(seconds.end * rate).round() as usize
-            }
-            (None, Some(frames)) => frames.clone(),
-            (None, None) => {
-                let path = self.path.display();
-                return Err(Error::file(format!(
-                    "{path} states no frame rate, so a part cannot be found by its times"
-                )));
-            }
+        let timed = source.times()?.is_some();
+        let segment = match (&part.seconds, &part.frames) {
+            (Some(seconds), _) if timed => Segment::of_seconds(source, seconds.clone()),
+            (_, Some(frames)) => Segment::new(source, frames.clone()),
+            _ => Err(Error::file("it has no times, so a part cannot be found by them")),
         };
-        Ok(Box::new(Segment::new(source, frames).map_err(|error| error.within(self.path.display()))?))
+        Ok(Box::new(segment.map_err(|error| error.within(self.path.display()))?))
     }
 }
 

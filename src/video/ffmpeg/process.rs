@@ -1,78 +1,68 @@
 //! A program at work on a file.
 
 use std::{
-    io::{self, BufRead, BufReader, Read},
+    io::{self, Read},
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
-    thread::JoinHandle,
+    process::{ChildStderr, ChildStdout, Command, ExitStatus, Stdio},
+    sync::{
+        Arc,
+        mpsc::{RecvTimeoutError, Sender, channel},
+    },
 };
 
-use crate::tensor::{Error, ErrorKind, Result};
+use shared_child::SharedChild;
 
-/// A program at work on a file. Killed when dropped.
+use crate::tensor::{Error, ErrorKind, Result};
+use crate::video::opening::Deadline;
+
+/// A program at work on a file. Killed when dropped, and when the time is over.
 pub(super) struct Running {
     program: String,
     path: PathBuf,
-    child: Child,
+    deadline: Deadline,
+    child: Arc<SharedChild>,
     pub(super) stdout: ChildStdout,
-    /// Reads what the program complains of, so that it never waits for a reader, and keeps the last line.
-    complaints: Option<JoinHandle<String>>,
+    /// Tells the watchman to go home.
+    _watched: Option<Sender<()>>,
 }
 
 impl Running {
-    pub(super) fn start(mut command: Command, path: &Path) -> Result<Self> {
+    /// Starts `command`; what it says on stderr is for the caller to read.
+    pub(super) fn start(mut command: Command, path: &Path, deadline: Deadline) -> Result<(Self, ChildStderr)> {
+        deadline.check(path)?;
         let program = command.get_program().to_string_lossy().into_owned();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| not_started(&program, path, &error))?;
-        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        let child = SharedChild::spawn(&mut command).map_err(|error| not_started(&program, path, &error))?;
+        let (Some(stdout), Some(stderr)) = (child.take_stdout(), child.take_stderr()) else {
             return Err(Error::new(ErrorKind::Io, format!("the output of {program} cannot be read")));
         };
-        let complaints = Some(std::thread::spawn(move || last_line(stderr)));
-        Ok(Self { program, path: path.into(), child, stdout, complaints })
+        let child = Arc::new(child);
+        let _watched = watch(&child, deadline);
+        Ok((Self { program, path: path.into(), deadline, child, stdout, _watched }, stderr))
     }
 
-    /// Fills `bytes` from the program's output; false where the output ended before the first of them.
+    /// Fills `bytes` from the program's output; false where the output ends before they are full.
     pub(super) fn fill(&mut self, bytes: &mut [u8]) -> Result<bool> {
-        let mut filled = 0;
-        while filled < bytes.len() {
-            match self.stdout.read(&mut bytes[filled..]) {
-                Ok(0) if filled == 0 => return Ok(false),
-                Ok(0) => {
-                    self.finish()?;
-                    return Err(Error::file(format!(
-                        "{} ended within a frame of {}",
-                        self.program,
-                        self.path.display()
-                    )));
-                }
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::io("decode", &self.path, &error)),
-            }
+        match self.stdout.read_exact(bytes) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(error) => Err(Error::io("decode", &self.path, &error)),
         }
-        Ok(true)
     }
 
-    /// Waits for the program's end; its last complaint, empty where it had none. An error where it failed.
-    pub(super) fn finish(&mut self) -> Result<String> {
+    /// Waits for the program's end; whether it was content. An error where it was killed, or had no more time.
+    pub(super) fn finish(&mut self) -> Result<bool> {
         let status = self.child.wait().map_err(|error| Error::io("decode", &self.path, &error))?;
-        let complaint = self.complaints.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
-        if status.success() { Ok(complaint) } else { Err(self.failed(status, &complaint)) }
+        self.deadline.check(&self.path)?;
+        match status.code() {
+            Some(code) => Ok(code == 0),
+            None => Err(self.killed(status)),
+        }
     }
 
-    fn failed(&self, status: ExitStatus, complaint: &str) -> Error {
+    fn killed(&self, status: ExitStatus) -> Error {
         let (program, path) = (&self.program, self.path.display());
-        match status.code() {
-            None => Error::new(ErrorKind::Io, format!("{program} was killed while reading {path} ({status})")),
-            Some(_) if complaint.is_empty() => {
-                Error::file(format!("{program} failed to read {path} ({status}) without saying why"))
-            }
-            Some(_) => {
-                // FFmpeg begins with the path as it was given.
-                let reason = complaint.strip_prefix(&format!("file:{path}: ")).unwrap_or(complaint);
-                Error::file(format!("{program} cannot read {path} as a video: {reason}"))
-            }
-        }
+        Error::new(ErrorKind::Io, format!("{program} was killed while reading {path} ({status})"))
     }
 }
 
@@ -84,6 +74,20 @@ impl Drop for Running {
     }
 }
 
+/// Kills `child` when the time is over, unless what is returned is dropped before.
+fn watch(child: &Arc<SharedChild>, deadline: Deadline) -> Option<Sender<()>> {
+    let left = deadline.left()?;
+    let (sender, receiver) = channel();
+    let child = Arc::clone(child);
+    std::thread::spawn(move || {
+        if receiver.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
+            // It may have ended by itself just now.
+            let _ = child.kill();
+        }
+    });
+    Some(sender)
+}
+
 fn not_started(program: &str, path: &Path, error: &io::Error) -> Error {
     let path = path.display();
     match error.kind() {
@@ -93,18 +97,4 @@ fn not_started(program: &str, path: &Path, error: &io::Error) -> Error {
         )),
         _ => Error::new(ErrorKind::Io, format!("{program} cannot be started to read {path}: {error}")),
     }
-}
-
-pub(super) fn last_line(stderr: impl Read) -> String {
-    let mut last = String::new();
-    let mut reader = BufReader::new(stderr);
-    let mut line = Vec::new();
-    while matches!(reader.read_until(b'\n', &mut line), Ok(1..)) {
-        let text = String::from_utf8_lossy(&line).trim().to_owned();
-        if !text.is_empty() {
-            last = text;
-        }
-        line.clear();
-    }
-    last
 }
