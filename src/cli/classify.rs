@@ -141,6 +141,7 @@ impl Classify {
             let (logits, times) = self.compute(&started, decoded)?;
             Ok((self.report(&started, decoded, &logits, times)?, logits))
         };
+        let mut first = true;
         many.run(remaining, total, compute, |Finished { row, path, outcome, elapsed }| {
             let silent = results.is_some() && !json;
             if let Some(results) = &mut results {
@@ -149,7 +150,10 @@ impl Classify {
             match outcome {
                 Ok((report, _)) if !silent => match json {
                     true => output::json_line(&report),
-                    false => output::line(&format!("{}\n\n", describe(&report))),
+                    false => {
+                        let parted = if std::mem::replace(&mut first, false) { "" } else { "\n" };
+                        output::line(&format!("{parted}{}", describe(&report)))
+                    }
                 },
                 _ => Ok(ControlFlow::Continue(())),
             }

@@ -20,7 +20,7 @@ use super::many::{Finished, Many};
 use super::preamble::Preamble;
 use super::start::{StartArguments, Started};
 use super::times::{Seconds, Speed, Times};
-use super::video::{Decoded, counted, frames, views_of};
+use super::video::{Decoded, frames, views_of};
 use super::videos::{Asked, VideosArguments};
 use super::{files, output, progress};
 
@@ -157,7 +157,7 @@ impl Embed {
         match self.json {
             true => Ok(()),
             false => output::print(&output::fields([
-                ("videos", counted(features.borrow().indexed(), "video")),
+                ("videos", features.borrow().indexed().to_string()),
                 ("written", self.output.display().to_string()),
             ])),
         }
