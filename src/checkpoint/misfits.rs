@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
+use crate::tensor::{LONGEST_TEXT, printable};
+
 /// Lines of a list; what exceeds them shares the last one.
 const MOST_LINES: usize = 24;
 
@@ -134,7 +136,7 @@ fn list<'a>(
         });
         groups[place].numbers.extend(number);
     }
-    bounded(groups.iter().map(|group| group.to_string().replace(char::is_control, " ")).collect())
+    bounded(groups.iter().map(|group| printable(&group.to_string(), LONGEST_TEXT)).collect())
 }
 
 /// The same fault in several layers.
@@ -247,7 +249,7 @@ mod tests {
     #[test]
     fn control_characters_of_names_are_not_printed() {
         let all = ["\u{1b}[31mred\nline".to_owned()];
-        assert_eq!(listed(&misfits(Fault::Unexpected, &all, ""), &all), ["unexpected:  [31mred line"]);
+        assert_eq!(listed(&misfits(Fault::Unexpected, &all, ""), &all), ["unexpected: red line"]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::fit::{Convention, Fitted};
 use super::location::{Location, text};
 use super::writing::{self, CONFIG};
 use super::{Checkpoint, Family, Format, Hints, PreprocessorFile};
-use crate::tensor::{Error, Result};
+use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
 use crate::vivit::Config;
 
 /// Names joined by dots as they are here.
@@ -53,7 +53,7 @@ impl Card {
         let invalid = |reason: String| Error::file(format!("{}: {reason}", path.display()));
         let (mut card, config) = Self::parse(&text(path)?).map_err(|error| invalid(error.to_string()))?;
         let printed = card.labels.iter_mut().flatten().chain(&mut card.notes);
-        printed.for_each(|text| *text = text.replace(char::is_control, " "));
+        printed.for_each(|text| *text = printable(text, LONGEST_TEXT));
         if card.format != MARK {
             return Err(invalid(format!("format is {:?}, but must be {MARK:?}", card.format)));
         }

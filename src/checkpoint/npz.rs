@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use zip::ZipArchive;
 
 use super::arrays::{Arrays, Dtype, Run, floats};
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Error, LONGEST_TEXT, Result, Shape, Tensor, printable};
 
 /// What the files of arrays within the archive end in.
 const SUFFIX: &str = ".npy";
@@ -91,7 +91,7 @@ impl NpzFile {
 }
 
 fn damaged(path: &Path, reason: impl fmt::Display) -> Error {
-    let reason = reason.to_string().replace(char::is_control, " ");
+    let reason = printable(&reason.to_string(), LONGEST_TEXT);
     Error::file(format!("{} is damaged ({reason}): copy or download it again", path.display()))
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
-use tubelet::files;
+use tubelet::{files, video};
 
 use super::output;
 
@@ -113,6 +113,8 @@ fn heed() {
         }
         let first = HEEDED.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst).is_ok();
         PENDING.store(0, Ordering::SeqCst);
+        // They may be at work for a video that gives no frame any more.
+        video::end_programs();
         if first && FINISHING.load(Ordering::SeqCst) > 0 {
             output::note("interrupted, and finishing what there is; once more to end at once");
         } else {
@@ -131,6 +133,7 @@ fn end() -> ! {
         }
     }
     let _stopped = files::remove_unfinished();
+    video::end_programs();
     let advice = advice().clone();
     if !advice.is_empty() {
         output::note(&format!("interrupted; {advice}"));

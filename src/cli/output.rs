@@ -39,23 +39,27 @@ pub(super) fn json_line(value: &impl Serialize) -> Result<ControlFlow<()>> {
 
 /// Says on stderr what went wrong.
 pub(super) fn complain(sentence: &str) {
-    let (red, sentence) = (anstyle::AnsiColor::Red.on_default().bold(), printable(sentence, LONGEST));
+    let (red, sentence) = (anstyle::AnsiColor::Red.on_default().bold(), lines(sentence));
     let _ = writeln!(anstream::stderr().lock(), "{red}error{red:#}: {sentence}");
 }
 
 /// Says on stderr what the user should know.
 pub(super) fn note(sentence: &str) {
-    let (yellow, sentence) = (anstyle::AnsiColor::Yellow.on_default().bold(), printable(sentence, LONGEST));
+    let (yellow, sentence) = (anstyle::AnsiColor::Yellow.on_default().bold(), lines(sentence));
     let _ = writeln!(anstream::stderr().lock(), "{yellow}note{yellow:#}: {sentence}");
 }
 
 /// Says on stderr how far something is.
 pub(super) fn tell(sentence: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{}", printable(sentence, LONGEST));
+    let _ = writeln!(anstream::stderr().lock(), "{}", lines(sentence));
 }
 
-/// Characters of a sentence on the screen: texts of files in it may have any number.
-const LONGEST: usize = 4000;
+/// What is said, without what texts of files in it may do to a terminal.
+fn lines(text: &str) -> String {
+    /// Characters of a line on the screen.
+    const LONGEST: usize = 4000;
+    text.lines().map(|line| printable(line, LONGEST)).collect::<Vec<_>>().join("\n")
+}
 
 /// Logs to stderr: warnings, with `-v` what happens, with `-vv` the device's messages too. `RUST_LOG` wins.
 pub(super) fn start_log(verbose: u8) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::ahead::{decode_ahead, timed};
 use super::{Item, Manifest, Metrics, Outcome, Prediction, Results, Row, Run, Task};
-use crate::tensor::{ErrorKind, Result, printable};
+use crate::tensor::{ErrorKind, LONGEST_TEXT, Result, printable};
 
 /// What decodes a video, in any thread.
 pub type Decode<Decoded> = Box<dyn Fn(&Item) -> Result<Decoded> + Send + Sync>;
@@ -107,7 +107,7 @@ impl<'a> Evaluation<'a> {
                 Outcome::Done(prediction.map_err(|error| error.within(&item.name))?)
             }
             Err(error) if of_video.contains(&error.kind()) => {
-                Outcome::Failed(printable(&error.to_string(), LONGEST_REASON))
+                Outcome::Failed(printable(&error.to_string(), LONGEST_TEXT))
             }
             Err(error) => return Err(error.within(&item.name)),
         };
@@ -120,6 +120,3 @@ impl<'a> Evaluation<'a> {
 pub const UNREADABLE: &[ErrorKind] = &[ErrorKind::File, ErrorKind::Usage, ErrorKind::Io, ErrorKind::OutOfMemory];
 /// Errors of computing that say that a video does not suit the model. Files that cannot be read are the model's there.
 pub const UNSUITABLE: &[ErrorKind] = &[ErrorKind::Usage];
-
-/// Characters of why a video failed: what it says of itself may have any length.
-const LONGEST_REASON: usize = 1000;

@@ -51,7 +51,7 @@ pub use source::{Frame, FrameSource, Information, PixelFormat, Sink, Wanted, Wat
 
 #[cfg(feature = "video")]
 pub use {
-    ffmpeg::VideoFile,
+    ffmpeg::{VideoFile, end_programs},
     images::{Gif, Images},
     npy::{NpyArray, check_npy},
     pipe::Pipe,

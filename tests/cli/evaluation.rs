@@ -9,7 +9,7 @@ use libtest_mimic::Failed;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Outcome, Ran, ensure, model, pictures, tubelet, video, write_npy};
+use super::{Outcome, Ran, common::data, ensure, model, pictures, tubelet, video, write_npy};
 
 /// A folder of tiny videos with a manifest, the fourth of them damaged.
 pub(super) fn data_set(videos: usize) -> Result<TempDir, Failed> {
@@ -207,6 +207,40 @@ pub(super) fn list_without_header() -> Outcome {
         fs::remove_file(&output)?;
     }
     Ok(())
+}
+
+/// Several labels a video where the model says so; no figures of values that are no classes.
+pub(super) fn problem_types() -> Outcome {
+    let (folder, model) = (data_set(3)?, tempfile::tempdir()?);
+    let cases = data("cases/hf-multi-label/config.json");
+    fs::copy(super::model().join("model.safetensors"), model.path().join("model.safetensors"))?;
+    fs::copy(&cases, model.path().join("config.json"))?;
+    let run = |text: &str, output: &str| {
+        fs::write(folder.path().join("manifest.csv"), text)?;
+        let paths = [folder.path().join("manifest.csv"), model.path().to_owned(), folder.path().join(output)];
+        let [manifest, model, output] = paths.each_ref().map(PathBuf::as_path);
+        Ran::with("eval {} --model {} --output {} --views 1x1 --json", &[manifest, model, output])
+    };
+    for (output, text) in [
+        ("table.csv", "path,labels\n0.npy,0;LABEL_8\n1.npy,\n2.npy,8|0|8\n"),
+        ("list.csv", "0.npy 0 8\n1.npy 1\n2.npy 8;0\n"),
+    ] {
+        let report = run(text, output)?.success()?.json()?;
+        let named = |name: &str| {
+            report["figures"].as_array().is_some_and(|figures| figures.iter().any(|figure| figure["name"] == name))
+        };
+        ensure(named("mAP") && !named("top-1"), report["figures"].to_string())?;
+        let rows = rows(&folder.path().join(output))?;
+        let labels: Vec<_> = rows.iter().map(|row| row[4].as_str()).collect();
+        ensure(labels == ["0;8", if output == "list.csv" { "1" } else { "" }, "0;8"], format!("{labels:?}"))?;
+        // By a sigmoid each: they do not sum to one.
+        let scores: f64 = rows[0][7].split(';').filter_map(|score| score.parse::<f64>().ok()).sum();
+        ensure(scores > 1.0, format!("{scores}: {:?}", rows[0]))?;
+    }
+    let text = fs::read_to_string(&cases)?.replace("multi_label_classification", "regression");
+    fs::write(model.path().join("config.json"), text)?;
+    run("path,label\n0.npy,1\n", "regression.csv")?.refusal(&["regression", "not classes"])?;
+    ensure(!folder.path().join("regression.csv").exists(), "something was written")
 }
 
 pub(super) fn confined() -> Outcome {

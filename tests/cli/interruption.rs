@@ -114,3 +114,35 @@ pub(super) fn leftovers_go() -> Outcome {
     Ran::with("clip {} --clip-frames 4 --output {}", &[pictures.path(), &output])?.success()?;
     ensure(unfinished(folder.path())?.is_empty() && output.exists(), "leftovers are left")
 }
+
+/// A decoder that gives nothing ends with the program that waits for it.
+pub(super) fn decoders_end() -> Outcome {
+    use std::os::unix::fs::PermissionsExt;
+
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let folder = tempfile::tempdir()?;
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("clip.mp4"), [0; 5000])?;
+        let started = path("started");
+        let program = format!("#!/bin/sh\necho $$ > {0}.new; mv {0}.new {0}\nexec sleep 100\n", started.display());
+        for name in ["ffmpeg", "ffprobe"] {
+            fs::write(path(name), &program)?;
+            fs::set_permissions(path(name), fs::Permissions::from_mode(0o755))?;
+        }
+        let paths = [folder.path().to_owned(), "/usr/bin".into(), "/bin".into()];
+        let arguments =
+            ["clip".into(), path("clip.mp4"), "--clip-frames".into(), "4".into(), "--output".into(), path("clip.npy")];
+        let mut command = tubelet(&arguments);
+        command.env("PATH", std::env::join_paths(paths)?).stdout(Stdio::null()).stderr(Stdio::piped());
+        let child = command.spawn()?;
+        wait_until(|| started.exists())?;
+        let decoder = fs::read_to_string(&started)?;
+        let (ended, said) = signalled(child, signal)?;
+        ensure(ended == Some(code), format!("{signal} gave {ended:?}: {said}"))?;
+        // A zombie until somebody looks, or gone.
+        let at_work =
+            || fs::read_to_string(format!("/proc/{}/cmdline", decoder.trim())).is_ok_and(|line| line.contains("sleep"));
+        wait_until(|| !at_work())?;
+    }
+    Ok(())
+}

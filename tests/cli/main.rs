@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         Ok(tests) => tests,
         Err(code) => return code,
     };
-    let without_device: [ProgramTest; 25] = [
+    let without_device: &[ProgramTest] = &[
         ("help fits 80 columns and has examples", help),
         ("wrong use exits with 2", wrong_use),
         ("bad videos are named", bad_videos),
@@ -45,6 +45,8 @@ fn main() -> ExitCode {
         ("outputs are readable by others", output_permissions),
         ("clip by reference is the published tensor", || published_clip(&["--executor", "reference"])),
         ("leftovers of killed runs are removed", interruption::leftovers_go),
+        #[cfg(target_os = "linux")]
+        ("decoders end with the program", interruption::decoders_end),
         ("clip without a model", clip_without_model),
         ("clip for a model", clip_for_model),
         ("who decides about preprocessing", preprocessing),
@@ -57,10 +59,10 @@ fn main() -> ExitCode {
         ("convert keeps every bit", models::converts),
         ("convert writes as transformers does", models::converts_to_hugging_face),
     ];
-    for (name, test) in without_device {
+    for &(name, test) in without_device {
         tests.add_without_device(name, test);
     }
-    let with_device: [ProgramTest; 33] = [
+    let with_device: [ProgramTest; 34] = [
         ("devices", devices),
         ("unknown devices are told the known", unknown_devices),
         ("clip is the published tensor", || published_clip(&[])),
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
         ("eval counts what it computed", evaluation::failures_are_no_speed),
         ("eval ends where too many fail", evaluation::most_failed),
         ("eval of a list without a header", evaluation::list_without_header),
+        ("eval of models by their problem type", evaluation::problem_types),
         ("eval stays below its root", evaluation::confined),
         ("eval interrupted goes on", interruption::eval_goes_on),
         ("an endless plot is drawn at Ctrl-C", interruption::endless_plots_are_drawn),

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::checkpoint::location::text;
-use crate::tensor::{Error, Result};
+use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
 use crate::video::Fields;
 use crate::vivit::{
     Classifier, FactorisedDotProduct, FactorisedEncoder, FactorisedSelfAttention, Joint, LabelHead, Labelling, Model,
@@ -221,6 +221,6 @@ fn heads(data: &Section) -> Result<Labelling, String> {
             splits.len()
         ));
     }
-    let head = |(classes, name): (usize, String)| LabelHead { name: name.replace(char::is_control, " "), classes };
+    let head = |(classes, name): (usize, String)| LabelHead { name: printable(&name, LONGEST_TEXT), classes };
     Ok(Labelling::Heads(splits.into_iter().zip(names).map(head).collect()))
 }

@@ -109,11 +109,9 @@ impl Item {
         if let Some(refusal) = &self.refusal {
             return Err(Error::file(refusal.clone()));
         }
-        // A pipe or a device may have no end.
-        if std::fs::metadata(&self.path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-            return Err(Error::file(format!("{} is neither a file nor a folder", self.path.display())));
-        }
-        let mut source = options.open(&self.path)?;
+        // A manifest means a file, however it is called, and not what the program is fed with.
+        let path = if self.path == Path::new("-") { Path::new("./-") } else { &self.path };
+        let mut source = options.open(path)?;
         let Some(part) = &self.part else { return Ok(source) };
         let timed = source.times()?.is_some();
         let segment = match (&part.seconds, &part.frames) {

@@ -396,9 +396,11 @@ fn what_may_have_no_end_is_not_read() {
     let (kept, _) = folder("", &[]);
     let link = kept.path().join("zero.mp4");
     std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+    let said = item("-").open(&OpenOptions::new()).unwrap_err().to_string();
+    assert!(said.contains("./-"), "standard input is no video of a manifest: {said}");
     for path in ["/dev/zero", link.to_str().unwrap()] {
         let said = item(path).open(&OpenOptions::new()).unwrap_err().to_string();
-        assert!(said.contains("neither a file nor a folder"), "{said}");
+        assert!(said.contains("not a file or folder"), "{said}");
     }
 }
 
