@@ -13,7 +13,7 @@ use std::fs::File;
 use std::path::Path;
 
 pub use layout::FlaxLayout;
-pub(crate) use tree::ParameterTree;
+pub(crate) use tree::{ParameterTree, ROOTS};
 
 use super::arrays::{ArrayFile, Arrays, Dtype, GIT_LFS_POINTER, git_lfs_pointer};
 use crate::tensor::{Error, LONGEST_TEXT, Result, Shape, Tensor, printable};

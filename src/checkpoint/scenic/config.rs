@@ -190,7 +190,8 @@ fn size(data: &Section) -> Result<Option<[usize; 2]>, String> {
     let sides = data.whole("height")?.zip(data.whole("width")?).map(|(rows, columns)| [rows, columns]);
     match (crop, sides) {
         (Some(crop), Some(sides)) if crop != sides => {
-            Err(format!("dataset_configs.crop_size is {crop:?}, but its height and width are {sides:?}"))
+            let [crop, sides] = [crop, sides].map(|[rows, columns]| format!("{rows}×{columns}"));
+            Err(format!("dataset_configs.crop_size is {crop}, but its height and width are {sides}"))
         }
         _ => Ok(crop.or(sides)),
     }
