@@ -56,7 +56,9 @@ pub(super) fn problem_types() -> Outcome {
     ran.expect(plain, "values are not printed as they are")?;
     let list = model.path().join("list.csv");
     fs::write(&list, format!("path,label\n{},0\n", video.display()))?;
-    Ran::with("eval {} --model {}", &[&list, model.path()])?.refusal(&["values (regression), not classes"])
+    let output = model.path().join("rows.csv");
+    Ran::with("eval {} --model {} --output {}", &[&list, model.path(), &output])?
+        .refusal(&["values (regression), not classes"])
 }
 
 pub(super) fn names_that_are_numbers() -> Outcome {
@@ -97,7 +99,7 @@ pub(super) fn video_processor() -> Outcome {
 
 pub(super) fn strays() -> Outcome {
     let folder = tempfile::tempdir()?;
-    let [plain, more] = ["plain", "more"].map(|name| folder.path().join(name));
+    let [plain, more] = ["plain.safetensors", "more"].map(|name| folder.path().join(name));
     let bytes = fs::read(data("hf-ragged").join("model.safetensors"))?;
     let tensors = SafeTensors::deserialize(&bytes)?;
     let (weights, index) = ([0u8; 28], [1u8; 16]);
@@ -111,10 +113,10 @@ pub(super) fn strays() -> Outcome {
     let clip = data("hf-ragged").join("clip.npy");
     let arguments = "forward --model {} --clip {} --output {} --executor reference";
     Ran::with(arguments, &[&data("hf-ragged"), &clip, &plain])?.success()?;
-    let ran = Ran::with(arguments, &[&more, &clip, &folder.path().join("other")])?.success()?;
+    let ran = Ran::with(arguments, &[&more, &clip, &folder.path().join("other.safetensors")])?.success()?;
     let noted = ran.stderr.contains("class_weights") && ran.stderr.contains("sampler.index");
     ran.expect(noted, "does not name what is left out")?;
-    ensure(fs::read(&plain)? == fs::read(folder.path().join("other"))?, "strays change the outputs")
+    ensure(fs::read(&plain)? == fs::read(folder.path().join("other.safetensors"))?, "strays change the outputs")
 }
 
 /// The image model with every array in Fortran's order.
