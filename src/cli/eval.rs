@@ -161,7 +161,7 @@ impl Eval {
         let summary = Metrics::of(&run.task, &rows)?.summary();
         if let Some(output) = &self.output {
             files::check_output(output, EXTENSIONS, &[])?;
-            write_merged(output, run.clone(), &rows)?;
+            write_merged(output, &run, &rows)?;
         }
         let report = report(&run, summary, self.output.clone());
         output::report(self.json, &report, describe)

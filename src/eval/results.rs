@@ -176,7 +176,7 @@ fn read_run(path: &Path) -> Result<Run> {
     serde_json::from_str(&text).map_err(|error| Error::file(format!("{} is damaged: {error}", beside.display())))
 }
 
-fn write_run(path: &Path, run: &Run) -> Result<()> {
+pub(super) fn write_run(path: &Path, run: &Run) -> Result<()> {
     let text = serde_json::to_string_pretty(run)
         .map_err(|error| Error::usage(format!("the run cannot be written as JSON: {error}")))?;
     write_whole(&run_path(path), |file| writeln!(file, "{text}"))

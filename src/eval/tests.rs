@@ -163,7 +163,8 @@ fn shards_merge_into_the_whole() {
         assert_eq!(merged, run(&task, &manifest, Shard::WHOLE));
         assert_eq!(Metrics::of(&task, &rows_merged).unwrap().summary(), summary);
         let path = folder.path().join(format!("{}.csv", task.heads().len() + usize::from(task.is_multiple()) * 7));
-        write_merged(&path, merged, &rows_merged).unwrap();
+        write_merged(&path, &merged, &rows_merged).unwrap();
+        assert!(write_merged(&path, &merged, &rows_merged).unwrap_err().to_string().contains("is there already"));
         let csv = finished(&task, &manifest, "results.csv", Shard::WHOLE);
         assert_eq!(rows(&path), rows(&csv.1));
         assert_eq!(Metrics::of(&task, &rows(&path)).unwrap().summary(), summary);
