@@ -151,7 +151,7 @@ impl super::Run for Eval {
 }
 
 /// Enough to keep a fast device busy; ffmpeg has threads of its own.
-fn default_workers() -> usize {
+pub(super) fn default_workers() -> usize {
     std::thread::available_parallelism().map_or(2, |threads| (threads.get() / 2).clamp(2, 8))
 }
 
@@ -270,14 +270,14 @@ fn say_links(manifest: &Manifest, root: &Path) {
 
 /// How many videos may fail.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum MostFailed {
+pub(super) enum MostFailed {
     Videos(usize),
     /// Of all videos.
     Percent(f64),
 }
 
 impl MostFailed {
-    fn of(self, videos: usize) -> usize {
+    pub(super) fn of(self, videos: usize) -> usize {
         match self {
             Self::Videos(most) => most,
             Self::Percent(share) => (share / 100.0 * videos as f64).floor() as usize,

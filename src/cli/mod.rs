@@ -10,12 +10,14 @@ mod convert;
 mod devices;
 mod embed;
 mod eval;
+mod features;
 mod files;
 mod forward;
 mod init;
 mod inspect;
 mod interruption;
 mod known;
+mod many;
 mod mask;
 mod output;
 mod preamble;
@@ -24,6 +26,7 @@ mod sliding;
 mod start;
 mod times;
 mod video;
+mod videos;
 
 use std::process::ExitCode;
 

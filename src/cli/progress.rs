@@ -22,6 +22,14 @@ pub(super) fn bytes(total: u64, what: impl Into<Cow<'static, str>>) -> ProgressB
     finish_on_drop(ProgressBar::new(total), style, what)
 }
 
+/// A bar for `total` views of a video, with the time that is left.
+pub(super) fn views(total: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:16} {bar:32} view {pos} of {len}, {eta} left");
+    let bar = finish_on_drop(ProgressBar::new(total), style, "computing");
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
 /// How far a run over many videos is: a bar on a terminal, a line a minute elsewhere.
 pub(super) struct Videos {
     bar: ProgressBar,
@@ -88,7 +96,12 @@ impl Videos {
 
     /// Says what the user should know beside the bar.
     pub(super) fn note(&self, sentence: &str) {
-        self.bar.suspend(|| output::note(sentence));
+        self.beside(|| output::note(sentence));
+    }
+
+    /// Prints beside the bar.
+    pub(super) fn beside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
     }
 }
 

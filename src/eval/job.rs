@@ -117,6 +117,6 @@ impl<'a> Evaluation<'a> {
 
 /// Errors of decoding that say that a video cannot be read, rather than that nothing can go on: the ffmpeg program is not
 /// installed. One may claim to be larger than any memory.
-const UNREADABLE: &[ErrorKind] = &[ErrorKind::File, ErrorKind::Usage, ErrorKind::Io, ErrorKind::OutOfMemory];
+pub const UNREADABLE: &[ErrorKind] = &[ErrorKind::File, ErrorKind::Usage, ErrorKind::Io, ErrorKind::OutOfMemory];
 /// Errors of computing that say that a video does not suit the model. Files that cannot be read are the model's there.
-const UNSUITABLE: &[ErrorKind] = &[ErrorKind::Usage];
+pub const UNSUITABLE: &[ErrorKind] = &[ErrorKind::Usage];

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::results::write_run;
+use super::journal::write_run;
 use super::{Encoding, Row, Run, Shard, read_results};
 use crate::files::write_whole;
 use crate::tensor::{Error, Result};
@@ -20,7 +20,7 @@ pub fn merge(paths: &[PathBuf]) -> Result<(Run, Vec<Row>)> {
     let mut rows: BTreeMap<usize, (Row, &Path)> = BTreeMap::new();
     for path in paths {
         let (other, found) = read_results(path)?;
-        if let Some(difference) = other.difference(&run) {
+        if let Some(difference) = other.mismatch(&run) {
             let (path, first) = (path.display(), first.display());
             return Err(Error::usage(format!("{path} and {first} are not of one run: {path} is of {difference}")));
         }

@@ -16,7 +16,7 @@ pub struct Row {
     pub row: usize,
     /// The video as the manifest names it.
     pub path: String,
-    /// One class a head, or any number of them for a multi-label task.
+    /// One class a head, or any number of them for a multi-label task; none where they are not known.
     pub labels: Vec<usize>,
     /// Time that decoding and computing took.
     pub seconds: f64,
@@ -120,10 +120,12 @@ fn fields(task: &Task, encoding: Encoding) -> Vec<(String, Kind)> {
         [field("top5", Kind::List), field("names", Kind::Names), field("scores", Kind::List)]
     };
     for head in task.heads() {
-        fields.push(match task.is_multiple() {
-            true => ("labels".to_owned(), Kind::List),
-            false => (head.name.clone(), Kind::Number),
-        });
+        if task.has_labels() {
+            fields.push(match task.is_multiple() {
+                true => ("labels".to_owned(), Kind::List),
+                false => (head.name.clone(), Kind::Number),
+            });
+        }
         fields.extend(top(&head.name));
     }
     fields.extend(task.joint().iter().flat_map(|joint| top(&joint.name)));
@@ -153,7 +155,7 @@ fn to_object(task: &Task, row: &Row) -> Map<String, Value> {
     put("seconds", ((row.seconds * 1e3).round() / 1e3).into());
     let tops = prediction.map_or(&[][..], |prediction| &prediction.tops);
     for (place, head) in task.heads().iter().chain(&task.joint()).enumerate() {
-        if task.is_multiple() {
+        if task.is_multiple() && task.has_labels() {
             put("labels", row.labels.clone().into());
         } else if let Some(label) = row.labels.get(place) {
             put(&head.name, (*label).into());
@@ -229,6 +231,7 @@ fn from_object(task: &Task, encoding: Encoding, object: &Map<String, Value>) -> 
     let fields = Fields(object);
     let heads = task.heads();
     let labels = match task.is_multiple() {
+        _ if !task.has_labels() => Vec::new(),
         true => fields.indices("labels")?,
         false => heads.iter().map(|head| fields.index(&head.name)).collect::<Result<_>>()?,
     };

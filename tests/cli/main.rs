@@ -5,6 +5,7 @@ mod common;
 mod evaluation;
 mod interruption;
 mod json;
+mod many;
 mod models;
 mod saved;
 
@@ -66,7 +67,7 @@ fn main() -> ExitCode {
     for &(name, test) in without_device {
         tests.add_without_device(name, test);
     }
-    let with_device: [ProgramTest; 32] = [
+    let with_device: &[ProgramTest] = &[
         ("devices", devices),
         ("unknown devices are told the known", unknown_devices),
         ("clip is the published tensor", || published_clip(&[])),
@@ -98,9 +99,13 @@ fn main() -> ExitCode {
         ("masks", models::masks),
         ("verbose runs tell what happens", verbose),
         ("bench", bench),
+        ("classify many videos", many::classified),
+        ("rows of many videos", many::rows),
+        ("features of many videos", many::embedded),
+        ("wrong use of many videos", many::wrong_use),
         ("every key of JSON is documented", json::every_key_is_documented),
     ];
-    for (name, test) in with_device {
+    for &(name, test) in with_device {
         tests.add(name, move |_| test().map(|()| Shown::Passed));
     }
     tests.run("cli")
@@ -176,6 +181,12 @@ impl Ran {
     /// Wrong use: exit code 2 and a sentence that has all of `parts`.
     fn refusal(self, parts: &[&str]) -> Outcome {
         self.complaint(2, parts)
+    }
+
+    /// Failure that has all of `parts` on stderr, among other things.
+    fn complains(self, parts: &[&str]) -> Outcome {
+        let holds = self.code == Some(1) && parts.iter().all(|part| self.stderr.contains(part));
+        self.expect(holds, &format!("does not say {parts:?}")).map(drop)
     }
 
     fn complaint(self, code: i32, parts: &[&str]) -> Outcome {
@@ -272,7 +283,7 @@ fn help() -> Outcome {
         let wide = wide.filter(|line| line.chars().count() > 80).map(str::to_owned).next();
         let ran = ran.expect(wide.is_none(), &format!("is wider than 80 columns: {wide:?}"))?;
         let (brief, whole) = (short.stdout.lines().count(), ran.stdout.lines().count());
-        let short = short.expect(brief < whole && brief <= 70, &format!("{brief} lines of {whole} are not short"))?;
+        let short = short.expect(brief < whole && brief <= 80, &format!("{brief} lines of {whole} are not short"))?;
         short
             .expect(!ran.stdout.contains("tubelet clip") || ran.stdout.contains("--help"), "does not tell of --help")?;
     }

@@ -141,6 +141,12 @@ struct Reading<'a> {
 }
 
 impl Manifest {
+    /// Videos of which nothing is known but where they are.
+    pub fn unlabelled(videos: impl IntoIterator<Item = PathBuf>, task: &Task) -> Self {
+        let item = |path: PathBuf| Item::new(path.display().to_string(), path, Vec::new());
+        Self { format: Format::List, items: videos.into_iter().map(item).collect(), names: ClassNames::none(task) }
+    }
+
     /// Reads the manifest at `path`. Without a `format`, its beginning decides. Without a `root`, paths are relative to the
     /// folder that holds it; with one, the manifest names nothing outside it: see [`Item::refusal`].
     ///
