@@ -196,13 +196,14 @@ impl Job<'_> {
         let run = Run::new(self.model, &protocol, self.manifest, shard).unwrap();
         let mut evaluation = Evaluation::open(self.manifest, run, &self.output, true).unwrap();
         let sampling = protocol.views.sampling(self.model.config().frames, protocol.stride);
-        let decode = |item: &Item| Clip::read_all(&mut *item.open(&OpenOptions::new())?, &sampling, &mut |_| ());
+        let decode = move |item: &Item| Clip::read_all(&mut *item.open(&OpenOptions::new())?, &sampling, &mut |_| ());
+        let decode = Box::new(decode);
         let labelling = &self.model.config().labelling;
         let mut compute = |clips: Vec<Clip>| {
             let views = self.model.view_logits(&clips, protocol.views, &protocol.mask)?;
             protocol.average.of(&views, labelling)
         };
-        let pipeline = Pipeline { workers: 2, decode: &decode, compute: &mut compute };
+        let pipeline = Pipeline { workers: 2, decode, timeout: None, compute: &mut compute };
         let mut written = 0;
         let outcome = evaluation.finish(pipeline, &mut |_, _| {
             written += 1;

@@ -129,10 +129,15 @@ pub(super) fn floats(file: &mut (impl Read + Seek), run: Run, dtype: &Dtype) -> 
 }
 
 fn elements<E: Pod>(file: &mut (impl Read + Seek), run: Run) -> io::Result<Vec<E>> {
-    let mut values = vec![E::zeroed(); run.elements];
+    let mut values = zeroed::<E>(run.elements)?;
     file.seek(SeekFrom::Start(run.start))?;
     file.read_exact(bytemuck::cast_slice_mut(&mut values))?;
     Ok(values)
+}
+
+/// So many zeros, where there is the memory for them.
+pub(super) fn zeroed<E: Pod>(elements: usize) -> io::Result<Vec<E>> {
+    bytemuck::allocation::try_zeroed_vec(elements).map_err(|()| io::ErrorKind::OutOfMemory.into())
 }
 
 /// What is said of a file of which only the stand-in in a Git repository is there.

@@ -3,16 +3,16 @@
 use serde::Serialize;
 
 use super::{Hub, weights};
-use crate::tensor::Result;
+use crate::tensor::{LONGEST_TEXT, Result, printable};
 
 /// One array of a checkpoint's files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ArrayInfo {
-    /// Its name, as it is stored but for control characters, which become spaces.
+    /// Its name, as it is stored but for what cannot be printed.
     pub name: String,
     /// Its shape, as it is stored.
     pub shape: Vec<usize>,
-    /// The type of its elements; control characters are spaces.
+    /// The type of its elements.
     pub dtype: String,
 }
 
@@ -32,9 +32,9 @@ pub fn contents(name_or_path: &str, hub: &Hub) -> Result<Vec<ArrayInfo>> {
     let mut location = hub.locate(name_or_path)?;
     let arrays = weights::open(&mut location)?;
     let info = |name: &str| ArrayInfo {
-        name: name.replace(char::is_control, " "),
+        name: printable(name, LONGEST_TEXT),
         shape: arrays.shape(name).map_or(Vec::new(), |shape| shape.axes().to_vec()),
-        dtype: arrays.dtype(name).map_or(String::new(), |dtype| dtype.to_string().replace(char::is_control, " ")),
+        dtype: arrays.dtype(name).map_or(String::new(), |dtype| printable(&dtype.to_string(), LONGEST_TEXT)),
     };
     let mut infos: Vec<_> = arrays.names().into_iter().map(info).collect();
     infos.sort_by_cached_key(|info| natural(&info.name));

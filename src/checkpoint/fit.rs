@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use super::arrays::{Arrays, Dtype};
-use super::misfits::{Fault, Misfit, Misfits};
+use super::misfits::{Fault, Misfit, Misfits, layer};
 use crate::graph::Weights;
 use crate::tensor::{Error, Result, Shape, Tensor};
 use crate::vivit::{Config, ParameterSpec, Parameters};
@@ -47,14 +47,21 @@ pub(super) struct Fitted {
     stored: HashMap<String, (usize, String)>,
 }
 
+/// Arrays and all that does not fit.
+type Unfit = (Box<dyn Arrays>, Misfits);
+
 impl Fitted {
-    /// Finds every tensor of `config` in `arrays`, and nothing else but what is known to be of no use; else gives back
-    /// the arrays and all that does not fit.
+    /// Finds every tensor of `config` in `arrays`, and a note on what else is there and of no use; else gives back the
+    /// arrays and all that does not fit.
+    ///
+    /// Where every tensor is found, `strays` are of no use: class weights of a loss, buffers, a training's state. Where one
+    /// is missing they may be what is left of it under a wrong name, and are listed beside it.
     pub(super) fn new(
         arrays: Box<dyn Arrays>,
         convention: Box<dyn Convention>,
         config: &Config,
-    ) -> Result<Self, (Box<dyn Arrays>, Misfits)> {
+        strays: Strays,
+    ) -> Result<(Self, Option<String>), Unfit> {
         let specs = config.parameters();
         let mut misfits = Vec::new();
         let mut stored = HashMap::new();
@@ -69,19 +76,67 @@ impl Fitted {
         let names = arrays.names();
         let extra: BTreeSet<_> =
             names.iter().filter(|name| !used.contains(**name) && !convention.unused(name)).collect();
+        let expected: Vec<_> = specs.iter().map(|spec| convention.stored(&spec.name)).collect();
+        let layers = Layers::of(&expected);
+        let complete = misfits.is_empty();
+        let is_stray = |name: &&&str| complete && strays.include(name, arrays.dtype(name), &layers);
+        let (useless, wrong): (Vec<_>, Vec<_>) = extra.into_iter().partition(is_stray);
         let unexpected = |name: &&str| Misfit { fault: Fault::Unexpected, name: (*name).into(), detail: String::new() };
-        misfits.extend(extra.into_iter().map(unexpected));
+        misfits.extend(wrong.into_iter().map(unexpected));
+        let of_all = |all| {
+            let stored = names.iter().map(|name| (*name).to_owned()).collect();
+            Misfits { all, expected, stored }
+        };
         if misfits.is_empty() {
-            return Ok(Self { arrays, convention, specs, stored });
+            let useless: Vec<_> = useless.into_iter().map(unexpected).collect();
+            let note = (!useless.is_empty()).then(|| of_all(useless).note(arrays.path()));
+            return Ok((Self { arrays, convention, specs, stored }, note));
         }
-        let expected = specs.iter().map(|spec| convention.stored(&spec.name)).collect();
-        let stored = names.into_iter().map(str::to_owned).collect();
-        Err((arrays, Misfits { all: misfits, expected, stored }))
+        let misfits = of_all(misfits);
+        Err((arrays, misfits))
     }
 
     fn find(&self, name: &str) -> Result<(&ParameterSpec, &str)> {
         let found = self.stored.get(name).map(|(place, stored)| (&self.specs[*place], stored.as_str()));
         found.ok_or_else(|| Error::usage(format!("the model has no parameter `{name}`")))
+    }
+}
+
+/// Which arrays that no model uses may be there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Strays {
+    /// All but those in the encoder's layers, where they would change what is computed.
+    Any,
+    /// What cannot be a parameter, or belongs to a loss by its name: an image model may have further parameters
+    /// anywhere, which no video model takes over.
+    Buffers,
+}
+
+impl Strays {
+    fn include(self, name: &str, dtype: Option<Dtype>, layers: &Layers) -> bool {
+        if matches!(dtype, Some(Dtype::Other(_))) {
+            return true;
+        }
+        match self {
+            Self::Any => !layers.hold(name),
+            Self::Buffers => ["loss", "criterion", "class_weight"].iter().any(|part| name.contains(part)),
+        }
+    }
+}
+
+/// What the names of the layers' tensors begin with, without the layers' numbers.
+struct Layers(BTreeSet<String>);
+
+impl Layers {
+    fn of(expected: &[String]) -> Self {
+        let path = |name: &String| Some(layer(name)?.0.trim_end_matches(['.', '/', '_']).to_owned());
+        Self(expected.iter().filter_map(path).collect())
+    }
+
+    fn hold(&self, name: &str) -> bool {
+        let follows =
+            |path: &String| name.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with(['.', '/', '_']));
+        self.0.iter().any(follows)
     }
 }
 

@@ -2,16 +2,24 @@
 
 mod cache;
 #[cfg(feature = "hub")]
+mod client;
+#[cfg(feature = "hub")]
 mod download;
 mod model_id;
+#[cfg(feature = "hub")]
+mod progress;
+mod variables;
 
 use std::fmt;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::location::Location;
 use crate::tensor::{Error, Result};
 use cache::{Cached, Repository};
 use model_id::ModelId;
+use variables::Variables;
 
 /// Where models that go by a name are looked for.
 #[derive(Clone, Default)]
@@ -26,40 +34,45 @@ pub struct Hub {
     pub token: Option<String>,
     /// Show a bar on standard error while downloading.
     pub progress: bool,
+    /// How long to wait for a connection and for the next bytes; 10 seconds where nobody says.
+    pub timeout: Option<Duration>,
 }
 
 impl Hub {
-    /// The hub as the environment sets it: the variables `HF_HUB_CACHE`, `HF_HOME`, `HF_HUB_OFFLINE`, `HF_ENDPOINT`
-    /// and `HF_TOKEN` mean what they mean to Python's `huggingface_hub`.
+    /// The hub as the environment sets it. These variables mean what they mean to Python's `huggingface_hub`, a `~` and
+    /// variables within paths included: `HF_HUB_CACHE` (formerly `HUGGINGFACE_HUB_CACHE`), `HF_HOME`, `XDG_CACHE_HOME`,
+    /// `HF_HUB_OFFLINE`, `TRANSFORMERS_OFFLINE`, `HF_ENDPOINT`, `HF_HUB_DOWNLOAD_TIMEOUT`, `HF_TOKEN`, `HF_TOKEN_PATH`
+    /// and `HF_HUB_DISABLE_IMPLICIT_TOKEN`. Without a token among them, the one that `hf auth login` left is taken.
     pub fn from_env() -> Self {
-        Self::from_variables(|name| std::env::var(name).ok())
+        let variable = |name: &str| std::env::var(name).ok();
+        let hub = Self::from_variables(variable);
+        let left = || fs::read_to_string(Variables::new(&variable).token_file()?).ok();
+        Self { token: hub.token.clone().or_else(left), ..hub }
     }
 
-    /// [`Hub::from_env`] where `variable` answers for the environment.
+    /// [`Hub::from_env`] where `variable` answers for the environment, and no file is looked at.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-        let path = |name: &str| variable(name).map(PathBuf::from);
-        let user_cache =
-            || path("XDG_CACHE_HOME").or_else(|| Some(path("HOME").or_else(|| path("USERPROFILE"))?.join(".cache")));
-        let home = || path("HF_HOME").or_else(|| Some(user_cache()?.join("huggingface")));
+        let variables = Variables::new(&variable);
         Self {
-            cache: path("HF_HUB_CACHE").or_else(|| Some(home()?.join("hub"))),
-            offline: variable("HF_HUB_OFFLINE").is_some_and(|value| is_true(&value)),
-            endpoint: variable("HF_ENDPOINT"),
-            token: variable("HF_TOKEN"),
+            cache: variables.cache(),
+            offline: variables.is_offline(),
+            endpoint: variables.get("HF_ENDPOINT"),
+            token: variables.token(),
             progress: false,
+            timeout: variables.timeout(),
         }
     }
 
     /// The files of the model in the folder `name` or whose weights are the file `name`, or of that name in the cache or
     /// on the server.
     pub(super) fn locate(&self, name: &str) -> Result<Location> {
-        let path = Path::new(name);
-        if path.is_dir() {
-            return Ok(Location::folder(path));
-        }
-        if path.is_file() {
-            return Ok(Location::file(path));
+        for path in [Some(PathBuf::from(name)), variables::below_home(name)].into_iter().flatten() {
+            if path.is_dir() {
+                return Ok(Location::folder(&path));
+            }
+            if path.is_file() {
+                return Ok(Location::file(&path));
+            }
         }
         let id = ModelId::parse(name).ok_or_else(|| {
             Error::file(format!(
@@ -112,10 +125,6 @@ impl fmt::Debug for Hub {
     }
 }
 
-fn is_true(value: &str) -> bool {
-    ["1", "true", "yes", "on"].contains(&value.trim().to_ascii_lowercase().as_str())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +145,53 @@ mod tests {
         assert_eq!(cache(&[("HF_HUB_CACHE", "/c"), ("HF_HOME", "/f")]).as_deref(), Some("/c"));
         assert_eq!(cache(&[("HF_HUB_CACHE", ""), ("HF_HOME", "/f")]).as_deref(), Some("/f/hub"));
         assert_eq!(cache(&[]), None);
+    }
+
+    #[test]
+    fn paths_may_begin_with_a_tilde_and_hold_variables() {
+        let cache =
+            |variables: &[(&str, &str)]| hub(variables).cache.map(|path| path.display().to_string().replace('\\', "/"));
+        let home = ("HOME", "/h");
+        for (variables, expected) in [
+            (vec![home, ("HUGGINGFACE_HUB_CACHE", "/old")], "/old"),
+            (vec![("HF_HUB_CACHE", "/new"), ("HUGGINGFACE_HUB_CACHE", "/old")], "/new"),
+            (vec![("HF_HOME", "/f"), ("HUGGINGFACE_HUB_CACHE", "/old")], "/old"),
+            (vec![home, ("HUGGINGFACE_HUB_CACHE", "~/c")], "/h/c"),
+            (vec![home, ("HF_HOME", "~/hf")], "/h/hf/hub"),
+            (vec![home, ("HF_HOME", "~")], "/h/hub"),
+            (vec![home, ("HF_HOME", "/a/~/b")], "/a/~/b/hub"),
+            (vec![home, ("HF_HOME", "~other/b")], "~other/b/hub"),
+            (vec![home, ("HF_HUB_CACHE", "~/c")], "/h/c"),
+            (vec![home, ("XDG_CACHE_HOME", "~/x")], "/h/x/huggingface/hub"),
+            (vec![("SCRATCH", "/s"), ("HF_HOME", "$SCRATCH/hf")], "/s/hf/hub"),
+            (vec![("SCRATCH", "/s"), ("HF_HOME", "${SCRATCH}hf")], "/shf/hub"),
+            (vec![("SCRATCH", "/s"), ("HF_HUB_CACHE", "$SCRATCHED/$SCRATCH/$")], "$SCRATCHED//s/$"),
+            (vec![("SCRATCH", "$HOME"), ("HF_HUB_CACHE", "/$SCRATCH/${SCRATCH")], "/$HOME/${SCRATCH"),
+            (vec![("SCRATCH", "/s"), ("XDG_CACHE_HOME", "$SCRATCH")], "/s/huggingface/hub"),
+        ] {
+            assert_eq!(cache(&variables).as_deref(), Some(expected), "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn the_older_names_of_variables_count() {
+        assert!(hub(&[("TRANSFORMERS_OFFLINE", "1")]).offline);
+        assert!(!hub(&[("HF_HUB_OFFLINE", "0"), ("TRANSFORMERS_OFFLINE", "1")]).offline);
+        assert_eq!(hub(&[("HUGGING_FACE_HUB_TOKEN", "a")]).token.as_deref(), Some("a"));
+        let token = hub(&[("HF_TOKEN", "b\n"), ("HUGGING_FACE_HUB_TOKEN", "a")]).token;
+        assert_eq!(token.as_deref(), Some("b"));
+        assert_eq!(hub(&[("HF_TOKEN", "b"), ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")]).token, None);
+        for (value, expected) in [("3", Some(3)), ("0", None), ("-1", None), ("soon", None)] {
+            let timeout = hub(&[("HF_HUB_DOWNLOAD_TIMEOUT", value)]).timeout;
+            assert_eq!(timeout, expected.map(Duration::from_secs), "{value}");
+        }
+        let variables = |name: &str| {
+            [("HOME", "/h"), ("HF_TOKEN_PATH", "~/t")]
+                .into_iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| value.to_owned())
+        };
+        assert_eq!(Variables::new(&variables).token_file(), Some("/h/t".into()));
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub use writing::save_hugging_face;
 use std::path::Path;
 
 use super::arrays::Arrays;
-use super::fit::{Convention, Fitted};
+use super::fit::{Convention, Fitted, Strays};
 use super::location::Location;
 use super::misfits::Misfits;
 use super::{Called, Checkpoint, Family, Format, Hints, PreprocessorFile};
@@ -58,10 +58,12 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
         (described.config, described.labels)
     };
     let spelling = Spelling::of(arrays.names().into_iter());
-    let parameters = Fitted::new(arrays, Box::new(spelling), &config).map_err(|(arrays, misfits)| {
-        let place = format!("{} does not fit {}", arrays.path().display(), config_path.display());
-        refusal(&place, &*arrays, spelling, &config, &misfits)
-    })?;
+    let (parameters, note) =
+        Fitted::new(arrays, Box::new(spelling), &config, Strays::Any).map_err(|(arrays, misfits)| {
+            let place = format!("{} does not fit {}", arrays.path().display(), config_path.display());
+            refusal(&place, &*arrays, spelling, &config, &misfits)
+        })?;
+    notes.extend(note);
     let (preprocessor, note) = PreprocessorFile::find(&location)?;
     notes.extend(note);
     Ok(Checkpoint {
@@ -108,6 +110,10 @@ fn refusal(place: &str, arrays: &dyn Arrays, spelling: Spelling, config: &Config
     let evidence = Evidence { names: arrays.names(), spelling, shape };
     let (cause, remedy) = match evidence.against(config) {
         Some(disagreement) => (format!(", which {disagreement}"), "Correct config.json, or take"),
+        None if misfits.are_all_unexpected() => (
+            format!(": {}", misfits.census()),
+            "These are parts of a model that computes something else than ViViT. Take",
+        ),
         None => (format!(": {}", misfits.census()), "Download the weights again, or take"),
     };
     Error::file(format!(

@@ -1,5 +1,7 @@
 //! Where the files of one checkpoint lie.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::tensor::{Error, Result};
@@ -43,12 +45,21 @@ impl Location {
     }
 }
 
+/// Bytes of the longest configuration or list of shards.
+const LONGEST_TEXT: u64 = 64 << 20;
+
 /// The text of a file.
 pub(super) fn text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::InvalidData => {
-            Error::file(format!("{} is not UTF-8 text: download it again", path.display()))
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(LONGEST_TEXT + 1).read_to_string(&mut text));
+    match read {
+        Ok(bytes) if bytes as u64 > LONGEST_TEXT => {
+            Err(Error::file(format!("{} has more than {LONGEST_TEXT} bytes, which no such file has", path.display())))
         }
-        _ => Error::io("read", path, &error),
-    })
+        Ok(_) => Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            Err(Error::file(format!("{} is not UTF-8 text: download it again", path.display())))
+        }
+        Err(error) => Err(Error::io("read", path, &error)),
+    }
 }

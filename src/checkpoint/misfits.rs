@@ -2,6 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::path::Path;
+
+use super::disagreements::{counted, listed};
+use crate::tensor::{LONGEST_TEXT, printable};
 
 /// Lines of a list; what exceeds them shares the last one.
 const MOST_LINES: usize = 24;
@@ -55,6 +59,31 @@ impl Misfits {
         list(&self.all, self.expected.iter().map(String::as_str), self.stored.iter().map(String::as_str))
     }
 
+    /// A note on tensors that are of no use in the file at `path`.
+    pub(super) fn note(&self, path: &Path) -> String {
+        /// Lines of the list of them that make a sentence.
+        const MOST_NAMED: usize = 12;
+        let unexpected = format!("{}: ", Fault::Unexpected);
+        let mut named: Vec<_> = self
+            .lines()
+            .iter()
+            .flat_map(|line| line.split("; "))
+            .map(|line| printable(line.trim_start_matches(unexpected.as_str()), 120))
+            .collect();
+        if let Some(rest) = named.len().checked_sub(MOST_NAMED).filter(|rest| *rest > 0) {
+            named.truncate(MOST_NAMED);
+            named.push(format!("{rest} more"));
+        }
+        let (number, file) = (self.all.len(), path.display());
+        let tensors = counted(number, "tensor", "s");
+        format!("{file} holds {tensors} that the model does not use: {}", listed(&named))
+    }
+
+    /// Whether nothing is missing or wrong but what is there beside.
+    pub(super) fn are_all_unexpected(&self) -> bool {
+        self.all.iter().all(|misfit| misfit.fault == Fault::Unexpected)
+    }
+
     /// How often there is each fault, for people: `1 tensor missing, 3 unexpected`.
     pub(super) fn census(&self) -> String {
         census(&self.all)
@@ -78,7 +107,7 @@ impl<'a> Layers<'a> {
 
 /// What stands before, what is and what stands behind the number of the layer in a name that belongs to one:
 /// `encoder.layer.`, 3, `.output.dense.bias` or `Transformer/encoderblock_`, 3, `/LayerNorm_0/bias`.
-fn layer(name: &str) -> Option<(&str, usize, &str)> {
+pub(super) fn layer(name: &str) -> Option<(&str, usize, &str)> {
     let mut start = 0;
     for part in name.split_inclusive(['.', '/']) {
         let part_name = part.trim_end_matches(['.', '/']);
@@ -134,7 +163,7 @@ fn list<'a>(
         });
         groups[place].numbers.extend(number);
     }
-    bounded(groups.iter().map(|group| group.to_string().replace(char::is_control, " ")).collect())
+    bounded(groups.iter().map(|group| printable(&group.to_string(), LONGEST_TEXT)).collect())
 }
 
 /// The same fault in several layers.
@@ -247,7 +276,7 @@ mod tests {
     #[test]
     fn control_characters_of_names_are_not_printed() {
         let all = ["\u{1b}[31mred\nline".to_owned()];
-        assert_eq!(listed(&misfits(Fault::Unexpected, &all, ""), &all), ["unexpected:  [31mred line"]);
+        assert_eq!(listed(&misfits(Fault::Unexpected, &all, ""), &all), ["unexpected: red line"]);
     }
 
     #[test]

@@ -45,7 +45,9 @@ mod misfits;
 mod native;
 #[cfg(feature = "npz")]
 mod npz;
+mod prefix;
 mod preprocessor;
+mod reason;
 mod safetensors;
 mod scenic;
 mod untrained;
@@ -64,7 +66,7 @@ pub use preprocessor::PreprocessorFile;
 pub use untrained::untrained;
 
 use arrays::Arrays;
-use fit::{Convention, Fitted};
+use fit::{Convention, Fitted, Strays};
 use location::Location;
 
 /// Where a checkpoint's weights come from, and so how its files are written.
@@ -189,7 +191,7 @@ pub fn load_with(name_or_path: &str, hub: &Hub) -> Result<Checkpoint> {
 /// As [`load`]; and where a hint contradicts the files.
 pub fn load_hinted(name_or_path: &str, hub: &Hub, hints: &Hints) -> Result<Checkpoint> {
     let mut location = hub.locate(name_or_path)?;
-    let arrays = weights::open(&mut location)?;
+    let arrays = open(&mut location)?;
     let may_be_image = image::recognises(&location, &*arrays);
     read(location, arrays, hints).map_err(|error| match may_be_image && image::load(name_or_path, hub, None).is_ok() {
         true => Error::file(format!(
@@ -206,7 +208,7 @@ pub fn load_hinted(name_or_path: &str, hub: &Hub, hints: &Hints) -> Result<Check
 /// As [`image::load`] and [`load_hinted`].
 pub fn load_trained(name_or_path: &str, hub: &Hub, hints: &Hints, image_heads: Option<usize>) -> Result<Trained> {
     let mut location = hub.locate(name_or_path)?;
-    let arrays = weights::open(&mut location)?;
+    let arrays = open(&mut location)?;
     if image::recognises(&location, &*arrays) {
         return image::read(location, arrays, image_heads);
     }
@@ -223,9 +225,9 @@ pub fn load_trained(name_or_path: &str, hub: &Hub, hints: &Hints, image_heads: O
 pub fn load_parameters(name_or_path: &str, hub: &Hub, config: &Config) -> Result<Arc<dyn Parameters>> {
     config.validate()?;
     let mut location = hub.locate(name_or_path)?;
-    let arrays = weights::open(&mut location)?;
+    let arrays = open(&mut location)?;
     let (arrays, convention) = (format_of(&*arrays).convention)(arrays, config);
-    let fitted = Fitted::new(arrays, convention, config).map_err(|(arrays, misfits)| {
+    let (fitted, _) = Fitted::new(arrays, convention, config, Strays::Any).map_err(|(arrays, misfits)| {
         Error::file(format!(
             "{} does not hold the parameters of {config}: {}:\n  {}",
             arrays.path().display(),
@@ -234,6 +236,12 @@ pub fn load_parameters(name_or_path: &str, hub: &Hub, config: &Config) -> Result
         ))
     })?;
     Ok(Arc::new(fitted))
+}
+
+/// The weights at `location`, by the names that their family gives them.
+fn open(location: &mut Location) -> Result<Box<dyn Arrays>> {
+    let arrays = weights::open(location)?;
+    prefix::strip(location, arrays)
 }
 
 fn format_of(arrays: &dyn Arrays) -> &'static Format {

@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::arrays::Arrays;
-use super::fit::{Convention, Fitted};
+use super::fit::{Convention, Fitted, Strays};
 use super::location::{Location, text};
+use super::reason::reason;
 use super::writing::{self, CONFIG};
 use super::{Checkpoint, Family, Format, Hints, PreprocessorFile};
-use crate::tensor::{Error, Result};
+use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
+use crate::video::shortened;
 use crate::vivit::Config;
 
 /// Names joined by dots as they are here.
@@ -51,11 +53,11 @@ impl Card {
     /// The card and the configuration in the file at `path`, checked.
     fn read(path: &Path) -> Result<(Self, Config)> {
         let invalid = |reason: String| Error::file(format!("{}: {reason}", path.display()));
-        let (mut card, config) = Self::parse(&text(path)?).map_err(|error| invalid(error.to_string()))?;
+        let (mut card, config) = Self::parse(&text(path)?).map_err(|error| invalid(reason(&error)))?;
         let printed = card.labels.iter_mut().flatten().chain(&mut card.notes);
-        printed.for_each(|text| *text = text.replace(char::is_control, " "));
+        printed.for_each(|text| *text = printable(text, LONGEST_TEXT));
         if card.format != MARK {
-            return Err(invalid(format!("format is {:?}, but must be {MARK:?}", card.format)));
+            return Err(invalid(format!("format is \"{}\", but must be \"{MARK}\"", shortened(&card.format))));
         }
         config.validate().map_err(|error| invalid(error.to_string()))?;
         match &card.labels {
@@ -96,15 +98,16 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
         Error::file(format!("{} holds no {CONFIG}, which says what model the weights are of", location.describe()))
     })?;
     let (card, config) = Card::read(&path)?;
-    let parameters = Fitted::new(arrays, Box::new(Canonical), &config).map_err(|(arrays, misfits)| {
-        Error::file(format!(
-            "{} does not fit {}: {}:\n  {}\nTake both from the same model.",
-            arrays.path().display(),
-            path.display(),
-            misfits.census(),
-            misfits.lines().join("\n  ")
-        ))
-    })?;
+    let (parameters, strays) =
+        Fitted::new(arrays, Box::new(Canonical), &config, Strays::Any).map_err(|(arrays, misfits)| {
+            Error::file(format!(
+                "{} does not fit {}: {}:\n  {}\nTake both from the same model.",
+                arrays.path().display(),
+                path.display(),
+                misfits.census(),
+                misfits.lines().join("\n  ")
+            ))
+        })?;
     let (preprocessor, note) = PreprocessorFile::find(&location)?;
     Ok(Checkpoint {
         family: card.family,
@@ -113,7 +116,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
         labels: card.labels,
         preprocessor,
         source: location.source,
-        notes: [location.notes, card.notes, note.into_iter().collect()].concat(),
+        notes: [location.notes, card.notes, strays.into_iter().chain(note).collect()].concat(),
     })
 }
 

@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 
 use zip::ZipArchive;
 
-use super::arrays::{Arrays, Dtype, Run, floats};
-use crate::tensor::{Error, Result, Shape, Tensor};
+use super::arrays::{Arrays, Dtype, Run, floats, zeroed};
+use crate::tensor::{Error, LONGEST_TEXT, Result, Shape, Tensor, printable};
 
 /// What the files of arrays within the archive end in.
 const SUFFIX: &str = ".npy";
@@ -40,6 +40,16 @@ struct Header {
     bytes: u64,
     shape: Shape,
     dtype: Dtype,
+    order: Order,
+}
+
+/// How the elements lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Order {
+    /// The first axis varies fastest (Fortran's order).
+    first_axis_fastest: bool,
+    /// The most significant byte comes first.
+    big_endian: bool,
 }
 
 impl NpzFile {
@@ -76,7 +86,10 @@ impl NpzFile {
     /// The elements of an array; `None` where their type is not read.
     fn read(&self, StoredArray { index, header }: &StoredArray) -> Result<Option<Vec<f32>>> {
         let Some(size) = header.file_size() else { return Ok(None) };
-        let damaged = |error: std::io::Error| damaged(&self.path, error);
+        let damaged = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::OutOfMemory => Error::io("read", &self.path, &error),
+            _ => damaged(&self.path, error),
+        };
         let mut archive = self.archive.lock().unwrap_or_else(PoisonError::into_inner);
         let member = archive.by_index(*index).map_err(|error| damaged(error.into()))?;
         // No more is unpacked than the header promises, and no memory is taken for what does not come.
@@ -85,13 +98,43 @@ impl NpzFile {
         if unpacked as u64 != size {
             return Err(damaged(std::io::Error::other(format!("an array of {size} bytes unpacks to another size"))));
         }
+        let elements = &mut bytes[header.bytes as usize..];
+        if let (true, Some(element)) = (header.order.big_endian, header.dtype.bytes()) {
+            elements.chunks_exact_mut(element).for_each(<[u8]>::reverse);
+        }
         let run = Run { start: header.bytes, elements: header.shape.elements() };
-        floats(&mut Cursor::new(bytes), run, &header.dtype).map_err(damaged)
+        let floats = floats(&mut Cursor::new(bytes), run, &header.dtype).map_err(damaged)?;
+        match header.order.first_axis_fastest {
+            true => floats.map(|floats| last_axis_fastest(&floats, header.shape.axes())).transpose().map_err(damaged),
+            false => Ok(floats),
+        }
     }
 }
 
+/// The elements of an array of those `axes` in the order of their indices, from an order in which the first axis varies
+/// fastest.
+fn last_axis_fastest(stored: &[f32], axes: &[usize]) -> std::io::Result<Vec<f32>> {
+    let mut values = zeroed(stored.len())?;
+    let strides: Vec<_> = axes.iter().scan(1, |stride, axis| Some(std::mem::replace(stride, *stride * axis))).collect();
+    let mut indices = vec![0; axes.len()];
+    let mut place = 0;
+    for value in &mut values {
+        *value = stored[place];
+        for axis in (0..axes.len()).rev() {
+            indices[axis] += 1;
+            place += strides[axis];
+            if indices[axis] < axes[axis] {
+                break;
+            }
+            place -= strides[axis] * axes[axis];
+            indices[axis] = 0;
+        }
+    }
+    Ok(values)
+}
+
 fn damaged(path: &Path, reason: impl fmt::Display) -> Error {
-    let reason = reason.to_string().replace(char::is_control, " ");
+    let reason = printable(&reason.to_string(), LONGEST_TEXT);
     Error::file(format!("{} is damaged ({reason}): copy or download it again", path.display()))
 }
 
@@ -151,8 +194,8 @@ impl Header {
             return Err("ends within its header".into());
         }
         let text = std::str::from_utf8(&text).map_err(|_| "has a header that is not text")?;
-        let (dtype, shape) = described(text).ok_or_else(|| format!("has the header {}", text.trim()))?;
-        let header = Self { bytes: length + if start[6] == 1 { 10 } else { 12 }, shape, dtype };
+        let (dtype, order, shape) = described(text).ok_or_else(|| format!("has the header {}", text.trim()))?;
+        let header = Self { bytes: length + if start[6] == 1 { 10 } else { 12 }, shape, dtype, order };
         header.check(size)?;
         Ok(header)
     }
@@ -180,24 +223,25 @@ impl Header {
     }
 }
 
-/// The type and shape in a header's text, `{'descr': '<f4', 'fortran_order': False, 'shape': (24, 40), }`.
-fn described(text: &str) -> Option<(Dtype, Shape)> {
+/// The type, order and shape in a header's text, `{'descr': '<f4', 'fortran_order': False, 'shape': (24, 40), }`.
+fn described(text: &str) -> Option<(Dtype, Order, Shape)> {
     let after = |key: &str| Some(text.split_once(&format!("'{key}':"))?.1.trim_start());
     let axes = after("shape")?.strip_prefix('(')?.split_once(')')?.0;
     let axes = axes.split(',').map(str::trim).filter(|axis| !axis.is_empty());
     let shape = axes.map(|axis| axis.parse().ok()).collect::<Option<Vec<usize>>>()?;
     let descr = after("descr")?;
     let name = descr.strip_prefix('\'').and_then(|rest| rest.split_once('\'')).map_or("a structure", |(name, _)| name);
-    let dtype = match (name, after("fortran_order")?.starts_with("True")) {
-        ("<f2", false) => Dtype::F16,
+    let order =
+        Order { first_axis_fastest: after("fortran_order")?.starts_with("True"), big_endian: name.starts_with('>') };
+    let dtype = match name.strip_prefix(['<', '>', '=']) {
+        Some("f2") => Dtype::F16,
+        Some("f4") => Dtype::F32,
+        Some("f8") => Dtype::F64,
         // NumPy knows no bfloat16 and keeps it as two bytes of anything.
-        ("|V2", false) => Dtype::Bf16,
-        ("<f4", false) => Dtype::F32,
-        ("<f8", false) => Dtype::F64,
-        (name, false) => Dtype::Other(name.into()),
-        (name, true) => Dtype::Other(format!("{name} in Fortran order")),
+        None if name == "|V2" => Dtype::Bf16,
+        _ => Dtype::Other(name.into()),
     };
-    Some((dtype, shape.into()))
+    Some((dtype, order, shape.into()))
 }
 
 #[cfg(test)]
@@ -249,12 +293,60 @@ mod tests {
     #[test]
     fn what_is_not_read_is_named() {
         let step = npy("{'descr': '<i4', 'fortran_order': False, 'shape': (), }", &[7, 0, 0, 0]);
-        let turned = npy(&SINGLE.replace("False", "True"), &[0; 8]);
-        let file = archive(&[("step.npy", step), ("turned.npy", turned)], CompressionMethod::Stored);
+        let complex = npy("{'descr': '>c8', 'fortran_order': True, 'shape': (1, ), }", &[0; 8]);
+        let file = archive(&[("step.npy", step), ("complex.npy", complex)], CompressionMethod::Stored);
         let npz = NpzFile::open(file.path()).unwrap();
         assert_eq!(npz.dtype("step"), Some(Dtype::Other("<i4".into())));
-        let error = npz.tensor("turned").unwrap_err().to_string();
-        assert!(error.contains("`turned`") && error.contains("<f4 in Fortran order"), "{error}");
+        let error = npz.tensor("complex").unwrap_err().to_string();
+        assert!(error.contains("`complex`") && error.contains("type >c8"), "{error}");
+    }
+
+    /// Elements that say where they are: their indices as decimal digits.
+    fn labelled(axes: [usize; 3]) -> Vec<f32> {
+        let [a, b, c] = axes;
+        (0..a * b * c).map(|at| (at / (b * c) * 100 + at / c % b * 10 + at % c) as f32).collect()
+    }
+
+    #[test]
+    fn every_order_of_axes_and_bytes_is_the_same_array() {
+        let axes = [2, 3, 4];
+        let values = labelled(axes);
+        let of_fortran: Vec<f32> = (0..24).map(|at| values[at % 2 * 12 + at / 2 % 3 * 4 + at / 6]).collect();
+        let mut members = Vec::new();
+        for (order, values) in [("False", &values), ("True", &of_fortran)] {
+            let floats = |bytes: fn(f32) -> Vec<u8>| values.iter().copied().flat_map(bytes).collect::<Vec<_>>();
+            for (descr, bytes) in [
+                ("<f4", floats(|value| value.to_le_bytes().into())),
+                ("=f4", floats(|value| value.to_le_bytes().into())),
+                (">f4", floats(|value| value.to_be_bytes().into())),
+                (">f8", floats(|value| f64::from(value).to_be_bytes().into())),
+                (">f2", floats(|value| half::f16::from_f32(value).to_be_bytes().into())),
+                ("|V2", floats(|value| half::bf16::from_f32(value).to_le_bytes().into())),
+            ] {
+                let header = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': (2, 3, 4), }}");
+                members.push((format!("{descr} {order}.npy"), npy(&header, &bytes)));
+            }
+        }
+        let members: Vec<_> = members.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+        let file = archive(&members, CompressionMethod::Deflated);
+        let npz = NpzFile::open(file.path()).unwrap();
+        assert_eq!(npz.names().len(), 12);
+        for name in npz.names() {
+            assert_eq!(npz.tensor(name).unwrap(), Tensor::f32(axes, values.clone()).unwrap(), "{name}");
+        }
+    }
+
+    #[test]
+    fn order_does_not_matter_where_there_is_one_axis_or_none() {
+        let line = npy("{'descr': '>f4', 'fortran_order': True, 'shape': (2,), }", &[0x3f, 0x80, 0, 0, 0x40, 0, 0, 0]);
+        let number = npy("{'descr': '>f4', 'fortran_order': True, 'shape': (), }", &[0x40, 0, 0, 0]);
+        let nothing = npy("{'descr': '>f4', 'fortran_order': True, 'shape': (3, 0), }", &[]);
+        let members = [("line.npy", line), ("number.npy", number), ("nothing.npy", nothing)];
+        let file = archive(&members, CompressionMethod::Stored);
+        let npz = NpzFile::open(file.path()).unwrap();
+        assert_eq!(npz.tensor("line").unwrap(), Tensor::f32([2], vec![1.0, 2.0]).unwrap());
+        assert_eq!(npz.tensor("number").unwrap(), Tensor::f32([0; 0], vec![2.0]).unwrap());
+        assert_eq!(npz.tensor("nothing").unwrap(), Tensor::f32([3, 0], vec![]).unwrap());
     }
 
     #[test]

@@ -9,7 +9,8 @@ use std::path::Path;
 use safetensors::tensor::TensorInfo;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-use super::arrays::{ArrayFile, Arrays, Dtype, GIT_LFS_POINTER, Run, git_lfs_pointer};
+use super::arrays::{ArrayFile, Arrays, Dtype, GIT_LFS_POINTER, Run, git_lfs_pointer, zeroed};
+use super::reason::reason;
 use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// Bytes before the header: its length.
@@ -41,11 +42,11 @@ impl SafetensorsFile {
             Err(Opening::GitLfs) => return Err(git_lfs_pointer(path)),
             Err(Opening::Damaged(reason)) => return Err(damaged(reason)),
         };
-        let mut header = vec![0; header_size as usize];
+        let mut header = zeroed(header_size as usize).map_err(read)?;
         file.read_exact(&mut header).map_err(read)?;
         let data = LENGTH_BYTES + header_size;
         let Header(entries) = serde_json::from_slice(&header)
-            .map_err(|error| damaged(format!("its header is not a list of tensors: {error}")))?;
+            .map_err(|error| damaged(format!("its header is not a list of tensors: {}", reason(&error))))?;
         let tensors = checked(entries, size - data).map_err(damaged)?;
         Ok(Self { file: ArrayFile::new(path, file), data, tensors })
     }
@@ -81,7 +82,7 @@ fn dtype(stored: safetensors::Dtype) -> Dtype {
         safetensors::Dtype::BF16 => Dtype::Bf16,
         safetensors::Dtype::F32 => Dtype::F32,
         safetensors::Dtype::F64 => Dtype::F64,
-        other => Dtype::Other(format!("{other:?}")),
+        other => Dtype::Other(other.to_string()),
     }
 }
 
@@ -128,8 +129,9 @@ fn checked(mut entries: Vec<(String, TensorInfo)>, size: u64) -> Result<HashMap<
         let bits = info.shape.iter().try_fold(info.dtype.bitsize(), |bits, &axis| bits.checked_mul(axis));
         if stop < start || bits.is_none() || bits != (stop - start).checked_mul(8) {
             return Err(format!(
-                "tensor `{name}` lies at bytes {start} to {stop}, which is not the size of {:?} elements in shape {:?}",
-                info.dtype, info.shape
+                "tensor `{name}` lies at bytes {start} to {stop}, which is not the size of {} elements in shape {}",
+                info.dtype,
+                Shape::from(info.shape.as_slice())
             ));
         }
         if start < end {

@@ -10,13 +10,16 @@ use serde::Deserialize;
 use super::arrays::{Arrays, Dtype};
 use super::flax::FlaxCheckpoint;
 use super::location::{Location, text};
+use super::reason::reason;
 use super::safetensors::SafetensorsFile;
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Error, Result, Shape, Tensor, printable};
 
 /// The weights of a model in one file.
 pub(super) const WHOLE: &str = "model.safetensors";
 /// The list of the files that hold the weights of a model in shards.
 pub(super) const INDEX: &str = "model.safetensors.index.json";
+/// What files of arrays end in.
+const SAFETENSORS: &str = ".safetensors";
 /// What older models have instead.
 const PICKLED: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
 /// The file of a Flax checkpoint, alone or followed by `_` and the number of its training step.
@@ -55,7 +58,7 @@ pub(super) fn open(location: &mut Location) -> Result<Box<dyn Arrays>> {
 
 fn open_file(path: &Path) -> Result<Box<dyn Arrays>> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    if name.ends_with(".safetensors") {
+    if name.ends_with(SAFETENSORS) {
         Ok(Box::new(SafetensorsFile::open(path)?))
     } else if name.ends_with(".safetensors.index.json") {
         Ok(Box::new(Shards::open(path.to_owned())?))
@@ -109,13 +112,16 @@ struct ShardIndex {
 impl ShardIndex {
     fn read(path: &Path) -> Result<Self> {
         let index: Self = serde_json::from_str(&text(path)?).map_err(|error| {
-            Error::file(format!("{} is no list of shards ({error}): download it again", path.display()))
+            Error::file(format!("{} is no list of shards ({}): download it again", path.display(), reason(&error)))
         })?;
-        let leads_out = |shard: &&String| shard.is_empty() || shard.contains(['/', '\\', ':']);
-        if let Some(shard) = index.weight_map.values().find(leads_out) {
+        let is_shard = |shard: &str| {
+            shard.ends_with(SAFETENSORS) && !shard.contains(|c: char| ['/', '\\', ':'].contains(&c) || c.is_control())
+        };
+        if let Some(shard) = index.weight_map.values().find(|shard| !is_shard(shard)) {
             return Err(Error::file(format!(
-                "{} names the shard `{shard}`, but a shard is a file in the same folder",
-                path.display()
+                "{} names the shard `{}`, but a shard is a {SAFETENSORS} file in the same folder",
+                path.display(),
+                printable(shard, 80)
             )));
         }
         Ok(index)

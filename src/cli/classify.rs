@@ -1,27 +1,32 @@
 //! `tubelet classify`.
 
-use std::path::PathBuf;
-use std::time::Instant;
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use clap::ValueHint;
 use serde::Serialize;
-use tubelet::tensor::Result;
-use tubelet::video::Clip;
-use tubelet::vivit::{self, FrameMask, Request};
-use tubelet::{Average, Class, Classes, Views, Vivit};
+use tubelet::eval::{Manifest, Outcome, Prediction, Protocol, Results, Row, Run, Task};
+use tubelet::tensor::{Error, Result};
+use tubelet::vivit::{self, Request};
+use tubelet::{Average, Class, Classes, Views};
 
 use super::arguments::at_least_one;
 use super::known::known;
+use super::many::{Finished, Many};
 use super::preamble::Preamble;
 use super::sliding::{Showing, SlidingArguments};
 use super::start::{StartArguments, Started};
 use super::times::{Seconds, Speed, Times};
-use super::video::{VideoReport, frames, name, views_of};
-use super::{output, progress};
+use super::video::{Decoded, VideoReport, frames, name, views_of};
+use super::videos::{Asked, VideosArguments};
+use super::{files, output, progress};
 
 /// Say what a video shows: the most probable classes
 #[derive(clap::Args)]
 #[command(
-    override_usage = "tubelet classify [OPTIONS] --model <DIR_OR_NAME> <VIDEO>",
+    override_usage = "tubelet classify [OPTIONS] --model <DIR_OR_NAME> <VIDEO>...",
     after_help = "\
 The times: decoding frames, preparing them as the model's input, loading weights onto the device, computing. The last \
 includes the driver's own compilation of shaders, which it may keep for the next time.
@@ -38,8 +43,8 @@ Examples:
   tubelet classify clip.mp4 --untrained vit-ti --device software"
 )]
 pub(super) struct Classify {
-    /// A video file, a folder of images, a GIF, an image, or a .npy of [T,H,W,3] bytes.
-    video: PathBuf,
+    #[command(flatten)]
+    videos: VideosArguments,
     #[command(flatten)]
     start: StartArguments,
     /// Look at several clips, spread over the video, and at 1 or 3 crops of each: 4x3 as in the published results.
@@ -54,7 +59,11 @@ pub(super) struct Classify {
     /// How many classes to show.
     #[arg(long, default_value = "5", value_name = "N", value_parser = at_least_one)]
     top: usize,
-    /// Print JSON.
+    /// Write a row for each video as it is finished, .csv or .jsonl; the latter has all logits.
+    #[arg(short, long, value_name = "RESULTS", value_hint = ValueHint::FilePath, help_heading = "Many videos",
+        conflicts_with = "sliding")]
+    output: Option<PathBuf>,
+    /// Print JSON; of many videos a line each.
     #[arg(long)]
     json: bool,
 }
@@ -94,14 +103,141 @@ impl super::Run for Classify {
         if let Some(window) = self.sliding.sliding {
             return self.slide(window);
         }
-        let (started, decoded) = self.start.start_with(&self.video, self.views)?;
-        let preamble = started.preamble("classify").video(decoded.report());
-        let Started { model, mask, .. } = started;
+        match (self.videos.asked()?, &self.output) {
+            (Asked::One(video), None) => self.one(&video),
+            (Asked::One(video), Some(_)) => self.many(vec![video]),
+            (Asked::Many(videos), _) => self.many(videos),
+        }
+    }
+}
+
+impl Classify {
+    fn one(&self, video: &Path) -> Result<()> {
+        let (started, decoded) = self.start.start_with(video, self.views)?;
+        let (logits, times) = self.compute(&started, &decoded)?;
+        output::report(self.json, &self.report(&started, &decoded, &logits, times)?, describe)
+    }
+
+    /// One after the other, each as it is finished.
+    fn many(&self, videos: Vec<PathBuf>) -> Result<()> {
+        let output = self.output.as_deref();
+        output.map_or(Ok(()), |output| files::check_output(output, &["csv", "jsonl"], &[]))?;
+        let started = self.start.start()?;
+        let total = videos.len();
+        let mut results = output.map(|output| self.results(output, &started, &videos)).transpose()?;
+        let done = results.as_ref().map_or(&BTreeSet::new(), |results| &results.done).clone();
+        let remaining = self.videos.remaining(videos, &done);
+        let json = self.json;
+        let many = Many {
+            command: "classify",
+            start: &self.start,
+            videos: &self.videos,
+            started: &started,
+            views: self.views,
+            json,
+            output,
+        };
+        let compute = |decoded: &Decoded| {
+            let (logits, times) = self.compute(&started, decoded)?;
+            Ok((self.report(&started, decoded, &logits, times)?, logits))
+        };
+        let mut first = true;
+        many.run(remaining, total, compute, |Finished { row, path, outcome, elapsed }| {
+            let silent = results.is_some() && !json;
+            if let Some(results) = &mut results {
+                results.add(row, &path, outcome.as_ref().map(|(_, logits)| logits), elapsed)?;
+            }
+            match outcome {
+                Ok((report, _)) if !silent => match json {
+                    true => output::json_line(&report),
+                    false => {
+                        let parted = if std::mem::replace(&mut first, false) { "" } else { "\n" };
+                        output::line(&format!("{parted}{}", describe(&report)))
+                    }
+                },
+                _ => Ok(ControlFlow::Continue(())),
+            }
+        })
+    }
+
+    fn results(&self, output: &Path, started: &Started, videos: &[PathBuf]) -> Result<Rows> {
+        let model = &started.model;
+        let task = Task::of(model.config())?.unlabelled();
+        let manifest = Manifest::unlabelled(videos.iter().cloned(), &task);
+        let protocol = Protocol {
+            views: self.views.unwrap_or(Views::SINGLE),
+            average: self.average,
+            stride: self.start.video.stride,
+            mask: started.mask.clone(),
+        };
+        let run = Run::new(model, &protocol, &manifest, self.videos.shard)?;
+        let run = Run { task, views: self.start.video.describe(self.views), ..run };
+        let names = model.checkpoint().labels.clone();
+        let (results, rows) = Results::open(output, run, self.videos.resume)?;
+        let finished = |row: &&Row| !self.videos.retry_failed || matches!(row.outcome, Outcome::Done(_));
+        let done = rows.iter().filter(finished).map(|row| row.row).collect();
+        Ok(Rows { results, names, done })
+    }
+
+    /// Every window of `frames` frames, as the video goes by.
+    fn slide(self, frames: usize) -> Result<()> {
+        let video = self.videos.only("--sliding")?;
+        self.sliding.check(&video)?;
+        let mut source = self.start.video.open(&video)?;
+        let started = self.start.start_on(frames)?;
+        let showing = Showing {
+            preamble: started.preamble("classify").video(VideoReport::unread(&video)),
+            video: name(&video),
+            stride: self.start.video.stride,
+            causal: self.start.mask.causal,
+            top: self.top,
+            json: self.json,
+        };
+        self.sliding.run(&started.model, &mut *source, &showing)
+    }
+
+    /// The logits of a video by its views, and how long it took to load the weights, to prepare a clip and to compute.
+    /// Several views are prepared while others are computed.
+    fn compute(&self, Started { model, mask, .. }: &Started, decoded: &Decoded) -> Result<(Vec<f32>, Times)> {
+        let views = self.views.unwrap_or(Views::SINGLE);
+        let start = Instant::now();
+        let single = match views.count() {
+            1 => Some(model.prepare(&decoded.clips[0])?),
+            _ => None,
+        };
+        let preparing = single.is_some().then(|| start.elapsed());
+        let start = Instant::now();
+        let labelling = &model.config().labelling;
+        let (logits, loading) = progress::showing_upload(model, || {
+            model.load_views(views, mask)?;
+            let loading = start.elapsed();
+            let logits = match &single {
+                Some(clip) => {
+                    let classes = model.classify_prepared(clip, mask)?;
+                    Some(classes.all().iter().map(|class| class.logit).collect())
+                }
+                None => None,
+            };
+            Ok((logits, loading))
+        })?;
+        let logits = match logits {
+            Some(logits) => logits,
+            None => {
+                let bar = progress::views(views.count() as u64);
+                let tell = &mut |computed| bar.set_position(computed as u64);
+                self.average.of(&model.view_logits_telling(&decoded.clips, views, mask, tell)?, labelling)?
+            }
+        };
+        Ok((logits, Times { loading, preparing, computing: start.elapsed() - loading }))
+    }
+
+    fn report(&self, started: &Started, decoded: &Decoded, logits: &[f32], times: Times) -> Result<Report> {
+        let model = &started.model;
+        let classes = Classes::new(logits, &model.config().labelling, model.checkpoint().labels.as_deref())?;
         let views = self.views.unwrap_or(Views::SINGLE);
         let shape = vivit::clip_shape(model.config(), &Request::new(views.count(), model.layout()));
-        let (classes, elapsed) = self.classify(&model, &decoded.clips, views, &mask)?;
-        let report = Report {
-            preamble,
+        Ok(Report {
+            preamble: started.preamble("classify").video(decoded.report()),
             indices: decoded.indices(),
             shape: shape.axes().to_vec(),
             range: model.preprocessing().range(),
@@ -111,49 +247,30 @@ impl super::Run for Classify {
             average: self.views.map(|_| self.average.name()),
             classes: classes.top(self.top),
             heads: heads(&classes, self.top),
-            speed: Speed::new(views.count(), model.config().frames, elapsed.computing),
-            seconds: Seconds::new(decoded.elapsed, elapsed),
-        };
-        output::report(self.json, &report, describe)
+            speed: Speed::new(views.count(), model.config().frames, times.computing),
+            seconds: Seconds::new(decoded.elapsed, times),
+        })
     }
 }
 
-impl Classify {
-    /// Every window of `frames` frames, as the video goes by.
-    fn slide(self, frames: usize) -> Result<()> {
-        self.sliding.check(&self.video)?;
-        let mut source = self.start.video.open(&self.video)?;
-        let started = self.start.start_on(frames)?;
-        let showing = Showing {
-            preamble: started.preamble("classify").video(VideoReport::unread(&self.video)),
-            video: name(&self.video),
-            stride: self.start.video.stride,
-            causal: self.start.mask.causal,
-            top: self.top,
-            json: self.json,
-        };
-        self.sliding.run(&started.model, &mut *source, &showing)
-    }
+/// Rows of results that are being written.
+struct Rows {
+    results: Results,
+    names: Option<Vec<String>>,
+    /// Those that were there.
+    done: BTreeSet<usize>,
+}
 
-    /// The classes of a video by its views, and how long it took to load the weights, to prepare a clip and to compute.
-    /// Several views are prepared while others are computed.
-    fn classify(&self, model: &Vivit, clips: &[Clip], views: Views, mask: &FrameMask) -> Result<(Classes, Times)> {
-        let start = Instant::now();
-        let single = match views.count() {
-            1 => Some(model.prepare(&clips[0])?),
-            _ => None,
+impl Rows {
+    fn add(&mut self, row: usize, path: &Path, outcome: Result<&Vec<f32>, &Error>, elapsed: Duration) -> Result<()> {
+        let outcome = match outcome {
+            Ok(logits) => {
+                Outcome::Done(Prediction::new(&self.results.run().task, logits.clone(), self.names.as_deref())?)
+            }
+            Err(error) => Outcome::Failed(error.to_string()),
         };
-        let preparing = single.is_some().then(|| start.elapsed());
-        progress::showing_upload(model, || {
-            let start = Instant::now();
-            model.load_views(views, mask)?;
-            let loaded = start.elapsed();
-            let classes = match &single {
-                Some(clip) => model.classify_prepared(clip, mask)?,
-                None => model.classify_views(clips, views, self.average, mask)?,
-            };
-            Ok((classes, Times { loading: loaded, preparing, computing: start.elapsed() - loaded }))
-        })
+        let path = path.display().to_string();
+        self.results.append(&Row { row, path, labels: Vec::new(), seconds: elapsed.as_secs_f64(), outcome })
     }
 }
 
@@ -184,8 +301,10 @@ fn describe(report: &Report) -> String {
 }
 
 fn bars(classes: &[Class]) -> String {
-    let line = |Class { probability, name, .. }: &Class| {
-        format!("{:5.1} %  {}  {name}", 100.0 * probability, output::bar(*probability, BAR))
+    let line = |class: &Class| match class.probability.is_nan() {
+        // The value of a regression is no share of anything.
+        true => format!("{:>12}  {}", class.score(), class.name),
+        false => format!("{:>7}  {}  {}", class.score(), output::bar(class.probability, BAR), class.name),
     };
     classes.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -1,20 +1,22 @@
 //! `tubelet eval`.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::str::FromStr;
+use std::time::Duration;
 
 use serde::Serialize;
 use tubelet::checkpoint::Checkpoint;
 use tubelet::eval::{
-    ClassNames, Evaluation, Figure, Format, Item, Manifest, Metrics, Outcome, Pipeline, Protocol, Run, Shard, Summary,
-    Task, merge, write_merged,
+    ClassNames, Decode, Evaluation, Figure, Format, Manifest, Metrics, Outcome, Pipeline, Protocol, Run, Shard,
+    Summary, Task, merge, write_merged,
 };
-use tubelet::tensor::{Error, Result};
-use tubelet::video::{Clip, DEFAULT_STRIDE, Preset};
+use tubelet::tensor::{Error, ErrorKind, Result};
+use tubelet::video::{Clip, DEFAULT_STRIDE, Preset, Sampling};
 use tubelet::vivit::FrameMask;
 use tubelet::{Average, Views, Vivit};
 
 use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
+use super::interruption::{Advice, interrupted};
 use super::known::known;
 use super::mask::MaskArguments;
 use super::preamble::Preamble;
@@ -33,11 +35,13 @@ const EXTENSIONS: &[&str] = &["csv", "jsonl"];
        tubelet eval --merge <RESULTS>... [--output <RESULTS>]",
     after_help = "\
 The manifest is a CSV with the columns path and label (labels parted by ; for a multi-label model, noun and verb for \
-heads of these names), or the annotations of Kinetics (CSV), Something-Something v2 (JSON) or EPIC-KITCHENS-100 (CSV) \
-as they are published. Labels are numbers or class names; names are looked up in --labels, else in the model's.
+heads of these names); a list of a path and a label a line without a header, parted by spaces, commas or tabs; or the \
+annotations of Kinetics (CSV), Something-Something v2 (JSON) or EPIC-KITCHENS-100 (CSV) as they are published. Labels \
+are numbers or class names; names are looked up in --labels, else in the model's.
 
 A row is written as each video is finished, so a run can be interrupted at any time and go on with --resume. A video \
-that cannot be read is recorded as failed and is in no figure. RESULTS.run.json says which run the rows are of.
+that cannot be read is recorded as failed and is in no figure. RESULTS.run.json says which run the rows are of. In a \
+CSV, a text that a spreadsheet would take for a formula has an apostrophe before it.
 
 Published results: --views 4x3 --stride 2 for Kinetics; 4x1 and --stride 1 for EPIC-KITCHENS-100.
 
@@ -82,13 +86,13 @@ pub(super) struct Eval {
     preset: Option<Preset>,
     #[command(flatten)]
     opening: OpenArguments,
-    /// Where the videos are, instead of beside the manifest.
+    /// Where the videos are, instead of beside the manifest. Videos that the manifest names outside it are not read.
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
     /// Class names: a text file with a class a line, a JSON list or map, or a CSV with the columns id and name.
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
-    /// How the manifest is written, instead of by its beginning: table, kinetics, something-something, epic-kitchens.
+    /// How the manifest is written, instead of by its beginning: table, list, kinetics, something-something, epic-kitchens.
     #[arg(long, value_parser = known::<Format>(Format::ALL.map(Format::name)), hide_possible_values = true)]
     format: Option<Format>,
     /// Evaluate one part of the manifest: 2/3 is the second of three.
@@ -97,6 +101,9 @@ pub(super) struct Eval {
     /// Threads that decode videos.
     #[arg(long, value_name = "N", default_value_t = default_workers(), hide_default_value = true, value_parser = at_least_one)]
     workers: usize,
+    /// End where more videos than these could not be read: a number, or a share of all such as 5%. --resume goes on.
+    #[arg(long, value_name = "N|N%", conflicts_with = "merge")]
+    max_failed: Option<MostFailed>,
     /// Put the results of all shards together (and write them to --output), instead of evaluating.
     #[arg(long, value_name = "RESULTS", num_args = 1.., conflicts_with_all = ["manifest", "model", "untrained"])]
     merge: Vec<PathBuf>,
@@ -127,7 +134,7 @@ struct Report {
 /// How fast a run was.
 #[derive(Serialize)]
 struct Speed {
-    /// Videos that this run evaluated; those before an interruption are not among them.
+    /// Videos that this run computed; those before an interruption and those that failed are not among them.
     videos: usize,
     seconds: f64,
     /// Views that were computed.
@@ -144,7 +151,7 @@ impl super::Run for Eval {
 }
 
 /// Enough to keep a fast device busy; ffmpeg has threads of its own.
-fn default_workers() -> usize {
+pub(super) fn default_workers() -> usize {
     std::thread::available_parallelism().map_or(2, |threads| (threads.get() / 2).clamp(2, 8))
 }
 
@@ -154,7 +161,7 @@ impl Eval {
         let summary = Metrics::of(&run.task, &rows)?.summary();
         if let Some(output) = &self.output {
             files::check_output(output, EXTENSIONS, &[])?;
-            write_merged(output, run.clone(), &rows)?;
+            write_merged(output, &run, &rows)?;
         }
         let report = report(&run, summary, self.output.clone());
         output::report(self.json, &report, describe)
@@ -168,6 +175,7 @@ impl Eval {
         let names = self.names(&task, &checkpoint)?;
         let manifest = Manifest::read(manifest, self.format, self.root.as_deref(), &task, &names)?;
         manifest.check_root()?;
+        self.root.iter().for_each(|root| say_links(&manifest, root));
         let Started { model, mask, .. } = Started::new(checkpoint, self.preset, &self.mask, &self.device)?;
         let protocol = Protocol { views: self.views, average: self.average, stride: self.stride, mask };
         let run = Run::new(&model, &protocol, &manifest, self.shard)?;
@@ -175,18 +183,14 @@ impl Eval {
         if self.retry_failed {
             evaluation.retry_failed();
         }
-        let (before, start) = (evaluation.remaining(), Instant::now());
-        self.finish(&model, &protocol.mask, &mut evaluation)?;
-        let seconds = start.elapsed().as_secs_f64();
-        let videos = before - evaluation.remaining();
+        let speed = self.finish(&model, &protocol.mask, &mut evaluation, output)?;
         let summary = evaluation.metrics().summary();
         if summary.videos == 0 {
             return Err(Error::file(format!("none of the videos could be read; {} says why", output.display())));
         }
-        let clips_per_second = (videos * self.views.count()) as f64 / seconds.max(f64::MIN_POSITIVE);
         let report = Report {
             preamble: Preamble::new("eval").model(&model).preprocessing(&*run.preprocessing),
-            speed: Some(Speed { videos, seconds, clips_per_second }),
+            speed: Some(speed),
             ..report(&run, summary, Some(output.to_owned()))
         };
         output::report(self.json, &report, describe)
@@ -202,25 +206,94 @@ impl Eval {
     }
 
     /// Evaluates what remains and shows how far it is.
-    fn finish(&self, model: &Vivit, mask: &FrameMask, evaluation: &mut Evaluation<'_>) -> Result<()> {
+    fn finish(&self, model: &Vivit, mask: &FrameMask, evaluation: &mut Evaluation<'_>, output: &Path) -> Result<Speed> {
         let (views, average) = (self.views, self.average);
-        let sampling = views.sampling(model.config().frames, self.stride);
-        let options = self.opening.options();
-        let decode = |item: &Item| Clip::read_all(&mut *item.open(&options)?, &sampling, &mut |_| ());
         let mut compute =
             |clips: Vec<Clip>| average.of(&model.view_logits(&clips, views, mask)?, &model.config().labelling);
-        let bar = progress::videos(evaluation.remaining() as u64);
+        let videos = evaluation.metrics().videos() + evaluation.metrics().failed() + evaluation.remaining();
+        let most_failed = self.max_failed.map_or(usize::MAX, |most| most.of(videos));
+        let goes_on = format!("{} has what is finished; the same command with --resume goes on", output.display());
+        let _advice = Advice::give(goes_on.clone());
+        let mut progress = progress::Videos::begin(evaluation.remaining(), views.count());
         let mut headline = Headline::default();
-        let pipeline = Pipeline { workers: self.workers, decode: &decode, compute: &mut compute };
+        let pipeline = Pipeline {
+            workers: self.workers,
+            decode: self.decode(views.sampling(model.config().frames, self.stride)),
+            timeout: self.opening.timeout(),
+            compute: &mut compute,
+        };
         evaluation.finish(pipeline, &mut |metrics, row| {
-            if let Outcome::Failed(reason) = &row.outcome {
-                bar.suspend(|| output::note(&format!("{} is left out: {reason}", row.path)));
+            let failed = match &row.outcome {
+                Outcome::Failed(reason) => Some(reason),
+                Outcome::Done(_) => None,
+            };
+            failed.iter().for_each(|reason| progress.note(&format!("{} is left out: {reason}", row.path)));
+            progress.finish(failed.is_none(), headline.of(metrics));
+            match failed.is_some() && metrics.failed() > most_failed {
+                true => Err(Error::file(format!(
+                    "{} could not be read, more than the {most_failed} that --max-failed allows; {goes_on}",
+                    counted(metrics.failed(), "video")
+                ))),
+                false => Ok(()),
             }
-            bar.inc(1);
-            let rate = bar.position() as f64 * views.count() as f64 / bar.elapsed().as_secs_f64().max(1e-9);
-            bar.set_message(format!("{} clips/s  {}", output::three_digits(rate), headline.of(metrics)));
-            Ok(())
+        })?;
+        let (videos, seconds) = (progress.computed(), progress.elapsed().as_secs_f64());
+        Ok(Speed {
+            videos,
+            seconds,
+            clips_per_second: (videos * views.count()) as f64 / seconds.max(f64::MIN_POSITIVE),
         })
+    }
+
+    /// What decodes a video to the clips of all views.
+    fn decode(&self, sampling: Sampling) -> Decode<Vec<Clip>> {
+        let options = self.opening.options();
+        Box::new(move |item| {
+            let clips = item.open(&options).and_then(|mut source| Clip::read_all(&mut *source, &sampling, &mut |_| ()));
+            match interrupted() {
+                // Ctrl-C ends decoders, too, which is no fault of the video.
+                true => Err(Error::new(ErrorKind::Interrupted, "interrupted")),
+                false => clips,
+            }
+        })
+    }
+}
+
+/// Says which videos are read although they do not lie where they seem to.
+fn say_links(manifest: &Manifest, root: &Path) {
+    let linked = manifest.linked_outside(root);
+    if let Some(first) = linked.first() {
+        let (videos, root) = (counted(linked.len(), "video"), root.display());
+        output::note(&format!("links lead out of {root} to {videos}, the first {}", first.path.display()));
+    }
+}
+
+/// How many videos may fail.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum MostFailed {
+    Videos(usize),
+    /// Of all videos.
+    Percent(f64),
+}
+
+impl MostFailed {
+    pub(super) fn of(self, videos: usize) -> usize {
+        match self {
+            Self::Videos(most) => most,
+            Self::Percent(share) => (share / 100.0 * videos as f64).floor() as usize,
+        }
+    }
+}
+
+impl FromStr for MostFailed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let most = match text.strip_suffix('%') {
+            Some(share) => share.trim().parse().ok().filter(|share| (0.0..=100.0).contains(share)).map(Self::Percent),
+            None => text.parse().ok().map(Self::Videos),
+        };
+        most.ok_or_else(|| "it must be a number of videos, or a share of all such as 5%".to_owned())
     }
 }
 
@@ -289,4 +362,18 @@ fn describe(report: &Report) -> String {
         table.add_row([figure.name.clone(), percent(figure)]);
     }
     format!("{}\n\n{}", output::facts(&facts), table.trim_fmt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_counted_or_shares() {
+        let most = |text: &str| text.parse::<MostFailed>().map(|most| most.of(250));
+        assert_eq!(["0", "12", "0%", "1%", "2.9 %", "100%"].map(most), [0, 12, 0, 2, 7, 250].map(Ok));
+        for text in ["", "%", "-1", "101%", "1.5", "NaN%", "five"] {
+            assert!(most(text).is_err(), "{text}");
+        }
+    }
 }

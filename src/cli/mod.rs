@@ -10,11 +10,14 @@ mod convert;
 mod devices;
 mod embed;
 mod eval;
+mod features;
 mod files;
 mod forward;
 mod init;
 mod inspect;
+mod interruption;
 mod known;
+mod many;
 mod mask;
 mod output;
 mod preamble;
@@ -23,6 +26,7 @@ mod sliding;
 mod start;
 mod times;
 mod video;
+mod videos;
 
 use std::process::ExitCode;
 
@@ -61,7 +65,7 @@ Examples:
   tubelet eval val.csv --model DIR --views 4x3 --output results.csv
   tubelet bench
 
-Exit codes: 0 success, 1 failure, 2 wrong use.";
+Exit codes: 0 success, 1 failure, 2 wrong use, 130 interrupted by Ctrl-C, 143 by SIGTERM.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -108,6 +112,7 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     output::start_log(program.verbose);
+    interruption::listen();
     let outcome = match program.command {
         Command::Devices(command) => command.run(),
         Command::Classify(command) => command.run(),
@@ -122,16 +127,16 @@ pub(crate) fn main() -> ExitCode {
         Command::Bench(command) => command.run(),
         Command::Completions(command) => command.run(),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+    // What was interrupted may have gone wrong for that alone.
+    interruption::end_if_interrupted();
+    let code = match outcome {
+        Ok(()) => 0,
         Err(error) => {
             output::complain(&error.to_string());
-            match error.kind() {
-                ErrorKind::Usage => ExitCode::from(2),
-                _ => ExitCode::FAILURE,
-            }
+            if error.kind() == ErrorKind::Usage { 2 } else { 1 }
         }
-    }
+    };
+    ExitCode::from(interruption::exit_code().unwrap_or(code))
 }
 
 /// A subcommand.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
-use tubelet::tensor::{Error, ErrorKind, Result};
+use tubelet::tensor::{Error, ErrorKind, Result, printable};
 
 /// Prints `text` and a newline to stdout. A reader that has heard enough (`| head`) is no error.
 pub(super) fn print(text: &str) -> Result<()> {
@@ -39,14 +39,26 @@ pub(super) fn json_line(value: &impl Serialize) -> Result<ControlFlow<()>> {
 
 /// Says on stderr what went wrong.
 pub(super) fn complain(sentence: &str) {
-    let red = anstyle::AnsiColor::Red.on_default().bold();
+    let (red, sentence) = (anstyle::AnsiColor::Red.on_default().bold(), lines(sentence));
     let _ = writeln!(anstream::stderr().lock(), "{red}error{red:#}: {sentence}");
 }
 
 /// Says on stderr what the user should know.
 pub(super) fn note(sentence: &str) {
-    let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
+    let (yellow, sentence) = (anstyle::AnsiColor::Yellow.on_default().bold(), lines(sentence));
     let _ = writeln!(anstream::stderr().lock(), "{yellow}note{yellow:#}: {sentence}");
+}
+
+/// Says on stderr how far something is.
+pub(super) fn tell(sentence: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{}", lines(sentence));
+}
+
+/// What is said, without what texts of files in it may do to a terminal.
+fn lines(text: &str) -> String {
+    /// Characters of a line on the screen.
+    const LONGEST: usize = 4000;
+    text.lines().map(|line| printable(line, LONGEST)).collect::<Vec<_>>().join("\n")
 }
 
 /// Logs to stderr: warnings, with `-v` what happens, with `-vv` the device's messages too. `RUST_LOG` wins.
@@ -136,6 +148,16 @@ pub(super) fn seconds(duration: Duration) -> String {
     format!("{} {unit}", three_digits(value))
 }
 
+/// A duration in the two largest units that matter: `2 h 5 min`, `1 min 20 s`, `7 s`.
+pub(super) fn roughly(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64().round() as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let parts = [(hours, "h"), (minutes, "min"), (seconds, "s")];
+    let parts = parts.into_iter().skip_while(|(number, _)| *number == 0).take(2).filter(|(number, _)| *number > 0);
+    let text = parts.map(|(number, unit)| format!("{number} {unit}")).collect::<Vec<_>>().join(" ");
+    if text.is_empty() { "0 s".to_owned() } else { text }
+}
+
 /// Bytes with three digits in units of 1024: `34.2 MiB`.
 pub(super) fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -189,6 +211,8 @@ mod tests {
     #[test]
     fn quantities_have_three_digits() {
         assert_eq!(seconds(Duration::from_micros(45_600)), "45.6 ms");
+        let roughly = [0, 7, 80, 3600, 7500, 100_000].map(|seconds| roughly(Duration::from_secs(seconds)));
+        assert_eq!(roughly, ["0 s", "7 s", "1 min 20 s", "1 h", "2 h 5 min", "27 h 46 min"]);
         assert_eq!(bytes(1024 * 1024 * 3 / 2), "1.50 MiB");
         assert_eq!(three_digits(1234.5), "1234");
         assert_eq!([0, 999, 1000, 88_954_000].map(grouped), ["0", "999", "1,000", "88,954,000"]);

@@ -1,11 +1,14 @@
-//! Progress on stderr, drawn only on a terminal.
+//! Progress on stderr: bars on a terminal, for long runs lines elsewhere.
 
 use std::borrow::Cow;
+use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tubelet::Vivit;
+
+use super::output;
 
 /// A bar for `total` steps of something.
 pub(super) fn bar(total: u64, what: impl Into<Cow<'static, str>>) -> ProgressBar {
@@ -19,11 +22,90 @@ pub(super) fn bytes(total: u64, what: impl Into<Cow<'static, str>>) -> ProgressB
     finish_on_drop(ProgressBar::new(total), style, what)
 }
 
-/// A bar for `total` videos, with the time that is left and whatever else there is to say.
-pub(super) fn videos(total: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:24} {pos} of {len}, {eta} left  {wide_msg}");
-    finish_on_drop(ProgressBar::new(total), style, "")
+/// A bar for `total` views of a video, with the time that is left.
+pub(super) fn views(total: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:16} {bar:32} view {pos} of {len}, {eta} left");
+    let bar = finish_on_drop(ProgressBar::new(total), style, "computing");
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
 }
+
+/// How far a run over many videos is: a bar on a terminal, a line a minute elsewhere.
+pub(super) struct Videos {
+    bar: ProgressBar,
+    /// Views that are computed of each video.
+    clips: usize,
+    total: usize,
+    finished: usize,
+    computed: usize,
+    begun: Instant,
+    /// When the last line was printed, where there is no bar.
+    said: Option<Instant>,
+}
+
+impl Videos {
+    /// Of a run that has `total` videos before it.
+    pub(super) fn begin(total: usize, clips: usize) -> Self {
+        let style = ProgressStyle::with_template("{bar:24} {pos} of {len}, {eta} left  {wide_msg}");
+        let bar = finish_on_drop(ProgressBar::new(total as u64), style, "");
+        let begun = Instant::now();
+        let said = (!std::io::stderr().is_terminal()).then_some(begun);
+        Self { bar, clips, total, finished: 0, computed: 0, begun, said }
+    }
+
+    /// One more is finished, and was computed unless it has failed. `more` is what else there is to say.
+    pub(super) fn finish(&mut self, computed: bool, more: &str) {
+        self.finished += 1;
+        self.computed += usize::from(computed);
+        self.bar.inc(1);
+        self.bar.set_message(format!("{} clips/s  {more}", output::three_digits(self.clips_per_second())));
+        if let Some(said) = self.said
+            && said.elapsed() >= A_MINUTE
+        {
+            self.said = Some(Instant::now());
+            output::tell(&self.line(more));
+        }
+    }
+
+    fn line(&self, more: &str) -> String {
+        let elapsed = self.begun.elapsed();
+        let left = elapsed.mul_f64((self.total - self.finished) as f64 / self.finished.max(1) as f64);
+        let failed = match self.finished - self.computed {
+            0 => String::new(),
+            failed => format!(", {failed} failed"),
+        };
+        let (rate, left) = (output::three_digits(self.clips_per_second()), output::roughly(left));
+        let line = format!("{} of {} videos{failed}, {rate} clips/s, {left} left", self.finished, self.total);
+        if more.is_empty() { line } else { format!("{line}; {more}") }
+    }
+
+    /// Videos that were computed.
+    pub(super) fn computed(&self) -> usize {
+        self.computed
+    }
+
+    /// Since the beginning.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Clips that were computed, in a second.
+    pub(super) fn clips_per_second(&self) -> f64 {
+        (self.computed * self.clips) as f64 / self.begun.elapsed().as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+
+    /// Says what the user should know beside the bar.
+    pub(super) fn note(&self, sentence: &str) {
+        self.beside(|| output::note(sentence));
+    }
+
+    /// Prints beside the bar.
+    pub(super) fn beside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+}
+
+const A_MINUTE: Duration = Duration::from_secs(60);
 
 /// A turning sign for something whose end is not known.
 pub(super) fn spinner(what: impl Into<Cow<'static, str>>) -> ProgressBar {
@@ -68,5 +150,26 @@ fn finish_on_drop(
     match style {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_count_what_was_computed() {
+        let mut videos = Videos::begin(10, 12);
+        videos.begun = Instant::now().checked_sub(Duration::from_secs(20)).unwrap();
+        videos.finish(true, "");
+        videos.finish(false, "");
+        assert_eq!(
+            videos.line("top-1 50.00 %"),
+            "2 of 10 videos, 1 failed, 0.60 clips/s, 1 min 20 s left; top-1 50.00 %"
+        );
+        videos.finish(true, "");
+        videos.finish(true, "");
+        assert_eq!(videos.line(""), "4 of 10 videos, 1 failed, 1.80 clips/s, 30 s left");
+        assert_eq!((videos.computed(), videos.finished), (3, 4));
     }
 }

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use clap::ValueEnum;
 use serde::Serialize;
 use tubelet::Views;
 use tubelet::checkpoint::Checkpoint;
@@ -20,15 +19,15 @@ use super::{output, progress};
 const VIDEO: &str = "Video";
 
 /// How videos are opened, and what may happen on the way.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub(super) struct OpenArguments {
     /// How frames are turned: auto as players do, none as in training, or clockwise by so many degrees.
     #[arg(long, value_name = "HOW", default_value_t, value_parser = known::<Rotation>(["auto", "none", "90", "180", "270"]),
         hide_possible_values = true, help_heading = VIDEO)]
     rotate: Rotation,
     /// The colour matrix of a pipe, which states none; bt601 unless told otherwise.
-    #[arg(long, help_heading = VIDEO)]
-    matrix: Option<MatrixChoice>,
+    #[arg(long, value_parser = known::<Matrix>(["bt601", "bt709"]), help_heading = VIDEO)]
+    matrix: Option<Matrix>,
     /// Refuse videos that are damaged or cut short, instead of using what can be decoded.
     #[arg(long, help_heading = VIDEO)]
     strict: bool,
@@ -41,28 +40,17 @@ pub(super) struct OpenArguments {
 }
 
 impl OpenArguments {
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
     pub(super) fn options(&self) -> OpenOptions {
         OpenOptions::new()
             .rotation(self.rotate)
-            .matrix(self.matrix.map(MatrixChoice::matrix))
+            .matrix(self.matrix)
             .strict(self.strict)
             .timeout(self.timeout)
             .allow_references(self.allow_references)
-    }
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum MatrixChoice {
-    Bt601,
-    Bt709,
-}
-
-impl MatrixChoice {
-    fn matrix(self) -> Matrix {
-        match self {
-            Self::Bt601 => Matrix::Bt601,
-            Self::Bt709 => Matrix::Bt709,
-        }
     }
 }
 
@@ -76,10 +64,10 @@ fn timeout(text: &str) -> Result<Duration, String> {
 }
 
 /// Which frames of a video are seen, and how they become values.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub(super) struct VideoArguments {
     /// How frames become values: scenic or hf_corrected ([-1, 1], as trained), hf_default ([-3, 1], as Hugging Face's
-    /// processor by default). Without it the model's preprocessor_config.json decides, else scenic for models of scenic
+    /// processor by default). Without it the model's own file (video_preprocessor_config.json, preprocessor_config.json) decides, else scenic for models of scenic
     /// and hf_corrected for all others.
     #[arg(long, value_parser = known::<Preset>(Preset::ALL.map(Preset::name)), hide_possible_values = true,
         help_heading = VIDEO)]
@@ -101,30 +89,70 @@ pub(super) struct VideoArguments {
 impl VideoArguments {
     /// Opens a video, which finds most of what can be wrong with it.
     pub(super) fn open(&self, video: &Path) -> Result<Box<dyn FrameSource>> {
-        self.opening.options().open(video)
+        let source = self.opening.options().open(video)?;
+        if video == Path::new("-") && self.opening.matrix.is_none() {
+            output::note("a pipe does not state its colour matrix; bt601 is assumed, --matrix tells another");
+        }
+        Ok(source)
     }
 
-    /// Decodes the clip of `frames` frames that was asked for, or those of all `views`.
+    /// The longest that opening and decoding one video may take.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.opening.timeout
+    }
+
+    /// Which frames are seen, in words that tell runs apart.
+    pub(super) fn describe(&self, views: Option<Views>) -> String {
+        match (views, self.uniform, self.frames_from) {
+            (Some(views), ..) => views.to_string(),
+            (None, true, _) => "uniform".to_owned(),
+            (None, false, Some(start)) => format!("from frame {start} on"),
+            (None, false, None) => "1x1".to_owned(),
+        }
+    }
+
+    /// Decodes the clip of `frames` frames that was asked for, or those of all `views`, and says what is unusual about them.
     pub(super) fn decode(
+        &self,
+        video: &Path,
+        source: Box<dyn FrameSource>,
+        frames: usize,
+        views: Option<Views>,
+    ) -> Result<Decoded> {
+        let clips = views.map_or(1, |views| views.clips);
+        let bar = progress::bar(clips.saturating_mul(frames) as u64, "decoding");
+        let decoded = self.decode_telling(video, source, frames, views, &mut || bar.inc(1))?;
+        bar.finish_and_clear();
+        decoded.notes().iter().for_each(|note| output::note(note));
+        Ok(decoded)
+    }
+
+    /// As [`Self::decode`], saying nothing.
+    pub(super) fn decode_silently(
+        &self,
+        video: &Path,
+        source: Box<dyn FrameSource>,
+        frames: usize,
+        views: Option<Views>,
+    ) -> Result<Decoded> {
+        self.decode_telling(video, source, frames, views, &mut || ())
+    }
+
+    fn decode_telling(
         &self,
         video: &Path,
         mut source: Box<dyn FrameSource>,
         frames: usize,
         views: Option<Views>,
+        read: &mut dyn FnMut(),
     ) -> Result<Decoded> {
         let sampling = views.map_or_else(|| self.sampling(frames), |views| views.sampling(frames, self.stride));
         let start = Instant::now();
-        let counting = progress::spinner("counting frames");
         let total = source.frame_count()?;
-        counting.finish_and_clear();
-        let frames = sampling.clips().saturating_mul(sampling.frames());
-        let bar = progress::bar(frames as u64, "decoding");
-        let clips = Clip::read_all(&mut *source, &sampling, &mut |_| bar.inc(1))?;
-        bar.finish_and_clear();
+        let clips = Clip::read_all(&mut *source, &sampling, &mut |_| read())?;
         let (path, information) = (video.display().to_string(), source.information().clone());
         let decoded = Decoded { path, clips, information, total, elapsed: start.elapsed() };
-        tracing::debug!("decoded {frames} of {total} frames: {}", decoded.information.description);
-        decoded.notes().iter().for_each(|note| output::note(note));
+        tracing::debug!("decoded {} of {total} frames: {}", decoded.indices().len(), decoded.information.description);
         Ok(decoded)
     }
 
@@ -151,15 +179,16 @@ pub(super) fn origin(preset: Option<Preset>, checkpoint: Option<&Checkpoint>, pr
             let preset = checkpoint.map_or(Preset::HfCorrected, |checkpoint| checkpoint.family.preset());
             format!("preset {preset}, the default")
         }
-        (None, Some(_)) => {
+        (None, Some(file)) => {
             let range = preprocessing.range();
             if range != TRAINED {
                 output::note(&format!(
-                    "the model's preprocessor_config.json gives values in {range}, but the published ViViT models were \
-                     trained on {TRAINED}, which --preset hf_corrected gives"
+                    "the model's {} gives values in {range}, but the published ViViT models were trained on {TRAINED}, \
+                     which --preset hf_corrected gives",
+                    file.name
                 ));
             }
-            "the model's preprocessor_config.json".to_owned()
+            format!("the model's {}", file.name)
         }
     }
 }
@@ -179,7 +208,7 @@ pub(super) struct Decoded {
 
 impl Decoded {
     /// What is unusual about the clip.
-    fn notes(&self) -> Vec<String> {
+    pub(super) fn notes(&self) -> Vec<String> {
         let wrapped = |clip: &&Clip| clip.indices().windows(2).any(|pair| pair[1] <= pair[0]);
         let mut notes = Vec::new();
         if let Some(indices) = self.clips.iter().find(wrapped).map(Clip::indices) {
@@ -195,11 +224,10 @@ impl Decoded {
             notes.push(complaint.clone());
         }
         let video::Information { rotation, turned, .. } = self.information;
-        if rotation != turned {
-            let seen =
-                if turned == 0 { "unturned, as in training".to_owned() } else { format!("turned by {turned}°") };
+        if rotation != 0 && turned == 0 {
             notes.push(format!(
-                "players turn this video by {rotation}°; the model sees it {seen}; --rotate auto turns it as players do"
+                "players turn this video by {rotation}°; the model sees it unturned, as in training; --rotate auto turns \
+                 it as players do"
             ));
         }
         notes

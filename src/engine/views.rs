@@ -220,11 +220,23 @@ impl Vivit {
     ///
     /// Views are computed together as far as that is of use and the device has memory for it.
     pub fn view_logits(&self, clips: &[Clip], views: Views, mask: &FrameMask) -> Result<Vec<Vec<f32>>> {
+        self.view_logits_telling(clips, views, mask, &mut |_| ())
+    }
+
+    /// As [`view_logits`](Self::view_logits); `computed` is told how many views are computed, each time that some are.
+    pub fn view_logits_telling(
+        &self,
+        clips: &[Clip],
+        views: Views,
+        mask: &FrameMask,
+        computed: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Vec<f32>>> {
         if clips.len() != views.clips {
             return Err(Error::usage(format!("views {views} are of {} clips, not of {}", views.clips, clips.len())));
         }
         let mut logits = vec![Vec::new(); views.count()];
         let mut waiting: Vec<(usize, PreparedClip)> = Vec::new();
+        let mut finished = 0;
         let at_once = self.views_at_once(views, mask)?;
         for (place, clip) in clips.iter().enumerate() {
             let crops = self.prepare_crops(clip, views.crops)?.into_iter().enumerate();
@@ -234,6 +246,8 @@ impl Vivit {
             while waiting.len() >= at_once || last && !waiting.is_empty() {
                 let rest = waiting.split_off(at_once.min(waiting.len()));
                 self.compute_views(&waiting, mask, &mut logits)?;
+                finished += waiting.len();
+                computed(finished);
                 waiting = rest;
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Manifest, Shard, Task};
+use super::{Identity, Manifest, Shard, Task};
 use crate::engine::{Average, Views, Vivit};
 use crate::tensor::Result;
 use crate::vivit::{Config, FrameMask, Parameters};
@@ -72,8 +72,8 @@ impl Run {
         })
     }
 
-    /// Where two runs differ, in words; `None` where rows of both belong together.
-    pub(super) fn difference(&self, other: &Self) -> Option<String> {
+    /// Where two runs differ, in words; `None` where rows of both belong together, though they may be of several shards.
+    pub(super) fn mismatch(&self, other: &Self) -> Option<String> {
         let text = |what: &str, own: &str, other: &str| (own != other).then(|| format!("{what} {own}, not {other}"));
         let shards = [self.shard, other.shard].map(|shard| shard.of().to_string());
         different_config(&self.config, &other.config)
@@ -91,6 +91,13 @@ impl Run {
                 differ.then(|| format!("another manifest, of {} videos", self.videos))
             })
             .or_else(|| text("a division into shards by", &shards[0], &shards[1]))
+    }
+}
+
+impl Identity for Run {
+    fn difference(&self, other: &Self) -> Option<String> {
+        let shard = || (self.shard != other.shard).then(|| format!("shard {}, not {}", self.shard, other.shard));
+        self.mismatch(other).or_else(shard)
     }
 }
 

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use super::ahead::{decode_ahead, timed};
 use super::{Item, Manifest, Metrics, Outcome, Prediction, Results, Row, Run, Task};
-use crate::tensor::{ErrorKind, Result};
+use crate::tensor::{ErrorKind, LONGEST_TEXT, Result, printable};
+
+/// What decodes a video, in any thread.
+pub type Decode<Decoded> = Box<dyn Fn(&Item) -> Result<Decoded> + Send + Sync>;
 
 /// How a video becomes logits.
 ///
@@ -15,8 +18,11 @@ use crate::tensor::{ErrorKind, Result};
 pub struct Pipeline<'a, Decoded> {
     /// Threads that decode. Each has at most one video ready and one in work.
     pub workers: usize,
-    /// Decodes a video.
-    pub decode: &'a (dyn Fn(&Item) -> Result<Decoded> + Sync),
+    /// Decodes a video. An error of kind [`Interrupted`](ErrorKind::Interrupted) ends the run.
+    pub decode: Decode<Decoded>,
+    /// How long a video may take to decode. `decode` is to see to that; a thread that does not come back soon after is left
+    /// alone, and its video has failed.
+    pub timeout: Option<Duration>,
     /// Computes a video's logits, the views averaged.
     pub compute: &'a mut dyn FnMut(Decoded) -> Result<Vec<f32>>,
 }
@@ -26,6 +32,8 @@ pub struct Pipeline<'a, Decoded> {
 pub struct Evaluation<'a> {
     manifest: &'a Manifest,
     task: Task,
+    /// Of all classes, where they are known.
+    names: Option<Vec<String>>,
     results: Results,
     metrics: Metrics,
     remaining: VecDeque<usize>,
@@ -43,7 +51,8 @@ impl<'a> Evaluation<'a> {
         let done: BTreeSet<usize> = rows.iter().map(|row| row.row).collect();
         let failed = rows.iter().filter(|row| matches!(row.outcome, Outcome::Failed(_))).map(|row| row.row).collect();
         let remaining = shard.rows(manifest.items().len()).filter(|row| !done.contains(row)).collect();
-        Ok(Self { manifest, task, results, metrics, remaining, failed })
+        let names = manifest.names().all();
+        Ok(Self { manifest, task, names, results, metrics, remaining, failed })
     }
 
     /// Puts the videos that earlier runs could not read among those that remain. Their rows stand until new ones are
@@ -67,15 +76,16 @@ impl<'a> Evaluation<'a> {
     /// Evaluates all remaining videos. A video that cannot be read is recorded as failed; an error of the model, of
     /// the device or of writing ends the run, and what was finished before stands. `finished` is told of each row when it is written,
     /// and ends the run by an error.
-    pub fn finish<Decoded: Send>(
+    pub fn finish<Decoded: Send + 'static>(
         &mut self,
         pipeline: Pipeline<'_, Decoded>,
         finished: &mut dyn FnMut(&Metrics, &Row) -> Result<()>,
     ) -> Result<()> {
-        let remaining: Vec<usize> = self.remaining.iter().copied().collect();
+        let Pipeline { workers, decode, timeout, compute } = pipeline;
         let items = self.manifest.items();
-        let Pipeline { workers, decode, compute } = pipeline;
-        decode_ahead(&remaining, workers, &|row| decode(&items[*row]), |row, decoded, decoding| {
+        let remaining = self.remaining.iter().map(|&row| (row, items[row].clone())).collect();
+        let decode = move |(_, item): &(usize, Item)| decode(item);
+        decode_ahead(remaining, workers, timeout, decode, |(row, _), decoded, decoding| {
             let ((logits, of_video), computing) = timed(|| match decoded {
                 Ok(decoded) => (compute(decoded), UNSUITABLE),
                 Err(error) => (Err(error), UNREADABLE),
@@ -92,8 +102,13 @@ impl<'a> Evaluation<'a> {
     fn row(&self, row: usize, logits: Result<Vec<f32>>, of_video: &[ErrorKind], seconds: Duration) -> Result<Row> {
         let item = &self.manifest.items()[row];
         let outcome = match logits {
-            Ok(logits) => Outcome::Done(Prediction::new(&self.task, logits).map_err(|error| error.within(&item.name))?),
-            Err(error) if of_video.contains(&error.kind()) => Outcome::Failed(error.to_string()),
+            Ok(logits) => {
+                let prediction = Prediction::new(&self.task, logits, self.names.as_deref());
+                Outcome::Done(prediction.map_err(|error| error.within(&item.name))?)
+            }
+            Err(error) if of_video.contains(&error.kind()) => {
+                Outcome::Failed(printable(&error.to_string(), LONGEST_TEXT))
+            }
             Err(error) => return Err(error.within(&item.name)),
         };
         Ok(Row { row, path: item.name.clone(), labels: item.labels.clone(), seconds: seconds.as_secs_f64(), outcome })
@@ -101,7 +116,7 @@ impl<'a> Evaluation<'a> {
 }
 
 /// Errors of decoding that say that a video cannot be read, rather than that nothing can go on: the ffmpeg program is not
-/// installed.
-const UNREADABLE: &[ErrorKind] = &[ErrorKind::File, ErrorKind::Usage, ErrorKind::Io];
+/// installed. One may claim to be larger than any memory.
+pub const UNREADABLE: &[ErrorKind] = &[ErrorKind::File, ErrorKind::Usage, ErrorKind::Io, ErrorKind::OutOfMemory];
 /// Errors of computing that say that a video does not suit the model. Files that cannot be read are the model's there.
-const UNSUITABLE: &[ErrorKind] = &[ErrorKind::Usage];
+pub const UNSUITABLE: &[ErrorKind] = &[ErrorKind::Usage];

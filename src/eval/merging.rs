@@ -1,9 +1,12 @@
 //! The results of all shards put together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{Results, Row, Run, Shard, read_results};
+use super::journal::write_run;
+use super::{Encoding, Row, Run, Shard, read_results};
+use crate::files::write_whole;
 use crate::tensor::{Error, Result};
 
 /// Reads the results of all shards of one run: what identifies the run as a whole, and its rows in the manifest's order.
@@ -17,7 +20,7 @@ pub fn merge(paths: &[PathBuf]) -> Result<(Run, Vec<Row>)> {
     let mut rows: BTreeMap<usize, (Row, &Path)> = BTreeMap::new();
     for path in paths {
         let (other, found) = read_results(path)?;
-        if let Some(difference) = other.difference(&run) {
+        if let Some(difference) = other.mismatch(&run) {
             let (path, first) = (path.display(), first.display());
             return Err(Error::usage(format!("{path} and {first} are not of one run: {path} is of {difference}")));
         }
@@ -36,10 +39,16 @@ pub fn merge(paths: &[PathBuf]) -> Result<(Run, Vec<Row>)> {
     Ok((Run { shard: Shard::WHOLE, ..run }, rows))
 }
 
-/// Writes merged results to a file that is not there yet.
-pub fn write_merged(path: &Path, run: Run, rows: &[Row]) -> Result<()> {
-    let (mut results, _) = Results::open(path, run, false)?;
-    rows.iter().try_for_each(|row| results.append(row))
+/// Writes merged results, whole or not at all, to a file that is not there yet.
+pub fn write_merged(path: &Path, run: &Run, rows: &[Row]) -> Result<()> {
+    if std::fs::metadata(path).is_ok_and(|found| found.len() > 0) {
+        return Err(Error::usage(format!("{} is there already; name another file", path.display())));
+    }
+    let encoding = Encoding::of(path)?;
+    let lines = rows.iter().map(|row| encoding.line(&run.task, row).map(Some));
+    let lines: Vec<_> = std::iter::once(encoding.header(&run.task)).chain(lines).collect::<Result<_>>()?;
+    write_run(path, run)?;
+    write_whole(path, |file| lines.iter().flatten().try_for_each(|line| writeln!(file, "{line}")))
 }
 
 /// Which rows are missing, and of which shards: the first few, for there may be any number.

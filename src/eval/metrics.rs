@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{AveragePrecision, Outcome, Prediction, Row, TOP, Task, Top};
-use crate::tensor::Result;
+use crate::tensor::{Error, Result};
 use crate::vivit::LabelHead;
 
 /// Counts over the videos so far, and the figures they give.
@@ -59,6 +59,9 @@ impl Metrics {
 
     /// The figures of these rows.
     pub fn of<'a>(task: &Task, rows: impl IntoIterator<Item = &'a Row>) -> Result<Self> {
+        if !task.has_labels() {
+            return Err(Error::usage("these results have no labels, so there are no figures of them"));
+        }
         let mut metrics = Self::new(task);
         rows.into_iter().try_for_each(|row| metrics.add(row))?;
         Ok(metrics)
@@ -187,7 +190,7 @@ mod tests {
     }
 
     fn row(task: &Task, labels: &[usize], logits: &[f32]) -> Row {
-        let prediction = Prediction::new(task, logits.to_vec()).unwrap();
+        let prediction = Prediction::new(task, logits.to_vec(), None).unwrap();
         Row {
             row: 0,
             path: "clip.mp4".into(),

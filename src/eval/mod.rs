@@ -8,6 +8,7 @@
 //! | [`Metrics`] | top-1 and top-5 of each head and of their joint distribution, mean class recall, mean average precision |
 //! | [`Results`], [`Run`] | the file of results: a row as each video is finished, and what identifies the run |
 //! | [`Shard`], [`merge`] | a data set in parts, and the parts put together again |
+//! | [`Journal`] | a file of lines that an interrupted run goes on with |
 //! | [`decode_ahead`] | decoding in threads beside computing |
 //! | [`Evaluation`] | the whole job: decoding in threads beside computing, and going on after an interruption |
 //!
@@ -19,6 +20,7 @@
 mod ahead;
 mod identity;
 mod job;
+mod journal;
 mod manifest;
 mod merging;
 mod metrics;
@@ -29,10 +31,12 @@ mod results;
 mod rows;
 mod shard;
 mod task;
+mod text;
 
 pub use ahead::decode_ahead;
 pub use identity::{Protocol, Run, fingerprint};
-pub use job::{Evaluation, Pipeline};
+pub use job::{Decode, Evaluation, Pipeline, UNREADABLE, UNSUITABLE};
+pub use journal::{Identity, Journal};
 pub use manifest::{Format, Item, Manifest, Part};
 pub use merging::{merge, write_merged};
 pub use metrics::{Figure, Metrics, Summary};

@@ -6,17 +6,18 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::Task;
+use super::text::{quoted, read_text};
 use crate::tensor::{Error, Result};
 use crate::vivit::{LabelHead, Labelling};
 
 /// The names of each head's classes; a head may have none.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClassNames {
     heads: Vec<Names>,
 }
 
 /// The names of one head's classes, in order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Names {
     names: Vec<String>,
     /// The place of each name; `None` for what several names are written as.
@@ -55,7 +56,7 @@ impl ClassNames {
     ///
     /// A file that is none of these, or has more or fewer names than the model has classes.
     pub fn read(path: &Path, task: &Task) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io("read", path, &error))?;
+        let text = read_text(path)?;
         let is = |extension: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension));
         let names = if is("json") {
             Self::from_json(&text, task)
@@ -89,13 +90,22 @@ impl ClassNames {
         self.heads.get(head)?.names.get(class).map(String::as_str)
     }
 
+    /// The names of all classes in the order of the logits; `None` where a head has none.
+    pub fn all(&self) -> Option<Vec<String>> {
+        let known = !self.heads.is_empty() && self.heads.iter().all(|head| !head.names.is_empty());
+        known.then(|| self.heads.iter().flat_map(|head| head.names.clone()).collect())
+    }
+
     /// The class that `text` means: a name, whatever its case, underscores, quotes and square brackets, else a number.
     pub(super) fn class(&self, place: usize, head: &LabelHead, text: &str) -> Result<usize> {
         let text = text.trim();
         let names = self.heads.get(place);
         match names.and_then(|names| names.find(text)) {
             Some(Some(class)) => return Ok(class),
-            Some(None) => return Err(Error::file(format!("the {} {text:?} could be several classes", head.name))),
+            Some(None) => {
+                let (head, text) = (&head.name, quoted(text));
+                return Err(Error::file(format!("the {head} {text} could be several classes")));
+            }
             None => {}
         }
         match text.parse::<usize>() {
@@ -105,12 +115,14 @@ impl ClassNames {
                 head.name, head.classes
             ))),
             Err(_) if names.is_none_or(|names| names.names.is_empty()) => Err(Error::file(format!(
-                "{} {text:?} is no number, and there are no class names to look it up in; give them with --labels FILE",
-                head.name
+                "{} {} is no number, and there are no class names to look it up in; give them with --labels FILE",
+                head.name,
+                quoted(text)
             ))),
             Err(_) => Err(Error::file(format!(
-                "{} {text:?} is neither a number nor a known class name; other names can be given with --labels FILE",
-                head.name
+                "{} {} is neither a number nor a known class name; other names can be given with --labels FILE",
+                head.name,
+                quoted(text)
             ))),
         }
     }
@@ -187,7 +199,8 @@ fn from_csv(text: &str) -> Result<Vec<String>> {
     };
     let numbered = reader.records().map(|record| {
         let record = record.map_err(broken)?;
-        let id = record[id].parse().map_err(|_| Error::file(format!("{:?} is no number of a class", &record[id])))?;
+        let id =
+            record[id].parse().map_err(|_| Error::file(format!("{} is no number of a class", quoted(&record[id]))))?;
         Ok((id, record[name].to_owned()))
     });
     in_order(numbered.collect::<Result<_>>()?)

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::text::quoted;
 use super::{Prediction, TOP, Task, Top};
-use crate::tensor::{Error, ErrorKind, Result};
+use crate::tensor::{Error, ErrorKind, Result, printable};
 use crate::vivit::LabelHead;
 
 /// What was found of one video.
@@ -15,7 +16,7 @@ pub struct Row {
     pub row: usize,
     /// The video as the manifest names it.
     pub path: String,
-    /// One class a head, or any number of them for a multi-label task.
+    /// One class a head, or any number of them for a multi-label task; none where they are not known.
     pub labels: Vec<usize>,
     /// Time that decoding and computing took.
     pub seconds: f64,
@@ -35,12 +36,14 @@ pub enum Outcome {
 /// How rows are written.
 ///
 /// Both have the fields `row`, `path`, `status` (`ok` or `failed`), `error`, `seconds`; for each head its label (`labels`
-/// for a multi-label task), `…_top5` and `…_scores`; the same without a label for the joint distribution of several
-/// heads, whose classes are numbered with the first head outermost; then `logits`, the mean over all views.
+/// for a multi-label task), `…_top5`, `…_names` (where class names are known) and `…_scores`; the same without a label for
+/// the joint distribution of several heads, whose classes are numbered with the first head outermost; then `logits`, the
+/// mean over all views. Texts of files are without control characters, marks of direction and the like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// A header and a line a video; lists are parted by semicolons. `logits` are there for multi-label tasks only, whose
-    /// figure needs them.
+    /// figure needs them. A text that a spreadsheet would take for a formula, beginning with `=`, `+`, `-` or `@`, has an
+    /// apostrophe before it.
     Csv,
     /// A JSON object a video, with all fields.
     JsonLines,
@@ -52,6 +55,8 @@ enum Kind {
     Text,
     Number,
     List,
+    /// A list of texts without semicolons.
+    Names,
 }
 
 impl Encoding {
@@ -81,7 +86,7 @@ impl Encoding {
         let object = to_object(task, row);
         match self {
             Self::JsonLines => serde_json::to_string(&object).map_err(|error| unwritable(&error)),
-            Self::Csv => csv_line(fields(task, self).iter().map(|(name, _)| cell(object.get(name)))),
+            Self::Csv => csv_line(fields(task, self).iter().map(|(name, kind)| cell(*kind, object.get(name)))),
         }
     }
 
@@ -110,12 +115,17 @@ fn fields(task: &Task, encoding: Encoding) -> Vec<(String, Kind)> {
     ]
     .map(|(name, kind)| (name.to_owned(), kind))
     .to_vec();
-    let top = |name: &str| [(format!("{name}_top5"), Kind::List), (format!("{name}_scores"), Kind::List)];
+    let top = |name: &str| {
+        let field = |what: &str, kind| (format!("{name}_{what}"), kind);
+        [field("top5", Kind::List), field("names", Kind::Names), field("scores", Kind::List)]
+    };
     for head in task.heads() {
-        fields.push(match task.is_multiple() {
-            true => ("labels".to_owned(), Kind::List),
-            false => (head.name.clone(), Kind::Number),
-        });
+        if task.has_labels() {
+            fields.push(match task.is_multiple() {
+                true => ("labels".to_owned(), Kind::List),
+                false => (head.name.clone(), Kind::Number),
+            });
+        }
         fields.extend(top(&head.name));
     }
     fields.extend(task.joint().iter().flat_map(|joint| top(&joint.name)));
@@ -134,28 +144,33 @@ fn to_object(task: &Task, row: &Row) -> Map<String, Value> {
     let mut object = Map::new();
     let mut put = |name: &str, value: Value| _ = object.insert(name.to_owned(), value);
     put("row", row.row.into());
-    put("path", row.path.as_str().into());
+    put("path", printable(&row.path, LONGEST_PATH).into());
     let (prediction, error) = match &row.outcome {
         Outcome::Done(prediction) => (Some(prediction), None),
-        Outcome::Failed(reason) => (None, Some(one_line(reason))),
+        // Rows are lines, so nothing in them may end one.
+        Outcome::Failed(reason) => (None, Some(printable(reason, usize::MAX))),
     };
     put("status", if error.is_none() { "ok" } else { "failed" }.into());
     put("error", error.into());
     put("seconds", ((row.seconds * 1e3).round() / 1e3).into());
     let tops = prediction.map_or(&[][..], |prediction| &prediction.tops);
     for (place, head) in task.heads().iter().chain(&task.joint()).enumerate() {
-        if task.is_multiple() {
+        if task.is_multiple() && task.has_labels() {
             put("labels", row.labels.clone().into());
         } else if let Some(label) = row.labels.get(place) {
             put(&head.name, (*label).into());
         }
         let top = tops.get(place);
         put(&format!("{}_top5", head.name), top.map(|top| top.indices.clone()).into());
+        put(&format!("{}_names", head.name), top.map(|top| top.names.clone()).into());
         put(&format!("{}_scores", head.name), top.map(|top| floats(&top.scores)).into());
     }
     put("logits", prediction.map(|prediction| floats(&prediction.logits)).into());
     object
 }
+
+/// Characters of a path that any system takes.
+const LONGEST_PATH: usize = 4096;
 
 /// A row's fields, as they are read.
 struct Fields<'a>(&'a Map<String, Value>);
@@ -178,6 +193,10 @@ impl<'a> Fields<'a> {
         self.get(name, |value| value.as_array()?.iter().map(index).collect())
     }
 
+    fn texts(&self, name: &str) -> Result<Vec<String>> {
+        self.get(name, |value| value.as_array()?.iter().map(|text| text.as_str().map(str::to_owned)).collect())
+    }
+
     fn floats(&self, name: &str) -> Result<Vec<f32>> {
         self.get(name, |value| value.as_array()?.iter().map(float).collect())
     }
@@ -192,9 +211,12 @@ impl<'a> Fields<'a> {
     }
 
     fn top(&self, LabelHead { name, classes }: &LabelHead) -> Result<Top> {
-        let (indices, scores) = (format!("{name}_top5"), format!("{name}_scores"));
-        let top = Top { indices: self.indices(&indices)?, scores: self.floats(&scores)? };
+        let [indices, names, scores] = ["top5", "names", "scores"].map(|what| format!("{name}_{what}"));
+        let top = Top { indices: self.indices(&indices)?, scores: self.floats(&scores)?, names: self.texts(&names)? };
         let count = TOP.min(*classes);
+        if !top.names.is_empty() && top.names.len() != count {
+            return Err(Error::file(format!("{names} are not {count} names")));
+        }
         if top.indices.len() != count || top.scores.len() != count {
             return Err(Error::file(format!("{indices} and {scores} are not {count} classes and their scores")));
         }
@@ -209,6 +231,7 @@ fn from_object(task: &Task, encoding: Encoding, object: &Map<String, Value>) -> 
     let fields = Fields(object);
     let heads = task.heads();
     let labels = match task.is_multiple() {
+        _ if !task.has_labels() => Vec::new(),
         true => fields.indices("labels")?,
         false => heads.iter().map(|head| fields.index(&head.name)).collect::<Result<_>>()?,
     };
@@ -219,7 +242,7 @@ fn from_object(task: &Task, encoding: Encoding, object: &Map<String, Value>) -> 
             tops: heads.iter().chain(&task.joint()).map(|head| fields.top(head)).collect::<Result<_>>()?,
             logits: if has_logits(task, encoding) { fields.logits(task.classes())? } else { Vec::new() },
         }),
-        other => return Err(Error::file(format!("the status is {other:?}, neither ok nor failed"))),
+        other => return Err(Error::file(format!("the status is {}, neither ok nor failed", quoted(other)))),
     };
     let path = fields.text("path")?.to_owned();
     Ok(Row { row: fields.index("row")?, path, labels, seconds: fields.get("seconds", Value::as_f64)?, outcome })
@@ -239,18 +262,27 @@ fn float(value: &Value) -> Option<f32> {
     value.as_number()?.to_string().parse().ok()
 }
 
-/// Rows are lines, so nothing in them may end one.
-fn one_line(text: &str) -> String {
-    text.split(['\r', '\n']).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+fn cell(kind: Kind, value: Option<&Value>) -> String {
+    let bare = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let cell = match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::Array(values)) => values.iter().map(bare).collect::<Vec<_>>().join(";"),
+        Some(value) => bare(value),
+    };
+    match kind {
+        Kind::Text | Kind::Names if is_formula(&cell) => format!("'{cell}"),
+        _ => cell,
+    }
 }
 
-fn cell(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(values)) => values.iter().map(Value::to_string).collect::<Vec<_>>().join(";"),
-        Some(value) => value.to_string(),
-    }
+/// Whether a spreadsheet takes the text for a formula, or would seem to have taken it for one.
+fn is_formula(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@'])
+}
+
+/// The text of a cell, as [`cell`] was given it.
+fn text(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|text| is_formula(text)).unwrap_or(cell)
 }
 
 fn csv_line(cells: impl Iterator<Item = String>) -> Result<String> {
@@ -268,7 +300,9 @@ fn csv_object(fields: &[(String, Kind)], line: &str) -> Result<Map<String, Value
         return Err(Error::file(format!("it has {} fields instead of {}", record.len(), fields.len())));
     }
     let value = |kind: Kind, cell: &str| match kind {
-        Kind::Text => Some(cell.into()),
+        Kind::Text => Some(text(cell).into()),
+        Kind::Names if cell.is_empty() => Some(Value::Array(Vec::new())),
+        Kind::Names => Some(text(cell).split(';').collect()),
         Kind::Number => serde_json::from_str(cell).ok(),
         Kind::List => serde_json::from_str(&format!("[{}]", cell.replace(';', ","))).ok(),
     };
@@ -294,7 +328,7 @@ mod tests {
 
     fn row(task: &Task, logits: &[f32], path: &str) -> Row {
         let labels = if task.is_multiple() { vec![6, 0, 2] } else { vec![2; task.heads().len()] };
-        let outcome = Outcome::Done(Prediction::new(task, logits.to_vec()).unwrap());
+        let outcome = Outcome::Done(Prediction::new(task, logits.to_vec(), None).unwrap());
         Row { row: 12, path: path.to_owned(), labels, seconds: 0.125, outcome }
     }
 
@@ -305,10 +339,11 @@ mod tests {
         let header = Encoding::Csv.header(&heads).unwrap().unwrap();
         assert_eq!(
             header,
-            "row,path,status,error,seconds,verb,verb_top5,verb_scores,noun,noun_top5,noun_scores,action_top5,action_scores"
+            "row,path,status,error,seconds,verb,verb_top5,verb_names,verb_scores,noun,noun_top5,noun_names,noun_scores,\
+             action_top5,action_names,action_scores"
         );
         let line = Encoding::Csv.line(&single, &row(&single, &logits, "a, b.mp4")).unwrap();
-        assert!(line.starts_with("12,\"a, b.mp4\",ok,,0.125,2,5;4;3;2;1,0.63"), "{line}");
+        assert!(line.starts_with("12,\"a, b.mp4\",ok,,0.125,2,5;4;3;2;1,,0.63"), "{line}");
         let line = Encoding::JsonLines.line(&single, &row(&single, &logits, "a.mp4")).unwrap();
         assert!(line.starts_with(r#"{"row":12,"path":"a.mp4","status":"ok","error":null,"seconds":0.125,"label":2,"#));
         assert!(line.ends_with(r#""logits":[0.0,1.0,2.0,3.0,4.0,5.0,0.1]}"#), "{line}");
@@ -323,10 +358,45 @@ mod tests {
                 let line = encoding.line(&task, &failed).unwrap();
                 assert!(!line.contains('\n'));
                 let read = encoding.parse(&task, &line).unwrap();
-                assert_eq!(read.outcome, Outcome::Failed("cut off, ffmpeg says: \"eof\"".into()));
+                assert_eq!(read.outcome, Outcome::Failed("cut off, ffmpeg says: \"eof\"  ".into()));
                 assert_eq!(read.labels, failed.labels);
             }
         }
+    }
+
+    #[test]
+    fn names_stand_beside_their_classes() {
+        let names = ["=cmd|'/c calc'!A0", "a;b", "\u{1b}[31mred\u{202e}", "d", "e", "f", "'-g"].map(str::to_owned);
+        for task in tasks() {
+            let logits: Vec<f32> = (0..7).map(|class| 7.0 - class as f32).collect();
+            let prediction = Prediction::new(&task, logits, Some(&names)).unwrap();
+            if task.heads().len() == 1 {
+                assert_eq!(prediction.tops[0].names, ["=cmd|'/c calc'!A0", "a,b", "red", "d", "e"]);
+            } else {
+                assert_eq!(prediction.tops[2].names[0], "=cmd|'/c calc'!A0, d");
+            }
+            let labels = if task.is_multiple() { vec![1] } else { vec![0; task.heads().len()] };
+            let outcome = Outcome::Done(prediction);
+            let row = Row { row: 0, path: "-x.mp4".into(), labels, seconds: 0.0, outcome };
+            let line = Encoding::Csv.line(&task, &row).unwrap();
+            assert!(line.contains(",'=cmd") || line.contains(",\"'=cmd"), "{line}");
+            assert!(line.starts_with("0,'-x.mp4,ok"), "{line}");
+            for encoding in [Encoding::Csv, Encoding::JsonLines] {
+                let read = encoding.parse(&task, &encoding.line(&task, &row).unwrap()).unwrap();
+                let (Outcome::Done(read), Outcome::Done(written)) = (read.outcome, &row.outcome) else { panic!() };
+                assert_eq!(read.tops, written.tops);
+            }
+        }
+    }
+
+    #[test]
+    fn formulas_are_told_from_texts() {
+        for (given, written) in [("a-b", "a-b"), ("-b", "'-b"), ("'-b", "''-b"), ("'b", "'b"), ("@", "'@"), ("'", "'")]
+        {
+            let cell = cell(Kind::Text, Some(&given.into()));
+            assert_eq!((cell.as_str(), text(&cell)), (written, given));
+        }
+        assert_eq!(cell(Kind::Number, Some(&(-1).into())), "-1");
     }
 
     #[test]
@@ -371,7 +441,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(
-            logits in prop::collection::vec(-1e30f32..1e30, 7), small in -1f32..1.0, path in "[^\r\n]{1,20}",
+            logits in prop::collection::vec(-1e30f32..1e30, 7), small in -1f32..1.0, path in "[ -~é映]{1,20}",
         ) {
             let logits: Vec<f32> = logits.into_iter().enumerate().map(|(n, x)| if n % 2 == 0 { x } else { x * 1e-30 + small }).collect();
             for task in tasks() {

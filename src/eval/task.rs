@@ -11,6 +11,8 @@ use crate::vivit::{Config, LabelHead, Labelling};
 pub struct Task {
     labelling: Labelling,
     classes: usize,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unlabelled: bool,
 }
 
 /// A task as a file has it, which may be anything.
@@ -18,13 +20,15 @@ pub struct Task {
 struct Recorded {
     labelling: Labelling,
     classes: usize,
+    #[serde(default)]
+    unlabelled: bool,
 }
 
 impl TryFrom<Recorded> for Task {
     type Error = Error;
 
-    fn try_from(Recorded { labelling, classes }: Recorded) -> Result<Self> {
-        Self::new(labelling, classes)
+    fn try_from(Recorded { labelling, classes, unlabelled }: Recorded) -> Result<Self> {
+        Ok(Self { unlabelled, ..Self::new(labelling, classes)? })
     }
 }
 
@@ -48,7 +52,18 @@ impl Task {
             ));
         }
         labelling.validate(classes)?;
-        Ok(Self { labelling, classes })
+        Ok(Self { labelling, classes, unlabelled: false })
+    }
+
+    /// The same of videos whose labels nobody has told: rows without labels, of which there are no figures.
+    #[must_use]
+    pub fn unlabelled(self) -> Self {
+        Self { unlabelled: true, ..self }
+    }
+
+    /// Whether videos have labels.
+    pub fn has_labels(&self) -> bool {
+        !self.unlabelled
     }
 
     /// What a model of this configuration does; an error for one without a classification head.
@@ -100,6 +115,12 @@ impl Task {
 
     /// An error where `labels` are not those of a video: one class a head, or any number of classes of a multi-label one.
     pub fn check_labels(&self, labels: &[usize]) -> Result<()> {
+        if self.unlabelled {
+            return match labels.is_empty() {
+                true => Ok(()),
+                false => Err(Error::usage("a video has labels where none were told")),
+            };
+        }
         let heads = self.heads();
         if !self.is_multiple() && labels.len() != heads.len() {
             return Err(Error::usage(format!("a video has {} labels here, not {}", heads.len(), labels.len())));
@@ -112,5 +133,16 @@ impl Task {
             }
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_a_regression_are_no_task() {
+        let error = Task::new(Labelling::Regression, 3).unwrap_err().to_string();
+        assert!(error.contains("values (regression), not classes"), "{error}");
     }
 }

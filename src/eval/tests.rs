@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
@@ -60,9 +61,9 @@ fn logits(name: &str) -> Result<Vec<f32>> {
 /// Evaluates until `most` rows are written, with three threads.
 fn evaluate(evaluation: &mut Evaluation<'_>, most: usize) -> Result<()> {
     let mut written = 0;
-    let decode = |item: &Item| logits(&item.name);
+    let decode = Box::new(|item: &Item| logits(&item.name));
     let mut compute = Ok;
-    let pipeline = Pipeline { workers: 3, decode: &decode, compute: &mut compute };
+    let pipeline = Pipeline { workers: 3, decode, timeout: None, compute: &mut compute };
     evaluation.finish(pipeline, &mut |_, _| {
         written += 1;
         if written == most { Err(Error::new(ErrorKind::DeviceLost, "killed")) } else { Ok(()) }
@@ -162,7 +163,8 @@ fn shards_merge_into_the_whole() {
         assert_eq!(merged, run(&task, &manifest, Shard::WHOLE));
         assert_eq!(Metrics::of(&task, &rows_merged).unwrap().summary(), summary);
         let path = folder.path().join(format!("{}.csv", task.heads().len() + usize::from(task.is_multiple()) * 7));
-        write_merged(&path, merged, &rows_merged).unwrap();
+        write_merged(&path, &merged, &rows_merged).unwrap();
+        assert!(write_merged(&path, &merged, &rows_merged).unwrap_err().to_string().contains("is there already"));
         let csv = finished(&task, &manifest, "results.csv", Shard::WHOLE);
         assert_eq!(rows(&path), rows(&csv.1));
         assert_eq!(Metrics::of(&task, &rows(&path)).unwrap().summary(), summary);
@@ -308,23 +310,25 @@ fn what_is_not_the_videos_fault_ends_the_run() {
         (ErrorKind::Device, false, true),
         (ErrorKind::Unsupported, false, true),
         (ErrorKind::Unsupported, true, true),
+        (ErrorKind::Interrupted, true, true),
         // Of computing, these are of the model's files.
         (ErrorKind::File, false, true),
         (ErrorKind::Io, false, true),
         (ErrorKind::Usage, false, false),
         (ErrorKind::File, true, false),
         (ErrorKind::Io, true, false),
+        (ErrorKind::OutOfMemory, true, false),
         (ErrorKind::Usage, true, false),
     ] {
         let path = folder.path().join(format!("{kind:?}-{decoding}.csv"));
         let mut evaluation = Evaluation::open(&manifest, run(&task, &manifest, Shard::WHOLE), &path, false).unwrap();
-        let fails = |name: &str, here: bool| match here && name == "é 5.gif" {
+        let fails = move |name: &str, here: bool| match here && name == "é 5.gif" {
             true => Err(Error::new(kind, "no")),
             false => Ok(()),
         };
-        let decode = |item: &Item| fails(&item.name, decoding).map(|()| item.name.clone());
+        let decode = Box::new(move |item: &Item| fails(&item.name, decoding).map(|()| item.name.clone()));
         let mut compute = |name: String| fails(&name, !decoding).map(|()| vec![0.5; CLASSES]);
-        let pipeline = Pipeline { workers: 2, decode: &decode, compute: &mut compute };
+        let pipeline = Pipeline { workers: 2, decode, timeout: None, compute: &mut compute };
         let outcome = evaluation.finish(pipeline, &mut |_, _| Ok(()));
         assert_eq!(outcome.is_err(), ends, "{kind:?}");
         drop(evaluation);
@@ -354,9 +358,9 @@ fn failures_are_tried_again() {
         assert_eq!(evaluation.metrics().summary(), summary);
         drop(evaluation);
         let mut evaluation = again();
-        let decode = |_: &Item| Ok(vec![0.5; CLASSES]);
+        let decode = Box::new(|_: &Item| Ok(vec![0.5; CLASSES]));
         let mut compute = Ok;
-        let pipeline = Pipeline { workers: 2, decode: &decode, compute: &mut compute };
+        let pipeline = Pipeline { workers: 2, decode, timeout: None, compute: &mut compute };
         evaluation.finish(pipeline, &mut |_, _| Ok(())).unwrap();
         let found = evaluation.metrics().summary();
         assert_eq!((found.videos, found.failed), (20, 0));
@@ -376,18 +380,19 @@ fn decoding_is_bounded() {
     let manifest = manifest(folder.path(), &task, 60);
     let path = folder.path().join("results.csv");
     let mut evaluation = Evaluation::open(&manifest, run(&task, &manifest, Shard::WHOLE), &path, false).unwrap();
-    let (decoded, mut computed, mut ahead) = (AtomicUsize::new(0), 0, BTreeSet::new());
-    let decode = |item: &Item| {
-        decoded.fetch_add(1, Ordering::SeqCst);
+    let (decoded, mut computed, mut ahead) = (Arc::new(AtomicUsize::new(0)), 0, BTreeSet::new());
+    let counted = Arc::clone(&decoded);
+    let decode = Box::new(move |item: &Item| {
+        counted.fetch_add(1, Ordering::SeqCst);
         Ok(item.name.clone())
-    };
+    });
     let mut compute = |_: String| {
         std::thread::sleep(std::time::Duration::from_millis(2));
         ahead.insert(decoded.load(Ordering::SeqCst) - computed);
         computed += 1;
         Ok(vec![0.5; CLASSES])
     };
-    let pipeline = Pipeline { workers: 2, decode: &decode, compute: &mut compute };
+    let pipeline = Pipeline { workers: 2, decode, timeout: None, compute: &mut compute };
     evaluation.finish(pipeline, &mut |_, _| Ok(())).unwrap();
     let most = ahead.last().copied().unwrap();
     assert!((2..=5).contains(&most), "{ahead:?}");

@@ -14,7 +14,7 @@ use super::canvas::{FADED_INK, INK};
 use super::chart::Ground;
 use super::heat::Palette;
 use super::scene::Scene;
-use crate::tensor::{Error, Result};
+use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
 
 /// What the page's script works with.
 #[derive(Serialize)]
@@ -56,8 +56,8 @@ pub(super) fn html(scene: &Scene<'_>) -> Result<Vec<u8>> {
     };
     let data = serde_json::to_string(&data).map_err(failed)?;
     let text = render(context! {
-        title => &scene.overlay.title,
-        facts => &scene.overlay.facts,
+        title => printable(&scene.overlay.title, LONGEST_TEXT),
+        facts => scene.overlay.facts.iter().map(|(name, fact)| (name.clone(), printable(fact, LONGEST_TEXT))).collect::<Vec<_>>(),
         widest => scene.size()[0].max(WIDEST),
         start => start(scene) * scene.frames_per_map(),
         last => scene.frames.len() - 1,
@@ -169,7 +169,7 @@ mod tests {
             seconds: Some((0..6).map(f64::from).collect()),
             query: Some([1, 0, 1]),
             profile: Some(profile),
-            title: "cats & dogs".into(),
+            title: "cats & \u{202e}dogs\u{1b}[2J".into(),
             ..hot_diagonal(6, 3)
         }
     }

@@ -25,6 +25,8 @@ pub enum ErrorKind {
     Device,
     /// Reading or writing failed for a reason outside the files' contents (permissions, a full disk, the network).
     Io,
+    /// Whoever asked for it wants it no more.
+    Interrupted,
 }
 
 /// An error with one clear sentence: what, where, and what to do.
@@ -61,10 +63,12 @@ impl Error {
         Self::new(ErrorKind::Unsupported, message)
     }
 
-    /// A failed operation on `path`: [`ErrorKind::File`] where the path does not exist, else [`ErrorKind::Io`].
+    /// A failed operation on `path`: [`ErrorKind::File`] where the path does not exist, [`ErrorKind::OutOfMemory`] where
+    /// the host has too little memory, else [`ErrorKind::Io`].
     pub fn io(action: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
         let kind = match error.kind() {
             std::io::ErrorKind::NotFound => ErrorKind::File,
+            std::io::ErrorKind::OutOfMemory => ErrorKind::OutOfMemory,
             _ => ErrorKind::Io,
         };
         Self::new(kind, format!("cannot {action} {}: {error}", path.display()))

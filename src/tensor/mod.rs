@@ -11,5 +11,5 @@ mod shape;
 pub use closeness::{Closeness, Offender, Tolerance};
 pub use error::{Error, ErrorKind, Result};
 pub use host::{Data, Element, Tensor};
-pub use printable::printable;
+pub use printable::{LONGEST_TEXT, printable};
 pub use shape::Shape;

@@ -3,6 +3,9 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
+/// Characters that any honest text of a file in a sentence has.
+pub const LONGEST_TEXT: usize = 1000;
+
 /// `text` on one line, in at most `most` characters (the last is `…` where more were there), without what changes how a
 /// terminal or a page shows other text: control characters and the escape sequences they begin, marks of direction,
 /// characters that cannot be seen. Ends of lines and tabs become spaces.

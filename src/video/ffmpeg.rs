@@ -19,6 +19,7 @@ mod stream;
 
 use std::path::Path;
 
+pub use self::process::end_programs;
 use self::{
     complaints::Complaints,
     decoding::{Decoding, Start, stored_as},

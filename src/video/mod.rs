@@ -2,7 +2,7 @@
 //!
 //! | part | what it decides |
 //! |---|---|
-//! | [`FrameSource`], [`open`] | decoded [`Frame`]s of a video file, image folder, GIF, still or array |
+//! | [`FrameSource`], [`open`] | decoded [`Frame`]s of a video file, image folder, animation, still or array |
 //! | [`Sampling`] | the frame indices of each clip |
 //! | [`Preset`], [`Preprocessing`] | resize, crop and value range |
 //! | [`coefficients`], [`Antialiased`], [`Lerp`], [`CropWindow`] | the integers and tables that kernels compute with |
@@ -23,19 +23,32 @@ mod segment;
 mod source;
 
 #[cfg(feature = "video")]
+mod animation;
+#[cfg(feature = "video")]
 mod ffmpeg;
 #[cfg(feature = "video")]
 mod images;
 #[cfg(feature = "video")]
+mod limits;
+#[cfg(feature = "video")]
 mod npy;
 #[cfg(feature = "video")]
+mod picture;
+#[cfg(feature = "video")]
 mod pipe;
+#[cfg(feature = "video")]
+mod rotation;
+#[cfg(feature = "video")]
+mod webp;
 
 #[cfg(test)]
 mod reference;
 
 #[cfg(feature = "video")]
 use std::path::Path;
+
+#[cfg(feature = "video")]
+use crate::tensor::ErrorKind;
 
 pub use clip::Clip;
 pub use colour::{Matrix, Range, coefficients};
@@ -51,15 +64,16 @@ pub use source::{Frame, FrameSource, Information, PixelFormat, Sink, Wanted, Wat
 
 #[cfg(feature = "video")]
 pub use {
-    ffmpeg::VideoFile,
-    images::{Gif, Images},
+    animation::Animation,
+    ffmpeg::{VideoFile, end_programs},
+    images::Images,
     npy::{NpyArray, check_npy},
     pipe::Pipe,
 };
 
-/// Opens whatever `path` is: a folder as [`Images`], a `.gif` as [`Gif`], a `.npy` as [`NpyArray`], a `.png`, `.jpg`
-/// or `.webp` as a single frame, `-` as a [`Pipe`] on standard input, anything else as a [`VideoFile`]. [`OpenOptions`]
-/// say more.
+/// Opens whatever `path` is: a folder as [`Images`], `-` as a [`Pipe`] on standard input, and a file by its contents, not
+/// its name: a picture as [`Images`] of one frame, an animated GIF, WebP or PNG as [`Animation`], a NumPy array as
+/// [`NpyArray`], anything else as a [`VideoFile`]. [`OpenOptions`] say more.
 #[cfg(feature = "video")]
 pub fn open(path: impl AsRef<Path>) -> crate::tensor::Result<Box<dyn FrameSource>> {
     OpenOptions::new().open(path)
@@ -68,19 +82,52 @@ pub fn open(path: impl AsRef<Path>) -> crate::tensor::Result<Box<dyn FrameSource
 #[cfg(feature = "video")]
 fn open_with(path: &Path, options: &OpenOptions) -> crate::tensor::Result<Box<dyn FrameSource>> {
     if path == Path::new("-") {
-        return Ok(Box::new(Pipe::stdin()?));
+        return rotation::turned(Box::new(Pipe::stdin_with(options)?), options.rotation);
     }
-    let (checked, deadline) = (path.to_owned(), opening::Deadline::after(options.timeout));
-    opening::within(deadline, path, move || opening::check_regular(&checked))?;
-    if path.is_dir() {
-        return Ok(Box::new(Images::folder(path)?));
+    let deadline = opening::Deadline::after(options.timeout);
+    let looked_at = path.to_owned();
+    let source: Box<dyn FrameSource> = match opening::within(deadline, path, move || Kind::of(&looked_at))? {
+        Kind::Folder => Box::new(Images::folder_with(path, options, deadline)?),
+        Kind::Still => Box::new(Images::still_with(path, options, deadline)?),
+        Kind::Animation => Box::new(Animation::open_with(path, options, deadline)?),
+        Kind::Array => {
+            let array = path.to_owned();
+            Box::new(opening::within(deadline, path, move || NpyArray::open(array))?)
+        }
+        Kind::Video => Box::new(VideoFile::open_with(path, options).map_err(|error| match error.kind() {
+            ErrorKind::File if images::is_named_still(path) => error.within(picture::none(path)),
+            _ => error,
+        })?),
+    };
+    rotation::turned(source, options.rotation)
+}
+
+/// What a path holds.
+#[cfg(feature = "video")]
+enum Kind {
+    Folder,
+    Still,
+    Animation,
+    Array,
+    Video,
+}
+
+#[cfg(feature = "video")]
+impl Kind {
+    fn of(path: &Path) -> crate::tensor::Result<Self> {
+        opening::check_regular(path)?;
+        if path.is_dir() {
+            return Ok(Self::Folder);
+        }
+        Ok(match picture::format_of(path)? {
+            // JPEG pictures one after the other begin as a single one does.
+            Some(_) if has_extension(path, "mjpeg") || has_extension(path, "mjpg") => Self::Video,
+            Some(format) if picture::moves(path, format)? => Self::Animation,
+            Some(_) => Self::Still,
+            None if has_extension(path, "npy") || npy::is_array(path)? => Self::Array,
+            None => Self::Video,
+        })
     }
-    Ok(match path {
-        path if has_extension(path, "gif") => Box::new(Gif::open(path)?),
-        path if has_extension(path, "npy") => Box::new(NpyArray::open(path)?),
-        path if images::is_still(path) => Box::new(Images::still(path)?),
-        path => Box::new(VideoFile::open_with(path, options)?),
-    })
 }
 
 #[cfg(feature = "video")]

@@ -8,6 +8,7 @@ use std::{
 
 use npyz::{DType, NpyHeader, Order, TypeChar};
 
+use super::limits::{MOST_SIDE, check_memory, check_size};
 use super::source::{Frame, FrameSource, Information, PixelFormat, Sink, Wanted};
 use crate::tensor::{Error, Result};
 
@@ -35,6 +36,7 @@ impl NpyArray {
         let header = NpyHeader::from_reader(&mut file)
             .map_err(|error| Error::file(format!("{} is not a NumPy array: {error}", path.display())))?;
         let [frames, height, width] = shape(&header).map_err(|error| error.within(path.display()))?;
+        check_size([height, width], MOST_SIDE * MOST_SIDE, path)?;
         let start = file.stream_position().map_err(io_error)?;
         let stored = file.metadata().map_err(io_error)?.len();
         let expected = [frames, height, width, 3].iter().try_fold(1u64, |bytes, &side| bytes.checked_mul(side as u64));
@@ -54,6 +56,15 @@ impl NpyArray {
         };
         Ok(Self { path: path.into(), file, start, frames, information })
     }
+}
+
+/// Whether the file begins as NumPy arrays do.
+pub(super) fn is_array(path: &Path) -> Result<bool> {
+    const SIGNATURE: &[u8] = b"\x93NUMPY";
+    let mut start = Vec::new();
+    let file = File::open(path).map_err(|error| Error::io("open", path, &error))?;
+    file.take(SIGNATURE.len() as u64).read_to_end(&mut start).map_err(|error| Error::io("read", path, &error))?;
+    Ok(start == SIGNATURE)
 }
 
 /// An error for a `.npy` file whose header is cut off or whose axes multiply to more than any file holds; everything else
@@ -114,6 +125,7 @@ impl FrameSource for NpyArray {
         let wanted = Wanted::new(indices);
         wanted.check(self.frames, self.path.display())?;
         let &Information { height, width, format, .. } = &self.information;
+        check_memory(format.bytes(height, width), &self.path)?;
         for index in wanted.indices() {
             let mut bytes = vec![0; format.bytes(height, width)];
             let position = self.start + index as u64 * bytes.len() as u64;
@@ -153,6 +165,20 @@ mod tests {
         assert_eq!(frames[1].bytes(), (0..18).collect::<Vec<u8>>());
         assert_eq!(frames[2], frames[0]);
         assert!(video.read(&[5]).is_err());
+    }
+
+    #[test]
+    fn sides_beyond_any_frame_are_refused() {
+        let error = refused(|path| save(path, &[1, 1, 16_385, 3], Order::C, std::iter::repeat_n(0u8, 16_385 * 3)));
+        assert!(error.contains("claims frames of 16385x1 pixels"), "{error}");
+    }
+
+    #[test]
+    fn an_array_is_told_by_its_contents() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clip.mp4");
+        save(&path, &[5, 2, 3, 3], Order::C, 0..90u8);
+        assert_eq!(video::open(&path).unwrap().frame_count().unwrap(), 5);
     }
 
     fn refused(make: impl FnOnce(&Path)) -> String {

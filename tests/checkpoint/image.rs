@@ -1,5 +1,6 @@
 //! Image models as their libraries write them: the same weights under all names and layouts.
 
+use std::io::{Read, Write};
 use std::path::Path;
 
 use tubelet::checkpoint::image;
@@ -320,4 +321,62 @@ fn the_described_size_of_images_decides_their_grid() {
     }
     let message = image_refusal(sized("12").path(), None);
     assert_names(&message, &["16 positions are not those of the 3×3 patches that config.json's image_size makes"]);
+}
+
+/// The published image model with its arrays in another order of axes and bytes, as `numpy.savez` of turned arrays and
+/// other machines write them.
+fn reordered(fortran: bool, big_endian: bool) -> tempfile::NamedTempFile {
+    let file = tempfile::Builder::new().suffix(".npz").tempfile().unwrap();
+    let mut to = zip::ZipWriter::new(file.reopen().unwrap());
+    let mut from = zip::ZipArchive::new(fs::File::open(fixture("vitnpz-tiny/vit.npz")).unwrap()).unwrap();
+    for index in 0..from.len() {
+        let mut member = from.by_index(index).unwrap();
+        let mut bytes = Vec::new();
+        member.read_to_end(&mut bytes).unwrap();
+        let start = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+        let header = String::from_utf8(bytes[10..start].to_vec()).unwrap();
+        let axes = header.split_once('(').unwrap().1.split_once(')').unwrap().0;
+        let axes: Vec<usize> = axes.split(',').filter_map(|axis| axis.trim().parse().ok()).collect();
+        let values = floats(&bytes[start..]);
+        let values = if fortran { first_axis_fastest(&values, &axes) } else { values };
+        let elements =
+            values.into_iter().flat_map(|value| if big_endian { value.to_be_bytes() } else { value.to_le_bytes() });
+        let header = header
+            .replace("False", if fortran { "True " } else { "False" })
+            .replace("<f4", if big_endian { ">f4" } else { "<f4" });
+        to.start_file(member.name().unwrap(), zip::write::SimpleFileOptions::default()).unwrap();
+        to.write_all(&[&bytes[..10], header.as_bytes(), &elements.collect::<Vec<_>>()].concat()).unwrap();
+    }
+    to.finish().unwrap();
+    file
+}
+
+fn first_axis_fastest(values: &[f32], axes: &[usize]) -> Vec<f32> {
+    // The last axis first, then by recursion the others.
+    let [rest @ .., last] = axes else { return values.to_vec() };
+    let columns = (0..*last).map(|column| values.iter().skip(column).step_by(*last).copied().collect::<Vec<_>>());
+    columns.flat_map(|column| first_axis_fastest(&column, rest)).collect()
+}
+
+#[test]
+fn arrays_of_numpy_lie_in_any_order() {
+    assert_eq!(first_axis_fastest(&[0.0, 1.0, 2.0, 10.0, 11.0, 12.0], &[2, 3]), [0.0, 10.0, 1.0, 11.0, 2.0, 12.0]);
+    for (fortran, big_endian) in [(true, false), (false, true), (true, true)] {
+        assert_same(&load_image(reordered(fortran, big_endian).path()), &published());
+    }
+}
+
+#[test]
+fn buffers_of_an_image_model_are_left_out_and_further_parameters_are_not() {
+    let (_folder, path) = altered_image("vit.safetensors", |tensors| {
+        tensors.insert("step".into(), (Dtype::I64, vec![], vec![0; 8]));
+        tensors.insert("loss/class_weights".into(), (Dtype::F32, vec![2], vec![0; 8]));
+    });
+    let image = load_image(&path);
+    assert_same(&image, &published());
+    assert_names(&image.notes.join("\n"), &["2 tensors that the model does not use", "loss/class_weights", "step"]);
+    let (_folder, path) = altered_image("vit.safetensors", |tensors| {
+        tensors.insert("registers".into(), (Dtype::F32, vec![1, 4, 24], vec![0; 384]));
+    });
+    assert_names(&image_refusal(&path, None), &["1 tensor unexpected", "unexpected: registers"]);
 }

@@ -14,12 +14,15 @@ use tubelet::vivit::{Config, Gelu, Grid};
 
 mod bad_files;
 mod flax_file;
+#[cfg(feature = "hub")]
+mod hostile_hub;
 mod hub;
 #[cfg(feature = "npz")]
 mod image;
 mod native;
 mod saved;
 mod scenic;
+mod strays;
 mod untrained;
 
 const FIXTURES: [&str; 7] = [

@@ -147,12 +147,12 @@ fn control_characters_are_not_printed() {
     let folder = tempfile::tempdir().unwrap();
     save(folder.path(), &checkpoint, false).unwrap();
     let found = load(folder.path()).unwrap();
-    assert_eq!((found.labels.unwrap()[0].as_str(), found.notes), (" [31m0", vec!["two lines".to_owned()]));
-    assert_eq!(read_config(folder.path()).unwrap().labels.unwrap()[1], " [31m1");
+    assert_eq!((found.labels.unwrap()[0].as_str(), found.notes), ("0", vec!["two lines".to_owned()]));
+    assert_eq!(read_config(folder.path()).unwrap().labels.unwrap()[1], "1");
     let folder = altered("hf-tiny", |tensors| {
         let bias = tensors["vivit.layernorm.bias"].clone();
         tensors.insert("\u{1b}[2Jbias".into(), bias);
     });
     let arrays = tubelet::checkpoint::contents(folder.path().to_str().unwrap(), &Hub::default()).unwrap();
-    assert!(arrays.iter().any(|array| array.name == " [2Jbias"), "{arrays:?}");
+    assert!(arrays.iter().any(|array| array.name == "bias"), "{arrays:?}");
 }

@@ -45,6 +45,18 @@ impl FlaxLayout {
         }
     }
 
+    /// What it is of, for people.
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Same => "tensor",
+            Self::Dense => "kernel of a dense layer",
+            Self::IntoHeads => "kernel of a projection to heads",
+            Self::HeadBias => "bias of a projection to heads",
+            Self::FromHeads => "kernel of a projection from heads",
+            Self::Embedding => "kernel of an embedding",
+        }
+    }
+
     /// The shape in Flax of a tensor that is `shape` here, in an attention of that many `heads`.
     pub fn flax_shape(self, shape: &Shape, heads: usize) -> Shape {
         let split = |width: usize| [heads, width / heads.max(1)];
@@ -81,7 +93,7 @@ impl FlaxLayout {
                 let shape = [&[*outputs, *planes], tubelet].concat();
                 reversed(array, [tubelet.iter().product(), *planes, *outputs], shape.into())
             }
-            _ => Err(Error::usage(format!("an array of shape {} is no {self:?} of Flax", array.shape()))),
+            _ => Err(Error::usage(format!("an array of shape {} is no {} of Flax", array.shape(), self.noun()))),
         }
     }
 
@@ -99,7 +111,7 @@ impl FlaxLayout {
             (Self::Embedding, [outputs, planes, tubelet @ ..]) => {
                 reversed(tensor, [*outputs, *planes, tubelet.iter().product()], shape)
             }
-            _ => Err(Error::usage(format!("a tensor of shape {} is no {self:?}", tensor.shape()))),
+            _ => Err(Error::usage(format!("a tensor of shape {} is no {}", tensor.shape(), self.noun()))),
         }
     }
 }

@@ -13,10 +13,10 @@ use std::fs::File;
 use std::path::Path;
 
 pub use layout::FlaxLayout;
-pub(crate) use tree::ParameterTree;
+pub(crate) use tree::{ParameterTree, ROOTS};
 
 use super::arrays::{ArrayFile, Arrays, Dtype, GIT_LFS_POINTER, git_lfs_pointer};
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Error, LONGEST_TEXT, Result, Shape, Tensor, printable};
 use msgpack::{Fault, StoredArray};
 
 /// An open msgpack file, as `flax.serialization` and `flax.training.checkpoints` write it, whose arrays hold what they
@@ -45,7 +45,7 @@ impl FlaxCheckpoint {
             Err(Fault::Damaged(reason)) => Err(Error::file(format!(
                 "{} is damaged ({}): copy or download it again",
                 path.display(),
-                reason.replace(char::is_control, " ")
+                printable(&reason, LONGEST_TEXT)
             ))),
         }
     }

@@ -10,7 +10,7 @@ use std::io::{self, BufReader, ErrorKind, Read, Seek};
 use rmp::Marker;
 
 use crate::checkpoint::arrays::{Dtype, Run};
-use crate::tensor::Shape;
+use crate::tensor::{LONGEST_TEXT, Shape, printable};
 
 /// Extension types of Flax that are arrays.
 const ARRAY: i8 = 1;
@@ -375,7 +375,7 @@ fn dtype(name: &str) -> Dtype {
         "bfloat16" => Dtype::Bf16,
         "float32" => Dtype::F32,
         "float64" => Dtype::F64,
-        other => Dtype::Other(other.replace(char::is_control, " ")),
+        other => Dtype::Other(printable(other, LONGEST_TEXT)),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::checkpoint::arrays::{Arrays, Dtype};
 use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// Where files hold a model's parameters: scenic's older training states, those of `big_vision`, newer ones.
-const ROOTS: [&str; 3] = ["optimizer/target/", "opt/target/", "params/"];
+pub(crate) const ROOTS: [&str; 3] = ["optimizer/target/", "opt/target/", "params/"];
 /// What parameters may be wrapped in once more.
 const WRAPPING: &str = "params/";
 

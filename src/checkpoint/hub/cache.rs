@@ -3,11 +3,17 @@
 
 use std::fmt;
 use std::fs;
+#[cfg(feature = "hub")]
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::ModelId;
 use crate::checkpoint::location::Location;
 use crate::checkpoint::weights::{Pickled, complete, pickled};
+#[cfg(feature = "hub")]
+use crate::files::write_whole;
+#[cfg(feature = "hub")]
+use crate::tensor::Error;
 use crate::tensor::Result;
 
 /// The cached files of one model, all its revisions.
@@ -63,6 +69,24 @@ impl fmt::Display for Lack {
 impl Repository {
     pub(super) fn new(cache: &Path, id: &ModelId) -> Self {
         Self(cache.join(format!("models--{}", id.name.replace('/', "--"))))
+    }
+
+    /// The folder of the files' contents, each by its hash.
+    #[cfg(feature = "hub")]
+    pub(super) fn blobs(&self) -> PathBuf {
+        self.0.join("blobs")
+    }
+
+    /// Writes down that `revision` is this commit.
+    #[cfg(feature = "hub")]
+    pub(super) fn refer(&self, revision: &str, commit: &str) -> Result<()> {
+        let reference = self.reference(revision);
+        if revision == commit || fs::read_to_string(&reference).is_ok_and(|known| known == commit) {
+            return Ok(());
+        }
+        let folder = reference.parent().unwrap_or(&self.0);
+        fs::create_dir_all(folder).map_err(|error| Error::io("make the folder", folder, &error))?;
+        write_whole(&reference, |file| file.write_all(commit.as_bytes()))
     }
 
     /// The folder of a commit.

@@ -7,7 +7,7 @@ use crate::checkpoint::fit::Convention;
 use crate::checkpoint::huggingface::{ImageSize, Spelling, gelu};
 use crate::checkpoint::location::{Location, text};
 use crate::tensor::{Error, Result};
-use crate::video::Fields;
+use crate::video::{Fields, shortened};
 use crate::vivit::Gelu;
 
 pub(super) const FORMAT: Format = Format { kernel: "embeddings.patch_embeddings.projection.weight", views, described };
@@ -57,7 +57,10 @@ fn described(location: &Location) -> Result<Described> {
 fn said(fields: &Fields) -> Result<Described, String> {
     match fields.get("model_type", "`vit`", Some("vit".to_owned()))?.as_deref() {
         Some("vit") => {}
-        other => return Err(format!("model_type is {other:?}, but only \"vit\" is a plain image transformer")),
+        other => {
+            let other = other.map_or("null".to_owned(), |other| format!("`{}`", shortened(other)));
+            return Err(format!("model_type is {other}, but only `vit` is a plain image transformer"));
+        }
     }
     let image_size = fields.get("image_size", ImageSize::MUST_BE, ImageSize::Square(224))?;
     Ok(Described {

@@ -13,10 +13,10 @@ mod views;
 
 use std::sync::Arc;
 
+use super::Hub;
 use super::arrays::Arrays;
-use super::fit::{Convention, Fitted};
+use super::fit::{Convention, Fitted, Strays};
 use super::location::{Location, text};
-use super::{Hub, weights};
 use crate::tensor::{Error, Result};
 use crate::video::Fields;
 use crate::vivit::{Config, Gelu, Parameters};
@@ -85,7 +85,7 @@ impl Format {
 /// are listed; `heads` that contradict the file.
 pub fn load(name_or_path: &str, hub: &Hub, heads: Option<usize>) -> Result<Trained> {
     let mut location = hub.locate(name_or_path)?;
-    let arrays = weights::open(&mut location)?;
+    let arrays = super::open(&mut location)?;
     read(location, arrays, heads)
 }
 
@@ -123,13 +123,15 @@ pub(super) fn read(location: Location, arrays: Box<dyn Arrays>, heads: Option<us
         .config(&described, heads, &mut notes)
         .map_err(|reason| Error::file(format!("{} holds no image transformer: {reason}", path.display())))?;
     let Sizes { arrays, convention } = sizes;
-    let parameters = Fitted::new(Box::new(arrays), convention, &config).map_err(|(_, misfits)| {
-        Error::file(format!(
-            "{} holds no plain image transformer: {}:\n  {}\nTake a model without additions, or download it again.",
-            path.display(),
-            misfits.census(),
-            misfits.lines().join("\n  ")
-        ))
-    })?;
+    let (parameters, strays) =
+        Fitted::new(Box::new(arrays), convention, &config, Strays::Buffers).map_err(|(_, misfits)| {
+            Error::file(format!(
+                "{} holds no plain image transformer: {}:\n  {}\nTake a model without additions, or download it again.",
+                path.display(),
+                misfits.census(),
+                misfits.lines().join("\n  ")
+            ))
+        })?;
+    notes.extend(strays);
     Ok(Trained { config, parameters: Arc::new(parameters), source: location.source, notes })
 }

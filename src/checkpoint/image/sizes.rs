@@ -4,6 +4,7 @@ use super::Described;
 use super::views::Views;
 use crate::checkpoint::arrays::Arrays;
 use crate::checkpoint::fit::Convention;
+use crate::tensor::Shape;
 use crate::vivit::{Classifier, Config, FrameSampling, Joint, Labelling, Tubelet};
 
 /// The width of a head in every published image transformer of the sizes Ti, S, B and L.
@@ -82,12 +83,16 @@ impl Sizes {
         let [embedding, query] = ["embedding".to_owned(), format!("{BLOCK}0.{QUERY}")].map(|path| path + ".kernel");
         let shape = |name: &str| self.shape(name).ok_or_else(|| format!("it has no {}", self.convention.stored(name)));
         match (&*shape(&embedding)?, &*shape(&query)?) {
-            (embedding, _) if embedding.contains(&0) => Err(format!("its kernel has the shape {embedding:?}")),
+            (embedding, _) if embedding.contains(&0) => {
+                Err(format!("its kernel has the shape {}", Shape::from(embedding)))
+            }
             (&[h, w, planes, width], &[_, heads, _]) => {
                 Ok(Kernels { patch: [h, w], planes, width, heads: Some(heads) })
             }
             (&[width, planes, h, w], &[_, _]) => Ok(Kernels { patch: [h, w], planes, width, heads: None }),
-            (embedding, query) => Err(format!("its kernels have the shapes {embedding:?} and {query:?}")),
+            (embedding, query) => {
+                Err(format!("its kernels have the shapes {} and {}", Shape::from(embedding), Shape::from(query)))
+            }
         }
     }
 

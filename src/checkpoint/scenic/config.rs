@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::checkpoint::location::text;
-use crate::tensor::{Error, Result};
+use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
 use crate::video::Fields;
 use crate::vivit::{
     Classifier, FactorisedDotProduct, FactorisedEncoder, FactorisedSelfAttention, Joint, LabelHead, Labelling, Model,
@@ -190,7 +190,8 @@ fn size(data: &Section) -> Result<Option<[usize; 2]>, String> {
     let sides = data.whole("height")?.zip(data.whole("width")?).map(|(rows, columns)| [rows, columns]);
     match (crop, sides) {
         (Some(crop), Some(sides)) if crop != sides => {
-            Err(format!("dataset_configs.crop_size is {crop:?}, but its height and width are {sides:?}"))
+            let [crop, sides] = [crop, sides].map(|[rows, columns]| format!("{rows}×{columns}"));
+            Err(format!("dataset_configs.crop_size is {crop}, but its height and width are {sides}"))
         }
         _ => Ok(crop.or(sides)),
     }
@@ -221,6 +222,6 @@ fn heads(data: &Section) -> Result<Labelling, String> {
             splits.len()
         ));
     }
-    let head = |(classes, name): (usize, String)| LabelHead { name: name.replace(char::is_control, " "), classes };
+    let head = |(classes, name): (usize, String)| LabelHead { name: printable(&name, LONGEST_TEXT), classes };
     Ok(Labelling::Heads(splits.into_iter().zip(names).map(head).collect()))
 }

@@ -1,6 +1,7 @@
 //! What the parameters tell of the model by their names and shapes.
 
 use crate::checkpoint::arrays::Arrays;
+use crate::tensor::Shape;
 use crate::vivit::EncoderSize;
 
 /// All sizes that show in the parameters.
@@ -78,7 +79,7 @@ impl Evidence {
 }
 
 fn no_vivit(name: &str, shape: &[usize]) -> String {
-    format!("{name} has the shape {shape:?}, which no ViViT model has")
+    format!("{name} has the shape {}, which no ViViT model has", Shape::from(shape))
 }
 
 struct Tree<'a>(&'a dyn Arrays);

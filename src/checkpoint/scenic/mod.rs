@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::arrays::Arrays;
-use super::fit::{Convention, Fitted};
+use super::fit::{Convention, Fitted, Strays};
 use super::flax::{FlaxLayout, ParameterTree};
 use super::location::Location;
 use super::writing::CONFIG;
@@ -58,17 +58,19 @@ fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Ch
         Reconciliation { weights: &path, config: config_path.as_deref(), found: &found, said: &said, hints };
     let (config, mut further) = reconciliation.model()?;
     let convention = Flax::of(&config);
-    let parameters = Fitted::new(Box::new(tree), Box::new(convention), &config).map_err(|(_, misfits)| {
-        Error::file(format!(
-            "{} does not hold a whole model ({}): {}:\n  {}\nCopy or download it again.",
-            path.display(),
-            config.model,
-            misfits.census(),
-            misfits.lines().join("\n  ")
-        ))
-    })?;
+    let (parameters, strays) =
+        Fitted::new(Box::new(tree), Box::new(convention), &config, Strays::Any).map_err(|(_, misfits)| {
+            Error::file(format!(
+                "{} does not hold a whole model ({}): {}:\n  {}\nCopy or download it again.",
+                path.display(),
+                config.model,
+                misfits.census(),
+                misfits.lines().join("\n  ")
+            ))
+        })?;
     let mut notes = location.notes.clone();
     notes.append(&mut further);
+    notes.extend(strays);
     let (preprocessor, note) = PreprocessorFile::find(&location)?;
     notes.extend(note);
     let preprocessor = match preprocessor {

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use super::{Item, Part, Reading, Table, files, name};
+use crate::eval::text::quoted;
 use crate::tensor::{Error, Result};
 
 /// Of cut and of whole videos; those of the data set are called `.MP4`.
@@ -25,7 +26,7 @@ pub(super) fn read(reading: &Reading<'_>, text: &str) -> Result<Vec<Item>> {
         let kitchen = participant.map_or_else(PathBuf::new, |column| PathBuf::from(&row[column]));
         let cut = files(&[PathBuf::new(), kitchen.clone(), video.clone()], &name, &ENDINGS);
         if let Some(path) = cut.iter().map(|path| reading.root.join(path)).find(|path| path.exists()) {
-            return Ok(Item { name, path, part: None, labels });
+            return Ok(Item::new(name, path, labels));
         }
         let stem = video.display().to_string();
         let folders = [PathBuf::new(), kitchen.clone(), kitchen.join("videos")];
@@ -37,14 +38,15 @@ pub(super) fn read(reading: &Reading<'_>, text: &str) -> Result<Vec<Item>> {
             frames: frames.map(|(start, stop)| frame_range(&row[start], &row[stop])).transpose()?,
             seconds: times.map(|(start, stop)| Ok(seconds(&row[start])?..seconds(&row[stop])?)).transpose()?,
         };
-        Ok(Item { name, path, part: Some(part), labels })
+        Ok(Item { part: Some(part), ..Item::new(name, path, labels) })
     })
 }
 
 /// Frames are counted from 1 in the annotations, and the last is meant too.
 fn frame_range(start: &str, stop: &str) -> Result<Range<usize>> {
     let number = |text: &str| {
-        text.parse::<usize>().map_err(|_| Error::file(format!("{text:?} is no number of a frame, counted from 1")))
+        text.parse::<usize>()
+            .map_err(|_| Error::file(format!("{} is no number of a frame, counted from 1", quoted(text))))
     };
     Ok(number(start)?.saturating_sub(1)..number(stop)?)
 }
@@ -55,5 +57,5 @@ fn seconds(text: &str) -> Result<f64> {
     let parts: Option<Vec<f64>> = parts.collect();
     let total =
         parts.filter(|parts| parts.len() <= 3).map(|parts| parts.iter().fold(0.0, |sum, part| 60.0 * sum + part));
-    total.ok_or_else(|| Error::file(format!("{text:?} is no time such as 00:01:02.50")))
+    total.ok_or_else(|| Error::file(format!("{} is no time such as 00:01:02.50", quoted(text))))
 }

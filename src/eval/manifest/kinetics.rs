@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Item, Reading, Table, files, name};
+use crate::eval::text::quoted;
 use crate::tensor::{Error, Result};
 
 /// As videos are cut and stored by the usual tools; the first is that of the published archives.
@@ -18,15 +19,29 @@ pub(super) fn read(reading: &Reading<'_>, text: &str) -> Result<Vec<Item>> {
         let class = row[label].trim_matches('"');
         let mut folders = vec![PathBuf::new(), class.into(), class.replace(' ', "_").into()];
         if let Some(split) = split.map(|split| &row[split]) {
-            folders.extend(folders.clone().into_iter().map(|folder| PathBuf::from(split).join(folder)));
+            let below =
+                |split: &str| folders.iter().map(|folder| PathBuf::from(split).join(folder)).collect::<Vec<_>>();
+            let below: Vec<_> = split_folders(split).into_iter().flat_map(below).collect();
+            folders.extend(below);
         }
         let path = reading.find(&files(&folders, &stem, &ENDINGS));
-        Ok(Item { name: stem, path, part: None, labels: reading.labels(&labels, row)? })
+        Ok(Item::new(stem, path, reading.labels(&labels, row)?))
     })
+}
+
+/// What folders of each split are called by those who publish the data set and those who download it.
+const SPLITS: [&[&str]; 3] =
+    [&["train", "training"], &["val", "validate", "validation", "valid"], &["test", "testing"]];
+
+/// The folders that may hold a split, the one called as it first.
+fn split_folders(split: &str) -> Vec<&str> {
+    let known = SPLITS.iter().find(|names| names.contains(&split));
+    let others = known.into_iter().flat_map(|names| names.iter().copied()).filter(|name| *name != split);
+    [split].into_iter().chain(others).collect()
 }
 
 /// A whole second, however it is written: `12`, or `12.0`.
 fn second(text: &str) -> Result<u64> {
     let seconds = text.parse::<f64>().ok().filter(|seconds| (0.0..1e6).contains(seconds));
-    seconds.map(|seconds| seconds as u64).ok_or_else(|| Error::file(format!("{text:?} is no time in seconds")))
+    seconds.map(|seconds| seconds as u64).ok_or_else(|| Error::file(format!("{} is no time in seconds", quoted(text))))
 }

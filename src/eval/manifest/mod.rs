@@ -1,7 +1,9 @@
 //! Which videos are evaluated, and what they show.
 
+mod confinement;
 mod epic_kitchens;
 mod kinetics;
+mod list;
 mod something_something;
 mod table;
 
@@ -9,8 +11,9 @@ use std::path::{Path, PathBuf};
 use std::{fmt, ops::Range, str::FromStr};
 
 use super::identity::Hash;
+use super::text::{quoted, read_text};
 use super::{ClassNames, Task};
-use crate::tensor::{Error, Result};
+use crate::tensor::{Error, Result, printable};
 use crate::video::{FrameSource, OpenOptions, Segment};
 use crate::vivit::Labelling;
 
@@ -18,8 +21,13 @@ use crate::vivit::Labelling;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// CSV with a header: `path` (relative to the manifest, or to the root), and `label`, a number or a class name; `labels`
-    /// parted by `;` or `|` for a multi-label model, or a column for each of several heads, called as it is.
+    /// parted by `;` or `|` for a multi-label model, or a column for each of several heads, called as it is. Tabs or
+    /// semicolons may part the columns.
     Table,
+    /// A video and its label a line, without a header, parted by tabs, commas or spaces, as mmaction2, SlowFast and VideoMAE
+    /// have it; or a folder of frames, how many there are, and the label. Several labels follow each other for a
+    /// multi-label model.
+    List,
     /// The annotations of Kinetics: `label,youtube_id,time_start,time_end[,split]`. Videos are called
     /// `ID_000001_000011.mp4` as usual, beside each other or in a folder a class, a split, or both.
     Kinetics,
@@ -32,12 +40,13 @@ pub enum Format {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 4] = [Self::Table, Self::Kinetics, Self::SomethingSomething, Self::EpicKitchens];
+    pub const ALL: [Self; 5] = [Self::Table, Self::List, Self::Kinetics, Self::SomethingSomething, Self::EpicKitchens];
 
     /// The name as it is written on a command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Table => "table",
+            Self::List => "list",
             Self::Kinetics => "kinetics",
             Self::SomethingSomething => "something-something",
             Self::EpicKitchens => "epic-kitchens",
@@ -57,7 +66,7 @@ impl FromStr for Format {
     fn from_str(name: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name.replace('_', "-")).ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(", ");
-            Error::usage(format!("no manifest format is called {name:?}; there are {names}"))
+            Error::usage(format!("no manifest format is called {}; there are {names}", quoted(name)))
         })
     }
 }
@@ -82,15 +91,27 @@ pub struct Item {
     pub part: Option<Part>,
     /// One class a head, or any number of them for a multi-label task.
     pub labels: Vec<usize>,
+    /// Why it is not to be opened: a manifest names a path outside the folder that it was confined to.
+    pub refusal: Option<String>,
 }
 
 impl Item {
+    /// A whole video.
+    pub fn new(name: String, path: PathBuf, labels: Vec<usize>) -> Self {
+        Self { name, path, part: None, labels, refusal: None }
+    }
+
     /// Opens the video, or its part, as `options` say.
     ///
     /// A part of a file is found by its times where the manifest gives them and the file has some, since files are often
     /// not of the original rate; by its frame numbers otherwise.
     pub fn open(&self, options: &OpenOptions) -> Result<Box<dyn FrameSource>> {
-        let mut source = options.open(&self.path)?;
+        if let Some(refusal) = &self.refusal {
+            return Err(Error::file(refusal.clone()));
+        }
+        // A manifest means a file, however it is called, and not what the program is fed with.
+        let path = if self.path == Path::new("-") { Path::new("./-") } else { &self.path };
+        let mut source = options.open(path)?;
         let Some(part) = &self.part else { return Ok(source) };
         let timed = source.times()?.is_some();
         let segment = match (&part.seconds, &part.frames) {
@@ -107,18 +128,27 @@ impl Item {
 pub struct Manifest {
     format: Format,
     items: Vec<Item>,
+    names: ClassNames,
 }
 
 /// Where videos are looked for, and how labels are understood.
 struct Reading<'a> {
     root: PathBuf,
+    /// Whether the root was named, so that nothing outside it is meant.
+    confined: bool,
     task: &'a Task,
     names: &'a ClassNames,
 }
 
 impl Manifest {
-    /// Reads the manifest at `path`. Without a `format`, its beginning decides; without a `root`, paths are relative to
-    /// the folder that holds it.
+    /// Videos of which nothing is known but where they are.
+    pub fn unlabelled(videos: impl IntoIterator<Item = PathBuf>, task: &Task) -> Self {
+        let item = |path: PathBuf| Item::new(path.display().to_string(), path, Vec::new());
+        Self { format: Format::List, items: videos.into_iter().map(item).collect(), names: ClassNames::none(task) }
+    }
+
+    /// Reads the manifest at `path`. Without a `format`, its beginning decides. Without a `root`, paths are relative to the
+    /// folder that holds it; with one, the manifest names nothing outside it: see [`Item::refusal`].
     ///
     /// # Errors
     ///
@@ -130,30 +160,40 @@ impl Manifest {
         task: &Task,
         names: &ClassNames,
     ) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::InvalidData => Error::file(format!("{} is not UTF-8 text", path.display())),
-            _ => Error::io("read", path, &error),
-        })?;
-        let text = text.trim_start_matches('\u{feff}');
-        let root = root.or(path.parent()).unwrap_or(Path::new("")).to_owned();
-        let reading = Reading { root, task, names };
-        let format = format.unwrap_or_else(|| detect(text));
+        let text = read_text(path)?;
+        let folder = root.or(path.parent()).unwrap_or(Path::new("")).to_owned();
+        let reading = Reading { root: folder, confined: root.is_some(), task, names };
+        let format = format.unwrap_or_else(|| detect(&text));
         let items = match format {
-            Format::Table => table::read(&reading, text),
-            Format::Kinetics => kinetics::read(&reading, text),
-            Format::SomethingSomething => something_something::read(&reading, text),
-            Format::EpicKitchens => epic_kitchens::read(&reading, text),
+            Format::Table => table::read(&reading, &text),
+            Format::List => list::read(&reading, &text),
+            Format::Kinetics => kinetics::read(&reading, &text),
+            Format::SomethingSomething => something_something::read(&reading, &text),
+            Format::EpicKitchens => epic_kitchens::read(&reading, &text),
         };
-        let items = items.map_err(|error| error.within(path.display()))?;
+        let mut items = items.map_err(|error| error.within(path.display()))?;
+        if let Some(root) = root {
+            confinement::confine(root, &mut items);
+        }
         match items.is_empty() {
             true => Err(Error::file(format!("{} lists no video", path.display()))),
-            false => Ok(Self { format, items }),
+            false => Ok(Self { format, items, names: names.clone() }),
         }
     }
 
     /// How it was written.
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// The class names by which it was read.
+    pub fn names(&self) -> &ClassNames {
+        &self.names
+    }
+
+    /// Videos that lie outside `root` although their paths do not say so: links lead there.
+    pub fn linked_outside(&self, root: &Path) -> Vec<&Item> {
+        confinement::linked_outside(root, &self.items)
     }
 
     /// The videos.
@@ -190,15 +230,25 @@ fn detect(text: &str) -> Format {
         return Format::SomethingSomething;
     }
     let header = text.lines().next().unwrap_or("");
-    let has = |column: &str| header.split(',').any(|title| title.trim().trim_matches('"') == column);
+    let has = |column: &str| titles(header, table::separator(header)).iter().any(|title| title == column);
     if has("youtube_id") {
         Format::Kinetics
     } else if has("narration_id") {
         Format::EpicKitchens
+    } else if !table::is_header(header) && list::is_list(text) {
+        Format::List
     } else {
         Format::Table
     }
 }
+
+/// What the columns of a header are called, in small letters.
+fn titles(header: &str, separator: char) -> Vec<String> {
+    header.split(separator).map(|title| title.trim().trim_matches('"').to_lowercase()).collect()
+}
+
+/// Characters of a header in a sentence.
+const LONGEST_HEADER: usize = 200;
 
 /// A table with named columns.
 struct Table {
@@ -209,7 +259,9 @@ struct Table {
 
 impl Table {
     fn parse(text: &str) -> Result<Self> {
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+        let separator = table::separator(text.lines().next().unwrap_or("")) as u8;
+        let mut reader =
+            csv::ReaderBuilder::new().delimiter(separator).trim(csv::Trim::All).from_reader(text.as_bytes());
         let line = |position: Option<&csv::Position>| position.map_or(0, csv::Position::line);
         let broken = |error: csv::Error| match error.kind() {
             csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
@@ -227,14 +279,15 @@ impl Table {
 
     /// The place of the first of these columns that is there.
     fn find(&self, names: &[&str]) -> Option<usize> {
-        names.iter().find_map(|name| self.header.iter().position(|title| title == *name))
+        names.iter().find_map(|name| self.header.iter().position(|title| title.eq_ignore_ascii_case(name)))
     }
 
     /// As [`Self::find`]; an error where none is there.
     fn column(&self, names: &[&str]) -> Result<usize> {
         self.find(names).ok_or_else(|| {
-            let header = self.header.iter().collect::<Vec<_>>().join(", ");
-            Error::file(format!("line 1: there is no column {}; the columns are {header}", names.join(" or ")))
+            let header = printable(&self.header.iter().collect::<Vec<_>>().join(", "), LONGEST_HEADER);
+            let names = names.join(" or ");
+            Error::file(format!("line 1: there is no column {names}; the columns are {header}"))
         })
     }
 
@@ -258,17 +311,31 @@ impl Reading<'_> {
 
     /// The labels in the columns of a row.
     fn labels(&self, columns: &[usize], row: &csv::StringRecord) -> Result<Vec<usize>> {
-        let heads = self.task.heads();
         if self.task.is_multiple() {
-            let parts = row[columns[0]].split([';', '|']).map(str::trim).filter(|part| !part.is_empty());
-            let mut labels: Vec<usize> =
-                parts.map(|part| self.names.class(0, &heads[0], part)).collect::<Result<_>>()?;
-            labels.sort_unstable();
-            labels.dedup();
-            return Ok(labels);
+            return self.several_labels(row[columns[0]].split([';', '|']));
         }
+        let heads = self.task.heads();
         let label = |(place, column): (usize, &usize)| self.names.class(place, &heads[place], &row[*column]);
         columns.iter().enumerate().map(label).collect()
+    }
+
+    /// The labels of a video of a multi-label task.
+    fn several_labels<'t>(&self, texts: impl Iterator<Item = &'t str>) -> Result<Vec<usize>> {
+        let head = &self.task.heads()[0];
+        let texts = texts.map(str::trim).filter(|text| !text.is_empty());
+        let mut labels: Vec<usize> = texts.map(|text| self.names.class(0, head, text)).collect::<Result<_>>()?;
+        labels.sort_unstable();
+        labels.dedup();
+        Ok(labels)
+    }
+
+    /// Where a video of this name is: below the root, or in the user's own folder where it begins with `~/`.
+    fn path(&self, name: &str) -> PathBuf {
+        let path = self.root.join(name);
+        match name.strip_prefix("~/").zip(std::env::home_dir()) {
+            Some((rest, home)) if !self.confined && !path.exists() => home.join(rest),
+            _ => path,
+        }
     }
 
     /// The first of `candidates` below the root that exists; the first of all where none does.
@@ -282,7 +349,7 @@ impl Reading<'_> {
 /// A name that must not break the lines of results.
 fn name(text: &str) -> Result<String> {
     match text.is_empty() || text.contains(['\r', '\n']) {
-        true => Err(Error::file(format!("{text:?} is no name of a video"))),
+        true => Err(Error::file(format!("{} is no name of a video", quoted(text)))),
         false => Ok(text.to_owned()),
     }
 }

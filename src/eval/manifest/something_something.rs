@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Item, Reading, files, name};
 use crate::tensor::{Error, Result};
 
 #[derive(Deserialize)]
 struct Annotation {
-    id: String,
+    /// Text as it is published, a number as programs write it that read it so.
+    id: Value,
     /// The class, with placeholders in square brackets. The field `label` has the placeholders filled in.
     template: Option<String>,
 }
@@ -27,10 +29,18 @@ pub(super) fn read(reading: &Reading<'_>, text: &str) -> Result<Vec<Item>> {
             .template
             .as_ref()
             .ok_or_else(|| within(Error::file("there is no template; annotations of the test set have no classes")))?;
-        let name = name(&annotation.id).map_err(within)?;
+        let name = id(&annotation.id).and_then(|id| name(&id)).map_err(within)?;
         let label = reading.names.class(0, head, template).map_err(within)?;
         let path = reading.find(&files(&folders, &name, &[".webm", ".mp4"]));
-        Ok(Item { name, path, part: None, labels: vec![label] })
+        Ok(Item::new(name, path, vec![label]))
     };
     annotations.iter().enumerate().map(item).collect()
+}
+
+fn id(id: &Value) -> Result<String> {
+    match id {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(number) if number.is_u64() => Ok(number.to_string()),
+        _ => Err(Error::file("the id is neither text nor a whole number")),
+    }
 }

@@ -186,7 +186,7 @@ fn a_part_of_a_folder_of_frames_is_its_frames() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace(",3,4,", ",6,9,")).unwrap();
     let beyond = read(&path, &nouns_and_verbs(), &[]).unwrap().items()[0].open(&OpenOptions::new()).unwrap_err();
-    assert!(beyond.to_string().contains("frames 5..9 of 5 are none"), "{beyond}");
+    assert!(beyond.to_string().contains("frames 5 to 9 of 5 are none"), "{beyond}");
 }
 
 /// A part of a file is found by its times, at the file's own rate of 25 frames a second.
@@ -194,11 +194,214 @@ fn a_part_of_a_folder_of_frames_is_its_frames() {
 fn a_part_of_a_file_is_found_by_its_times() {
     let path: PathBuf = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/video/bigbuckbunny.mp4").into();
     let part = Part { frames: Some(0..3), seconds: Some(0.2..0.32) };
-    let item = Item { name: "rabbit".into(), path: path.clone(), part: Some(part), labels: vec![0] };
+    let item = Item { part: Some(part), ..Item::new("rabbit".into(), path.clone(), vec![0]) };
     let mut source = item.open(&OpenOptions::new()).unwrap();
     assert_eq!(source.frame_count().unwrap(), 3);
     assert_eq!(source.read(&[2, 0]).unwrap(), video::open(&path).unwrap().read(&[7, 5]).unwrap());
     assert!(source.read(&[127]).unwrap_err().to_string().contains("132 frames"));
+}
+
+/// Lists as programs that train on videos have them, every way of parting their fields.
+#[test]
+fn lists_without_a_header() {
+    let names = ["running", "standing still", "walking"];
+    for (text, expected) in [
+        ("a.mp4 1\nb/c.mp4 2\n", [("a.mp4", 1), ("b/c.mp4", 2)]),
+        ("a.mp4 1\r\n\r\nb/c.mp4 2\r\n", [("a.mp4", 1), ("b/c.mp4", 2)]),
+        ("\u{feff}a.mp4,1\nb/c.mp4,2", [("a.mp4", 1), ("b/c.mp4", 2)]),
+        ("a.mp4\t1\nb c.mp4\t2\n", [("a.mp4", 1), ("b c.mp4", 2)]),
+        ("my own video.mp4 1\nb.mp4  0\n", [("my own video.mp4", 1), ("b.mp4", 0)]),
+        ("\"my own.mp4\" 1\nb.mp4 0\n", [("my own.mp4", 1), ("b.mp4", 0)]),
+        ("\"a, b.mp4\",1\nc.mp4,0\n", [("a, b.mp4", 1), ("c.mp4", 0)]),
+        ("a, b.mp4 1\nc.mp4 0\n", [("a, b.mp4", 1), ("c.mp4", 0)]),
+        ("a.mp4,standing still\nb.mp4,walking\n", [("a.mp4", 1), ("b.mp4", 2)]),
+        ("a.mp4 running\nb.mp4 walking\n", [("a.mp4", 0), ("b.mp4", 2)]),
+        ("#1.mp4 1\n2 3 0\n", [("#1.mp4", 1), ("2 3", 0)]),
+    ] {
+        let (kept, path) = folder(text, &[]);
+        let manifest = read(&path, &single(3), &names).unwrap_or_else(|error| panic!("{text:?}: {error}"));
+        assert_eq!(manifest.format(), Format::List, "{text:?}");
+        assert_eq!(listed(&manifest, &kept), expected.map(|(name, label)| item(name, name, &[label])), "{text:?}");
+    }
+    let multiple = Task::new(Labelling::Multiple, 6).unwrap();
+    for text in ["a b.mp4 1 5\nc.mp4 0\n", "a b.mp4,1,5\nc.mp4,0\n", "a b.mp4\t1;5\nc.mp4\t0\n", "a b.mp4 5,1\nc.mp4 0"]
+    {
+        let (kept, path) = folder(text, &[]);
+        let manifest = read(&path, &multiple, &[]).unwrap();
+        assert_eq!(
+            listed(&manifest, &kept),
+            [item("a b.mp4", "a b.mp4", &[1, 5]), item("c.mp4", "c.mp4", &[0])],
+            "{text}"
+        );
+    }
+}
+
+/// A folder of frames, their number and the label, as in lists of extracted frames.
+#[test]
+fn lists_of_folders_of_frames() {
+    for text in ["v/a 3 1\nv/b 2 0\n", "v/a,3,1\nv/b,2,0\n", "v/a\t3\t1\nv/b\t2\t0\n"] {
+        for task in [single(2), Task::new(Labelling::Multiple, 4).unwrap()] {
+            let (kept, path) = folder(text, &["v/a/img_00001.jpg"]);
+            let manifest = read(&path, &task, &[]).unwrap();
+            assert_eq!(listed(&manifest, &kept), [item("v/a", "v/a", &[1]), item("v/b", "v/b", &[0])]);
+            let part = |frames| Some(Part { frames: Some(0..frames), seconds: None });
+            assert_eq!([manifest.items()[0].part.clone(), manifest.items()[1].part.clone()], [part(3), part(2)]);
+        }
+    }
+    // Where no such folder exists, the number belongs to the name.
+    let (kept, path) = folder("v/a 3 1\n", &["v/a 3"]);
+    assert_eq!(listed(&read(&path, &single(2), &[]).unwrap(), &kept), [item("v/a 3", "v/a 3", &[1])]);
+}
+
+#[test]
+fn headers_in_any_way_of_writing_them() {
+    for text in [
+        "Path,Label\na.mp4,1\n",
+        "path\tlabel\na.mp4\t1\n",
+        "label;path\n1;a.mp4\n",
+        "\"path\",\"label\"\r\na.mp4,1\r\n",
+    ] {
+        let (kept, path) = folder(text, &[]);
+        let manifest = read(&path, &single(3), &[]).unwrap();
+        assert_eq!(manifest.format(), Format::Table, "{text}");
+        assert_eq!(listed(&manifest, &kept), [item("a.mp4", "a.mp4", &[1])], "{text}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_list_is_said_with_its_line() {
+    for (text, part) in [
+        ("a.mp4 1\nb.mp4 3\n", "line 2: label 3 is beyond the model's 3 classes"),
+        ("a.mp4,1\nb.mp4,walking\n", "line 2: label \"walking\" is no number"),
+        (
+            "a.mp4 1\nb.mp4\n",
+            "line 2: this is neither a path and its label, nor is there a header with the columns path and label",
+        ),
+        ("a.mp4\nb.mp4\n", "line 1: there is no column path or video or file"),
+        ("a.mp4,0\n,1\n", "line 2: \"\" is no name of a video"),
+    ] {
+        let (_kept, path) = folder(text, &[]);
+        let said = read(&path, &single(3), &[]).unwrap_err().to_string();
+        assert!(said.contains(part), "{said}");
+    }
+    let (_kept, path) = folder("a.mp4 1 2\n", &[]);
+    let said = read(&path, &nouns_and_verbs(), &[]).unwrap_err().to_string();
+    assert!(said.contains("the header path,noun,verb"), "{said}");
+    let (_kept, path) = folder("", &[]);
+    for bytes in [&b"\xff\xfep\0a\0"[..], b"\xfe\xff\0p\0a"] {
+        fs::write(&path, bytes).unwrap();
+        let said = read(&path, &single(3), &[]).unwrap_err().to_string();
+        assert!(said.contains("is UTF-16 text; save it as UTF-8"), "{said}");
+    }
+    fs::write(&path, "path,label\n\u{1b}[2Ja.mp4,\u{1b}]0;owned\u{7}\u{202e}x\n").unwrap();
+    let said = read(&path, &single(3), &[]).unwrap_err().to_string();
+    assert!(said.contains("label \"x\" is no number"), "{said:?}");
+}
+
+#[test]
+fn something_something_with_numbers_for_names() {
+    let (kept, path) = folder(r#"[{"id": 74225, "template": "Holding [something]"}]"#, &["74225.webm"]);
+    let manifest = read(&path, &single(1), &["Holding something"]).unwrap();
+    assert_eq!(listed(&manifest, &kept), [item("74225", "74225.webm", &[0])]);
+    for id in ["-1", "1.5", "null", "[1]"] {
+        fs::write(&path, format!(r#"[{{"id": {id}, "template": "Holding [something]"}}]"#)).unwrap();
+        let said = read(&path, &single(1), &["Holding something"]).unwrap_err().to_string();
+        assert!(said.contains("entry 1: the id is neither text nor a whole number"), "{said}");
+    }
+}
+
+#[test]
+fn splits_go_by_several_names() {
+    for (split, place) in [
+        ("validate", "val/air drumming"),
+        ("val", "validation"),
+        ("validation", "val"),
+        ("train", "training/air_drumming"),
+        ("test", "test"),
+        ("mine", "mine"),
+    ] {
+        let text = format!("label,youtube_id,time_start,time_end,split\nair drumming,B2345678901,100,110,{split}\n");
+        let file = format!("{place}/B2345678901_000100_000110.mp4");
+        let (kept, path) = folder(&text, &[&file]);
+        let manifest = read(&path, &single(1), &["air drumming"]).unwrap();
+        assert_eq!(listed(&manifest, &kept)[0].1, file, "{split}");
+    }
+}
+
+/// With a root, a manifest has nothing read that lies elsewhere; without one, it is the user's own.
+#[test]
+fn a_manifest_does_not_lead_out_of_its_root() {
+    let (kept, path) = folder("", &["root/in.mp4", "root/deep/in.mp4", "outside.mp4"]);
+    let root = kept.path().join("root");
+    let absolute = |name: &str| kept.path().join(name).display().to_string();
+    let given = [
+        ("in.mp4".to_owned(), false),
+        ("deep/../in.mp4".to_owned(), false),
+        ("./deep/in.mp4".to_owned(), false),
+        ("missing.mp4".to_owned(), false),
+        (absolute("root/in.mp4"), false),
+        ("../outside.mp4".to_owned(), true),
+        ("deep/../../outside.mp4".to_owned(), true),
+        ("../missing.mp4".to_owned(), true),
+        ("../root/in.mp4".to_owned(), false),
+        (absolute("outside.mp4"), true),
+        ("/etc/passwd".to_owned(), true),
+        ("~/outside.mp4".to_owned(), false),
+    ];
+    let rows: String = given.iter().map(|(name, _)| format!("{name},0\n")).collect();
+    fs::write(&path, format!("path,label\n{rows}")).unwrap();
+    let names = ClassNames::default();
+    let confined = Manifest::read(&path, None, Some(&root), &single(1), &names).unwrap();
+    for (item, (name, refused)) in confined.items().iter().zip(&given) {
+        assert_eq!(item.refusal.is_some(), *refused, "{name}");
+        if *refused {
+            let said = item.open(&OpenOptions::new()).unwrap_err().to_string();
+            assert!(said.contains("lies outside"), "{said}");
+        }
+    }
+    let own = Manifest::read(&path, None, None, &single(1), &names).unwrap();
+    assert!(own.items().iter().all(|item| item.refusal.is_none()));
+    // Annotations of data sets make paths of labels, splits and names of videos.
+    for text in [
+        "label,youtube_id,time_start,time_end,split\na,../outside,1,2,val\n",
+        "label,youtube_id,time_start,time_end,split\na,x,1,2,../..\n",
+    ] {
+        fs::write(&path, text).unwrap();
+        fs::write(kept.path().join("outside_000001_000002.mp4"), "").unwrap();
+        fs::create_dir_all(kept.path().join("x")).unwrap();
+        let task = single(1);
+        let names = ClassNames::new(&task, vec!["a".into()]).unwrap();
+        let manifest = Manifest::read(&path, None, Some(&root), &task, &names).unwrap();
+        let item = &manifest.items()[0];
+        assert!(item.refusal.is_some() || item.path.starts_with(&root), "{}", item.path.display());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_out_of_the_root_are_told() {
+    let (kept, path) = folder("path,label\nin.mp4,0\nlink.mp4,0\nmissing.mp4,0\n", &["root/in.mp4", "outside.mp4"]);
+    let root = kept.path().join("root");
+    std::os::unix::fs::symlink("../outside.mp4", root.join("link.mp4")).unwrap();
+    let manifest = Manifest::read(&path, None, Some(&root), &single(1), &ClassNames::default()).unwrap();
+    let linked = manifest.linked_outside(&root);
+    assert_eq!(linked.iter().map(|item| item.name.as_str()).collect::<Vec<_>>(), ["link.mp4"]);
+    assert!(linked[0].refusal.is_none());
+}
+
+#[cfg(unix)]
+#[test]
+fn what_may_have_no_end_is_not_read() {
+    let item = |path: &str| Item::new("x".into(), path.into(), vec![0]);
+    let (kept, _) = folder("", &[]);
+    let link = kept.path().join("zero.mp4");
+    std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+    let said = item("-").open(&OpenOptions::new()).unwrap_err().to_string();
+    assert!(said.contains("./-"), "standard input is no video of a manifest: {said}");
+    for path in ["/dev/zero", link.to_str().unwrap()] {
+        let said = item(path).open(&OpenOptions::new()).unwrap_err().to_string();
+        assert!(said.contains("not a file or folder"), "{said}");
+    }
 }
 
 #[test]

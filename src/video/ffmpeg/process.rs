@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::{ChildStderr, ChildStdout, Command, ExitStatus, Stdio},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError, Weak,
         mpsc::{RecvTimeoutError, Sender, channel},
     },
 };
@@ -37,6 +37,7 @@ impl Running {
             return Err(Error::new(ErrorKind::Io, format!("the output of {program} cannot be read")));
         };
         let child = Arc::new(child);
+        at_work(|programs| programs.push(Arc::downgrade(&child)));
         let _watched = watch(&child, deadline);
         Ok((Self { program, path: path.into(), deadline, child, stdout, _watched }, stderr))
     }
@@ -72,6 +73,25 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// All programs at work.
+fn at_work(with: impl FnOnce(&mut Vec<Weak<SharedChild>>)) {
+    static PROGRAMS: Mutex<Vec<Weak<SharedChild>>> = Mutex::new(Vec::new());
+    let mut programs = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
+    programs.retain(|program| program.strong_count() > 0);
+    with(&mut programs);
+}
+
+/// Ends all programs that decode videos for this process, whose readers then find an end or an error: for a program that is
+/// about to end at a signal.
+pub fn end_programs() {
+    at_work(|programs| {
+        for program in programs.iter().filter_map(Weak::upgrade) {
+            // It may have ended by itself just now.
+            let _ = program.kill();
+        }
+    });
 }
 
 /// Kills `child` when the time is over, unless what is returned is dropped before.
