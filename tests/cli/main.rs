@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod evaluation;
+mod examples;
 mod interruption;
 mod json;
 mod many;
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
     for &(name, test) in without_device {
         tests.add_without_device(name, test);
     }
-    let with_device: [ProgramTest; 34] = [
+    let with_device: [ProgramTest; 37] = [
         ("devices", devices),
         ("unknown devices are told the known", unknown_devices),
         ("clip is the published tensor", || published_clip(&[])),
@@ -96,6 +97,9 @@ fn main() -> ExitCode {
         ("rows of many videos", many::rows),
         ("features of many videos", many::embedded),
         ("wrong use of many videos", many::wrong_use),
+        ("examples of the help run", examples::of_help),
+        ("commands of the README run", examples::of_readme),
+        ("output of examples is compared", examples::comparing),
         ("every key of JSON is documented", json::every_key_is_documented),
     ];
     for (name, test) in with_device {
