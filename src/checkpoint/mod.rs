@@ -47,6 +47,7 @@ mod native;
 mod npz;
 mod prefix;
 mod preprocessor;
+mod reason;
 mod safetensors;
 mod scenic;
 mod untrained;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted, Strays};
 use super::location::{Location, text};
+use super::reason::reason;
 use super::writing::{self, CONFIG};
 use super::{Checkpoint, Family, Format, Hints, PreprocessorFile};
 use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
@@ -52,7 +53,7 @@ impl Card {
     /// The card and the configuration in the file at `path`, checked.
     fn read(path: &Path) -> Result<(Self, Config)> {
         let invalid = |reason: String| Error::file(format!("{}: {reason}", path.display()));
-        let (mut card, config) = Self::parse(&text(path)?).map_err(|error| invalid(error.to_string()))?;
+        let (mut card, config) = Self::parse(&text(path)?).map_err(|error| invalid(reason(&error)))?;
         let printed = card.labels.iter_mut().flatten().chain(&mut card.notes);
         printed.for_each(|text| *text = printable(text, LONGEST_TEXT));
         if card.format != MARK {

@@ -10,6 +10,7 @@ use safetensors::tensor::TensorInfo;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::arrays::{ArrayFile, Arrays, Dtype, GIT_LFS_POINTER, Run, git_lfs_pointer, zeroed};
+use super::reason::reason;
 use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// Bytes before the header: its length.
@@ -45,7 +46,7 @@ impl SafetensorsFile {
         file.read_exact(&mut header).map_err(read)?;
         let data = LENGTH_BYTES + header_size;
         let Header(entries) = serde_json::from_slice(&header)
-            .map_err(|error| damaged(format!("its header is not a list of tensors: {error}")))?;
+            .map_err(|error| damaged(format!("its header is not a list of tensors: {}", reason(&error))))?;
         let tensors = checked(entries, size - data).map_err(damaged)?;
         Ok(Self { file: ArrayFile::new(path, file), data, tensors })
     }

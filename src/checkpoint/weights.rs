@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::arrays::{Arrays, Dtype};
 use super::flax::FlaxCheckpoint;
 use super::location::{Location, text};
+use super::reason::reason;
 use super::safetensors::SafetensorsFile;
 use crate::tensor::{Error, Result, Shape, Tensor, printable};
 
@@ -111,7 +112,7 @@ struct ShardIndex {
 impl ShardIndex {
     fn read(path: &Path) -> Result<Self> {
         let index: Self = serde_json::from_str(&text(path)?).map_err(|error| {
-            Error::file(format!("{} is no list of shards ({error}): download it again", path.display()))
+            Error::file(format!("{} is no list of shards ({}): download it again", path.display(), reason(&error)))
         })?;
         let is_shard = |shard: &str| {
             shard.ends_with(SAFETENSORS) && !shard.contains(|c: char| ['/', '\\', ':'].contains(&c) || c.is_control())

@@ -320,7 +320,7 @@ impl Attention {
             AttentionQuery::Token(token) if !self.is_temporal() => Some(token),
             _ => None,
         };
-        let says = report.classes.first().map(|class| format!("{} ({:.1} %)", class.name, 100.0 * class.probability));
+        let says = report.classes.first().map(|class| format!("{} ({})", class.name, class.score()));
         let facts = [("model", report.preamble.model.clone()), ("attention", Some(report.layer.clone()))];
         let more = [("of", Some(report.query.clone())), ("says", says)];
         let facts = facts.into_iter().chain(more).filter_map(|(name, fact)| Some((name.to_owned(), fact?)));
@@ -347,9 +347,10 @@ fn brightest(map: &Tensor) -> Result<Option<usize>> {
 
 fn describe(report: &Report) -> String {
     let Report { preamble, indices, range, layer, query, grid: [times, rows, columns], .. } = report;
-    let says = report.classes.first().map_or("nothing: it has no head".to_owned(), |class| {
-        format!("{:.1} % {}", 100.0 * class.probability, class.name)
-    });
+    let says = report
+        .classes
+        .first()
+        .map_or("nothing: it has no head".to_owned(), |class| format!("{} {}", class.score(), class.name));
     let most = match report.brightest {
         Some(index) => format!("most at index {index}"),
         None => "each seen by itself".to_owned(),

@@ -308,8 +308,10 @@ fn describe(report: &Report) -> String {
 }
 
 fn bars(classes: &[Class]) -> String {
-    let line = |Class { probability, name, .. }: &Class| {
-        format!("{:5.1} %  {}  {name}", 100.0 * probability, output::bar(*probability, BAR))
+    let line = |class: &Class| match class.probability.is_nan() {
+        // The value of a regression is no share of anything.
+        true => format!("{:>12}  {}", class.score(), class.name),
+        false => format!("{:>7}  {}  {}", class.score(), output::bar(class.probability, BAR), class.name),
     };
     classes.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -10,6 +10,7 @@ use tubelet::engine::{SlidingOptions, Window};
 use tubelet::report::{Line, Timeline};
 use tubelet::tensor::{Error, Result};
 use tubelet::video::{FrameSource, Information};
+use tubelet::vivit::Labelling;
 use tubelet::{Class, Vivit};
 
 use super::arguments::at_least_one;
@@ -64,6 +65,9 @@ impl SlidingArguments {
 
     /// Slides the model's window over `source` and prints each window as it is complete, as long as somebody reads.
     pub(super) fn run(&self, model: &Vivit, source: &mut dyn FrameSource, showing: &Showing) -> Result<()> {
+        if self.plot.is_some() && model.config().labelling == Labelling::Regression {
+            return Err(Error::usage("--plot draws probabilities, and this model gives values (regression)"));
+        }
         let step = self.step.unwrap_or(model.config().tubelet.frames);
         let options = SlidingOptions { stride: showing.stride, step, causal: showing.causal };
         let mut sliding = progress::showing_upload(model, || model.sliding(options))?;
@@ -184,7 +188,7 @@ fn print_window(window: &Window, seconds: Option<[f64; 2]>, showing: &Showing) -
         Some([start, end]) => format!("{start:8.2} to {end:8.2} s"),
         None => format!("frames {:6} to {:6}", window.frames[0], window.frames[1]),
     };
-    let named = classes.iter().map(|Class { probability, name, .. }| format!("{:5.1} % {name}", 100.0 * probability));
+    let named = classes.iter().map(|class| format!("{:>7} {}", class.score(), class.name));
     output::line(&format!("{place}  {}", named.collect::<Vec<_>>().join("  ")))
 }
 

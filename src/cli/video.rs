@@ -67,7 +67,7 @@ fn timeout(text: &str) -> Result<Duration, String> {
 #[derive(Clone, clap::Args)]
 pub(super) struct VideoArguments {
     /// How frames become values: scenic or hf_corrected ([-1, 1], as trained), hf_default ([-3, 1], as Hugging Face's
-    /// processor by default). Without it the model's preprocessor_config.json decides, else scenic for models of scenic
+    /// processor by default). Without it the model's own file (video_preprocessor_config.json, preprocessor_config.json) decides, else scenic for models of scenic
     /// and hf_corrected for all others.
     #[arg(long, value_parser = known::<Preset>(Preset::ALL.map(Preset::name)), hide_possible_values = true,
         help_heading = VIDEO)]
@@ -89,7 +89,11 @@ pub(super) struct VideoArguments {
 impl VideoArguments {
     /// Opens a video, which finds most of what can be wrong with it.
     pub(super) fn open(&self, video: &Path) -> Result<Box<dyn FrameSource>> {
-        self.opening.options().open(video)
+        let source = self.opening.options().open(video)?;
+        if video == Path::new("-") && self.opening.matrix.is_none() {
+            output::note("a pipe does not state its colour matrix; bt601 is assumed, --matrix tells another");
+        }
+        Ok(source)
     }
 
     /// The longest that opening and decoding one video may take.
@@ -175,15 +179,16 @@ pub(super) fn origin(preset: Option<Preset>, checkpoint: Option<&Checkpoint>, pr
             let preset = checkpoint.map_or(Preset::HfCorrected, |checkpoint| checkpoint.family.preset());
             format!("preset {preset}, the default")
         }
-        (None, Some(_)) => {
+        (None, Some(file)) => {
             let range = preprocessing.range();
             if range != TRAINED {
                 output::note(&format!(
-                    "the model's preprocessor_config.json gives values in {range}, but the published ViViT models were \
-                     trained on {TRAINED}, which --preset hf_corrected gives"
+                    "the model's {} gives values in {range}, but the published ViViT models were trained on {TRAINED}, \
+                     which --preset hf_corrected gives",
+                    file.name
                 ));
             }
-            "the model's preprocessor_config.json".to_owned()
+            format!("the model's {}", file.name)
         }
     }
 }
@@ -219,11 +224,10 @@ impl Decoded {
             notes.push(complaint.clone());
         }
         let video::Information { rotation, turned, .. } = self.information;
-        if rotation != turned {
-            let seen =
-                if turned == 0 { "unturned, as in training".to_owned() } else { format!("turned by {turned}°") };
+        if rotation != 0 && turned == 0 {
             notes.push(format!(
-                "players turn this video by {rotation}°; the model sees it {seen}; --rotate auto turns it as players do"
+                "players turn this video by {rotation}°; the model sees it unturned, as in training; --rotate auto turns \
+                 it as players do"
             ));
         }
         notes

@@ -135,3 +135,14 @@ impl Task {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_a_regression_are_no_task() {
+        let error = Task::new(Labelling::Regression, 3).unwrap_err().to_string();
+        assert!(error.contains("values (regression), not classes"), "{error}");
+    }
+}

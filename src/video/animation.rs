@@ -49,7 +49,8 @@ impl std::fmt::Debug for Animation {
 impl Animation {
     /// Decodes the animation, which says how many frames it has and how long they last.
     ///
-    /// An error ([`File`](crate::tensor::ErrorKind::File)) for what is no picture, or damaged.
+    /// An error ([`File`](crate::tensor::ErrorKind::File)) for what is no animation, or has no whole picture. One that
+    /// breaks off has those before, and a [complaint](Information::complaint).
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let options = OpenOptions::new();
         Self::open_with(path.as_ref(), &options, Deadline::after(options.timeout))
@@ -62,9 +63,17 @@ impl Animation {
     fn keeping(path: &Path, options: &OpenOptions, deadline: Deadline, most: usize) -> Result<Self> {
         let Player { format, stated, turn: upright, frames } = Player::start(path, deadline)?;
         let turn = if options.rotation == Rotation::Auto { upright } else { Turn::default() };
-        let (mut kept, mut bytes, mut times) = (Vec::new(), 0, Vec::new());
-        for frame in timed(path, turn, deadline, frames) {
-            let frame = frame?;
+        let (mut kept, mut bytes, mut times, mut complaint) = (Vec::new(), 0, Vec::new(), None);
+        for frame in timed(path, turn, frames) {
+            deadline.check(path)?;
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(error) if times.is_empty() || options.strict => return Err(error),
+                Err(error) => {
+                    complaint = Some(format!("it breaks off after {} whole pictures: {error}", times.len()));
+                    break;
+                }
+            };
             times.extend(frame.shown());
             bytes += frame.bytes().len();
             if bytes <= most {
@@ -85,7 +94,7 @@ impl Animation {
             format: PixelFormat::Rgb24,
             rotation: upright.degrees(),
             turned: turn.degrees(),
-            complaint: None,
+            complaint,
             description: format!("{format}, {width}x{height} (width x height)"),
         };
         Ok(Self { path: path.into(), turn, deadline, information, times, kept })
@@ -114,7 +123,8 @@ impl FrameSource for Animation {
         }
         let player = Player::start(&self.path, self.deadline)?;
         let mut read = 0;
-        for (index, frame) in timed(&self.path, self.turn, self.deadline, player.frames).take(last + 1).enumerate() {
+        for (index, frame) in timed(&self.path, self.turn, player.frames).take(last + 1).enumerate() {
+            self.deadline.check(&self.path)?;
             wanted.deliver(index, &frame?, sink)?;
             read = index + 1;
         }
@@ -187,15 +197,9 @@ fn still(path: &Path) -> Error {
 }
 
 /// `pictures` as frames that know when they are shown.
-fn timed<'a>(
-    path: &'a Path,
-    turn: Turn,
-    deadline: Deadline,
-    pictures: Frames<'a>,
-) -> impl Iterator<Item = Result<Frame>> + 'a {
+fn timed<'a>(path: &'a Path, turn: Turn, pictures: Frames<'a>) -> impl Iterator<Item = Result<Frame>> + 'a {
     let mut start = 0.0;
     pictures.map(move |picture| {
-        deadline.check(path)?;
         let picture = picture.map_err(|error| damaged(path, &error))?;
         let end = start + seconds(picture.delay());
         let frame = turn.apply(rgb(DynamicImage::ImageRgba8(picture.into_buffer()))?)?.shown_at(start, end);
@@ -283,14 +287,28 @@ mod tests {
     }
 
     #[test]
-    fn a_truncated_gif_is_an_error() {
+    fn what_comes_before_the_end_of_an_animation_cut_short_is_used() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("clip.gif");
-        gif(&path, &FOUR);
-        let bytes = std::fs::read(&path).unwrap();
-        std::fs::write(&path, &bytes[..bytes.len() - 12]).unwrap();
-        let error = video::open(&path).and_then(|mut video| video.frame_count()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::File, "{error}");
+        gif(&folder.path().join("clip.gif"), &FOUR);
+        let made = ["clip.gif", "clip.apng"].map(|name| folder.path().join(name));
+        let source = "-v error -nostdin -y -f lavfi -i testsrc=s=64x48:r=10:d=0.5";
+        let status = std::process::Command::new("ffmpeg").args(source.split(' ')).arg(&made[1]).status();
+        assert!(status.expect("these tests need the program ffmpeg").success());
+        for whole in made.into_iter().chain([case("animated-webp/anim.webp")]) {
+            let bytes = std::fs::read(&whole).unwrap();
+            let frames = video::open(&whole).unwrap().read(&[0, 1]).unwrap();
+            let path = folder.path().join("cut");
+            std::fs::write(&path, &bytes[..bytes.len() * 3 / 4]).unwrap();
+            let mut cut = video::open(&path).unwrap();
+            let count = cut.frame_count().unwrap();
+            let complaint = cut.information().complaint.clone().unwrap();
+            assert!(count >= 2 && cut.read(&[0, 1]).unwrap() == frames, "{}", whole.display());
+            assert!(complaint.starts_with(&format!("it breaks off after {count} whole pictures")), "{complaint}");
+            let error = OpenOptions::new().strict(true).open(&path).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::File, "{error}");
+            std::fs::write(&path, &bytes[..bytes.len() / 8]).unwrap();
+            assert_eq!(video::open(&path).unwrap_err().kind(), ErrorKind::File);
+        }
     }
 
     #[test]

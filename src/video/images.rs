@@ -22,7 +22,7 @@ const STILLS: [&str; 12] = ["png", "jpg", "jpeg", "jfif", "webp", "bmp", "tif", 
 /// Still pictures of one size, each a frame: PNG, JPEG, WebP, BMP, TIFF, PNM or QOI, by their contents.
 ///
 /// Transparency is dropped, not blended, as Pillow's `convert("RGB")` does. Pictures lie as they are stored unless
-/// [`Rotation::Auto`] asks for their EXIF orientation.
+/// [`Rotation::Auto`] asks for their EXIF orientation. Of a TIFF with several pages the first is read.
 ///
 /// A JPEG does not have one right value for each byte. These are zune-jpeg's, which come close to those of libjpeg-turbo
 /// (Pillow, OpenCV) without being equal: no byte differs by more than 4 of 255. With chroma at half resolution (4:2:0)
@@ -266,6 +266,21 @@ mod tests {
         let greys = |frame: &Frame| frame.bytes().iter().step_by(3).copied().collect::<Vec<u8>>();
         assert_eq!(greys(&frames[0]), [0, 1, 2, 3, 10, 11, 12, 13]);
         assert_eq!(greys(&frames[1]), [30, 20, 10, 0, 31, 21, 11, 1]);
+    }
+
+    #[test]
+    fn the_time_limit_holds_for_pictures() {
+        let folder = tempfile::tempdir().unwrap();
+        save(folder.path().join("1.png"), 4, 2, 0);
+        let options = OpenOptions::new().timeout(Some(std::time::Duration::ZERO));
+        for path in [folder.path().to_owned(), folder.path().join("1.png")] {
+            let error = options.open(path).unwrap_err();
+            assert!(error.to_string().contains("could not be read within 0 seconds"), "{error}");
+        }
+        let late = Deadline::after(Some(std::time::Duration::ZERO));
+        let mut video = Images::folder(folder.path()).unwrap();
+        video.deadline = late;
+        assert!(video.read(&[0]).unwrap_err().to_string().contains("could not be read within"));
     }
 
     #[test]

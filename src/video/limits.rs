@@ -18,7 +18,7 @@ pub(super) fn check_size([height, width]: [usize; 2], most: usize, path: &Path) 
     if height <= MOST_SIDE && width <= MOST_SIDE && height * width <= most {
         return Ok(());
     }
-    let megapixels = most >> 20;
+    let megapixels = most / 1_000_000;
     Err(Error::file(format!(
         "{} claims frames of {width}x{height} pixels (width x height), but at most {MOST_SIDE} a side and {megapixels} \
          megapixels in all are read",

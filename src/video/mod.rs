@@ -120,6 +120,8 @@ impl Kind {
             return Ok(Self::Folder);
         }
         Ok(match picture::format_of(path)? {
+            // JPEG pictures one after the other begin as a single one does.
+            Some(_) if has_extension(path, "mjpeg") || has_extension(path, "mjpg") => Self::Video,
             Some(format) if picture::moves(path, format)? => Self::Animation,
             Some(_) => Self::Still,
             None if has_extension(path, "npy") || npy::is_array(path)? => Self::Array,

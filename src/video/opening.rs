@@ -43,7 +43,8 @@ impl OpenOptions {
         Self { strict, ..self }
     }
 
-    /// The longest that opening and decoding one video may take together; without it there is no limit.
+    /// The longest that opening and decoding one video may take together; without it there is no limit. Of a pipe, which
+    /// may have no end, the longest wait for its header and for each frame.
     pub fn timeout(self, timeout: Option<Duration>) -> Self {
         Self { timeout, ..self }
     }

@@ -323,6 +323,37 @@ mod tests {
         }
     }
 
+    /// What a pipe of a file gives is what the file gives, once the pipe is told the matrix that the file states.
+    #[test]
+    fn a_pipe_of_a_file_is_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clip.mp4");
+        let ffmpeg = |arguments: &str| {
+            let mut command = std::process::Command::new("ffmpeg");
+            command.args(["-v", "error", "-nostdin"]).args(arguments.split(' '));
+            let made = command.output().expect("these tests need the program ffmpeg");
+            assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+            made.stdout
+        };
+        let clip = path.display();
+        for (tags, matrix) in [("bt709", Some(Matrix::Bt709)), ("smpte170m", None)] {
+            ffmpeg(&format!(
+                "-f lavfi -i testsrc2=s=96x64:r=25:d=0.4 -pix_fmt yuv420p -c:v libx264 -colorspace {tags} -color_primaries \
+                 {tags} -color_trc {tags} -y {clip}"
+            ));
+            let sent = ffmpeg(&format!("-i {clip} -pix_fmt yuv420p -f yuv4mpegpipe -"));
+            let options = OpenOptions::new().matrix(matrix);
+            let (piped, outcome) = watched(&mut Pipe::new("the test", io::Cursor::new(sent), &options).unwrap());
+            let mut file = crate::video::open(&path).unwrap();
+            let all: Vec<_> = (0..file.frame_count().unwrap()).collect();
+            let frames = file.read(&all).unwrap();
+            assert!(outcome.is_ok() && piped.len() == 10 && frames.len() == 10);
+            for (piped, frame) in piped.iter().zip(&frames) {
+                assert!(piped.format() == frame.format() && piped.bytes() == frame.bytes(), "{tags}");
+            }
+        }
+    }
+
     #[test]
     fn a_sender_that_ends_early_leaves_a_complaint() {
         let header = "YUV4MPEG2 W4 H2 F25:1 C420";

@@ -107,7 +107,6 @@ fn values(crops: &[u8], pixels: usize, preprocessing: &Preprocessing) -> Vec<u8>
         .collect()
 }
 
-#[cfg(feature = "video")]
 pub(super) fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest;
     sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -177,7 +176,6 @@ mod tests {
     ];
 
     /// The SHA-256 of the bytes of all these that Pillow 13.0 makes of noise, one picture after another.
-    #[cfg(feature = "video")]
     #[test]
     fn every_filter_gives_the_bytes_of_pillow() {
         for (filter, expected) in [

@@ -21,7 +21,7 @@ impl Turn {
         let quarters = (degrees + 45) / 90;
         if degrees.abs_diff(90 * quarters) > 1 {
             return Err(Error::unsupported(format!(
-                "players turn this video by {degrees}°, but frames are turned by right angles only: take them unturned"
+                "frames are turned by right angles only, not by {degrees}°: take them unturned"
             )));
         }
         Ok(Self { mirrored: false, quarters: quarters % 4 })

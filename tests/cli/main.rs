@@ -8,6 +8,7 @@ mod interruption;
 mod json;
 mod many;
 mod models;
+mod saved;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -59,11 +60,15 @@ fn main() -> ExitCode {
         ("init begins from image models", models::begins_from_images),
         ("convert keeps every bit", models::converts),
         ("convert writes as transformers does", models::converts_to_hugging_face),
+        ("the video processor's file decides", saved::video_processor),
+        ("strays among the weights are noted", saved::strays),
+        ("arrays in Fortran's order", saved::fortran_order),
+        ("variables and tildes of the hub", saved::hub_variables),
     ];
     for &(name, test) in without_device {
         tests.add_without_device(name, test);
     }
-    let with_device: [ProgramTest; 37] = [
+    let with_device: &[ProgramTest] = &[
         ("devices", devices),
         ("unknown devices are told the known", unknown_devices),
         ("clip is the published tensor", || published_clip(&[])),
@@ -71,6 +76,8 @@ fn main() -> ExitCode {
         ("forward by plain variants is golden", || golden_forward(&["--variant", "plain"])),
         ("classify is clip and forward", classify),
         ("classify for people", classify_for_people),
+        ("classify obeys the problem type", saved::problem_types),
+        ("names of classes may be numbers", saved::names_that_are_numbers),
         ("classify by several views", evaluation::views),
         ("eval killed twice and resumed", evaluation::killed_and_resumed),
         ("eval in shards", evaluation::shards_merged),
@@ -102,7 +109,7 @@ fn main() -> ExitCode {
         ("output of examples is compared", examples::comparing),
         ("every key of JSON is documented", json::every_key_is_documented),
     ];
-    for (name, test) in with_device {
+    for &(name, test) in with_device {
         tests.add(name, move |_| test().map(|()| Shown::Passed));
     }
     tests.run("cli")

@@ -312,11 +312,14 @@ pub(crate) fn window_over_a_pipe() -> Outcome {
         stream.extend(b"FRAME\n");
         stream.extend((0..64 * 48 / 2 * 3).map(|at: u32| (at * u32::from(frame + 3)) as u8));
     }
-    let ran = run(stream.clone(), &["--sliding", "10", "--stride", "1", "--json"])?.silent_success()?;
+    let sliding = ["--sliding", "10", "--stride", "1", "--json", "--matrix", "bt601"];
+    let ran = run(stream.clone(), &sliding)?.silent_success()?;
+    let untold = run(stream.clone(), &sliding[..5])?;
+    ensure(untold.stdout == ran.stdout && untold.stderr.contains("bt601 is assumed"), "no word of the matrix")?;
     let windows: Vec<Value> = ran.stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     assert_eq!(windows.len(), 8);
     assert_eq!(windows[7]["seconds"], serde_json::json!([1.4, 2.4]));
-    run(stream, &[])?.refusal(&["--sliding"])?;
+    run(stream, &sliding[5..])?.refusal(&["--sliding"])?;
     run(b"nonsense".to_vec(), &["--sliding", "10"])?.failure(&["YUV4MPEG2", "ffmpeg"])?;
     ends_with_its_reader(&model)
 }

@@ -10,6 +10,7 @@ use super::cache::{Lack, Repository};
 use super::client::{Answer, Client, Failure, escaped};
 use super::{Hub, ModelId, progress};
 use crate::checkpoint::preprocessor;
+use crate::checkpoint::reason::reason;
 use crate::checkpoint::weights::{INDEX, WHOLE, shards};
 use crate::checkpoint::writing::CONFIG;
 use crate::files::Unfinished;
@@ -84,7 +85,7 @@ impl<'a> Remote<'a> {
             return Err(Failure::Answer(format!("its list of files is longer than {LONGEST_TEXT} bytes")));
         }
         let revision: Revision = serde_json::from_slice(&text)
-            .map_err(|error| Failure::Answer(format!("its list of files is not understood: {error}")))?;
+            .map_err(|error| Failure::Answer(format!("its list of files is not understood: {}", reason(&error))))?;
         if !is_commit(&revision.sha) {
             return Err(Failure::Answer(format!(
                 "it calls the commit {}, which is none",

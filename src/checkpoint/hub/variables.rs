@@ -106,3 +106,15 @@ pub(super) fn below_home(name: &str) -> Option<PathBuf> {
     let rest = name.strip_prefix("~/")?;
     Some(std::env::home_dir()?.join(rest))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tilde_counts_at_the_beginning() {
+        assert_eq!(below_home("~/a/b"), std::env::home_dir().map(|home| home.join("a/b")));
+        assert_eq!(below_home("a/~/b"), None);
+        assert_eq!(below_home("~a/b"), None);
+    }
+}
