@@ -12,7 +12,7 @@ use std::process::Command;
 
 use libtest_mimic::Failed;
 use tempfile::TempDir;
-use tubelet::checkpoint;
+use tubelet::checkpoint::{self, Checkpoint, Family};
 use tubelet::vivit::{Config, Tubelet};
 
 use super::common::data;
@@ -117,7 +117,8 @@ impl Room {
             classes: 10,
             ..Config::named("vit-ti")?
         };
-        checkpoint::save(&self.path("DIR"), &checkpoint::untrained(config, 0)?, false)?;
+        let made = checkpoint::untrained(config, 0)?;
+        checkpoint::save(&self.path("DIR"), &Checkpoint { family: Family::Scenic, notes: Vec::new(), ..made }, false)?;
         for (name, files) in [("vivit-b-16x2-kinetics400", "hf-tiny"), ("vit-base-patch16-224-in21k", "hf-vit-tiny")] {
             let repository = self.path(&format!("hub/models--google--{name}"));
             let (refs, snapshot) = (repository.join("refs"), repository.join("snapshots/0123abc"));
@@ -211,8 +212,9 @@ fn stood_in(command: &str) -> String {
 /// Lines of commands, those that end in a backslash with the next.
 fn commands(lines: &str) -> Vec<String> {
     let joined = lines.replace("\\\n", " ");
-    let lines = joined.lines().map(|line| line.split("  # ").next().unwrap_or_default().trim());
-    lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    let lines = joined.lines().map(|line| line.split("  # ").next().unwrap_or_default());
+    let lines = lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.filter(|line| !line.is_empty()).collect()
 }
 
 pub(super) fn of_help() -> Outcome {
