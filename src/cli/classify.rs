@@ -31,14 +31,21 @@ use super::{files, output, progress};
 The times: decoding frames, preparing them as the model's input, loading weights onto the device, computing. The last \
 includes the driver's own compilation of shaders, which it may keep for the next time.
 
+Of several videos, of a folder of videos and of a --list, each is shown as it is finished, and with --json is a line. A \
+folder that has .png, .jpg or .webp images in it is one video; of any other its videos are taken, and those of its \
+subfolders. A video that cannot be read is left out with a note, and the exit code is then 1.
+
 Examples:
   tubelet classify clip.mp4 --model google/vivit-b-16x2-kinetics400
   tubelet classify clip.mp4 --model DIR --top 3 --json
   tubelet classify clip.mp4 --model DIR --uniform --preset hf_default
   tubelet classify clip.mp4 --model DIR --views 4x3
   tubelet classify film.mp4 --model DIR --sliding 32 --step 16 --plot film.svg
-  ffmpeg -i rtsp://CAMERA -pix_fmt yuv420p -f yuv4mpegpipe - | \
+  ffmpeg -i rtsp://CAMERA -pix_fmt yuv420p -f yuv4mpegpipe - | \\
     tubelet classify - --model DIR --sliding 32 --json
+  tubelet classify videos/ film.mp4 --model DIR --output rows.csv --resume
+  find videos/ -name '*.mp4' -print0 | \\
+    tubelet classify --list - --null --model DIR --json
   tubelet classify frames/ --model DIR --frames-from 100 --stride 1
   tubelet classify clip.mp4 --untrained vit-ti --device software"
 )]

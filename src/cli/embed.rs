@@ -34,11 +34,17 @@ token, [V, N, C], the class token first where there is one, then time, row, colu
 spatial.sequence_output [V·T, 1+S, C], temporal.sequence_output [V, 1+T, C] or frame_representation [V, T, C]. A wrong \
 name is answered with all there are.
 
+Of many videos the output is a folder: for each value arrays of a row a video, features-00000.npy and on, of a gibibyte at \
+most, and index.jsonl with a line a video as it is finished: file, row and shape of each value. Each --shard has a folder of \
+its own.
+
 Examples:
   tubelet embed clip.mp4 --model DIR --output features.npy
   tubelet embed clip.mp4 --model DIR --output tokens.npy --tap sequence_output
   tubelet embed clip.mp4 -m DIR -o all.safetensors --tap features,hidden_state.6
-  tubelet embed clip.mp4 --model DIR --output views.npy --views 4x3"
+  tubelet embed clip.mp4 --model DIR --output views.npy --views 4x3
+  tubelet embed videos/ --model DIR --output features/ --resume
+  tubelet embed --list list.txt --model DIR --shard 1/2 --output part1/"
 )]
 pub(super) struct Embed {
     #[command(flatten)]

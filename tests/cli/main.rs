@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod evaluation;
+mod examples;
 mod interruption;
 mod json;
 mod many;
@@ -103,6 +104,9 @@ fn main() -> ExitCode {
         ("rows of many videos", many::rows),
         ("features of many videos", many::embedded),
         ("wrong use of many videos", many::wrong_use),
+        ("examples of the help run", examples::of_help),
+        ("commands of the README run", examples::of_readme),
+        ("output of examples is compared", examples::comparing),
         ("every key of JSON is documented", json::every_key_is_documented),
     ];
     for &(name, test) in with_device {
