@@ -90,8 +90,9 @@ impl VideoFile {
     }
 
     /// A file of at most `short` bytes is decoded as a whole.
-    fn open_input(input: Input, strict: bool, short: u64) -> Result<Self> {
+    fn open_input(mut input: Input, strict: bool, short: u64) -> Result<Self> {
         let bytes = std::fs::metadata(&input.path).map_err(|error| Error::io("open", &input.path, &error))?.len();
+        input.short = bytes <= short;
         // Whether a file is whole is known when all of it has been decoded. A list has no packets of its own.
         if bytes > short
             && !strict

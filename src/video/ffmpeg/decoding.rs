@@ -68,15 +68,16 @@ impl Decoding {
         let mut general = log::OPTIONS.to_vec();
         // As the container has it: what FFmpeg does about jumps depends on how far it has read.
         general.extend(["-copyts", "-noautorotate"]);
-        let seconds;
-        let seek: &[&str] = match start {
-            Start::Beginning => &[],
-            Start::At(time) => {
-                seconds = format!("{time:.6}");
-                &["-noaccurate_seek", "-ss", &seconds]
-            }
-        };
-        let mut command = input.command(&input.programs.ffmpeg, &general, seek);
+        general.extend(["-filter_threads", "1"]);
+        let mut entry: Vec<String> = Vec::new();
+        if input.short {
+            entry.extend(["-threads", "1"].map(str::to_owned));
+        }
+        if let Start::At(time) = start {
+            entry.extend(["-noaccurate_seek".to_owned(), "-ss".to_owned(), format!("{time:.6}")]);
+        }
+        let entry: Vec<&str> = entry.iter().map(String::as_str).collect();
+        let mut command = input.command(&input.programs.ffmpeg, &general, &entry);
         let filters = match piped {
             Piped::Stored => log::FILTER.to_owned(),
             Piped::Rgb => format!("{},scale=interl=-1,format=rgb24", log::FILTER),

@@ -31,6 +31,8 @@ pub(super) struct Input {
     pub(super) path: PathBuf,
     pub(super) references: bool,
     pub(super) deadline: Deadline,
+    /// Whether it is so short that threads take longer to start than they save.
+    pub(super) short: bool,
 }
 
 /// Containers and streams that hold their pictures themselves, by FFmpeg's names. Not among them are lists of other files
@@ -49,6 +51,7 @@ impl Input {
             path: path.into(),
             references: options.references,
             deadline: Deadline::after(options.timeout),
+            short: false,
         }
     }
 
