@@ -121,6 +121,7 @@ impl FrameSource for Animation {
         if !self.kept.is_empty() {
             return wanted.indices().try_for_each(|index| wanted.deliver(index, &self.kept[index], sink));
         }
+        self.deadline = self.deadline.again();
         let player = Player::start(&self.path, self.deadline)?;
         let mut read = 0;
         for (index, frame) in timed(&self.path, self.turn, player.frames).take(last + 1).enumerate() {

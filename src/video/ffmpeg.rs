@@ -156,6 +156,16 @@ impl VideoFile {
         }
     }
 
+    /// Gives a reading its time. A decoder that has waited for the caller too long will be stopped, so another one is needed.
+    fn allow_time(&mut self) {
+        if self.input.deadline.is_near() {
+            self.input.deadline = self.input.deadline.again();
+            if let Content::Begun(_) = self.content {
+                self.content = Content::Unread;
+            }
+        }
+    }
+
     /// Decoding from the beginning: the one that has begun with opening, where it is still there.
     fn begin(&mut self) -> Result<Box<Decoding>> {
         match std::mem::replace(&mut self.content, Content::Unread) {
@@ -166,6 +176,7 @@ impl VideoFile {
 
     /// What is known of the frames once they have been counted.
     fn counted(&mut self) -> Result<&Content> {
+        self.allow_time();
         if let Content::Begun(_) | Content::Unread = self.content {
             let mut decoding = self.begin()?;
             self.content = self.decode_all(&mut decoding)?;
@@ -330,6 +341,7 @@ impl FrameSource for VideoFile {
     }
 
     fn watch(&mut self, watcher: &mut Watcher<'_>) -> Result<()> {
+        self.allow_time();
         if let Content::Kept(frames) = &self.content {
             for frame in frames {
                 if watcher(frame)?.is_break() {

@@ -108,6 +108,7 @@ impl FrameSource for Images {
     fn visit(&mut self, indices: &[usize], sink: &mut Sink<'_>) -> Result<()> {
         let wanted = Wanted::new(indices);
         wanted.check(self.files.len(), &self.information.description)?;
+        self.deadline = self.deadline.again();
         for index in wanted.indices() {
             let (file, upright) = (self.files[index].clone(), self.upright);
             let frame = within(self.deadline, &self.files[index], move || decoded(&file, upright))?;

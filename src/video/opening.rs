@@ -43,7 +43,7 @@ impl OpenOptions {
         Self { strict, ..self }
     }
 
-    /// The longest that opening and decoding one video may take together; without it there is no limit. Of a pipe, which
+    /// The longest that opening a video may take, and that each reading of its frames may; without it there is no limit. Of a pipe, which
     /// may have no end, the longest wait for its header and for each frame.
     pub fn timeout(self, timeout: Option<Duration>) -> Self {
         Self { timeout, ..self }
@@ -104,6 +104,16 @@ pub(super) struct Deadline(Option<(Instant, Duration)>);
 impl Deadline {
     pub(super) fn after(timeout: Option<Duration>) -> Self {
         Self(timeout.map(|timeout| (Instant::now() + timeout, timeout)))
+    }
+
+    /// As long again from now on: what a caller did between two calls does not count.
+    pub(super) fn again(self) -> Self {
+        Self::after(self.0.map(|(_, timeout)| timeout))
+    }
+
+    /// Whether more than half of the time is over.
+    pub(super) fn is_near(self) -> bool {
+        self.0.is_some_and(|(end, timeout)| end.saturating_duration_since(Instant::now()) < timeout / 2)
     }
 
     /// What is left; `None` where there is no limit.

@@ -79,11 +79,14 @@ const EARLY: f64 = 1.0;
 /// Packets of an index: 46 hours at 60 frames a second.
 const MOST_PACKETS: usize = 10_000_000;
 
+/// Bytes of a line.
+const MOST_LINE: u64 = 4096;
+
 /// What `ffprobe` says of a file.
 #[derive(Default)]
 struct Probed {
     packets: Vec<Packet>,
-    /// Whether every packet is a whole frame with a time of its own.
+    /// Whether some packet is not a whole frame with a time of its own.
     irregular: bool,
     stream: Stream,
     height: usize,
@@ -179,10 +182,15 @@ impl Index {
 impl Probed {
     fn read(mut lines: impl BufRead) -> Self {
         let mut probed = Self::default();
-        let mut line = String::new();
-        while !probed.irregular && matches!(lines.read_line(&mut line), Ok(1..)) {
-            probed.take(line.trim_end());
+        let mut line = Vec::new();
+        while !probed.irregular {
             line.clear();
+            match lines.by_ref().take(MOST_LINE).read_until(b'\n', &mut line) {
+                Ok(0) => break,
+                Ok(_) if line.last() == Some(&b'\n') => probed.take(String::from_utf8_lossy(&line).trim_end()),
+                // Too long for what was asked for, or not to be read.
+                _ => probed.irregular = true,
+            }
         }
         probed
     }
