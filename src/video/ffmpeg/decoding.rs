@@ -17,7 +17,7 @@ use crate::video::{Matrix, Range};
 pub(super) enum Start {
     /// With the first frame.
     Beginning,
-    /// Where the container finds a way in at or before this time of its own clock, in seconds.
+    /// Where the container finds a way in at or before this time, in seconds after it starts.
     At(f64),
 }
 
@@ -73,7 +73,7 @@ impl Decoding {
             Start::Beginning => &[],
             Start::At(time) => {
                 seconds = format!("{time:.6}");
-                &["-seek_timestamp", "1", "-noaccurate_seek", "-ss", &seconds]
+                &["-noaccurate_seek", "-ss", &seconds]
             }
         };
         let mut command = input.command(&input.programs.ffmpeg, &general, seek);
@@ -81,7 +81,7 @@ impl Decoding {
             Piped::Stored => log::FILTER.to_owned(),
             Piped::Rgb => format!("{},scale=interl=-1,format=rgb24", log::FILTER),
         };
-        command.args(["-map", &format!("0:{STREAM}"), "-vf", &filters, "-autoscale", "0", "-fps_mode", "passthrough"]);
+        command.args(["-map", &format!("0:{STREAM}"), "-vf", &filters, "-noautoscale", "-fps_mode", "passthrough"]);
         // Small frames would wait in FFmpeg's buffer for others while we wait for them.
         command.args(["-flush_packets", "1", "-f", "rawvideo", "pipe:1"]);
         let (running, stderr) = Running::start(command, &input.path, input.deadline)?;

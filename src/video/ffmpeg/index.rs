@@ -34,6 +34,8 @@ pub(super) struct Index {
     pub(super) height: usize,
     pub(super) width: usize,
     pub(super) format: String,
+    /// When the container starts by its own clock, in seconds; `ffmpeg` seeks from there.
+    container_start: f64,
     /// Seconds to look for a frame's packets before its time: what a container without an index of its own needs.
     early: f64,
     time_base: (i64, i64),
@@ -89,6 +91,7 @@ struct Probed {
     format: String,
     time_base: Option<(i64, i64)>,
     container: String,
+    container_start: f64,
 }
 
 impl Index {
@@ -97,7 +100,7 @@ impl Index {
     pub(super) fn read(input: &Input) -> Result<Option<Self>> {
         const ENTRIES: &str = "packet=pts,flags,size,pos:\
             stream=codec_name,profile,width,height,pix_fmt,avg_frame_rate,time_base,duration:\
-            stream_side_data=rotation:stream_tags=rotate:format=duration,format_name";
+            stream_side_data=rotation:stream_tags=rotate:format=start_time,duration,format_name";
         let general = ["-v", "error", "-select_streams", STREAM, "-show_entries", ENTRIES, "-of", "compact"];
         let command = input.command(&input.programs.ffprobe, &general, &[]);
         let (mut running, mut stderr) = Running::start(command, &input.path, input.deadline)?;
@@ -168,7 +171,8 @@ impl Index {
         // Half a frame later, so that rounding does not lead to the entry before.
         let [stamp, next] = [entry, (entry + 1).min(self.frames() - 1)].map(|place| self.stamps[place] as f64);
         let (numerator, denominator) = self.time_base;
-        (Start::At((stamp + next) / 2.0 * numerator as f64 / denominator as f64 - self.early), entry)
+        let seconds = (stamp + next) / 2.0 * numerator as f64 / denominator as f64 - self.container_start - self.early;
+        (Start::At(seconds.max(0.0)), entry)
     }
 }
 
@@ -198,6 +202,7 @@ impl Probed {
                 for (name, value) in fields() {
                     match name {
                         "duration" => self.stream.duration = self.stream.duration.or(value.parse().ok()),
+                        "start_time" => self.container_start = value.parse().unwrap_or(0.0),
                         "format_name" => self.container = value.to_owned(),
                         _ => {}
                     }
@@ -260,8 +265,8 @@ impl Probed {
         }
         let indexed = self.container.split(',').any(|name| matches!(name, "mp4" | "matroska"));
         let early = if indexed { 0.0 } else { EARLY };
-        let Self { stream, height, width, format, time_base, .. } = self;
-        Some(Index { stream, height, width, format, early, time_base: time_base?, stamps, entries })
+        let Self { stream, height, width, format, time_base, container_start, .. } = self;
+        Some(Index { stream, height, width, format, container_start, early, time_base: time_base?, stamps, entries })
     }
 }
 

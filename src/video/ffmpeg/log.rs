@@ -1,11 +1,11 @@
 //! What `ffmpeg` says on stderr while it decodes: the stream it reads, each frame as the decoder gave it, complaints.
 //!
 //! A raw pipe carries no sizes, formats or times, and what a container announces may be wrong. The filter `showinfo`
-//! reports them of each frame as it leaves the decoder; the format of its lines is that of FFmpeg 5.1 to 8.
+//! reports them of each frame as it leaves the decoder; the format of its lines is that of FFmpeg 5.1 to 9.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::stream::Stream;
 
@@ -44,17 +44,18 @@ pub(super) struct Report {
     pub(super) matrix: String,
 }
 
-/// Lines that wait to be looked at. FFmpeg waits in turn where nobody does.
-const WAITING: usize = 256;
+/// Complaints between two frames that are passed on. A damaged stream is the cause of thousands.
+const MOST_COMPLAINTS: usize = 2;
 
 /// Bytes of a line that are read; a longer line is the dump of something that nobody asked for.
 const MOST_LINE: u64 = 4096;
 
-/// What is said on `stderr`, as it is said, read in a thread of its own so that FFmpeg never waits for it alone.
+/// What is said on `stderr`, as it is said. It is read at once in a thread of its own: FFmpeg would wait for a reader of
+/// its complaints while we wait for the frame. Reports cannot run far ahead of the frames in the pipe.
 pub(super) fn listen(stderr: impl Read + Send + 'static) -> Receiver<Said> {
-    let (sender, receiver) = sync_channel(WAITING);
+    let (sender, receiver) = channel();
     std::thread::spawn(move || {
-        let mut listener = Listener { sender, ..Listener::silent() };
+        let mut listener = Listener::new(sender);
         let mut reader = BufReader::new(stderr);
         let mut line = Vec::new();
         while matches!(read_line(&mut reader, &mut line), Ok(true)) {
@@ -86,7 +87,9 @@ fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<b
 
 /// What has been heard so far.
 struct Listener {
-    sender: SyncSender<Said>,
+    sender: Sender<Said>,
+    /// Since the last frame.
+    complaints: usize,
     /// The input's streams by FFmpeg's name for them, `0:1`, and the last one named.
     streams: HashMap<String, Stream>,
     current: String,
@@ -98,9 +101,10 @@ struct Listener {
 }
 
 impl Listener {
-    fn silent() -> Self {
+    fn new(sender: Sender<Said>) -> Self {
         Self {
-            sender: sync_channel(0).0,
+            sender,
+            complaints: 0,
             streams: HashMap::new(),
             current: String::new(),
             duration: None,
@@ -114,7 +118,10 @@ impl Listener {
         let Line { component, level, text } = Line::new(line);
         match level {
             "error" | "fatal" | "panic" if is_of_our_output(text) => true,
-            "error" | "fatal" | "panic" => self.say(Said::Complaint(text.trim().to_owned())),
+            "error" | "fatal" | "panic" => {
+                self.complaints += 1;
+                self.complaints > MOST_COMPLAINTS || self.say(Said::Complaint(text.trim().to_owned()))
+            }
             _ if component.starts_with("Parsed_showinfo") => self.hear_of_frame(text.trim()),
             _ => self.hear_of_input(text),
         }
@@ -139,6 +146,7 @@ impl Listener {
             let fields = fields(text);
             let field = |name: &str| fields.get(name).copied().unwrap_or("unknown").to_owned();
             (report.range, report.matrix) = (field("color_range"), field("color_space"));
+            self.complaints = 0;
             return self.say(Said::Frame(report));
         }
         true

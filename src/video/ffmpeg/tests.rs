@@ -392,8 +392,9 @@ fn each_frame_has_its_own_size() {
     let sizes = |frames: &[Frame]| frames.iter().map(|frame| (frame.width(), frame.height())).collect::<Vec<_>>();
     let changing = sizes(&frames("size-changes-midway/change.h264"));
     assert_eq!((changing[0], changing[19], changing[20], changing[39]), ((96, 64), (96, 64), (64, 96), (64, 96)));
-    // The header says 92×62.
-    assert!(sizes(&frames("h264-left-crop/croptl.mp4")).iter().all(|size| *size == (96, 62)));
+    // The header says 92×62; FFmpeg crops at the left by whole blocks only, newer versions exactly.
+    let cropped = sizes(&frames("h264-left-crop/croptl.mp4"));
+    assert!(cropped.iter().all(|size| *size == cropped[0]) && matches!(cropped[0], (92 | 96, 62)), "{:?}", cropped[0]);
 }
 
 #[test]
@@ -490,6 +491,25 @@ fn what_decodes_of_a_stream_is_used_and_the_rest_is_said() {
 }
 
 #[test]
+fn thousands_of_complaints_stop_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("damaged.mp4");
+    ffmpeg(&format!("{MOVING} -c:v libx264 -g 250 -pix_fmt yuv420p -movflags faststart"), &path);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let from = bytes.len() / 4;
+    for (place, byte) in bytes.iter_mut().enumerate().skip(from) {
+        *byte ^= (place * place % 251) as u8;
+    }
+    std::fs::write(&path, bytes).unwrap();
+    for short in [0, SHORT] {
+        let mut video = open_as(&path, short);
+        let frames = video.frame_count().unwrap();
+        video.read(&[0, frames - 1]).unwrap();
+        assert!(video.information().complaint.is_some());
+    }
+}
+
+#[test]
 fn lists_of_other_files_are_no_videos() {
     let folder = tempfile::tempdir().unwrap();
     let secret = folder.path().join("secret.ts");
@@ -524,7 +544,10 @@ fn lists_of_other_files_are_no_videos() {
         }
     }
     let options = OpenOptions::new().allow_references(true);
-    let mut allowed = VideoFile::open_with(&folder.path().join("hls.mp4"), &options).unwrap();
+    // Newer versions of FFmpeg insist on the name.
+    let list = folder.path().join("hls.m3u8");
+    std::fs::copy(folder.path().join("hls.mp4"), &list).unwrap();
+    let mut allowed = VideoFile::open_with(&list, &options).unwrap();
     assert_eq!(allowed.frame_count().unwrap(), 10);
 }
 
