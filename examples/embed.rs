@@ -8,6 +8,7 @@
 
 use std::process::ExitCode;
 
+use tubelet::gpu::wgpu;
 use tubelet::vivit::Config;
 use tubelet::{Device, LoadOptions, Vivit, checkpoint};
 

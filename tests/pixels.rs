@@ -16,8 +16,8 @@ use tubelet::kernels::resample::{self, Axis};
 use tubelet::kernels::{Case, ClipLayout, Kernel, Selection, suite};
 use tubelet::tensor::Tensor;
 use tubelet::video::{
-    Antialiased, Clip, CropWindow, Filter, Frame, PixelFormat, Preparer, Preprocessing, Preset, Resize, coefficients,
-    prepare_reference,
+    Antialiased, Clip, CropWindow, Crops, Filter, Frame, Matrix, PixelFormat, Preparer, Preprocessing, Preset, Range,
+    Resize, coefficients, prepare_crops_reference, prepare_reference,
 };
 
 fn main() -> ExitCode {
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
             "clips prepared on the device are those prepared by the references",
             clips_prepared_on_the_device_are_those_prepared_by_the_references,
         ),
+        ("each frame is prepared by its own size", each_frame_is_prepared_by_its_own_size),
         #[cfg(feature = "video")]
         (
             "a video becomes the recorded rgb and the recorded input",
@@ -187,6 +188,41 @@ fn clips_prepared_on_the_device_are_those_prepared_by_the_references(device: &De
         let values = prepared(&default, ClipLayout::Btchw);
         assert!(values.bytes() == recorded.tensor(&format!("{name}.pixel_values")).unwrap().data(), "{name}");
         prepared(&Preset::Scenic.preprocessing([crop; 2]).unwrap(), ClipLayout::Bthwc);
+    }
+}
+
+/// A video that changes its size and its format within a clip.
+fn each_frame_is_prepared_by_its_own_size(device: &Device) {
+    let yuv = PixelFormat::Yuv420p { matrix: Matrix::Bt709, range: Range::Limited };
+    let kinds = [(48, 64, yuv), (48, 64, yuv), (64, 48, yuv), (47, 63, PixelFormat::Rgb24), (48, 64, yuv)];
+    let frames: Vec<_> = kinds
+        .into_iter()
+        .enumerate()
+        .map(|(place, (height, width, format))| {
+            let bytes = (0..format.bytes(height, width)).map(|byte| (byte * (7 + place) % 251) as u8).collect();
+            Arc::new(Frame::new(height, width, format, bytes).unwrap())
+        })
+        .collect();
+    let clip = Clip::new(frames.clone(), (0..frames.len()).collect()).unwrap();
+    for (preset, layout) in [(Preset::Scenic, ClipLayout::Bthwc), (Preset::HfCorrected, ClipLayout::Btchw)] {
+        let preprocessing = preset.preprocessing([32, 32]).unwrap();
+        let prepared = |clip: &Clip| {
+            let automatic = Selection::automatic();
+            let crops = Crops::Three;
+            let mut preparer = Preparer::with_crops(device, clip, &preprocessing, crops, layout, &automatic).unwrap();
+            assert!(preparer.fits(clip));
+            let crops = preparer.prepare_crops(clip).unwrap();
+            crops.iter().map(|crop| crop.read(device).unwrap()).collect::<Vec<_>>()
+        };
+        let whole = prepared(&clip);
+        assert_eq!(whole, prepare_crops_reference(&clip, &preprocessing, Crops::Three, layout).unwrap());
+        for (place, frame) in frames.iter().enumerate() {
+            let alone = prepared(&Clip::new(vec![frame.clone()], vec![place]).unwrap());
+            for (whole, alone) in whole.iter().zip(&alone) {
+                let own = whole.bytes().chunks(alone.bytes().len()).nth(place).unwrap();
+                assert!(own == alone.bytes(), "frame {place} by {preset}");
+            }
+        }
     }
 }
 

@@ -144,7 +144,7 @@ fn wrong_use(device: &Device) -> Result<Shown, Failed> {
     Ok(Shown::Passed)
 }
 
-/// A frame that fits no other costs the windows that would hold it, and no more.
+/// A frame that cannot be prepared costs the windows that would hold it, and no more.
 fn goes_on(device: &Device, model: Model) -> Result<Shown, Failed> {
     let model = vivit(device, config(model))?;
     let options = SlidingOptions { stride: 1, step: 2, causal: false };
@@ -154,7 +154,7 @@ fn goes_on(device: &Device, model: Model) -> Result<Shown, Failed> {
     for place in 0..12 {
         sliding.push(&frame(place)?)?;
     }
-    assert_eq!(sliding.push(&Frame::new(8, 8, PixelFormat::Rgb24, vec![0; 192])?)?, None);
+    assert_eq!(sliding.push(&Frame::new(1, 60_000, PixelFormat::Rgb24, vec![0; 180_000])?)?, None);
     assert_eq!(sliding.push(&frame(13)?).unwrap_err().kind(), ErrorKind::Usage);
     let mut found = Vec::new();
     for place in 14..FRAMES {

@@ -142,8 +142,8 @@ fn common_divisor(a: usize, b: usize) -> usize {
 impl Sliding<'_> {
     /// Takes the next frame of the source, and returns the window that it completes.
     ///
-    /// An error for a frame of another size or format than the others of its group. A window of other frames than its
-    /// own would follow, so after an error the next window begins with the next frame.
+    /// An error for a frame that cannot be prepared. A window of other frames than its own would follow, so after an error the
+    /// next window begins with the next frame.
     pub fn push(&mut self, frame: &Frame) -> Result<Option<Window>> {
         let outcome = self.take(frame);
         if outcome.is_err() {

@@ -20,3 +20,5 @@ pub use commands::{Commands, Dispatch, Timing};
 pub use device::{Choice, Device, DeviceOptions, devices};
 pub use pipeline::{Bindings, Pipeline, Slot};
 pub use template::{Literals, Templates};
+/// The wgpu that the crate is built on, for applications that share a device with it.
+pub use wgpu;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Frame, FrameSource, Sampling};
+use super::{Frame, FrameSource, PixelFormat, Sampling};
 use crate::tensor::{Error, Result};
 
 /// Bytes of decoded frames that a clip may hold.
@@ -45,6 +45,35 @@ impl Clip {
             return Err(Error::usage(format!("{} frames with {} indices", frames.len(), indices.len())));
         }
         Ok(Self { frames, indices })
+    }
+
+    /// A clip of frames that an application has already, as bytes of red, green and blue: `[F, Y, X, 3]` for `size` `[Y, X]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Usage`](crate::tensor::ErrorKind::Usage) where a side is 0, or where `rgb` is not one or more whole frames.
+    ///
+    /// ```
+    /// let grey = vec![128; 16 * 90 * 160 * 3];
+    /// let clip = tubelet::video::Clip::from_rgb(&grey, [90, 160])?;
+    /// assert_eq!(clip.frames().len(), 16);
+    /// # Ok::<(), tubelet::Error>(())
+    /// ```
+    pub fn from_rgb(rgb: &[u8], size: [usize; 2]) -> Result<Self> {
+        let [height, width] = size;
+        let bytes = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(3)).filter(|bytes| *bytes > 0);
+        match bytes {
+            Some(bytes) if !rgb.is_empty() && rgb.len().is_multiple_of(bytes) => {
+                let frame = |rgb: &[u8]| Frame::new(height, width, PixelFormat::Rgb24, rgb.to_vec()).map(Arc::new);
+                let frames: Vec<_> = rgb.chunks_exact(bytes).map(frame).collect::<Result<_>>()?;
+                let indices = (0..frames.len()).collect();
+                Self::new(frames, indices)
+            }
+            _ => Err(Error::usage(format!(
+                "{} bytes are not whole RGB frames of {height}x{width} pixels (height x width)",
+                rgb.len()
+            ))),
+        }
     }
 
     /// The clip in parts in which all frames are of one size and format.
@@ -129,5 +158,30 @@ impl dyn FrameSource + '_ {
     /// Decodes the first clip that `sampling` takes.
     pub fn clip(&mut self, sampling: &Sampling) -> Result<Clip> {
         Clip::read(self, sampling, &mut |_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_of_an_application_are_a_clip() {
+        let bytes: Vec<u8> = (0..2 * 3 * 5 * 3).map(|byte| byte as u8).collect();
+        let clip = Clip::from_rgb(&bytes, [3, 5]).unwrap();
+        assert_eq!((clip.frames().len(), clip.indices()), (2, &[0, 1][..]));
+        let frame = &clip.frames()[1];
+        assert_eq!((frame.height(), frame.width(), frame.bytes()), (3, 5, &bytes[45..]));
+        for (bytes, size) in [(&bytes[1..], [3, 5]), (&[][..], [3, 5]), (&bytes, [0, 5]), (&bytes, [usize::MAX, 2])] {
+            assert!(Clip::from_rgb(bytes, size).is_err(), "{size:?}");
+        }
+    }
+
+    #[test]
+    fn a_clip_of_several_sizes_has_uniform_parts() {
+        let frame = |width| Arc::new(Frame::new(2, width, PixelFormat::Rgb24, vec![0; 6 * width]).unwrap());
+        let clip = Clip::new([4, 4, 6, 4].map(frame).to_vec(), vec![0, 2, 4, 6]).unwrap();
+        let parts: Vec<_> = clip.uniform_parts().map(|part| part.indices().to_vec()).collect();
+        assert_eq!(parts, [vec![0, 2], vec![4], vec![6]]);
     }
 }
