@@ -17,6 +17,16 @@ use crate::tensor::{Error, Result};
 
 /// How a video is opened, and what may happen on the way. The default reads the named file and nothing else, for as long as
 /// it takes, takes what decodes of a damaged video, and leaves frames unturned, as in the training of the published models.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use tubelet::video::{OpenOptions, Rotation};
+///
+/// let options = OpenOptions::new().rotation(Rotation::Auto).timeout(Some(Duration::from_secs(20)));
+/// let source = options.open("clip.mp4")?;
+/// println!("{}", source.information().description);
+/// # Ok::<(), tubelet::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[must_use]
 pub struct OpenOptions {
@@ -43,8 +53,8 @@ impl OpenOptions {
         Self { strict, ..self }
     }
 
-    /// The longest that opening a video may take, and that each reading of its frames may; without it there is no limit. Of a pipe, which
-    /// may have no end, the longest wait for its header and for each frame.
+    /// The longest that opening a video may take, and that each reading of its frames may; without it there is no limit. Of a
+    /// pipe, which may have no end, the longest wait for its header and for each frame.
     pub fn timeout(self, timeout: Option<Duration>) -> Self {
         Self { timeout, ..self }
     }
@@ -80,7 +90,7 @@ impl FromStr for Rotation {
             "auto" => Ok(Self::Auto),
             "none" | "0" => Ok(Self::None),
             "90" | "180" | "270" => Ok(Self::Clockwise(text.parse().unwrap_or(0))),
-            _ => Err(Error::usage(format!("frames are turned by auto, none, 90, 180 or 270 degrees, not {text:?}"))),
+            _ => Err(Error::usage(format!("frames are turned by auto, none, 90, 180 or 270 degrees, not by {text}"))),
         }
     }
 }
