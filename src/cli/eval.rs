@@ -150,9 +150,9 @@ impl super::Run for Eval {
     }
 }
 
-/// Enough to keep a fast device busy; ffmpeg has threads of its own.
+/// Enough to keep a fast device busy. Starting a decoder is a wait of its own, so there is one more than would compute.
 pub(super) fn default_workers() -> usize {
-    std::thread::available_parallelism().map_or(2, |threads| (threads.get() / 2).clamp(2, 8))
+    std::thread::available_parallelism().map_or(3, |threads| (threads.get() / 2 + 2).clamp(3, 8))
 }
 
 impl Eval {
