@@ -108,7 +108,9 @@ pub(super) fn fields<const N: usize>(facts: [(&str, String); N]) -> String {
 /// As [`fields`], of as many facts as there are.
 pub(super) fn facts(facts: &[(&str, String)]) -> String {
     let mut table = plain_table();
-    table.add_rows(facts.iter().map(|(title, fact)| [(*title).to_owned(), fact.clone()]));
+    // Names of files and of classes are other people's texts.
+    let plain = |fact: &str| fact.lines().map(|line| printable(line, usize::MAX)).collect::<Vec<_>>().join("\n");
+    table.add_rows(facts.iter().map(|(title, fact)| [(*title).to_owned(), plain(fact)]));
     table.column_iter_mut().for_each(|column| _ = column.set_padding((0, 2)));
     table.trim_fmt()
 }

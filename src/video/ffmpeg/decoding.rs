@@ -4,7 +4,7 @@ use std::sync::mpsc::Receiver;
 
 use super::clock::Clock;
 use super::complaints::Complaints;
-use super::input::{Input, STREAM};
+use super::input::{Input, List, STREAM};
 use super::log::{self, Report, Said};
 use super::process::Running;
 use super::stream::Stream;
@@ -196,11 +196,17 @@ impl Decoding {
         let path = self.input.path.display();
         let content = self.running.finish()?;
         let said = self.complaints.last().unwrap_or_default();
+        let list = self.input.list();
         Ok(Error::file(match self.complaints.first() {
-            Some(first) if first.contains("Format not on whitelist") => format!(
-                "{path} is no video in itself: it is of a format that names other files, or of an unknown one; what it \
-                 names is read only where references are allowed (--allow-references)"
+            Some(_) if self.input.references && list == Some(List::Playlist) => format!(
+                "ffmpeg cannot read the playlist {path}: {said}; newer versions of it read playlists by the name .m3u8 only"
             ),
+            Some(first) if !self.input.references && (list.is_some() || first.contains("Format not on whitelist")) => {
+                format!(
+                    "{path} is no video in itself: it is of a format that names other files, or of an unknown one; what it \
+                 names is read only where references are allowed (--allow-references)"
+                )
+            }
             Some(first) if first.contains("matches no streams") => format!("{path} has no video stream"),
             Some(_) if content => format!("{path} holds no frame that can be decoded{}", self.complaints.said()),
             Some(_) => {

@@ -2,6 +2,8 @@
 
 use std::{
     ffi::OsString,
+    fs::File,
+    io::Read,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -44,6 +46,18 @@ const CONTAINERS: &str = "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h261,h263,h
     txd,ty,vivo,vmd,wc3movie,wsvqa,xmv,yop,\
     aac,ac3,aiff,caf,flac,mp3,w64,wav";
 
+/// Lists of other files that FFmpeg reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    /// Of HLS.
+    Playlist,
+    /// Of FFmpeg's own.
+    Concatenation,
+}
+
+/// Bytes that tell a list.
+const LIST_BEGINNING: u64 = 32;
+
 impl Input {
     pub(super) fn new(path: &Path, options: &OpenOptions) -> Self {
         Self {
@@ -62,8 +76,24 @@ impl Input {
         if !self.references {
             command.args(["-format_whitelist", CONTAINERS, "-protocol_whitelist", "file"]);
         }
+        if self.references && self.list() == Some(List::Concatenation) {
+            // References are allowed: absolute ones too.
+            command.args(["-safe", "0"]);
+        }
         command.args(input).arg("-i").arg(self.argument());
         command
+    }
+
+    /// What kind of list of other files this is, by its beginning.
+    pub(super) fn list(&self) -> Option<List> {
+        let mut beginning = Vec::new();
+        File::open(&self.path).ok()?.take(LIST_BEGINNING).read_to_end(&mut beginning).ok()?;
+        let text = beginning.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&beginning);
+        match text {
+            text if text.starts_with(b"#EXTM3U") => Some(List::Playlist),
+            text if text.starts_with(b"ffconcat version") => Some(List::Concatenation),
+            _ => None,
+        }
     }
 
     /// `file:` keeps a path that begins with `-` or holds a `:` from being read otherwise.

@@ -541,9 +541,14 @@ fn lists_of_other_files_are_no_videos() {
             let input = Input::new(&path, &OpenOptions::new());
             let error = VideoFile::open_input(input, false, short).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::File, "{name}: {error}");
+            if let "hls.mp4" | "list.mp4" = name {
+                assert!(error.to_string().contains("--allow-references"), "{name}: {error}");
+            }
         }
     }
     let options = OpenOptions::new().allow_references(true);
+    let mut listed = VideoFile::open_with(&folder.path().join("list.mp4"), &options).unwrap();
+    assert_eq!(listed.frame_count().unwrap(), 10);
     // Newer versions of FFmpeg insist on the name.
     let list = folder.path().join("hls.m3u8");
     std::fs::copy(folder.path().join("hls.mp4"), &list).unwrap();
