@@ -143,6 +143,7 @@ impl Classify {
             views: self.views,
             json,
             output,
+            failed_before: results.as_ref().map_or(0, |results| results.failed),
         };
         let compute = |decoded: &Decoded| {
             let (logits, times) = self.compute(&started, decoded)?;
@@ -182,8 +183,10 @@ impl Classify {
         let names = model.checkpoint().labels.clone();
         let (results, rows) = Results::open(output, run, self.videos.resume)?;
         let finished = |row: &&Row| !self.videos.retry_failed || matches!(row.outcome, Outcome::Done(_));
-        let done = rows.iter().filter(finished).map(|row| row.row).collect();
-        Ok(Rows { results, names, done })
+        let done: BTreeSet<usize> = rows.iter().filter(finished).map(|row| row.row).collect();
+        let succeeded = rows.iter().filter(|row| matches!(row.outcome, Outcome::Done(_))).count();
+        let failed = done.len() - succeeded;
+        Ok(Rows { results, names, done, failed })
     }
 
     /// Every window of `frames` frames, as the video goes by.
@@ -264,8 +267,10 @@ impl Classify {
 struct Rows {
     results: Results,
     names: Option<Vec<String>>,
-    /// Those that were there.
+    /// Those that were there and stay.
     done: BTreeSet<usize>,
+    /// How many of them failed.
+    failed: usize,
 }
 
 impl Rows {

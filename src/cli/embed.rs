@@ -130,6 +130,7 @@ impl Embed {
         let mut done = features.done.clone();
         done.extend(features.failed.iter().filter(|_| !self.videos.retry_failed));
         let total = videos.len();
+        let failed_before = done.len() - features.done.len();
         let remaining = self.videos.remaining(videos, &done);
         let features = RefCell::new(features);
         let many = Many {
@@ -140,6 +141,7 @@ impl Embed {
             views: self.views,
             json: self.json,
             output: Some(&self.output),
+            failed_before,
         };
         let compute = |decoded: &Decoded| {
             let (tensors, times) = self.embed(model, decoded, mask)?;

@@ -26,6 +26,8 @@ pub(super) struct Many<'a> {
     pub(super) json: bool,
     /// Where what is finished is kept, where it is.
     pub(super) output: Option<&'a Path>,
+    /// Videos that an earlier run could not read and that are not tried again.
+    pub(super) failed_before: usize,
 }
 
 /// A video that was left out, as a line of JSON.
@@ -75,7 +77,7 @@ impl Many<'_> {
                 false => decoded,
             }
         };
-        let (mut failed, mut unread, most_failed) = (0, false, self.videos.most_failed(total));
+        let (mut failed, mut unread, most_failed) = (self.failed_before, false, self.videos.most_failed(total));
         let timeout = self.start.video.timeout();
         let ran = decode_ahead(remaining, self.videos.workers, timeout, decode, |(row, path), decoded, decoding| {
             let start = Instant::now();
