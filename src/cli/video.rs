@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tubelet::Views;
 use tubelet::checkpoint::Checkpoint;
-use tubelet::tensor::Result;
+use tubelet::tensor::{LONGEST_TEXT, Result, printable};
 use tubelet::video::{
     self, Clip, DEFAULT_STRIDE, FrameSource, Matrix, OpenOptions, Preprocessing, Preset, Rotation, Sampling,
 };
@@ -168,7 +168,7 @@ impl VideoArguments {
 /// What titles call a video: its file's name.
 pub(super) fn name(video: &Path) -> String {
     let name = video.file_name().unwrap_or(video.as_os_str());
-    if name == "-" { "standard input".to_owned() } else { name.to_string_lossy().into_owned() }
+    if name == "-" { "standard input".to_owned() } else { printable(&name.to_string_lossy(), LONGEST_TEXT) }
 }
 
 /// What decided how frames become values. Says on stderr where that may not be as the model was trained.
@@ -317,6 +317,12 @@ pub(super) fn frames(indices: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_in_titles_are_fit_to_print() {
+        assert_eq!(name(Path::new("videos/a\u{1b}[31m\u{202e}b.mp4")), "ab.mp4");
+        assert_eq!(name(Path::new("-")), "standard input");
+    }
 
     #[test]
     fn frames_are_listed_in_a_few_words() {
