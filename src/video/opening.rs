@@ -154,6 +154,7 @@ pub(super) fn within<T: Send + 'static>(
     path: &Path,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
+    deadline.check(path)?;
     let Some(left) = deadline.left() else { return work() };
     let (sender, receiver) = mpsc::sync_channel(1);
     // The result has no taker where the time was over.
