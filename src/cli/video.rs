@@ -59,7 +59,7 @@ fn timeout(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "it must be a number of seconds".to_owned())?;
     match Duration::try_from_secs_f64(seconds) {
         Ok(timeout) if timeout > Duration::ZERO => Ok(timeout),
-        _ => Err("it must be a number of seconds above 0".to_owned()),
+        _ => Err("it must be a number of seconds, more than 0".to_owned()),
     }
 }
 
