@@ -15,12 +15,14 @@
 //!
 //! In a crate of your own, depend on `tubelet` and on `bytemuck` with its `derive` feature, which
 //! [`tubelet::kernel_parameters!`] uses. To add the kernel to tubelet instead, the text below becomes
-//! `shaders/squared_relu.wgsl`, the rest goes to `src/kernels/squared_relu/` (declaration, `reference.rs`,
+//! `shaders/rows/squared_relu.wgsl`, the rest goes to `src/kernels/rows/squared_relu/` (declaration, `reference.rs`,
 //! `cases.rs`), and `src/kernels/mod.rs` gets a line.
 
-use tubelet::gpu::{Capabilities, Device, Literals};
+use tubelet::gpu::{Capabilities, Device};
 use tubelet::kernels::suite::{Outcome, check};
-use tubelet::kernels::{Binding, Case, Class, Family, Kernel, Launch, Needs, ProgramBuilder, Variant, input, pieces};
+use tubelet::kernels::{
+    Binding, Case, Class, Family, Kernel, Launch, Literals, Needs, ProgramBuilder, Variant, cut, input,
+};
 use tubelet::tensor::{Error, Result, Shape, Tensor};
 
 /// The shader. `{{ invocations }}` is a literal that each launch puts in; loops and includes of templates work too.
@@ -104,16 +106,16 @@ impl Kernel for SquaredRelu {
 
     /// A dispatch for each piece that fits a binding of the device: usually one.
     fn launches(&self, _: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        pieces::runs(self.elements, 1, &[4], &device.limits)?
+        cut::runs(self.elements, 1, &[4], &device.limits)?
             .into_iter()
             .map(|run| {
-                let parameters = Parameters { elements: pieces::word(run.len())? };
+                let parameters = Parameters { elements: cut::word(run.len())? };
                 let groups = (run.len() as u64).div_ceil(u64::from(INVOCATIONS));
-                let window = Some(pieces::bytes(&run, 4));
+                let window = Some(cut::bytes(&run, 4));
                 Ok(Launch {
                     literals: Literals::new().with("invocations", INVOCATIONS),
                     parameters: bytemuck::bytes_of(&parameters).to_vec(),
-                    groups: pieces::fold_groups(groups, &device.limits)?,
+                    groups: cut::fold_groups(groups, &device.limits)?,
                     windows: vec![window.clone(), window],
                 })
             })

@@ -9,7 +9,8 @@ use std::process::ExitCode;
 
 use common::{DeviceTest, DeviceTests};
 use tubelet::gpu::Device;
-use tubelet::kernels::attention::{Attention, EmptyRow, FAMILY, Mask, Part, Qkv, Sequences};
+use tubelet::kernels::attention::forward::FAMILY;
+use tubelet::kernels::attention::{Attention, EmptyRow, Mask, Part, Qkv, Sequences};
 use tubelet::kernels::suite::{Outcome, judge, run};
 use tubelet::kernels::{Case, Kernel, Variant};
 use tubelet::tensor::{Data, Tensor};

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{DeviceTest, DeviceTests};
 use tubelet::gpu::{Choice, Device, DeviceOptions, Dispatch, Slot, devices};
+use tubelet::kernels::Case;
+use tubelet::kernels::rows::{layer_norm, pool, softmax};
 use tubelet::kernels::suite::{Outcome, check};
-use tubelet::kernels::{Case, layer_norm, pool, softmax};
 use tubelet::tensor::{Error, ErrorKind, Result};
 
 const TESTS: [DeviceTest; 16] = [

@@ -103,7 +103,7 @@ fn faults_of(place: &Path, text: &str) -> Vec<String> {
     faults
 }
 
-/// `kernels/pool/cases.rs` is the module `kernels::pool::cases`, `kernels/pool/mod.rs` is `kernels::pool`.
+/// `kernels/pool/cases.rs` is the module `kernels::rows::pool::cases`, `kernels/pool/mod.rs` is `kernels::pool`.
 fn module_path(place: &Path) -> Vec<String> {
     let mut path: Vec<_> = place.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
     if path.last().is_some_and(|last| last == "mod") {

@@ -8,9 +8,9 @@ mod common;
 use std::process::ExitCode;
 
 use common::{DeviceTests, Shown};
-use tubelet::gpu::{Capabilities, Device, Literals};
+use tubelet::gpu::{Capabilities, Device};
 use tubelet::kernels::suite::{Outcome, check, judge};
-use tubelet::kernels::{Binding, Case, Class, Family, Fill, Kernel, Launch, Needs, Variant, input};
+use tubelet::kernels::{Binding, Case, Class, Family, Fill, Kernel, Launch, Literals, Needs, Variant, input};
 use tubelet::tensor::{Closeness, Result, Shape, Tensor};
 
 type Test = (&'static str, fn(&Device));

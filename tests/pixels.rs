@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use safetensors::SafeTensors;
 use tubelet::gpu::Device;
-use tubelet::kernels::colour::{self, Colour};
-use tubelet::kernels::normalise::Normalise;
-use tubelet::kernels::resample::{self, Axis};
+use tubelet::kernels::pixels::colour::{self, Colour};
+use tubelet::kernels::pixels::normalise::Normalise;
+use tubelet::kernels::pixels::resample::{self, Axis};
 use tubelet::kernels::{Case, ClipLayout, Kernel, Selection, suite};
 use tubelet::tensor::Tensor;
 use tubelet::video::{

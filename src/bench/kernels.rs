@@ -65,9 +65,9 @@ pub(super) fn measure_peaks(device: &Device, repetitions: usize, progress: &mut 
         let time = measure(device, &case, variant, repetitions.max(3))?;
         Ok::<_, Error>((kernels::cost(&*case.call), time.comparable()))
     };
-    let (arithmetic, seconds) = peak(&kernels::peak_arithmetic::FAMILY)?;
+    let (arithmetic, seconds) = peak(&kernels::peaks::arithmetic::FAMILY)?;
     let operations_per_second = arithmetic.operations as f64 / seconds;
-    let (copy, seconds) = peak(&kernels::peak_copy::FAMILY)?;
+    let (copy, seconds) = peak(&kernels::peaks::copy::FAMILY)?;
     Ok(Peaks { operations_per_second, bytes_per_second: (copy.read + copy.written) as f64 / seconds })
 }
 

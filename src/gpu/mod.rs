@@ -12,13 +12,11 @@ mod commands;
 mod device;
 mod fault;
 mod pipeline;
-mod template;
 
 pub use buffer::{Buffer, Window};
 pub use capabilities::{Capabilities, DeviceKind, Limits, MatrixShape, Subgroup};
 pub use commands::{Commands, Dispatch, Timing};
 pub use device::{Choice, Device, DeviceOptions, devices};
 pub use pipeline::{Bindings, Pipeline, Slot};
-pub use template::{Literals, Templates};
 /// The wgpu that the crate is built on, for applications that share a device with it.
 pub use wgpu;

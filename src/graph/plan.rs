@@ -98,7 +98,7 @@ fn last_uses(graph: &Graph) -> Vec<Option<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::layer_norm::LayerNorm;
+    use crate::kernels::rows::layer_norm::LayerNorm;
     use crate::tensor::Element;
 
     /// A chain of normalisations: only two slots are ever alive.

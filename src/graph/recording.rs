@@ -276,7 +276,7 @@ impl Graph {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::layer_norm::LayerNorm;
+    use crate::kernels::rows::layer_norm::LayerNorm;
 
     const CALL: LayerNorm = LayerNorm { rows: 2, width: 3, epsilon: 1e-6 };
 

@@ -8,10 +8,10 @@ use super::{
 };
 use crate::gpu::{Buffer, Device};
 use crate::graph::{DeviceWeights, Executor, Feed, GpuExecutor, Graph, ReferenceExecutor, Value, Weights};
-use crate::kernels::colour::{self, Colour};
-use crate::kernels::normalise::Normalise;
-use crate::kernels::resample::{self, Axis};
-use crate::kernels::resize_bilinear::{self, ResizeBilinear};
+use crate::kernels::pixels::colour::{self, Colour};
+use crate::kernels::pixels::normalise::Normalise;
+use crate::kernels::pixels::resample::{self, Axis};
+use crate::kernels::pixels::resize_bilinear::{self, ResizeBilinear};
 use crate::kernels::{ClipLayout, Selection};
 use crate::tensor::{Element, Error, Result, Shape, Tensor};
 

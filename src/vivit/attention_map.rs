@@ -5,9 +5,9 @@
 
 use super::{Axis, Config, RecordedAttention, Recording, Request, Scope};
 use crate::graph::{Graph, Value};
+use crate::kernels::attention::AttentionNormaliser;
 use crate::kernels::attention::Part;
-use crate::kernels::attention_normaliser::AttentionNormaliser;
-use crate::kernels::attention_rollout::{AttentionRollout, ROLLOUT};
+use crate::kernels::attention::{AttentionRollout, ROLLOUT};
 use crate::tensor::{Element, Error, Result};
 
 /// Which attention is asked for.

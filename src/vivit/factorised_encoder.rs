@@ -14,7 +14,7 @@ use super::validation::validate_encoder;
 use super::{Classifier, Config, EncoderSize, Grid, Model, work};
 use crate::graph::{Graph, Value};
 use crate::kernels::attention::{Mask, Sequences};
-use crate::kernels::pool::Pooling;
+use crate::kernels::rows::pool::Pooling;
 use crate::tensor::Result;
 
 /// Model 2, the factorised encoder:

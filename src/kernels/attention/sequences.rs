@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{Mask, Qkv};
+use crate::kernels::attention::mask::Mask;
+use crate::kernels::attention::qkv::Qkv;
 use crate::tensor::{Error, Result, Shape};
 
 /// Rows grouped into sequences, within which tokens attend to one another: token i of sequence (o, n) is row

@@ -1,10 +1,12 @@
 //! How the variants share attention among workgroups.
 
-use super::pieces::Parameters;
-use super::{EmptyRow, Mask, Part, Qkv};
-use crate::gpu::{Capabilities, Literals};
-use crate::kernels::Variant;
-use crate::kernels::pieces::word;
+use crate::gpu::Capabilities;
+use crate::kernels::attention::cut::Parameters;
+use crate::kernels::attention::mask::{EmptyRow, Mask};
+use crate::kernels::attention::qkv::Qkv;
+use crate::kernels::attention::sequences::Part;
+use crate::kernels::contract::cut::word;
+use crate::kernels::shader::{Literals, Variant};
 use crate::tensor::Result;
 
 /// How a variant shares the work among workgroups.

@@ -1,9 +1,0 @@
-// The linear layer, up to 64 rows × four columns a lane, a subgroup a tile.
-//
-//     out = act(in · Wᵀ + b) + R,   in [M, K], W [N, K], b [N], R [M, N]
-//
-// For software devices: sums in registers, rows shared by broadcast.
-
-{% include "common/linear_operands.wgsl" %}
-
-{% include "common/product.subgroup.wgsl" %}

@@ -1,9 +1,0 @@
-// The linear layer, four rows × four columns an invocation.
-//
-//     out = act(in · Wᵀ + b) + R,   in [M, K], W [N, K], b [N], R [M, N]
-//
-// For devices without anything better: neither workgroup memory nor subgroups.
-
-{% include "common/linear_operands.wgsl" %}
-
-{% include "common/product.wgsl" %}

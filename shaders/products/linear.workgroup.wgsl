@@ -1,0 +1,9 @@
+// The linear layer, a tile of 64 or 128 rows × 64 columns a workgroup.
+//
+//     out = act(in · Wᵀ + b) + R,   in [M, K], W [N, K], b [N], R [M, N]
+//
+// For GPUs: both operands are staged in workgroup memory.
+
+{% include "products/linear_operands.wgsl" %}
+
+{% include "products/product.workgroup.wgsl" %}

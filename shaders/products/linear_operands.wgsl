@@ -1,0 +1,91 @@
+// What every variant of the linear layer shares: operands, how its input is read, and what becomes of its sums.
+
+struct Parameters {
+    rows: u32,        // M
+    inner: u32,       // K
+    columns: u32,     // N
+    activation: u32,  // 0 none, 1 GELU (tanh), 2 GELU (erf), 3 tanh
+    bias: u32,        // 1 with
+    residual: u32,    // 1 with
+    panel: u32,       // columns of an output plane: N, or a head's width
+    panel_rows: u32,  // rows of an output plane
+    first_row: u32,   // where in the bound output the first row lies
+    groups: u32,
+    padding_0: u32,
+    padding_1: u32,
+}
+
+{% set element = "vec4<f32>" if aligned else "f32" %}
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read> input: array<{{ "vec4<u64>" if wide else element }}>;         // [M, K]
+@group(0) @binding(2) var<storage, read> weight: array<{{ "vec4<u64>" if wide else "vec4<f32>" }}>;      // [N, K] in panels
+@group(0) @binding(3) var<storage, read> bias: array<{{ element }}>;          // [N]
+@group(0) @binding(4) var<storage, read> residual: array<{{ element }}>;      // [M, N]
+@group(0) @binding(5) var<storage, read_write> output: array<{{ element }}>;  // [M, N], or [N / panel, M, panel]
+
+{% if activated %}
+{% include "common/activation.wgsl" %}
+{% endif %}
+
+{% include "products/bias.wgsl" %}
+
+fn places(column: u32) -> vec4<u32> {
+    let columns = column + vec4(0u, 1u, 2u, 3u);
+    let planes = columns / parameters.panel;
+    let plane_size = parameters.panel_rows * parameters.panel;
+    return planes * plane_size + columns % parameters.panel + parameters.first_row * parameters.panel;
+}
+
+{% if wide %}
+fn left_start(row: u32) -> u32 {
+    return row * (parameters.inner / 8u);
+}
+
+fn left_pairs(start: u32, k: u32) -> vec4<u64> {
+    return input[start + k / 8u];
+}
+{% elif aligned %}
+fn left_start(row: u32) -> u32 {
+    return row * (parameters.inner / 4u);
+}
+
+fn left(start: u32, k: u32) -> vec4<f32> {
+    return input[start + min(k, parameters.inner - 1u) / 4u];
+}
+{% else %}
+fn left_start(row: u32) -> u32 {
+    return row * parameters.inner;
+}
+
+fn left(start: u32, k: u32) -> vec4<f32> {
+    let at = start + min(k + vec4(0u, 1u, 2u, 3u), vec4(parameters.inner - 1u));
+    return vec4(input[at.x], input[at.y], input[at.z], input[at.w]);
+}
+{% endif %}
+
+{% if aligned %}
+fn store(places: vec4<u32>, row: u32, column: u32, sums: vec4<f32>) {
+    if column >= parameters.columns {
+        return;
+    }
+    let at = (places.x + row * parameters.panel) / 4u;
+    var value = {{ "activate(sums, parameters.activation)" if activated else "sums" }};
+    if parameters.residual == 1u {
+        value += residual[at];
+    }
+    output[at] = value;
+}
+{% else %}
+fn store(places: vec4<u32>, row: u32, column: u32, sums: vec4<f32>) {
+    let at = places + row * parameters.panel;
+    var value = {{ "activate(sums, parameters.activation)" if activated else "sums" }};
+{% for lane in "xyzw" %}
+    if column + {{ loop.index0 }}u < parameters.columns {
+        if parameters.residual == 1u {
+            value.{{ lane }} += residual[at.{{ lane }}];
+        }
+        output[at.{{ lane }}] = value.{{ lane }};
+    }
+{% endfor %}
+}
+{% endif %}

@@ -1,0 +1,9 @@
+// The tubelet embedding, a tile of 64 or 128 tokens × 64 columns a workgroup.
+//
+//     out[b, i, j, k, :] = Σ_{c, τ, y, x} clip[b, i·t + τ, c, j·h + y, k·w + x] · W[:, c, τ, y, x] + bias
+//
+// For GPUs: tubelets are unfolded into workgroup memory only, a step at a time.
+
+{% include "products/tubelet_embed_operands.wgsl" %}
+
+{% include "products/product.workgroup.wgsl" %}

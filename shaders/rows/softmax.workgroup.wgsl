@@ -1,0 +1,64 @@
+// Softmax over the last axis, a workgroup a row.
+//
+//     out[m, c] = exp(in[m, c] − max) / Σ_c exp(in[m, c] − max),   max = max_c in[m, c]
+//
+// For GPUs: neighbouring invocations read neighbouring columns; maximum and sum are folded in workgroup memory.
+
+{% include "rows/softmax_maximum.wgsl" %}
+
+struct Parameters {
+    rows: u32,   // M
+    width: u32,  // C
+}
+
+@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(1) var<storage, read> input: array<f32>;         // [M, C]
+@group(0) @binding(2) var<storage, read_write> output: array<f32>;  // [M, C]
+
+const INVOCATIONS: u32 = {{ invocations }}u;
+
+{% include "common/workgroup_sum.wgsl" %}
+
+fn workgroup_maximum(value: f32, lane: u32) -> f32 {
+    partial_sums[lane] = value;
+    workgroupBarrier();
+    for (var half = INVOCATIONS / 2u; half > 0u; half /= 2u) {
+        if lane < half {
+            partial_sums[lane] = maximum(partial_sums[lane], partial_sums[lane + half]);
+        }
+        workgroupBarrier();
+    }
+    let largest = partial_sums[0];
+    workgroupBarrier();
+    return largest;
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let row = group.x + group.y * groups.x;
+    if row >= parameters.rows {
+        return;
+    }
+    let width = parameters.width;
+    let first = row * width;
+
+    var largest = input[first];
+    for (var c = lane; c < width; c += INVOCATIONS) {
+        largest = maximum(largest, input[first + c]);
+    }
+    largest = workgroup_maximum(largest, lane);
+
+    var sum = 0.0;
+    for (var c = lane; c < width; c += INVOCATIONS) {
+        sum += exp(input[first + c] - largest);
+    }
+    let share = share_of(workgroup_sum(sum, lane), largest);
+
+    for (var c = lane; c < width; c += INVOCATIONS) {
+        output[first + c] = exp(input[first + c] - largest) * share;
+    }
+}

@@ -1,9 +1,0 @@
-// The tubelet embedding, a tile of 64 or 128 tokens × 64 columns a workgroup.
-//
-//     out[b, i, j, k, :] = Σ_{c, τ, y, x} clip[b, i·t + τ, c, j·h + y, k·w + x] · W[:, c, τ, y, x] + bias
-//
-// For GPUs: tubelets are unfolded into workgroup memory only, a step at a time.
-
-{% include "common/tubelet_embed_operands.wgsl" %}
-
-{% include "common/product.workgroup.wgsl" %}

@@ -1,0 +1,312 @@
+//! Cuts a part of attention into launches whose operands fit the device's bindings.
+
+use std::ops::Range;
+
+use bytemuck::Zeroable;
+
+use crate::gpu::Limits;
+use crate::kernels::attention::mask::EmptyRow;
+use crate::kernels::attention::qkv::{Qkv, QkvLayout};
+use crate::kernels::attention::sequences::Part;
+use crate::kernels::contract::cut::{align_down, word};
+use crate::tensor::{Error, Result};
+
+crate::kernel_parameters! {
+    /// The parameters of every attention kernel, see `shaders/attention/sequence.wgsl`.
+    pub(in crate::kernels) struct Parameters {
+        queries: u32,
+        keys: u32,
+        heads: u32,
+        sequences: u32,
+        inner_sequences: u32,
+        first_query: u32,
+        groups: u32,
+        class_tokens: u32,
+        tokens_per_time: u32,
+        times: u32,
+        causal: u32,
+        validity: u32,
+        empty_row: u32,
+        scale: f32,
+        query_base: u32,
+        key_base: u32,
+        value_base: u32,
+        output_base: u32,
+        input_outer: u32,
+        input_inner: u32,
+        input_token: u32,
+        input_head: u32,
+        output_outer: u32,
+        output_inner: u32,
+        output_token: u32,
+        output_head: u32,
+        validity_base: u32,
+        rows: u32,
+        weighted: u32,
+        weights_base: u32,
+        normaliser_base: u32,
+        base_base: u32,
+        begin: u32,
+        keep: f32,
+        share: f32,
+        padding: u32,
+    }
+}
+
+const OUTER: usize = 0;
+const INNER: usize = 1;
+const HEADS: usize = 2;
+const TOKENS: usize = 3;
+
+/// Where an operand has what belongs to a clip, a sequence of it, a head and a token, in elements:
+/// `origin` + the sum of each index times its stride, and `run` elements from there.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::kernels) struct Places {
+    pub(in crate::kernels) origin: i64,
+    pub(in crate::kernels) strides: [usize; 4],
+    pub(in crate::kernels) run: usize,
+    /// Whether every launch needs all tokens of a sequence: keys and values.
+    pub(in crate::kernels) all_tokens: bool,
+}
+
+/// What of a part one launch computes: ranges of clips, sequences of each, heads and query tokens.
+type Piece = [Range<usize>; 4];
+
+/// One launch of a part.
+pub(in crate::kernels) struct Cut {
+    /// Its parameters, but for `groups` and those that only some kernels have.
+    pub(in crate::kernels) parameters: Parameters,
+    /// The windows of its operands, in binding order.
+    pub(in crate::kernels) windows: Vec<Option<Range<u64>>>,
+    /// Where each operand has token 0 of the first head of the first sequence, in elements of its window.
+    pub(in crate::kernels) bases: Vec<u32>,
+    /// Its heads.
+    pub(in crate::kernels) heads: Range<usize>,
+}
+
+impl Places {
+    /// Of the queries (`which` 0), keys (1) or values (2) in `qkv`.
+    pub(in crate::kernels) fn of_input(qkv: &Qkv, part: &Part, which: usize) -> Self {
+        let Qkv { rows, heads, width, layout } = *qkv;
+        let (row, head) = match layout {
+            QkvLayout::Planes => (width, rows * width),
+            QkvLayout::Rows => (3 * heads * width, width),
+        };
+        let origin = (which * heads * head) as i64;
+        Self { origin, strides: Self::strides(part, row, head), run: width, all_tokens: which > 0 }
+    }
+
+    /// Of the validity, `[B, T]`.
+    fn of_validity(times: usize) -> Self {
+        Self { origin: 0, strides: [times, 0, 0, 0], run: times, all_tokens: true }
+    }
+
+    /// Strides of elements where rows and heads have these.
+    pub(in crate::kernels) fn strides(part: &Part, row: usize, head: usize) -> [usize; 4] {
+        let sequences = &part.sequences;
+        [sequences.outer_stride * row, sequences.inner_stride * row, head, sequences.token_stride * row]
+    }
+
+    fn ranges(&self, piece: &Piece, tokens: usize) -> Piece {
+        let mut ranges = piece.clone();
+        if self.all_tokens {
+            ranges[TOKENS] = 0..tokens;
+        }
+        ranges
+    }
+
+    /// The bytes that `piece` touches, from where a binding may start.
+    fn window(&self, piece: &Piece, tokens: usize, limits: &Limits) -> Range<u64> {
+        let ranges = self.ranges(piece, tokens);
+        let at = |place: fn(&Range<usize>) -> usize| {
+            let steps = ranges.iter().zip(self.strides).map(|(range, stride)| (place(range) * stride) as i64);
+            self.origin + steps.sum::<i64>()
+        };
+        let (start, end) = (at(|range| range.start), at(|range| range.end - 1) + self.run as i64);
+        align_down(4 * start as u64..4 * end as u64, limits).0
+    }
+
+    /// Where a kernel finds token 0 of the first head of the first sequence of `piece`, counted from the start of its
+    /// window: before it, in 32 bits that wrap, where the window starts at a later token.
+    fn base(&self, piece: &Piece, window: &Range<u64>) -> u32 {
+        let axes = [OUTER, INNER, HEADS];
+        let steps: usize = axes.iter().map(|&axis| piece[axis].start * self.strides[axis]).sum();
+        (self.origin + steps as i64 - (window.start / 4) as i64) as u32
+    }
+
+    /// The axis along which halving `piece` saves most; `None` where nothing is left to halve.
+    fn longest_axis(&self, piece: &Piece) -> Option<usize> {
+        let axes = (0..4).filter(|&axis| piece[axis].len() > 1 && !(self.all_tokens && axis == TOKENS));
+        axes.max_by_key(|&axis| (piece[axis].len() - 1) * self.strides[axis])
+    }
+}
+
+/// What the launches of a part have in common. `inputs` and `output` are its operands in binding order, the validity
+/// lying between them.
+pub(in crate::kernels) struct Cutter<'a> {
+    pub(in crate::kernels) qkv: &'a Qkv,
+    pub(in crate::kernels) part: &'a Part,
+    pub(in crate::kernels) queries: Range<usize>,
+    pub(in crate::kernels) inputs: &'a [Places],
+    pub(in crate::kernels) output: Places,
+    pub(in crate::kernels) limits: &'a Limits,
+}
+
+impl Cutter<'_> {
+    /// The launches of the part.
+    pub(in crate::kernels) fn cut(&self) -> Result<Vec<Cut>> {
+        let sequences = &self.part.sequences;
+        let whole = [0..sequences.outer, 0..sequences.inner, self.part.heads.clone(), self.queries.clone()];
+        let mut pieces = Vec::new();
+        self.halve(whole, &mut pieces)?;
+        pieces.iter().map(|piece| self.launch(piece)).collect()
+    }
+
+    /// Halves `piece` until the windows of all operands fit.
+    fn halve(&self, piece: Piece, pieces: &mut Vec<Piece>) -> Result<()> {
+        let tokens = self.part.sequences.tokens;
+        let bytes = |places: &Places| {
+            let window = places.window(&piece, tokens, self.limits);
+            window.end - window.start
+        };
+        let mut operands = self.inputs.iter().chain([&self.output]);
+        let Some(places) = operands.find(|places| bytes(places) > self.limits.binding_bytes) else {
+            pieces.push(piece);
+            return Ok(());
+        };
+        let axis = places.longest_axis(&piece).ok_or_else(|| {
+            Error::unsupported(format!(
+                "one head of one sequence of {tokens} tokens spans {} bytes, bindings have at most {}; give queries, \
+                 keys and values in planes, or fewer tokens",
+                bytes(places),
+                self.limits.binding_bytes
+            ))
+        })?;
+        let Range { start, end } = piece[axis];
+        let middle = start + (end - start).div_ceil(2);
+        for half in [start..middle, middle..end] {
+            let mut piece = piece.clone();
+            piece[axis] = half;
+            self.halve(piece, pieces)?;
+        }
+        Ok(())
+    }
+
+    fn launch(&self, piece: &Piece) -> Result<Cut> {
+        let (mask, tokens) = (&self.part.mask, self.part.sequences.tokens);
+        let times = mask.times(tokens)?;
+        let validity = Places::of_validity(times);
+        let mut windows = Vec::new();
+        let mut bases = Vec::new();
+        for places in self.inputs.iter().chain([&validity, &self.output]) {
+            let window = places.window(piece, tokens, self.limits);
+            bases.push(places.base(piece, &window));
+            windows.push(Some(window));
+        }
+        if !mask.validity {
+            // The call may carry the validity for another part.
+            windows[self.inputs.len()] = None;
+        }
+        let &[query_base, key_base, .., validity_base, output_base] = bases.as_slice() else {
+            return Err(Error::usage("attention needs queries and keys"));
+        };
+        let [input_outer, input_inner, input_head, input_token] = words(self.inputs[0].strides)?;
+        let [output_outer, output_inner, output_head, output_token] = words(self.output.strides)?;
+        let parameters = Parameters {
+            queries: word(piece[TOKENS].len())?,
+            keys: word(tokens)?,
+            heads: word(piece[HEADS].len())?,
+            sequences: word(piece[OUTER].len() * piece[INNER].len())?,
+            inner_sequences: word(piece[INNER].len())?,
+            first_query: word(piece[TOKENS].start)?,
+            groups: 0,
+            class_tokens: word(mask.class_tokens)?,
+            tokens_per_time: word(mask.tokens_per_time)?,
+            times: word(times)?,
+            causal: mask.causal.into(),
+            validity: mask.validity.into(),
+            empty_row: (mask.empty_row == EmptyRow::Uniform).into(),
+            scale: (1.0 / (self.qkv.width as f64).sqrt()) as f32,
+            query_base,
+            key_base,
+            value_base: if self.inputs.len() > 2 { bases[2] } else { 0 },
+            output_base,
+            input_outer,
+            input_inner,
+            input_token,
+            input_head,
+            output_outer,
+            output_inner,
+            output_token,
+            output_head,
+            validity_base,
+            ..Parameters::zeroed()
+        };
+        Ok(Cut { parameters, windows, bases, heads: piece[HEADS].clone() })
+    }
+}
+
+fn words(strides: [usize; 4]) -> Result<[u32; 4]> {
+    let [outer, inner, head, token] = strides;
+    Ok([word(outer)?, word(inner)?, word(head)?, word(token)?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::attention::forward::Attention;
+    use crate::kernels::attention::mask::Mask;
+    use crate::kernels::attention::sequences::Sequences;
+
+    fn limits(binding_bytes: u64) -> Limits {
+        Limits { binding_bytes, ..Limits::WEBGPU }
+    }
+
+    /// The pieces of a call, once the windows of their launches are found to fit.
+    fn pieces_of(call: &Attention, limits: &Limits) -> Result<Vec<Piece>> {
+        let part = &call.parts[0];
+        let inputs = [0, 1, 2].map(|which| Places::of_input(&call.qkv, part, which));
+        let (queries, output) = (call.queries_of(part), call.output_places(part));
+        let cutter = Cutter { qkv: &call.qkv, part, queries, inputs: &inputs, output, limits };
+        for cut in cutter.cut()? {
+            for window in cut.windows.into_iter().flatten() {
+                assert!(window.start.is_multiple_of(256) && window.end - window.start <= limits.binding_bytes);
+            }
+        }
+        let sequences = &part.sequences;
+        let mut pieces = Vec::new();
+        let whole = [0..sequences.outer, 0..sequences.inner, part.heads.clone(), cutter.queries.clone()];
+        cutter.halve(whole, &mut pieces)?;
+        Ok(pieces)
+    }
+
+    #[test]
+    fn pieces_compute_every_query_once() {
+        let sequences = Sequences::temporal(3, 4, 11);
+        for (qkv, bytes) in [(Qkv::in_planes(132, 4, 12), 4 << 10), (Qkv::in_rows(132, 4, 12), 20 << 10)] {
+            let pieces = pieces_of(&Attention::new(qkv, sequences, Mask::NONE), &limits(bytes)).unwrap();
+            assert!(pieces.len() > 1);
+            let mut times = vec![0; 3 * 11 * 4 * 4];
+            for [outer, inner, heads, tokens] in pieces {
+                for place in outer.flat_map(|outer| inner.clone().map(move |inner| outer * 11 + inner)) {
+                    for place in heads.clone().map(|head| place * 4 + head) {
+                        tokens.clone().for_each(|token| times[place * 4 + token] += 1);
+                    }
+                }
+            }
+            assert!(times.iter().all(|&times| times == 1));
+        }
+    }
+
+    #[test]
+    fn what_fits_is_one_piece() {
+        let call = Attention::new(Qkv::in_planes(3137, 12, 64), Sequences::joint(1, 3137), Mask::NONE);
+        assert_eq!(pieces_of(&call, &limits(128 << 20)).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn keys_that_fit_no_binding_are_an_error() {
+        let call = Attention::new(Qkv::in_planes(200, 1, 64), Sequences::joint(1, 200), Mask::NONE);
+        assert!(pieces_of(&call, &limits(16 << 10)).is_err());
+    }
+}

@@ -1,0 +1,285 @@
+//! Scaled dot-product attention within joint, spatial or temporal sequences, fused: no score is ever stored
+//! (paper §3.3, spec §2.1 and §2.3 to 2.6, masks §4.2).
+
+mod cases;
+pub(super) mod reference;
+
+use std::ops::Range;
+
+use crate::gpu::Capabilities;
+use crate::kernels::attention::cut::{Cut, Cutter, Parameters, Places};
+use crate::kernels::attention::mask::Mask;
+use crate::kernels::attention::qkv::Qkv;
+use crate::kernels::attention::sequences::{Part, Sequences};
+use crate::kernels::attention::tile::{PLAIN_INVOCATIONS, Tile};
+use crate::kernels::contract::cut::{check_iterations, fold_groups, word};
+use crate::kernels::contract::{Binding, Family, Kernel};
+use crate::kernels::shader::{Class, Launch, Needs, Variant};
+use crate::tensor::{Error, Result, Shape, Tensor};
+
+/// The declaration of [`Attention`].
+pub static FAMILY: Family = Family {
+    name: "attention",
+    formula: "out[i, h, :] = Σ_j softmax_j(q[i, h, :] · k[j, h, :] / √D) · v[j, h, :]",
+    parameters: Parameters::FIELDS,
+    bindings: &[
+        Binding::read("query", "[3H, R, D] or [R, 3C]"),
+        Binding::read("key", "[3H, R, D] or [R, 3C]"),
+        Binding::read("value", "[3H, R, D] or [R, 3C]"),
+        Binding::read_words("validity", "[B, T]"),
+        Binding::write("output", "[R, C]"),
+    ],
+    variants: &[
+        Variant {
+            name: "subgroup",
+            file: "attention/forward.subgroup.wgsl",
+            text: include_str!("../../../../shaders/attention/forward.subgroup.wgsl"),
+            needs: Needs { subgroup: true, workgroup_bytes: Tile::SUBGROUP_BYTES, invocations: 0 },
+            class: Class::Software,
+        },
+        Variant {
+            name: "workgroup",
+            file: "attention/forward.workgroup.wgsl",
+            text: include_str!("../../../../shaders/attention/forward.workgroup.wgsl"),
+            needs: Needs {
+                subgroup: false,
+                workgroup_bytes: Tile::SHARED_BYTES,
+                invocations: Tile::SHARED_INVOCATIONS,
+            },
+            class: Class::Gpu,
+        },
+        Variant {
+            name: "plain",
+            file: "attention/forward.wgsl",
+            text: include_str!("../../../../shaders/attention/forward.wgsl"),
+            needs: Needs { subgroup: false, workgroup_bytes: 0, invocations: PLAIN_INVOCATIONS },
+            class: Class::Any,
+        },
+    ],
+    cases: cases::cases,
+};
+
+/// Attention of every head, or of a range of queries.
+///
+/// The operands of query, key and value have the whole packed tensor's shape: a graph gives the same value three
+/// times. The output is `[R, C]`, head h in columns h·D and on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attention {
+    /// The packed queries, keys and values.
+    pub qkv: Qkv,
+    /// Which heads attend how; together every head once.
+    pub parts: Vec<Part>,
+    /// The query tokens of each sequence, `None` for all. With a range, the output has a row for each sequence and
+    /// query, and all heads must attend within the same sequences.
+    pub queries: Option<Range<usize>>,
+}
+
+impl Attention {
+    /// All heads attend within `sequences`.
+    pub fn new(qkv: Qkv, sequences: Sequences, mask: Mask) -> Self {
+        let parts = vec![Part { heads: 0..qkv.heads, sequences, mask }];
+        Self { qkv, parts, queries: None }
+    }
+
+    /// The first half of the heads attends in one way, the second in another: factorised dot-product attention
+    /// (Model 4), temporal heads first as in the released weights.
+    pub fn halves(qkv: Qkv, first: (Sequences, Mask), second: (Sequences, Mask)) -> Self {
+        let middle = qkv.heads / 2;
+        let part = |heads, (sequences, mask)| Part { heads, sequences, mask };
+        let parts = vec![part(0..middle, first), part(middle..qkv.heads, second)];
+        Self { qkv, parts, queries: None }
+    }
+
+    /// For these query tokens of each sequence only, such as the class token in the last block.
+    #[must_use]
+    pub fn queries(mut self, queries: Range<usize>) -> Self {
+        self.queries = Some(queries);
+        self
+    }
+
+    /// C = H·D.
+    fn columns(&self) -> usize {
+        self.qkv.heads * self.qkv.width
+    }
+
+    pub(super) fn queries_of(&self, part: &Part) -> Range<usize> {
+        self.queries.clone().unwrap_or(0..part.sequences.tokens)
+    }
+
+    /// Where `part` writes.
+    pub(super) fn output_places(&self, part: &Part) -> Places {
+        let (row, width) = (self.columns(), self.qkv.width);
+        let (origin, strides) = match &self.queries {
+            None => (0, Places::strides(part, row, width)),
+            Some(queries) => {
+                let sequence = queries.len() * row;
+                let strides = [part.sequences.inner * sequence, sequence, width, row];
+                (-((queries.start * row) as i64), strides)
+            }
+        };
+        Places { origin, strides, run: width, all_tokens: false }
+    }
+
+    fn cuts(&self, part: &Part, device: &Capabilities) -> Result<Vec<Cut>> {
+        let inputs = [0, 1, 2].map(|which| Places::of_input(&self.qkv, part, which));
+        let cutter = Cutter {
+            qkv: &self.qkv,
+            part,
+            queries: self.queries_of(part),
+            inputs: &inputs,
+            output: self.output_places(part),
+            limits: &device.limits,
+        };
+        cutter.cut()
+    }
+}
+
+impl Kernel for Attention {
+    fn family(&self) -> &'static Family {
+        &FAMILY
+    }
+
+    fn operands(&self) -> Vec<Option<Shape>> {
+        let rows = match (&self.queries, self.parts.first()) {
+            (Some(queries), Some(part)) => part.sequences.count() * queries.len(),
+            _ => self.qkv.rows,
+        };
+        let packed = Some(self.qkv.shape());
+        let validity = self.parts.iter().find_map(Part::validity);
+        vec![packed.clone(), packed.clone(), packed, validity, Some([rows, self.columns()].into())]
+    }
+
+    fn validate(&self) -> Result<()> {
+        self.qkv.validate()?;
+        for part in &self.parts {
+            part.validate(&self.qkv, &self.queries_of(part))?;
+        }
+        let mut heads: Vec<_> = self.parts.iter().map(|part| part.heads.clone()).collect();
+        heads.sort_by_key(|heads| heads.start);
+        let gapless = heads.windows(2).all(|pair| pair[0].end == pair[1].start);
+        if !gapless
+            || heads.first().map(|heads| heads.start) != Some(0)
+            || heads.last().map(|heads| heads.end) != Some(self.qkv.heads)
+        {
+            return Err(Error::usage(format!(
+                "parts for heads {heads:?} are not each of {} heads once",
+                self.qkv.heads
+            )));
+        }
+        let validities: Vec<_> = self.parts.iter().filter_map(Part::validity).collect();
+        if validities.windows(2).any(|pair| pair[0] != pair[1]) {
+            return Err(Error::usage(format!("the parts want the validity in different shapes: {validities:?}")));
+        }
+        if self.queries.is_some() && self.parts.windows(2).any(|pair| pair[0].sequences != pair[1].sequences) {
+            return Err(Error::usage("a range of queries needs all heads to attend within the same sequences"));
+        }
+        Ok(())
+    }
+
+    fn operations(&self) -> u64 {
+        // For each query and key: two products over D; maximum, difference, exponential, sum.
+        let pairs = self.parts.iter().map(|part| {
+            part.heads.len() * part.sequences.count() * self.queries_of(part).len() * part.sequences.tokens
+        });
+        pairs.sum::<usize>() as u64 * (4 * self.qkv.width as u64 + 4)
+    }
+
+    fn bytes_read(&self) -> u64 {
+        let validity = self.parts.iter().find_map(Part::validity).map_or(0, |validity| 4 * validity.elements() as u64);
+        let of = |part: &Part| part.bytes_read(self.qkv.width, self.queries_of(part).len(), 2);
+        validity + self.parts.iter().map(of).sum::<u64>()
+    }
+
+    fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
+        let width = self.qkv.width;
+        let mut launches = Vec::new();
+        for part in &self.parts {
+            let tile = Tile::of(variant, device, width, self.queries_of(part).len(), &part.mask)?;
+            check_iterations(tile.iterations(width, part), &device.limits)?;
+            let literals = tile.literals(width);
+            for Cut { mut parameters, windows, .. } in self.cuts(part, device)? {
+                let groups = tile.groups(&parameters)?;
+                parameters.groups = word(groups as usize)?;
+                launches.push(Launch {
+                    literals: literals.clone(),
+                    parameters: bytemuck::bytes_of(&parameters).to_vec(),
+                    groups: fold_groups(groups, &device.limits)?,
+                    windows,
+                });
+            }
+        }
+        Ok(launches)
+    }
+
+    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+        reference::attention(self, inputs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::contract::{Cost, cost};
+    use crate::tensor::ErrorKind;
+
+    fn halves(first: Sequences, second: Sequences) -> Attention {
+        Attention::halves(Qkv::in_planes(30, 4, 8), (first, Mask::NONE), (second, Mask::NONE))
+    }
+
+    #[test]
+    fn factorised_heads_are_one_call() {
+        halves(Sequences::temporal(2, 3, 5), Sequences::spatial(2, 3, 5)).validate().unwrap();
+    }
+
+    #[test]
+    fn sequences_have_every_row_once() {
+        let few = halves(Sequences::temporal(1, 3, 5), Sequences::spatial(1, 3, 5));
+        assert!(few.validate().is_err());
+        let overlapping = Sequences { token_stride: 1, ..Sequences::temporal(2, 3, 5) };
+        assert!(halves(overlapping, Sequences::spatial(2, 3, 5)).validate().is_err());
+    }
+
+    #[test]
+    fn parts_have_every_head_once() {
+        let call = halves(Sequences::joint(1, 30), Sequences::joint(1, 30));
+        for heads in [0..1, 0..3, 1..2] {
+            let mut wrong = call.clone();
+            wrong.parts[0].heads = heads;
+            assert!(wrong.validate().is_err());
+        }
+        assert!(Attention { parts: Vec::new(), ..call }.validate().is_err());
+    }
+
+    #[test]
+    fn a_range_of_queries_needs_the_same_sequences_everywhere() {
+        halves(Sequences::joint(2, 15), Sequences::joint(2, 15)).queries(0..1).validate().unwrap();
+        assert!(halves(Sequences::temporal(2, 3, 5), Sequences::spatial(2, 3, 5)).queries(0..1).validate().is_err());
+        assert!(halves(Sequences::joint(2, 15), Sequences::joint(2, 15)).queries(14..16).validate().is_err());
+    }
+
+    #[test]
+    fn tokens_are_class_tokens_and_whole_temporal_indices() {
+        let call = |mask| Attention::new(Qkv::in_planes(30, 1, 8), Sequences::joint(2, 15), mask);
+        call(Mask::of(1, 7)).validate().unwrap();
+        assert!(call(Mask::of(0, 7)).validate().is_err());
+        assert!(call(Mask::of(16, 1)).validate().is_err());
+    }
+
+    #[test]
+    fn the_packed_tensor_is_read_once_and_queries_as_asked() {
+        let mask = Mask::of(1, 7).validity();
+        let call = Attention::new(Qkv::in_planes(30, 4, 8), Sequences::joint(2, 15), mask);
+        let (row, validity) = (4 * 4 * 8, 4 * 2 * 2);
+        assert_eq!(cost(&call).read, 3 * 30 * row + validity);
+        assert_eq!(
+            cost(&call.queries(0..1)),
+            Cost { operations: 4320, read: (2 + 2 * 30) * row + validity, written: 2 * row }
+        );
+    }
+
+    #[test]
+    fn wide_heads_are_unsupported() {
+        let call = Attention::new(Qkv::in_planes(2, 1, 257), Sequences::joint(1, 2), Mask::NONE);
+        assert_eq!(call.validate().map_err(|error| error.kind()), Err(ErrorKind::Unsupported));
+    }
+}

@@ -1,0 +1,156 @@
+//! The probabilities that attention weighs its values with, stored: for pictures and comparisons, for as many queries as
+//! are asked for (spec §2.1, masks §4.2).
+
+mod cases;
+
+use std::ops::Range;
+
+use crate::gpu::Capabilities;
+use crate::kernels::attention::cut::{Cut, Cutter, Parameters, Places};
+use crate::kernels::attention::forward::reference::{Operands, queries_of};
+use crate::kernels::attention::qkv::Qkv;
+use crate::kernels::attention::sequences::Part;
+use crate::kernels::attention::tile::{PLAIN_INVOCATIONS, Tile};
+use crate::kernels::contract::cut::{check_iterations, fold_groups, word};
+use crate::kernels::contract::{Binding, Family, Kernel};
+use crate::kernels::shader::{Class, Launch, Needs, Variant};
+use crate::tensor::{Result, Shape, Tensor};
+
+/// The declaration of [`AttentionProbabilities`].
+pub static FAMILY: Family = Family {
+    name: "attention_probabilities",
+    formula: "out[s, h, i, j] = softmax_j(q[i, h, :] · k[j, h, :] / √D)",
+    parameters: Parameters::FIELDS,
+    bindings: &[
+        Binding::read("query", "[3H, R, D] or [R, 3C]"),
+        Binding::read("key", "[3H, R, D] or [R, 3C]"),
+        Binding::read_words("validity", "[B, T]"),
+        Binding::write("output", "[sequences, heads, queries, keys]"),
+    ],
+    variants: &[Variant {
+        name: "plain",
+        file: "attention/probabilities.wgsl",
+        text: include_str!("../../../../shaders/attention/probabilities.wgsl"),
+        needs: Needs { subgroup: false, workgroup_bytes: 0, invocations: PLAIN_INVOCATIONS },
+        class: Class::Any,
+    }],
+    cases: cases::cases,
+};
+
+/// The probabilities of one [`Part`] of attention, `[sequences, heads, queries, keys]`: the sequences of all clips, the
+/// heads of the part. A key that a query does not see has 0.
+///
+/// The operands of query and key have the whole packed tensor's shape, as in [`Attention`](super::Attention).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttentionProbabilities {
+    /// The packed queries, keys and values.
+    pub qkv: Qkv,
+    /// Which heads, within which sequences.
+    pub part: Part,
+    /// The query tokens of each sequence.
+    pub queries: Range<usize>,
+}
+
+impl AttentionProbabilities {
+    fn shape(&self) -> [usize; 4] {
+        let Part { heads, sequences, .. } = &self.part;
+        [sequences.count(), heads.len(), self.queries.len(), sequences.tokens]
+    }
+
+    fn output_places(&self) -> Places {
+        let [_, heads, queries, keys] = self.shape();
+        let (head, sequence) = (queries * keys, heads * queries * keys);
+        let before = self.part.heads.start * head + self.queries.start * keys;
+        let strides = [self.part.sequences.inner * sequence, sequence, head, keys];
+        Places { origin: -(before as i64), strides, run: keys, all_tokens: false }
+    }
+}
+
+impl Kernel for AttentionProbabilities {
+    fn family(&self) -> &'static Family {
+        &FAMILY
+    }
+
+    fn operands(&self) -> Vec<Option<Shape>> {
+        let packed = Some(self.qkv.shape());
+        vec![packed.clone(), packed, self.part.validity(), Some(self.shape().into())]
+    }
+
+    fn validate(&self) -> Result<()> {
+        self.qkv.validate()?;
+        self.part.validate(&self.qkv, &self.queries)
+    }
+
+    fn operations(&self) -> u64 {
+        // For each probability: a product over D; maximum, difference, exponential, sum, share.
+        self.shape().iter().product::<usize>() as u64 * (2 * self.qkv.width as u64 + 5)
+    }
+
+    fn bytes_read(&self) -> u64 {
+        let validity = self.part.validity().map_or(0, |validity| 4 * validity.elements() as u64);
+        validity + self.part.bytes_read(self.qkv.width, self.queries.len(), 1)
+    }
+
+    fn launches(&self, _variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
+        let tile = Tile::plain(self.qkv.width);
+        // Two passes over the keys.
+        check_iterations(2 * tile.iterations(self.qkv.width, &self.part), &device.limits)?;
+        let literals = tile.literals(self.qkv.width);
+        let inputs = [0, 1].map(|which| Places::of_input(&self.qkv, &self.part, which));
+        let (queries, output) = (self.queries.clone(), self.output_places());
+        let cutter =
+            Cutter { qkv: &self.qkv, part: &self.part, queries, inputs: &inputs, output, limits: &device.limits };
+        let launch = |Cut { mut parameters, windows, .. }| {
+            let groups = tile.groups(&parameters)?;
+            parameters.groups = word(groups as usize)?;
+            Ok(Launch {
+                literals: literals.clone(),
+                parameters: bytemuck::bytes_of(&parameters).to_vec(),
+                groups: fold_groups(groups, &device.limits)?,
+                windows,
+            })
+        };
+        cutter.cut()?.into_iter().map(launch).collect()
+    }
+
+    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+        let operands = Operands::of(&self.qkv, inputs, 2)?;
+        let mut output = Vec::new();
+        for query in queries_of(&self.part, self.queries.clone()) {
+            let probabilities = operands.probabilities(&self.part, query);
+            output.extend(probabilities.into_iter().map(|probability| probability.unwrap_or(0.0) as f32));
+        }
+        Ok(vec![Tensor::f32(self.shape(), output)?])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::{DeviceKind, Limits};
+    use crate::kernels::attention::mask::Mask;
+    use crate::kernels::attention::sequences::Sequences;
+
+    #[test]
+    fn a_whole_clip_is_cut_to_128_mib() {
+        let device = Capabilities {
+            name: "a device".to_owned(),
+            backend: "vulkan".to_owned(),
+            driver: String::new(),
+            kind: DeviceKind::Discrete,
+            f16: false,
+            int64: false,
+            subgroup: None,
+            timestamps: false,
+            matrix_shapes: Vec::new(),
+            limits: Limits { loop_iterations: Some(65_535), ..Limits::WEBGPU },
+        };
+        let part = Part { heads: 0..12, sequences: Sequences::joint(1, 3137), mask: Mask::NONE };
+        let call = AttentionProbabilities { qkv: Qkv::in_planes(3137, 12, 64), part, queries: 0..3137 };
+        let launches = call.launches(&FAMILY.variants[0], &device).unwrap();
+        let output: Vec<_> = launches.iter().filter_map(|launch| launch.windows[3].clone()).collect();
+        assert!(launches.len() > 3 && output.len() == launches.len());
+        assert!(output.iter().all(|window| window.end - window.start <= 128 << 20));
+        assert_eq!(output.iter().map(|window| window.end).max(), Some(12 * 3137 * 3137 * 4));
+    }
+}

@@ -1,0 +1,179 @@
+//! The shapes a kernel is tested, checked and timed with, and how its inputs are filled.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::gpu::Limits;
+use crate::kernels::contract::{Access, Call, Kernel};
+use crate::tensor::{Element, Error, Result, Shape, Tensor, Tolerance};
+
+/// One call of a kernel with its inputs and what counts as right.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// What it is about, unique within the family.
+    pub name: String,
+    /// The call.
+    pub call: Call,
+    /// How each present input is filled, in binding order.
+    pub inputs: Vec<Fill>,
+    /// How close the result must be to the reference.
+    pub tolerance: Tolerance,
+    /// Whether it is compared with the reference; all are but those [`timed only`](Case::timed_only).
+    pub checked: bool,
+    /// Whether it is timed: the sizes of a real model.
+    pub timed: bool,
+    /// A smaller limit on bindings, in bytes, so that the call must be cut into pieces.
+    pub binding_bytes: Option<u64>,
+    /// A smaller limit on workgroups along a dimension, so that they must be folded into two.
+    pub workgroups: Option<u32>,
+}
+
+/// How a case fills an input.
+#[derive(Clone, Debug)]
+pub enum Fill {
+    /// Uniform between minus this and this.
+    Spread(f32),
+    /// Uniform between the two bounds.
+    Between(f32, f32),
+    /// The same value everywhere.
+    Constant(f32),
+    /// Random words below this; of everything for 0.
+    Words(u32),
+    /// These elements.
+    Given(Tensor),
+    /// Elements that could not be made, for this reason: the case fails.
+    Unmade(Error),
+}
+
+impl Case {
+    /// A case whose inputs are uniform in [−1, 1], held to [`Tolerance::KERNEL`].
+    pub fn new(name: impl Into<String>, kernel: impl Kernel + 'static) -> Self {
+        let present = kernel.operands();
+        let inputs = kernel.family().bindings.iter().zip(&present);
+        let inputs = inputs
+            .filter(|(binding, shape)| binding.access == Access::Read && shape.is_some())
+            .map(|(binding, _)| match binding.element {
+                Element::F32 => Fill::Spread(1.0),
+                Element::U32 => Fill::Words(0),
+            })
+            .collect();
+        Self {
+            name: name.into(),
+            call: std::sync::Arc::new(kernel),
+            inputs,
+            tolerance: Tolerance::KERNEL,
+            checked: true,
+            timed: false,
+            binding_bytes: None,
+            workgroups: None,
+        }
+    }
+
+    /// With input number `place` (of those present) filled otherwise.
+    #[must_use]
+    pub fn fill(mut self, place: usize, fill: Fill) -> Self {
+        self.inputs[place] = fill;
+        self
+    }
+
+    /// With these elements in input number `place` (of those present). Where they could not be made, the case fails.
+    #[must_use]
+    pub fn given(self, place: usize, elements: Result<Tensor>) -> Self {
+        self.fill(place, elements.map_or_else(Fill::Unmade, Fill::Given))
+    }
+
+    /// With another tolerance.
+    #[must_use]
+    pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// Timed as well as checked.
+    #[must_use]
+    pub fn timed(mut self) -> Self {
+        self.timed = true;
+        self
+    }
+
+    /// Timed and not checked: the whole of a real model, where the naive reference takes too long.
+    ///
+    /// What is timed is checked all the same, if not at this size: the family has checked cases that reduce one dimension
+    /// or another, and between them they run every WGSL text that this case runs, with the same literals. A test holds
+    /// every family to that.
+    #[must_use]
+    pub fn timed_only(mut self) -> Self {
+        self.checked = false;
+        self.timed()
+    }
+
+    /// With bindings of at most `bytes`.
+    #[must_use]
+    pub fn binding_bytes(mut self, bytes: u64) -> Self {
+        self.binding_bytes = Some(bytes);
+        self
+    }
+
+    /// With at most `workgroups` along a dimension.
+    #[must_use]
+    pub fn workgroups(mut self, workgroups: u32) -> Self {
+        self.workgroups = Some(workgroups);
+        self
+    }
+
+    /// `device` as this case wants it: with its smaller limits.
+    #[must_use]
+    pub fn limits(&self, device: &Limits) -> Limits {
+        Limits {
+            binding_bytes: self.binding_bytes.unwrap_or(device.binding_bytes),
+            workgroups: self.workgroups.unwrap_or(device.workgroups),
+            ..device.clone()
+        }
+    }
+
+    /// The inputs by binding, `None` where absent; the same on every run.
+    pub fn tensors(&self) -> Result<Vec<Option<Tensor>>> {
+        let mut fills = self.inputs.iter();
+        let bindings = self.call.family().bindings;
+        let operands = self.call.operands().into_iter().enumerate();
+        operands
+            .filter(|(place, _)| bindings[*place].access == Access::Read)
+            .map(|(place, shape)| match shape {
+                None => Ok(None),
+                Some(shape) => {
+                    let fill = fills.next().cloned().unwrap_or(Fill::Spread(1.0));
+                    fill.tensor(shape, self.seed(place)).map(Some)
+                }
+            })
+            .collect()
+    }
+
+    /// What the numbers at `place` start from.
+    fn seed(&self, place: usize) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.call.family().name, &self.name, place).hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+impl Fill {
+    fn tensor(self, shape: Shape, seed: u64) -> Result<Tensor> {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let elements = shape.elements();
+        match self {
+            Self::Spread(bound) => Tensor::f32(shape, uniform(&mut random, elements, -bound, bound)),
+            Self::Between(low, high) => Tensor::f32(shape, uniform(&mut random, elements, low, high)),
+            Self::Constant(value) => Tensor::f32(shape, vec![value; elements]),
+            Self::Words(0) => Tensor::u32(shape, (0..elements).map(|_| random.random()).collect()),
+            Self::Words(below) => Tensor::u32(shape, (0..elements).map(|_| random.random_range(0..below)).collect()),
+            Self::Given(tensor) => tensor.reshaped(shape),
+            Self::Unmade(error) => Err(error),
+        }
+    }
+}
+
+fn uniform(random: &mut ChaCha8Rng, elements: usize, low: f32, high: f32) -> Vec<f32> {
+    (0..elements).map(|_| low + (high - low) * random.random::<f32>()).collect()
+}

@@ -1,0 +1,16 @@
+//! Sizes for the memory peak.
+
+use super::PeakCopy;
+use crate::kernels::contract::Case;
+use crate::tensor::Tolerance;
+
+pub(super) fn cases() -> Vec<Case> {
+    let of = |name, elements| Case::new(name, PeakCopy { elements }).tolerance(Tolerance::EXACT);
+    vec![
+        of("four", 4),
+        of("prime quads", 4 * 65_537),
+        of("groups in two dimensions", 4096).workgroups(5),
+        of("cut into pieces", 4096).binding_bytes(1024),
+        of("peak", 1 << 23).timed(),
+    ]
+}

@@ -1,0 +1,61 @@
+//! Frames to convert.
+
+use super::{Coefficients, Colour, Format, INVOCATIONS};
+use crate::kernels::contract::Case;
+use crate::tensor::{Tensor, Tolerance};
+
+/// Untagged video.
+const BT601_LIMITED: Coefficients =
+    Coefficients { luma: 9539, offset: 128, red_v: 13_075, green_u: -3209, green_v: -6660, blue_u: 16_525 };
+const BT601_FULL: Coefficients =
+    Coefficients { luma: 8192, offset: 0, red_v: 11_485, green_u: -2819, green_v: -5850, blue_u: 14_516 };
+const BT709_LIMITED: Coefficients =
+    Coefficients { luma: 9539, offset: 128, red_v: 14_686, green_u: -1747, green_v: -4366, blue_u: 17_305 };
+const BT709_FULL: Coefficients =
+    Coefficients { luma: 8192, offset: 0, red_v: 12_901, green_u: -1534, green_v: -3835, blue_u: 15_201 };
+
+fn case(name: &str, frames: usize, size: [usize; 2], format: Format) -> Case {
+    Case::new(name, Colour { frames, size, format }).tolerance(Tolerance::EXACT)
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let group = 2 * INVOCATIONS as usize;
+    let yuv = |name: &str, frames, size| case(name, frames, size, Format::Yuv420p(BT601_LIMITED));
+    let rgb = |name: &str, frames, size| case(name, frames, size, Format::Rgb24);
+    let mut cases = vec![
+        yuv("yuv420p, one block", 1, [2, 2]),
+        yuv("yuv420p, planes that begin within a word", 3, [6, 10]),
+        yuv("yuv420p, a column of blocks", 2, [74, 2]),
+        yuv("yuv420p, a group less one", 1, [2, group - 2]),
+        yuv("yuv420p, a group and one", 1, [2, group + 2]),
+        yuv("yuv420p, 720p", 2, [720, 1280]),
+        yuv("yuv420p, 1080p clip", 8, [1080, 1920]).timed(),
+        yuv("yuv420p, cut into pieces", 11, [14, 22]).binding_bytes(4096),
+        case("yuv420p, BT.601 full", 1, [62, 94], Format::Yuv420p(BT601_FULL)),
+        case("yuv420p, BT.709 limited", 1, [62, 94], Format::Yuv420p(BT709_LIMITED)),
+        case("yuv420p, BT.709 full", 1, [62, 94], Format::Yuv420p(BT709_FULL)),
+        rgb("rgb24, one pixel", 1, [1, 1]),
+        rgb("rgb24, two pixels a frame", 3, [1, 2]),
+        rgb("rgb24, three pixels a frame", 3, [3, 1]),
+        rgb("rgb24, odd sides", 4, [181, 321]),
+        rgb("rgb24, a group less one", 1, [1, 2 * group - 1]),
+        rgb("rgb24, a group and one", 1, [1, 2 * group + 1]),
+        rgb("rgb24, 1080p clip", 8, [1080, 1920]).timed(),
+        rgb("rgb24, cut into pieces", 11, [13, 7]).binding_bytes(2048),
+        rgb("rgb24, more groups than a dimension has", 1, [4100, 4100]),
+    ];
+    for (name, coefficients) in [("BT.601 limited", BT601_LIMITED), ("BT.709 full", BT709_FULL)] {
+        let sweep = case(&format!("yuv420p, every chroma, {name}"), 1, [512, 512], Format::Yuv420p(coefficients));
+        cases.push(sweep.given(0, Tensor::u32([1, 512 * 512 / 4 * 3 / 2], every_chroma())));
+    }
+    cases
+}
+
+/// A frame of 512×512 pixels in which u counts along X, v along Y, and y goes through all bytes.
+fn every_chroma() -> Vec<u32> {
+    let y = (0..512 * 512u32).map(|place| (place * 89 % 256) as u8);
+    let u = (0..256 * 256u32).map(|place| (place % 256) as u8);
+    let v = (0..256 * 256u32).map(|place| (place / 256) as u8);
+    let bytes: Vec<u8> = y.chain(u).chain(v).collect();
+    bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect()
+}

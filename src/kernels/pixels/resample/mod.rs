@@ -1,0 +1,223 @@
+//! Pillow's antialiased resampling along one axis; once along X and once along Y resize a picture.
+
+mod cases;
+mod reference;
+
+use std::ops::Range;
+
+use crate::gpu::Capabilities;
+use crate::kernels::contract::cut::{check_iterations, fold_groups, word};
+use crate::kernels::contract::{Binding, Family, Kernel, frames};
+use crate::kernels::shader::{Class, Launch, Literals, Needs, Variant};
+use crate::tensor::{Error, Result, Shape, Tensor};
+
+/// The declaration of [`Resample`].
+pub static FAMILY: Family = Family {
+    name: "resample",
+    formula: "out[i] = clamp((2²¹ + Σ_k weight[i, k]·in[first[i] + k]) >> 22), k < count[i], along X or Y",
+    parameters: Parameters::FIELDS,
+    bindings: &[
+        Binding::read_words("input", "[F, Y, X]"),
+        Binding::read_words("table", "[N, 2 + taps]"),
+        Binding::write_words("output", "[F, Y', N] along X, [F, N, X'] along Y"),
+    ],
+    variants: &[Variant {
+        name: "plain",
+        file: "pixels/resample.wgsl",
+        text: include_str!("../../../../shaders/pixels/resample.wgsl"),
+        needs: Needs { subgroup: false, workgroup_bytes: 0, invocations: INVOCATIONS },
+        class: Class::Any,
+    }],
+    cases: cases::cases,
+};
+
+/// Invocations of a workgroup; each makes a pixel of four lines.
+const INVOCATIONS: u32 = 64;
+
+crate::kernel_parameters! {
+    struct Parameters {
+        frames: u32,
+        lines: u32,
+        length: u32,
+        record: u32,
+        input_frame: u32,
+        input_line: u32,
+        input_step: u32,
+        output_frame: u32,
+        output_line: u32,
+        output_step: u32,
+        input_first: u32,
+        output_first: u32,
+    }
+}
+
+/// The axis that is resampled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Axis {
+    /// Each row gets another number of columns.
+    X,
+    /// Each column gets another number of rows.
+    Y,
+}
+
+/// Resamples `lines` of each of `frames` frames to `length` pixels along `axis`, by a [`table`].
+///
+/// Pillow resamples along X first, stores bytes, and goes on along Y. A crop costs only itself: its columns are the
+/// `length` along X and all lines along Y, its rows the `length` along Y, and the rows of the picture that these need
+/// are the `lines` along X.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resample {
+    /// Which side changes.
+    pub axis: Axis,
+    /// F.
+    pub frames: usize,
+    /// [Y, X] of the input.
+    pub size: [usize; 2],
+    /// The rows (along X) or columns (along Y) that are resampled; the output has only these.
+    pub lines: Range<usize>,
+    /// N, the pixels that a line gets.
+    pub length: usize,
+    /// Weights reserved for each of them.
+    pub taps: usize,
+}
+
+/// The `[N, 2 + taps]` words that [`Resample`] works from: of each output pixel the first source pixel, the number of
+/// source pixels and their weights in 22-bit fixed point, `taps` of them whatever the number.
+///
+/// An error where the lists are not of one number of pixels or a pixel counts more than `taps` weights.
+pub fn table(first: &[u32], count: &[u32], weights: &[i32], taps: usize) -> Result<Tensor> {
+    let pixels = first.len();
+    if taps == 0 || count.len() != pixels || weights.len() != pixels * taps || count.iter().any(|&n| n as usize > taps)
+    {
+        return Err(Error::usage(format!(
+            "{pixels} first pixels, {} counts and {} weights, {taps} a pixel, make no resampling table",
+            count.len(),
+            weights.len()
+        )));
+    }
+    let pixels = first.iter().zip(count).zip(weights.chunks_exact(taps));
+    let words = pixels.flat_map(|((&first, &count), weights)| {
+        [first, count].into_iter().chain(weights.iter().map(|weight| weight.cast_unsigned()))
+    });
+    Tensor::u32([first.len(), 2 + taps], words.collect())
+}
+
+impl Resample {
+    /// [Y, X] of the output.
+    pub fn output_size(&self) -> [usize; 2] {
+        match self.axis {
+            Axis::X => [self.lines.len(), self.length],
+            Axis::Y => [self.length, self.lines.len()],
+        }
+    }
+
+    fn parameters(&self, run: &frames::Run) -> Result<Parameters> {
+        let ([height, width], [rows, columns]) = (self.size, self.output_size());
+        let strides = |width: usize| match self.axis {
+            Axis::X => [width, 1],
+            Axis::Y => [1, width],
+        };
+        let ([input_line, input_step], [output_line, output_step]) = (strides(width), strides(columns));
+        Ok(Parameters {
+            frames: word(run.frames)?,
+            lines: word(self.lines.len())?,
+            length: word(self.length)?,
+            record: word(2 + self.taps)?,
+            input_frame: word(height * width)?,
+            input_line: word(input_line)?,
+            input_step: word(input_step)?,
+            output_frame: word(rows * columns)?,
+            output_line: word(output_line)?,
+            output_step: word(output_step)?,
+            input_first: word(run.input.first as usize + self.lines.start * input_line)?,
+            output_first: run.output.first,
+        })
+    }
+}
+
+impl Kernel for Resample {
+    fn family(&self) -> &'static Family {
+        &FAMILY
+    }
+
+    fn operands(&self) -> Vec<Option<Shape>> {
+        let ([height, width], [rows, columns]) = (self.size, self.output_size());
+        vec![
+            Some([self.frames, height, width].into()),
+            Some([self.length, 2 + self.taps].into()),
+            Some([self.frames, rows, columns].into()),
+        ]
+    }
+
+    fn validate(&self) -> Result<()> {
+        let [height, width] = self.size;
+        let across = match self.axis {
+            Axis::X => height,
+            Axis::Y => width,
+        };
+        if self.frames * height * width * self.length * self.taps == 0
+            || self.lines.is_empty()
+            || self.lines.end > across
+        {
+            return Err(Error::usage(format!(
+                "lines {:?} of {} frames of {height}x{width} cannot be resampled along {:?} to {} pixels of {} weights",
+                self.lines, self.frames, self.axis, self.length, self.taps
+            )));
+        }
+        Ok(())
+    }
+
+    fn operations(&self) -> u64 {
+        // Three channels: a product and a sum a weight, a shift.
+        3 * (2 * self.taps as u64 + 1) * (self.frames * self.lines.len() * self.length) as u64
+    }
+
+    fn launches(&self, _: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
+        check_iterations(self.taps as u64, &device.limits)?;
+        let axis = match self.axis {
+            Axis::X => "x",
+            Axis::Y => "y",
+        };
+        let literals = Literals::new().with("invocations", INVOCATIONS).with("axis", axis);
+        let ([height, width], [rows, columns]) = (self.size, self.output_size());
+        frames::runs(self.frames, height * width, rows * columns, &device.limits)?
+            .into_iter()
+            .map(|run| {
+                let invocations = (run.frames * self.lines.len().div_ceil(4) * self.length) as u64;
+                Ok(Launch {
+                    literals: literals.clone(),
+                    parameters: bytemuck::bytes_of(&self.parameters(&run)?).to_vec(),
+                    groups: fold_groups(invocations.div_ceil(INVOCATIONS.into()), &device.limits)?,
+                    windows: vec![Some(run.input.window), None, Some(run.output.window)],
+                })
+            })
+            .collect()
+    }
+
+    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+        reference::resample(self, inputs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_hold_a_record_a_pixel() {
+        let table = table(&[0, 4], &[2, 1], &[3, -1, 5, 0], 2).unwrap();
+        assert_eq!(table, Tensor::u32([2, 4], vec![0, 2, 3, u32::MAX, 4, 1, 5, 0]).unwrap());
+        assert!(super::table(&[0, 4], &[2], &[3, 1, 5, 0], 2).is_err());
+        assert!(super::table(&[0, 4], &[2, 3], &[3, 1, 5, 0], 2).is_err());
+        assert!(super::table(&[0, 4], &[1, 1], &[3, 1, 5], 2).is_err());
+        assert!(super::table(&[0, 4], &[0, 0], &[], 0).is_err());
+    }
+
+    #[test]
+    fn lines_outside_the_picture_are_an_error() {
+        let columns = |lines| Resample { axis: Axis::Y, frames: 1, size: [9, 4], lines, length: 3, taps: 2 }.validate();
+        assert!(columns(1..4).is_ok());
+        assert!(columns(1..5).is_err());
+        assert!(columns(2..2).is_err());
+    }
+}

@@ -1,0 +1,8 @@
+//! Products of rows with a weight, on one tile.
+
+pub mod linear;
+mod tile;
+pub mod tubelet_embed;
+
+pub use linear::{Linear, OutputLayout};
+pub use tubelet_embed::TubeletEmbed;

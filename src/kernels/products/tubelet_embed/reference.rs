@@ -1,0 +1,50 @@
+//! The tubelet embedding in plain loops.
+
+use super::{ClipLayout, TubeletEmbed};
+use crate::kernels::contract::input;
+use crate::tensor::{Result, Tensor};
+
+pub(super) fn tubelet_embed(call: &TubeletEmbed, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    let (clip, weight) = (input(inputs, 0)?.as_f32()?, input(inputs, 1)?.as_f32()?);
+    let bias = if call.bias { Some(input(inputs, 2)?.as_f32()?) } else { None };
+    let [t, h, w] = call.tubelet;
+    let mut output = Vec::new();
+    for b in 0..call.batch {
+        for i in 0..call.frames / t {
+            for j in 0..call.height / h {
+                for k in 0..call.width / w {
+                    for column in 0..call.columns {
+                        let sum = product(call, clip, weight, [b, i, j, k], column);
+                        output.push((sum + bias.map_or(0.0, |bias| f64::from(bias[column]))) as f32);
+                    }
+                }
+            }
+        }
+    }
+    Ok(vec![Tensor::f32([output.len() / call.columns, call.columns], output)?])
+}
+
+fn product(call: &TubeletEmbed, clip: &[f32], weight: &[f32], [b, i, j, k]: [usize; 4], column: usize) -> f64 {
+    let [t, h, w] = call.tubelet;
+    let mut sum = 0.0;
+    for c in 0..call.channels {
+        for tau in 0..t {
+            for y in 0..h {
+                for x in 0..w {
+                    let pixel = pixel(call, b, i * t + tau, j * h + y, k * w + x, c);
+                    let tap = (((column * call.channels + c) * t + tau) * h + y) * w + x;
+                    sum += f64::from(clip[pixel]) * f64::from(weight[tap]);
+                }
+            }
+        }
+    }
+    sum
+}
+
+fn pixel(call: &TubeletEmbed, b: usize, frame: usize, row: usize, column: usize, plane: usize) -> usize {
+    let TubeletEmbed { frames, height, width, channels, .. } = *call;
+    match call.layout {
+        ClipLayout::Btchw => (((b * frames + frame) * channels + plane) * height + row) * width + column,
+        ClipLayout::Bthwc => (((b * frames + frame) * height + row) * width + column) * channels + plane,
+    }
+}

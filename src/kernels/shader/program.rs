@@ -1,0 +1,136 @@
+//! Kernel calls bound to device memory, ready to run as often as wanted.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use crate::gpu::{Buffer, Device, Dispatch, Window};
+use crate::kernels::ALL;
+use crate::kernels::contract::Kernel;
+use crate::kernels::shader::{Launch, Templates, Variant};
+use crate::tensor::{Error, ErrorKind, Result};
+
+/// The WGSL of `variant` for one launch.
+pub fn render(variant: &Variant, launch: &Launch) -> Result<String> {
+    static TEMPLATES: LazyLock<Result<Templates>> = LazyLock::new(Templates::of_pieces);
+    TEMPLATES.as_ref().map_err(Clone::clone)?.render(variant.file, variant.text, &launch.literals)
+}
+
+/// Calls with their operands, before their parameters have a place on the device.
+pub struct ProgramBuilder<'a> {
+    device: &'a Device,
+    /// Bound in place of an operand that a call leaves out.
+    absent: Buffer,
+    calls: Vec<BoundCall>,
+}
+
+struct BoundCall {
+    label: &'static str,
+    /// Whether the kernel is one of this crate's.
+    ours: bool,
+    variant: &'static Variant,
+    slots: Vec<crate::gpu::Slot>,
+    launches: Vec<Launch>,
+    operands: Vec<Option<Buffer>>,
+}
+
+/// A sequence of kernel calls with everything bound; nothing is compiled, uploaded or allocated when it runs.
+pub struct Program {
+    dispatches: Vec<Dispatch>,
+    /// The dispatches of each call.
+    calls: Vec<Range<usize>>,
+}
+
+impl<'a> ProgramBuilder<'a> {
+    /// A program for `device`, without calls yet.
+    pub fn new(device: &'a Device) -> Result<Self> {
+        Ok(Self { device, absent: device.buffer("absent operand", 16)?, calls: Vec::new() })
+    }
+
+    /// Adds a call; `operands` hold what its bindings want, packed as the variant says, `None` where left out.
+    pub fn call(
+        &mut self,
+        kernel: &dyn Kernel,
+        variant: &'static Variant,
+        operands: Vec<Option<Buffer>>,
+    ) -> Result<()> {
+        let family = kernel.family();
+        kernel.validate().map_err(|error| error.within(family.name))?;
+        let launches =
+            kernel.launches(variant, self.device.capabilities()).map_err(|error| error.within(family.name))?;
+        let ours = ALL.iter().any(|known| std::ptr::eq(*known, family));
+        self.calls.push(BoundCall { label: family.name, ours, variant, slots: family.slots(), launches, operands });
+        Ok(())
+    }
+
+    /// Compiles and binds everything.
+    pub fn finish(self) -> Result<Program> {
+        let limits = &self.device.capabilities().limits;
+        let stride = |launch: &Launch| launch.parameters.len().next_multiple_of(limits.uniform_alignment as usize);
+        let mut parameters = Vec::new();
+        for launch in self.calls.iter().flat_map(|call| &call.launches) {
+            let end = parameters.len() + stride(launch);
+            parameters.extend_from_slice(&launch.parameters);
+            parameters.resize(end, 0);
+        }
+        let arena = self.device.buffer_with("kernel parameters", &parameters)?;
+        let mut program = Program { dispatches: Vec::new(), calls: Vec::new() };
+        let mut at = 0;
+        for call in &self.calls {
+            let first = program.dispatches.len();
+            for launch in &call.launches {
+                let place = at as u64..(at + launch.parameters.len()) as u64;
+                program.dispatches.push(self.bind(call, launch, arena.window(place))?);
+                at += stride(launch);
+            }
+            program.calls.push(first..program.dispatches.len());
+        }
+        Ok(program)
+    }
+
+    fn bind(&self, call: &BoundCall, launch: &Launch, parameters: Window) -> Result<Dispatch> {
+        let wgsl = render(call.variant, launch)?;
+        let pipeline = match call.ours {
+            true => self.device.pipeline_of_kernel(call.variant.file, &wgsl, &call.slots)?,
+            false => self.device.pipeline(call.variant.file, &wgsl, &call.slots)?,
+        };
+        let mut windows = vec![parameters];
+        for (operand, range) in call.operands.iter().zip(&launch.windows) {
+            let buffer = operand.as_ref().unwrap_or(&self.absent);
+            let window = match range {
+                Some(range) if operand.is_some() => buffer.window(range.clone()),
+                _ => buffer.whole(),
+            };
+            self.check_window(call.label, &window)?;
+            windows.push(window);
+        }
+        let bindings = self.device.bind(call.label, &pipeline, &windows)?;
+        Ok(Dispatch { pipeline, bindings, groups: launch.groups })
+    }
+
+    fn check_window(&self, label: &str, window: &Window) -> Result<()> {
+        let limit = self.device.capabilities().limits.binding_bytes;
+        if window.bytes() <= limit {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "kernel {label} needs a binding of {} bytes, but {} allows {limit}; use a smaller clip or fewer at a time",
+                window.bytes(),
+                self.device.capabilities().name
+            ),
+        ))
+    }
+}
+
+impl Program {
+    /// All dispatches, in order.
+    pub fn dispatches(&self) -> &[Dispatch] {
+        &self.dispatches
+    }
+
+    /// The dispatches of the call that was added at this place.
+    pub fn call(&self, place: usize) -> &[Dispatch] {
+        &self.dispatches[self.calls[place].clone()]
+    }
+}

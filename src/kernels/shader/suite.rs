@@ -1,0 +1,151 @@
+//! Runs a case on a device and compares it with the reference.
+
+use std::fmt;
+
+use crate::gpu::{Buffer, Device};
+use crate::kernels::contract::{Access, Binding, Case};
+use crate::kernels::shader::{ProgramBuilder, Variant};
+use crate::tensor::{Closeness, Element, Error, ErrorKind, Result, Shape, Tensor};
+
+/// What became of a case.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The device agrees with the reference.
+    Passed(Closeness),
+    /// It does not, or it failed on the way.
+    Failed(String),
+    /// This device lacks what the variant needs.
+    Unsupported(String),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Passed(closeness) => write!(f, "passed: {closeness}"),
+            Self::Failed(reason) => write!(f, "FAILED: {reason}"),
+            Self::Unsupported(missing) => write!(f, "unsupported: {missing}"),
+        }
+    }
+}
+
+/// Words behind every operand. A kernel that reads them reads NaN, one that writes them is found out.
+const GUARD_WORDS: usize = 256;
+/// A NaN with a payload that no computation makes: what outputs hold beforehand, and what follows every operand.
+const POISON: u32 = 0x7fa5_5a5a;
+
+/// Runs `case` on `device` with `variant` and compares every output with the reference.
+///
+/// Outputs are poisoned beforehand; behind every operand lies a guard of NaN that must neither be read with effect nor
+/// be written.
+pub fn check(device: &Device, case: &Case, variant: &'static Variant) -> Outcome {
+    if let Some(missing) = variant.missing(device.capabilities()) {
+        return Outcome::Unsupported(format!("{} lacks {missing}", device.capabilities().name));
+    }
+    match compare(device, case, variant) {
+        Ok(outcome) => outcome,
+        Err(error) => Outcome::Failed(error.to_string()),
+    }
+}
+
+fn compare(device: &Device, case: &Case, variant: &'static Variant) -> Result<Outcome> {
+    let inputs = case.tensors()?;
+    let present: Vec<_> = inputs.iter().map(Option::as_ref).collect();
+    let expected = case.call.reference(&present)?;
+    let actual = run(device, case, variant, &present)?;
+    Ok(judge(case, &actual, &expected))
+}
+
+/// Whether every output is as close as the case demands; the report is of the output that is farthest.
+pub fn judge(case: &Case, actual: &[Tensor], expected: &[Tensor]) -> Outcome {
+    let mut farthest: Option<Closeness> = None;
+    for (output, (actual, expected)) in actual.iter().zip(expected).enumerate() {
+        let Some(closeness) = Closeness::between(actual, expected) else {
+            return Outcome::Failed(format!(
+                "output {output} has shape {} instead of {}",
+                actual.shape(),
+                expected.shape()
+            ));
+        };
+        if !closeness.within(case.tolerance) {
+            return Outcome::Failed(format!("output {output}: {closeness}"));
+        }
+        if farthest.as_ref().is_none_or(|farthest| closeness.relative_l2 > farthest.relative_l2) {
+            farthest = Some(closeness);
+        }
+    }
+    match farthest {
+        Some(closeness) if actual.len() == expected.len() => Outcome::Passed(closeness),
+        _ => Outcome::Failed(format!("{} outputs instead of {}", actual.len(), expected.len())),
+    }
+}
+
+/// Runs `case` alone on `device`: guarded inputs (`None` where absent) in, the outputs back.
+///
+/// An error where the kernel wrote behind an output, or the device failed.
+pub fn run(device: &Device, case: &Case, variant: &'static Variant, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    let device = &device.restricted(|capabilities| capabilities.limits = case.limits(&capabilities.limits));
+    let kernel = &*case.call;
+    let family = kernel.family();
+    let mut given = inputs.iter();
+    let mut buffers = Vec::new();
+    for (place, (binding, shape)) in family.bindings.iter().zip(kernel.operands()).enumerate() {
+        buffers.push(match (binding.access, shape) {
+            (Access::Read, None) => {
+                given.next();
+                None
+            }
+            (Access::Read, Some(_)) => {
+                let tensor = given.next().copied().flatten().ok_or_else(|| {
+                    Error::usage(format!("kernel {}: input {} is missing", family.name, binding.name))
+                })?;
+                Some(match kernel.packing(variant, device.capabilities(), place) {
+                    None => guarded(device, binding, tensor.bytes())?,
+                    Some(packing) => guarded(device, binding, bytemuck::cast_slice(&packing.pack(tensor)?))?,
+                })
+            }
+            (Access::Write, shape) => {
+                let bytes = shape.map_or(0, |shape| shape.elements() * binding.element.bytes());
+                Some(guarded(device, binding, bytemuck::cast_slice(&vec![POISON; bytes / 4]))?)
+            }
+        });
+    }
+    let mut builder = ProgramBuilder::new(device)?;
+    builder.call(kernel, variant, buffers.clone())?;
+    let program = builder.finish()?;
+    let mut commands = device.commands();
+    commands.dispatch(program.dispatches());
+    commands.run()?;
+    let outputs = family.bindings.iter().zip(kernel.operands()).zip(&buffers);
+    outputs
+        .filter_map(|((binding, shape), buffer)| match (binding.access, shape, buffer) {
+            (Access::Write, Some(shape), Some(buffer)) => Some(collect(device, binding, shape, buffer)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn guarded(device: &Device, binding: &Binding, bytes: &[u8]) -> Result<Buffer> {
+    let mut content = bytes.to_vec();
+    content.extend_from_slice(bytemuck::cast_slice(&[POISON; GUARD_WORDS]));
+    device.buffer_with(binding.name, &content)
+}
+
+fn collect(device: &Device, binding: &Binding, shape: Shape, buffer: &Buffer) -> Result<Tensor> {
+    let operand = shape.elements() * binding.element.bytes();
+    let content = device.read(buffer, 0..(operand + 4 * GUARD_WORDS) as u64)?;
+    let (values, guard) = content.split_at(operand);
+    let words: Vec<u32> = bytemuck::pod_collect_to_vec(guard);
+    if let Some(place) = words.iter().position(|word| *word != POISON) {
+        return Err(Error::new(
+            ErrorKind::Device,
+            format!("wrote behind {}: {} elements after its end", binding.name, place + 1),
+        ));
+    }
+    let unwritten = |word: &u32| *word == POISON;
+    if let Some(place) = bytemuck::pod_collect_to_vec::<u8, u32>(values).iter().position(unwritten)
+        && binding.element == Element::F32
+    {
+        return Err(Error::new(ErrorKind::Device, format!("left element {place} of {} unwritten", binding.name)));
+    }
+    Tensor::from_bytes(shape, binding.element, values)
+}

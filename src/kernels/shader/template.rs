@@ -1,0 +1,90 @@
+//! WGSL files as templates: tiles that must be unrolled with literal lane numbers are unrolled by a loop in the file.
+
+use std::collections::BTreeMap;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, UndefinedBehavior, Value};
+
+use crate::tensor::{Error, ErrorKind, Result};
+
+/// The literals that a shader template is rendered with, by name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Literals(BTreeMap<&'static str, Value>);
+
+impl Literals {
+    /// No literals.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same literals and one more.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.0.insert(name, value.into());
+        self
+    }
+}
+
+/// The WGSL pieces that kernels include, by file name below `shaders/`.
+const PIECES: &[(&str, &str)] = &[
+    ("common/activation.wgsl", include_str!("../../../shaders/common/activation.wgsl")),
+    ("attention/sequence.wgsl", include_str!("../../../shaders/attention/sequence.wgsl")),
+    ("attention/chunk.subgroup.wgsl", include_str!("../../../shaders/attention/chunk.subgroup.wgsl")),
+    ("attention/normaliser_operands.wgsl", include_str!("../../../shaders/attention/normaliser_operands.wgsl")),
+    ("attention/own.subgroup.wgsl", include_str!("../../../shaders/attention/own.subgroup.wgsl")),
+    ("attention/rollout_operands.wgsl", include_str!("../../../shaders/attention/rollout_operands.wgsl")),
+    ("attention/rows.subgroup.wgsl", include_str!("../../../shaders/attention/rows.subgroup.wgsl")),
+    ("attention/scores.subgroup.wgsl", include_str!("../../../shaders/attention/scores.subgroup.wgsl")),
+    ("attention/scores.workgroup.wgsl", include_str!("../../../shaders/attention/scores.workgroup.wgsl")),
+    ("products/bias.wgsl", include_str!("../../../shaders/products/bias.wgsl")),
+    ("pixels/pixel.wgsl", include_str!("../../../shaders/pixels/pixel.wgsl")),
+    ("products/linear_operands.wgsl", include_str!("../../../shaders/products/linear_operands.wgsl")),
+    ("rows/pool_step.wgsl", include_str!("../../../shaders/rows/pool_step.wgsl")),
+    ("products/product.wgsl", include_str!("../../../shaders/products/product.wgsl")),
+    ("products/product.subgroup.wgsl", include_str!("../../../shaders/products/product.subgroup.wgsl")),
+    ("products/product.workgroup.wgsl", include_str!("../../../shaders/products/product.workgroup.wgsl")),
+    ("common/quads.wgsl", include_str!("../../../shaders/common/quads.wgsl")),
+    ("rows/softmax_maximum.wgsl", include_str!("../../../shaders/rows/softmax_maximum.wgsl")),
+    ("products/tubelet_embed_operands.wgsl", include_str!("../../../shaders/products/tubelet_embed_operands.wgsl")),
+    ("common/workgroup_sum.wgsl", include_str!("../../../shaders/common/workgroup_sum.wgsl")),
+];
+
+/// A set of WGSL templates that may include one another by file name.
+#[derive(Clone, Debug)]
+pub struct Templates {
+    environment: Environment<'static>,
+}
+
+impl Templates {
+    /// All pieces that kernels include.
+    pub(super) fn of_pieces() -> Result<Self> {
+        Self::new(PIECES.iter().copied())
+    }
+
+    /// Templates by file name. An undefined literal is an error when a template is rendered.
+    pub fn new(files: impl IntoIterator<Item = (&'static str, &'static str)>) -> Result<Self> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_syntax(syntax.map_err(|error| broken("syntax", &error))?);
+        for (name, text) in files {
+            environment.add_template(name, text).map_err(|error| broken(name, &error))?;
+        }
+        Ok(Self { environment })
+    }
+
+    /// The WGSL of the file `name` (whose text is `text`) with `literals` put in.
+    pub fn render(&self, name: &str, text: &str, literals: &Literals) -> Result<String> {
+        self.environment.render_named_str(name, text, &literals.0).map_err(|error| broken(name, &error))
+    }
+}
+
+fn broken(name: &str, error: &minijinja::Error) -> Error {
+    let mut reasons = vec![error.to_string()];
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        reasons.push(error.to_string());
+        source = error.source();
+    }
+    Error::new(ErrorKind::Device, format!("shader template {name} cannot be rendered: {}", reasons.join(": ")))
+}
