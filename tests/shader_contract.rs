@@ -3,9 +3,10 @@
 //! Every variant is rendered as its cases launch it, on a software device's and on a GPU's terms, and goes through
 //! naga. No device is needed.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use naga::valid::{Capabilities as NagaCapabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
+use naga::valid::{Capabilities as NagaCapabilities, FunctionInfo, ModuleInfo, ShaderStages, SubgroupOperationSet};
+use naga::valid::{ValidationFlags, Validator};
 use tubelet::gpu::{Capabilities, DeviceKind, Limits, Subgroup};
 use tubelet::kernels::{ALL, Access, Case, Family, Launch, Variant, render};
 use tubelet::tensor::Element;
@@ -105,6 +106,7 @@ fn cases_that_are_only_timed_render_what_others_check() {
 fn faults_of(family: &'static Family, variant: &'static Variant) -> HashSet<String> {
     let mut seen = HashSet::new();
     let mut faults = HashSet::new();
+    let mut read = BTreeSet::new();
     for device in devices() {
         for case in (family.cases)() {
             let device = Capabilities { limits: case.limits(&device.limits), ..device.clone() };
@@ -114,7 +116,13 @@ fn faults_of(family: &'static Family, variant: &'static Variant) -> HashSet<Stri
                     for launch in plan.launches {
                         let wgsl = render(&variant.shader, &launch).unwrap_or_else(|error| panic!("{error}"));
                         if seen.insert(wgsl.clone()) {
-                            faults.extend(faults_in(family, variant, &device, &launch, &wgsl));
+                            match parse(&wgsl) {
+                                Err(invalid) => _ = faults.insert(invalid),
+                                Ok((module, info)) => {
+                                    faults.extend(faults_in(family, variant, &device, &launch, &module));
+                                    read.extend(members_read(&module, &info));
+                                }
+                            }
                         }
                         if launch.groups.iter().any(|&count| count > device.limits.workgroups) {
                             faults.insert(format!("case {} dispatches {:?} workgroups", case.name, launch.groups));
@@ -124,23 +132,100 @@ fn faults_of(family: &'static Family, variant: &'static Variant) -> HashSet<Stri
             }
         }
     }
+    for field in family.uniform.iter().filter(|field| !read.contains(field.name)) {
+        faults.insert(format!("uniform: {} is sent, but never read", field.name));
+    }
     faults
 }
 
-fn faults_in(family: &Family, variant: &Variant, device: &Capabilities, launch: &Launch, wgsl: &str) -> Vec<String> {
-    let module = match naga::front::wgsl::parse_str(wgsl) {
-        Ok(module) => module,
-        Err(error) => return vec![error.emit_to_string(wgsl)],
-    };
+fn parse(wgsl: &str) -> Result<(naga::Module, ModuleInfo), String> {
+    let module = naga::front::wgsl::parse_str(wgsl).map_err(|error| error.emit_to_string(wgsl))?;
     let mut validator = Validator::new(ValidationFlags::all(), NagaCapabilities::all());
     validator.subgroup_stages(ShaderStages::COMPUTE).subgroup_operations(SubgroupOperationSet::all());
-    if let Err(error) = validator.validate(&module) {
-        return vec![error.emit_to_string(wgsl)];
-    }
-    let mut faults = uniform_faults(family, launch, &module);
-    faults.extend(binding_faults(family, &module));
-    faults.extend(entry_faults(variant, device, &module));
+    let info = validator.validate(&module).map_err(|error| error.emit_to_string(wgsl))?;
+    Ok((module, info))
+}
+
+fn faults_in(
+    family: &Family,
+    variant: &Variant,
+    device: &Capabilities,
+    launch: &Launch,
+    module: &naga::Module,
+) -> Vec<String> {
+    let mut faults = uniform_faults(family, launch, module);
+    faults.extend(binding_faults(family, module));
+    faults.extend(entry_faults(variant, device, module));
     faults
+}
+
+/// The members of the uniform that `main`, or a function it calls, loads and does something with.
+fn members_read(module: &naga::Module, info: &ModuleInfo) -> BTreeSet<String> {
+    let mut read = BTreeSet::new();
+    let mut called = HashSet::new();
+    let mut waiting = Vec::new();
+    for (place, entry) in module.entry_points.iter().enumerate() {
+        members_read_in(module, &entry.function, info.get_entry_point(place), &mut read);
+        calls_in(&entry.function.body, &mut waiting);
+    }
+    while let Some(handle) = waiting.pop() {
+        if called.insert(handle) {
+            members_read_in(module, &module.functions[handle], &info[handle], &mut read);
+            calls_in(&module.functions[handle].body, &mut waiting);
+        }
+    }
+    read
+}
+
+fn members_read_in(module: &naga::Module, function: &naga::Function, info: &FunctionInfo, read: &mut BTreeSet<String>) {
+    use naga::Expression::{AccessIndex, GlobalVariable, Load};
+    for (handle, expression) in function.expressions.iter() {
+        let Load { pointer } = *expression else { continue };
+        let AccessIndex { base, index } = function.expressions[pointer] else { continue };
+        let GlobalVariable(global) = function.expressions[base] else { continue };
+        let global = &module.global_variables[global];
+        if global.space != naga::AddressSpace::Uniform || info[handle].ref_count == 0 {
+            continue;
+        }
+        if let naga::TypeInner::Struct { members, .. } = &module.types[global.ty].inner {
+            read.extend(members[index as usize].name.clone());
+        }
+    }
+}
+
+fn calls_in(block: &naga::Block, calls: &mut Vec<naga::Handle<naga::Function>>) {
+    use naga::Statement;
+    for statement in block.iter() {
+        match statement {
+            Statement::Call { function, .. } => calls.push(*function),
+            Statement::Block(block) => calls_in(block, calls),
+            Statement::If { accept: first, reject: second, .. }
+            | Statement::Loop { body: first, continuing: second, .. } => {
+                calls_in(first, calls);
+                calls_in(second, calls);
+            }
+            Statement::Switch { cases, .. } => cases.iter().for_each(|case| calls_in(&case.body, calls)),
+            _ => {}
+        }
+    }
+}
+
+/// A member counts where `main` makes something of it, not where a function that nobody calls does.
+#[test]
+fn a_member_that_nothing_is_made_of_is_not_read() {
+    let wgsl = "
+        struct Uniform { used: u32, called: u32, dropped: u32, unreachable: u32, unread: u32 }
+        @group(0) @binding(0) var<uniform> call: Uniform;
+        @group(0) @binding(1) var<storage, read_write> output: array<u32>;
+        fn reached() -> u32 { return call.called; }
+        fn idle() -> u32 { return call.unreachable; }
+        @compute @workgroup_size(1)
+        fn main() {
+            let dropped = call.dropped;
+            if call.used > 1u { output[0] = reached(); }
+        }";
+    let (module, info) = parse(wgsl).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(members_read(&module, &info), ["called", "used"].map(str::to_owned).into());
 }
 
 /// The uniform struct against the Rust struct, member by member.
