@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::kernels::attention::mask::Mask;
 use crate::kernels::attention::qkv::{Qkv, QkvLayout};
 use crate::kernels::attention::sequences::Part;
-use crate::kernels::host::Factor;
+use crate::kernels::host::{Factor, multiply};
 
 /// Queries that are worked on together, a multiple of what matrix products take at once.
 pub(super) const TILE: usize = 256;
@@ -27,6 +27,14 @@ pub(super) struct Unit {
     pub(super) head: usize,
     /// Tokens of the sequence.
     pub(super) queries: Range<usize>,
+}
+
+impl Unit {
+    /// The row of a token of its sequence.
+    pub(super) fn row(&self, part: &Part, token: usize) -> usize {
+        let sequences = &part.sequences;
+        self.outer * sequences.outer_stride + self.inner * sequences.inner_stride + token * sequences.token_stride
+    }
 }
 
 /// Queries of a sequence that see the same keys: the first `keys` of an order.
@@ -59,13 +67,12 @@ impl<'a> Features<'a> {
     /// Queries (`which` 0), keys (1) or values (2) of a unit in the packed tensor.
     pub(super) fn of(qkv: &Qkv, part: &Part, unit: &Unit, which: usize, packed: &'a [f32]) -> Self {
         let Qkv { rows, heads, width, layout } = *qkv;
-        let sequences = &part.sequences;
-        let row = unit.outer * sequences.outer_stride + unit.inner * sequences.inner_stride;
+        let row = unit.row(part, 0);
         let (first, step) = match layout {
             QkvLayout::Planes => (((which * heads + unit.head) * rows + row) * width, width),
             QkvLayout::Rows => (((row * 3 + which) * heads + unit.head) * width, 3 * heads * width),
         };
-        Self { values: &packed[first..], stride: sequences.token_stride * step, width }
+        Self { values: &packed[first..], stride: part.sequences.token_stride * step, width }
     }
 
     pub(super) fn token(&self, token: usize) -> &'a [f32] {
@@ -123,6 +130,44 @@ impl Sight {
             Group { queries, keys: group.keys }
         };
         self.groups.iter().map(cut).filter(|group| !group.queries.is_empty())
+    }
+}
+
+/// Query tokens of one head and sequence that see the same keys, for what wants whole rows of scores.
+pub(super) struct Rows<'a> {
+    pub(super) queries: Features<'a>,
+    pub(super) tokens: &'a [usize],
+    /// Those that are seen, one behind the other.
+    pub(super) keys: Features<'a>,
+    pub(super) count: usize,
+}
+
+impl Rows<'_> {
+    /// Tokens whose scores are computed at once.
+    pub(super) const MOST: usize = 32;
+    /// Products that are summed before they are added to the others, so that large scores keep a digit more.
+    const FEATURES: usize = 32;
+
+    /// Elements of memory that [`Rows::scores`] wants for `keys` keys.
+    pub(super) fn elements(width: usize, keys: usize) -> usize {
+        Self::MOST * (width + keys)
+    }
+
+    /// q · k / √D, `[tokens, keys]`.
+    pub(super) fn scores<'m>(&self, memory: &'m mut [f32]) -> &'m mut [f32] {
+        let width = self.queries.width;
+        let (scaled, scores) = memory.split_at_mut(Self::MOST * width);
+        let scores = &mut scores[..self.tokens.len() * self.count];
+        let root = (width as f32).sqrt();
+        for (place, token) in scaled.chunks_exact_mut(width).zip(self.tokens) {
+            place.iter_mut().zip(self.queries.token(*token)).for_each(|(scaled, query)| *scaled = query / root);
+        }
+        for first in (0..width).step_by(Self::FEATURES) {
+            let sizes = [self.tokens.len(), Self::FEATURES.min(width - first), self.count];
+            let keys = Factor::columns(&self.keys.values[first..], self.keys.stride);
+            multiply(scores, self.count, sizes, Factor::rows(&scaled[first..], width), keys, first > 0);
+        }
+        scores
     }
 }
 

@@ -8,12 +8,10 @@ mod arguments;
 mod disjoint;
 mod elementary;
 mod product;
+mod reduction;
 mod threads;
 mod transposition;
 mod vector;
-
-#[cfg(test)]
-mod tests;
 
 pub use arguments::{Arguments, Operand, OperandMut};
 pub use threads::Threads;
@@ -21,5 +19,6 @@ pub use threads::Threads;
 pub(in crate::kernels) use disjoint::Disjoint;
 pub(in crate::kernels) use elementary::{activate, exp2, exponential};
 pub(in crate::kernels) use product::{Factor, multiply};
+pub(in crate::kernels) use reduction::{highest, softmax, sum, weights};
 pub(in crate::kernels) use transposition::transpose;
 pub(in crate::kernels) use vector::{LANES, vectorised};

@@ -43,7 +43,8 @@ impl Threads {
             let builder = rayon::ThreadPoolBuilder::new().num_threads(count);
             builder.thread_name(|place| format!("tubelet-{place}")).build()
         });
-        let pool = pool.transpose().map_err(|error| Error::unsupported(format!("cannot start {count} threads: {error}")))?;
+        let pool =
+            pool.transpose().map_err(|error| Error::unsupported(format!("cannot start {count} threads: {error}")))?;
         Ok(Self { pool, count, idle: Mutex::default() })
     }
 

@@ -18,7 +18,14 @@ pub(in crate::kernels) fn transpose(
             while first < stride {
                 let width = LANES.min(stride - first);
                 let present = rows.saturating_sub(first).min(width);
-                stripe(from.get(first * step..).unwrap_or_default(), step, [present, columns], &mut to[first..], stride, width);
+                stripe(
+                    from.get(first * step..).unwrap_or_default(),
+                    step,
+                    [present, columns],
+                    &mut to[first..],
+                    stride,
+                    width,
+                );
                 first += width;
             }
         },

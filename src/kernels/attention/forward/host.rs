@@ -130,11 +130,7 @@ impl Inputs<'_> {
         let Qkv { heads, width, .. } = self.call.qkv;
         let sequences = &self.call.parts[unit.part].sequences;
         let row = match &self.call.queries {
-            None => {
-                unit.outer * sequences.outer_stride
-                    + unit.inner * sequences.inner_stride
-                    + token * sequences.token_stride
-            }
+            None => unit.row(&self.call.parts[unit.part], token),
             Some(queries) => (unit.outer * sequences.inner + unit.inner) * queries.len() + token - queries.start,
         };
         let start = (row * heads + unit.head) * width;
@@ -155,7 +151,7 @@ impl<'a> Tile<'a> {
             rest = left;
             taken
         };
-        let mut tile = Self {
+        let tile = Self {
             stride,
             queries: take(width * stride),
             scores: take(KEYS * stride),

@@ -1,7 +1,7 @@
 //! Layer normalisation on the host.
 
 use super::LayerNorm;
-use crate::kernels::host::{Arguments, LANES, Threads, vectorised};
+use crate::kernels::host::{Arguments, Threads, sum, vectorised};
 use crate::tensor::Result;
 
 /// Elements of a block, in whole rows.
@@ -34,20 +34,4 @@ fn normalise(input: &[f32], scale: &[f32], bias: &[f32], epsilon: f32, output: &
     for ((output, input), (scale, bias)) in output.iter_mut().zip(input).zip(scale.iter().zip(bias)) {
         *output = ((input - mean) * factor).mul_add(*scale, *bias);
     }
-}
-
-/// The sum of `of` each value, in as many running sums as there are lanes.
-#[inline(always)]
-fn sum(values: &[f32], of: impl Fn(f32) -> f32) -> f32 {
-    let mut sums = [0.0f32; LANES];
-    let (whole, rest) = values.as_chunks::<LANES>();
-    for chunk in whole {
-        for lane in 0..LANES {
-            sums[lane] += of(chunk[lane]);
-        }
-    }
-    for (sum, value) in sums.iter_mut().zip(rest) {
-        *sum += of(*value);
-    }
-    sums.iter().sum()
 }
