@@ -8,7 +8,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tubelet::bench::CaseRun;
 use tubelet::gpu::{Choice, Device, DeviceOptions};
-use tubelet::kernels::{ALL, cost};
+use tubelet::kernels::{ALL, Selection};
 
 fn kernels(criterion: &mut Criterion) {
     let choice = std::env::var("TUBELET_DEVICE").map_or(Choice::Fastest, |name| name.parse().expect("TUBELET_DEVICE"));
@@ -17,19 +17,21 @@ fn kernels(criterion: &mut Criterion) {
         Err(error) => return eprintln!("nothing to measure: {error}"),
     };
     for family in ALL {
-        let variant = family.variant_for(device.capabilities()).expect("every kernel has a variant for any device");
         let mut group = criterion.benchmark_group(family.name);
         group.sample_size(10).warm_up_time(Duration::from_millis(1));
         for case in (family.cases)().into_iter().filter(|case| case.timed) {
-            let cost = cost(&*case.call);
+            let cost = case.call.cost();
+            let plan = Selection::automatic().plan(&*case.call, device.capabilities()).expect("a variant fits");
+            let name = plan.variant.name;
             group.throughput(match cost.operations {
                 0 => Throughput::Bytes(cost.read + cost.written),
                 operations => Throughput::Elements(operations),
             });
             // Prepared when it is first measured: a filter skips the rest.
             let mut prepared = None;
-            group.bench_with_input(BenchmarkId::new(variant.name, &case.name), &case, |bencher, case| {
-                let run = prepared.get_or_insert_with(|| CaseRun::new(&device, case, variant).expect("the case runs"));
+            group.bench_with_input(BenchmarkId::new(name, &case.name), &case, |bencher, case| {
+                let run =
+                    prepared.get_or_insert_with(|| CaseRun::new(&device, case, plan.clone()).expect("the case runs"));
                 bencher.iter_custom(|repetitions| {
                     let seconds: f64 = (0..repetitions).map(|_| run.time().expect("the case runs").comparable()).sum();
                     Duration::from_secs_f64(seconds)

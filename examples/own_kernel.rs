@@ -6,22 +6,23 @@
 //!
 //! A kernel is two declarations and a shader:
 //!
-//! * a [`Family`], static: its name, formula, parameters, bindings, WGSL variants and test cases;
-//! * a [`Kernel`], one call of it: its sizes, the shapes of its operands, how it is dispatched, and the formula once
-//!   more in plain Rust as the reference.
+//! * a [`Family`], static: its name, formula, uniform, bindings and test cases;
+//! * a [`Kernel`], one call of it: its sizes, the shapes of its operands, its WGSL variants and how each plans the call,
+//!   and the formula once more in plain Rust as the reference.
 //!
 //! From these the suite derives everything it does for the crate's own kernels: it fills inputs, poisons outputs, puts
 //! NaN behind every operand, runs each case on each variant and compares with the reference.
 //!
 //! In a crate of your own, depend on `tubelet` and on `bytemuck` with its `derive` feature, which
-//! [`tubelet::kernel_parameters!`] uses. To add the kernel to tubelet instead, the text below becomes
+//! [`tubelet::uniform!`] uses. To add the kernel to tubelet instead, the text below becomes
 //! `shaders/rows/squared_relu.wgsl`, the rest goes to `src/kernels/rows/squared_relu/` (declaration, `reference.rs`,
 //! `cases.rs`), and `src/kernels/mod.rs` gets a line.
 
-use tubelet::gpu::{Capabilities, Device};
+use tubelet::gpu::Device;
 use tubelet::kernels::suite::{Outcome, check};
 use tubelet::kernels::{
-    Binding, Case, Class, Family, Kernel, Launch, Literals, Needs, ProgramBuilder, Variant, cut, input,
+    Binding, Case, Class, Dispatches, Family, Kernel, Literals, Needs, Planned, ProgramBuilder, Selection, Shader,
+    Unfit, Variant, input, variants_of, word,
 };
 use tubelet::tensor::{Error, Result, Shape, Tensor};
 
@@ -29,11 +30,11 @@ use tubelet::tensor::{Error, Result, Shape, Tensor};
 const WGSL: &str = "
 // Squared ReLU: out[e] = max(in[e], 0)², an invocation an element.
 
-struct Parameters {
+struct Uniform {
     elements: u32,  // E
 }
 
-@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> input: array<f32>;         // [E]
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;  // [E]
 
@@ -44,7 +45,7 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let e = (group.x + group.y * groups.x) * {{ invocations }}u + lane;
-    if e >= parameters.elements {
+    if e >= call.elements {
         return;
     }
     // Not max(x, 0): it may turn NaN into 0.
@@ -59,23 +60,40 @@ const INVOCATIONS: u32 = 64;
 static SQUARED_RELU: Family = Family {
     name: "squared_relu",
     formula: "out[e] = max(in[e], 0)²",
-    parameters: Parameters::FIELDS,
+    uniform: Uniform::FIELDS,
     bindings: &[Binding::read("input", "[E]"), Binding::write("output", "[E]")],
-    variants: &[Variant {
-        name: "plain",
-        file: "squared_relu.wgsl",
-        text: WGSL,
-        needs: Needs { subgroup: false, workgroup_bytes: 0, invocations: INVOCATIONS },
-        class: Class::Any,
-    }],
+    variants: variants_of::<SquaredRelu>,
     cases,
 };
 
 // The WGSL struct in Rust.
-tubelet::kernel_parameters! {
-    struct Parameters {
+tubelet::uniform! {
+    struct Uniform {
         elements: u32,
     }
+}
+
+/// The ways to compute it: here one, for any device.
+static VARIANTS: [Planned<SquaredRelu>; 1] = [Planned {
+    variant: Variant {
+        name: "plain",
+        shader: Shader::new("squared_relu.wgsl", WGSL),
+        needs: Needs::invocations(INVOCATIONS),
+        class: Class::Any,
+    },
+    plan,
+}];
+
+/// A dispatch for each piece that fits a binding of the device: usually one.
+fn plan(call: &SquaredRelu, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
+    let literals = Literals::new().with("invocations", INVOCATIONS);
+    for run in dispatches.runs(call.elements, 1, &[1])? {
+        let uniform = Uniform { elements: word(run.len())? };
+        let groups = (run.len() as u64).div_ceil(u64::from(INVOCATIONS));
+        let window = Some(dispatches.bytes(&run, 1));
+        dispatches.launch(groups, literals.clone(), &uniform, vec![window.clone(), window])?;
+    }
+    Ok(())
 }
 
 /// One call: its sizes and switches, no device.
@@ -87,6 +105,10 @@ struct SquaredRelu {
 impl Kernel for SquaredRelu {
     fn family(&self) -> &'static Family {
         &SQUARED_RELU
+    }
+
+    fn variants() -> &'static [Planned<Self>] {
+        &VARIANTS
     }
 
     fn operands(&self) -> Vec<Option<Shape>> {
@@ -102,24 +124,6 @@ impl Kernel for SquaredRelu {
 
     fn operations(&self) -> u64 {
         2 * self.elements as u64
-    }
-
-    /// A dispatch for each piece that fits a binding of the device: usually one.
-    fn launches(&self, _: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        cut::runs(self.elements, 1, &[4], &device.limits)?
-            .into_iter()
-            .map(|run| {
-                let parameters = Parameters { elements: cut::word(run.len())? };
-                let groups = (run.len() as u64).div_ceil(u64::from(INVOCATIONS));
-                let window = Some(cut::bytes(&run, 4));
-                Ok(Launch {
-                    literals: Literals::new().with("invocations", INVOCATIONS),
-                    parameters: bytemuck::bytes_of(&parameters).to_vec(),
-                    groups: cut::fold_groups(groups, &device.limits)?,
-                    windows: vec![window.clone(), window],
-                })
-            })
-            .collect()
     }
 
     /// The formula in plain loops.
@@ -148,7 +152,7 @@ fn cases() -> Vec<Case> {
 /// Every case on every variant, as `cargo test --test kernels` does it; an error where one fails.
 fn check_all(device: &Device) -> Result<()> {
     for case in cases() {
-        for variant in SQUARED_RELU.variants {
+        for variant in SQUARED_RELU.variants() {
             let outcome = check(device, &case, variant);
             println!("{}, {}, {}: {outcome}", SQUARED_RELU.name, variant.name, case.name);
             if let Outcome::Failed(reason) = outcome {
@@ -162,12 +166,12 @@ fn check_all(device: &Device) -> Result<()> {
 /// The kernel alone, on values of your own.
 fn squared_relu(device: &Device, values: &[f32]) -> Result<Vec<f32>> {
     let call = SquaredRelu { elements: values.len() };
-    let variant = SQUARED_RELU.variant_for(device.capabilities())?;
+    let plan = Selection::automatic().plan(&call, device.capabilities())?;
     let input = device.buffer_with("input", bytemuck::cast_slice(values))?;
     let bytes = 4 * values.len() as u64;
     let output = device.buffer("output", bytes)?;
     let mut builder = ProgramBuilder::new(device)?;
-    builder.call(&call, variant, vec![Some(input), Some(output.clone())])?;
+    builder.call(&SQUARED_RELU, plan, vec![Some(input), Some(output.clone())]);
     let program = builder.finish()?;
     let mut commands = device.commands();
     commands.dispatch(program.dispatches());

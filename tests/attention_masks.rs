@@ -81,7 +81,7 @@ fn outputs(device: &Device, variant: &'static Variant, call: &Attention, inputs:
 
 /// Every variant that the device can run.
 fn variants(device: &Device) -> impl Iterator<Item = &'static Variant> {
-    FAMILY.variants.iter().filter(|variant| variant.missing(device.capabilities()).is_none())
+    FAMILY.variants_for(device.capabilities()).into_iter()
 }
 
 /// The inputs with the keys and values of `rows` replaced, in the heads of `part`.

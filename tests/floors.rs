@@ -55,6 +55,11 @@ fn a_file_that_looks_up_is_found() {
         ("graph/gpu.rs", "fn run(device: &wgpu::Device) {}"),
         ("gpu/device.rs", "use naga::Module;"),
         ("attic/mod.rs", "// nothing"),
+        ("kernels/rows/pool/wgsl.rs", "use crate::kernels::ALL;"),
+        ("kernels/rows/pool/mod.rs", "use crate::kernels::{Family, contract::Kernel};"),
+        ("kernels/contract/cases.rs", "use crate::kernels::rows::Pool;"),
+        ("kernels/shader/program.rs", "use crate::kernels::attention::tile::Tile;"),
+        ("tensor/shape.rs", "crate::uniform! { struct Uniform { rows: u32, } }"),
         ("kernels/mod.rs", "let quote = '\"'; use crate::graph::Graph;"),
         ("kernels/mod.rs", "fn of<'a>(x: &'a str) { crate::graph::plan(x) }"),
     ] {
@@ -62,7 +67,12 @@ fn a_file_that_looks_up_is_found() {
     }
     for (place, text) in [
         ("kernels/pool/mod.rs", "use crate::tensor::Shape;\nuse crate::gpu::Device;\nuse super::Family;"),
-        ("kernels/pool/mod.rs", "crate::kernel_parameters! { struct Parameters { rows: u32, } }"),
+        (
+            "kernels/rows/pool/mod.rs",
+            "use crate::kernels::contract::{Family, Kernel};\nuse crate::kernels::shader::wgsl;",
+        ),
+        ("kernels/mod.rs", "pub use contract::Family;"),
+        ("kernels/pool/mod.rs", "crate::uniform! { struct Uniform { rows: u32, } }"),
         ("kernels/mod.rs", "//! Used by [`crate::graph::Graph`]; needs no wgpu.\n/* crate::engine */"),
         ("kernels/mod.rs", "let text = \"crate::graph and wgpu \\\" naga\"; let raw = r#\"crate::cli \" wgpu\"#;"),
         ("gpu/device.rs", "use wgpu::Device;"),
@@ -96,11 +106,40 @@ fn faults_of(place: &Path, text: &str) -> Vec<String> {
             Some(_) => {}
         }
     }
+    if modules[0] == "kernels" {
+        faults.extend(faults_within_kernels(place, &modules, &code));
+    }
     let forbidden: &[&str] = if modules[0] == "gpu" { &["naga"] } else { &["naga", "wgpu"] };
     for word in words(&code).filter(|word| forbidden.contains(word)) {
         faults.push(format!("{}: {word} is named", place.display()));
     }
     faults
+}
+
+/// What kernels of every wing are made of; what stands beside them is a wing.
+const BELOW_THE_WINGS: [&str; 5] = ["activation", "clip_layout", "contract", "host", "shader"];
+
+/// The list of kernels stands above what it lists: nothing imports from `kernels` itself. Nor does what all wings are
+/// made of import from a wing.
+fn faults_within_kernels(place: &Path, modules: &[String], code: &str) -> Vec<String> {
+    let Some(own) = modules.get(1) else { return Vec::new() };
+    let names = names_behind(code, "crate::kernels::");
+    let is_list = |name: &String| name.starts_with(char::is_uppercase) || !is_module(name);
+    let mut faults = Vec::new();
+    for name in names {
+        if is_list(&name) {
+            faults.push(format!("{}: {name} is imported from the list of kernels", place.display()));
+        } else if BELOW_THE_WINGS.contains(&own.as_str()) && !BELOW_THE_WINGS.contains(&name.as_str()) {
+            faults.push(format!("{}: {own} looks up to {name}", place.display()));
+        }
+    }
+    faults
+}
+
+/// Whether there is a module of this name in `kernels`.
+fn is_module(name: &str) -> bool {
+    let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kernels");
+    kernels.join(name).is_dir() || kernels.join(name).with_extension("rs").is_file()
 }
 
 /// `kernels/pool/cases.rs` is the module `kernels::rows::pool::cases`, `kernels/pool/mod.rs` is `kernels::pool`.
@@ -112,31 +151,39 @@ fn module_path(place: &Path) -> Vec<String> {
     path
 }
 
+/// Macros live at the root of the crate, whatever floor they are from.
+const MACROS: [(&str, &str); 1] = [("uniform!", "kernels")];
+
 /// The first name of every path from the crate's root: behind `crate::`, `tubelet::` and as many `super::` as lead
-/// there from a module `depth` levels down. Macros, which live at the root whatever floor they are from, are left out.
+/// there from a module `depth` levels down. A macro counts as the floor it is from.
 fn names_below_the_crate(code: &str, depth: usize) -> Vec<String> {
     let to_root = "super::".repeat(depth);
-    let mut names = Vec::new();
-    for prefix in ["crate::", "tubelet::", to_root.as_str()] {
-        for (at, _) in code.match_indices(prefix) {
-            let stands_alone =
-                !code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == ':');
-            if stands_alone {
-                names.extend(first_names(&code[at + prefix.len()..]));
-            }
-        }
-    }
-    names
+    let names = ["crate::", "tubelet::", to_root.as_str()].into_iter().flat_map(|prefix| names_behind(code, prefix));
+    let floor = |name: String| match MACROS.iter().find(|(known, _)| name == *known) {
+        Some((_, floor)) => (*floor).to_owned(),
+        None => name,
+    };
+    names.map(floor).collect()
+}
+
+/// The first name of every path behind `prefix`.
+fn names_behind(code: &str, prefix: &str) -> Vec<String> {
+    let stands_alone =
+        |at: &usize| !code[..*at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == ':');
+    let places = code.match_indices(prefix).map(|(at, _)| at).filter(stands_alone);
+    places.flat_map(|at| first_names(&code[at + prefix.len()..])).collect()
 }
 
 /// The name that `path` begins with, or those of its group: `{a::b, c::{d, e}}` begins with `a` and `c`.
 fn first_names(path: &str) -> Vec<String> {
     let Some(group) = path.strip_prefix('{') else {
-        let name: String = path.chars().take_while(|next| next.is_alphanumeric() || *next == '_').collect();
-        let is_macro = path[name.len()..].starts_with('!');
+        let mut name: String = path.chars().take_while(|next| next.is_alphanumeric() || *next == '_').collect();
         // A further `super` leads nowhere from the root: a test module in the file, one level deeper.
         let leads_on = !matches!(name.as_str(), "" | "super" | "self");
-        return if leads_on && !is_macro { vec![name] } else { Vec::new() };
+        if path[name.len()..].starts_with('!') {
+            name.push('!');
+        }
+        return if leads_on { vec![name] } else { Vec::new() };
     };
     let (mut depth, mut start, mut names) = (0, 0, Vec::new());
     for (at, next) in group.char_indices() {

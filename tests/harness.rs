@@ -8,9 +8,12 @@ mod common;
 use std::process::ExitCode;
 
 use common::{DeviceTests, Shown};
-use tubelet::gpu::{Capabilities, Device};
+use tubelet::gpu::Device;
 use tubelet::kernels::suite::{Outcome, check, judge};
-use tubelet::kernels::{Binding, Case, Class, Family, Fill, Kernel, Launch, Literals, Needs, Variant, input};
+use tubelet::kernels::{
+    Binding, Case, Class, Dispatches, Family, Fill, Kernel, Literals, Needs, Planned, Shader, Unfit, Variant, input,
+    variants_of, word,
+};
 use tubelet::tensor::{Closeness, Result, Shape, Tensor};
 
 type Test = (&'static str, fn(&Device));
@@ -46,13 +49,18 @@ fn main() -> ExitCode {
 /// A WGSL text that multiplies by a factor, with its own idea of what to do with element `e`.
 macro_rules! scale {
     ($name:literal, $step:literal) => {
-        Variant {
-            name: $name,
-            file: concat!("scale.", $name, ".wgsl"),
-            text: concat!(
-                "
-                struct Parameters { elements: u32, factor: f32, }
-                @group(0) @binding(0) var<uniform> parameters: Parameters;
+        scale!($name, $step, |call, dispatches| plan(call, dispatches, call.factor))
+    };
+    ($name:literal, $step:literal, $plan:expr) => {
+        Planned {
+            variant: Variant {
+                name: $name,
+                shader: Shader::new(
+                    concat!("scale.", $name, ".wgsl"),
+                    concat!(
+                        "
+                struct Uniform { elements: u32, factor: f32, }
+                @group(0) @binding(0) var<uniform> call: Uniform;
                 @group(0) @binding(1) var<storage, read> input: array<f32>;
                 @group(0) @binding(2) var<storage, read_write> output: array<f32>;
 
@@ -61,44 +69,54 @@ macro_rules! scale {
                 @compute @workgroup_size(16)
                 fn main(@builtin(global_invocation_id) place: vec3<u32>) {
                     let e = place.x;
-                    if e >= parameters.elements { return; }
-                    let product = parameters.factor * input[e];
+                    if e >= call.elements { return; }
+                    let product = call.factor * input[e];
                     // Not a literal: drivers turn 0.0 * x into 0.0 whatever x is.
-                    let zero = parameters.factor - 2.0;
+                    let zero = call.factor - 2.0;
                     ",
-                $step,
-                "
+                        $step,
+                        "
                 }"
-            ),
-            needs: Needs { subgroup: false, workgroup_bytes: 0, invocations: 16 },
-            class: Class::Any,
+                    ),
+                ),
+                needs: Needs::invocations(16),
+                class: Class::Any,
+            },
+            plan: $plan,
         }
     };
+}
+
+static VARIANTS: [Planned<Scale>; 11] = [
+    scale!("right", "output[e] = product;"),
+    scale!("one_wrong_element", "output[e] = select(product, product + 0.01, e == 17u);"),
+    scale!("nan_for_a_number", "output[e] = select(product, bitcast<f32>(0x7fc00000u | e), e == 17u);"),
+    scale!("number_for_a_nan", "output[e] = select(product, 0.0, is_nan(product));"),
+    scale!("unwritten_element", "if e != 17u { output[e] = product; }"),
+    scale!("write_behind", "output[e] = product; if e == 17u { output[call.elements] = product; }"),
+    scale!("write_far_behind", "output[e] = product; if e == 17u { output[call.elements + 255u] = 0.0; }"),
+    scale!("padding_read", "output[e] = product + zero * input[call.elements];"),
+    scale!("stale_value", "output[e] = product + zero * output[e];"),
+    scale!("wrong_uniform", "output[e] = product;", |call, dispatches| plan(call, dispatches, call.factor + 1.0)),
+    scale!("invalid_wgsl", "output[e] = no_such_function(product);"),
+];
+
+fn plan(call: &Scale, dispatches: &mut Dispatches<'_>, factor: f32) -> Result<(), Unfit> {
+    let uniform = Uniform { elements: word(call.elements)?, factor };
+    dispatches.launch(call.elements.div_ceil(16) as u64, Literals::new(), &uniform, vec![None, None])
 }
 
 static SCALE: Family = Family {
     name: "scale",
     formula: "out[e] = factor · in[e]",
-    parameters: Parameters::FIELDS,
+    uniform: Uniform::FIELDS,
     bindings: &[Binding::read("input", "[E]"), Binding::write("output", "[E]")],
-    variants: &[
-        scale!("right", "output[e] = product;"),
-        scale!("one_wrong_element", "output[e] = select(product, product + 0.01, e == 17u);"),
-        scale!("nan_for_a_number", "output[e] = select(product, bitcast<f32>(0x7fc00000u | e), e == 17u);"),
-        scale!("number_for_a_nan", "output[e] = select(product, 0.0, is_nan(product));"),
-        scale!("unwritten_element", "if e != 17u { output[e] = product; }"),
-        scale!("write_behind", "output[e] = product; if e == 17u { output[parameters.elements] = product; }"),
-        scale!("write_far_behind", "output[e] = product; if e == 17u { output[parameters.elements + 255u] = 0.0; }"),
-        scale!("padding_read", "output[e] = product + zero * input[parameters.elements];"),
-        scale!("stale_value", "output[e] = product + zero * output[e];"),
-        scale!("wrong_uniform", "output[e] = product;"),
-        scale!("invalid_wgsl", "output[e] = no_such_function(product);"),
-    ],
+    variants: variants_of::<Scale>,
     cases,
 };
 
-tubelet::kernel_parameters! {
-    struct Parameters {
+tubelet::uniform! {
+    struct Uniform {
         elements: u32,
         factor: f32,
     }
@@ -115,6 +133,10 @@ impl Kernel for Scale {
         &SCALE
     }
 
+    fn variants() -> &'static [Planned<Self>] {
+        &VARIANTS
+    }
+
     fn operands(&self) -> Vec<Option<Shape>> {
         vec![Some([self.elements].into()), Some([self.elements].into())]
     }
@@ -125,17 +147,6 @@ impl Kernel for Scale {
 
     fn operations(&self) -> u64 {
         self.elements as u64
-    }
-
-    fn launches(&self, variant: &Variant, _: &Capabilities) -> Result<Vec<Launch>> {
-        let factor = if variant.name == "wrong_uniform" { self.factor + 1.0 } else { self.factor };
-        let parameters = Parameters { elements: self.elements as u32, factor };
-        Ok(vec![Launch {
-            literals: Literals::new(),
-            parameters: bytemuck::bytes_of(&parameters).to_vec(),
-            groups: [self.elements.div_ceil(16) as u32, 1, 1],
-            windows: vec![None, None],
-        }])
     }
 
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
@@ -180,12 +191,12 @@ fn every_fault_is_found(device: &Device) {
             outcome => panic!("{variant}: {outcome}"),
         }
     }
-    assert_eq!(faults.len() + 1, SCALE.variants.len(), "a fault without its report");
+    assert_eq!(faults.len() + 1, SCALE.variants().len(), "a fault without its report");
 }
 
 fn what_a_device_lacks_is_neither_passed_nor_failed(device: &Device) {
     let small = device.restricted(|capabilities| capabilities.limits.workgroup_invocations = 8);
-    let outcome = check(&small, &cases()[0], &SCALE.variants[0]);
+    let outcome = check(&small, &cases()[0], SCALE.variants()[0]);
     assert!(matches!(&outcome, Outcome::Unsupported(missing) if missing.contains("16 invocations")), "{outcome}");
 }
 

@@ -27,7 +27,7 @@
 {% include "attention/sequence.wgsl" %}
 
 {% set input_element = "vec4<u64>" if wide else element %}
-@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> query: array<{{ input_element }}>;   // [3H, R, D] or [R, 3C]
 @group(0) @binding(2) var<storage, read> key: array<{{ input_element }}>;     // [3H, R, D] or [R, 3C]
 @group(0) @binding(3) var<storage, read> value: array<{{ input_element }}>;   // [3H, R, D] or [R, 3C]
@@ -52,22 +52,22 @@ fn main(
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
     let group = workgroup.x + workgroup.y * workgroups.x;
-    if group >= parameters.groups { return; }
-    let tiles = (parameters.queries + {{ queries - 1 }}u) / {{ queries }}u;
+    if group >= call.groups { return; }
+    let tiles = (call.queries + {{ queries - 1 }}u) / {{ queries }}u;
     let first = group % tiles * {{ queries }}u + lane * {{ own }}u;
-    let head = group / tiles % parameters.heads;
-    let sequence = group / tiles / parameters.heads;
-    let outer = sequence / parameters.inner_sequences;
-    let inner = sequence % parameters.inner_sequences;
-    let input = outer * parameters.input_outer + inner * parameters.input_inner + head * parameters.input_head;
-    let last_key = parameters.keys - 1u;
+    let head = group / tiles % call.heads;
+    let sequence = group / tiles / call.heads;
+    let outer = sequence / call.inner_sequences;
+    let inner = sequence % call.inner_sequences;
+    let input = outer * call.input_outer + inner * call.input_inner + head * call.input_head;
+    let last_key = call.keys - 1u;
 
     // Queries beyond the last repeat it and are not stored.
 {% for c in range(own) %}
-    let token{{ c }} = parameters.first_query + min(first + {{ c }}u, parameters.queries - 1u);
+    let token{{ c }} = call.first_query + min(first + {{ c }}u, call.queries - 1u);
 {% endfor %}
 {% set owned = "query" %}
-{% set factor = "(parameters.scale * LOG2_E)" %}
+{% set factor = "(call.scale * LOG2_E)" %}
 {% include "attention/own.subgroup.wgsl" %}
 
     var peak = {{ Row }}(LOWEST);
@@ -81,15 +81,15 @@ fn main(
     var passes = 1u;
     for (var pass_index = 0u; pass_index < passes; pass_index++) {
 {% endif %}
-    for (var block = 0u; block < parameters.keys; block += {{ span }}u) {
-        let block_keys = min(parameters.keys - block, {{ span }}u);
+    for (var block = 0u; block < call.keys; block += {{ span }}u) {
+        let block_keys = min(call.keys - block, {{ span }}u);
         var highest = peak;
         for (var part = 0u; part < block_keys; part += {{ keys }}u) {
 {% for i in range(key_sets) %}
             let key_token{{ i }} = block + part + {{ i * S }}u + lane;
-            let other_row{{ i }} = parameters.key_base + input + min(key_token{{ i }}, last_key) * parameters.input_token;
+            let other_row{{ i }} = call.key_base + input + min(key_token{{ i }}, last_key) * call.input_token;
 {% if masked %}
-            let since{{ i }} = select(key_moment(outer, key_token{{ i }}), select(NEVER, 1u, key_token{{ i }} < parameters.keys), pass_index == 1u);
+            let since{{ i }} = select(key_moment(outer, key_token{{ i }}), select(NEVER, 1u, key_token{{ i }} < call.keys), pass_index == 1u);
 {% endif %}
 {% endfor %}
 {% set other = "key" %}
@@ -116,7 +116,7 @@ fn main(
 
         for (var step = 0u; step < block_keys; step += 4u) {
 {% for k in range(4) %}
-            let value_row{{ k }} = parameters.value_base + input + min(block + step + {{ k }}u, last_key) * parameters.input_token;
+            let value_row{{ k }} = call.value_base + input + min(block + step + {{ k }}u, last_key) * call.input_token;
 {% for i in range(value_sets) %}
             var values{{ k }}_{{ i }} = value_at(value_row{{ k }}, min({{ i * S }}u + lane, {{ chunks - 1 }}u));
 {% endfor %}
@@ -153,7 +153,7 @@ fn main(
     }
 {% if masked %}
         let empty = total == {{ Row }}();
-        passes = select(1u, 2u, parameters.empty_row == 1u && subgroupAny(any(empty)));
+        passes = select(1u, 2u, call.empty_row == 1u && subgroupAny(any(empty)));
         moment = select(vec{{ own }}<u32>(), vec{{ own }}<u32>(CLASS_QUERY), empty);
     }
 {% endif %}
@@ -162,14 +162,14 @@ fn main(
 {% for f in range(0, chunks * chunk, 2) %}
     rows[{{ f // 2 * S }}u + lane] = pack(Pair(sum{{ f }} * norm, sum{{ f + 1 }} * norm));
 {% endfor %}
-    let to = parameters.output_base + outer * parameters.output_outer + inner * parameters.output_inner + head * parameters.output_head;
+    let to = call.output_base + outer * call.output_outer + inner * call.output_inner + head * call.output_head;
     for (var feature = 0u; feature < {{ width }}u; feature += {{ 4 if aligned else 2 }}u) {
 {% for f in range(0, 4 if aligned else 2, 2) %}
         let result{{ f }} = unpack(rows[(feature / 2u + {{ f // 2 }}u) * {{ S }}u + lane]);
 {% endfor %}
 {% for c in range(own) %}
-        if first + {{ c }}u < parameters.queries {
-            let at = to + token{{ c }} * parameters.output_token + feature;
+        if first + {{ c }}u < call.queries {
+            let at = to + token{{ c }} * call.output_token + feature;
 {% if aligned %}
             output[at / 4u] = vec4<f32>(result0.even.{{ x[c] }}, result0.odd.{{ x[c] }}, result2.even.{{ x[c] }}, result2.odd.{{ x[c] }});
 {% else %}

@@ -13,7 +13,7 @@
 {% set element = "vec4<f32>" if aligned else "f32" %}
 {% include "attention/sequence.wgsl" %}
 
-@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> query: array<{{ element }}>;          // [3H, R, D] or [R, 3C]
 @group(0) @binding(2) var<storage, read> key: array<{{ element }}>;            // [3H, R, D] or [R, 3C]
 @group(0) @binding(3) var<storage, read> value: array<{{ element }}>;          // [3H, R, D] or [R, 3C]
@@ -33,30 +33,30 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let place = (group.x + group.y * groups.x) * INVOCATIONS + lane;
-    let token = parameters.first_query + place % parameters.queries;
-    let head = place / parameters.queries % parameters.heads;
-    let sequence = place / parameters.queries / parameters.heads;
-    if sequence >= parameters.sequences {
+    let token = call.first_query + place % call.queries;
+    let head = place / call.queries % call.heads;
+    let sequence = place / call.queries / call.heads;
+    if sequence >= call.sequences {
         return;
     }
-    let outer = sequence / parameters.inner_sequences;
-    let inner = sequence % parameters.inner_sequences;
-    let input = outer * parameters.input_outer + inner * parameters.input_inner + head * parameters.input_head;
-    let first_query = parameters.query_base + input + token * parameters.input_token;
-    let first_key = parameters.key_base + input;
-    let first_value = parameters.value_base + input;
-    let last_key = parameters.keys - 1u;
+    let outer = sequence / call.inner_sequences;
+    let inner = sequence % call.inner_sequences;
+    let input = outer * call.input_outer + inner * call.input_inner + head * call.input_head;
+    let first_query = call.query_base + input + token * call.input_token;
+    let first_key = call.key_base + input;
+    let first_value = call.value_base + input;
+    let last_key = call.keys - 1u;
     let now = query_moment(token);
 
 {% for d in range(quads) %}
-    let q{{ d }} = query_quad(first_query, {{ d }}u) * parameters.scale;
+    let q{{ d }} = query_quad(first_query, {{ d }}u) * call.scale;
     var sum{{ d }} = vec4<f32>();
 {% endfor %}
     var peak = LOWEST;
     var total = 0.0;
-    for (var first = 0u; first < parameters.keys; first += {{ step }}u) {
+    for (var first = 0u; first < call.keys; first += {{ step }}u) {
 {% for j in range(step) %}
-        let at{{ j }} = min(first + {{ j }}u, last_key) * parameters.input_token;
+        let at{{ j }} = min(first + {{ j }}u, last_key) * call.input_token;
         let seen{{ j }} = key_moment(outer, first + {{ j }}u) <= now;
         var products{{ j }} = vec4<f32>();
 {% for d in range(quads) %}
@@ -84,18 +84,18 @@ fn main(
 {% endfor %}
     }
 
-    if total == 0.0 && parameters.empty_row == 1u {
-        for (var j = 0u; j < parameters.keys; j += 1u) {
-            let at = first_value + j * parameters.input_token;
+    if total == 0.0 && call.empty_row == 1u {
+        for (var j = 0u; j < call.keys; j += 1u) {
+            let at = first_value + j * call.input_token;
 {% for d in range(quads) %}
             sum{{ d }} += value_quad(at, {{ d }}u);
 {% endfor %}
         }
-        total = f32(parameters.keys);
+        total = f32(call.keys);
     }
     let share = select(1.0 / total, 0.0, total == 0.0);
-    let to = parameters.output_base + outer * parameters.output_outer + inner * parameters.output_inner
-        + token * parameters.output_token + head * parameters.output_head;
+    let to = call.output_base + outer * call.output_outer + inner * call.output_inner
+        + token * call.output_token + head * call.output_head;
 {% for d in range(quads) %}
 {% if aligned %}
     output[to / 4u + {{ d }}u] = sum{{ d }} * share;

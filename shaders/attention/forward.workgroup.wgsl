@@ -40,7 +40,7 @@
 {% endmacro %}
 {% include "attention/sequence.wgsl" %}
 
-@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> query: array<{{ element }}>;          // [3H, R, D] or [R, 3C]
 @group(0) @binding(2) var<storage, read> key: array<{{ element }}>;            // [3H, R, D] or [R, 3C]
 @group(0) @binding(3) var<storage, read> value: array<{{ element }}>;          // [3H, R, D] or [R, 3C]
@@ -76,27 +76,27 @@ fn main(
     @builtin(local_invocation_index) invocation: u32,
 ) {
     let group = workgroup.x + workgroup.y * workgroups.x;
-    if group >= parameters.groups {
+    if group >= call.groups {
         return;
     }
-    let tiles = (parameters.queries + QUERIES - 1u) / QUERIES;
-    let head = group / tiles % parameters.heads;
-    let sequence = group / tiles / parameters.heads;
-    let outer = sequence / parameters.inner_sequences;
-    let inner = sequence % parameters.inner_sequences;
-    let input = outer * parameters.input_outer + inner * parameters.input_inner + head * parameters.input_head;
-    let first_key = parameters.key_base + input;
-    let first_value = parameters.value_base + input;
-    let last_key = parameters.keys - 1u;
+    let tiles = (call.queries + QUERIES - 1u) / QUERIES;
+    let head = group / tiles % call.heads;
+    let sequence = group / tiles / call.heads;
+    let outer = sequence / call.inner_sequences;
+    let inner = sequence % call.inner_sequences;
+    let input = outer * call.input_outer + inner * call.input_inner + head * call.input_head;
+    let first_key = call.key_base + input;
+    let first_value = call.value_base + input;
+    let last_key = call.keys - 1u;
 
     let lane = invocation % LANES;
     let first_lane = invocation - lane;
     let first_row = invocation / LANES * ROWS;
 {% for r in range(rows) %}
     let row{{ r }} = group % tiles * QUERIES + first_row + {{ r }}u;
-    let token{{ r }} = parameters.first_query + min(row{{ r }}, parameters.queries - 1u);
+    let token{{ r }} = call.first_query + min(row{{ r }}, call.queries - 1u);
     let now{{ r }} = query_moment(token{{ r }});
-    let query{{ r }} = parameters.query_base + input + token{{ r }} * parameters.input_token;
+    let query{{ r }} = call.query_base + input + token{{ r }} * call.input_token;
 {% for f in range(own_quads) %}
     var sum{{ r }}_{{ f }} = vec4<f32>();
 {% endfor %}
@@ -107,7 +107,7 @@ fn main(
     var peaks = vec4(LOWEST);       // highest score of each row, the same in its lanes
     var totals = vec4<f32>();       // weights of each row, over this lane's keys
 
-    for (var first = 0u; first < parameters.keys; first += KEYS) {
+    for (var first = 0u; first < call.keys; first += KEYS) {
         for (var i = invocation; i < KEYS; i += INVOCATIONS) {
             moments[i] = key_moment(outer, first + i);
         }
@@ -115,7 +115,7 @@ fn main(
             let owner = i % LANES;
             let quad = i / LANES % QUADS;
             let j = i / (LANES * QUADS);
-            let at = first_key + min(first + 4u * owner + j, last_key) * parameters.input_token;
+            let at = first_key + min(first + 4u * owner + j, last_key) * call.input_token;
             tile[quad * KEYS + j * LANES + owner] = key_quad(at, quad);
         }
         workgroupBarrier();
@@ -137,7 +137,7 @@ fn main(
         var highest = peaks;
 {% for r in range(rows) %}
         let visible{{ r }} = own <= vec4(now{{ r }});
-        let scaled{{ r }} = score{{ r }} * parameters.scale;
+        let scaled{{ r }} = score{{ r }} * call.scale;
         let visible_score{{ r }} = select(vec4(LOWEST), scaled{{ r }}, visible{{ r }});
         highest.{{ letters[r] }} = max(max(visible_score{{ r }}.x, visible_score{{ r }}.y), max(visible_score{{ r }}.z, visible_score{{ r }}.w));
 {% endfor %}
@@ -146,7 +146,7 @@ fn main(
 
         for (var i = invocation; i < KEYS * QUADS; i += INVOCATIONS) {
             let j = i / QUADS;
-            let at = first_value + min(first + j, last_key) * parameters.input_token;
+            let at = first_value + min(first + j, last_key) * call.input_token;
             // A value that nobody sees may be NaN: it must not even be multiplied by zero.
             tile[i] = select(value_quad(at, i % QUADS), vec4<f32>(), moments[j] == NEVER);
         }
@@ -167,7 +167,7 @@ fn main(
 {% endfor %}
         workgroupBarrier();
 
-        if parameters.causal == 0u {
+        if call.causal == 0u {
 {{ gather(false) }}
         } else {
             // A value that one row must not see may be NaN and seen by another.
@@ -181,21 +181,21 @@ fn main(
 {% for l in range(lanes) %}
     total += shared_rows[first_lane + {{ l }}u];
 {% endfor %}
-    let to = parameters.output_base + outer * parameters.output_outer + inner * parameters.output_inner
-        + head * parameters.output_head;
+    let to = call.output_base + outer * call.output_outer + inner * call.output_inner
+        + head * call.output_head;
 {% for r in range(rows) %}
-    if total.{{ letters[r] }} == 0.0 && parameters.empty_row == 1u {
-        for (var j = 0u; j < parameters.keys; j += 1u) {
-            let at = first_value + j * parameters.input_token;
+    if total.{{ letters[r] }} == 0.0 && call.empty_row == 1u {
+        for (var j = 0u; j < call.keys; j += 1u) {
+            let at = first_value + j * call.input_token;
 {% for f in range(own_quads) %}
             sum{{ r }}_{{ f }} += value_quad(at, quad{{ f }});
 {% endfor %}
         }
-        total.{{ letters[r] }} = f32(parameters.keys);
+        total.{{ letters[r] }} = f32(call.keys);
     }
-    if row{{ r }} < parameters.queries {
+    if row{{ r }} < call.queries {
         let share = select(1.0 / total.{{ letters[r] }}, 0.0, total.{{ letters[r] }} == 0.0);
-        let at = to + token{{ r }} * parameters.output_token;
+        let at = to + token{{ r }} * call.output_token;
 {% for f in range(own_quads) %}
         if {{ f }}u * LANES + lane < QUADS {
 {% if aligned %}

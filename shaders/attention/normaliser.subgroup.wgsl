@@ -28,23 +28,23 @@ fn main(
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
     let group = workgroup.x + workgroup.y * workgroups.x;
-    if group >= parameters.groups { return; }
-    let tiles = (parameters.queries + {{ queries - 1 }}u) / {{ queries }}u;
+    if group >= call.groups { return; }
+    let tiles = (call.queries + {{ queries - 1 }}u) / {{ queries }}u;
     let first = group % tiles * {{ queries }}u + lane * {{ own }}u;
-    let head = group / tiles % parameters.heads;
-    let sequence = group / tiles / parameters.heads;
-    let outer = sequence / parameters.inner_sequences;
-    let inner = sequence % parameters.inner_sequences;
-    let input = outer * parameters.input_outer + inner * parameters.input_inner + head * parameters.input_head;
-    let last_key = parameters.keys - 1u;
+    let head = group / tiles % call.heads;
+    let sequence = group / tiles / call.heads;
+    let outer = sequence / call.inner_sequences;
+    let inner = sequence % call.inner_sequences;
+    let input = outer * call.input_outer + inner * call.input_inner + head * call.input_head;
+    let last_key = call.keys - 1u;
 
     // Queries beyond the last repeat it and are not stored.
 {% for c in range(own) %}
-    let token{{ c }} = parameters.first_query + min(first + {{ c }}u, parameters.queries - 1u);
+    let token{{ c }} = call.first_query + min(first + {{ c }}u, call.queries - 1u);
     let row{{ c }} = row_of(outer, inner, token{{ c }});
 {% endfor %}
 {% set owned = "query" %}
-{% set factor = "parameters.scale" %}
+{% set factor = "call.scale" %}
 {% include "attention/own.subgroup.wgsl" %}
 {% if masked %}
     let now = vec{{ own }}<u32>({% for c in range(own) %}query_moment(token{{ c }}){{ ", " if not loop.last }}{% endfor %});
@@ -53,11 +53,11 @@ fn main(
     var peak = {{ Row }}(LOWEST);
     var total = {{ Row }}();
     let busy = subgroupAny({% for c in range(own) %}takes_part(row{{ c }}){{ " || " if not loop.last }}{% endfor %});
-    let end = select(0u, parameters.keys, busy);
+    let end = select(0u, call.keys, busy);
     for (var block = 0u; block < end; block += {{ keys }}u) {
 {% for i in range(keys // S) %}
         let token_of_lane{{ i }} = block + {{ i * S }}u + lane;
-        let other_row{{ i }} = parameters.key_base + input + min(token_of_lane{{ i }}, last_key) * parameters.input_token;
+        let other_row{{ i }} = call.key_base + input + min(token_of_lane{{ i }}, last_key) * call.input_token;
 {% if masked %}
         let since{{ i }} = key_moment(outer, token_of_lane{{ i }});
 {% endif %}
@@ -70,7 +70,7 @@ fn main(
 {% if masked %}
         let seen{{ k }} = vec{{ own }}<u32>(subgroupBroadcast(since{{ k // S }}, {{ k % S }}u)) <= now;
 {% else %}
-        let seen{{ k }} = block + {{ k }}u < parameters.keys;
+        let seen{{ k }} = block + {{ k }}u < call.keys;
 {% endif %}
         highest = max(highest, select({{ Row }}(LOWEST), score{{ k }}, seen{{ k }}));
 {% endfor %}
@@ -82,7 +82,7 @@ fn main(
         peak = highest;
     }
 {% for c in range(own) %}
-    if first + {{ c }}u < parameters.queries {
+    if first + {{ c }}u < call.queries {
         store(row{{ c }}, head, peak.{{ "xyzw"[c] }}, total.{{ "xyzw"[c] }});
     }
 {% endfor %}

@@ -27,30 +27,30 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let place = (group.x + group.y * groups.x) * INVOCATIONS + lane;
-    let token = parameters.first_query + place % parameters.queries;
-    let head = place / parameters.queries % parameters.heads;
-    let sequence = place / parameters.queries / parameters.heads;
-    if sequence >= parameters.sequences {
+    let token = call.first_query + place % call.queries;
+    let head = place / call.queries % call.heads;
+    let sequence = place / call.queries / call.heads;
+    if sequence >= call.sequences {
         return;
     }
-    let outer = sequence / parameters.inner_sequences;
-    let inner = sequence % parameters.inner_sequences;
-    let input = outer * parameters.input_outer + inner * parameters.input_inner + head * parameters.input_head;
-    let first_query = parameters.query_base + input + token * parameters.input_token;
-    let first_key = parameters.key_base + input;
+    let outer = sequence / call.inner_sequences;
+    let inner = sequence % call.inner_sequences;
+    let input = outer * call.input_outer + inner * call.input_inner + head * call.input_head;
+    let first_query = call.query_base + input + token * call.input_token;
+    let first_key = call.key_base + input;
     let now = query_moment(token);
     let row = row_of(outer, inner, token);
-    let keys = select(0u, parameters.keys, takes_part(row));
+    let keys = select(0u, call.keys, takes_part(row));
 
 {% for d in range(quads) %}
-    let q{{ d }} = query_quad(first_query, {{ d }}u) * parameters.scale;
+    let q{{ d }} = query_quad(first_query, {{ d }}u) * call.scale;
 {% endfor %}
     var peak = LOWEST;
     var total = 0.0;
     for (var first = 0u; first < keys; first += {{ step }}u) {
 {% for j in range(step) %}
         let seen{{ j }} = key_moment(outer, first + {{ j }}u) <= now;
-        let key{{ j }} = first_key + min(first + {{ j }}u, parameters.keys - 1u) * parameters.input_token;
+        let key{{ j }} = first_key + min(first + {{ j }}u, call.keys - 1u) * call.input_token;
         var products{{ j }} = vec4<f32>();
 {% for d in range(quads) %}
         products{{ j }} += q{{ d }} * key_quad(key{{ j }}, {{ d }}u);

@@ -40,33 +40,33 @@ fn main(
     @builtin(local_invocation_index) invocation: u32,
 ) {
     let group = workgroup.x + workgroup.y * workgroups.x;
-    if group >= parameters.groups {
+    if group >= call.groups {
         return;
     }
-    let tiles = (parameters.queries + QUERIES - 1u) / QUERIES;
-    let head = group / tiles % parameters.heads;
-    let sequence = group / tiles / parameters.heads;
-    let outer = sequence / parameters.inner_sequences;
-    let inner = sequence % parameters.inner_sequences;
-    let input = outer * parameters.input_outer + inner * parameters.input_inner + head * parameters.input_head;
-    let first_other = parameters.key_base + input;
+    let tiles = (call.queries + QUERIES - 1u) / QUERIES;
+    let head = group / tiles % call.heads;
+    let sequence = group / tiles / call.heads;
+    let outer = sequence / call.inner_sequences;
+    let inner = sequence % call.inner_sequences;
+    let input = outer * call.input_outer + inner * call.input_inner + head * call.input_head;
+    let first_other = call.key_base + input;
 
     let lane = invocation % LANES;
     let first_lane = invocation - lane;
     let first_own = group % tiles * QUERIES + invocation / LANES * ROWS;
 {% for r in range(rows) %}
-    let token{{ r }} = parameters.first_query + min(first_own + {{ r }}u, parameters.queries - 1u);
+    let token{{ r }} = call.first_query + min(first_own + {{ r }}u, call.queries - 1u);
     let now{{ r }} = query_moment(token{{ r }});
-    let own_row{{ r }} = parameters.query_base + input + token{{ r }} * parameters.input_token;
+    let own_row{{ r }} = call.query_base + input + token{{ r }} * call.input_token;
 {% endfor %}
 
     // A tile of queries that all have weight 0 is done at once.
-    var end = parameters.keys;
-    if parameters.weighted == 1u {
+    var end = call.keys;
+    if call.weighted == 1u {
         end = 0u;
         for (var i = 0u; i < QUERIES; i += 1u) {
-            let token = parameters.first_query + min(group % tiles * QUERIES + i, parameters.queries - 1u);
-            end = select(end, parameters.keys, takes_part(row_of(outer, inner, token)));
+            let token = call.first_query + min(group % tiles * QUERIES + i, call.queries - 1u);
+            end = select(end, call.keys, takes_part(row_of(outer, inner, token)));
         }
     }
     var peaks = vec4(LOWEST);
@@ -104,7 +104,7 @@ fn main(
 {% endfor %}
     if lane == 0u {
 {% for r in range(rows) %}
-        if first_own + {{ r }}u < parameters.queries {
+        if first_own + {{ r }}u < call.queries {
             store(row_of(outer, inner, token{{ r }}), head, highest.{{ letters[r] }}, total.{{ letters[r] }});
         }
 {% endfor %}

@@ -12,7 +12,7 @@
 {% set element = "vec4<f32>" if aligned else "f32" %}
 {% include "attention/sequence.wgsl" %}
 
-@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> query: array<{{ element }}>;   // [3H, R, D] or [R, 3C]
 @group(0) @binding(2) var<storage, read> key: array<{{ element }}>;     // [3H, R, D] or [R, 3C]
 @group(0) @binding(3) var<storage, read> validity: array<u32>;          // [B, T]
@@ -30,36 +30,36 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let place = (group.x + group.y * groups.x) * INVOCATIONS + lane;
-    let token = parameters.first_query + place % parameters.queries;
-    let head = place / parameters.queries % parameters.heads;
-    let sequence = place / parameters.queries / parameters.heads;
-    if sequence >= parameters.sequences {
+    let token = call.first_query + place % call.queries;
+    let head = place / call.queries % call.heads;
+    let sequence = place / call.queries / call.heads;
+    if sequence >= call.sequences {
         return;
     }
-    let outer = sequence / parameters.inner_sequences;
-    let inner = sequence % parameters.inner_sequences;
-    let input = outer * parameters.input_outer + inner * parameters.input_inner + head * parameters.input_head;
-    let first_query = parameters.query_base + input + token * parameters.input_token;
-    let first_key = parameters.key_base + input;
+    let outer = sequence / call.inner_sequences;
+    let inner = sequence % call.inner_sequences;
+    let input = outer * call.input_outer + inner * call.input_inner + head * call.input_head;
+    let first_query = call.query_base + input + token * call.input_token;
+    let first_key = call.key_base + input;
     let now = query_moment(token);
-    let to = parameters.output_base + outer * parameters.output_outer + inner * parameters.output_inner
-        + token * parameters.output_token + head * parameters.output_head;
+    let to = call.output_base + outer * call.output_outer + inner * call.output_inner
+        + token * call.output_token + head * call.output_head;
 
 {% for d in range(quads) %}
-    let q{{ d }} = query_quad(first_query, {{ d }}u) * parameters.scale;
+    let q{{ d }} = query_quad(first_query, {{ d }}u) * call.scale;
 {% endfor %}
     var peak = LOWEST;
     var total = 0.0;
-    for (var first = 0u; first < parameters.keys; first += {{ step }}u) {
+    for (var first = 0u; first < call.keys; first += {{ step }}u) {
 {% for j in range(step) %}
         let seen{{ j }} = key_moment(outer, first + {{ j }}u) <= now;
-        let key{{ j }} = first_key + min(first + {{ j }}u, parameters.keys - 1u) * parameters.input_token;
+        let key{{ j }} = first_key + min(first + {{ j }}u, call.keys - 1u) * call.input_token;
         var products{{ j }} = vec4<f32>();
 {% for d in range(quads) %}
         products{{ j }} += q{{ d }} * key_quad(key{{ j }}, {{ d }}u);
 {% endfor %}
         let score{{ j }} = select(LOWEST, dot(products{{ j }}, vec4(1.0)), seen{{ j }});
-        if first + {{ j }}u < parameters.keys {
+        if first + {{ j }}u < call.keys {
             output[to + first + {{ j }}u] = score{{ j }};
         }
 {% endfor %}
@@ -75,10 +75,10 @@ fn main(
     }
 
     let nothing_seen = total == 0.0;
-    let unseen = select(0.0, 1.0 / f32(parameters.keys), nothing_seen && parameters.empty_row == 1u);
-    for (var first = 0u; first < parameters.keys; first += {{ step }}u) {
+    let unseen = select(0.0, 1.0 / f32(call.keys), nothing_seen && call.empty_row == 1u);
+    for (var first = 0u; first < call.keys; first += {{ step }}u) {
 {% for j in range(step) %}
-        if first + {{ j }}u < parameters.keys {
+        if first + {{ j }}u < call.keys {
             let score = output[to + first + {{ j }}u];
             output[to + first + {{ j }}u] = select(exp(score - peak) / total, unseen, score == LOWEST);
         }

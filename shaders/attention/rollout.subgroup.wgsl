@@ -37,17 +37,17 @@ fn main(
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
     let group = workgroup.x + workgroup.y * workgroups.x;
-    if group >= parameters.groups { return; }
-    let tiles = (parameters.queries + {{ queries - 1 }}u) / {{ queries }}u;
+    if group >= call.groups { return; }
+    let tiles = (call.queries + {{ queries - 1 }}u) / {{ queries }}u;
     let first = group % tiles * {{ queries }}u + lane * {{ own }}u;
     let sequence = group / tiles;
-    let outer = sequence / parameters.inner_sequences;
-    let inner = sequence % parameters.inner_sequences;
-    let last_query = parameters.keys - 1u;
+    let outer = sequence / call.inner_sequences;
+    let inner = sequence % call.inner_sequences;
+    let last_query = call.keys - 1u;
 
     // Keys beyond the last repeat it and are not stored.
 {% for c in range(own) %}
-    let token{{ c }} = parameters.first_query + min(first + {{ c }}u, parameters.queries - 1u);
+    let token{{ c }} = call.first_query + min(first + {{ c }}u, call.queries - 1u);
 {% endfor %}
 {% if masked %}
     let since = vec{{ own }}<u32>({% for c in range(own) %}key_moment(outer, token{{ c }}){{ ", " if not loop.last }}{% endfor %});
@@ -55,14 +55,14 @@ fn main(
 
     var sum = {{ Row }}();
     var everywhere = 0.0;
-    for (var head = 0u; head < parameters.heads; head++) {
-        let input = outer * parameters.input_outer + inner * parameters.input_inner + head * parameters.input_head;
+    for (var head = 0u; head < call.heads; head++) {
+        let input = outer * call.input_outer + inner * call.input_inner + head * call.input_head;
 {% set owned = "key" %}
-{% set factor = "parameters.scale" %}
+{% set factor = "call.scale" %}
 {% include "attention/own.subgroup.wgsl" %}
         var head_sum = {{ Row }}();
-        for (var start = 0u; start < parameters.keys; start += RUN) {
-            let end = min(parameters.keys, start + RUN);
+        for (var start = 0u; start < call.keys; start += RUN) {
+            let end = min(call.keys, start + RUN);
             var run_sum = {{ Row }}();
             var block = start;
             loop {
@@ -82,7 +82,7 @@ fn main(
                 }
 {% for i in range(others // S) %}
                 let query{{ i }} = block - {{ others - i * S }}u + lane;
-                let other_row{{ i }} = parameters.query_base + input + min(query{{ i }}, last_query) * parameters.input_token;
+                let other_row{{ i }} = call.query_base + input + min(query{{ i }}, last_query) * call.input_token;
 {% if masked %}
                 let now{{ i }} = query_moment(query{{ i }});
 {% endif %}
@@ -107,7 +107,7 @@ fn main(
     }
     sum += subgroupAdd(everywhere);
 {% for c in range(own) %}
-    if first + {{ c }}u < parameters.queries {
+    if first + {{ c }}u < call.queries {
         store(row_of(outer, inner, token{{ c }}), sum.{{ "xyzw"[c] }});
     }
 {% endfor %}

@@ -31,30 +31,30 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let place = (group.x + group.y * groups.x) * INVOCATIONS + lane;
-    let token = parameters.first_query + place % parameters.queries;
-    let sequence = place / parameters.queries;
-    if sequence >= parameters.sequences {
+    let token = call.first_query + place % call.queries;
+    let sequence = place / call.queries;
+    if sequence >= call.sequences {
         return;
     }
-    let outer = sequence / parameters.inner_sequences;
-    let inner = sequence % parameters.inner_sequences;
+    let outer = sequence / call.inner_sequences;
+    let inner = sequence % call.inner_sequences;
     let since = key_moment(outer, token);
 
     var sum = 0.0;
-    for (var head = 0u; head < parameters.heads; head += 1u) {
-        let input = outer * parameters.input_outer + inner * parameters.input_inner + head * parameters.input_head;
-        let own_key = parameters.key_base + input + token * parameters.input_token;
+    for (var head = 0u; head < call.heads; head += 1u) {
+        let input = outer * call.input_outer + inner * call.input_inner + head * call.input_head;
+        let own_key = call.key_base + input + token * call.input_token;
 {% for d in range(quads) %}
-        let k{{ d }} = key_quad(own_key, {{ d }}u) * parameters.scale;
+        let k{{ d }} = key_quad(own_key, {{ d }}u) * call.scale;
 {% endfor %}
         var head_sum = 0.0;
-        for (var start = 0u; start < parameters.keys; start += RUN) {
-            let end = min(parameters.keys, start + RUN);
+        for (var start = 0u; start < call.keys; start += RUN) {
+            let end = min(call.keys, start + RUN);
             var run_sum = 0.0;
             for (var first = start; first < end; first += {{ step }}u) {
 {% for i in range(step) %}
                 let giver{{ i }} = giver(outer, inner, head, first + {{ i }}u);
-                let query{{ i }} = parameters.query_base + input + min(first + {{ i }}u, parameters.keys - 1u) * parameters.input_token;
+                let query{{ i }} = call.query_base + input + min(first + {{ i }}u, call.keys - 1u) * call.input_token;
                 let seen{{ i }} = gives(giver{{ i }}.factor) && since <= query_moment(first + {{ i }}u);
 {% endfor %}
                 run_sum += {% for i in range(step) %}giver{{ i }}.everywhere{{ " + " if not loop.last }}{% endfor %};

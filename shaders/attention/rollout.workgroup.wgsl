@@ -48,32 +48,32 @@ fn main(
     @builtin(local_invocation_index) invocation: u32,
 ) {
     let group = workgroup.x + workgroup.y * workgroups.x;
-    if group >= parameters.groups {
+    if group >= call.groups {
         return;
     }
-    let tiles = (parameters.queries + KEYS - 1u) / KEYS;
+    let tiles = (call.queries + KEYS - 1u) / KEYS;
     let sequence = group / tiles;
-    let outer = sequence / parameters.inner_sequences;
-    let inner = sequence % parameters.inner_sequences;
+    let outer = sequence / call.inner_sequences;
+    let inner = sequence % call.inner_sequences;
     let lane = invocation % LANES;
     let first_lane = invocation - lane;
     let first_own = group % tiles * KEYS + invocation / LANES * ROWS;
 {% for r in range(rows) %}
-    let token{{ r }} = parameters.first_query + min(first_own + {{ r }}u, parameters.queries - 1u);
+    let token{{ r }} = call.first_query + min(first_own + {{ r }}u, call.queries - 1u);
     let since{{ r }} = key_moment(outer, token{{ r }});
 {% endfor %}
 
     var sums = vec4<f32>();
     var everywhere = 0.0;
     var current = 0u;
-    for (var head = 0u; head < parameters.heads; head += 1u) {
-        let input = outer * parameters.input_outer + inner * parameters.input_inner + head * parameters.input_head;
-        let first_other = parameters.query_base + input;
+    for (var head = 0u; head < call.heads; head += 1u) {
+        let input = outer * call.input_outer + inner * call.input_inner + head * call.input_head;
+        let first_other = call.query_base + input;
 {% for r in range(rows) %}
-        let own_row{{ r }} = parameters.key_base + input + token{{ r }} * parameters.input_token;
+        let own_row{{ r }} = call.key_base + input + token{{ r }} * call.input_token;
 {% endfor %}
         var head_sums = vec4<f32>();
-        for (var first = 0u; first < parameters.keys; first += OTHERS) {
+        for (var first = 0u; first < call.keys; first += OTHERS) {
             current += 1u;
             for (var i = invocation; i < OTHERS; i += INVOCATIONS) {
                 let giver = giver(outer, inner, head, first + i);
@@ -111,7 +111,7 @@ fn main(
         sum += lane_sums[first_lane + {{ l }}u];
 {% endfor %}
 {% for r in range(rows) %}
-        if first_own + {{ r }}u < parameters.queries {
+        if first_own + {{ r }}u < call.queries {
             store(row_of(outer, inner, token{{ r }}), sum.{{ letters[r] }});
         }
 {% endfor %}

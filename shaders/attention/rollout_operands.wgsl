@@ -2,7 +2,7 @@
     `queries` of each sequence, from `first_query` on. -#}
 {% include "attention/sequence.wgsl" %}
 
-@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(3) var<storage, read> normaliser: array<f32>;     // [heads, 2, R]
 @group(0) @binding(4) var<storage, read> weights: array<f32>;        // [R]
 @group(0) @binding(5) var<storage, read> base: array<f32>;           // [R]
@@ -11,7 +11,7 @@
 
 // The row of a token, counted from that of token 0 of the launch's first sequence.
 fn row_of(outer: u32, inner: u32, token: u32) -> u32 {
-    return outer * parameters.output_outer + inner * parameters.output_inner + token * parameters.output_token;
+    return outer * call.output_outer + inner * call.output_inner + token * call.output_token;
 }
 
 // What a query hands to the keys of its sequence: exp(score − highest) · factor to each that it sees, and `everywhere` to
@@ -24,15 +24,15 @@ struct Giver {
 
 // Without a branch: software devices run both sides of each.
 fn giver(outer: u32, inner: u32, head: u32, token: u32) -> Giver {
-    let row = row_of(outer, inner, min(token, parameters.keys - 1u));
-    let at = parameters.normaliser_base + head * 2u * parameters.rows + row;
-    let weight = select(0.0, weights[parameters.weights_base + row], token < parameters.keys);
-    let total = normaliser[at + parameters.rows];
+    let row = row_of(outer, inner, min(token, call.keys - 1u));
+    let at = call.normaliser_base + head * 2u * call.rows + row;
+    let weight = select(0.0, weights[call.weights_base + row], token < call.keys);
+    let total = normaliser[at + call.rows];
     let sees_nothing = total == 0.0;
     return Giver(
         normaliser[at],
         select(weight / total, 0.0, (weight == 0.0) | sees_nothing),
-        select(0.0, weight / f32(parameters.keys), sees_nothing & (parameters.empty_row == 1u)),
+        select(0.0, weight / f32(call.keys), sees_nothing & (call.empty_row == 1u)),
     );
 }
 
@@ -42,11 +42,11 @@ fn gives(factor: f32) -> bool {
 }
 
 fn store(row: u32, sum: f32) {
-    var value = parameters.share * sum;
-    if parameters.begin == 1u {
-        value += parameters.keep * base[parameters.base_base + row];
-    } else if parameters.begin == 2u {
-        value += output[parameters.output_base + row];
+    var value = call.share * sum;
+    if call.begin == 1u {
+        value += call.keep * base[call.base_base + row];
+    } else if call.begin == 2u {
+        value += output[call.output_base + row];
     }
-    output[parameters.output_base + row] = value;
+    output[call.output_base + row] = value;
 }

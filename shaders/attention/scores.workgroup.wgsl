@@ -7,7 +7,7 @@
             let owner = i % LANES;
             let quad = i / LANES % depth;
             let j = i / (LANES * depth);
-            let at = first_other + min(first + 4u * owner + j, parameters.keys - 1u) * parameters.input_token;
+            let at = first_other + min(first + 4u * owner + j, call.keys - 1u) * call.input_token;
             tile[quad * OTHERS + j * LANES + owner] = {{ other }}_quad(at, quad);
         }
         workgroupBarrier();
@@ -26,5 +26,5 @@
 {% endfor %}
         }
 {% for r in range(rows) %}
-        score{{ r }} *= parameters.scale;
+        score{{ r }} *= call.scale;
 {% endfor %}

@@ -1,11 +1,11 @@
-// What the attention kernels share: their parameters, and which keys a query sees.
+// What the attention kernels share: their uniform, and which keys a query sees.
 //
 // Tokens attend within sequences s = outer · inner_sequences + inner. Feature d of head h of token i lies at
 //     base + outer · input_outer + inner · input_inner + i · input_token + h · input_head + d,
 // counted in f32 from the start of the binding; the output likewise. That is joint attention (inner_sequences = 1),
 // spatial (a sequence a temporal index) and temporal (a sequence a position) without a transpose.
 
-struct Parameters {
+struct Uniform {
     queries: u32,          // of each sequence in this launch
     keys: u32,             // of each sequence
     heads: u32,
@@ -53,29 +53,29 @@ const CLASS_QUERY: u32 = 0xfffffffeu;   // after every key
 const NEVER: u32 = 0xffffffffu;         // after every query
 
 fn time_of(token: u32) -> u32 {
-    return (token - parameters.class_tokens) / parameters.tokens_per_time;
+    return (token - call.class_tokens) / call.tokens_per_time;
 }
 
 fn query_moment(token: u32) -> u32 {
-    if token < parameters.class_tokens {
+    if token < call.class_tokens {
         return CLASS_QUERY;
     }
     return time_of(token);
 }
 
 fn key_moment(outer: u32, token: u32) -> u32 {
-    if token >= parameters.keys {
+    if token >= call.keys {
         return NEVER;
     }
-    if parameters.causal + parameters.validity == 0u {
+    if call.causal + call.validity == 0u {
         return 0u;
     }
-    if token < parameters.class_tokens {
-        return select(0u, CLASS_KEY, parameters.causal == 1u);
+    if token < call.class_tokens {
+        return select(0u, CLASS_KEY, call.causal == 1u);
     }
     let time = time_of(token);
-    if parameters.validity == 1u && validity[parameters.validity_base + outer * parameters.times + time] == 0u {
+    if call.validity == 1u && validity[call.validity_base + outer * call.times + time] == 0u {
         return NEVER;
     }
-    return select(0u, time, parameters.causal == 1u);
+    return select(0u, time, call.causal == 1u);
 }

@@ -2,14 +2,14 @@
 //
 //     out[i] = in[i]
 
-struct Parameters {
+struct Uniform {
     quads: u32,     // M / 4
     padding_0: u32,
     padding_1: u32,
     padding_2: u32,
 }
 
-@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> input: array<vec4<f32>>;         // [M]
 @group(0) @binding(2) var<storage, read_write> output: array<vec4<f32>>;  // [M]
 
@@ -22,7 +22,7 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let place = (group.x + group.y * groups.x) * INVOCATIONS + lane;
-    if place < parameters.quads {
+    if place < call.quads {
         output[place] = input[place];
     }
 }

@@ -14,7 +14,7 @@
 // A frame holds r, g, b of one pixel after the other. An invocation turns four pixels, which are three words.
 {% endif %}
 
-struct Parameters {
+struct Uniform {
     frames: u32,       // F
     height: u32,       // Y
     width: u32,        // X
@@ -29,7 +29,7 @@ struct Parameters {
     blue_u: i32,
 }
 
-@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> bytes: array<u32>;         // [F, words of a frame]
 @group(0) @binding(2) var<storage, read_write> pixels: array<u32>;  // [F, Y, X]
 
@@ -44,21 +44,21 @@ fn from_byte(start: u32, place: u32) -> u32 {
 }
 
 fn convert(start: u32, first: u32, block: u32) {
-    let plane = parameters.height * parameters.width;
+    let plane = call.height * call.width;
     let u = 8 * i32(from_byte(start, plane + block) & 255u) - 1024;
     let v = 8 * i32(from_byte(start, plane + plane / 4u + block) & 255u) - 1024;
     let chroma = vec3(
-        (v * parameters.red_v) >> 16u,
-        ((u * parameters.green_u) >> 16u) + ((v * parameters.green_v) >> 16u),
-        (u * parameters.blue_u) >> 16u,
+        (v * call.red_v) >> 16u,
+        ((u * call.green_u) >> 16u) + ((v * call.green_v) >> 16u),
+        (u * call.blue_u) >> 16u,
     );
-    let across = parameters.width / 2u;
-    let corner = 2u * (block / across * parameters.width + block % across);
+    let across = call.width / 2u;
+    let corner = 2u * (block / across * call.width + block % across);
     for (var row = 0u; row < 2u; row += 1u) {
-        let place = corner + row * parameters.width;
+        let place = corner + row * call.width;
         let pair = from_byte(start, place);
         let y = vec2<i32>(vec2(pair, pair >> 8u) & vec2(255u));
-        let luma = ((8 * y - parameters.offset) * parameters.luma) >> vec2(16u);
+        let luma = ((8 * y - call.offset) * call.luma) >> vec2(16u);
         pixels[first + place] = pixel_of(luma.x + chroma);
         pixels[first + place + 1u] = pixel_of(luma.y + chroma);
     }
@@ -66,9 +66,9 @@ fn convert(start: u32, first: u32, block: u32) {
 {% else %}
 fn convert(start: u32, first: u32, block: u32) {
     let place = 4u * block;
-    let left = parameters.height * parameters.width - place;
+    let left = call.height * call.width - place;
     let word = start + 3u * block;
-    let last = start + parameters.frame_words - 1u;
+    let last = start + call.frame_words - 1u;
     let words = vec3(bytes[word], bytes[min(word + 1u, last)], bytes[min(word + 2u, last)]);
 
     pixels[first + place] = words.x & 0xffffffu;
@@ -91,12 +91,12 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let index = (group.x + group.y * groups.x) * INVOCATIONS + lane;
-    let blocks = (parameters.height * parameters.width + 3u) / 4u;
+    let blocks = (call.height * call.width + 3u) / 4u;
     let frame = index / blocks;
-    if frame >= parameters.frames {
+    if frame >= call.frames {
         return;
     }
-    let start = parameters.first_word + frame * parameters.frame_words;
-    let first = parameters.first_pixel + frame * parameters.height * parameters.width;
+    let start = call.first_word + frame * call.frame_words;
+    let first = call.first_pixel + frame * call.height * call.width;
     convert(start, first, index % blocks);
 }

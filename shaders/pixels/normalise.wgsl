@@ -4,7 +4,7 @@
 //
 // Any map of bytes to floats is exact this way, whatever the device's division does.
 
-struct Parameters {
+struct Uniform {
     frames: u32,       // F
     height: u32,       // Y, of the picture
     width: u32,        // X, of the picture
@@ -19,7 +19,7 @@ struct Parameters {
     first_value: u32,  // the first frame's values
 }
 
-@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> pixels: array<u32>;         // [F, Y, X]
 @group(0) @binding(2) var<storage, read> values: array<f32>;         // [P, 256]
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;   // [F, P, Y', X'] or [F, Y', X', P]
@@ -36,24 +36,24 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let index = (group.x + group.y * groups.x) * INVOCATIONS + lane;
-    let crop = parameters.rows * parameters.columns;
+    let crop = call.rows * call.columns;
     let frame = index / crop;
-    if frame >= parameters.frames {
+    if frame >= call.frames {
         return;
     }
-    let row = index / parameters.columns % parameters.rows;
-    let column = index % parameters.columns;
+    let row = index / call.columns % call.rows;
+    let column = index % call.columns;
 
-    let y = parameters.top + i32(row);
-    let x = parameters.left + i32(column);
+    let y = call.top + i32(row);
+    let x = call.left + i32(column);
     var colour = vec3<u32>();
     // Negative positions become large ones.
-    if u32(y) < parameters.height && u32(x) < parameters.width {
-        let place = (frame * parameters.height + u32(y)) * parameters.width + u32(x);
-        colour = channels(pixels[parameters.first_pixel + place]);
+    if u32(y) < call.height && u32(x) < call.width {
+        let place = (frame * call.height + u32(y)) * call.width + u32(x);
+        colour = channels(pixels[call.first_pixel + place]);
     }
-    let to = parameters.first_value + PLANES * frame * crop + row * parameters.row + column * parameters.column;
+    let to = call.first_value + PLANES * frame * crop + row * call.row + column * call.column;
     output[to] = values[colour.r];
-    output[to + parameters.plane] = values[256u + colour.g];
-    output[to + 2u * parameters.plane] = values[512u + colour.b];
+    output[to + call.plane] = values[256u + colour.g];
+    output[to + 2u * call.plane] = values[512u + colour.b];
 }

@@ -5,7 +5,7 @@
 // An invocation computes pixel i of four lines (rows where columns are resampled, columns where rows are), so that a
 // weight is read once for four pixels. Neighbouring invocations handle neighbouring columns of the output.
 
-struct Parameters {
+struct Uniform {
     frames: u32,        // F
     lines: u32,
     length: u32,        // N, output pixels of a line
@@ -20,7 +20,7 @@ struct Parameters {
     output_first: u32,  // and in the output
 }
 
-@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> input: array<u32>;         // [F, Y, X]
 @group(0) @binding(2) var<storage, read> table: array<u32>;         // [N, 2 + taps]
 @group(0) @binding(3) var<storage, read_write> output: array<u32>;  // [F, Y', N] or [F, N, X']
@@ -42,33 +42,33 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let index = (group.x + group.y * groups.x) * INVOCATIONS + lane;
-    let fours = (parameters.lines + 3u) / 4u;
-    let frame = index / (fours * parameters.length);
-    if frame >= parameters.frames {
+    let fours = (call.lines + 3u) / 4u;
+    let frame = index / (fours * call.length);
+    if frame >= call.frames {
         return;
     }
 {% if axis == "x" %}
-    let line = index / parameters.length % fours * 4u;
-    let place = index % parameters.length;
+    let line = index / call.length % fours * 4u;
+    let place = index % call.length;
 {% else %}
     let line = index % fours * 4u;
-    let place = index / fours % parameters.length;
+    let place = index / fours % call.length;
 {% endif %}
 
-    let record = place * parameters.record;
+    let record = place * call.record;
     let first = table[record];
     let count = table[record + 1u];
-    let start = parameters.input_first + frame * parameters.input_frame + first * parameters.input_step;
+    let start = call.input_first + frame * call.input_frame + first * call.input_step;
     // Beyond the last line the last is repeated and not written.
-    let lines = min(vec4(line) + vec4(0u, 1u, 2u, 3u), vec4(parameters.lines - 1u));
-    let starts = vec4(start) + lines * parameters.input_line;
+    let lines = min(vec4(line) + vec4(0u, 1u, 2u, 3u), vec4(call.lines - 1u));
+    let starts = vec4(start) + lines * call.input_line;
 
     var red = vec4(HALF);
     var green = vec4(HALF);
     var blue = vec4(HALF);
     for (var k = 0u; k < count; k += 1u) {
         let weight = bitcast<i32>(table[record + 2u + k]);
-        let at = starts + vec4(k * parameters.input_step);
+        let at = starts + vec4(k * call.input_step);
         let pixels = vec4(input[at.x], input[at.y], input[at.z], input[at.w]);
         red += weight * channel(pixels, 0u);
         green += weight * channel(pixels, 8u);
@@ -78,12 +78,12 @@ fn main(
     green >>= vec4(WEIGHT_BITS);
     blue >>= vec4(WEIGHT_BITS);
 
-    let to = parameters.output_first + frame * parameters.output_frame + line * parameters.output_line
-        + place * parameters.output_step;
-    let left = parameters.lines - line;
+    let to = call.output_first + frame * call.output_frame + line * call.output_line
+        + place * call.output_step;
+    let left = call.lines - line;
 {% for four in range(4) %}
     if left > {{ four }}u {
-        output[to + {{ four }}u * parameters.output_line] = pixel_of(vec3(red[{{ four }}], green[{{ four }}], blue[{{ four }}]));
+        output[to + {{ four }}u * call.output_line] = pixel_of(vec3(red[{{ four }}], green[{{ four }}], blue[{{ four }}]));
     }
 {% endfor %}
 }

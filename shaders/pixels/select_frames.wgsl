@@ -5,7 +5,7 @@
 // A workgroup copies a block of one frame, neighbouring invocations neighbouring values. A launch sees a run of the clips'
 // frames and a run of the picked ones; of these it writes those whose frame it sees.
 
-struct Parameters {
+struct Uniform {
     clips: u32,           // of this launch
     frames: u32,          // F
     picked: u32,          // of this launch, of each clip
@@ -20,7 +20,7 @@ struct Parameters {
     padding_2: u32,
 }
 
-@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> input: array<f32>;          // [B, F, P, Y, X]
 @group(0) @binding(2) var<storage, read> indices: array<u32>;        // [S]
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;   // [B, S, P, Y, X]
@@ -34,22 +34,22 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let blocks = (parameters.width + BLOCK - 1u) / BLOCK;
+    let blocks = (call.width + BLOCK - 1u) / BLOCK;
     let index = group.x + group.y * groups.x;
     let place = index / blocks;
-    let clip = place / parameters.picked;
-    if clip >= parameters.clips {
+    let clip = place / call.picked;
+    if clip >= call.clips {
         return;
     }
-    let frame = min(indices[parameters.first_picked + place % parameters.picked], parameters.frames - 1u);
-    if frame < parameters.first_frame || frame >= parameters.end_frame {
+    let frame = min(indices[call.first_picked + place % call.picked], call.frames - 1u);
+    if frame < call.first_frame || frame >= call.end_frame {
         return;
     }
-    let source = parameters.input_base + (clip * parameters.frames + frame - parameters.first_frame) * parameters.width;
-    let destination = parameters.output_base + place * parameters.width;
+    let source = call.input_base + (clip * call.frames + frame - call.first_frame) * call.width;
+    let destination = call.output_base + place * call.width;
     let first = index % blocks * BLOCK + lane;
 {% for i in range(values) %}
-    if first + {{ i }}u * INVOCATIONS < parameters.width {
+    if first + {{ i }}u * INVOCATIONS < call.width {
         output[destination + first + {{ i }}u * INVOCATIONS] = input[source + first + {{ i }}u * INVOCATIONS];
     }
 {% endfor %}

@@ -1,6 +1,6 @@
 // What every variant of the linear layer shares: operands, how its input is read, and what becomes of its sums.
 
-struct Parameters {
+struct Uniform {
     rows: u32,        // M
     inner: u32,       // K
     columns: u32,     // N
@@ -16,7 +16,7 @@ struct Parameters {
 }
 
 {% set element = "vec4<f32>" if aligned else "f32" %}
-@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> input: array<{{ "vec4<u64>" if wide else element }}>;         // [M, K]
 @group(0) @binding(2) var<storage, read> weight: array<{{ "vec4<u64>" if wide else "vec4<f32>" }}>;      // [N, K] in panels
 @group(0) @binding(3) var<storage, read> bias: array<{{ element }}>;          // [N]
@@ -31,14 +31,14 @@ struct Parameters {
 
 fn places(column: u32) -> vec4<u32> {
     let columns = column + vec4(0u, 1u, 2u, 3u);
-    let planes = columns / parameters.panel;
-    let plane_size = parameters.panel_rows * parameters.panel;
-    return planes * plane_size + columns % parameters.panel + parameters.first_row * parameters.panel;
+    let planes = columns / call.panel;
+    let plane_size = call.panel_rows * call.panel;
+    return planes * plane_size + columns % call.panel + call.first_row * call.panel;
 }
 
 {% if wide %}
 fn left_start(row: u32) -> u32 {
-    return row * (parameters.inner / 8u);
+    return row * (call.inner / 8u);
 }
 
 fn left_pairs(start: u32, k: u32) -> vec4<u64> {
@@ -46,42 +46,42 @@ fn left_pairs(start: u32, k: u32) -> vec4<u64> {
 }
 {% elif aligned %}
 fn left_start(row: u32) -> u32 {
-    return row * (parameters.inner / 4u);
+    return row * (call.inner / 4u);
 }
 
 fn left(start: u32, k: u32) -> vec4<f32> {
-    return input[start + min(k, parameters.inner - 1u) / 4u];
+    return input[start + min(k, call.inner - 1u) / 4u];
 }
 {% else %}
 fn left_start(row: u32) -> u32 {
-    return row * parameters.inner;
+    return row * call.inner;
 }
 
 fn left(start: u32, k: u32) -> vec4<f32> {
-    let at = start + min(k + vec4(0u, 1u, 2u, 3u), vec4(parameters.inner - 1u));
+    let at = start + min(k + vec4(0u, 1u, 2u, 3u), vec4(call.inner - 1u));
     return vec4(input[at.x], input[at.y], input[at.z], input[at.w]);
 }
 {% endif %}
 
 {% if aligned %}
 fn store(places: vec4<u32>, row: u32, column: u32, sums: vec4<f32>) {
-    if column >= parameters.columns {
+    if column >= call.columns {
         return;
     }
-    let at = (places.x + row * parameters.panel) / 4u;
-    var value = {{ "activate(sums, parameters.activation)" if activated else "sums" }};
-    if parameters.residual == 1u {
+    let at = (places.x + row * call.panel) / 4u;
+    var value = {{ "activate(sums, call.activation)" if activated else "sums" }};
+    if call.residual == 1u {
         value += residual[at];
     }
     output[at] = value;
 }
 {% else %}
 fn store(places: vec4<u32>, row: u32, column: u32, sums: vec4<f32>) {
-    let at = places + row * parameters.panel;
-    var value = {{ "activate(sums, parameters.activation)" if activated else "sums" }};
+    let at = places + row * call.panel;
+    var value = {{ "activate(sums, call.activation)" if activated else "sums" }};
 {% for lane in "xyzw" %}
-    if column + {{ loop.index0 }}u < parameters.columns {
-        if parameters.residual == 1u {
+    if column + {{ loop.index0 }}u < call.columns {
+        if call.residual == 1u {
             value.{{ lane }} += residual[at.{{ lane }}];
         }
         output[at.{{ lane }}] = value.{{ lane }};

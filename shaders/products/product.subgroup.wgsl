@@ -10,7 +10,7 @@
 //
 // Where the literal `wide` says so, two floats are loaded as one 64-bit word, and a step is eight k.
 //
-// The including file declares `parameters` (with rows, inner, columns, groups), `weight` in panels of 4·LANES columns
+// The including file declares `call` (with rows, inner, columns, groups), `weight` in panels of 4·LANES columns
 // (wide: in pairs of rows, lane by lane), and
 //     left_start(row)                   where a row of the left operand begins,
 //     left(start, k)                    its values k … k+3, any value of that row for those beyond inner,
@@ -44,17 +44,17 @@ fn main(
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
     let group = workgroup.x + workgroup.y * workgroups.x;
-    if group >= parameters.groups {
+    if group >= call.groups {
         return;
     }
     // Neighbouring workgroups share their rows, which stay in a cache, and stream through the weight.
-    let panels = (parameters.columns + 4u * LANES - 1u) / (4u * LANES);
+    let panels = (call.columns + 4u * LANES - 1u) / (4u * LANES);
     let first_row = group / panels * ROWS;
     let panel = group % panels;
     let column = (panel * LANES + lane) * 4u;
     let start_sums = first_sums(column);
-    let last_row = parameters.rows - 1u;
-    var at = panel * ((parameters.inner + 3u) / 4u * {{ 2 if wide else 4 }}u) * LANES + lane;
+    let last_row = call.rows - 1u;
+    var at = panel * ((call.inner + 3u) / 4u * {{ 2 if wide else 4 }}u) * LANES + lane;
 {% for i in range(rows // lanes) %}
     let start{{ i }} = left_start(min(first_row + {{ i * lanes }}u + lane, last_row));
 {% endfor %}
@@ -63,7 +63,7 @@ fn main(
 {% endfor %}
 
 {% set depth = 8 if wide else 4 %}
-    for (var k = 0u; k < parameters.inner; k += {{ depth }}u) {
+    for (var k = 0u; k < call.inner; k += {{ depth }}u) {
 {% if wide %}
 {% for i in range(rows // lanes) %}
         let pairs{{ i }} = left_pairs(start{{ i }}, k);
@@ -78,7 +78,7 @@ fn main(
         let weight{{ s + 1 }} = vec4(low{{ s }}.z, high{{ s }}.z, low{{ s }}.w, high{{ s }}.w);
 {% endfor %}
 {% else %}
-        let inside = k + vec4(0u, 1u, 2u, 3u) < vec4(parameters.inner);
+        let inside = k + vec4(0u, 1u, 2u, 3u) < vec4(call.inner);
 {% for i in range(rows // lanes) %}
         let left{{ i }} = select(vec4<f32>(), left(start{{ i }}, k), inside);
 {% endfor %}
@@ -108,7 +108,7 @@ fn main(
 {% for row in range(stored) %}
     finished[{{ row }}u * LANES + lane] = sums{{ first + row }};
 {% endfor %}
-    for (var row = 0u; row < STORED && first_row + {{ first }}u + row < parameters.rows; row += 1u) {
+    for (var row = 0u; row < STORED && first_row + {{ first }}u + row < call.rows; row += 1u) {
         store(column_places, first_row + {{ first }}u + row, column, finished[row * LANES + lane]);
     }
 {% endfor %}

@@ -5,7 +5,7 @@
 // For devices without anything better: sums stay in registers, both operands come straight from storage, and one step
 // of four k feeds 64 multiply-adds from eight loads. Neighbouring invocations own neighbouring columns.
 //
-// The including file declares `parameters` (with rows, inner, columns, groups), `weight` in panels of four columns, and
+// The including file declares `call` (with rows, inner, columns, groups), `weight` in panels of four columns, and
 //     left_start(row)                   where a row of the left operand begins,
 //     left(start, k)                    its values k … k+3, any value of that row for those beyond inner,
 //     first_sums(column)                what the sums of columns column … column+3 begin with,
@@ -21,23 +21,23 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let tile = (group.x + group.y * groups.x) * LANES + lane;
-    let panels = (parameters.columns + 3u) / 4u;
+    let panels = (call.columns + 3u) / 4u;
     let panel = tile % panels;
     let row = tile / panels * 4u;
-    if row >= parameters.rows {
+    if row >= call.rows {
         return;
     }
     let column = panel * 4u;
     let start_sums = first_sums(column);
-    let last_row = parameters.rows - 1u;
-    var at = panel * ((parameters.inner + 3u) / 4u * 4u);
+    let last_row = call.rows - 1u;
+    var at = panel * ((call.inner + 3u) / 4u * 4u);
 {% for i in range(4) %}
     let start{{ i }} = left_start(min(row + {{ i }}u, last_row));
     var sums{{ i }} = start_sums;
 {% endfor %}
 
-    for (var k = 0u; k < parameters.inner; k += 4u) {
-        let inside = k + vec4(0u, 1u, 2u, 3u) < vec4(parameters.inner);
+    for (var k = 0u; k < call.inner; k += 4u) {
+        let inside = k + vec4(0u, 1u, 2u, 3u) < vec4(call.inner);
 {% for s in range(4) %}
         let weight{{ s }} = weight[at + {{ s }}u];
 {% endfor %}
@@ -50,7 +50,7 @@ fn main(
 
     let column_places = places(column);
 {% for i in range(4) %}
-    if row + {{ i }}u < parameters.rows {
+    if row + {{ i }}u < call.rows {
         store(column_places, row + {{ i }}u, column, sums{{ i }});
     }
 {% endfor %}

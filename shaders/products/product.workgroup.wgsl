@@ -6,7 +6,7 @@
 // four for 256 multiply-adds. An invocation's rows and columns are strided so that neighbours read neighbouring words.
 // Each staged step is multiplied while the next one is on its way from storage.
 //
-// The including file declares `parameters` (with rows, inner, columns, groups), `weight` in panels of 64 columns, and
+// The including file declares `call` (with rows, inner, columns, groups), `weight` in panels of 64 columns, and
 //     left_start(row)                   where a row of the left operand begins,
 //     left(start, k)                    its values k … k+3, any value of that row for those beyond inner,
 //     first_sums(column)                what the sums of columns column … column+3 begin with,
@@ -30,15 +30,15 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let group = workgroup.x + workgroup.y * workgroups.x;
-    if group >= parameters.groups {
+    if group >= call.groups {
         return;
     }
     // Neighbouring workgroups share their rows, which stay in a cache, and stream through the weight.
-    let panels = (parameters.columns + 63u) / 64u;
+    let panels = (call.columns + 63u) / 64u;
     let first_row = group / panels * ROWS;
     let panel = group % panels;
-    let last_row = parameters.rows - 1u;
-    let panel_size = (parameters.inner + 3u) / 4u * 4u * 16u;
+    let last_row = call.rows - 1u;
+    let panel_size = (call.inner + 3u) / 4u * 4u * 16u;
 
     // Staging: four invocations share a row, each with a quarter of the step.
     let quarter = lane % 4u;
@@ -56,9 +56,9 @@ fn main(
     var sums{{ i }}_1 = start_sums_1;
 {% endfor %}
 
-    for (var step = 0u; step < parameters.inner + DEPTH; step += DEPTH) {
+    for (var step = 0u; step < call.inner + DEPTH; step += DEPTH) {
         let k = step + quarter * 4u;
-        let inside = k + vec4(0u, 1u, 2u, 3u) < vec4(parameters.inner);
+        let inside = k + vec4(0u, 1u, 2u, 3u) < vec4(call.inner);
 {% for i in range(4) %}
         let left{{ i }} = select(vec4<f32>(), left(start{{ i }}, k), inside);
 {% endfor %}
@@ -98,7 +98,7 @@ fn main(
     let places_1 = places(column + 32u);
 {% for i in range(8) %}
     let row{{ i }} = first_row + {{ i }}u * ROW_LANES + row_lane;
-    if row{{ i }} < parameters.rows {
+    if row{{ i }} < call.rows {
         store(places_0, row{{ i }}, column, sums{{ i }}_0);
         store(places_1, row{{ i }}, column + 32u, sums{{ i }}_1);
     }

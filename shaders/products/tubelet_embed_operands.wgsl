@@ -1,6 +1,6 @@
 // What every variant of the tubelet embedding shares: operands, how it reads the clip, and what becomes of its sums.
 
-struct Parameters {
+struct Uniform {
     rows: u32,             // tokens, in the order of clips, times, token rows and token columns
     inner: u32,            // P·t·h·w
     columns: u32,          // C
@@ -24,22 +24,22 @@ struct Parameters {
 }
 
 {% set element = "vec4<f32>" if aligned else "f32" %}
-@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> clip: array<{{ element }}>;          // [B, F, P, Y, X] or [B, F, Y, X, P]
 @group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;      // [C, P·t·h·w] in panels
 @group(0) @binding(3) var<storage, read> bias: array<{{ element }}>;          // [C]
 @group(0) @binding(4) var<storage, read_write> output: array<{{ element }}>;  // [B·T·S, C]
 
 fn left_start(row: u32) -> u32 {
-    let token_column = row % parameters.token_columns;
-    let lines = row / parameters.token_columns;
-    let token_row = lines % parameters.token_rows;
-    let slabs = lines / parameters.token_rows;
-    return parameters.clip_start
-        + slabs / parameters.times * parameters.clip_stride
-        + slabs % parameters.times * parameters.tubelet_frames * parameters.frame_stride
-        + token_row * parameters.tubelet_rows * parameters.row_stride
-        + token_column * parameters.tubelet_columns * parameters.column_stride;
+    let token_column = row % call.token_columns;
+    let lines = row / call.token_columns;
+    let token_row = lines % call.token_rows;
+    let slabs = lines / call.token_rows;
+    return call.clip_start
+        + slabs / call.times * call.clip_stride
+        + slabs % call.times * call.tubelet_frames * call.frame_stride
+        + token_row * call.tubelet_rows * call.row_stride
+        + token_column * call.tubelet_columns * call.column_stride;
 }
 
 // ⌊a / b⌋ for a below 2²⁰, in floats: CPUs have no division for vectors of integers.
@@ -49,15 +49,15 @@ fn quotient(a: vec4<u32>, b: u32) -> vec4<u32> {
 
 // k counts the planes, frames, rows and columns of a tubelet, columns fastest.
 fn left(start: u32, k: u32) -> vec4<f32> {
-    let steps = min(k + vec4(0u, 1u, 2u, 3u), vec4(parameters.inner - 1u));
-    let rows = quotient(steps, parameters.tubelet_columns);
-    let frames = quotient(rows, parameters.tubelet_rows);
-    let planes = quotient(frames, parameters.tubelet_frames);
+    let steps = min(k + vec4(0u, 1u, 2u, 3u), vec4(call.inner - 1u));
+    let rows = quotient(steps, call.tubelet_columns);
+    let frames = quotient(rows, call.tubelet_rows);
+    let planes = quotient(frames, call.tubelet_frames);
     let at = start
-        + planes * parameters.plane_stride
-        + (frames - planes * parameters.tubelet_frames) * parameters.frame_stride
-        + (rows - frames * parameters.tubelet_rows) * parameters.row_stride
-        + (steps - rows * parameters.tubelet_columns) * parameters.column_stride;
+        + planes * call.plane_stride
+        + (frames - planes * call.tubelet_frames) * call.frame_stride
+        + (rows - frames * call.tubelet_rows) * call.row_stride
+        + (steps - rows * call.tubelet_columns) * call.column_stride;
 {% if aligned %}
     return clip[at.x / 4u];
 {% else %}
@@ -68,18 +68,18 @@ fn left(start: u32, k: u32) -> vec4<f32> {
 {% include "products/bias.wgsl" %}
 
 fn places(column: u32) -> vec4<u32> {
-    return parameters.output_start + column + vec4(0u, 1u, 2u, 3u);
+    return call.output_start + column + vec4(0u, 1u, 2u, 3u);
 }
 
 fn store(places: vec4<u32>, row: u32, column: u32, sums: vec4<f32>) {
-    let at = places + row * parameters.columns;
+    let at = places + row * call.columns;
 {% if aligned %}
-    if column < parameters.columns {
+    if column < call.columns {
         output[at.x / 4u] = sums;
     }
 {% else %}
 {% for lane in "xyzw" %}
-    if column + {{ loop.index0 }}u < parameters.columns {
+    if column + {{ loop.index0 }}u < call.columns {
         output[at.{{ lane }}] = sums.{{ lane }};
     }
 {% endfor %}

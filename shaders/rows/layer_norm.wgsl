@@ -6,14 +6,14 @@
 // For devices that run shaders on the CPU and for those without anything better: no workgroup memory, no subgroups.
 // A step handles four columns, so a row may have four times as many columns as an invocation may run iterations.
 
-struct Parameters {
+struct Uniform {
     rows: u32,     // M
     width: u32,    // C
     epsilon: f32,
     groups: u32,
 }
 
-@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> input: array<f32>;         // [M, C]
 @group(0) @binding(2) var<storage, read> scale: array<f32>;         // [C]
 @group(0) @binding(3) var<storage, read> bias: array<f32>;          // [C]
@@ -28,10 +28,10 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let row = (group.x + group.y * groups.x) * ROWS + lane;
-    if row >= parameters.rows {
+    if row >= call.rows {
         return;
     }
-    let width = parameters.width;
+    let width = call.width;
     let whole = width - width % 4u;
     let first = row * width;
 
@@ -57,7 +57,7 @@ fn main(
         let centred = input[first + c] - mean;
         square += centred * centred;
     }
-    let factor = 1.0 / sqrt(square / f32(width) + parameters.epsilon);
+    let factor = 1.0 / sqrt(square / f32(width) + call.epsilon);
 
     for (var c = 0u; c < whole; c += 4u) {
         let at = first + c;

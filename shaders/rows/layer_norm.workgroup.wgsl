@@ -5,14 +5,14 @@
 //
 // For GPUs: neighbouring invocations read neighbouring columns, and both sums are folded in workgroup memory.
 
-struct Parameters {
+struct Uniform {
     rows: u32,     // M
     width: u32,    // C
     epsilon: f32,
     groups: u32,
 }
 
-@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> input: array<f32>;         // [M, C]
 @group(0) @binding(2) var<storage, read> scale: array<f32>;         // [C]
 @group(0) @binding(3) var<storage, read> bias: array<f32>;          // [C]
@@ -29,10 +29,10 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let row = group.x + group.y * groups.x;
-    if row >= parameters.rows {
+    if row >= call.rows {
         return;
     }
-    let width = parameters.width;
+    let width = call.width;
     let first = row * width;
 
     var sum = 0.0;
@@ -46,7 +46,7 @@ fn main(
         let centred = input[first + c] - mean;
         square += centred * centred;
     }
-    let factor = 1.0 / sqrt(workgroup_sum(square, lane) / f32(width) + parameters.epsilon);
+    let factor = 1.0 / sqrt(workgroup_sum(square, lane) / f32(width) + call.epsilon);
 
     for (var c = lane; c < width; c += INVOCATIONS) {
         output[first + c] = (input[first + c] - mean) * factor * scale[c] + bias[c];

@@ -15,17 +15,17 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let blocks = (parameters.width + COLUMNS - 1u) / COLUMNS;
+    let blocks = (call.width + COLUMNS - 1u) / COLUMNS;
     let index = group.x + group.y * groups.x;
     let sequence = index / blocks;
     let column = index % blocks * COLUMNS + lane;
-    if sequence >= parameters.sequences || column >= parameters.width {
+    if sequence >= call.sequences || column >= call.width {
         return;
     }
     {% for partial in range(partials) %}
-    var partial_{{ partial }} = parameters.start;
+    var partial_{{ partial }} = call.start;
     {% endfor %}
-    for (var n = 0u; n < parameters.tokens; n += {{ partials }}u) {
+    for (var n = 0u; n < call.tokens; n += {{ partials }}u) {
         {% for partial in range(partials) %}
         partial_{{ partial }} = combine(partial_{{ partial }}, token_value(sequence, n + {{ partial }}u, column));
         {% endfor %}

@@ -19,16 +19,16 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_id) place: vec3<u32>,
 ) {
-    let blocks = (parameters.width + COLUMNS - 1u) / COLUMNS;
+    let blocks = (call.width + COLUMNS - 1u) / COLUMNS;
     let index = group.x + group.y * groups.x;
     let sequence = index / blocks;
     let column = index % blocks * COLUMNS + place.x;
-    if sequence >= parameters.sequences {
+    if sequence >= call.sequences {
         return;
     }
-    var partial = parameters.start;
-    if column < parameters.width {
-        for (var n = place.y; n < parameters.tokens; n += SLICES) {
+    var partial = call.start;
+    if column < call.width {
+        for (var n = place.y; n < call.tokens; n += SLICES) {
             partial = combine(partial, token_value(sequence, n, column));
         }
     }
@@ -41,7 +41,7 @@ fn main(
         }
         workgroupBarrier();
     }
-    if place.y == 0u && column < parameters.width {
+    if place.y == 0u && column < call.width {
         finish(sequence, column, partials[own]);
     }
 }

@@ -1,9 +1,9 @@
-{#- What both variants of pooling share: the parameters, the bindings, and how a token enters.
+{#- What both variants of pooling share: the uniform, the bindings, and how a token enters.
 
     kind     "mean", "max" or "sum"
     masked   only tokens of valid temporal indices count -#}
 
-struct Parameters {
+struct Uniform {
     sequences: u32,         // of this launch
     tokens: u32,            // of this launch, of each sequence
     width: u32,             // C
@@ -22,26 +22,26 @@ struct Parameters {
     padding_1: u32,
 }
 
-@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> input: array<f32>;         // [B, N, C]
 @group(0) @binding(2) var<storage, read> validity: array<u32>;      // [B, T]
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;  // [B, C]
 
 // The value of a token, or what changes nothing where there is no such token or it does not count.
 fn token_value(sequence: u32, token: u32, column: u32) -> f32 {
-    if token >= parameters.tokens {
-        return parameters.start;
+    if token >= call.tokens {
+        return call.start;
     }
     {% if masked %}
-    let place = parameters.first_token + token;
-    if place >= parameters.class_tokens {
-        let time = (place - parameters.class_tokens) / parameters.tokens_per_time;
-        if validity[(parameters.first_sequence + sequence) * parameters.times + time] == 0u {
-            return parameters.start;
+    let place = call.first_token + token;
+    if place >= call.class_tokens {
+        let time = (place - call.class_tokens) / call.tokens_per_time;
+        if validity[(call.first_sequence + sequence) * call.times + time] == 0u {
+            return call.start;
         }
     }
     {% endif %}
-    return input[parameters.input_base + (sequence * parameters.sequence_tokens + token) * parameters.width + column];
+    return input[call.input_base + (sequence * call.sequence_tokens + token) * call.width + column];
 }
 
 fn combine(a: f32, b: f32) -> f32 {
@@ -57,27 +57,27 @@ fn combine(a: f32, b: f32) -> f32 {
 {% if kind == "mean" %}
 fn valid_tokens(sequence: u32) -> f32 {
     {% if masked %}
-    var valid = parameters.class_tokens;
-    for (var time = 0u; time < parameters.times; time += 1u) {
-        if validity[(parameters.first_sequence + sequence) * parameters.times + time] != 0u {
-            valid += parameters.tokens_per_time;
+    var valid = call.class_tokens;
+    for (var time = 0u; time < call.times; time += 1u) {
+        if validity[(call.first_sequence + sequence) * call.times + time] != 0u {
+            valid += call.tokens_per_time;
         }
     }
     return f32(valid);
     {% else %}
-    return f32(parameters.sequence_tokens);
+    return f32(call.sequence_tokens);
     {% endif %}
 }
 {% endif %}
 
 fn finish(sequence: u32, column: u32, pooled: f32) {
-    let at = parameters.output_base + sequence * parameters.width + column;
+    let at = call.output_base + sequence * call.width + column;
     var value = pooled;
-    if parameters.continued == 1u {
+    if call.continued == 1u {
         value = combine(output[at], value);
     }
     {% if kind == "mean" %}
-    if parameters.finished == 1u {
+    if call.finished == 1u {
         value /= valid_tokens(sequence);
     }
     {% endif %}

@@ -7,12 +7,12 @@
 
 {% include "rows/softmax_maximum.wgsl" %}
 
-struct Parameters {
+struct Uniform {
     rows: u32,   // M
     width: u32,  // C
 }
 
-@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> input: array<f32>;         // [M, C]
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;  // [M, C]
 
@@ -25,10 +25,10 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let row = (group.x + group.y * groups.x) * ROWS + lane;
-    if row >= parameters.rows {
+    if row >= call.rows {
         return;
     }
-    let width = parameters.width;
+    let width = call.width;
     let whole = width - width % {{ partials }}u;
     let first = row * width;
 

@@ -5,7 +5,7 @@
 // b < B sequences of N = K + N₀ rows, K class tokens (0 or 1). A launch sees a run of the B·N output rows, and the
 // tokens that belong to them. Every value is read once: neighbouring invocations take neighbouring columns.
 
-struct Parameters {
+struct Uniform {
     rows: u32,            // of this launch
     width: u32,           // C
     sequence_rows: u32,   // N
@@ -20,7 +20,7 @@ struct Parameters {
     padding: u32,
 }
 
-@group(0) @binding(0) var<uniform> parameters: Parameters;
+@group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> tokens: array<f32>;         // [B·N₀, C]
 @group(0) @binding(2) var<storage, read> class_token: array<f32>;    // [C]
 @group(0) @binding(3) var<storage, read> positions: array<f32>;      // [N, C]
@@ -35,17 +35,17 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let row = group.x + group.y * groups.x;
-    if row >= parameters.rows {
+    if row >= call.rows {
         return;
     }
-    let width = parameters.width;
-    let class_tokens = parameters.class_tokens;
-    let sequence = (parameters.first_row + row) / parameters.sequence_rows;
-    let i = (parameters.first_row + row) % parameters.sequence_rows;
-    let token = sequence * (parameters.sequence_rows - class_tokens) + i - class_tokens - parameters.first_token;
-    let token_start = parameters.tokens_base + token * width;
-    let position_start = parameters.positions_base + (i - parameters.first_position) * width;
-    let output_start = parameters.output_base + row * width;
+    let width = call.width;
+    let class_tokens = call.class_tokens;
+    let sequence = (call.first_row + row) / call.sequence_rows;
+    let i = (call.first_row + row) % call.sequence_rows;
+    let token = sequence * (call.sequence_rows - class_tokens) + i - class_tokens - call.first_token;
+    let token_start = call.tokens_base + token * width;
+    let position_start = call.positions_base + (i - call.first_position) * width;
+    let output_start = call.output_base + row * width;
 
     for (var c = lane; c < width; c += INVOCATIONS) {
         var value: f32;
@@ -54,7 +54,7 @@ fn main(
         } else {
             value = tokens[token_start + c];
         }
-        if parameters.positioned == 1u {
+        if call.positioned == 1u {
             value += positions[position_start + c];
         }
         output[output_start + c] = value;

@@ -10,7 +10,7 @@ use super::clock::{peak_memory, timed};
 use super::{Peaks, Time};
 use crate::gpu::Device;
 use crate::graph::{DeviceWeights, Feed, GpuExecutor, Weights};
-use crate::kernels::{self, ClipLayout, Cost, Selection};
+use crate::kernels::{ClipLayout, Cost, Selection};
 use crate::tensor::{Error, Result, Tensor};
 use crate::vivit::{self, Config, Recording, Request};
 
@@ -133,7 +133,7 @@ fn by_kernel(executor: &GpuExecutor, graph: &crate::graph::Graph, stamps: &[Dura
             seconds: 0.0,
         });
         share.calls += 1;
-        share.cost = share.cost + kernels::cost(&*node.call);
+        share.cost = share.cost + node.call.cost();
         share.seconds += elapsed.as_secs_f64();
     }
     let mut shares: Vec<_> = shares.into_values().collect();

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::clock::timed;
 use super::{Peaks, Time};
 use crate::gpu::{Buffer, Device};
-use crate::kernels::{self, ALL, Access, Case, Cost, Family, Program, ProgramBuilder, Selection, Variant};
+use crate::kernels::{self, ALL, Access, Case, Cost, Family, Plan, Program, ProgramBuilder, Selection};
 use crate::tensor::{Error, Result};
 
 /// One kernel at one size.
@@ -39,9 +39,10 @@ pub fn measure_kernels(
     for family in ALL.iter().filter(|family| wanted(family)) {
         for case in (family.cases)().into_iter().filter(|case| case.timed) {
             progress(&format!("{} {}", family.name, case.name));
-            let variant = selection.variant(family, device.capabilities())?;
-            let time = measure(device, &case, variant, repetitions)?;
-            let cost = kernels::cost(&*case.call);
+            let plan = selection.plan(&*case.call, device.capabilities())?;
+            let variant = plan.variant;
+            let time = measure(device, &case, plan, repetitions)?;
+            let cost = case.call.cost();
             measurements.push(KernelMeasurement {
                 kernel: family.name,
                 case: case.name,
@@ -61,9 +62,9 @@ pub(super) fn measure_peaks(device: &Device, repetitions: usize, progress: &mut 
         progress(family.name);
         let case = (family.cases)().into_iter().find(|case| case.timed);
         let case = case.ok_or_else(|| Error::usage(format!("kernel {} has no timed case", family.name)))?;
-        let variant = family.variant_for(device.capabilities())?;
-        let time = measure(device, &case, variant, repetitions.max(3))?;
-        Ok::<_, Error>((kernels::cost(&*case.call), time.comparable()))
+        let plan = Selection::automatic().plan(&*case.call, device.capabilities())?;
+        let time = measure(device, &case, plan, repetitions.max(3))?;
+        Ok::<_, Error>((case.call.cost(), time.comparable()))
     };
     let (arithmetic, seconds) = peak(&kernels::peaks::arithmetic::FAMILY)?;
     let operations_per_second = arithmetic.operations as f64 / seconds;
@@ -71,8 +72,8 @@ pub(super) fn measure_peaks(device: &Device, repetitions: usize, progress: &mut 
     Ok(Peaks { operations_per_second, bytes_per_second: (copy.read + copy.written) as f64 / seconds })
 }
 
-fn measure(device: &Device, case: &Case, variant: &'static Variant, repetitions: usize) -> Result<Time> {
-    let run = CaseRun::new(device, case, variant)?;
+fn measure(device: &Device, case: &Case, plan: Plan, repetitions: usize) -> Result<Time> {
+    let run = CaseRun::new(device, case, plan)?;
     let mut best = run.time()?;
     for _ in 1..repetitions {
         let time = run.time()?;
@@ -90,10 +91,11 @@ pub struct CaseRun {
 }
 
 impl CaseRun {
-    /// Prepares `case` with `variant`; the first run, which compiles, is behind it.
-    pub fn new(device: &Device, case: &Case, variant: &'static Variant) -> Result<Self> {
+    /// Prepares `case` as planned for `device`; the first run, which compiles, is behind it.
+    pub fn new(device: &Device, case: &Case, plan: Plan) -> Result<Self> {
         let mut builder = ProgramBuilder::new(device)?;
-        builder.call(&*case.call, variant, operands(device, case, variant)?)?;
+        let operands = operands(device, case, &plan)?;
+        builder.call(case.call.family(), plan, operands);
         let run = Self { device: device.clone(), program: builder.finish()? };
         run.time()?;
         Ok(run)
@@ -114,7 +116,7 @@ impl CaseRun {
     }
 }
 
-fn operands(device: &Device, case: &Case, variant: &Variant) -> Result<Vec<Option<Buffer>>> {
+fn operands(device: &Device, case: &Case, plan: &Plan) -> Result<Vec<Option<Buffer>>> {
     let kernel = &*case.call;
     let mut inputs = case.tensors()?.into_iter();
     let bindings = kernel.family().bindings.iter().zip(kernel.operands()).enumerate();
@@ -127,12 +129,7 @@ fn operands(device: &Device, case: &Case, variant: &Variant) -> Result<Vec<Optio
             (Access::Write, None) => Ok(None),
             (Access::Read, _) => match inputs.next().flatten() {
                 None => Ok(None),
-                Some(tensor) => match kernel.packing(variant, device.capabilities(), place) {
-                    None => device.buffer_with(binding.name, tensor.bytes()).map(Some),
-                    Some(packing) => {
-                        device.buffer_with(binding.name, bytemuck::cast_slice(&packing.pack(&tensor)?)).map(Some)
-                    }
-                },
+                Some(tensor) => device.buffer_with(binding.name, &plan.layouts[place].lay_out(&tensor)?).map(Some),
             },
         })
         .collect()

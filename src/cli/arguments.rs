@@ -274,7 +274,7 @@ const DEVICES: [&str; 5] = ["fastest", "discrete", "integrated", "virtual", "sof
 
 /// The names of all variants.
 fn variants() -> BTreeSet<&'static str> {
-    ALL.iter().flat_map(|family| family.variants).map(|variant| variant.name).collect()
+    ALL.iter().flat_map(|family| family.variants()).map(|variant| variant.name).collect()
 }
 
 /// Which device, and how it is used.

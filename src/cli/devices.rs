@@ -60,7 +60,7 @@ impl super::Run for Devices {
 
 fn entry(index: usize, default: bool, capabilities: Capabilities) -> Entry {
     let variant =
-        |family: &tubelet::kernels::Family| family.variant_for(&capabilities).ok().map(|variant| variant.name);
+        |family: &tubelet::kernels::Family| family.variants_for(&capabilities).first().map(|variant| variant.name);
     let variants = ALL.iter().map(|family| (family.name, variant(family))).collect();
     Entry { index, default, variants, capabilities }
 }

@@ -3,8 +3,8 @@
 /// What a binding of a kernel is, in the order of its `@binding` numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Slot {
-    /// `var<uniform>`: the kernel's parameters.
-    Parameters,
+    /// `var<uniform>`: the kernel's sizes and switches.
+    Uniform,
     /// `var<storage, read>`.
     Read,
     /// `var<storage, read_write>`.
@@ -14,7 +14,7 @@ pub enum Slot {
 impl Slot {
     pub(super) fn layout(self, binding: usize) -> wgpu::BindGroupLayoutEntry {
         let ty = match self {
-            Self::Parameters => wgpu::BufferBindingType::Uniform,
+            Self::Uniform => wgpu::BufferBindingType::Uniform,
             Self::Read => wgpu::BufferBindingType::Storage { read_only: true },
             Self::Write => wgpu::BufferBindingType::Storage { read_only: false },
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::weights::upload;
 use super::{DeviceWeights, Executor, Feed, Graph, Node, Origin, Plan, Value, feed_of};
 use crate::gpu::{Buffer, Capabilities, Commands, Device, DeviceKind};
-use crate::kernels::{Program, ProgramBuilder, Selection, Variant};
+use crate::kernels::{self, Layout, Program, ProgramBuilder, Selection, Variant};
 use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// A graph bound to a device: everything compiled, uploaded and allocated once, then run as often as wanted, in one
@@ -31,11 +31,11 @@ impl GpuExecutor {
         let mut variants = Vec::new();
         let mut builder = ProgramBuilder::new(&device)?;
         for node in graph.nodes() {
-            let variant = selection.variant(node.call.family(), device.capabilities())?;
-            let bound = operands.of(node, variant)?;
-            let name = node.outputs().next().map(|value| graph.name(value).to_owned()).unwrap_or_default();
-            builder.call(&*node.call, variant, bound).map_err(|error| error.within(name))?;
-            variants.push(variant);
+            let name = || node.outputs().next().map(|value| graph.name(value).to_owned()).unwrap_or_default();
+            let plan = selection.plan(&*node.call, device.capabilities()).map_err(|error| error.within(name()))?;
+            let bound = operands.of(node, &plan)?;
+            variants.push(plan.variant);
+            builder.call(node.call.family(), plan, bound);
         }
         let program = builder.finish()?;
         Ok(Self { device, graph, plan, slots, variants, program })
@@ -78,7 +78,8 @@ impl GpuExecutor {
     /// Begins another submission before the call at `place` where the one so far holds as much as it should.
     fn split(&self, place: usize, commands: &mut Commands<'_>) {
         let most = operations_per_submission(self.device.capabilities());
-        let before = |end: usize| -> u64 { self.graph.nodes()[..end].iter().map(|node| node.call.operations()).sum() };
+        let before =
+            |end: usize| -> u64 { self.graph.nodes()[..end].iter().map(|node| node.call.cost().operations).sum() };
         if place > 0 && before(place) / most != before(place + 1) / most {
             commands.split();
         }
@@ -142,11 +143,11 @@ struct Operands<'a> {
 }
 
 impl Operands<'_> {
-    /// The device memory of everything that `node` binds, packed as `variant` wants it.
-    fn of(&self, node: &Node, variant: &Variant) -> Result<Vec<Option<Buffer>>> {
+    /// The device memory of everything that `node` binds, laid out as `plan` wants it.
+    fn of(&self, node: &Node, plan: &kernels::Plan) -> Result<Vec<Option<Buffer>>> {
         let shapes = node.call.operands();
         let buffer = |(binding, value): (usize, &Option<Value>)| {
-            value.map(|value| self.buffer(node, variant, binding, value, shapes[binding].as_ref())).transpose()
+            value.map(|value| self.buffer(node, plan, binding, value, shapes[binding].as_ref())).transpose()
         };
         node.operands.iter().enumerate().map(buffer).collect()
     }
@@ -154,26 +155,25 @@ impl Operands<'_> {
     fn buffer(
         &self,
         node: &Node,
-        variant: &Variant,
+        plan: &kernels::Plan,
         binding: usize,
         value: Value,
         shape: Option<&Shape>,
     ) -> Result<Buffer> {
         let device = self.weights.device();
-        let family = node.call.family();
-        let packing = node.call.packing(variant, device.capabilities(), binding);
-        // Constant operands are packed in the shape the kernel gives them.
+        let layout = plan.layouts[binding];
+        // Constant operands are laid out in the shape the kernel gives them.
         let shape = shape.unwrap_or_else(|| self.graph.shape(value));
         match (self.graph.origin(value), self.plan.slot(value)) {
-            (Origin::Weights(parts), _) => self.weights.buffer(parts, shape, packing),
+            (Origin::Weights(parts), _) => self.weights.buffer(parts, shape, layout),
             (Origin::Constant(tensor), _) => {
-                upload(device, self.graph.name(value), &(**tensor).clone().reshaped(shape.clone())?, packing)
+                upload(device, self.graph.name(value), &(**tensor).clone().reshaped(shape.clone())?, layout)
             }
-            (_, Some(slot)) if packing.is_none() => Ok(self.slots[slot].clone()),
+            (_, Some(slot)) if layout == Layout::Rows => Ok(self.slots[slot].clone()),
             _ => Err(Error::unsupported(format!(
                 "kernel {}, variant {}: {} must be constant",
-                family.name,
-                variant.name,
+                node.call.family().name,
+                plan.variant.name,
                 self.graph.name(value)
             ))),
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::kernels::{self, Access, Call, Cost, Kernel};
+use crate::kernels::{Access, Call, Cost, Kernel};
 use crate::tensor::{Element, Error, Result, Shape, Tensor};
 
 /// A value of a [`Graph`].
@@ -269,7 +269,7 @@ impl Graph {
 
     /// What all calls cost together.
     pub fn cost(&self) -> Cost {
-        self.nodes.iter().map(|node| kernels::cost(&*node.call)).fold(Cost::default(), |sum, cost| sum + cost)
+        self.nodes.iter().map(|node| node.call.cost()).fold(Cost::default(), |sum, cost| sum + cost)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::gpu::{Buffer, Device};
-use crate::kernels::Packing;
+use crate::kernels::Layout;
 use crate::tensor::{Data, Error, Result, Shape, Tensor};
 
 /// Named tensors: a checkpoint, or random ones.
@@ -32,7 +32,7 @@ pub(super) fn stacked(weights: &dyn Weights, parts: &[String], shape: &Shape) ->
 }
 
 /// Which tensors, and how they are laid out.
-type Key = (Vec<String>, Option<Packing>);
+type Key = (Vec<String>, Layout);
 
 /// Weights of one model on one device. Cloning shares them.
 #[derive(Clone)]
@@ -58,24 +58,21 @@ impl DeviceWeights {
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner).values().map(Buffer::bytes).sum()
     }
 
-    /// The tensors called `parts`, stacked to `shape` and packed; uploaded unless they are there.
-    pub(super) fn buffer(&self, parts: &[String], shape: &Shape, packing: Option<Packing>) -> Result<Buffer> {
+    /// The tensors called `parts`, stacked to `shape` and laid out; uploaded unless they are there.
+    pub(super) fn buffer(&self, parts: &[String], shape: &Shape, layout: Layout) -> Result<Buffer> {
         let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (parts.to_vec(), packing);
+        let key = (parts.to_vec(), layout);
         if let Some(buffer) = buffers.get(&key) {
             return Ok(buffer.clone());
         }
         let tensor = stacked(&*self.source, parts, shape)?;
-        let buffer = upload(&self.device, &parts.join(" + "), &tensor, packing)?;
+        let buffer = upload(&self.device, &parts.join(" + "), &tensor, layout)?;
         buffers.insert(key, buffer.clone());
         Ok(buffer)
     }
 }
 
-/// `tensor` on `device`, packed.
-pub(super) fn upload(device: &Device, name: &str, tensor: &Tensor, packing: Option<Packing>) -> Result<Buffer> {
-    match packing {
-        None => device.buffer_with(name, tensor.bytes()),
-        Some(packing) => device.buffer_with(name, bytemuck::cast_slice(&packing.pack(tensor)?)),
-    }
+/// `tensor` on `device`, in this layout.
+pub(super) fn upload(device: &Device, name: &str, tensor: &Tensor, layout: Layout) -> Result<Buffer> {
+    device.buffer_with(name, &layout.lay_out(tensor)?)
 }

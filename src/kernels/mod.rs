@@ -18,8 +18,15 @@ pub mod shader;
 
 pub use activation::Activation;
 pub use clip_layout::{ClipLayout, Strides};
-pub use contract::{Access, Binding, Call, Case, Cost, Family, Field, Fill, Kernel, cost, cut, input};
-pub use shader::{Class, Launch, Literals, Needs, Packing, Program, ProgramBuilder, Selection, Variant, render, suite};
+pub use contract::{Access, Binding, Call, Case, Cost, Family, Field, Fill, Kernel, Operation, input, variants_of};
+pub use shader::{
+    Class, Dispatches, Launch, Layout, Literals, Needs, Plan, Planned, Program, ProgramBuilder, Selection, Shader,
+    Unfit, Variant, render, suite, word,
+};
+
+use std::str::FromStr;
+
+use crate::tensor::{Error, Result};
 
 /// Every kernel family.
 pub static ALL: &[&Family] = &[
@@ -42,3 +49,37 @@ pub static ALL: &[&Family] = &[
     &rows::token_assembly::FAMILY,
     &products::tubelet_embed::FAMILY,
 ];
+
+impl FromStr for Selection {
+    type Err = Error;
+
+    /// Comma-separated: `plain` (for every kernel that has it) or `linear=workgroup` (for one kernel).
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse(text, ALL)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selections_are_parsed_and_checked() {
+        assert!("plain".parse::<Selection>().is_ok());
+        assert!("layer_norm=workgroup, plain".parse::<Selection>().is_ok());
+        let message = |text: &str| text.parse::<Selection>().unwrap_err().to_string();
+        assert!(message("fastest").contains("plain"));
+        assert!(message("layer_norm=fastest").contains("layer_norm"));
+        assert!(message("layernorm=plain").contains("layernorm"));
+    }
+
+    #[test]
+    fn names_are_told_apart() {
+        for family in ALL {
+            let mut names: Vec<_> = family.variants().iter().map(|variant| variant.name).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), family.variants().len(), "{}", family.name);
+        }
+    }
+}

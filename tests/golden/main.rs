@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         Ok(tests) => tests,
         Err(code) => return code,
     };
-    let mut variants: Vec<_> = ALL.iter().flat_map(|family| family.variants).map(|variant| variant.name).collect();
+    let mut variants: Vec<_> = ALL.iter().flat_map(|family| family.variants()).map(|variant| variant.name).collect();
     variants.sort_unstable();
     variants.dedup();
     for folder in FOLDERS {

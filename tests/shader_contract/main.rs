@@ -43,23 +43,21 @@ fn devices() -> Vec<Capabilities> {
 fn every_variant_is_valid_and_as_rust_believes() {
     let mut faults = Vec::new();
     for family in ALL {
-        for variant in family.variants {
+        for variant in family.variants() {
             for fault in faults_of(family, variant) {
-                faults.push(format!("{}: {fault}", variant.file));
+                faults.push(format!("{}: {fault}", variant.shader.file));
             }
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// A kernel with several variants does not take one for another.
+/// A kernel does not take another's variant for one of its own.
 #[test]
-fn an_unknown_variant_is_an_error() {
-    for family in ALL.iter().filter(|family| family.variants.len() > 1) {
-        let &Variant { file, text, needs, class, .. } = &family.variants[0];
-        let unknown = Variant { name: "unknown", file, text, needs, class };
-        let launches = (family.cases)()[0].call.launches(&unknown, &devices()[0]);
-        assert!(launches.is_err_and(|error| error.to_string().contains("unknown")), "{}", family.name);
+fn a_variant_of_another_kernel_is_unfit() {
+    for (family, other) in ALL.iter().zip(ALL.iter().cycle().skip(1)) {
+        let planned = (family.cases)()[0].call.plan(other.variants()[0], &devices()[0]);
+        assert!(planned.is_err_and(|unfit| unfit.to_string().contains(family.name)), "{}", family.name);
     }
 }
 
@@ -69,15 +67,15 @@ fn every_variant_folds_its_workgroups_in_some_case() {
     let mut flat = Vec::new();
     for family in ALL {
         for (variant, device) in
-            family.variants.iter().flat_map(|variant| devices().into_iter().map(move |device| (variant, device)))
+            family.variants().into_iter().flat_map(|variant| devices().into_iter().map(move |device| (variant, device)))
         {
             let folds = |case: &Case| {
                 let device = Capabilities { limits: case.limits(&device.limits), ..device.clone() };
-                let launches = case.call.launches(variant, &device).unwrap_or_else(|error| panic!("{error}"));
+                let launches = case.call.plan(variant, &device).unwrap_or_else(|unfit| panic!("{unfit}")).launches;
                 case.checked && launches.iter().any(|launch| launch.groups[1] > 1)
             };
             if !(family.cases)().iter().any(folds) {
-                flat.push(format!("{} on {}", variant.file, device.name));
+                flat.push(format!("{} on {}", variant.shader.file, device.name));
             }
         }
     }
@@ -90,15 +88,15 @@ fn cases_that_are_only_timed_render_what_others_check() {
     let mut unchecked = Vec::new();
     for (family, device) in ALL.iter().flat_map(|family| devices().into_iter().map(move |device| (family, device))) {
         let (checked, timed): (Vec<_>, Vec<_>) = (family.cases)().into_iter().partition(|case| case.checked);
-        for variant in family.variants {
+        for variant in family.variants() {
             let literals = |case: &Case| -> Vec<_> {
-                let launches = case.call.launches(variant, &device).unwrap_or_else(|error| panic!("{error}"));
+                let launches = case.call.plan(variant, &device).unwrap_or_else(|unfit| panic!("{unfit}")).launches;
                 launches.into_iter().map(|launch| launch.literals).collect()
             };
             let of_checked: Vec<_> = checked.iter().flat_map(literals).collect();
             for case in &timed {
                 if !literals(case).iter().all(|literals| of_checked.contains(literals)) {
-                    unchecked.push(format!("{}, {}, {}", variant.file, case.name, device.name));
+                    unchecked.push(format!("{}, {}, {}", variant.shader.file, case.name, device.name));
                 }
             }
         }
@@ -112,11 +110,11 @@ fn faults_of(family: &'static Family, variant: &'static Variant) -> HashSet<Stri
     for device in devices() {
         for case in (family.cases)() {
             let device = Capabilities { limits: case.limits(&device.limits), ..device.clone() };
-            match case.call.launches(variant, &device) {
+            match case.call.plan(variant, &device) {
                 Err(error) => _ = faults.insert(format!("{}, case {}: {error}", device.name, case.name)),
-                Ok(launches) => {
-                    for launch in launches {
-                        let wgsl = render(variant, &launch).unwrap_or_else(|error| panic!("{error}"));
+                Ok(plan) => {
+                    for launch in plan.launches {
+                        let wgsl = render(&variant.shader, &launch).unwrap_or_else(|error| panic!("{error}"));
                         if seen.insert(wgsl.clone()) {
                             faults.extend(faults_in(family, variant, &device, &launch, &wgsl));
                         }
@@ -141,14 +139,14 @@ fn faults_in(family: &Family, variant: &Variant, device: &Capabilities, launch: 
     if let Err(error) = validator.validate(&module) {
         return vec![error.emit_to_string(wgsl)];
     }
-    let mut faults = parameter_faults(family, launch, &module);
+    let mut faults = uniform_faults(family, launch, &module);
     faults.extend(binding_faults(family, &module));
     faults.extend(entry_faults(variant, device, &module));
     faults
 }
 
 /// The uniform struct against the Rust struct, member by member.
-fn parameter_faults(family: &Family, launch: &Launch, module: &naga::Module) -> Vec<String> {
+fn uniform_faults(family: &Family, launch: &Launch, module: &naga::Module) -> Vec<String> {
     let Some((_, uniform)) = module.global_variables.iter().find(|(_, global)| binding_of(global) == Some(0)) else {
         return vec!["no binding 0".to_owned()];
     };
@@ -169,12 +167,12 @@ fn parameter_faults(family: &Family, launch: &Launch, module: &naga::Module) -> 
         })
         .collect();
     let believed: Vec<_> =
-        family.parameters.iter().map(|field| (field.name.to_owned(), field.offset, field.scalar)).collect();
+        family.uniform.iter().map(|field| (field.name.to_owned(), field.offset, field.scalar)).collect();
     if said != believed {
-        faults.push(format!("parameters: WGSL has {said:?}, Rust believes {believed:?}"));
+        faults.push(format!("uniform: WGSL has {said:?}, Rust believes {believed:?}"));
     }
-    if *span as usize != launch.parameters.len() {
-        faults.push(format!("parameters: WGSL has {span} bytes, Rust sends {}", launch.parameters.len()));
+    if *span as usize != launch.uniform.len() {
+        faults.push(format!("uniform: WGSL has {span} bytes, Rust sends {}", launch.uniform.len()));
     }
     faults
 }

@@ -8,12 +8,13 @@ use crate::gpu::Limits;
 use crate::kernels::attention::mask::EmptyRow;
 use crate::kernels::attention::qkv::{Qkv, QkvLayout};
 use crate::kernels::attention::sequences::Part;
-use crate::kernels::contract::cut::{align_down, word};
+use crate::kernels::shader::cut::align_down;
+use crate::kernels::shader::word;
 use crate::tensor::{Error, Result};
 
-crate::kernel_parameters! {
-    /// The parameters of every attention kernel, see `shaders/attention/sequence.wgsl`.
-    pub(in crate::kernels) struct Parameters {
+crate::uniform! {
+    /// The uniform of every attention kernel, see `shaders/attention/sequence.wgsl`.
+    pub(in crate::kernels) struct Uniform {
         queries: u32,
         keys: u32,
         heads: u32,
@@ -74,8 +75,8 @@ type Piece = [Range<usize>; 4];
 
 /// One launch of a part.
 pub(in crate::kernels) struct Cut {
-    /// Its parameters, but for `groups` and those that only some kernels have.
-    pub(in crate::kernels) parameters: Parameters,
+    /// Its uniform, but for `groups` and those that only some kernels have.
+    pub(in crate::kernels) uniform: Uniform,
     /// The windows of its operands, in binding order.
     pub(in crate::kernels) windows: Vec<Option<Range<u64>>>,
     /// Where each operand has token 0 of the first head of the first sequence, in elements of its window.
@@ -212,7 +213,7 @@ impl Cutter<'_> {
         };
         let [input_outer, input_inner, input_head, input_token] = words(self.inputs[0].strides)?;
         let [output_outer, output_inner, output_head, output_token] = words(self.output.strides)?;
-        let parameters = Parameters {
+        let uniform = Uniform {
             queries: word(piece[TOKENS].len())?,
             keys: word(tokens)?,
             heads: word(piece[HEADS].len())?,
@@ -240,9 +241,9 @@ impl Cutter<'_> {
             output_token,
             output_head,
             validity_base,
-            ..Parameters::zeroed()
+            ..Uniform::zeroed()
         };
-        Ok(Cut { parameters, windows, bases, heads: piece[HEADS].clone() })
+        Ok(Cut { uniform, windows, bases, heads: piece[HEADS].clone() })
     }
 }
 

@@ -1,13 +1,15 @@
 //! How the variants share attention among workgroups.
 
 use crate::gpu::Capabilities;
-use crate::kernels::attention::cut::Parameters;
+use crate::kernels::attention::cut::Uniform;
 use crate::kernels::attention::mask::{EmptyRow, Mask};
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
-use crate::kernels::contract::cut::word;
-use crate::kernels::shader::{Literals, Variant};
+use crate::kernels::shader::{Literals, Needs, word};
 use crate::tensor::Result;
+
+/// How a variant chooses its tile: for heads of a width, a number of queries of each sequence, and a mask.
+pub(in crate::kernels) type Choice = fn(&Capabilities, usize, usize, &Mask) -> Tile;
 
 /// How a variant shares the work among workgroups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,13 +24,13 @@ pub(in crate::kernels) enum Tile {
 }
 
 /// Queries of a workgroup of the plain variant.
-pub(in crate::kernels) const PLAIN_INVOCATIONS: u32 = 32;
+const PLAIN_INVOCATIONS: u32 = 32;
 /// Lanes that a subgroup's tile is made for; with more, wide heads leave some idle.
 const SUBGROUP: u32 = 8;
 
 impl Tile {
     /// A query an invocation. The features of a step's keys are unrolled: for wide heads few keys, or compiling takes long.
-    pub(in crate::kernels) const fn plain(width: usize) -> Self {
+    pub(in crate::kernels) const fn of_invocation(width: usize) -> Self {
         Self::Plain { step: if width <= 128 { 4 } else { 1 } }
     }
 
@@ -39,32 +41,40 @@ impl Tile {
     /// For wider heads: half the keys in memory, half the rows in registers.
     const WIDE: Self = Self::Shared { queries: 64, lanes: 4, rows: 2 };
 
+    /// What tiles of a subgroup need.
+    pub(in crate::kernels) const SUBGROUP_NEEDS: Needs =
+        Needs { subgroup: true, workgroup_bytes: Self::SUBGROUP_BYTES, invocations: 0 };
+    /// What shared tiles need.
+    pub(in crate::kernels) const SHARED_NEEDS: Needs =
+        Needs { subgroup: false, workgroup_bytes: Self::SHARED_BYTES, invocations: Self::LONG.invocations() };
+    /// What tiles of a query an invocation need.
+    pub(in crate::kernels) const PLAIN_NEEDS: Needs = Needs::invocations(PLAIN_INVOCATIONS);
+
     /// The most workgroup memory that a subgroup's tile may take: what software devices have.
-    pub(in crate::kernels) const SUBGROUP_BYTES: u32 = 32 << 10;
+    const SUBGROUP_BYTES: u32 = 32 << 10;
     /// The most workgroup memory that a shared tile takes.
-    pub(in crate::kernels) const SHARED_BYTES: u32 = {
+    const SHARED_BYTES: u32 = {
         let (long, wide) = (Self::LONG.workgroup_bytes(128), Self::WIDE.workgroup_bytes(Qkv::WIDEST as u32));
         if long > wide { long } else { wide }
     };
-    /// The most invocations that a shared tile takes.
-    pub(in crate::kernels) const SHARED_INVOCATIONS: u32 = Self::LONG.invocations();
 
-    /// The tile of `variant` on `device` for `queries` of each sequence of `part`, heads of `width`.
-    pub(in crate::kernels) fn of(
-        variant: &Variant,
-        device: &Capabilities,
-        width: usize,
-        queries: usize,
-        mask: &Mask,
-    ) -> Result<Self> {
-        Ok(match (variant.name, width, queries) {
-            ("subgroup", ..) => Self::of_subgroup(device, width, queries, mask.causal || mask.validity),
-            ("workgroup", _, 0..=16) => Self::SHORT,
-            ("workgroup", 0..=128, _) => Self::LONG,
-            ("workgroup", ..) => Self::WIDE,
-            ("plain", ..) => Self::plain(width),
-            _ => return Err(variant.unknown()),
-        })
+    /// The tile of a workgroup that shares keys and values.
+    pub(in crate::kernels) fn shared(_: &Capabilities, width: usize, queries: usize, _: &Mask) -> Self {
+        match (width, queries) {
+            (_, 0..=16) => Self::SHORT,
+            (0..=128, _) => Self::LONG,
+            _ => Self::WIDE,
+        }
+    }
+
+    /// The tile of a query an invocation.
+    pub(in crate::kernels) fn plain(_: &Capabilities, width: usize, _: usize, _: &Mask) -> Self {
+        Self::of_invocation(width)
+    }
+
+    /// The tile of a subgroup.
+    pub(in crate::kernels) fn subgroup(device: &Capabilities, width: usize, queries: usize, mask: &Mask) -> Self {
+        Self::of_subgroup(device, width, queries, mask.causal || mask.validity)
     }
 
     /// Four rows a lane, two where the queries are few; less of everything where wide heads leave little memory.
@@ -130,7 +140,7 @@ impl Tile {
     }
 
     /// Workgroups of a launch.
-    pub(in crate::kernels) fn groups(self, launch: &Parameters) -> Result<u64> {
+    pub(in crate::kernels) fn groups(self, launch: &Uniform) -> Result<u64> {
         let [queries, heads, sequences] = [launch.queries, launch.heads, launch.sequences].map(u64::from);
         let of_tile = |tile: u32| queries.div_ceil(u64::from(tile)) * heads * sequences;
         let groups = match self {

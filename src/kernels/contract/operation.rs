@@ -7,29 +7,29 @@ use serde::Serialize;
 
 use crate::gpu::{Capabilities, Slot};
 use crate::kernels::contract::Case;
-use crate::kernels::shader::{Class, Launch, Packing, Variant};
+use crate::kernels::shader::{Dispatches, Plan, Planned, Unfit, Variant};
 use crate::tensor::{Element, Error, Result, Shape, Tensor};
 
 /// A kernel family: one formula, its bindings, and the WGSL variants that compute it.
 ///
-/// `@binding(0)` of every kernel is `var<uniform> parameters: Parameters`; [`Family::bindings`] follow from 1 on.
+/// `@binding(0)` of every kernel is `var<uniform> call: Uniform`; [`Family::bindings`] follow from 1 on.
 #[derive(Debug)]
 pub struct Family {
     /// The noun, also the name of its WGSL files and its folder.
     pub name: &'static str,
     /// The formula in one line.
     pub formula: &'static str,
-    /// What Rust believes of the WGSL struct `Parameters`.
-    pub parameters: &'static [Field],
-    /// What is bound after the parameters, in order.
+    /// What Rust believes of the WGSL struct `Uniform`.
+    pub uniform: &'static [Field],
+    /// What is bound after the uniform, in order.
     pub bindings: &'static [Binding],
-    /// The ways to compute it, the preferred first within each device class.
-    pub variants: &'static [Variant],
+    /// Its variants: [`variants_of`] its kernel.
+    pub variants: fn() -> Vec<&'static Variant>,
     /// The shapes it is tested, checked and timed with.
     pub cases: fn() -> Vec<Case>,
 }
 
-/// A member of a kernel's parameter struct.
+/// A member of a kernel's uniform struct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
     /// Its name, in Rust and in WGSL.
@@ -85,30 +85,24 @@ impl Binding {
 }
 
 impl Family {
-    /// The variant to use on `device`: of those it can run, the first written for its class, else the first for any.
-    pub fn variant_for(&self, device: &Capabilities) -> Result<&'static Variant>
-    where
-        Self: 'static,
-    {
-        let class = if device.is_software() { Class::Software } else { Class::Gpu };
-        let rank = |variant: &Variant| match variant.class {
-            own if own == class => 0,
-            Class::Any => 1,
-            _ => 2,
-        };
-        let runnable = self.variants.iter().filter(|variant| variant.missing(device).is_none());
-        runnable.min_by_key(|variant| rank(variant)).ok_or_else(|| {
-            Error::unsupported(format!("kernel {}: {} can run none of its variants", self.name, device.name))
-        })
+    /// The ways to compute it, the preferred first within each device class.
+    pub fn variants(&self) -> Vec<&'static Variant> {
+        (self.variants)()
+    }
+
+    /// The variants that `device` can run, those written for its class first.
+    pub fn variants_for(&self, device: &Capabilities) -> Vec<&'static Variant> {
+        let mut variants = self.variants();
+        variants.retain(|variant| variant.missing(device).is_none());
+        variants.sort_by_key(|variant| variant.rank(device));
+        variants
     }
 
     /// The variant of this name, an error where there is none or `device` lacks what it needs.
-    pub fn variant_named(&self, name: &str, device: &Capabilities) -> Result<&'static Variant>
-    where
-        Self: 'static,
-    {
-        let variant = self.variants.iter().find(|variant| variant.name == name).ok_or_else(|| {
-            let names: Vec<_> = self.variants.iter().map(|variant| variant.name).collect();
+    pub fn variant_named(&self, name: &str, device: &Capabilities) -> Result<&'static Variant> {
+        let variants = self.variants();
+        let variant = variants.iter().find(|variant| variant.name == name).ok_or_else(|| {
+            let names: Vec<_> = variants.iter().map(|variant| variant.name).collect();
             Error::usage(format!("kernel {} has no variant {name:?}; it has {}", self.name, names.join(", ")))
         })?;
         match variant.missing(device) {
@@ -120,20 +114,23 @@ impl Family {
         }
     }
 
-    /// The kinds of all bindings, parameters first.
+    /// The kinds of all bindings, the uniform first.
     pub fn slots(&self) -> Vec<Slot> {
         let storage = self.bindings.iter().map(|binding| match binding.access {
             Access::Read => Slot::Read,
             Access::Write => Slot::Write,
         });
-        std::iter::once(Slot::Parameters).chain(storage).collect()
+        std::iter::once(Slot::Uniform).chain(storage).collect()
     }
 }
 
 /// One call of a kernel family, with its sizes and switches: plain data, no device.
-pub trait Kernel: Debug + Send + Sync {
+pub trait Kernel: Debug + Send + Sync + Sized + 'static {
     /// The family it belongs to.
     fn family(&self) -> &'static Family;
+
+    /// The ways to compute it in WGSL, the preferred first within each device class.
+    fn variants() -> &'static [Planned<Self>];
 
     /// The shape of each binding's operand; `None` where this call leaves an optional input out.
     fn operands(&self) -> Vec<Option<Shape>>;
@@ -149,21 +146,81 @@ pub trait Kernel: Debug + Send + Sync {
         bytes_of(self.family(), &self.operands(), Access::Read)
     }
 
-    /// The dispatches that compute it on `device` with `variant`: one where its limits allow, else one a piece.
-    fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>>;
-
-    /// How `variant` wants the constant input at `binding` laid out; `None` for row-major as it is.
-    fn packing(&self, variant: &Variant, device: &Capabilities, binding: usize) -> Option<Packing> {
-        let _ = (variant, device, binding);
-        None
+    /// What it costs.
+    fn cost(&self) -> Cost {
+        let written = bytes_of(self.family(), &self.operands(), Access::Write);
+        Cost { operations: self.operations(), read: self.bytes_read(), written }
     }
 
     /// The formula in plain loops with f64 sums, one tensor an output.
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>>;
 }
 
+/// The variants of a kernel, for its [`Family`].
+pub fn variants_of<K: Kernel>() -> Vec<&'static Variant> {
+    K::variants().iter().map(|planned| &planned.variant).collect()
+}
+
+/// A call of any kernel: what graphs and cases hold. Every [`Kernel`] is one.
+pub trait Operation: Debug + Send + Sync {
+    /// The family it belongs to.
+    fn family(&self) -> &'static Family;
+
+    /// See [`Kernel::operands`].
+    fn operands(&self) -> Vec<Option<Shape>>;
+
+    /// See [`Kernel::validate`].
+    fn validate(&self) -> Result<()>;
+
+    /// What it costs.
+    fn cost(&self) -> Cost;
+
+    /// What `variant` does for this call on `device`: one dispatch where its limits allow, else one a piece.
+    fn plan(&self, variant: &'static Variant, device: &Capabilities) -> Result<Plan, Unfit>;
+
+    /// See [`Kernel::reference`].
+    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>>;
+}
+
+impl<K: Kernel> Operation for K {
+    fn family(&self) -> &'static Family {
+        Kernel::family(self)
+    }
+
+    fn operands(&self) -> Vec<Option<Shape>> {
+        Kernel::operands(self)
+    }
+
+    fn validate(&self) -> Result<()> {
+        Kernel::validate(self)
+    }
+
+    fn cost(&self) -> Cost {
+        Kernel::cost(self)
+    }
+
+    fn plan(&self, variant: &'static Variant, device: &Capabilities) -> Result<Plan, Unfit> {
+        let family = Kernel::family(self);
+        let planned = K::variants().iter().find(|planned| std::ptr::eq(&planned.variant, variant));
+        let planned = planned.ok_or_else(|| {
+            Unfit::new(format!(
+                "variant {:?} ({}) is none of kernel {}",
+                variant.name, variant.shader.file, family.name
+            ))
+        })?;
+        let mut dispatches = Dispatches::new(device, family.bindings.len());
+        (planned.plan)(self, &mut dispatches)?;
+        let (layouts, launches) = dispatches.finish();
+        Ok(Plan { variant, layouts, launches })
+    }
+
+    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+        Kernel::reference(self, inputs)
+    }
+}
+
 /// A kernel call that can be shared.
-pub type Call = Arc<dyn Kernel>;
+pub type Call = Arc<dyn Operation>;
 
 /// What a call costs, to compare with the time it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
@@ -188,12 +245,6 @@ impl std::ops::Add for Cost {
     }
 }
 
-/// What `kernel` costs.
-pub fn cost(kernel: &dyn Kernel) -> Cost {
-    let written = bytes_of(kernel.family(), &kernel.operands(), Access::Write);
-    Cost { operations: kernel.operations(), read: kernel.bytes_read(), written }
-}
-
 fn bytes_of(family: &Family, operands: &[Option<Shape>], access: Access) -> u64 {
     let bindings = family.bindings.iter().zip(operands).filter(|(binding, _)| binding.access == access);
     let bytes = bindings.filter_map(|(binding, shape)| Some(shape.as_ref()?.elements() * binding.element.bytes()));
@@ -214,9 +265,9 @@ pub fn input<'a>(inputs: &[Option<&'a Tensor>], binding: usize) -> Result<&'a Te
         .ok_or_else(|| Error::usage(format!("the input at binding {binding} is missing")))
 }
 
-/// Declares the parameter struct of a kernel: `#[repr(C)]`, plain data, with its [`Field`]s in `FIELDS`.
+/// Declares the uniform struct of a kernel: `#[repr(C)]`, plain data, with its [`Field`]s in `FIELDS`.
 #[macro_export]
-macro_rules! kernel_parameters {
+macro_rules! uniform {
     ($(#[$outer:meta])* $visibility:vis struct $name:ident { $($(#[$inner:meta])* $field:ident: $scalar:ident,)* }) => {
         $(#[$outer])*
         #[repr(C)]

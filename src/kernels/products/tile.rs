@@ -1,8 +1,7 @@
 //! The tile under every kernel that multiplies rows by a weight: `shaders/products/product*.wgsl`.
 
-use crate::gpu::{Capabilities, Limits};
-use crate::kernels::contract::cut::check_iterations;
-use crate::kernels::shader::{Literals, Needs, Packing, Variant};
+use crate::gpu::Capabilities;
+use crate::kernels::shader::{Layout, Literals, Needs, Unfit};
 use crate::tensor::Result;
 
 /// What `products/product.wgsl` needs.
@@ -28,6 +27,9 @@ const SUBGROUP_LANES: usize = 32;
 const SUBGROUP_HEIGHTS: [(usize, usize); 3] = [(16, 18), (32, 20), (64, 22)];
 /// The same with 64-bit loads; from 48 rows on the unrolled step no longer fits the instruction cache.
 const WIDE_HEIGHTS: [(usize, usize); 3] = [(8, 15), (16, 20), (40, 26)];
+
+/// How a variant chooses its tile, from the device, rows, columns, and whether two floats may be loaded at once.
+pub(super) type Choice = fn(&Capabilities, usize, usize, bool) -> Result<Tile, Unfit>;
 
 /// How a variant divides a product of rows by columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,30 +64,26 @@ impl Tile {
         Self { rows: 64, panel: 64, lanes: 64, tiles: 1, depth: 16, iterations: 6, wide: false };
     const WORKGROUP_LARGE: Self = Self { rows: 128, lanes: 128, ..Self::WORKGROUP_SMALL };
 
-    /// Whether `variant` may load two floats at once on `device`, where operands and sizes allow it.
-    pub(super) fn may_be_wide(variant: &Variant, device: &Capabilities) -> bool {
-        variant.name == "subgroup" && device.int64 && device.limits.storage_alignment.is_multiple_of(32)
+    /// The tile of a subgroup for a product of `rows`; `wide` where operands and sizes let it load two floats at once.
+    pub(super) fn subgroup(device: &Capabilities, rows: usize, _: usize, wide: bool) -> Result<Self, Unfit> {
+        let lanes = device.subgroup_size().ok_or_else(|| Unfit::new("the subgroup size is not known"))?;
+        let wide = wide && device.int64 && device.limits.storage_alignment.is_multiple_of(32);
+        Ok(Self::of_subgroup(lanes as usize, rows, wide))
     }
 
-    /// The tile of `variant` on `device` for a product of `rows` by `columns`.
-    pub(super) fn choose(
-        variant: &Variant,
-        device: &Capabilities,
-        rows: usize,
-        columns: usize,
-        wide: bool,
-    ) -> Result<Self> {
-        let busy = |tile: Self| rows > tile.rows / 2 && tile.groups(rows, columns) >= BUSY_GROUPS;
-        match (variant.name, device.subgroup_size()) {
-            ("subgroup", Some(lanes)) => Ok(Self::subgroup(lanes as usize, rows, wide)),
-            ("workgroup", _) if busy(Self::WORKGROUP_LARGE) => Ok(Self::WORKGROUP_LARGE),
-            ("workgroup", _) => Ok(Self::WORKGROUP_SMALL),
-            ("plain", _) => Ok(Self::PLAIN),
-            _ => Err(variant.unknown()),
-        }
+    /// The tile of a workgroup for a product of `rows` by `columns`: the large one where enough of them keep a GPU busy.
+    pub(super) fn workgroup(_: &Capabilities, rows: usize, columns: usize, _: bool) -> Result<Self, Unfit> {
+        let large = Self::WORKGROUP_LARGE;
+        let busy = rows > large.rows / 2 && large.groups(rows, columns) >= BUSY_GROUPS;
+        Ok(if busy { large } else { Self::WORKGROUP_SMALL })
     }
 
-    fn subgroup(lanes: usize, rows: usize, wide: bool) -> Self {
+    /// The tile of an invocation.
+    pub(super) fn plain(_: &Capabilities, _: usize, _: usize, _: bool) -> Result<Self, Unfit> {
+        Ok(Self::PLAIN)
+    }
+
+    fn of_subgroup(lanes: usize, rows: usize, wide: bool) -> Self {
         let lanes = lanes.min(SUBGROUP_LANES);
         let heights = if wide { WIDE_HEIGHTS } else { SUBGROUP_HEIGHTS };
         let time = |&(height, speed): &(usize, usize)| rows.next_multiple_of(height) * 1000 / speed;
@@ -96,10 +94,10 @@ impl Tile {
     }
 
     /// How the weight lies.
-    pub(super) fn packing(self) -> Packing {
+    pub(super) fn layout(self) -> Layout {
         match self.wide {
-            true => Packing::PairedPanels { columns: self.panel },
-            false => Packing::Panels { columns: self.panel },
+            true => Layout::PairedPanels { columns: self.panel },
+            false => Layout::Panels { columns: self.panel },
         }
     }
 
@@ -119,11 +117,10 @@ impl Tile {
         (rows.div_ceil(self.rows) as u64 * columns.div_ceil(self.panel) as u64).div_ceil(self.tiles as u64)
     }
 
-    /// An error where the sum over `inner` takes more loop iterations than the device runs.
-    pub(super) fn check_depth(self, inner: usize, limits: &Limits) -> Result<()> {
+    /// Loop iterations of an invocation that sums over `inner` and stores.
+    pub(super) fn iterations(self, inner: usize) -> u64 {
         let turns = inner.div_ceil(self.depth) + 1;
-        let storing = 4 * self.rows;
-        check_iterations((turns * self.iterations + storing) as u64, limits)
+        (turns * self.iterations + 4 * self.rows) as u64
     }
 }
 
@@ -131,27 +128,22 @@ impl Tile {
 mod tests {
     use super::*;
 
-    fn limits(loop_iterations: Option<u32>) -> Limits {
-        Limits { loop_iterations, ..Limits::WEBGPU }
-    }
-
     #[test]
-    fn a_sum_longer_than_the_device_loops_is_an_error() {
-        for tile in [Tile::PLAIN, Tile::WORKGROUP_LARGE, Tile::subgroup(8, 3137, false)] {
-            assert!(tile.check_depth(70_000, &limits(Some(65_535))).is_ok());
-            assert!(tile.check_depth(263_000, &limits(Some(65_535))).is_err());
-            assert!(tile.check_depth(263_000, &limits(None)).is_ok());
+    fn long_sums_take_more_iterations_than_some_devices_run() {
+        for tile in [Tile::PLAIN, Tile::WORKGROUP_LARGE, Tile::of_subgroup(8, 3137, false)] {
+            assert!(tile.iterations(70_000) <= 65_535);
+            assert!(tile.iterations(263_000) > 65_535);
         }
     }
 
     #[test]
     fn subgroup_tiles_follow_the_rows_in_multiples_of_the_lanes() {
-        assert_eq!(Tile::subgroup(8, 1, false).rows, 16);
-        assert_eq!(Tile::subgroup(8, 30, false).rows, 32);
-        assert_eq!(Tile::subgroup(8, 3137, false).rows, 64);
-        assert_eq!(Tile::subgroup(32, 1, false).rows, 32);
-        assert_eq!(Tile::subgroup(128, 30, false), Tile::subgroup(32, 30, false));
-        assert_eq!(Tile::subgroup(8, 3137, true).rows, 40);
-        assert_eq!(Tile::subgroup(16, 3137, true).rows, 16);
+        assert_eq!(Tile::of_subgroup(8, 1, false).rows, 16);
+        assert_eq!(Tile::of_subgroup(8, 30, false).rows, 32);
+        assert_eq!(Tile::of_subgroup(8, 3137, false).rows, 64);
+        assert_eq!(Tile::of_subgroup(32, 1, false).rows, 32);
+        assert_eq!(Tile::of_subgroup(128, 30, false), Tile::of_subgroup(32, 30, false));
+        assert_eq!(Tile::of_subgroup(8, 3137, true).rows, 40);
+        assert_eq!(Tile::of_subgroup(16, 3137, true).rows, 16);
     }
 }

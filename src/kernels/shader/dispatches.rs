@@ -1,18 +1,120 @@
-//! The dispatches that compute a call.
+//! The dispatches that compute a call, and the builder with which a variant writes them.
 
 use std::ops::Range;
 
-use crate::kernels::shader::Literals;
+use bytemuck::Pod;
 
-/// One dispatch of a kernel: what its WGSL is rendered with, its parameters, and the part of each operand it sees.
+use crate::gpu::{Capabilities, Limits};
+use crate::kernels::shader::cut::{self, FrameRun};
+use crate::kernels::shader::{Layout, Literals, Unfit};
+use crate::tensor::{Error, Result};
+
+/// One dispatch of a kernel: what its WGSL is rendered with, its uniform, and the part of each operand it sees.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Launch {
     /// Literals of the WGSL template.
     pub literals: Literals,
-    /// The bytes of the parameter struct.
-    pub parameters: Vec<u8>,
+    /// The bytes of the uniform struct.
+    pub uniform: Vec<u8>,
     /// Workgroups along x, y and z.
     pub groups: [u32; 3],
-    /// For each binding, the bytes of its operand (as packed) that are bound; `None` for all of them.
+    /// For each binding, the bytes of its operand (as laid out) that are bound; `None` for all of them.
     pub windows: Vec<Option<Range<u64>>>,
+}
+
+/// The dispatches of one call on one device, as a variant writes them.
+///
+/// It cuts work so that operands fit the device's bindings, folds workgroups into its dimensions, and refuses what would
+/// take more loop iterations than it runs. Sizes are elements of four bytes.
+pub struct Dispatches<'a> {
+    device: &'a Capabilities,
+    layouts: Vec<Layout>,
+    launches: Vec<Launch>,
+}
+
+impl<'a> Dispatches<'a> {
+    /// None yet, for a kernel of this many bindings.
+    pub(in crate::kernels) fn new(device: &'a Capabilities, bindings: usize) -> Self {
+        Self { device, layouts: vec![Layout::Rows; bindings], launches: Vec::new() }
+    }
+
+    /// The device they are for.
+    pub fn device(&self) -> &'a Capabilities {
+        self.device
+    }
+
+    /// Its limits.
+    pub fn limits(&self) -> &'a Limits {
+        &self.device.limits
+    }
+
+    /// The constant operand at `binding`, counted from 0, is wanted in `layout`.
+    pub fn lay_out(&mut self, binding: usize, layout: Layout) {
+        self.layouts[binding] = layout;
+    }
+
+    /// That one invocation runs this many loop iterations in all: unfit where the device stops before.
+    pub fn iterate(&self, iterations: u64) -> Result<(), Unfit> {
+        Ok(cut::check_iterations(iterations, self.limits())?)
+    }
+
+    /// Cuts `units` of work into the longest runs that can be bound, where each unit has these elements in the operands
+    /// that are cut along. Every run but the last is a multiple of `step` units and starts where a binding may.
+    pub fn runs(&self, units: usize, step: usize, elements_per_unit: &[usize]) -> Result<Vec<Range<usize>>, Unfit> {
+        Ok(cut::runs(units, step, &in_bytes(elements_per_unit), self.limits())?)
+    }
+
+    /// Like [`runs`](Self::runs) for kernels that take offsets: a run starts anywhere, and its operands are bound by
+    /// [`window`](Self::window).
+    pub fn runs_anywhere(&self, units: usize, elements_per_unit: &[usize]) -> Result<Vec<Range<usize>>, Unfit> {
+        Ok(cut::runs_anywhere(units, &in_bytes(elements_per_unit), self.limits())?)
+    }
+
+    /// Cuts `frames` into the longest runs whose input and output, of these elements a frame, can be bound.
+    pub fn frames(&self, frames: usize, input: usize, output: usize) -> Result<Vec<FrameRun>, Unfit> {
+        Ok(cut::frames(frames, input, output, self.limits())?)
+    }
+
+    /// Whether an operand of this many elements can be bound wherever it starts.
+    pub fn fits_anywhere(&self, elements: usize) -> bool {
+        4 * elements as u64 <= cut::room_anywhere(self.limits())
+    }
+
+    /// The bytes of a run of units of `elements_per_unit`.
+    pub fn bytes(&self, run: &Range<usize>, elements_per_unit: usize) -> Range<u64> {
+        cut::bytes(run, 4 * elements_per_unit)
+    }
+
+    /// The bytes of `elements`, widened to start where a binding may, and the element of that window they begin with.
+    pub fn window(&self, elements: &Range<usize>) -> (Range<u64>, u32) {
+        cut::align_down(cut::bytes(elements, 4), self.limits())
+    }
+
+    /// Adds a dispatch of `groups` workgroups, each of which takes its number as x + y · the groups along x.
+    pub fn launch(
+        &mut self,
+        groups: u64,
+        literals: Literals,
+        uniform: &impl Pod,
+        windows: Vec<Option<Range<u64>>>,
+    ) -> Result<(), Unfit> {
+        let groups = cut::fold_groups(groups, self.limits())?;
+        let uniform = bytemuck::bytes_of(uniform).to_vec();
+        self.launches.push(Launch { literals, uniform, groups, windows });
+        Ok(())
+    }
+
+    /// What has been written.
+    pub(in crate::kernels) fn finish(self) -> (Vec<Layout>, Vec<Launch>) {
+        (self.layouts, self.launches)
+    }
+}
+
+fn in_bytes(elements: &[usize]) -> Vec<u64> {
+    elements.iter().map(|&elements| 4 * elements as u64).collect()
+}
+
+/// A size or offset as a field of a uniform; an error beyond 32 bits.
+pub fn word(value: usize) -> Result<u32> {
+    u32::try_from(value).map_err(|_| Error::unsupported(format!("a size of {value} does not fit a kernel's 32 bits")))
 }

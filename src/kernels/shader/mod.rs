@@ -1,16 +1,19 @@
-//! How kernels run as WGSL: variants, the dispatches of a call, templates, compiled programs, and their check.
+//! How kernels run as WGSL: variants, the dispatches they plan, templates, compiled programs, and their check.
 
+pub(super) mod cut;
 mod dispatches;
-mod packing;
+mod layout;
 mod program;
 mod selection;
 pub mod suite;
 mod template;
 mod variant;
 
-pub use dispatches::Launch;
-pub use packing::Packing;
+pub use cut::{FrameRun, Seen};
+pub use dispatches::{Dispatches, Launch, word};
+pub use layout::Layout;
 pub use program::{Program, ProgramBuilder, render};
 pub use selection::Selection;
 pub use template::{Literals, Templates};
-pub use variant::{Class, Needs, Variant};
+pub(super) use variant::wgsl;
+pub use variant::{Class, Needs, Plan, Planned, Shader, Unfit, Variant};

@@ -3,19 +3,18 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use crate::gpu::{Buffer, Device, Dispatch, Window};
-use crate::kernels::ALL;
-use crate::kernels::contract::Kernel;
-use crate::kernels::shader::{Launch, Templates, Variant};
+use crate::gpu::{Buffer, Device, Dispatch, Slot, Window};
+use crate::kernels::contract::Family;
+use crate::kernels::shader::{Launch, Plan, Shader, Templates};
 use crate::tensor::{Error, ErrorKind, Result};
 
-/// The WGSL of `variant` for one launch.
-pub fn render(variant: &Variant, launch: &Launch) -> Result<String> {
+/// The WGSL of `shader` for one launch.
+pub fn render(shader: &Shader, launch: &Launch) -> Result<String> {
     static TEMPLATES: LazyLock<Result<Templates>> = LazyLock::new(Templates::of_pieces);
-    TEMPLATES.as_ref().map_err(Clone::clone)?.render(variant.file, variant.text, &launch.literals)
+    TEMPLATES.as_ref().map_err(Clone::clone)?.render(shader.file, shader.text, &launch.literals)
 }
 
-/// Calls with their operands, before their parameters have a place on the device.
+/// Calls with their operands, before their uniforms have a place on the device.
 pub struct ProgramBuilder<'a> {
     device: &'a Device,
     /// Bound in place of an operand that a call leaves out.
@@ -25,11 +24,8 @@ pub struct ProgramBuilder<'a> {
 
 struct BoundCall {
     label: &'static str,
-    /// Whether the kernel is one of this crate's.
-    ours: bool,
-    variant: &'static Variant,
-    slots: Vec<crate::gpu::Slot>,
-    launches: Vec<Launch>,
+    plan: Plan,
+    slots: Vec<Slot>,
     operands: Vec<Option<Buffer>>,
 }
 
@@ -46,39 +42,29 @@ impl<'a> ProgramBuilder<'a> {
         Ok(Self { device, absent: device.buffer("absent operand", 16)?, calls: Vec::new() })
     }
 
-    /// Adds a call; `operands` hold what its bindings want, packed as the variant says, `None` where left out.
-    pub fn call(
-        &mut self,
-        kernel: &dyn Kernel,
-        variant: &'static Variant,
-        operands: Vec<Option<Buffer>>,
-    ) -> Result<()> {
-        let family = kernel.family();
-        kernel.validate().map_err(|error| error.within(family.name))?;
-        let launches =
-            kernel.launches(variant, self.device.capabilities()).map_err(|error| error.within(family.name))?;
-        let ours = ALL.iter().any(|known| std::ptr::eq(*known, family));
-        self.calls.push(BoundCall { label: family.name, ours, variant, slots: family.slots(), launches, operands });
-        Ok(())
+    /// Adds a call of `family` as planned; `operands` hold what its bindings want, laid out as the plan says, `None`
+    /// where left out.
+    pub fn call(&mut self, family: &'static Family, plan: Plan, operands: Vec<Option<Buffer>>) {
+        self.calls.push(BoundCall { label: family.name, plan, slots: family.slots(), operands });
     }
 
     /// Compiles and binds everything.
     pub fn finish(self) -> Result<Program> {
         let limits = &self.device.capabilities().limits;
-        let stride = |launch: &Launch| launch.parameters.len().next_multiple_of(limits.uniform_alignment as usize);
-        let mut parameters = Vec::new();
-        for launch in self.calls.iter().flat_map(|call| &call.launches) {
-            let end = parameters.len() + stride(launch);
-            parameters.extend_from_slice(&launch.parameters);
-            parameters.resize(end, 0);
+        let stride = |launch: &Launch| launch.uniform.len().next_multiple_of(limits.uniform_alignment as usize);
+        let mut uniforms = Vec::new();
+        for launch in self.calls.iter().flat_map(|call| &call.plan.launches) {
+            let end = uniforms.len() + stride(launch);
+            uniforms.extend_from_slice(&launch.uniform);
+            uniforms.resize(end, 0);
         }
-        let arena = self.device.buffer_with("kernel parameters", &parameters)?;
+        let arena = self.device.buffer_with("kernel uniforms", &uniforms)?;
         let mut program = Program { dispatches: Vec::new(), calls: Vec::new() };
         let mut at = 0;
         for call in &self.calls {
             let first = program.dispatches.len();
-            for launch in &call.launches {
-                let place = at as u64..(at + launch.parameters.len()) as u64;
+            for launch in &call.plan.launches {
+                let place = at as u64..(at + launch.uniform.len()) as u64;
                 program.dispatches.push(self.bind(call, launch, arena.window(place))?);
                 at += stride(launch);
             }
@@ -87,13 +73,14 @@ impl<'a> ProgramBuilder<'a> {
         Ok(program)
     }
 
-    fn bind(&self, call: &BoundCall, launch: &Launch, parameters: Window) -> Result<Dispatch> {
-        let wgsl = render(call.variant, launch)?;
-        let pipeline = match call.ours {
-            true => self.device.pipeline_of_kernel(call.variant.file, &wgsl, &call.slots)?,
-            false => self.device.pipeline(call.variant.file, &wgsl, &call.slots)?,
+    fn bind(&self, call: &BoundCall, launch: &Launch, uniforms: Window) -> Result<Dispatch> {
+        let shader = call.plan.variant.shader;
+        let wgsl = render(&shader, launch)?;
+        let pipeline = match shader.own {
+            true => self.device.pipeline_of_kernel(shader.file, &wgsl, &call.slots)?,
+            false => self.device.pipeline(shader.file, &wgsl, &call.slots)?,
         };
-        let mut windows = vec![parameters];
+        let mut windows = vec![uniforms];
         for (operand, range) in call.operands.iter().zip(&launch.windows) {
             let buffer = operand.as_ref().unwrap_or(&self.absent);
             let window = match range {

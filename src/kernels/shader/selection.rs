@@ -1,12 +1,10 @@
 //! Which variant of a kernel runs.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
 use crate::gpu::Capabilities;
-use crate::kernels::ALL;
-use crate::kernels::contract::Family;
-use crate::kernels::shader::Variant;
+use crate::kernels::contract::{Family, Operation};
+use crate::kernels::shader::Plan;
 use crate::tensor::{Error, Result};
 
 /// Variants that are asked for instead of those a device would get.
@@ -24,37 +22,47 @@ impl Selection {
         Self::default()
     }
 
-    /// The variant of `family` to run on `device`.
+    /// How `call` runs on `device`: with the first variant that fits, those written for its class before others.
     ///
-    /// An error where a variant is asked for that `device` cannot run: it is never replaced silently.
-    pub fn variant(&self, family: &'static Family, device: &Capabilities) -> Result<&'static Variant> {
-        if let Some(name) = self.by_kernel.get(family.name) {
-            return family.variant_named(name, device);
+    /// An error where a variant is asked for that `device` cannot run or that does not fit the call: it is never replaced
+    /// silently.
+    pub fn plan(&self, call: &dyn Operation, device: &Capabilities) -> Result<Plan> {
+        let family = call.family();
+        call.validate().map_err(|error| error.within(family.name))?;
+        if let Some(name) = self.forced(family) {
+            let variant = family.variant_named(name, device)?;
+            let unfit = |reason| Error::unsupported(format!("{}, variant {name}: {reason}", family.name));
+            return call.plan(variant, device).map_err(unfit);
         }
-        match &self.everywhere {
-            Some(name) if family.variants.iter().any(|variant| variant.name == name) => {
-                family.variant_named(name, device)
+        let mut reason = format!("{} can run none of its variants", device.name);
+        for variant in family.variants_for(device) {
+            match call.plan(variant, device) {
+                Ok(plan) => return Ok(plan),
+                Err(unfit) => reason = unfit.to_string(),
             }
-            _ => family.variant_for(device),
         }
+        Err(Error::unsupported(format!("{}: {reason}", family.name)))
     }
-}
 
-impl FromStr for Selection {
-    type Err = Error;
+    /// The variant that is asked for of `family`.
+    fn forced(&self, family: &Family) -> Option<&str> {
+        let everywhere = self.everywhere.as_ref();
+        let known = |name: &&String| family.variants().iter().any(|variant| variant.name == **name);
+        self.by_kernel.get(family.name).or(everywhere.filter(known)).map(String::as_str)
+    }
 
-    /// Comma-separated: `plain` (for every kernel that has it) or `linear=workgroup` (for one kernel).
-    fn from_str(text: &str) -> Result<Self> {
+    /// Comma-separated: `plain` (for every kernel that has it) or `linear=workgroup` (for one kernel), of `families`.
+    pub(in crate::kernels) fn parse(text: &str, families: &[&'static Family]) -> Result<Self> {
         let mut selection = Self::default();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let (kernel, name) = match part.split_once('=') {
                 Some((kernel, name)) => (Some(kernel.trim()), name.trim()),
                 None => (None, part),
             };
-            let known = |family: &&&'static Family| kernel.is_none_or(|kernel| family.name == kernel);
-            let families: Vec<_> = ALL.iter().filter(known).collect();
+            let families: Vec<_> =
+                families.iter().filter(|family| kernel.is_none_or(|kernel| family.name == kernel)).collect();
             let mut names: Vec<_> =
-                families.iter().flat_map(|family| family.variants).map(|variant| variant.name).collect();
+                families.iter().flat_map(|family| family.variants()).map(|variant| variant.name).collect();
             names.sort_unstable();
             names.dedup();
             if !names.contains(&name) {
@@ -70,20 +78,5 @@ impl FromStr for Selection {
             }
         }
         Ok(selection)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn selections_are_parsed_and_checked() {
-        assert!("plain".parse::<Selection>().is_ok());
-        assert!("layer_norm=workgroup, plain".parse::<Selection>().is_ok());
-        let message = |text: &str| text.parse::<Selection>().unwrap_err().to_string();
-        assert!(message("fastest").contains("plain"));
-        assert!(message("layer_norm=fastest").contains("layer_norm"));
-        assert!(message("layernorm=plain").contains("layernorm"));
     }
 }

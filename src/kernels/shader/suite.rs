@@ -84,11 +84,15 @@ pub fn judge(case: &Case, actual: &[Tensor], expected: &[Tensor]) -> Outcome {
 /// An error where the kernel wrote behind an output, or the device failed.
 pub fn run(device: &Device, case: &Case, variant: &'static Variant, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
     let device = &device.restricted(|capabilities| capabilities.limits = case.limits(&capabilities.limits));
-    let kernel = &*case.call;
-    let family = kernel.family();
+    let call = &*case.call;
+    let family = call.family();
+    call.validate().map_err(|error| error.within(family.name))?;
+    let plan = call.plan(variant, device.capabilities());
+    let plan =
+        plan.map_err(|unfit| Error::unsupported(format!("{}, variant {}: {unfit}", family.name, variant.name)))?;
     let mut given = inputs.iter();
     let mut buffers = Vec::new();
-    for (place, (binding, shape)) in family.bindings.iter().zip(kernel.operands()).enumerate() {
+    for (place, (binding, shape)) in family.bindings.iter().zip(call.operands()).enumerate() {
         buffers.push(match (binding.access, shape) {
             (Access::Read, None) => {
                 given.next();
@@ -98,10 +102,7 @@ pub fn run(device: &Device, case: &Case, variant: &'static Variant, inputs: &[Op
                 let tensor = given.next().copied().flatten().ok_or_else(|| {
                     Error::usage(format!("kernel {}: input {} is missing", family.name, binding.name))
                 })?;
-                Some(match kernel.packing(variant, device.capabilities(), place) {
-                    None => guarded(device, binding, tensor.bytes())?,
-                    Some(packing) => guarded(device, binding, bytemuck::cast_slice(&packing.pack(tensor)?))?,
-                })
+                Some(guarded(device, binding, &plan.layouts[place].lay_out(tensor)?)?)
             }
             (Access::Write, shape) => {
                 let bytes = shape.map_or(0, |shape| shape.elements() * binding.element.bytes());
@@ -110,12 +111,12 @@ pub fn run(device: &Device, case: &Case, variant: &'static Variant, inputs: &[Op
         });
     }
     let mut builder = ProgramBuilder::new(device)?;
-    builder.call(kernel, variant, buffers.clone())?;
+    builder.call(family, plan, buffers.clone());
     let program = builder.finish()?;
     let mut commands = device.commands();
     commands.dispatch(program.dispatches());
     commands.run()?;
-    let outputs = family.bindings.iter().zip(kernel.operands()).zip(&buffers);
+    let outputs = family.bindings.iter().zip(call.operands()).zip(&buffers);
     outputs
         .filter_map(|((binding, shape), buffer)| match (binding.access, shape, buffer) {
             (Access::Write, Some(shape), Some(buffer)) => Some(collect(device, binding, shape, buffer)),

@@ -1,25 +1,104 @@
-//! The WGSL files that compute a kernel, and which devices they are for.
+//! The WGSL files that compute a kernel, which devices they are for, and how each plans a call.
+
+use std::fmt;
 
 use crate::gpu::Capabilities;
+use crate::kernels::shader::dispatches::Launch;
+use crate::kernels::shader::{Dispatches, Layout};
 use crate::tensor::Error;
 
-/// One WGSL file that computes a family's formula.
+/// A WGSL file: a template of the folder `shaders/`, or one from elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Shader {
+    /// Its name below `shaders/`.
+    pub file: &'static str,
+    /// Its text.
+    pub text: &'static str,
+    /// Whether it is this crate's, whose tests run it with guards around all operands.
+    pub(super) own: bool,
+}
+
+impl Shader {
+    /// A shader from outside the crate: it always runs with checks of array bounds and loops.
+    pub const fn new(file: &'static str, text: &'static str) -> Self {
+        Self { file, text, own: false }
+    }
+
+    /// A shader of this crate.
+    pub(in crate::kernels) const fn own(file: &'static str, text: &'static str) -> Self {
+        Self { file, text, own: true }
+    }
+}
+
+/// The [`Shader`] at a path below `shaders/`.
+macro_rules! wgsl {
+    ($file:literal) => {
+        $crate::kernels::shader::Shader::own(
+            $file,
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $file)),
+        )
+    };
+}
+pub(in crate::kernels) use wgsl;
+
+/// One WGSL file that computes a kernel's formula.
 #[derive(Debug)]
 pub struct Variant {
     /// `plain`, `subgroup`, `workgroup`, …: the suffix of the WGSL file (`plain` has none).
     pub name: &'static str,
-    /// The WGSL file below `shaders/`.
-    pub file: &'static str,
-    /// Its text.
-    pub text: &'static str,
+    /// The WGSL.
+    pub shader: Shader,
     /// What a device must have to run it.
     pub needs: Needs,
     /// The devices it is meant for.
     pub class: Class,
 }
 
+/// A variant of the kernel `K`, and how it plans a call: it sees the sizes and the device, and writes its dispatches or
+/// says why it does not fit.
+pub struct Planned<K: 'static> {
+    /// The variant.
+    pub variant: Variant,
+    /// Writes the dispatches of a call.
+    pub plan: fn(&K, &mut Dispatches<'_>) -> Result<(), Unfit>,
+}
+
+/// Why a variant cannot compute a call on a device: another one may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit(String);
+
+impl Unfit {
+    /// For this reason.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Error> for Unfit {
+    fn from(error: Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What a variant does for one call on one device.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The variant.
+    pub variant: &'static Variant,
+    /// How it wants the operand of each binding laid out. Only weights and constants come otherwise than in rows.
+    pub layouts: Vec<Layout>,
+    /// Its dispatches, in order.
+    pub launches: Vec<Launch>,
+}
+
 /// What a variant needs of a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs {
     /// Subgroup operations with one known subgroup size.
     pub subgroup: bool,
@@ -27,6 +106,13 @@ pub struct Needs {
     pub workgroup_bytes: u32,
     /// Invocations in a workgroup; 0 where a single subgroup does.
     pub invocations: u32,
+}
+
+impl Needs {
+    /// Workgroups of this many invocations, and nothing else.
+    pub const fn invocations(invocations: u32) -> Self {
+        Self { subgroup: false, workgroup_bytes: 0, invocations }
+    }
 }
 
 /// The class of devices a variant is written for. Any device that has what the variant needs can run it.
@@ -56,8 +142,13 @@ impl Variant {
         None
     }
 
-    /// What [`Kernel::launches`](crate::kernels::Kernel::launches) answers to a variant that it does not know.
-    pub fn unknown(&self) -> Error {
-        Error::usage(format!("variant {:?} ({}) is not one that this kernel launches", self.name, self.file))
+    /// How well it is meant for `device`: the lower the better.
+    pub(in crate::kernels) fn rank(&self, device: &Capabilities) -> u32 {
+        let own = if device.is_software() { Class::Software } else { Class::Gpu };
+        match self.class {
+            class if class == own => 0,
+            Class::Any => 1,
+            _ => 2,
+        }
     }
 }

@@ -3,25 +3,23 @@
 
 mod cases;
 pub(super) mod reference;
+mod wgsl;
 
 use std::ops::Range;
 
-use crate::gpu::Capabilities;
-use crate::kernels::attention::cut::{Cut, Cutter, Parameters, Places};
+use crate::kernels::attention::cut::{Places, Uniform};
 use crate::kernels::attention::mask::Mask;
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::{Part, Sequences};
-use crate::kernels::attention::tile::{PLAIN_INVOCATIONS, Tile};
-use crate::kernels::contract::cut::{check_iterations, fold_groups, word};
-use crate::kernels::contract::{Binding, Family, Kernel};
-use crate::kernels::shader::{Class, Launch, Needs, Variant};
+use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// The declaration of [`Attention`].
 pub static FAMILY: Family = Family {
     name: "attention",
     formula: "out[i, h, :] = Σ_j softmax_j(q[i, h, :] · k[j, h, :] / √D) · v[j, h, :]",
-    parameters: Parameters::FIELDS,
+    uniform: Uniform::FIELDS,
     bindings: &[
         Binding::read("query", "[3H, R, D] or [R, 3C]"),
         Binding::read("key", "[3H, R, D] or [R, 3C]"),
@@ -29,33 +27,7 @@ pub static FAMILY: Family = Family {
         Binding::read_words("validity", "[B, T]"),
         Binding::write("output", "[R, C]"),
     ],
-    variants: &[
-        Variant {
-            name: "subgroup",
-            file: "attention/forward.subgroup.wgsl",
-            text: include_str!("../../../../shaders/attention/forward.subgroup.wgsl"),
-            needs: Needs { subgroup: true, workgroup_bytes: Tile::SUBGROUP_BYTES, invocations: 0 },
-            class: Class::Software,
-        },
-        Variant {
-            name: "workgroup",
-            file: "attention/forward.workgroup.wgsl",
-            text: include_str!("../../../../shaders/attention/forward.workgroup.wgsl"),
-            needs: Needs {
-                subgroup: false,
-                workgroup_bytes: Tile::SHARED_BYTES,
-                invocations: Tile::SHARED_INVOCATIONS,
-            },
-            class: Class::Gpu,
-        },
-        Variant {
-            name: "plain",
-            file: "attention/forward.wgsl",
-            text: include_str!("../../../../shaders/attention/forward.wgsl"),
-            needs: Needs { subgroup: false, workgroup_bytes: 0, invocations: PLAIN_INVOCATIONS },
-            class: Class::Any,
-        },
-    ],
+    variants: variants_of::<Attention>,
     cases: cases::cases,
 };
 
@@ -119,24 +91,15 @@ impl Attention {
         };
         Places { origin, strides, run: width, all_tokens: false }
     }
-
-    fn cuts(&self, part: &Part, device: &Capabilities) -> Result<Vec<Cut>> {
-        let inputs = [0, 1, 2].map(|which| Places::of_input(&self.qkv, part, which));
-        let cutter = Cutter {
-            qkv: &self.qkv,
-            part,
-            queries: self.queries_of(part),
-            inputs: &inputs,
-            output: self.output_places(part),
-            limits: &device.limits,
-        };
-        cutter.cut()
-    }
 }
 
 impl Kernel for Attention {
     fn family(&self) -> &'static Family {
         &FAMILY
+    }
+
+    fn variants() -> &'static [Planned<Self>] {
+        &wgsl::VARIANTS
     }
 
     fn operands(&self) -> Vec<Option<Shape>> {
@@ -190,27 +153,6 @@ impl Kernel for Attention {
         validity + self.parts.iter().map(of).sum::<u64>()
     }
 
-    fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        let width = self.qkv.width;
-        let mut launches = Vec::new();
-        for part in &self.parts {
-            let tile = Tile::of(variant, device, width, self.queries_of(part).len(), &part.mask)?;
-            check_iterations(tile.iterations(width, part), &device.limits)?;
-            let literals = tile.literals(width);
-            for Cut { mut parameters, windows, .. } in self.cuts(part, device)? {
-                let groups = tile.groups(&parameters)?;
-                parameters.groups = word(groups as usize)?;
-                launches.push(Launch {
-                    literals: literals.clone(),
-                    parameters: bytemuck::bytes_of(&parameters).to_vec(),
-                    groups: fold_groups(groups, &device.limits)?,
-                    windows,
-                });
-            }
-        }
-        Ok(launches)
-    }
-
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
         reference::attention(self, inputs)
     }
@@ -219,7 +161,7 @@ impl Kernel for Attention {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::contract::{Cost, cost};
+    use crate::kernels::contract::Cost;
     use crate::tensor::ErrorKind;
 
     fn halves(first: Sequences, second: Sequences) -> Attention {
@@ -270,9 +212,9 @@ mod tests {
         let mask = Mask::of(1, 7).validity();
         let call = Attention::new(Qkv::in_planes(30, 4, 8), Sequences::joint(2, 15), mask);
         let (row, validity) = (4 * 4 * 8, 4 * 2 * 2);
-        assert_eq!(cost(&call).read, 3 * 30 * row + validity);
+        assert_eq!(call.cost().read, 3 * 30 * row + validity);
         assert_eq!(
-            cost(&call.queries(0..1)),
+            call.queries(0..1).cost(),
             Cost { operations: 4320, read: (2 + 2 * 30) * row + validity, written: 2 * row }
         );
     }

@@ -3,22 +3,20 @@
 
 mod cases;
 mod reference;
+mod wgsl;
 
-use crate::gpu::Capabilities;
-use crate::kernels::attention::cut::{Cut, Cutter, Parameters, Places};
+use crate::kernels::attention::cut::{Places, Uniform};
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
-use crate::kernels::attention::tile::{PLAIN_INVOCATIONS, Tile};
-use crate::kernels::contract::cut::{check_iterations, fold_groups, word};
-use crate::kernels::contract::{Binding, Family, Kernel};
-use crate::kernels::shader::{Class, Launch, Needs, Variant};
+use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+use crate::kernels::shader::Planned;
 use crate::tensor::{Result, Shape, Tensor};
 
 /// The declaration of [`AttentionNormaliser`].
 pub static FAMILY: Family = Family {
     name: "attention_normaliser",
     formula: "out[h, 0, i] = max_j s[i, j], out[h, 1, i] = Σ_j exp(s[i, j] − out[h, 0, i]), s = q · k / √D",
-    parameters: Parameters::FIELDS,
+    uniform: Uniform::FIELDS,
     bindings: &[
         Binding::read("query", "[3H, R, D] or [R, 3C]"),
         Binding::read("key", "[3H, R, D] or [R, 3C]"),
@@ -26,33 +24,7 @@ pub static FAMILY: Family = Family {
         Binding::read_words("validity", "[B, T]"),
         Binding::write("output", "[heads, 2, R]"),
     ],
-    variants: &[
-        Variant {
-            name: "subgroup",
-            file: "attention/normaliser.subgroup.wgsl",
-            text: include_str!("../../../../shaders/attention/normaliser.subgroup.wgsl"),
-            needs: Needs { subgroup: true, workgroup_bytes: Tile::SUBGROUP_BYTES, invocations: 0 },
-            class: Class::Software,
-        },
-        Variant {
-            name: "workgroup",
-            file: "attention/normaliser.workgroup.wgsl",
-            text: include_str!("../../../../shaders/attention/normaliser.workgroup.wgsl"),
-            needs: Needs {
-                subgroup: false,
-                workgroup_bytes: Tile::SHARED_BYTES,
-                invocations: Tile::SHARED_INVOCATIONS,
-            },
-            class: Class::Gpu,
-        },
-        Variant {
-            name: "plain",
-            file: "attention/normaliser.wgsl",
-            text: include_str!("../../../../shaders/attention/normaliser.wgsl"),
-            needs: Needs { subgroup: false, workgroup_bytes: 0, invocations: PLAIN_INVOCATIONS },
-            class: Class::Any,
-        },
-    ],
+    variants: variants_of::<AttentionNormaliser>,
     cases: cases::cases,
 };
 
@@ -89,6 +61,10 @@ impl Kernel for AttentionNormaliser {
         &FAMILY
     }
 
+    fn variants() -> &'static [Planned<Self>] {
+        &wgsl::VARIANTS
+    }
+
     fn operands(&self) -> Vec<Option<Shape>> {
         let (packed, rows) = (Some(self.qkv.shape()), self.qkv.rows);
         let weights = self.weighted.then(|| [rows].into());
@@ -110,36 +86,6 @@ impl Kernel for AttentionNormaliser {
         let validity = self.part.validity().map_or(0, |validity| validity.elements());
         let weights = if self.weighted { self.qkv.rows } else { 0 };
         4 * (validity + weights) as u64 + self.part.bytes_read(self.qkv.width, self.part.sequences.tokens, 1)
-    }
-
-    fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        let Self { qkv, part, weighted } = self;
-        let (width, tokens) = (qkv.width, part.sequences.tokens);
-        let tile = Tile::of(variant, device, width, tokens, &part.mask)?;
-        check_iterations(tile.iterations(width, part), &device.limits)?;
-        let [query, key] = [0, 1].map(|which| Places::of_input(qkv, part, which));
-        let cutter = Cutter {
-            qkv,
-            part,
-            queries: 0..tokens,
-            inputs: &[query, key, places_of_rows(part)],
-            output: places(qkv, part),
-            limits: &device.limits,
-        };
-        let launch = |Cut { mut parameters, windows, bases, .. }: Cut| {
-            let groups = tile.groups(&parameters)?;
-            parameters.groups = word(groups as usize)?;
-            parameters.rows = word(qkv.rows)?;
-            parameters.weighted = (*weighted).into();
-            parameters.weights_base = bases[2];
-            Ok(Launch {
-                literals: tile.literals(width),
-                parameters: bytemuck::bytes_of(&parameters).to_vec(),
-                groups: fold_groups(groups, &device.limits)?,
-                windows,
-            })
-        };
-        cutter.cut()?.into_iter().map(launch).collect()
     }
 
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {

@@ -2,38 +2,30 @@
 //! are asked for (spec §2.1, masks §4.2).
 
 mod cases;
+mod wgsl;
 
 use std::ops::Range;
 
-use crate::gpu::Capabilities;
-use crate::kernels::attention::cut::{Cut, Cutter, Parameters, Places};
+use crate::kernels::attention::cut::{Places, Uniform};
 use crate::kernels::attention::forward::reference::{Operands, queries_of};
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
-use crate::kernels::attention::tile::{PLAIN_INVOCATIONS, Tile};
-use crate::kernels::contract::cut::{check_iterations, fold_groups, word};
-use crate::kernels::contract::{Binding, Family, Kernel};
-use crate::kernels::shader::{Class, Launch, Needs, Variant};
+use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+use crate::kernels::shader::Planned;
 use crate::tensor::{Result, Shape, Tensor};
 
 /// The declaration of [`AttentionProbabilities`].
 pub static FAMILY: Family = Family {
     name: "attention_probabilities",
     formula: "out[s, h, i, j] = softmax_j(q[i, h, :] · k[j, h, :] / √D)",
-    parameters: Parameters::FIELDS,
+    uniform: Uniform::FIELDS,
     bindings: &[
         Binding::read("query", "[3H, R, D] or [R, 3C]"),
         Binding::read("key", "[3H, R, D] or [R, 3C]"),
         Binding::read_words("validity", "[B, T]"),
         Binding::write("output", "[sequences, heads, queries, keys]"),
     ],
-    variants: &[Variant {
-        name: "plain",
-        file: "attention/probabilities.wgsl",
-        text: include_str!("../../../../shaders/attention/probabilities.wgsl"),
-        needs: Needs { subgroup: false, workgroup_bytes: 0, invocations: PLAIN_INVOCATIONS },
-        class: Class::Any,
-    }],
+    variants: variants_of::<AttentionProbabilities>,
     cases: cases::cases,
 };
 
@@ -71,6 +63,10 @@ impl Kernel for AttentionProbabilities {
         &FAMILY
     }
 
+    fn variants() -> &'static [Planned<Self>] {
+        &wgsl::VARIANTS
+    }
+
     fn operands(&self) -> Vec<Option<Shape>> {
         let packed = Some(self.qkv.shape());
         vec![packed.clone(), packed, self.part.validity(), Some(self.shape().into())]
@@ -91,28 +87,6 @@ impl Kernel for AttentionProbabilities {
         validity + self.part.bytes_read(self.qkv.width, self.queries.len(), 1)
     }
 
-    fn launches(&self, _variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        let tile = Tile::plain(self.qkv.width);
-        // Two passes over the keys.
-        check_iterations(2 * tile.iterations(self.qkv.width, &self.part), &device.limits)?;
-        let literals = tile.literals(self.qkv.width);
-        let inputs = [0, 1].map(|which| Places::of_input(&self.qkv, &self.part, which));
-        let (queries, output) = (self.queries.clone(), self.output_places());
-        let cutter =
-            Cutter { qkv: &self.qkv, part: &self.part, queries, inputs: &inputs, output, limits: &device.limits };
-        let launch = |Cut { mut parameters, windows, .. }| {
-            let groups = tile.groups(&parameters)?;
-            parameters.groups = word(groups as usize)?;
-            Ok(Launch {
-                literals: literals.clone(),
-                parameters: bytemuck::bytes_of(&parameters).to_vec(),
-                groups: fold_groups(groups, &device.limits)?,
-                windows,
-            })
-        };
-        cutter.cut()?.into_iter().map(launch).collect()
-    }
-
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
         let operands = Operands::of(&self.qkv, inputs, 2)?;
         let mut output = Vec::new();
@@ -127,9 +101,10 @@ impl Kernel for AttentionProbabilities {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::{DeviceKind, Limits};
+    use crate::gpu::{Capabilities, DeviceKind, Limits};
     use crate::kernels::attention::mask::Mask;
     use crate::kernels::attention::sequences::Sequences;
+    use crate::kernels::contract::Operation;
 
     #[test]
     fn a_whole_clip_is_cut_to_128_mib() {
@@ -147,7 +122,7 @@ mod tests {
         };
         let part = Part { heads: 0..12, sequences: Sequences::joint(1, 3137), mask: Mask::NONE };
         let call = AttentionProbabilities { qkv: Qkv::in_planes(3137, 12, 64), part, queries: 0..3137 };
-        let launches = call.launches(&FAMILY.variants[0], &device).unwrap();
+        let launches = Operation::plan(&call, &wgsl::VARIANTS[0].variant, &device).unwrap().launches;
         let output: Vec<_> = launches.iter().filter_map(|launch| launch.windows[3].clone()).collect();
         assert!(launches.len() > 3 && output.len() == launches.len());
         assert!(output.iter().all(|window| window.end - window.start <= 128 << 20));

@@ -7,25 +7,20 @@
 
 mod cases;
 mod reference;
+mod wgsl;
 
-use std::ops::Range;
-
-use crate::gpu::{Capabilities, Limits};
-use crate::kernels::attention::cut::{Cut, Cutter, Parameters, Places};
-use crate::kernels::attention::normaliser::{places, places_of_rows};
+use crate::kernels::attention::cut::Uniform;
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
-use crate::kernels::attention::tile::{PLAIN_INVOCATIONS, Tile};
-use crate::kernels::contract::cut::{check_iterations, fold_groups, word};
-use crate::kernels::contract::{Binding, Family, Kernel};
-use crate::kernels::shader::{Class, Launch, Needs, Variant};
+use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// The declaration of [`AttentionRollout`].
 pub static FAMILY: Family = Family {
     name: "attention_rollout",
     formula: "out[j] = keep · base[j] + pass · mean_h Σ_i weights[i] · P_h[i, j], P = attention probabilities",
-    parameters: Parameters::FIELDS,
+    uniform: Uniform::FIELDS,
     bindings: &[
         Binding::read("query", "[3H, R, D] or [R, 3C]"),
         Binding::read("key", "[3H, R, D] or [R, 3C]"),
@@ -35,33 +30,7 @@ pub static FAMILY: Family = Family {
         Binding::read_words("validity", "[B, T]"),
         Binding::write("output", "[R]"),
     ],
-    variants: &[
-        Variant {
-            name: "subgroup",
-            file: "attention/rollout.subgroup.wgsl",
-            text: include_str!("../../../../shaders/attention/rollout.subgroup.wgsl"),
-            needs: Needs { subgroup: true, workgroup_bytes: Tile::SUBGROUP_BYTES, invocations: 0 },
-            class: Class::Software,
-        },
-        Variant {
-            name: "workgroup",
-            file: "attention/rollout.workgroup.wgsl",
-            text: include_str!("../../../../shaders/attention/rollout.workgroup.wgsl"),
-            needs: Needs {
-                subgroup: false,
-                workgroup_bytes: Tile::SHARED_BYTES,
-                invocations: Tile::SHARED_INVOCATIONS,
-            },
-            class: Class::Gpu,
-        },
-        Variant {
-            name: "plain",
-            file: "attention/rollout.wgsl",
-            text: include_str!("../../../../shaders/attention/rollout.wgsl"),
-            needs: Needs { subgroup: false, workgroup_bytes: 0, invocations: PLAIN_INVOCATIONS },
-            class: Class::Any,
-        },
-    ],
+    variants: variants_of::<AttentionRollout>,
     cases: cases::cases,
 };
 
@@ -91,106 +60,13 @@ pub struct AttentionRollout {
     pub pass: f32,
 }
 
-/// What a software device keeps near. Its workgroups go through the same queries one after another: where those of all heads
-/// are more, a launch has fewer heads.
-const CACHE_BYTES: usize = 1 << 20;
-
-/// Queries that are added up before they meet the sum: a multiple of every block and step.
-const RUN: u64 = 512;
-
-/// What a launch's output begins with.
-const BASE: u32 = 1;
-const EARLIER: u32 = 2;
-
-impl AttentionRollout {
-    fn tile(&self, variant: &Variant, device: &Capabilities) -> Result<Tile> {
-        let (width, tokens) = (self.qkv.width, self.part.sequences.tokens);
-        // A workgroup goes through all heads, so there are fewer of them than attention has: hence tiles of few keys.
-        Ok(match (variant.name, width) {
-            ("workgroup", 0..=64) if tokens > 16 => Tile::Shared { queries: 32, lanes: 16, rows: 4 },
-            ("workgroup", 65..=128) if tokens > 16 => Tile::Shared { queries: 32, lanes: 8, rows: 2 },
-            ("workgroup", _) if tokens > 16 => Tile::Shared { queries: 32, lanes: 4, rows: 1 },
-            _ => Tile::of(variant, device, width, tokens, &self.part.mask)?,
-        })
-    }
-
-    /// The heads in runs that one invocation may go through.
-    fn runs_of_heads(&self, tile: Tile, limits: &Limits) -> Result<Vec<Range<usize>>> {
-        let heads = &self.part.heads;
-        let iterations = self.iterations_of_a_head(tile);
-        check_iterations(iterations, limits)?;
-        let run = limits.loop_iterations.map_or(heads.len(), |most| (u64::from(most) / (1 + iterations)) as usize);
-        let run = match tile {
-            Tile::Subgroup { .. } => run.min(CACHE_BYTES / (4 * self.part.sequences.tokens * self.qkv.width)),
-            _ => run,
-        };
-        Ok(heads.clone().step_by(run.max(1)).map(|start| start..heads.end.min(start + run.max(1))).collect())
-    }
-
-    /// Loop iterations of an invocation for each head it goes through.
-    fn iterations_of_a_head(&self, tile: Tile) -> u64 {
-        // Devices that limit iterations count up to two more than a loop has turns.
-        let looped = |turns: u64, inner: u64| turns * (1 + inner) + 2;
-        let (tokens, quads) = (self.part.sequences.tokens as u64, self.qkv.width.div_ceil(4) as u64);
-        let (runs, run) = (tokens.div_ceil(RUN), tokens.min(RUN));
-        match tile {
-            Tile::Plain { step } => looped(runs, looped(run.div_ceil(u64::from(step)), 0)),
-            Tile::Subgroup { keys, .. } => {
-                let block = looped(1, 0) + looped(quads, 0);
-                looped(quads, 0) + looped(runs, looped(run.div_ceil(u64::from(keys)), block))
-            }
-            Tile::Shared { queries, lanes, rows } => {
-                let (others, invocations) = (u64::from(4 * lanes), u64::from(queries / rows * lanes));
-                let staging =
-                    looped(others.div_ceil(invocations), 0) + looped((others * quads).div_ceil(invocations), 0);
-                looped(tokens.div_ceil(others), staging + looped(quads, 0))
-            }
-        }
-    }
-
-    fn cuts(&self, heads: Range<usize>, limits: &Limits) -> Result<Vec<Cut>> {
-        let Self { qkv, part, .. } = self;
-        let of_queries = |places| Places { all_tokens: true, ..places };
-        let of_keys = |places| Places { all_tokens: false, ..places };
-        let rows = places_of_rows(part);
-        let inputs = [
-            of_queries(Places::of_input(qkv, part, 0)),
-            of_keys(Places::of_input(qkv, part, 1)),
-            of_queries(places(qkv, part)),
-            of_queries(rows),
-            rows,
-        ];
-        let queries = 0..part.sequences.tokens;
-        let part = &Part { heads, ..part.clone() };
-        Cutter { qkv, part, queries, inputs: &inputs, output: rows, limits }.cut()
-    }
-
-    fn launch(&self, cut: Cut, tile: Tile, limits: &Limits) -> Result<Launch> {
-        let Cut { mut parameters, windows, bases, heads } = cut;
-        let first = heads.start == self.part.heads.start;
-        let groups = tile.groups(&Parameters { heads: 1, ..parameters })?;
-        parameters.groups = word(groups as usize)?;
-        parameters.rows = word(self.qkv.rows)?;
-        [parameters.normaliser_base, parameters.weights_base, parameters.base_base] = [bases[2], bases[3], bases[4]];
-        parameters.begin = match self.keep {
-            _ if !first => EARLIER,
-            Some(_) => BASE,
-            None => 0,
-        };
-        parameters.keep = self.keep.unwrap_or(0.0);
-        parameters.share = self.pass / self.part.heads.len() as f32;
-        Ok(Launch {
-            literals: tile.literals(self.qkv.width).with("run", RUN),
-            parameters: bytemuck::bytes_of(&parameters).to_vec(),
-            groups: fold_groups(groups, limits)?,
-            windows,
-        })
-    }
-}
-
 impl Kernel for AttentionRollout {
     fn family(&self) -> &'static Family {
         &FAMILY
+    }
+
+    fn variants() -> &'static [Planned<Self>] {
+        &wgsl::VARIANTS
     }
 
     fn operands(&self) -> Vec<Option<Shape>> {
@@ -223,17 +99,6 @@ impl Kernel for AttentionRollout {
         packed + 4 * (validity + vectors * self.qkv.rows) as u64
     }
 
-    fn launches(&self, variant: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        let tile = self.tile(variant, device)?;
-        let mut launches = Vec::new();
-        for heads in self.runs_of_heads(tile, &device.limits)? {
-            for cut in self.cuts(heads, &device.limits)? {
-                launches.push(self.launch(cut, tile, &device.limits)?);
-            }
-        }
-        Ok(launches)
-    }
-
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
         reference::attention_rollout(self, inputs)
     }
@@ -241,6 +106,8 @@ impl Kernel for AttentionRollout {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
     use crate::kernels::attention::mask::Mask;
     use crate::kernels::attention::normaliser::AttentionNormaliser;

@@ -1,6 +1,7 @@
 //! Frames to convert.
 
-use super::{Coefficients, Colour, Format, INVOCATIONS};
+use super::wgsl::INVOCATIONS;
+use super::{Coefficients, Colour, Format};
 use crate::kernels::contract::Case;
 use crate::tensor::{Tensor, Tolerance};
 

@@ -2,48 +2,21 @@
 
 mod cases;
 mod reference;
+mod wgsl;
 
-use crate::gpu::Capabilities;
-use crate::kernels::contract::cut::{fold_groups, word};
-use crate::kernels::contract::{Binding, Family, Kernel, frames};
-use crate::kernels::shader::{Class, Launch, Literals, Needs, Variant};
+use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// The declaration of [`Colour`].
 pub static FAMILY: Family = Family {
     name: "colour",
     formula: "pixels[f, y, x] = r | g << 8 | b << 16, read from rgb24 or computed from yuv420p by integer coefficients",
-    parameters: Parameters::FIELDS,
+    uniform: wgsl::Uniform::FIELDS,
     bindings: &[Binding::read_words("bytes", "[F, words of a frame]"), Binding::write_words("pixels", "[F, Y, X]")],
-    variants: &[Variant {
-        name: "plain",
-        file: "pixels/colour.wgsl",
-        text: include_str!("../../../../shaders/pixels/colour.wgsl"),
-        needs: Needs { subgroup: false, workgroup_bytes: 0, invocations: INVOCATIONS },
-        class: Class::Any,
-    }],
+    variants: variants_of::<Colour>,
     cases: cases::cases,
 };
-
-/// Invocations of a workgroup; each makes four pixels.
-const INVOCATIONS: u32 = 64;
-
-crate::kernel_parameters! {
-    struct Parameters {
-        frames: u32,
-        height: u32,
-        width: u32,
-        frame_words: u32,
-        first_word: u32,
-        first_pixel: u32,
-        luma: i32,
-        offset: i32,
-        red_v: i32,
-        green_u: i32,
-        green_v: i32,
-        blue_u: i32,
-    }
-}
 
 /// Turns the bytes of `frames` frames of `size` = [Y, X] pixels into one word a pixel.
 ///
@@ -107,6 +80,10 @@ impl Kernel for Colour {
         &FAMILY
     }
 
+    fn variants() -> &'static [Planned<Self>] {
+        &wgsl::VARIANTS
+    }
+
     fn operands(&self) -> Vec<Option<Shape>> {
         let [height, width] = self.size;
         let words = self.format.frame_words(self.size);
@@ -133,43 +110,6 @@ impl Kernel for Colour {
             Format::Yuv420p(_) => 7 * pixels + 13 * pixels.div_ceil(4),
             Format::Rgb24 => 0,
         }
-    }
-
-    fn launches(&self, _: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        let [height, width] = self.size;
-        let frame_words = self.format.frame_words(self.size);
-        let (name, coefficients) = match self.format {
-            Format::Yuv420p(coefficients) => ("yuv420p", coefficients),
-            Format::Rgb24 => ("rgb24", Coefficients::default()),
-        };
-        let Coefficients { luma, offset, red_v, green_u, green_v, blue_u } = coefficients;
-        let literals = Literals::new().with("invocations", INVOCATIONS).with("format", name);
-        frames::runs(self.frames, frame_words, height * width, &device.limits)?
-            .into_iter()
-            .map(|run| {
-                let invocations = (run.frames * (height * width).div_ceil(4)) as u64;
-                let parameters = Parameters {
-                    frames: word(run.frames)?,
-                    height: word(height)?,
-                    width: word(width)?,
-                    frame_words: word(frame_words)?,
-                    first_word: run.input.first,
-                    first_pixel: run.output.first,
-                    luma,
-                    offset,
-                    red_v,
-                    green_u,
-                    green_v,
-                    blue_u,
-                };
-                Ok(Launch {
-                    literals: literals.clone(),
-                    parameters: bytemuck::bytes_of(&parameters).to_vec(),
-                    groups: fold_groups(invocations.div_ceil(INVOCATIONS.into()), &device.limits)?,
-                    windows: vec![Some(run.input.window), Some(run.output.window)],
-                })
-            })
-            .collect()
     }
 
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {

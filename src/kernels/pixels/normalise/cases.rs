@@ -1,6 +1,7 @@
 //! Pictures to crop, pad and look up.
 
-use super::{INVOCATIONS, Normalise};
+use super::Normalise;
+use super::wgsl::INVOCATIONS;
 use crate::kernels::clip_layout::ClipLayout;
 use crate::kernels::contract::{Case, Fill};
 use crate::tensor::{Tensor, Tolerance};

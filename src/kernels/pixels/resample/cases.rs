@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{Axis, INVOCATIONS, Resample, table};
+use super::wgsl::INVOCATIONS;
+use super::{Axis, Resample, table};
 use crate::kernels::contract::{Case, Fill};
 use crate::tensor::{Result, Tensor, Tolerance};
 

@@ -2,54 +2,27 @@
 
 mod cases;
 mod reference;
+mod wgsl;
 
 use std::ops::Range;
 
-use crate::gpu::Capabilities;
-use crate::kernels::contract::cut::{check_iterations, fold_groups, word};
-use crate::kernels::contract::{Binding, Family, Kernel, frames};
-use crate::kernels::shader::{Class, Launch, Literals, Needs, Variant};
+use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// The declaration of [`Resample`].
 pub static FAMILY: Family = Family {
     name: "resample",
     formula: "out[i] = clamp((2²¹ + Σ_k weight[i, k]·in[first[i] + k]) >> 22), k < count[i], along X or Y",
-    parameters: Parameters::FIELDS,
+    uniform: wgsl::Uniform::FIELDS,
     bindings: &[
         Binding::read_words("input", "[F, Y, X]"),
         Binding::read_words("table", "[N, 2 + taps]"),
         Binding::write_words("output", "[F, Y', N] along X, [F, N, X'] along Y"),
     ],
-    variants: &[Variant {
-        name: "plain",
-        file: "pixels/resample.wgsl",
-        text: include_str!("../../../../shaders/pixels/resample.wgsl"),
-        needs: Needs { subgroup: false, workgroup_bytes: 0, invocations: INVOCATIONS },
-        class: Class::Any,
-    }],
+    variants: variants_of::<Resample>,
     cases: cases::cases,
 };
-
-/// Invocations of a workgroup; each makes a pixel of four lines.
-const INVOCATIONS: u32 = 64;
-
-crate::kernel_parameters! {
-    struct Parameters {
-        frames: u32,
-        lines: u32,
-        length: u32,
-        record: u32,
-        input_frame: u32,
-        input_line: u32,
-        input_step: u32,
-        output_frame: u32,
-        output_line: u32,
-        output_step: u32,
-        input_first: u32,
-        output_first: u32,
-    }
-}
 
 /// The axis that is resampled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,34 +83,15 @@ impl Resample {
             Axis::Y => [self.length, self.lines.len()],
         }
     }
-
-    fn parameters(&self, run: &frames::Run) -> Result<Parameters> {
-        let ([height, width], [rows, columns]) = (self.size, self.output_size());
-        let strides = |width: usize| match self.axis {
-            Axis::X => [width, 1],
-            Axis::Y => [1, width],
-        };
-        let ([input_line, input_step], [output_line, output_step]) = (strides(width), strides(columns));
-        Ok(Parameters {
-            frames: word(run.frames)?,
-            lines: word(self.lines.len())?,
-            length: word(self.length)?,
-            record: word(2 + self.taps)?,
-            input_frame: word(height * width)?,
-            input_line: word(input_line)?,
-            input_step: word(input_step)?,
-            output_frame: word(rows * columns)?,
-            output_line: word(output_line)?,
-            output_step: word(output_step)?,
-            input_first: word(run.input.first as usize + self.lines.start * input_line)?,
-            output_first: run.output.first,
-        })
-    }
 }
 
 impl Kernel for Resample {
     fn family(&self) -> &'static Family {
         &FAMILY
+    }
+
+    fn variants() -> &'static [Planned<Self>] {
+        &wgsl::VARIANTS
     }
 
     fn operands(&self) -> Vec<Option<Shape>> {
@@ -170,28 +124,6 @@ impl Kernel for Resample {
     fn operations(&self) -> u64 {
         // Three channels: a product and a sum a weight, a shift.
         3 * (2 * self.taps as u64 + 1) * (self.frames * self.lines.len() * self.length) as u64
-    }
-
-    fn launches(&self, _: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        check_iterations(self.taps as u64, &device.limits)?;
-        let axis = match self.axis {
-            Axis::X => "x",
-            Axis::Y => "y",
-        };
-        let literals = Literals::new().with("invocations", INVOCATIONS).with("axis", axis);
-        let ([height, width], [rows, columns]) = (self.size, self.output_size());
-        frames::runs(self.frames, height * width, rows * columns, &device.limits)?
-            .into_iter()
-            .map(|run| {
-                let invocations = (run.frames * self.lines.len().div_ceil(4) * self.length) as u64;
-                Ok(Launch {
-                    literals: literals.clone(),
-                    parameters: bytemuck::bytes_of(&self.parameters(&run)?).to_vec(),
-                    groups: fold_groups(invocations.div_ceil(INVOCATIONS.into()), &device.limits)?,
-                    windows: vec![Some(run.input.window), None, Some(run.output.window)],
-                })
-            })
-            .collect()
     }
 
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{INVOCATIONS, ResizeBilinear, table};
+use super::wgsl::INVOCATIONS;
+use super::{ResizeBilinear, table};
 use crate::kernels::contract::{Case, Fill};
 use crate::tensor::{Result, Tensor, Tolerance};
 

@@ -2,49 +2,26 @@
 
 mod cases;
 mod reference;
+mod wgsl;
 
-use crate::gpu::Capabilities;
-use crate::kernels::contract::cut::{fold_groups, word};
-use crate::kernels::contract::{Binding, Family, Kernel, frames};
-use crate::kernels::shader::{Class, Launch, Literals, Needs, Variant};
+use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// The declaration of [`ResizeBilinear`].
 pub static FAMILY: Family = Family {
     name: "resize_bilinear",
     formula: "out = ⌊top + (bottom − top)·fraction_y⌋, top = in[y0, x0] + (in[y0, x1] − in[y0, x0])·fraction_x",
-    parameters: Parameters::FIELDS,
+    uniform: wgsl::Uniform::FIELDS,
     bindings: &[
         Binding::read_words("input", "[F, Y, X]"),
         Binding::read_words("row_table", "[Y', 3]"),
         Binding::read_words("column_table", "[X', 3]"),
         Binding::write_words("output", "[F, Y', X']"),
     ],
-    variants: &[Variant {
-        name: "plain",
-        file: "pixels/resize_bilinear.wgsl",
-        text: include_str!("../../../../shaders/pixels/resize_bilinear.wgsl"),
-        needs: Needs { subgroup: false, workgroup_bytes: 0, invocations: INVOCATIONS },
-        class: Class::Any,
-    }],
+    variants: variants_of::<ResizeBilinear>,
     cases: cases::cases,
 };
-
-/// Invocations of a workgroup; each makes a pixel.
-const INVOCATIONS: u32 = 64;
-
-crate::kernel_parameters! {
-    struct Parameters {
-        frames: u32,
-        height: u32,
-        width: u32,
-        rows: u32,
-        columns: u32,
-        first_input: u32,
-        first_output: u32,
-        nothing: u32,
-    }
-}
 
 /// Resizes each of `frames` frames by a [`table`] for its rows and one for its columns; a crop's tables hold only the
 /// crop's rows and columns.
@@ -83,6 +60,10 @@ impl Kernel for ResizeBilinear {
         &FAMILY
     }
 
+    fn variants() -> &'static [Planned<Self>] {
+        &wgsl::VARIANTS
+    }
+
     fn operands(&self) -> Vec<Option<Shape>> {
         let ([height, width], [rows, columns]) = (self.input, self.output);
         vec![
@@ -107,33 +88,6 @@ impl Kernel for ResizeBilinear {
     fn operations(&self) -> u64 {
         // Three channels, three times: difference, product, sum.
         27 * (self.frames * self.output[0] * self.output[1]) as u64
-    }
-
-    fn launches(&self, _: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        let ([height, width], [rows, columns]) = (self.input, self.output);
-        let literals = Literals::new().with("invocations", INVOCATIONS);
-        frames::runs(self.frames, height * width, rows * columns, &device.limits)?
-            .into_iter()
-            .map(|run| {
-                let invocations = (run.frames * rows * columns) as u64;
-                let parameters = Parameters {
-                    frames: word(run.frames)?,
-                    height: word(height)?,
-                    width: word(width)?,
-                    rows: word(rows)?,
-                    columns: word(columns)?,
-                    first_input: run.input.first,
-                    first_output: run.output.first,
-                    nothing: 0,
-                };
-                Ok(Launch {
-                    literals: literals.clone(),
-                    parameters: bytemuck::bytes_of(&parameters).to_vec(),
-                    groups: fold_groups(invocations.div_ceil(INVOCATIONS.into()), &device.limits)?,
-                    windows: vec![Some(run.input.window), None, None, Some(run.output.window)],
-                })
-            })
-            .collect()
     }
 
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {

@@ -1,6 +1,7 @@
 //! Shapes for the selection of frames.
 
-use super::{INVOCATIONS, SelectFrames, VALUES};
+use super::SelectFrames;
+use super::wgsl::{INVOCATIONS, VALUES};
 use crate::kernels::contract::{Case, Fill};
 use crate::tensor::{Tensor, Tolerance};
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{Linear, OutputLayout};
 use crate::gpu::Limits;
-use crate::kernels::contract::cut;
+use crate::kernels::shader::cut;
 use crate::tensor::Result;
 
 /// A rectangle of the output that one launch computes.

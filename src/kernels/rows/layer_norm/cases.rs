@@ -1,6 +1,7 @@
 //! Shapes for layer normalisation.
 
-use super::{LayerNorm, ROWS};
+use super::LayerNorm;
+use super::wgsl::ROWS;
 use crate::kernels::contract::{Case, Fill};
 use crate::tensor::{Tensor, Tolerance};
 

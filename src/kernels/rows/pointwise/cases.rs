@@ -1,6 +1,7 @@
 //! Shapes for element-wise steps.
 
-use super::{ELEMENTS, Pointwise, Step};
+use super::wgsl::ELEMENTS;
+use super::{Pointwise, Step};
 use crate::kernels::activation::Activation;
 use crate::kernels::contract::{Case, Fill};
 use crate::tensor::{Tensor, Tolerance};

@@ -4,47 +4,26 @@
 
 mod cases;
 mod reference;
+mod wgsl;
 
-use crate::gpu::Capabilities;
 use crate::kernels::activation::Activation;
-use crate::kernels::contract::cut::{fold_groups, word};
-use crate::kernels::contract::{Binding, Family, Kernel, cut};
-use crate::kernels::shader::{Class, Launch, Literals, Needs, Variant};
+use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// The declaration of [`Pointwise`].
 pub static FAMILY: Family = Family {
     name: "pointwise",
     formula: "out[m, c] = activation(in[m, c])  or  in[m, c] + addend[m, c]",
-    parameters: Parameters::FIELDS,
+    uniform: wgsl::Uniform::FIELDS,
     bindings: &[
         Binding::read("input", "[M, C]"),
         Binding::read("addend", "[M, C]"),
         Binding::write("output", "[M, C]"),
     ],
-    variants: &[Variant {
-        name: "plain",
-        file: "rows/pointwise.wgsl",
-        text: include_str!("../../../../shaders/rows/pointwise.wgsl"),
-        needs: Needs { subgroup: false, workgroup_bytes: 0, invocations: INVOCATIONS },
-        class: Class::Any,
-    }],
+    variants: variants_of::<Pointwise>,
     cases: cases::cases,
 };
-
-/// Invocations of a workgroup.
-const INVOCATIONS: u32 = 64;
-/// Elements of a workgroup: four an invocation.
-const ELEMENTS: u32 = 4 * INVOCATIONS;
-
-crate::kernel_parameters! {
-    struct Parameters {
-        elements: u32,
-        activation: u32,
-        summed: u32,
-        padding: u32,
-    }
-}
 
 /// What [`Pointwise`] does to each element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +50,10 @@ impl Kernel for Pointwise {
         &FAMILY
     }
 
+    fn variants() -> &'static [Planned<Self>] {
+        &wgsl::VARIANTS
+    }
+
     fn operands(&self) -> Vec<Option<Shape>> {
         let shape = Shape::from([self.rows, self.width]);
         let addend = (self.step == Step::Sum).then(|| shape.clone());
@@ -91,28 +74,6 @@ impl Kernel for Pointwise {
             Step::Activation(Activation::Tanh) | Step::Sum => 1,
         };
         each * (self.rows * self.width) as u64
-    }
-
-    fn launches(&self, _: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        let activation = match self.step {
-            Step::Activation(activation) => activation.code(),
-            Step::Sum => 0,
-        };
-        cut::runs(self.rows * self.width, 1, &[4], &device.limits)?
-            .into_iter()
-            .map(|run| {
-                let groups = (run.len() as u64).div_ceil(u64::from(ELEMENTS));
-                let window = Some(cut::bytes(&run, 4));
-                let summed = u32::from(self.step == Step::Sum);
-                let parameters = Parameters { elements: word(run.len())?, activation, summed, padding: 0 };
-                Ok(Launch {
-                    literals: Literals::new().with("invocations", INVOCATIONS),
-                    parameters: bytemuck::bytes_of(&parameters).to_vec(),
-                    groups: fold_groups(groups, &device.limits)?,
-                    windows: vec![window.clone(), window.clone(), window],
-                })
-            })
-            .collect()
     }
 
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {

@@ -1,6 +1,7 @@
 //! Shapes for pooling.
 
-use super::{COLUMNS, Masking, Pool, Pooling};
+use super::wgsl::COLUMNS;
+use super::{Masking, Pool, Pooling};
 use crate::kernels::contract::{Case, Fill};
 use crate::tensor::{Tensor, Tolerance};
 

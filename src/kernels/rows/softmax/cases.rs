@@ -1,6 +1,7 @@
 //! Shapes for softmax.
 
-use super::{INVOCATIONS, ROWS, Softmax};
+use super::Softmax;
+use super::wgsl::{INVOCATIONS, ROWS};
 use crate::kernels::contract::{Case, Fill};
 use crate::tensor::Tensor;
 

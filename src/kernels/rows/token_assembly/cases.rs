@@ -1,6 +1,7 @@
 //! Shapes for token assembly.
 
-use super::{INVOCATIONS, TokenAssembly};
+use super::TokenAssembly;
+use super::wgsl::INVOCATIONS;
 use crate::kernels::contract::Case;
 use crate::tensor::{Tensor, Tolerance};
 

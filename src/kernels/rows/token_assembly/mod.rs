@@ -2,55 +2,26 @@
 
 mod cases;
 mod reference;
+mod wgsl;
 
-use std::ops::Range;
-
-use crate::gpu::{Capabilities, Limits};
-use crate::kernels::contract::cut::{check_iterations, fold_groups, word};
-use crate::kernels::contract::{Binding, Family, Kernel, cut};
-use crate::kernels::shader::{Class, Launch, Literals, Needs, Variant};
+use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// The declaration of [`TokenAssembly`].
 pub static FAMILY: Family = Family {
     name: "token_assembly",
     formula: "out[b, i, c] = (i < K ? class_token[c] : tokens[b, i − K, c]) + positions[i, c]",
-    parameters: Parameters::FIELDS,
+    uniform: wgsl::Uniform::FIELDS,
     bindings: &[
         Binding::read("tokens", "[B·N₀, C]"),
         Binding::read("class_token", "[C]"),
         Binding::read("positions", "[N, C]"),
         Binding::write("output", "[B·N, C]"),
     ],
-    variants: &[Variant {
-        name: "plain",
-        file: "rows/token_assembly.wgsl",
-        text: include_str!("../../../../shaders/rows/token_assembly.wgsl"),
-        needs: Needs { subgroup: false, workgroup_bytes: 0, invocations: INVOCATIONS },
-        class: Class::Any,
-    }],
+    variants: variants_of::<TokenAssembly>,
     cases: cases::cases,
 };
-
-/// Invocations that share a row.
-const INVOCATIONS: u32 = 64;
-
-crate::kernel_parameters! {
-    struct Parameters {
-        rows: u32,
-        width: u32,
-        sequence_rows: u32,
-        class_tokens: u32,
-        first_row: u32,
-        first_token: u32,
-        first_position: u32,
-        positioned: u32,
-        tokens_base: u32,
-        positions_base: u32,
-        output_base: u32,
-        padding: u32,
-    }
-}
 
 /// Makes `sequences` sequences of `tokens` patch tokens each ready for an encoder.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,64 +48,15 @@ impl TokenAssembly {
     fn sequence_rows(&self) -> usize {
         self.class_tokens() + self.tokens
     }
-
-    /// Runs of output rows whose operands fit a binding. Where the table of positions fits, a run may span sequences.
-    fn runs(&self, limits: &Limits) -> Result<Vec<Range<usize>>> {
-        let (rows, row_bytes) = (self.sequence_rows(), 4 * self.width as u64);
-        if !self.positions || rows as u64 * row_bytes <= cut::room_anywhere(limits) {
-            return cut::runs_anywhere(self.sequences * rows, &[row_bytes], limits);
-        }
-        let of_a_sequence = cut::runs_anywhere(rows, &[row_bytes], limits)?;
-        let starts = (0..self.sequences).map(|sequence| sequence * rows);
-        Ok(starts.flat_map(|start| of_a_sequence.iter().map(move |run| start + run.start..start + run.end)).collect())
-    }
-
-    /// How many patch tokens precede an output row, over all sequences.
-    fn tokens_before(&self, row: usize) -> usize {
-        let (sequence, place) = (row / self.sequence_rows(), row % self.sequence_rows());
-        sequence * self.tokens + place.saturating_sub(self.class_tokens())
-    }
-
-    fn launch(&self, run: &Range<usize>, limits: &Limits) -> Result<Launch> {
-        let row_bytes = 4 * self.width;
-        let rows = self.sequence_rows();
-        let window = |rows: &Range<usize>| cut::align_down(cut::bytes(rows, row_bytes), limits);
-        let tokens = self.tokens_before(run.start)..self.tokens_before(run.end);
-        let spans_sequences = run.start / rows != (run.end - 1) / rows;
-        let positions = if spans_sequences { 0..rows } else { run.start % rows..run.start % rows + run.len() };
-        let (output_window, output_base) = window(run);
-        let (positions_window, positions_base) = window(&positions);
-        // A run of nothing but a class token still has to bind some token.
-        let (tokens_window, tokens_base) = match tokens.is_empty() {
-            true => window(&(0..1)),
-            false => window(&tokens),
-        };
-        let parameters = Parameters {
-            rows: word(run.len())?,
-            width: word(self.width)?,
-            sequence_rows: word(rows)?,
-            class_tokens: self.class_tokens() as u32,
-            first_row: word(run.start)?,
-            first_token: word(tokens.start)?,
-            first_position: word(positions.start)?,
-            positioned: u32::from(self.positions),
-            tokens_base,
-            positions_base,
-            output_base,
-            padding: 0,
-        };
-        Ok(Launch {
-            literals: Literals::new().with("invocations", INVOCATIONS),
-            parameters: bytemuck::bytes_of(&parameters).to_vec(),
-            groups: fold_groups(run.len() as u64, limits)?,
-            windows: vec![Some(tokens_window), None, Some(positions_window), Some(output_window)],
-        })
-    }
 }
 
 impl Kernel for TokenAssembly {
     fn family(&self) -> &'static Family {
         &FAMILY
+    }
+
+    fn variants() -> &'static [Planned<Self>] {
+        &wgsl::VARIANTS
     }
 
     fn operands(&self) -> Vec<Option<Shape>> {
@@ -159,11 +81,6 @@ impl Kernel for TokenAssembly {
 
     fn operations(&self) -> u64 {
         if self.positions { (self.sequences * self.sequence_rows() * self.width) as u64 } else { 0 }
-    }
-
-    fn launches(&self, _: &Variant, device: &Capabilities) -> Result<Vec<Launch>> {
-        check_iterations(self.width as u64 / u64::from(INVOCATIONS) + 1, &device.limits)?;
-        self.runs(&device.limits)?.iter().map(|run| self.launch(run, &device.limits)).collect()
     }
 
     fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {

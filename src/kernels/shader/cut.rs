@@ -7,7 +7,7 @@ use crate::tensor::{Error, Result};
 
 /// Workgroups of a linear count as x, y and z: kernels take `x + y · num_workgroups.x` as their group and return where
 /// it is not below the count.
-pub fn fold_groups(count: u64, limits: &Limits) -> Result<[u32; 3]> {
+pub(in crate::kernels) fn fold_groups(count: u64, limits: &Limits) -> Result<[u32; 3]> {
     let widest = u64::from(limits.workgroups);
     let x = count.clamp(1, widest);
     let y = count.div_ceil(x).max(1);
@@ -21,7 +21,12 @@ pub fn fold_groups(count: u64, limits: &Limits) -> Result<[u32; 3]> {
 ///
 /// `bytes_per_unit` holds the size of one unit in every operand that is cut along. Every run but the last is a multiple
 /// of `step` units, and starts at an offset that the device accepts.
-pub fn runs(units: usize, step: usize, bytes_per_unit: &[u64], limits: &Limits) -> Result<Vec<Range<usize>>> {
+pub(in crate::kernels) fn runs(
+    units: usize,
+    step: usize,
+    bytes_per_unit: &[u64],
+    limits: &Limits,
+) -> Result<Vec<Range<usize>>> {
     let largest = bytes_per_unit.iter().copied().max().unwrap_or(0).max(1);
     if units as u64 * largest <= limits.binding_bytes {
         return Ok(std::iter::once(0..units).collect());
@@ -45,41 +50,75 @@ pub fn runs(units: usize, step: usize, bytes_per_unit: &[u64], limits: &Limits) 
 
 /// Like [`runs`], for kernels that take offsets: every operand that is cut is bound by [`align_down`], so a run may start
 /// anywhere.
-pub fn runs_anywhere(units: usize, bytes_per_unit: &[u64], limits: &Limits) -> Result<Vec<Range<usize>>> {
+pub(in crate::kernels) fn runs_anywhere(
+    units: usize,
+    bytes_per_unit: &[u64],
+    limits: &Limits,
+) -> Result<Vec<Range<usize>>> {
     let room = room_anywhere(limits);
     runs(units, 1, bytes_per_unit, &Limits { binding_bytes: room, storage_alignment: 1, ..limits.clone() })
 }
 
 /// The largest operand, in bytes, that fits a binding wherever it starts: [`align_down`] adds less than one alignment.
-pub fn room_anywhere(limits: &Limits) -> u64 {
+pub(in crate::kernels) fn room_anywhere(limits: &Limits) -> u64 {
     limits.binding_bytes.saturating_sub(u64::from(limits.storage_alignment))
 }
 
 /// `range` in units of `bytes_per_unit`, in bytes.
-pub fn bytes(range: &Range<usize>, bytes_per_unit: usize) -> Range<u64> {
+pub(in crate::kernels) fn bytes(range: &Range<usize>, bytes_per_unit: usize) -> Range<u64> {
     (range.start * bytes_per_unit) as u64..(range.end * bytes_per_unit) as u64
 }
 
 /// `range` (bytes) widened so that it starts where a binding may, and by how many elements of 4 bytes.
-pub fn align_down(range: Range<u64>, limits: &Limits) -> (Range<u64>, u32) {
+pub(in crate::kernels) fn align_down(range: Range<u64>, limits: &Limits) -> (Range<u64>, u32) {
     let alignment = u64::from(limits.storage_alignment.max(1));
     let start = range.start / alignment * alignment;
     (start..range.end, ((range.start - start) / 4) as u32)
 }
 
-/// A size or offset as a kernel's parameter; an error beyond 32 bits.
-pub fn word(value: usize) -> Result<u32> {
-    u32::try_from(value).map_err(|_| Error::unsupported(format!("a size of {value} does not fit a kernel's 32 bits")))
-}
-
 /// An error where one invocation of a kernel would run more loop iterations than the device runs.
-pub fn check_iterations(iterations: u64, limits: &Limits) -> Result<()> {
+pub(in crate::kernels) fn check_iterations(iterations: u64, limits: &Limits) -> Result<()> {
     match limits.loop_iterations {
         Some(most) if iterations > u64::from(most) => Err(Error::unsupported(format!(
             "an invocation would need {iterations} loop iterations, and this device stops silently after {most}"
         ))),
         _ => Ok(()),
     }
+}
+
+/// Frames that one launch handles.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FrameRun {
+    /// How many.
+    pub frames: usize,
+    /// Where they lie in the input.
+    pub input: Seen,
+    /// Where they lie in the output.
+    pub output: Seen,
+}
+
+/// The part of an operand that a launch sees.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// Its bytes, beginning where a binding may.
+    pub window: Range<u64>,
+    /// The element of the window that the first frame begins with.
+    pub first: u32,
+}
+
+/// Cuts `frames` into the longest runs whose input and output fit a binding each.
+///
+/// A frame may have any number of elements: windows begin at the aligned offset before their first frame.
+pub(in crate::kernels) fn frames(frames: usize, input: usize, output: usize, limits: &Limits) -> Result<Vec<FrameRun>> {
+    let part = |run: &Range<usize>, elements: usize| {
+        let (window, first) = align_down(bytes(run, 4 * elements), limits);
+        Seen { window, first }
+    };
+    let runs = runs_anywhere(frames, &[4 * input as u64, 4 * output as u64], limits)?;
+    Ok(runs
+        .iter()
+        .map(|run| FrameRun { frames: run.len(), input: part(run, input), output: part(run, output) })
+        .collect())
 }
 
 fn gcd(a: u64, b: u64) -> u64 {
@@ -130,5 +169,25 @@ mod tests {
     #[test]
     fn what_cannot_be_cut_is_an_error() {
         assert!(runs(4, 1, &[1 << 20], &limits(1 << 16)).is_err());
+    }
+
+    #[test]
+    fn frames_of_any_size_are_covered_once_by_aligned_windows_that_fit() {
+        let limits = Limits { binding_bytes: 4096, ..Limits::WEBGPU };
+        let (input, output) = (91, 235);
+        let runs = frames(11, input, output, &limits).unwrap();
+        assert!(runs.len() > 1);
+        let mut frame = 0;
+        for run in &runs {
+            for (part, elements) in [(&run.input, input), (&run.output, output)] {
+                assert_eq!(part.window.start % 256, 0);
+                assert_eq!(part.window.start + 4 * u64::from(part.first), 4 * (frame * elements) as u64);
+                assert_eq!(part.window.end, 4 * ((frame + run.frames) * elements) as u64);
+                assert!(part.window.end - part.window.start <= limits.binding_bytes);
+            }
+            frame += run.frames;
+        }
+        assert_eq!(frame, 11);
+        assert!(frames(4, 1025, 1, &limits).is_err());
     }
 }

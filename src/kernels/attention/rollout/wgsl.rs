@@ -1,0 +1,147 @@
+//! A step of rollout in WGSL.
+
+use std::ops::Range;
+
+use super::AttentionRollout;
+use crate::gpu::{Capabilities, Limits};
+use crate::kernels::attention::cut::{Cut, Cutter, Places, Uniform};
+use crate::kernels::attention::mask::Mask;
+use crate::kernels::attention::normaliser::{places, places_of_rows};
+use crate::kernels::attention::sequences::Part;
+use crate::kernels::attention::tile::{Choice, Tile};
+use crate::kernels::shader::{Class, Dispatches, Planned, Unfit, Variant, wgsl, word};
+use crate::tensor::Result;
+
+/// What a software device keeps near. Its workgroups go through the same queries one after another: where those of all heads
+/// are more, a launch has fewer heads.
+const CACHE_BYTES: usize = 1 << 20;
+/// Queries that are added up before they meet the sum: a multiple of every block and step.
+const RUN: u64 = 512;
+/// What a launch's output begins with.
+const BASE: u32 = 1;
+const EARLIER: u32 = 2;
+
+/// The ways to compute it, the preferred first within each device class.
+pub(super) static VARIANTS: [Planned<AttentionRollout>; 3] = [
+    Planned {
+        variant: Variant {
+            name: "subgroup",
+            shader: wgsl!("attention/rollout.subgroup.wgsl"),
+            needs: Tile::SUBGROUP_NEEDS,
+            class: Class::Software,
+        },
+        plan: |call, dispatches| plan(call, dispatches, Tile::subgroup),
+    },
+    Planned {
+        variant: Variant {
+            name: "workgroup",
+            shader: wgsl!("attention/rollout.workgroup.wgsl"),
+            needs: Tile::SHARED_NEEDS,
+            class: Class::Gpu,
+        },
+        plan: |call, dispatches| plan(call, dispatches, shared),
+    },
+    Planned {
+        variant: Variant {
+            name: "plain",
+            shader: wgsl!("attention/rollout.wgsl"),
+            needs: Tile::PLAIN_NEEDS,
+            class: Class::Any,
+        },
+        plan: |call, dispatches| plan(call, dispatches, Tile::plain),
+    },
+];
+
+/// The tile of a workgroup. It goes through all heads, so there are fewer of them than attention has: hence tiles of few
+/// keys.
+fn shared(device: &Capabilities, width: usize, tokens: usize, mask: &Mask) -> Tile {
+    match width {
+        _ if tokens <= 16 => Tile::shared(device, width, tokens, mask),
+        0..=64 => Tile::Shared { queries: 32, lanes: 16, rows: 4 },
+        65..=128 => Tile::Shared { queries: 32, lanes: 8, rows: 2 },
+        _ => Tile::Shared { queries: 32, lanes: 4, rows: 1 },
+    }
+}
+
+fn plan(call: &AttentionRollout, dispatches: &mut Dispatches<'_>, choose: Choice) -> Result<(), Unfit> {
+    let tile = choose(dispatches.device(), call.qkv.width, call.part.sequences.tokens, &call.part.mask);
+    for heads in call.runs_of_heads(tile, dispatches)? {
+        for cut in call.cuts(heads, dispatches.limits())? {
+            call.launch(cut, tile, dispatches)?;
+        }
+    }
+    Ok(())
+}
+
+impl AttentionRollout {
+    /// The heads in runs that one invocation may go through.
+    fn runs_of_heads(&self, tile: Tile, dispatches: &Dispatches<'_>) -> Result<Vec<Range<usize>>, Unfit> {
+        let heads = &self.part.heads;
+        let iterations = self.iterations_of_a_head(tile);
+        dispatches.iterate(iterations)?;
+        let run = dispatches
+            .limits()
+            .loop_iterations
+            .map_or(heads.len(), |most| (u64::from(most) / (1 + iterations)) as usize);
+        let run = match tile {
+            Tile::Subgroup { .. } => run.min(CACHE_BYTES / (4 * self.part.sequences.tokens * self.qkv.width)),
+            _ => run,
+        };
+        Ok(heads.clone().step_by(run.max(1)).map(|start| start..heads.end.min(start + run.max(1))).collect())
+    }
+
+    /// Loop iterations of an invocation for each head it goes through.
+    fn iterations_of_a_head(&self, tile: Tile) -> u64 {
+        // Devices that limit iterations count up to two more than a loop has turns.
+        let looped = |turns: u64, inner: u64| turns * (1 + inner) + 2;
+        let (tokens, quads) = (self.part.sequences.tokens as u64, self.qkv.width.div_ceil(4) as u64);
+        let (runs, run) = (tokens.div_ceil(RUN), tokens.min(RUN));
+        match tile {
+            Tile::Plain { step } => looped(runs, looped(run.div_ceil(u64::from(step)), 0)),
+            Tile::Subgroup { keys, .. } => {
+                let block = looped(1, 0) + looped(quads, 0);
+                looped(quads, 0) + looped(runs, looped(run.div_ceil(u64::from(keys)), block))
+            }
+            Tile::Shared { queries, lanes, rows } => {
+                let (others, invocations) = (u64::from(4 * lanes), u64::from(queries / rows * lanes));
+                let staging =
+                    looped(others.div_ceil(invocations), 0) + looped((others * quads).div_ceil(invocations), 0);
+                looped(tokens.div_ceil(others), staging + looped(quads, 0))
+            }
+        }
+    }
+
+    fn cuts(&self, heads: Range<usize>, limits: &Limits) -> Result<Vec<Cut>> {
+        let Self { qkv, part, .. } = self;
+        let of_queries = |places| Places { all_tokens: true, ..places };
+        let of_keys = |places| Places { all_tokens: false, ..places };
+        let rows = places_of_rows(part);
+        let inputs = [
+            of_queries(Places::of_input(qkv, part, 0)),
+            of_keys(Places::of_input(qkv, part, 1)),
+            of_queries(places(qkv, part)),
+            of_queries(rows),
+            rows,
+        ];
+        let queries = 0..part.sequences.tokens;
+        let part = &Part { heads, ..part.clone() };
+        Cutter { qkv, part, queries, inputs: &inputs, output: rows, limits }.cut()
+    }
+
+    fn launch(&self, cut: Cut, tile: Tile, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
+        let Cut { mut uniform, windows, bases, heads } = cut;
+        let first = heads.start == self.part.heads.start;
+        let groups = tile.groups(&Uniform { heads: 1, ..uniform })?;
+        uniform.groups = word(groups as usize)?;
+        uniform.rows = word(self.qkv.rows)?;
+        [uniform.normaliser_base, uniform.weights_base, uniform.base_base] = [bases[2], bases[3], bases[4]];
+        uniform.begin = match self.keep {
+            _ if !first => EARLIER,
+            Some(_) => BASE,
+            None => 0,
+        };
+        uniform.keep = self.keep.unwrap_or(0.0);
+        uniform.share = self.pass / self.part.heads.len() as f32;
+        dispatches.launch(groups, tile.literals(self.qkv.width).with("run", RUN), &uniform, windows)
+    }
+}

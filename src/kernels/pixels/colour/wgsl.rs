@@ -1,0 +1,66 @@
+//! Colour conversion in WGSL.
+
+use super::{Coefficients, Colour, Format};
+use crate::kernels::shader::{Class, Dispatches, Literals, Needs, Planned, Unfit, Variant, wgsl, word};
+
+/// Invocations of a workgroup; each makes four pixels.
+pub(super) const INVOCATIONS: u32 = 64;
+
+crate::uniform! {
+    pub(super) struct Uniform {
+        frames: u32,
+        height: u32,
+        width: u32,
+        frame_words: u32,
+        first_word: u32,
+        first_pixel: u32,
+        luma: i32,
+        offset: i32,
+        red_v: i32,
+        green_u: i32,
+        green_v: i32,
+        blue_u: i32,
+    }
+}
+
+/// The ways to compute it, the preferred first within each device class.
+pub(super) static VARIANTS: [Planned<Colour>; 1] = [Planned {
+    variant: Variant {
+        name: "plain",
+        shader: wgsl!("pixels/colour.wgsl"),
+        needs: Needs::invocations(INVOCATIONS),
+        class: Class::Any,
+    },
+    plan,
+}];
+
+fn plan(call: &Colour, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
+    let [height, width] = call.size;
+    let frame_words = call.format.frame_words(call.size);
+    let (name, coefficients) = match call.format {
+        Format::Yuv420p(coefficients) => ("yuv420p", coefficients),
+        Format::Rgb24 => ("rgb24", Coefficients::default()),
+    };
+    let Coefficients { luma, offset, red_v, green_u, green_v, blue_u } = coefficients;
+    let literals = Literals::new().with("invocations", INVOCATIONS).with("format", name);
+    for run in dispatches.frames(call.frames, frame_words, height * width)? {
+        let invocations = (run.frames * (height * width).div_ceil(4)) as u64;
+        let uniform = Uniform {
+            frames: word(run.frames)?,
+            height: word(height)?,
+            width: word(width)?,
+            frame_words: word(frame_words)?,
+            first_word: run.input.first,
+            first_pixel: run.output.first,
+            luma,
+            offset,
+            red_v,
+            green_u,
+            green_v,
+            blue_u,
+        };
+        let windows = vec![Some(run.input.window), Some(run.output.window)];
+        dispatches.launch(invocations.div_ceil(INVOCATIONS.into()), literals.clone(), &uniform, windows)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! The linear layer in WGSL, on the tile of products.
+
+use super::cut::Piece;
+use super::{Linear, OutputLayout};
+use crate::kernels::activation::Activation;
+use crate::kernels::products::tile::{self, Choice, Tile};
+use crate::kernels::shader::{Class, Dispatches, Literals, Planned, Unfit, Variant, wgsl, word};
+
+/// The place of the weight among the bindings.
+const WEIGHT: usize = 1;
+
+crate::uniform! {
+    pub(super) struct Uniform {
+        rows: u32,
+        inner: u32,
+        columns: u32,
+        activation: u32,
+        bias: u32,
+        residual: u32,
+        panel: u32,
+        panel_rows: u32,
+        first_row: u32,
+        groups: u32,
+        padding_0: u32,
+        padding_1: u32,
+    }
+}
+
+/// The ways to compute it, the preferred first within each device class.
+pub(super) static VARIANTS: [Planned<Linear>; 3] = [
+    Planned {
+        variant: Variant {
+            name: "subgroup",
+            shader: wgsl!("products/linear.subgroup.wgsl"),
+            needs: tile::SUBGROUP,
+            class: Class::Software,
+        },
+        plan: |call, dispatches| plan(call, dispatches, Tile::subgroup),
+    },
+    Planned {
+        variant: Variant {
+            name: "workgroup",
+            shader: wgsl!("products/linear.workgroup.wgsl"),
+            needs: tile::WORKGROUP,
+            class: Class::Gpu,
+        },
+        plan: |call, dispatches| plan(call, dispatches, Tile::workgroup),
+    },
+    Planned {
+        variant: Variant {
+            name: "plain",
+            shader: wgsl!("products/linear.wgsl"),
+            needs: tile::PLAIN,
+            class: Class::Any,
+        },
+        plan: |call, dispatches| plan(call, dispatches, Tile::plain),
+    },
+];
+
+fn plan(call: &Linear, dispatches: &mut Dispatches<'_>, choose: Choice) -> Result<(), Unfit> {
+    let aligned = call.is_aligned();
+    let wide = aligned && call.inner.is_multiple_of(8);
+    let tile = choose(dispatches.device(), call.rows, call.columns, wide)?;
+    dispatches.iterate(tile.iterations(call.inner))?;
+    dispatches.lay_out(WEIGHT, tile.layout());
+    let literals = tile.literals().with("aligned", aligned).with("activated", call.activation.is_some());
+    for piece in call.pieces(tile.panel(), dispatches.limits())? {
+        call.launch(tile, &literals, &piece, dispatches)?;
+    }
+    Ok(())
+}
+
+impl Linear {
+    fn launch(
+        &self,
+        tile: Tile,
+        literals: &Literals,
+        piece: &Piece,
+        dispatches: &mut Dispatches<'_>,
+    ) -> Result<(), Unfit> {
+        let groups = tile.groups(piece.rows.len(), piece.columns.len());
+        let uniform = Uniform {
+            rows: word(piece.rows.len())?,
+            inner: word(self.inner)?,
+            columns: word(piece.columns.len())?,
+            activation: self.activation.map_or(0, Activation::code),
+            bias: self.bias.into(),
+            residual: self.residual.into(),
+            panel: word(self.plane())?,
+            panel_rows: word(self.rows)?,
+            first_row: match self.output {
+                OutputLayout::Rows => 0,
+                OutputLayout::Planes { .. } => word(piece.rows.start)?,
+            },
+            groups: word(groups as usize)?,
+            padding_0: 0,
+            padding_1: 0,
+        };
+        dispatches.launch(groups, literals.clone(), &uniform, self.windows(piece, tile.panel()))
+    }
+}

@@ -1,0 +1,197 @@
+//! The tubelet embedding in WGSL, on the tile of products.
+
+use std::ops::Range;
+
+use super::TubeletEmbed;
+use crate::gpu::Limits;
+use crate::kernels::products::tile::{self, Choice, Tile};
+use crate::kernels::shader::cut::{self, align_down, room_anywhere, runs_anywhere};
+use crate::kernels::shader::{Class, Dispatches, Literals, Planned, Unfit, Variant, wgsl, word};
+use crate::tensor::Result;
+
+/// The clips and temporal indices of one launch: several whole clips, or a part of one.
+#[derive(Clone, Debug)]
+struct Piece {
+    clips: Range<usize>,
+    times: Range<usize>,
+}
+
+/// The place of the weight among the bindings.
+const WEIGHT: usize = 1;
+
+crate::uniform! {
+    pub(super) struct Uniform {
+        rows: u32,
+        inner: u32,
+        columns: u32,
+        groups: u32,
+        bias: u32,
+        times: u32,
+        token_rows: u32,
+        token_columns: u32,
+        tubelet_frames: u32,
+        tubelet_rows: u32,
+        tubelet_columns: u32,
+        clip_stride: u32,
+        frame_stride: u32,
+        row_stride: u32,
+        column_stride: u32,
+        plane_stride: u32,
+        clip_start: u32,
+        output_start: u32,
+        padding_0: u32,
+        padding_1: u32,
+    }
+}
+
+/// The ways to compute it, the preferred first within each device class.
+pub(super) static VARIANTS: [Planned<TubeletEmbed>; 3] = [
+    Planned {
+        variant: Variant {
+            name: "subgroup",
+            shader: wgsl!("products/tubelet_embed.subgroup.wgsl"),
+            needs: tile::SUBGROUP,
+            class: Class::Software,
+        },
+        plan: |call, dispatches| plan(call, dispatches, Tile::subgroup),
+    },
+    Planned {
+        variant: Variant {
+            name: "workgroup",
+            shader: wgsl!("products/tubelet_embed.workgroup.wgsl"),
+            needs: tile::WORKGROUP,
+            class: Class::Gpu,
+        },
+        plan: |call, dispatches| plan(call, dispatches, Tile::workgroup),
+    },
+    Planned {
+        variant: Variant {
+            name: "plain",
+            shader: wgsl!("products/tubelet_embed.wgsl"),
+            needs: tile::PLAIN,
+            class: Class::Any,
+        },
+        plan: |call, dispatches| plan(call, dispatches, Tile::plain),
+    },
+];
+
+fn plan(call: &TubeletEmbed, dispatches: &mut Dispatches<'_>, choose: Choice) -> Result<(), Unfit> {
+    let tokens = call.batch * call.grid().iter().product::<usize>();
+    let tile = choose(dispatches.device(), tokens, call.columns, false)?;
+    dispatches.iterate(tile.iterations(call.inner()))?;
+    dispatches.lay_out(WEIGHT, tile.layout());
+    let literals = tile.literals().with("aligned", call.aligned());
+    for piece in call.pieces(dispatches.limits())? {
+        call.launch(tile, &literals, &piece, dispatches)?;
+    }
+    Ok(())
+}
+
+impl TubeletEmbed {
+    /// Whole clips where at least one fits, else the temporal indices of each.
+    fn pieces(&self, limits: &Limits) -> Result<Vec<Piece>> {
+        let bytes = |elements: usize| 4 * elements as u64;
+        let [times, ..] = self.grid();
+        let clip = [bytes(self.frames * self.frame()), bytes(times * self.slab() * self.columns)];
+        if clip.iter().all(|&bytes| bytes <= room_anywhere(limits)) {
+            let runs = runs_anywhere(self.batch, &clip, limits)?;
+            return Ok(runs.into_iter().map(|clips| Piece { clips, times: 0..times }).collect());
+        }
+        let time = [bytes(self.tubelet[0] * self.frame()), bytes(self.slab() * self.columns)];
+        let runs = runs_anywhere(times, &time, limits)?;
+        let cut = |clip| runs.iter().map(move |times| Piece { clips: clip..clip + 1, times: times.clone() });
+        Ok((0..self.batch).flat_map(cut).collect())
+    }
+
+    /// The elements of all clips that a piece reads, and those of the output that it writes.
+    fn windows(&self, Piece { clips, times }: &Piece) -> [Range<u64>; 2] {
+        let window = |clip: usize, time: usize| {
+            let place = |clips: usize, times: usize| clips * clip + times * time;
+            cut::bytes(&(place(clips.start, times.start)..place(clips.end - 1, times.end)), 4)
+        };
+        let [all_times, ..] = self.grid();
+        let tokens = self.slab() * self.columns;
+        [window(self.frames * self.frame(), self.tubelet[0] * self.frame()), window(all_times * tokens, tokens)]
+    }
+
+    fn launch(
+        &self,
+        tile: Tile,
+        literals: &Literals,
+        piece: &Piece,
+        dispatches: &mut Dispatches<'_>,
+    ) -> Result<(), Unfit> {
+        let [_, token_rows, token_columns] = self.grid();
+        let [tubelet_frames, tubelet_rows, tubelet_columns] = self.tubelet;
+        let strides = self.layout.strides([self.height, self.width], self.channels);
+        let [clip, output] = self.windows(piece);
+        let (clip, clip_start) = align_down(clip, dispatches.limits());
+        let (output, output_start) = align_down(output, dispatches.limits());
+        let rows = piece.clips.len() * piece.times.len() * self.slab();
+        let groups = tile.groups(rows, self.columns);
+        let uniform = Uniform {
+            rows: word(rows)?,
+            inner: word(self.inner())?,
+            columns: word(self.columns)?,
+            groups: word(groups as usize)?,
+            bias: self.bias.into(),
+            times: word(piece.times.len())?,
+            token_rows: word(token_rows)?,
+            token_columns: word(token_columns)?,
+            tubelet_frames: word(tubelet_frames)?,
+            tubelet_rows: word(tubelet_rows)?,
+            tubelet_columns: word(tubelet_columns)?,
+            clip_stride: word(self.frames * self.frame())?,
+            frame_stride: word(self.frame())?,
+            row_stride: word(strides.row)?,
+            column_stride: word(strides.column)?,
+            plane_stride: word(strides.plane)?,
+            clip_start,
+            output_start,
+            padding_0: 0,
+            padding_1: 0,
+        };
+        dispatches.launch(groups, literals.clone(), &uniform, vec![Some(clip), None, None, Some(output)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::clip_layout::ClipLayout;
+
+    fn call() -> TubeletEmbed {
+        TubeletEmbed {
+            batch: 3,
+            frames: 7,
+            height: 9,
+            width: 15,
+            channels: 3,
+            tubelet: [2, 4, 4],
+            columns: 13,
+            bias: true,
+            layout: ClipLayout::Btchw,
+        }
+    }
+
+    #[test]
+    fn pieces_cover_every_token_once() {
+        let limits = |binding_bytes| Limits { binding_bytes, ..Limits::WEBGPU };
+        for (bytes, count) in [(1 << 20, 1), (24_000, 2), (12_000, 3), (7_000, 6), (4_000, 9)] {
+            let pieces = call().pieces(&limits(bytes)).unwrap();
+            assert_eq!(pieces.len(), count, "{bytes} bytes: {pieces:?}");
+            let mut written = 0;
+            for piece in pieces {
+                let [clip, output] = call().windows(&piece);
+                assert_eq!(output.start, written);
+                written = output.end;
+                for window in [clip, output] {
+                    let (window, _) = align_down(window, &limits(bytes));
+                    assert!(window.end - window.start <= bytes);
+                }
+            }
+            assert_eq!(written, 4 * 3 * 3 * 2 * 3 * 13);
+        }
+        assert!(call().pieces(&limits(3_000)).is_err());
+    }
+}

@@ -1,0 +1,150 @@
+//! Pooling in WGSL.
+
+use std::ops::Range;
+
+use super::{Pool, Pooling};
+use crate::kernels::shader::{Class, Dispatches, Literals, Needs, Planned, Unfit, Variant, wgsl, word};
+
+/// Columns of a workgroup in the `plain` variant, an invocation each.
+pub(super) const COLUMNS: u32 = 64;
+/// Partial results of an invocation in the `plain` variant.
+const PARTIALS: u32 = 16;
+/// Columns of a workgroup in the `workgroup` variant.
+const SHARED_COLUMNS: u32 = 16;
+/// Invocations that share a column in the `workgroup` variant.
+const SLICES: u32 = 16;
+/// Tokens of a sequence in one launch: a partial result is then a sum of 128, whose rounding stays near 1e-6 even where
+/// all are equal and each addition errs to the same side.
+const LONGEST_RUN: usize = 2048;
+/// A launch's share of the work. Where a whole sequence fits a binding it may hold several sequences.
+struct Piece {
+    sequences: Range<usize>,
+    tokens: Range<usize>,
+    /// The tokens bound, counted over all sequences.
+    bound: Range<usize>,
+}
+
+crate::uniform! {
+    pub(super) struct Uniform {
+        sequences: u32,
+        tokens: u32,
+        width: u32,
+        sequence_tokens: u32,
+        class_tokens: u32,
+        tokens_per_time: u32,
+        times: u32,
+        first_sequence: u32,
+        first_token: u32,
+        continued: u32,
+        finished: u32,
+        input_base: u32,
+        output_base: u32,
+        start: f32,
+        padding_0: u32,
+        padding_1: u32,
+    }
+}
+
+/// The ways to compute it, the preferred first within each device class.
+pub(super) static VARIANTS: [Planned<Pool>; 2] = [
+    Planned {
+        variant: Variant {
+            name: "workgroup",
+            shader: wgsl!("rows/pool.workgroup.wgsl"),
+            needs: Needs {
+                subgroup: false,
+                workgroup_bytes: 4 * SHARED_COLUMNS * SLICES,
+                invocations: SHARED_COLUMNS * SLICES,
+            },
+            class: Class::Gpu,
+        },
+        plan: |call, dispatches| plan(call, dispatches, SHARED_COLUMNS),
+    },
+    Planned {
+        variant: Variant {
+            name: "plain",
+            shader: wgsl!("rows/pool.wgsl"),
+            needs: Needs::invocations(COLUMNS),
+            class: Class::Any,
+        },
+        plan: |call, dispatches| plan(call, dispatches, COLUMNS),
+    },
+];
+
+fn plan(call: &Pool, dispatches: &mut Dispatches<'_>, group_columns: u32) -> Result<(), Unfit> {
+    dispatches.iterate((LONGEST_RUN.min(call.tokens) + call.times()) as u64)?;
+    for piece in call.pieces(dispatches)? {
+        call.launch(&piece, group_columns, dispatches)?;
+    }
+    Ok(())
+}
+
+/// `tokens` in runs that one launch may have.
+fn slices(tokens: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    tokens.clone().step_by(LONGEST_RUN).map(move |start| start..tokens.end.min(start + LONGEST_RUN))
+}
+
+impl Pool {
+    fn pieces(&self, dispatches: &Dispatches<'_>) -> Result<Vec<Piece>, Unfit> {
+        let (tokens, pooled) = (self.tokens, self.pooled_tokens());
+        let mut pieces = Vec::new();
+        if dispatches.fits_anywhere(tokens * self.width) {
+            for sequences in dispatches.runs_anywhere(self.sequences, &[tokens * self.width])? {
+                let bound = sequences.start * tokens..sequences.end * tokens;
+                for tokens in slices(0..pooled) {
+                    pieces.push(Piece { sequences: sequences.clone(), tokens, bound: bound.clone() });
+                }
+            }
+        } else {
+            let runs = dispatches.runs_anywhere(pooled, &[self.width])?;
+            for sequence in 0..self.sequences {
+                for tokens in runs.iter().cloned().flat_map(slices) {
+                    let start = sequence * self.tokens;
+                    let bound = start + tokens.start..start + tokens.end;
+                    pieces.push(Piece { sequences: sequence..sequence + 1, tokens, bound });
+                }
+            }
+        }
+        Ok(pieces)
+    }
+
+    fn launch(&self, piece: &Piece, columns: u32, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
+        let window = |rows: &Range<usize>| dispatches.window(&(rows.start * self.width..rows.end * self.width));
+        let (input, input_start) = window(&piece.bound);
+        let (output, output_base) = window(&piece.sequences);
+        let skipped = piece.sequences.start * self.tokens + piece.tokens.start - piece.bound.start;
+        let groups = (self.width as u64).div_ceil(u64::from(columns)) * piece.sequences.len() as u64;
+        let masking = self.masking.filter(|_| self.pooling != Pooling::Token);
+        let uniform = Uniform {
+            sequences: word(piece.sequences.len())?,
+            tokens: word(piece.tokens.len())?,
+            width: word(self.width)?,
+            sequence_tokens: word(self.tokens)?,
+            class_tokens: word(masking.map_or(0, |masking| masking.class_tokens))?,
+            tokens_per_time: word(masking.map_or(1, |masking| masking.tokens_per_time))?,
+            times: word(self.times())?,
+            first_sequence: word(piece.sequences.start)?,
+            first_token: word(piece.tokens.start)?,
+            continued: u32::from(piece.tokens.start > 0),
+            finished: u32::from(piece.tokens.end == self.pooled_tokens()),
+            input_base: word(input_start as usize + skipped * self.width)?,
+            output_base,
+            start: if self.pooling == Pooling::Max { f32::NEG_INFINITY } else { 0.0 },
+            padding_0: 0,
+            padding_1: 0,
+        };
+        let literals = self.literals(columns, masking.is_some());
+        dispatches.launch(groups, literals, &uniform, vec![Some(input), None, Some(output)])
+    }
+
+    fn literals(&self, columns: u32, masked: bool) -> Literals {
+        let kind = match self.pooling {
+            Pooling::Mean => "mean",
+            Pooling::Max => "max",
+            // The first token is the sum of one.
+            Pooling::Sum | Pooling::Token => "sum",
+        };
+        let literals = Literals::new().with("kind", kind).with("masked", masked).with("columns", columns);
+        literals.with("partials", PARTIALS).with("slices", SLICES)
+    }
+}
