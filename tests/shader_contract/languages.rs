@@ -50,7 +50,8 @@ const LANGUAGES: [Language; 3] = [
 fn metal_and_direct3d_can_express_what_their_devices_are_given() {
     let mut faults = Vec::new();
     for language in &LANGUAGES {
-        for (family, variant) in ALL.iter().flat_map(|family| family.variants.iter().map(move |it| (family, it))) {
+        for (family, variant) in ALL.iter().flat_map(|family| family.variants().into_iter().map(move |it| (family, it)))
+        {
             for (wgsl, device) in renderings(family, variant) {
                 let offered = language.offered(&device);
                 // A text with 64-bit words is for devices that have them, and others get another one.
@@ -60,10 +61,10 @@ fn metal_and_direct3d_can_express_what_their_devices_are_given() {
                 match (language.express(&wgsl), missing) {
                     (Ok(_), None) | (Err(_), Some(_)) => {}
                     (Ok(_), Some(missing)) => {
-                        faults.push(format!("{} expresses {} without {missing}", language.name, variant.file));
+                        faults.push(format!("{} expresses {} without {missing}", language.name, variant.shader.file));
                     }
                     (Err(reason), None) => {
-                        faults.push(format!("{}, {}, {}: {reason}", language.name, variant.file, device.name));
+                        faults.push(format!("{}, {}, {}: {reason}", language.name, variant.shader.file, device.name));
                     }
                 }
             }
@@ -73,14 +74,15 @@ fn metal_and_direct3d_can_express_what_their_devices_are_given() {
 }
 
 /// Each text that `variant` has in some case on some device, with the first such device.
-fn renderings(family: &Family, variant: &Variant) -> Vec<(String, Capabilities)> {
+fn renderings(family: &Family, variant: &'static Variant) -> Vec<(String, Capabilities)> {
     let mut seen = HashSet::new();
     let mut renderings = Vec::new();
     for device in devices() {
         for case in (family.cases)() {
             let device = Capabilities { limits: case.limits(&device.limits), ..device.clone() };
-            for launch in case.call.launches(variant, &device).unwrap_or_else(|error| panic!("{error}")) {
-                let wgsl = render(variant, &launch).unwrap_or_else(|error| panic!("{error}"));
+            let plan = case.call.plan(variant, &device).unwrap_or_else(|unfit| panic!("{unfit}"));
+            for launch in plan.launches {
+                let wgsl = render(&variant.shader, &launch).unwrap_or_else(|error| panic!("{error}"));
                 if seen.insert(wgsl.clone()) {
                     renderings.push((wgsl, device.clone()));
                 }
