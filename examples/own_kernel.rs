@@ -24,7 +24,7 @@ use tubelet::kernels::{
     Binding, Case, Class, Dispatches, Family, Kernel, Literals, Needs, Planned, ProgramBuilder, Selection, Shader,
     Unfit, Variant, input, variants_of, word,
 };
-use tubelet::tensor::{Error, Result, Shape, Tensor};
+use tubelet::tensor::{Error, Exact, Result, Shape};
 
 /// The shader. `{{ invocations }}` is a literal that each launch puts in; loops and includes of templates work too.
 const WGSL: &str = "
@@ -127,12 +127,12 @@ impl Kernel for SquaredRelu {
     }
 
     /// The formula in plain loops.
-    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         let mut output = Vec::new();
-        for &x in input(inputs, 0)?.as_f32()? {
+        for &x in input(inputs, 0)?.reals()? {
             output.push(if x < 0.0 { 0.0 } else { x * x });
         }
-        Ok(vec![Tensor::f32([self.elements], output)?])
+        Ok(vec![Exact::of_reals([self.elements], output)?])
     }
 }
 

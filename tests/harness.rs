@@ -14,7 +14,7 @@ use tubelet::kernels::{
     Binding, Case, Class, Dispatches, Family, Fill, Kernel, Literals, Needs, Planned, Shader, Unfit, Variant, input,
     variants_of, word,
 };
-use tubelet::tensor::{Closeness, Result, Shape, Tensor};
+use tubelet::tensor::{Closeness, Exact, Result, Shape, Tensor};
 
 type Test = (&'static str, fn(&Device));
 
@@ -149,9 +149,9 @@ impl Kernel for Scale {
         self.elements as u64
     }
 
-    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
-        let scaled = input(inputs, 0)?.as_f32()?.iter().map(|value| self.factor * value).collect();
-        Ok(vec![Tensor::f32([self.elements], scaled)?])
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
+        let scaled = input(inputs, 0)?.reals()?.iter().map(|value| f64::from(self.factor) * value).collect();
+        Ok(vec![Exact::of_reals([self.elements], scaled)?])
     }
 }
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::weights::stacked;
 use super::{Executor, Feed, Graph, Origin, Plan, Value, Weights, feed_of};
 use crate::kernels::Access;
-use crate::tensor::{Error, Result, Tensor};
+use crate::tensor::{Error, Exact, Result, Tensor};
 
-/// Runs every call by its naive reference: plain loops with f64 sums. Slow, and right.
+/// Runs every call by its naive reference: plain loops in f64, rounded where a value is handed out. Slow, and right.
 pub struct ReferenceExecutor {
     graph: Arc<Graph>,
     plan: Plan,
@@ -23,12 +23,12 @@ impl ReferenceExecutor {
         Self { graph, plan, weights }
     }
 
-    fn source(&self, feeds: &[(&str, Feed<'_>)], value: Value) -> Result<Tensor> {
+    fn source(&self, feeds: &[(&str, Feed<'_>)], value: Value) -> Result<Exact> {
         match self.graph.origin(value) {
-            Origin::Weights(parts) => stacked(&*self.weights, parts, self.graph.shape(value)),
-            Origin::Constant(tensor) => Ok((**tensor).clone()),
+            Origin::Weights(parts) => Ok(Exact::from(&stacked(&*self.weights, parts, self.graph.shape(value))?)),
+            Origin::Constant(tensor) => Ok(Exact::from(&**tensor)),
             Origin::Input => match feed_of(&self.graph, feeds, value)? {
-                Feed::Host(tensor) => Ok(tensor.clone()),
+                Feed::Host(tensor) => Ok(Exact::from(tensor)),
                 Feed::Device(_) => Err(Error::usage("the reference executor takes inputs from host memory only")),
             },
             Origin::Call(_) => Err(Error::usage(format!("{} is used before it is computed", self.graph.name(value)))),
@@ -42,8 +42,8 @@ impl Executor for ReferenceExecutor {
     }
 
     fn run(&mut self, feeds: &[(&str, Feed<'_>)], wanted: &[Value]) -> Result<Vec<Tensor>> {
-        let mut alive: HashMap<Value, Tensor> = HashMap::new();
-        let mut kept: HashMap<Value, Tensor> = HashMap::new();
+        let mut alive: HashMap<Value, Exact> = HashMap::new();
+        let mut kept: HashMap<Value, Exact> = HashMap::new();
         for (place, node) in self.graph.nodes().iter().enumerate() {
             for value in node.inputs() {
                 if let Entry::Vacant(place) = alive.entry(value) {
@@ -78,7 +78,7 @@ impl Executor for ReferenceExecutor {
             .iter()
             .map(|value| {
                 let missing = || Error::usage(format!("{} is not computed by this graph", self.graph.name(*value)));
-                kept.get(value).cloned().ok_or_else(missing)
+                kept.get(value).ok_or_else(missing)?.rounded()
             })
             .collect()
     }

@@ -6,6 +6,10 @@
 //!
 //! To add one: a WGSL file in `shaders/`, a folder in its wing here, and a line in [`ALL`].
 
+use std::str::FromStr;
+
+use crate::tensor::{Error, Result};
+
 mod activation;
 pub mod attention;
 mod clip_layout;
@@ -18,15 +22,13 @@ pub mod shader;
 
 pub use activation::Activation;
 pub use clip_layout::{ClipLayout, Strides};
-pub use contract::{Access, Binding, Call, Case, Cost, Family, Field, Fill, Kernel, Operation, input, variants_of};
+pub use contract::{
+    Access, Binding, Call, Case, Cost, Family, Field, Fill, Kernel, Operation, input, rounded_reference, variants_of,
+};
 pub use shader::{
     Class, Dispatches, Launch, Layout, Literals, Needs, Plan, Planned, Program, ProgramBuilder, Selection, Shader,
     Unfit, Variant, render, suite, word,
 };
-
-use std::str::FromStr;
-
-use crate::tensor::{Error, Result};
 
 /// Every kernel family.
 pub static ALL: &[&Family] = &[

@@ -118,6 +118,11 @@ impl Tensor {
         }
     }
 
+    /// The elements.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+
     /// The elements, by value.
     pub fn into_data(self) -> Data {
         self.data

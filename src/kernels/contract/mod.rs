@@ -4,4 +4,6 @@ mod cases;
 mod operation;
 
 pub use cases::{Case, Fill};
-pub use operation::{Access, Binding, Call, Cost, Family, Field, Kernel, Operation, input, variants_of};
+pub use operation::{
+    Access, Binding, Call, Cost, Family, Field, Kernel, Operation, input, rounded_reference, variants_of,
+};

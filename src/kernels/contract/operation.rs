@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::gpu::{Capabilities, Slot};
 use crate::kernels::contract::Case;
 use crate::kernels::shader::{Dispatches, Plan, Planned, Unfit, Variant};
-use crate::tensor::{Element, Error, Result, Shape, Tensor};
+use crate::tensor::{Element, Error, Exact, Result, Shape, Tensor};
 
 /// A kernel family: one formula, its bindings, and the WGSL variants that compute it.
 ///
@@ -152,8 +152,8 @@ pub trait Kernel: Debug + Send + Sync + Sized + 'static {
         Cost { operations: self.operations(), read: self.bytes_read(), written }
     }
 
-    /// The formula in plain loops with f64 sums, one tensor an output.
-    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>>;
+    /// The formula in plain loops, in f64 from end to end: one tensor an output.
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>>;
 }
 
 /// The variants of a kernel, for its [`Family`].
@@ -179,7 +179,7 @@ pub trait Operation: Debug + Send + Sync {
     fn plan(&self, variant: &'static Variant, device: &Capabilities) -> Result<Plan, Unfit>;
 
     /// See [`Kernel::reference`].
-    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>>;
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>>;
 }
 
 impl<K: Kernel> Operation for K {
@@ -214,9 +214,16 @@ impl<K: Kernel> Operation for K {
         Ok(Plan { variant, layouts, launches })
     }
 
-    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         Kernel::reference(self, inputs)
     }
+}
+
+/// What the reference of `call` makes of `inputs`, rounded.
+pub fn rounded_reference(call: &dyn Operation, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    let exact: Vec<_> = inputs.iter().map(|input| input.map(Exact::from)).collect();
+    let outputs = call.reference(&exact.iter().map(Option::as_ref).collect::<Vec<_>>())?;
+    outputs.iter().map(Exact::rounded).collect()
 }
 
 /// A kernel call that can be shared.
@@ -257,7 +264,7 @@ fn bytes_of(family: &Family, operands: &[Option<Shape>], access: Access) -> u64 
 /// # Errors
 ///
 /// Where the call was given none: a reference asks for those that its switches say are present.
-pub fn input<'a>(inputs: &[Option<&'a Tensor>], binding: usize) -> Result<&'a Tensor> {
+pub fn input<'a>(inputs: &[Option<&'a Exact>], binding: usize) -> Result<&'a Exact> {
     inputs
         .get(binding)
         .copied()

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::gpu::{Buffer, Device};
-use crate::kernels::contract::{Access, Binding, Case};
+use crate::kernels::contract::{Access, Binding, Case, rounded_reference};
 use crate::kernels::shader::{ProgramBuilder, Variant};
 use crate::tensor::{Closeness, Element, Error, ErrorKind, Result, Shape, Tensor};
 
@@ -50,7 +50,7 @@ pub fn check(device: &Device, case: &Case, variant: &'static Variant) -> Outcome
 fn compare(device: &Device, case: &Case, variant: &'static Variant) -> Result<Outcome> {
     let inputs = case.tensors()?;
     let present: Vec<_> = inputs.iter().map(Option::as_ref).collect();
-    let expected = case.call.reference(&present)?;
+    let expected = rounded_reference(&*case.call, &present)?;
     let actual = run(device, case, variant, &present)?;
     Ok(judge(case, &actual, &expected))
 }

@@ -13,7 +13,7 @@ use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::{Part, Sequences};
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Error, Exact, Result, Shape};
 
 /// The declaration of [`Attention`].
 pub static FAMILY: Family = Family {
@@ -153,7 +153,7 @@ impl Kernel for Attention {
         validity + self.parts.iter().map(of).sum::<u64>()
     }
 
-    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::attention(self, inputs)
     }
 }

@@ -7,13 +7,13 @@ use crate::kernels::attention::mask::EmptyRow;
 use crate::kernels::attention::qkv::{Qkv, QkvLayout};
 use crate::kernels::attention::sequences::Part;
 use crate::kernels::contract::input;
-use crate::tensor::{Result, Tensor};
+use crate::tensor::{Exact, Result};
 
 /// The operands of attention on the host.
 pub(in crate::kernels) struct Operands<'a> {
     pub(in crate::kernels) qkv: &'a Qkv,
-    pub(in crate::kernels) query: &'a [f32],
-    pub(in crate::kernels) key: &'a [f32],
+    pub(in crate::kernels) query: &'a [f64],
+    pub(in crate::kernels) key: &'a [f64],
     /// `[B, T]`.
     pub(in crate::kernels) validity: Option<&'a [u32]>,
 }
@@ -27,10 +27,10 @@ pub(in crate::kernels) struct At {
     pub(in crate::kernels) token: usize,
 }
 
-pub(super) fn attention(call: &Attention, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+pub(super) fn attention(call: &Attention, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
     let Attention { qkv, parts, queries } = call;
     let operands = Operands::of(qkv, inputs, 3)?;
-    let value = input(inputs, 2)?.as_f32()?;
+    let value = input(inputs, 2)?.reals()?;
     let (width, columns) = (qkv.width, qkv.heads * qkv.width);
     let rows = queries.as_ref().map_or(qkv.rows, |range| parts[0].sequences.count() * range.len());
     let mut output = vec![0.0; rows * columns];
@@ -46,14 +46,14 @@ pub(super) fn attention(call: &Attention, inputs: &[Option<&Tensor>]) -> Result<
                 for (token, probability) in probabilities.iter().enumerate() {
                     if let Some(probability) = probability {
                         let place = place_of(qkv, 2, at.head, row_of(part, At { token, ..at }), feature);
-                        sum += probability * f64::from(value[place]);
+                        sum += probability * value[place];
                     }
                 }
-                output[row * columns + at.head * width + feature] = sum as f32;
+                output[row * columns + at.head * width + feature] = sum;
             }
         }
     }
-    Ok(vec![Tensor::f32([rows, columns], output)?])
+    Ok(vec![Exact::of_reals([rows, columns], output)?])
 }
 
 /// Every query of a part whose token is in `tokens`: sequence by sequence, head by head.
@@ -73,12 +73,12 @@ pub(in crate::kernels) fn queries_of(part: &Part, tokens: Range<usize>) -> Vec<A
 
 impl<'a> Operands<'a> {
     /// Query and key first, the validity at the binding named.
-    pub(in crate::kernels) fn of(qkv: &'a Qkv, inputs: &[Option<&'a Tensor>], validity: usize) -> Result<Self> {
+    pub(in crate::kernels) fn of(qkv: &'a Qkv, inputs: &[Option<&'a Exact>], validity: usize) -> Result<Self> {
         let validity = match inputs.get(validity).copied().flatten() {
-            Some(tensor) => Some(tensor.as_u32()?),
+            Some(tensor) => Some(tensor.words()?),
             None => None,
         };
-        Ok(Self { qkv, query: input(inputs, 0)?.as_f32()?, key: input(inputs, 1)?.as_f32()?, validity })
+        Ok(Self { qkv, query: input(inputs, 0)?.reals()?, key: input(inputs, 1)?.reals()?, validity })
     }
 
     /// The probability of each key for the query `at`; `None` for a key that it does not see.
@@ -107,7 +107,7 @@ impl<'a> Operands<'a> {
         for feature in 0..self.qkv.width {
             let q = self.query[place_of(self.qkv, 0, at.head, query, feature)];
             let k = self.key[place_of(self.qkv, 1, at.head, key, feature)];
-            product += f64::from(q) * f64::from(k);
+            product += q * k;
         }
         Some(product / (self.qkv.width as f64).sqrt())
     }

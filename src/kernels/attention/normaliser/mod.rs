@@ -10,7 +10,7 @@ use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Result, Shape, Tensor};
+use crate::tensor::{Exact, Result, Shape};
 
 /// The declaration of [`AttentionNormaliser`].
 pub static FAMILY: Family = Family {
@@ -88,7 +88,7 @@ impl Kernel for AttentionNormaliser {
         4 * (validity + weights) as u64 + self.part.bytes_read(self.qkv.width, self.part.sequences.tokens, 1)
     }
 
-    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::attention_normaliser(self, inputs)
     }
 }

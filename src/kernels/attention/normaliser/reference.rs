@@ -3,16 +3,16 @@
 use super::AttentionNormaliser;
 use crate::kernels::attention::forward::reference::{Operands, queries_of, row_of};
 use crate::kernels::contract::input;
-use crate::tensor::{Result, Tensor};
+use crate::tensor::{Exact, Result};
 
-pub(super) fn attention_normaliser(call: &AttentionNormaliser, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+pub(super) fn attention_normaliser(call: &AttentionNormaliser, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
     let AttentionNormaliser { qkv, part, weighted } = call;
     let operands = Operands::of(qkv, inputs, 3)?;
     let tokens = part.sequences.tokens;
     let mut output = vec![0.0; part.heads.len() * 2 * qkv.rows];
     for query in queries_of(part, 0..tokens) {
         let row = row_of(part, query);
-        if *weighted && input(inputs, 2)?.as_f32()?[row] == 0.0 {
+        if *weighted && input(inputs, 2)?.reals()?[row] == 0.0 {
             continue;
         }
         let scores: Vec<f64> = (0..tokens).filter_map(|token| operands.score(part, query, token)).collect();
@@ -24,8 +24,8 @@ pub(super) fn attention_normaliser(call: &AttentionNormaliser, inputs: &[Option<
         }
         let total: f64 = scores.iter().map(|score| (score - highest).exp()).sum();
         let plane = 2 * (query.head - part.heads.start);
-        output[plane * qkv.rows + row] = highest as f32;
-        output[(plane + 1) * qkv.rows + row] = total as f32;
+        output[plane * qkv.rows + row] = highest;
+        output[(plane + 1) * qkv.rows + row] = total;
     }
-    Ok(vec![Tensor::f32([part.heads.len(), 2, qkv.rows], output)?])
+    Ok(vec![Exact::of_reals([part.heads.len(), 2, qkv.rows], output)?])
 }

@@ -12,7 +12,7 @@ use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Result, Shape, Tensor};
+use crate::tensor::{Exact, Result, Shape};
 
 /// The declaration of [`AttentionProbabilities`].
 pub static FAMILY: Family = Family {
@@ -87,14 +87,14 @@ impl Kernel for AttentionProbabilities {
         validity + self.part.bytes_read(self.qkv.width, self.queries.len(), 1)
     }
 
-    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         let operands = Operands::of(&self.qkv, inputs, 2)?;
         let mut output = Vec::new();
         for query in queries_of(&self.part, self.queries.clone()) {
             let probabilities = operands.probabilities(&self.part, query);
-            output.extend(probabilities.into_iter().map(|probability| probability.unwrap_or(0.0) as f32));
+            output.extend(probabilities.into_iter().map(|probability| probability.unwrap_or(0.0)));
         }
-        Ok(vec![Tensor::f32(self.shape(), output)?])
+        Ok(vec![Exact::of_reals(self.shape(), output)?])
     }
 }
 

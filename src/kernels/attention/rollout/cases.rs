@@ -5,7 +5,7 @@ use crate::kernels::attention::mask::{EmptyRow, Mask};
 use crate::kernels::attention::normaliser::AttentionNormaliser;
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::{Part, Sequences};
-use crate::kernels::contract::{Case, Fill, Kernel};
+use crate::kernels::contract::{Case, Fill, rounded_reference};
 use crate::tensor::{Error, Shape, Tensor, Tolerance};
 
 /// The places of the inputs of a case; without a base the validity is one before.
@@ -72,7 +72,8 @@ fn normalised(case: Case, call: &AttentionRollout) -> Case {
     let AttentionRollout { qkv, part, .. } = call.clone();
     let normaliser = case.tensors().and_then(|tensors| {
         let [query, key, weights, validity] = [QUERY, KEY, WEIGHTS, VALIDITY].map(|place| tensors[place].as_ref());
-        let outputs = AttentionNormaliser { qkv, part, weighted: true }.reference(&[query, key, weights, validity])?;
+        let outputs =
+            rounded_reference(&AttentionNormaliser { qkv, part, weighted: true }, &[query, key, weights, validity])?;
         outputs.into_iter().next().ok_or_else(|| Error::usage("a normaliser has one output"))
     });
     case.given(NORMALISER, normaliser)

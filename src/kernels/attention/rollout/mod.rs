@@ -14,7 +14,7 @@ use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Error, Exact, Result, Shape};
 
 /// The declaration of [`AttentionRollout`].
 pub static FAMILY: Family = Family {
@@ -99,13 +99,15 @@ impl Kernel for AttentionRollout {
         packed + 4 * (validity + vectors * self.qkv.rows) as u64
     }
 
-    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::attention_rollout(self, inputs)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::kernels::contract::rounded_reference;
+    use crate::tensor::Tensor;
     use std::ops::Range;
 
     use super::*;
@@ -136,9 +138,10 @@ mod tests {
     fn step(call: &AttentionRollout, base: &Tensor) -> Vec<f32> {
         let (qkv, weights) = (waves(call.qkv.shape()), weights());
         let normaliser = AttentionNormaliser { qkv: call.qkv.clone(), part: call.part.clone(), weighted: true };
-        let normaliser = normaliser.reference(&[Some(&qkv), Some(&qkv), Some(&weights), None]).unwrap().remove(0);
+        let inputs = [Some(&qkv), Some(&qkv), Some(&weights), None];
+        let normaliser = rounded_reference(&normaliser, &inputs).unwrap().remove(0);
         let inputs = [Some(&qkv), Some(&qkv), Some(&normaliser), Some(&weights), Some(base), None];
-        call.reference(&inputs).unwrap().remove(0).as_f32().unwrap().to_vec()
+        rounded_reference(call, &inputs).unwrap().remove(0).as_f32().unwrap().to_vec()
     }
 
     fn assert_close(actual: &[f32], expected: &[f32]) {
@@ -151,7 +154,7 @@ mod tests {
         let call = rollout(0..HEADS);
         let (qkv, weights) = (waves(call.qkv.shape()), weights());
         let stored = AttentionProbabilities { qkv: call.qkv.clone(), part: call.part.clone(), queries: 0..TOKENS };
-        let stored = stored.reference(&[Some(&qkv), Some(&qkv), None]).unwrap().remove(0);
+        let stored = rounded_reference(&stored, &[Some(&qkv), Some(&qkv), None]).unwrap().remove(0);
         let (stored, weights) = (stored.as_f32().unwrap(), weights.as_f32().unwrap());
         let mut expected: Vec<f32> = weights.iter().map(|weight| 0.5 * weight).collect();
         for (place, probability) in stored.iter().enumerate() {

@@ -6,7 +6,7 @@ mod wgsl;
 
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Error, Exact, Result, Shape};
 
 /// The declaration of [`PeakArithmetic`].
 pub static FAMILY: Family = Family {
@@ -59,7 +59,7 @@ impl Kernel for PeakArithmetic {
         2 * (self.elements * CHAINS * UNROLLED * self.steps) as u64
     }
 
-    fn reference(&self, _: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    fn reference(&self, _: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::peak_arithmetic(self)
     }
 }

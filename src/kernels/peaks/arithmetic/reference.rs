@@ -1,9 +1,9 @@
 //! The chains in plain loops.
 
 use super::{ADDEND, CHAINS, FACTOR, PeakArithmetic, UNROLLED};
-use crate::tensor::{Result, Tensor};
+use crate::tensor::{Exact, Result};
 
-pub(super) fn peak_arithmetic(call: &PeakArithmetic) -> Result<Vec<Tensor>> {
+pub(super) fn peak_arithmetic(call: &PeakArithmetic) -> Result<Vec<Exact>> {
     let mut distinct = [0.0; 64];
     for (start, sum) in distinct.iter_mut().enumerate() {
         for chain in 0..CHAINS {
@@ -14,6 +14,6 @@ pub(super) fn peak_arithmetic(call: &PeakArithmetic) -> Result<Vec<Tensor>> {
             *sum += x;
         }
     }
-    let output = (0..call.elements).map(|place| distinct[place % 64] as f32).collect();
-    Ok(vec![Tensor::f32([call.elements], output)?])
+    let output = (0..call.elements).map(|place| distinct[place % 64]).collect();
+    Ok(vec![Exact::of_reals([call.elements], output)?])
 }

@@ -5,7 +5,7 @@ mod wgsl;
 
 use crate::kernels::contract::{Binding, Family, Kernel, input, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Error, Exact, Result, Shape};
 
 /// The declaration of [`PeakCopy`].
 pub static FAMILY: Family = Family {
@@ -48,7 +48,7 @@ impl Kernel for PeakCopy {
         0
     }
 
-    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         Ok(vec![input(inputs, 0)?.clone()])
     }
 }

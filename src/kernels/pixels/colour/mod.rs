@@ -6,7 +6,7 @@ mod wgsl;
 
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Error, Exact, Result, Shape};
 
 /// The declaration of [`Colour`].
 pub static FAMILY: Family = Family {
@@ -112,7 +112,7 @@ impl Kernel for Colour {
         }
     }
 
-    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::colour(self, inputs)
     }
 }

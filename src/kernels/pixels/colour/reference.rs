@@ -2,11 +2,11 @@
 
 use super::{Coefficients, Colour, Format};
 use crate::kernels::contract::input;
-use crate::tensor::{Result, Tensor};
+use crate::tensor::{Exact, Result};
 
-pub(super) fn colour(call: &Colour, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+pub(super) fn colour(call: &Colour, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
     let [height, width] = call.size;
-    let bytes = input(inputs, 0)?.bytes();
+    let bytes: &[u8] = bytemuck::cast_slice(input(inputs, 0)?.words()?);
     let frame_bytes = bytes.len() / call.frames;
     let mut pixels = Vec::new();
     for f in 0..call.frames {
@@ -29,7 +29,7 @@ pub(super) fn colour(call: &Colour, inputs: &[Option<&Tensor>]) -> Result<Vec<Te
             }
         }
     }
-    Ok(vec![Tensor::u32([call.frames, height, width], pixels)?])
+    Ok(vec![Exact::of_words([call.frames, height, width], pixels)?])
 }
 
 fn rgb(by: &Coefficients, y: u8, u: u8, v: u8) -> [u8; 3] {

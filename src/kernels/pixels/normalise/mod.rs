@@ -7,7 +7,7 @@ mod wgsl;
 use crate::kernels::clip_layout::ClipLayout;
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Error, Exact, Result, Shape};
 
 /// The declaration of [`Normalise`].
 pub static FAMILY: Family = Family {
@@ -81,7 +81,7 @@ impl Kernel for Normalise {
         0
     }
 
-    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::normalise(self, inputs)
     }
 }

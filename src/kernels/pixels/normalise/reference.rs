@@ -3,11 +3,11 @@
 use super::{Normalise, PLANES};
 use crate::kernels::clip_layout::ClipLayout;
 use crate::kernels::contract::input;
-use crate::tensor::{Result, Tensor};
+use crate::tensor::{Exact, Result};
 
-pub(super) fn normalise(call: &Normalise, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+pub(super) fn normalise(call: &Normalise, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
     let ([height, width], [rows, columns]) = (call.picture, call.crop);
-    let (pixels, values) = (input(inputs, 0)?.as_u32()?, input(inputs, 1)?.as_f32()?);
+    let (pixels, values) = (input(inputs, 0)?.words()?, input(inputs, 1)?.reals()?);
     let value = |f: usize, p: usize, y: usize, x: usize| {
         let (y, x) = (y as i64 + i64::from(call.offset[0]), x as i64 + i64::from(call.offset[1]));
         let inside = (0..height as i64).contains(&y) && (0..width as i64).contains(&x);
@@ -37,5 +37,5 @@ pub(super) fn normalise(call: &Normalise, inputs: &[Option<&Tensor>]) -> Result<
             [call.clips, call.frames, rows, columns, PLANES]
         }
     };
-    Ok(vec![Tensor::f32(shape, output)?])
+    Ok(vec![Exact::of_reals(shape, output)?])
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Error, Exact, Result, Shape, Tensor};
 
 /// The declaration of [`Resample`].
 pub static FAMILY: Family = Family {
@@ -126,7 +126,7 @@ impl Kernel for Resample {
         3 * (2 * self.taps as u64 + 1) * (self.frames * self.lines.len() * self.length) as u64
     }
 
-    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::resample(self, inputs)
     }
 }

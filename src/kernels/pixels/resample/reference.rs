@@ -2,11 +2,11 @@
 
 use super::{Axis, Resample};
 use crate::kernels::contract::input;
-use crate::tensor::{Result, Tensor};
+use crate::tensor::{Exact, Result};
 
-pub(super) fn resample(call: &Resample, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+pub(super) fn resample(call: &Resample, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
     let [height, width] = call.size;
-    let (pixels, table) = (input(inputs, 0)?.as_u32()?, input(inputs, 1)?.as_u32()?);
+    let (pixels, table) = (input(inputs, 0)?.words()?, input(inputs, 1)?.words()?);
     let (rows, columns) = match call.axis {
         Axis::X => (call.lines.clone(), 0..call.length),
         Axis::Y => (0..call.length, call.lines.clone()),
@@ -36,7 +36,7 @@ pub(super) fn resample(call: &Resample, inputs: &[Option<&Tensor>]) -> Result<Ve
             }
         }
     }
-    Ok(vec![Tensor::u32([call.frames, rows.len(), columns.len()], output)?])
+    Ok(vec![Exact::of_words([call.frames, rows.len(), columns.len()], output)?])
 }
 
 /// The byte nearest to a sum in 22-bit fixed point, halves rounded up.

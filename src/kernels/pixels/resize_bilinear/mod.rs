@@ -6,7 +6,7 @@ mod wgsl;
 
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Error, Exact, Result, Shape, Tensor};
 
 /// The declaration of [`ResizeBilinear`].
 pub static FAMILY: Family = Family {
@@ -90,7 +90,7 @@ impl Kernel for ResizeBilinear {
         27 * (self.frames * self.output[0] * self.output[1]) as u64
     }
 
-    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::resize_bilinear(self, inputs)
     }
 }

@@ -2,21 +2,21 @@
 
 use super::ResizeBilinear;
 use crate::kernels::contract::input;
-use crate::tensor::{Result, Tensor};
+use crate::tensor::{Exact, Result};
 
-pub(super) fn resize_bilinear(call: &ResizeBilinear, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+pub(super) fn resize_bilinear(call: &ResizeBilinear, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
     resize_with(call, inputs, |before, after, fraction| before + (after - before) * fraction)
 }
 
 /// The formula is f32 operation by operation, hence no f64 here.
 fn resize_with(
     call: &ResizeBilinear,
-    inputs: &[Option<&Tensor>],
+    inputs: &[Option<&Exact>],
     between: impl Fn(f32, f32, f32) -> f32,
-) -> Result<Vec<Tensor>> {
+) -> Result<Vec<Exact>> {
     let ([height, width], [rows, columns]) = (call.input, call.output);
-    let pixels = input(inputs, 0)?.as_u32()?;
-    let (row_table, column_table) = (input(inputs, 1)?.as_u32()?, input(inputs, 2)?.as_u32()?);
+    let pixels = input(inputs, 0)?.words()?;
+    let (row_table, column_table) = (input(inputs, 1)?.words()?, input(inputs, 2)?.words()?);
     let record = |table: &[u32], place: usize| {
         (table[3 * place] as usize, table[3 * place + 1] as usize, f32::from_bits(table[3 * place + 2]))
     };
@@ -38,7 +38,7 @@ fn resize_with(
             }
         }
     }
-    Ok(vec![Tensor::u32([call.frames, rows, columns], output)?])
+    Ok(vec![Exact::of_words([call.frames, rows, columns], output)?])
 }
 
 #[cfg(test)]
@@ -52,6 +52,7 @@ mod tests {
     fn cases_show_a_contracted_product() {
         let (call, case): (ResizeBilinear, Case) = cases::enlarged_noise();
         let inputs = case.tensors().unwrap();
+        let inputs: Vec<_> = inputs.iter().map(|input| input.as_ref().map(Exact::from)).collect();
         let inputs: Vec<_> = inputs.iter().map(Option::as_ref).collect();
         let contracted =
             resize_with(&call, &inputs, |before, after, fraction| (after - before).mul_add(fraction, before));

@@ -2,12 +2,12 @@
 
 use super::SelectFrames;
 use crate::kernels::contract::input;
-use crate::tensor::{Error, Result, Tensor};
+use crate::tensor::{Error, Exact, Result};
 
-pub(super) fn select_frames(call: &SelectFrames, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+pub(super) fn select_frames(call: &SelectFrames, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
     let SelectFrames { clips, frames, picked, frame: [planes, rows, columns] } = *call;
     let values = planes * rows * columns;
-    let (clip, indices) = (input(inputs, 0)?.as_f32()?, input(inputs, 1)?.as_u32()?);
+    let (clip, indices) = (input(inputs, 0)?.reals()?, input(inputs, 1)?.words()?);
     let mut output = Vec::new();
     for b in 0..clips {
         for &index in indices {
@@ -19,5 +19,5 @@ pub(super) fn select_frames(call: &SelectFrames, inputs: &[Option<&Tensor>]) -> 
             output.extend_from_slice(&clip[start..start + values]);
         }
     }
-    Ok(vec![Tensor::f32([clips, picked, planes, rows, columns], output)?])
+    Ok(vec![Exact::of_reals([clips, picked, planes, rows, columns], output)?])
 }

@@ -9,7 +9,7 @@ mod wgsl;
 use crate::kernels::activation::Activation;
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Error, Exact, Result, Shape};
 
 /// The declaration of [`Linear`].
 pub static FAMILY: Family = Family {
@@ -122,7 +122,7 @@ impl Kernel for Linear {
         (self.rows * self.columns) as u64 * (2 * self.inner as u64 + added)
     }
 
-    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::linear(self, inputs)
     }
 }

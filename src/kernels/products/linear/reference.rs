@@ -2,28 +2,28 @@
 
 use super::{Linear, OutputLayout};
 use crate::kernels::contract::input;
-use crate::tensor::{Result, Tensor};
+use crate::tensor::{Exact, Result};
 
-pub(super) fn linear(call: &Linear, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+pub(super) fn linear(call: &Linear, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
     let Linear { rows, inner, columns, .. } = *call;
-    let (values, weight) = (input(inputs, 0)?.as_f32()?, input(inputs, 1)?.as_f32()?);
-    let bias = if call.bias { Some(input(inputs, 2)?.as_f32()?) } else { None };
-    let residual = if call.residual { Some(input(inputs, 3)?.as_f32()?) } else { None };
+    let (values, weight) = (input(inputs, 0)?.reals()?, input(inputs, 1)?.reals()?);
+    let bias = if call.bias { Some(input(inputs, 2)?.reals()?) } else { None };
+    let residual = if call.residual { Some(input(inputs, 3)?.reals()?) } else { None };
     let mut output = vec![0.0; rows * columns];
     for m in 0..rows {
         for n in 0..columns {
-            let mut sum = bias.map_or(0.0, |bias| f64::from(bias[n]));
+            let mut sum = bias.map_or(0.0, |bias| bias[n]);
             for k in 0..inner {
-                sum += f64::from(values[m * inner + k]) * f64::from(weight[n * inner + k]);
+                sum += values[m * inner + k] * weight[n * inner + k];
             }
             sum = call.activation.map_or(sum, |activation| activation.at(sum));
-            sum += residual.map_or(0.0, |residual| f64::from(residual[m * columns + n]));
+            sum += residual.map_or(0.0, |residual| residual[m * columns + n]);
             let at = match call.output {
                 OutputLayout::Rows => m * columns + n,
                 OutputLayout::Planes { width } => (n / width * rows + m) * width + n % width,
             };
-            output[at] = sum as f32;
+            output[at] = sum;
         }
     }
-    Ok(vec![Tensor::f32(call.output_shape(), output)?])
+    Ok(vec![Exact::of_reals(call.output_shape(), output)?])
 }

@@ -8,7 +8,7 @@ mod wgsl;
 use crate::kernels::clip_layout::ClipLayout;
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Error, Exact, Result, Shape};
 
 /// The declaration of [`TubeletEmbed`].
 pub static FAMILY: Family = Family {
@@ -123,7 +123,7 @@ impl Kernel for TubeletEmbed {
         (tokens * self.columns) as u64 * (2 * self.inner() as u64 + u64::from(self.bias))
     }
 
-    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::tubelet_embed(self, inputs)
     }
 }

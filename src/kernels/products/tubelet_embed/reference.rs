@@ -2,11 +2,11 @@
 
 use super::{ClipLayout, TubeletEmbed};
 use crate::kernels::contract::input;
-use crate::tensor::{Result, Tensor};
+use crate::tensor::{Exact, Result};
 
-pub(super) fn tubelet_embed(call: &TubeletEmbed, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
-    let (clip, weight) = (input(inputs, 0)?.as_f32()?, input(inputs, 1)?.as_f32()?);
-    let bias = if call.bias { Some(input(inputs, 2)?.as_f32()?) } else { None };
+pub(super) fn tubelet_embed(call: &TubeletEmbed, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
+    let (clip, weight) = (input(inputs, 0)?.reals()?, input(inputs, 1)?.reals()?);
+    let bias = if call.bias { Some(input(inputs, 2)?.reals()?) } else { None };
     let [t, h, w] = call.tubelet;
     let mut output = Vec::new();
     for b in 0..call.batch {
@@ -15,16 +15,16 @@ pub(super) fn tubelet_embed(call: &TubeletEmbed, inputs: &[Option<&Tensor>]) -> 
                 for k in 0..call.width / w {
                     for column in 0..call.columns {
                         let sum = product(call, clip, weight, [b, i, j, k], column);
-                        output.push((sum + bias.map_or(0.0, |bias| f64::from(bias[column]))) as f32);
+                        output.push(sum + bias.map_or(0.0, |bias| bias[column]));
                     }
                 }
             }
         }
     }
-    Ok(vec![Tensor::f32([output.len() / call.columns, call.columns], output)?])
+    Ok(vec![Exact::of_reals([output.len() / call.columns, call.columns], output)?])
 }
 
-fn product(call: &TubeletEmbed, clip: &[f32], weight: &[f32], [b, i, j, k]: [usize; 4], column: usize) -> f64 {
+fn product(call: &TubeletEmbed, clip: &[f64], weight: &[f64], [b, i, j, k]: [usize; 4], column: usize) -> f64 {
     let [t, h, w] = call.tubelet;
     let mut sum = 0.0;
     for c in 0..call.channels {
@@ -33,7 +33,7 @@ fn product(call: &TubeletEmbed, clip: &[f32], weight: &[f32], [b, i, j, k]: [usi
                 for x in 0..w {
                     let pixel = pixel(call, b, i * t + tau, j * h + y, k * w + x, c);
                     let tap = (((column * call.channels + c) * t + tau) * h + y) * w + x;
-                    sum += f64::from(clip[pixel]) * f64::from(weight[tap]);
+                    sum += clip[pixel] * weight[tap];
                 }
             }
         }

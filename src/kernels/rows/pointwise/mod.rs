@@ -9,7 +9,7 @@ mod wgsl;
 use crate::kernels::activation::Activation;
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Error, Exact, Result, Shape};
 
 /// The declaration of [`Pointwise`].
 pub static FAMILY: Family = Family {
@@ -76,7 +76,7 @@ impl Kernel for Pointwise {
         each * (self.rows * self.width) as u64
     }
 
-    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::pointwise(self, inputs)
     }
 }

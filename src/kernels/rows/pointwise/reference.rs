@@ -2,22 +2,22 @@
 
 use super::{Pointwise, Step};
 use crate::kernels::contract::input;
-use crate::tensor::{Result, Tensor};
+use crate::tensor::{Exact, Result};
 
-pub(super) fn pointwise(call: &Pointwise, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
-    let values = input(inputs, 0)?.as_f32()?;
+pub(super) fn pointwise(call: &Pointwise, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
+    let values = input(inputs, 0)?.reals()?;
     let mut output = Vec::new();
     match call.step {
         Step::Activation(activation) => {
             for &value in values {
-                output.push(activation.at(f64::from(value)) as f32);
+                output.push(activation.at(value));
             }
         }
         Step::Sum => {
-            for (value, addend) in values.iter().zip(input(inputs, 1)?.as_f32()?) {
+            for (value, addend) in values.iter().zip(input(inputs, 1)?.reals()?) {
                 output.push(value + addend);
             }
         }
     }
-    Ok(vec![Tensor::f32([call.rows, call.width], output)?])
+    Ok(vec![Exact::of_reals([call.rows, call.width], output)?])
 }

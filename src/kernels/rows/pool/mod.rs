@@ -6,7 +6,7 @@ mod wgsl;
 
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Error, Exact, Result, Shape};
 
 /// The declaration of [`Pool`].
 pub static FAMILY: Family = Family {
@@ -125,7 +125,7 @@ impl Kernel for Pool {
         }
     }
 
-    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::pool(self, inputs)
     }
 }

@@ -2,37 +2,37 @@
 
 use super::{Pool, Pooling};
 use crate::kernels::contract::input;
-use crate::tensor::{Result, Tensor};
+use crate::tensor::{Exact, Result};
 
-pub(super) fn pool(call: &Pool, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+pub(super) fn pool(call: &Pool, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
     let Pool { sequences, tokens, width, pooling, .. } = *call;
-    let values = input(inputs, 0)?.as_f32()?;
+    let values = input(inputs, 0)?.reals()?;
     let mut output = vec![0.0; sequences * width];
     for b in 0..sequences {
         let counting = counting_tokens(call, inputs, b)?;
         for c in 0..width {
-            let of_token = |n: &usize| f64::from(values[(b * tokens + n) * width + c]);
+            let of_token = |n: &usize| values[(b * tokens + n) * width + c];
             let sum = counting.iter().map(of_token).sum::<f64>();
             output[b * width + c] = match pooling {
-                Pooling::Token => of_token(&0) as f32,
-                Pooling::Mean => (sum / counting.len() as f64) as f32,
-                Pooling::Sum => sum as f32,
-                Pooling::Max if sum.is_nan() => f32::NAN,
-                Pooling::Max => counting.iter().map(of_token).fold(f64::NEG_INFINITY, f64::max) as f32,
+                Pooling::Token => of_token(&0),
+                Pooling::Mean => sum / counting.len() as f64,
+                Pooling::Sum => sum,
+                Pooling::Max if sum.is_nan() => f64::NAN,
+                Pooling::Max => counting.iter().map(of_token).fold(f64::NEG_INFINITY, f64::max),
             };
         }
     }
-    Ok(vec![Tensor::f32([sequences, width], output)?])
+    Ok(vec![Exact::of_reals([sequences, width], output)?])
 }
 
 /// The tokens of sequence `b` that belong to no temporal index or to a valid one.
-fn counting_tokens(call: &Pool, inputs: &[Option<&Tensor>], b: usize) -> Result<Vec<usize>> {
+fn counting_tokens(call: &Pool, inputs: &[Option<&Exact>], b: usize) -> Result<Vec<usize>> {
     let Some(masking) = call.masking else {
         return Ok((0..call.tokens).collect());
     };
     let validity = input(inputs, 1)?;
     let times = validity.shape().last();
-    let valid = &validity.as_u32()?[b * times..(b + 1) * times];
+    let valid = &validity.words()?[b * times..(b + 1) * times];
     let mut counting: Vec<usize> = (0..masking.class_tokens).collect();
     for (time, &word) in valid.iter().enumerate() {
         for s in 0..masking.tokens_per_time {

@@ -2,24 +2,24 @@
 
 use super::Softmax;
 use crate::kernels::contract::input;
-use crate::tensor::{Result, Tensor};
+use crate::tensor::{Exact, Result};
 
-pub(super) fn softmax(call: &Softmax, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+pub(super) fn softmax(call: &Softmax, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
     let Softmax { rows, width } = *call;
-    let values = input(inputs, 0)?.as_f32()?;
+    let values = input(inputs, 0)?.reals()?;
     let mut output = vec![0.0; rows * width];
     for m in 0..rows {
         let mut largest = f64::NEG_INFINITY;
         for c in 0..width {
-            largest = largest.max(f64::from(values[m * width + c]));
+            largest = largest.max(values[m * width + c]);
         }
         let mut sum = 0.0;
         for c in 0..width {
-            sum += (f64::from(values[m * width + c]) - largest).exp();
+            sum += (values[m * width + c] - largest).exp();
         }
         for c in 0..width {
-            output[m * width + c] = ((f64::from(values[m * width + c]) - largest).exp() / sum) as f32;
+            output[m * width + c] = (values[m * width + c] - largest).exp() / sum;
         }
     }
-    Ok(vec![Tensor::f32([rows, width], output)?])
+    Ok(vec![Exact::of_reals([rows, width], output)?])
 }

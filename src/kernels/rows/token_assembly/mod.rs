@@ -6,7 +6,7 @@ mod wgsl;
 
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Error, Exact, Result, Shape};
 
 /// The declaration of [`TokenAssembly`].
 pub static FAMILY: Family = Family {
@@ -83,7 +83,7 @@ impl Kernel for TokenAssembly {
         if self.positions { (self.sequences * self.sequence_rows() * self.width) as u64 } else { 0 }
     }
 
-    fn reference(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::token_assembly(self, inputs)
     }
 }

@@ -2,24 +2,24 @@
 
 use super::TokenAssembly;
 use crate::kernels::contract::input;
-use crate::tensor::{Result, Tensor};
+use crate::tensor::{Exact, Result};
 
-pub(super) fn token_assembly(call: &TokenAssembly, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+pub(super) fn token_assembly(call: &TokenAssembly, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
     let TokenAssembly { sequences, tokens, width, class_token, positions } = *call;
-    let patches = input(inputs, 0)?.as_f32()?;
+    let patches = input(inputs, 0)?.reals()?;
     let mut output = Vec::new();
     for b in 0..sequences {
         if class_token {
-            output.extend_from_slice(input(inputs, 1)?.as_f32()?);
+            output.extend_from_slice(input(inputs, 1)?.reals()?);
         }
         output.extend_from_slice(&patches[b * tokens * width..(b + 1) * tokens * width]);
     }
     let rows = output.len() / width;
     if positions {
-        let table = input(inputs, 2)?.as_f32()?;
+        let table = input(inputs, 2)?.reals()?;
         for (place, value) in output.iter_mut().enumerate() {
             *value += table[place % table.len()];
         }
     }
-    Ok(vec![Tensor::f32([rows, width], output)?])
+    Ok(vec![Exact::of_reals([rows, width], output)?])
 }
