@@ -3,6 +3,8 @@
 //! Every variant is rendered as its cases launch it, on a software device's and on a GPU's terms, and goes through
 //! naga. No device is needed.
 
+mod languages;
+
 use std::collections::HashSet;
 
 use naga::valid::{Capabilities as NagaCapabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
