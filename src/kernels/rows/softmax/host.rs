@@ -15,7 +15,7 @@ pub(super) fn softmax_rows(call: &Softmax, arguments: &mut Arguments<'_>, thread
         output.copy_from_slice(&input[place * block..][..output.len()]);
         vectorised(
             #[inline(always)]
-            || output.chunks_exact_mut(width).for_each(|row| softmax(row)),
+            || output.chunks_exact_mut(width).for_each(softmax),
         );
     });
     Ok(())
