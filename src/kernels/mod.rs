@@ -14,6 +14,8 @@ mod activation;
 pub mod attention;
 mod clip_layout;
 pub mod contract;
+#[cfg(feature = "cpu")]
+pub mod host;
 pub mod peaks;
 pub mod pixels;
 pub mod products;

@@ -5,6 +5,8 @@
 
 mod cut;
 pub mod forward;
+#[cfg(feature = "cpu")]
+mod host;
 mod mask;
 pub mod normaliser;
 pub mod probabilities;

@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use crate::gpu::{Capabilities, Slot};
 use crate::kernels::contract::Case;
+#[cfg(feature = "cpu")]
+use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::{Dispatches, Plan, Planned, Unfit, Variant};
 use crate::tensor::{Element, Error, Exact, Result, Shape, Tensor};
 
@@ -154,6 +156,14 @@ pub trait Kernel: Debug + Send + Sync + Sized + 'static {
 
     /// The formula in plain loops, in f64 from end to end: one tensor an output.
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>>;
+
+    /// Computes it fast on the host's processor, from and into `arguments`, which fit its operands. An error where there
+    /// is no such implementation.
+    #[cfg(feature = "cpu")]
+    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
+        let _ = (arguments, threads);
+        Err(Error::unsupported(format!("kernel {} has no implementation on the host", self.family().name)))
+    }
 }
 
 /// The variants of a kernel, for its [`Family`].
@@ -180,6 +190,10 @@ pub trait Operation: Debug + Send + Sync {
 
     /// See [`Kernel::reference`].
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>>;
+
+    /// See [`Kernel::host`]; an error, too, where the call makes no sense or `arguments` do not fit its operands.
+    #[cfg(feature = "cpu")]
+    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()>;
 }
 
 impl<K: Kernel> Operation for K {
@@ -216,6 +230,13 @@ impl<K: Kernel> Operation for K {
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         Kernel::reference(self, inputs)
+    }
+
+    #[cfg(feature = "cpu")]
+    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
+        Kernel::validate(self)?;
+        arguments.check(Kernel::family(self), &Kernel::operands(self))?;
+        Kernel::host(self, arguments, threads)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Products of rows with a weight, on one tile.
 
+#[cfg(feature = "cpu")]
+mod host;
 pub mod linear;
 mod tile;
 pub mod tubelet_embed;

@@ -2,6 +2,8 @@
 //! (paper §3.3, spec §2.1 and §2.3 to 2.6, masks §4.2).
 
 mod cases;
+#[cfg(feature = "cpu")]
+mod host;
 pub(super) mod reference;
 mod wgsl;
 
@@ -12,6 +14,8 @@ use crate::kernels::attention::mask::Mask;
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::{Part, RowStrides, Sequences};
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+#[cfg(feature = "cpu")]
+use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Exact, Result, Shape};
 
@@ -160,6 +164,11 @@ impl Kernel for Attention {
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::attention(self, inputs)
+    }
+
+    #[cfg(feature = "cpu")]
+    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
+        host::attention(self, arguments, threads)
     }
 }
 

@@ -2,6 +2,8 @@
 //! none has to be stored (the statistics of FlashAttention's backward pass; Dao et al. 2022, arXiv 2205.14135).
 
 mod cases;
+#[cfg(feature = "cpu")]
+mod host;
 mod reference;
 mod wgsl;
 
@@ -9,6 +11,8 @@ use crate::kernels::attention::cut::Places;
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+#[cfg(feature = "cpu")]
+use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Exact, Result, Shape};
 
@@ -95,5 +99,10 @@ impl Kernel for AttentionNormaliser {
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::attention_normaliser(self, inputs)
+    }
+
+    #[cfg(feature = "cpu")]
+    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
+        host::attention_normaliser(self, arguments, threads)
     }
 }

@@ -2,6 +2,8 @@
 //! are asked for (spec §2.1, masks §4.2).
 
 mod cases;
+#[cfg(feature = "cpu")]
+mod host;
 mod wgsl;
 
 use std::ops::Range;
@@ -11,6 +13,8 @@ use crate::kernels::attention::forward::reference::{Operands, queries_of};
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::{Part, RowStrides};
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+#[cfg(feature = "cpu")]
+use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Exact, Result, Shape};
 
@@ -102,6 +106,11 @@ impl Kernel for AttentionProbabilities {
             output.extend(probabilities.into_iter().map(|probability| probability.unwrap_or(0.0)));
         }
         Ok(vec![Exact::of_reals(self.shape(), output)?])
+    }
+
+    #[cfg(feature = "cpu")]
+    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
+        host::attention_probabilities(self, arguments, threads)
     }
 }
 

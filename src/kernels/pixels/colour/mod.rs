@@ -1,10 +1,14 @@
 //! Decoder bytes to pixels, exactly as FFmpeg's scaler turns them.
 
 mod cases;
+#[cfg(feature = "cpu")]
+mod host;
 mod reference;
 mod wgsl;
 
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+#[cfg(feature = "cpu")]
+use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Exact, Result, Shape};
 
@@ -114,5 +118,10 @@ impl Kernel for Colour {
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::colour(self, inputs)
+    }
+
+    #[cfg(feature = "cpu")]
+    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
+        host::colour(self, arguments, threads)
     }
 }

@@ -1,10 +1,14 @@
 //! TensorFlow's bilinear resizing, half-pixel centres, no antialiasing, to the byte.
 
 mod cases;
+#[cfg(feature = "cpu")]
+mod host;
 mod reference;
 mod wgsl;
 
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+#[cfg(feature = "cpu")]
+use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Exact, Result, Shape, Tensor};
 
@@ -92,6 +96,11 @@ impl Kernel for ResizeBilinear {
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::resize_bilinear(self, inputs)
+    }
+
+    #[cfg(feature = "cpu")]
+    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
+        host::resize_bilinear(self, arguments, threads)
     }
 }
 

@@ -3,11 +3,15 @@
 
 mod cases;
 mod cut;
+#[cfg(feature = "cpu")]
+mod host;
 mod reference;
 mod wgsl;
 
 use crate::kernels::activation::Activation;
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+#[cfg(feature = "cpu")]
+use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Exact, Result, Shape};
 
@@ -124,6 +128,11 @@ impl Kernel for Linear {
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::linear(self, inputs)
+    }
+
+    #[cfg(feature = "cpu")]
+    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
+        host::linear(self, arguments, threads)
     }
 }
 

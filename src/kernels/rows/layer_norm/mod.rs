@@ -1,10 +1,14 @@
 //! Layer normalisation over the last axis, with two-pass statistics (spec §2.1).
 
 mod cases;
+#[cfg(feature = "cpu")]
+mod host;
 mod reference;
 mod wgsl;
 
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+#[cfg(feature = "cpu")]
+use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Exact, Result, Shape};
 
@@ -62,5 +66,10 @@ impl Kernel for LayerNorm {
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::layer_norm(self, inputs)
+    }
+
+    #[cfg(feature = "cpu")]
+    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
+        host::layer_norm(self, arguments, threads)
     }
 }

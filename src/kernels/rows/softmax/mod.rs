@@ -1,10 +1,14 @@
 //! Softmax over the last axis, in f32, with the row's maximum subtracted: a head's logits into probabilities.
 
 mod cases;
+#[cfg(feature = "cpu")]
+mod host;
 mod reference;
 mod wgsl;
 
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+#[cfg(feature = "cpu")]
+use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Exact, Result, Shape};
 
@@ -54,5 +58,10 @@ impl Kernel for Softmax {
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::softmax(self, inputs)
+    }
+
+    #[cfg(feature = "cpu")]
+    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
+        host::softmax_rows(self, arguments, threads)
     }
 }

@@ -1,0 +1,238 @@
+//! Attention on the host: a tile of queries meets its keys block by block, and no more scores exist than a block's.
+//!
+//! Scores lie key by key, with the queries side by side in vector lanes: every step of the softmax is lane by lane.
+
+use std::f32::consts::LOG2_E;
+use std::ops::Range;
+
+use super::Attention;
+use crate::kernels::attention::host::{Features, Sight, TILE, Unit, blocks, validity_of};
+use crate::kernels::attention::mask::EmptyRow;
+use crate::kernels::attention::qkv::Qkv;
+use crate::kernels::host::{Arguments, Disjoint, Factor, LANES, Threads, exp2, multiply, transpose, vectorised};
+use crate::tensor::Result;
+
+/// Keys of a block: with a tile of queries 128 KiB of scores, in a second-level cache beside keys and values.
+const KEYS: usize = 128;
+
+struct Inputs<'a> {
+    call: &'a Attention,
+    packed: [&'a [f32]; 3],
+    validity: Option<&'a [u32]>,
+    output: Disjoint<'a>,
+}
+
+/// The keys and values that a group of queries sees.
+struct Seen<'a> {
+    keys: Features<'a>,
+    values: Features<'a>,
+    count: usize,
+}
+
+/// The running softmax of a tile of queries, `stride` of them with those that only fill it up.
+struct Tile<'a> {
+    stride: usize,
+    /// `[D, stride]`: the queries, scaled so that scores are powers of two.
+    queries: &'a mut [f32],
+    /// `[keys, stride]`: scores, then weights.
+    scores: &'a mut [f32],
+    /// m, l and exp(m_old − m_new) of each query.
+    peak: &'a mut [f32],
+    total: &'a mut [f32],
+    fade: &'a mut [f32],
+    /// `[queries, D]`: Σ weight · value.
+    sums: &'a mut [f32],
+}
+
+/// Elements of a [`Tile`] for heads of `width`.
+fn tile_elements(width: usize) -> usize {
+    TILE * (2 * width + KEYS + 3)
+}
+
+pub(super) fn attention(call: &Attention, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
+    let masked = call.parts.iter().any(|part| part.mask.validity);
+    let inputs = Inputs {
+        call,
+        packed: [arguments.floats(0)?, arguments.floats(1)?, arguments.floats(2)?],
+        validity: masked.then(|| arguments.words(3)).transpose()?,
+        output: Disjoint::new(arguments.output(0)?),
+    };
+    let blocks = blocks(&call.parts, |part| call.queries_of(part));
+    threads.run(blocks.len(), |block| {
+        for unit in &blocks[block] {
+            inputs.unit(unit, threads);
+        }
+    });
+    Ok(())
+}
+
+impl Inputs<'_> {
+    fn unit(&self, unit: &Unit, threads: &Threads) {
+        let (qkv, part) = (&self.call.qkv, &self.call.parts[unit.part]);
+        let [queries, keys, values] = [0, 1, 2].map(|which| Features::of(qkv, part, unit, which, self.packed[which]));
+        let tokens = part.sequences.tokens;
+        let sight = Sight::new(&part.mask, tokens, validity_of(part, unit.outer, self.validity));
+        let seen = sight.order.as_ref().map_or(0, |order| order.len() * qkv.width);
+        let mut memory = threads.scratch(tile_elements(qkv.width) + 2 * seen);
+        let (of_keys, rest) = memory.split_at_mut(seen);
+        let (of_values, of_tile) = rest.split_at_mut(seen);
+        let all_values = values;
+        let keys = keys.gathered(sight.order.as_deref(), of_keys);
+        let values = values.gathered(sight.order.as_deref(), of_values);
+        for group in sight.groups_of(&unit.queries) {
+            if group.keys == 0 {
+                self.empty(unit, group.queries, all_values, tokens, part.mask.empty_row);
+                continue;
+            }
+            let seen = Seen { keys, values, count: group.keys };
+            for start in group.queries.clone().step_by(TILE) {
+                let tile = start..group.queries.end.min(start + TILE);
+                self.tile(unit, tile, queries, &seen, of_tile);
+            }
+        }
+    }
+
+    fn tile(&self, unit: &Unit, range: Range<usize>, queries: Features<'_>, seen: &Seen<'_>, memory: &mut [f32]) {
+        let width = queries.width;
+        let mut tile = Tile::new(memory, width, range.len());
+        tile.load(queries, &range);
+        for first in (0..seen.count).step_by(KEYS) {
+            let keys = first..seen.count.min(first + KEYS);
+            tile.meet(seen, keys, range.len());
+        }
+        for (place, token) in range.enumerate() {
+            let total = tile.total[place];
+            let sums = &tile.sums[place * width..][..width];
+            for (output, sum) in self.output(unit, token).iter_mut().zip(sums) {
+                *output = sum / total;
+            }
+        }
+    }
+
+    /// What queries get that see no key.
+    fn empty(&self, unit: &Unit, queries: Range<usize>, values: Features<'_>, tokens: usize, row: EmptyRow) {
+        let mut mean = vec![0.0f64; values.width];
+        if row == EmptyRow::Uniform {
+            for token in 0..tokens {
+                let value = values.token(token);
+                mean.iter_mut().zip(value).for_each(|(sum, value)| *sum += f64::from(*value));
+            }
+        }
+        for token in queries {
+            let output = self.output(unit, token);
+            output.iter_mut().zip(&mean).for_each(|(output, sum)| *output = (sum / tokens as f64) as f32);
+        }
+    }
+
+    /// The features that a query of a unit writes.
+    #[allow(clippy::mut_from_ref)]
+    fn output(&self, unit: &Unit, token: usize) -> &mut [f32] {
+        let Qkv { heads, width, .. } = self.call.qkv;
+        let sequences = &self.call.parts[unit.part].sequences;
+        let row = match &self.call.queries {
+            None => unit.row(&self.call.parts[unit.part], token),
+            Some(queries) => (unit.outer * sequences.inner + unit.inner) * queries.len() + token - queries.start,
+        };
+        let start = (row * heads + unit.head) * width;
+        // SAFETY: units differ in head, sequence or queries, and each writes the features of its own.
+        #[allow(unsafe_code)]
+        unsafe {
+            self.output.part(start..start + width)
+        }
+    }
+}
+
+impl<'a> Tile<'a> {
+    fn new(memory: &'a mut [f32], width: usize, queries: usize) -> Self {
+        let stride = queries.next_multiple_of(LANES);
+        let mut rest = memory;
+        let mut take = |elements: usize| {
+            let (taken, left) = std::mem::take(&mut rest).split_at_mut(elements);
+            rest = left;
+            taken
+        };
+        let tile = Self {
+            stride,
+            queries: take(width * stride),
+            scores: take(KEYS * stride),
+            peak: take(stride),
+            total: take(stride),
+            fade: take(stride),
+            sums: take(TILE * width),
+        };
+        tile.peak.fill(f32::NEG_INFINITY);
+        tile.total.fill(0.0);
+        tile
+    }
+
+    /// Queries side by side, scaled by log₂ e / √D.
+    fn load(&mut self, queries: Features<'_>, range: &Range<usize>) {
+        let width = queries.width;
+        let from = &queries.values[range.start * queries.stride..];
+        transpose(from, queries.stride, [range.len(), width], self.queries, self.stride);
+        let scale = LOG2_E / (width as f32).sqrt();
+        vectorised(
+            #[inline(always)]
+            || self.queries.iter_mut().for_each(|query| *query *= scale),
+        );
+    }
+
+    /// Takes in these keys of those that are seen.
+    fn meet(&mut self, seen: &Seen<'_>, keys: Range<usize>, queries: usize) {
+        let (stride, width, count) = (self.stride, seen.keys.width, keys.len());
+        let first = keys.start == 0;
+        let of_queries = Factor::rows(self.queries, stride);
+        multiply(self.scores, stride, [count, width, stride], seen.keys.from(keys.start), of_queries, false);
+        vectorised(
+            #[inline(always)]
+            || self.weigh(count),
+        );
+        if !first {
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (sums, fade) in self.sums.chunks_exact_mut(width).zip(&self.fade[..queries]) {
+                        sums.iter_mut().for_each(|sum| *sum *= *fade);
+                    }
+                },
+            );
+        }
+        let weights = Factor::columns(self.scores, stride);
+        multiply(self.sums, width, [queries, count, width], weights, seen.values.from(keys.start), !first);
+    }
+
+    /// Scores become weights of the highest score so far.
+    #[inline(always)]
+    fn weigh(&mut self, keys: usize) {
+        let (peaks, _) = self.peak.as_chunks_mut::<LANES>();
+        let (totals, _) = self.total.as_chunks_mut::<LANES>();
+        let (fades, _) = self.fade.as_chunks_mut::<LANES>();
+        for (place, ((peak, total), fade)) in peaks.iter_mut().zip(totals).zip(fades).enumerate() {
+            let lanes = |key: usize| key * self.stride + place * LANES;
+            let mut highest = *peak;
+            for key in 0..keys {
+                let scores = &self.scores[lanes(key)..][..LANES];
+                for lane in 0..LANES {
+                    // A NaN does not pass: it comes back as the weight below, and is not lost.
+                    highest[lane] = if scores[lane] > highest[lane] { scores[lane] } else { highest[lane] };
+                }
+            }
+            for lane in 0..LANES {
+                fade[lane] = exp2(peak[lane] - highest[lane]);
+                total[lane] *= fade[lane];
+            }
+            let mut sum = [0.0; LANES];
+            for key in 0..keys {
+                let scores = &mut self.scores[lanes(key)..][..LANES];
+                for lane in 0..LANES {
+                    scores[lane] = exp2(scores[lane] - highest[lane]);
+                    sum[lane] += scores[lane];
+                }
+            }
+            for lane in 0..LANES {
+                total[lane] += sum[lane];
+            }
+            *peak = highest;
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The memory a call works on.
+
+use crate::kernels::contract::{Access, Family};
+use crate::tensor::{Element, Error, Result, Shape};
+
+/// What a call reads.
+#[derive(Clone, Copy, Debug)]
+pub enum Operand<'a> {
+    /// [`Element::F32`].
+    F32(&'a [f32]),
+    /// [`Element::U32`].
+    U32(&'a [u32]),
+}
+
+/// What a call writes: every element, whatever it held.
+#[derive(Debug)]
+pub enum OperandMut<'a> {
+    /// [`Element::F32`].
+    F32(&'a mut [f32]),
+    /// [`Element::U32`].
+    U32(&'a mut [u32]),
+}
+
+/// The memory of all operands of one call.
+#[derive(Debug)]
+pub struct Arguments<'a> {
+    inputs: Vec<Option<Operand<'a>>>,
+    outputs: Vec<Option<OperandMut<'a>>>,
+}
+
+impl Operand<'_> {
+    fn of(&self) -> (Element, usize) {
+        match self {
+            Self::F32(values) => (Element::F32, values.len()),
+            Self::U32(values) => (Element::U32, values.len()),
+        }
+    }
+}
+
+impl OperandMut<'_> {
+    fn of(&self) -> (Element, usize) {
+        match self {
+            Self::F32(values) => (Element::F32, values.len()),
+            Self::U32(values) => (Element::U32, values.len()),
+        }
+    }
+}
+
+impl<'a> Arguments<'a> {
+    /// The inputs in the order of their bindings, `None` where the call leaves one out, and the outputs in theirs.
+    pub fn new(inputs: Vec<Option<Operand<'a>>>, outputs: Vec<OperandMut<'a>>) -> Self {
+        Self { inputs, outputs: outputs.into_iter().map(Some).collect() }
+    }
+
+    /// An error unless they are what a call of `family` with operands of these shapes works on.
+    pub(in crate::kernels) fn check(&self, family: &Family, shapes: &[Option<Shape>]) -> Result<()> {
+        let mut inputs = self.inputs.iter();
+        let mut outputs = self.outputs.iter();
+        for (binding, shape) in family.bindings.iter().zip(shapes) {
+            let given = match binding.access {
+                Access::Read => inputs.next().and_then(Option::as_ref).map(Operand::of),
+                _ => shape.as_ref().and_then(|_| outputs.next()).and_then(Option::as_ref).map(OperandMut::of),
+            };
+            let wanted = shape.as_ref().map(|shape| (binding.element, shape.elements()));
+            if given != wanted {
+                return Err(Error::usage(format!(
+                    "kernel {}: {} is {given:?} where {wanted:?} is wanted",
+                    family.name, binding.name
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The floats of input number `place`.
+    pub fn floats(&self, place: usize) -> Result<&'a [f32]> {
+        match self.inputs.get(place) {
+            Some(Some(Operand::F32(values))) => Ok(values),
+            _ => Err(Error::usage(format!("input {place} is missing or not of floats"))),
+        }
+    }
+
+    /// The floats of input number `place` where it is `present`, else none.
+    pub fn optional_floats(&self, place: usize, present: bool) -> Result<Option<&'a [f32]>> {
+        present.then(|| self.floats(place)).transpose()
+    }
+
+    /// The words of input number `place`.
+    pub fn words(&self, place: usize) -> Result<&'a [u32]> {
+        match self.inputs.get(place) {
+            Some(Some(Operand::U32(values))) => Ok(values),
+            _ => Err(Error::usage(format!("input {place} is missing or not of words"))),
+        }
+    }
+
+    /// The memory of output number `place`, once.
+    pub fn output(&mut self, place: usize) -> Result<&'a mut [f32]> {
+        match self.outputs.get_mut(place).and_then(Option::take) {
+            Some(OperandMut::F32(values)) => Ok(values),
+            _ => Err(Error::usage(format!("output {place} is missing or not of floats"))),
+        }
+    }
+
+    /// The words of output number `place`, once.
+    pub fn output_words(&mut self, place: usize) -> Result<&'a mut [u32]> {
+        match self.outputs.get_mut(place).and_then(Option::take) {
+            Some(OperandMut::U32(values)) => Ok(values),
+            _ => Err(Error::usage(format!("output {place} is missing or not of words"))),
+        }
+    }
+}

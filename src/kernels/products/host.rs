@@ -1,0 +1,56 @@
+//! Products on the host: rows by a weight in panels, a tile of the result at a time, to be finished while it is in cache.
+
+use std::ops::Range;
+
+use crate::kernels::host::{Factor, Threads, multiply, transpose};
+
+/// Columns of a panel: four 512-bit registers, which is the library's tile, so that it takes the panel as it lies.
+pub(super) const PANEL: usize = 64;
+/// Rows of a tile, of which the library likewise takes few enough not to copy the panel again.
+pub(super) const STRIP: usize = 48;
+/// Rows of a block: with 768 inputs each they and a panel fit a second-level cache of 1 MiB.
+pub(super) const BLOCK: usize = 4 * STRIP;
+
+/// A tile of a product: columns of a panel for rows of a strip, `PANEL` elements from row to row.
+pub(super) struct Tile<'a> {
+    pub(super) rows: Range<usize>,
+    pub(super) columns: Range<usize>,
+    pub(super) values: &'a mut [f32],
+}
+
+/// Elements of a weight of `columns` × `inner` in panels.
+pub(super) fn packed(inner: usize, columns: usize) -> usize {
+    columns.next_multiple_of(PANEL) * inner
+}
+
+/// Packs a weight `[N, K]` into panels `[N / PANEL, K, PANEL]`, the last filled up with zeros.
+pub(super) fn pack(weight: &[f32], inner: usize, panels: &mut [f32], threads: &Threads) {
+    let columns = weight.len() / inner;
+    threads.chunks(panels, PANEL * inner, |place, panel| {
+        let present = PANEL.min(columns - place * PANEL);
+        transpose(&weight[place * PANEL * inner..], inner, [present, inner], panel, PANEL);
+    });
+}
+
+/// Multiplies `rows` (`[M, K]`, M at most a block) by every panel; `finish` is given each tile of the products.
+pub(super) fn product(
+    rows: &[f32],
+    inner: usize,
+    panels: &[f32],
+    columns: usize,
+    threads: &Threads,
+    mut finish: impl FnMut(Tile<'_>),
+) {
+    let count = rows.len() / inner;
+    let mut values = threads.scratch(STRIP * PANEL);
+    for (place, panel) in panels.chunks(PANEL * inner).enumerate() {
+        let columns = place * PANEL..columns.min((place + 1) * PANEL);
+        for first in (0..count).step_by(STRIP) {
+            let strip = first..count.min(first + STRIP);
+            let left = Factor::rows(&rows[first * inner..], inner);
+            let right = Factor::rows(panel, PANEL);
+            multiply(&mut values, PANEL, [strip.len(), inner, PANEL], left, right, false);
+            finish(Tile { rows: strip, columns: columns.clone(), values: &mut values });
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Every checked case of every kernel on the host's processor, against the naive reference, with the same bits for any
+//! number of threads.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments as Options, Failed, Trial};
+use tubelet::ErrorKind;
+use tubelet::kernels::contract::rounded_reference;
+use tubelet::kernels::host::{Arguments, Operand, OperandMut, Threads};
+use tubelet::kernels::suite::{Outcome, judge};
+use tubelet::kernels::{ALL, Access, Case, Family};
+use tubelet::tensor::{Data, Element, Result, Shape, Tensor};
+
+/// Families that nothing but a measurement of a device's peaks runs.
+const WITHOUT: [&str; 2] = ["peak_arithmetic", "peak_copy"];
+
+/// A NaN with a payload that no computation makes.
+const POISON: u32 = 0x7fa5_5a5a;
+
+fn main() -> ExitCode {
+    let threads: Vec<_> = [1, 2, 3].into_iter().map(|count| Threads::new(Some(count)).unwrap()).collect();
+    let threads = Arc::new(threads);
+    let mut trials = Vec::new();
+    for family in ALL {
+        trials.push(Trial::test(format!("{} has an implementation", family.name), || is_listed(family)));
+        for case in (family.cases)().into_iter().filter(|case| case.checked) {
+            let threads = threads.clone();
+            if WITHOUT.contains(&family.name) {
+                continue;
+            }
+            trials.push(Trial::test(format!("{}::{}", family.name, case.name), move || check(&case, &threads)));
+        }
+    }
+    libtest_mimic::run(&Options::from_args(), trials).exit_code()
+}
+
+/// A family without an implementation is one of those listed, and says that it has none.
+fn is_listed(family: &Family) -> Result<(), Failed> {
+    let case = (family.cases)().into_iter().find(|case| case.checked).ok_or("no case is checked")?;
+    let missing = match run(&case, &Threads::new(Some(1))?) {
+        Ok(_) => false,
+        Err(error) if error.kind() == ErrorKind::Unsupported => error.to_string().contains(family.name),
+        Err(error) => return Err(error.into()),
+    };
+    if missing != WITHOUT.contains(&family.name) {
+        return Err(format!("{}: an implementation is missing: {missing}", family.name).into());
+    }
+    Ok(())
+}
+
+fn check(case: &Case, threads: &[Threads]) -> Result<(), Failed> {
+    let inputs = case.tensors()?;
+    let present: Vec<_> = inputs.iter().map(Option::as_ref).collect();
+    let expected = rounded_reference(&*case.call, &present)?;
+    let mut first: Option<Vec<Tensor>> = None;
+    for threads in threads {
+        let actual = run(case, threads)?;
+        if let Outcome::Failed(reason) = judge(case, &actual, &expected) {
+            return Err(format!("{} threads: {reason}", threads.count()).into());
+        }
+        let bits = |tensors: &[Tensor]| tensors.iter().map(|tensor| tensor.bytes().to_vec()).collect::<Vec<_>>();
+        match &first {
+            None => first = Some(actual),
+            Some(first) if bits(first) != bits(&actual) => {
+                return Err(format!("{} threads give other bits than one", threads.count()).into());
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The outputs of a case, poisoned before it runs.
+fn run(case: &Case, threads: &Threads) -> Result<Vec<Tensor>> {
+    let inputs = case.tensors()?;
+    let operand = |tensor| match Tensor::element(tensor) {
+        Element::U32 => Tensor::as_u32(tensor).map(Operand::U32),
+        _ => Tensor::as_f32(tensor).map(Operand::F32),
+    };
+    let operands: Result<Vec<_>> = inputs.iter().map(|tensor| tensor.as_ref().map(operand).transpose()).collect();
+    let bindings = case.call.family().bindings.iter().zip(case.call.operands());
+    let written = bindings.filter(|(binding, _)| binding.access == Access::Write);
+    let written: Vec<_> = written.filter_map(|(binding, shape)| Some((binding.element, shape?))).collect();
+    let poisoned = |(element, shape): &(Element, Shape)| match element {
+        Element::U32 => Data::U32(vec![POISON; shape.elements()]),
+        _ => Data::F32(vec![f32::from_bits(POISON); shape.elements()]),
+    };
+    let mut outputs: Vec<_> = written.iter().map(poisoned).collect();
+    let memory = outputs.iter_mut().map(|data| match data {
+        Data::F32(values) => OperandMut::F32(values),
+        Data::U32(values) => OperandMut::U32(values),
+    });
+    case.call.host(&mut Arguments::new(operands?, memory.collect()), threads)?;
+    outputs.into_iter().zip(written).map(|(data, (_, shape))| Tensor::new(shape, data)).collect()
+}
