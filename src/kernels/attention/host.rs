@@ -185,8 +185,9 @@ pub(super) fn blocks(parts: &[Part], queries: impl Fn(&Part) -> Range<usize>) ->
         let queries = queries(part);
         let mut units = Vec::new();
         for outer in 0..part.sequences.outer {
-            for inner in 0..part.sequences.inner {
-                for head in part.heads.clone() {
+            // Sequences of a head lie side by side in memory.
+            for head in part.heads.clone() {
+                for inner in 0..part.sequences.inner {
                     for start in queries.clone().step_by(CHUNK) {
                         let queries = start..queries.end.min(start + CHUNK);
                         units.push(Unit { part: place, outer, inner, head, queries });
