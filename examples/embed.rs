@@ -30,14 +30,14 @@ fn main() -> ExitCode {
 fn classify(video: &str, model: Option<&str>) -> Result<(), Box<dyn std::error::Error>> {
     let (device, queue) = pollster::block_on(open())?;
     // The device stays the application's: no handler of its is replaced, and its limits are obeyed.
-    let device = Device::from_wgpu(device, queue);
+    let device: Device = tubelet::gpu::Device::from_wgpu(device, queue).into();
     let checkpoint = match model {
         Some(name) => checkpoint::load(name)?,
         None => checkpoint::untrained(Config::named("vit-ti/16x4")?, 0)?,
     };
     let model = Vivit::from_checkpoint(&device, checkpoint, LoadOptions::default())?;
     let clip = tubelet::video::open(video)?.clip(&model.sampling())?;
-    println!("{} on {}", model.checkpoint().source, device.capabilities().name);
+    println!("{} on {}", model.checkpoint().source, device.name());
     for class in model.classify(&clip)?.top(3) {
         println!("{:5.1} %  {}", 100.0 * class.probability, class.name);
     }

@@ -68,7 +68,7 @@ pub mod video;
 pub mod vivit;
 
 pub use engine::{Average, Class, Classes, LoadOptions, Pass, Views, Vivit};
-pub use gpu::{Device, DeviceOptions};
+pub use graph::{Device, DeviceOptions};
 pub use tensor::{Error, ErrorKind, Result, Tensor};
 pub use video::{Preset, Sampling};
 

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use common::small::forward_by_references;
 use common::{DeviceTests, Shown};
 use libtest_mimic::Failed;
-use tubelet::engine::{self, AttentionMaps, AttentionQuery, AttentionRequest};
-use tubelet::gpu::Device;
+use tubelet::engine::{AttentionMaps, AttentionQuery, AttentionRequest};
+use tubelet::graph::Device;
 use tubelet::graph::Taps;
 use tubelet::tensor::{Closeness, ErrorKind, Tensor, Tolerance};
 use tubelet::video::{Clip, Frame, PixelFormat, PreparedClip, Preset};
@@ -92,7 +93,7 @@ fn setting(device: &Device, config: &Config, mask: &FrameMask) -> Result<Setting
     let clip = model.prepare(&Clip::new(frames, (0..8).collect())?)?;
     let pass = Pass::new(model.layout()).taps(Taps::All).mask(mask.clone());
     let parameters = checkpoint::untrained(config.clone(), 5)?.parameters;
-    let probabilities = engine::forward_reference(config, parameters, &clip.read(device)?, &pass)?;
+    let probabilities = forward_by_references(config, parameters, &clip.read(device)?, &pass)?;
     Ok(Setting { model, clip, probabilities })
 }
 

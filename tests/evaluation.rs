@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::small::{config, expect_close, load, parameters};
-use common::{DeviceTest, DeviceTests};
+use common::small::{config, crops_by_references, expect_close, load, parameters};
+use common::{DeviceTests, ModelTest};
 use npyz::WriterBuilder;
 use tempfile::TempDir;
 use tubelet::engine::{Average, Classes, Views};
@@ -15,14 +15,14 @@ use tubelet::eval::{
     ClassNames, Evaluation, Item, Manifest, Metrics, Outcome, Pipeline, Protocol, Row, Run, Shard, Summary, Task,
     merge, read_results,
 };
-use tubelet::gpu::Device;
+use tubelet::graph::Device;
 use tubelet::kernels::Selection;
 use tubelet::tensor::{Error, ErrorKind, Tensor, Tolerance};
-use tubelet::video::{Clip, Crops, Frame, OpenOptions, PixelFormat, Preparer, Preset, prepare_crops_reference};
+use tubelet::video::{Clip, Crops, Frame, OpenOptions, PixelFormat, Preparer, Preset};
 use tubelet::vivit::{Config, FactorisedEncoder, FrameMask, Joint, LabelHead, Labelling, Temporal};
 use tubelet::{LoadOptions, Pass, Vivit, checkpoint};
 
-const TESTS: [DeviceTest; 6] = [
+const TESTS: [ModelTest; 6] = [
     ("three crops are those of the references", three_crops),
     ("views are their clips one by one", views_one_by_one),
     ("views are averaged by logits or probabilities", averages),
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Ok(tests) => tests,
         Err(code) => return code,
     };
-    tests.add_all(&TESTS);
+    tests.add_all_models(&TESTS);
     tests.run("evaluation")
 }
 
@@ -59,7 +59,7 @@ fn three_crops(device: &Device) {
         let mut preparer =
             Preparer::with_crops(device, &clip, &preprocessing, Crops::Three, layout, &automatic).unwrap();
         let prepared = preparer.prepare_crops(&clip).unwrap();
-        let expected = prepare_crops_reference(&clip, &preprocessing, Crops::Three, layout).unwrap();
+        let expected = crops_by_references(&clip, &preprocessing, Crops::Three, layout).unwrap();
         assert_eq!((prepared.len(), expected.len()), (3, 3));
         for (crop, expected) in prepared.iter().zip(&expected) {
             assert_eq!(crop.read(device).unwrap(), *expected, "{size:?}, {preset}");
@@ -82,7 +82,7 @@ fn clips_of(model: &Vivit) -> Vec<Clip> {
 /// What `forward` gives for each crop of each clip, in scenic's order.
 fn one_by_one(model: &Vivit, clips: &[Clip], mask: &FrameMask) -> Vec<Tensor> {
     let forward = |crop: usize, clip: &Clip| {
-        let crops = prepare_crops_reference(clip, model.preprocessing(), Crops::Three, model.layout()).unwrap();
+        let crops = crops_by_references(clip, model.preprocessing(), Crops::Three, model.layout()).unwrap();
         let pass = Pass::new(model.layout()).mask(mask.clone());
         model.forward(&crops[crop], &pass).unwrap().remove("logits").unwrap()
     };

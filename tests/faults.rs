@@ -13,13 +13,14 @@ use tubelet::kernels::rows::{layer_norm, pool, softmax};
 use tubelet::kernels::suite::{Outcome, check};
 use tubelet::tensor::{Error, ErrorKind, Result};
 
-const TESTS: [DeviceTest; 16] = [
+const TESTS: [DeviceTest; 17] = [
     ("a lost device says so whatever is asked of it", a_lost_device_says_so_whatever_is_asked_of_it),
     ("a case on a lost device fails", a_case_on_a_lost_device_fails),
     ("a device that does not exist lists those that do", a_device_that_does_not_exist_lists_those_that_do),
     ("a buffer beyond the limit is refused with the sizes", a_buffer_beyond_the_limit_is_refused_with_the_sizes),
     ("a size that overflows is refused", a_size_that_overflows_is_refused),
     ("a broken shader is an error and the device goes on", a_broken_shader_is_an_error_and_the_device_goes_on),
+    ("what belongs to another device is refused", what_belongs_to_another_device_is_refused),
     ("windows outside their buffer are refused", windows_outside_their_buffer_are_refused),
     ("too many workgroups are refused", too_many_workgroups_are_refused),
     ("submissions of one recording follow each other", submissions_of_one_recording_follow_each_other),
@@ -184,6 +185,34 @@ fn a_broken_shader_is_an_error_and_the_device_goes_on(device: &Device) {
     broken(&INCREMENT.replace("workgroup_size(4)", "workgroup_size(4096)"), &["4096"]);
     let slots = [Slot::Uniform, Slot::Read];
     assert_error(device.pipeline("read only", INCREMENT, &slots), ErrorKind::Device, &["read only"]);
+}
+
+/// Each device numbers its memory from the same start: unchecked, a buffer of one would be another's of the same number.
+fn what_belongs_to_another_device_is_refused(device: &Device) {
+    let other = device_again();
+    let (dispatch, words) = increment(device).unwrap();
+    let (_, theirs) = increment(&other).unwrap();
+    let refused = &["belongs to another open device"];
+    assert_error(device.read(&theirs, 0..16), ErrorKind::Usage, refused);
+    assert_error(device.write(&theirs, 0, &[0; 4]), ErrorKind::Usage, refused);
+    let windows = [words.window(0..4), theirs.whole()];
+    assert_error(device.bind("increment", &dispatch.pipeline, &windows), ErrorKind::Usage, refused);
+    let own = [words.window(0..4), words.whole()];
+    assert_error(other.bind("increment", &dispatch.pipeline, &own), ErrorKind::Usage, refused);
+    for (from, to) in [(&words, &theirs), (&theirs, &words)] {
+        let mut commands = device.commands();
+        commands.copy(from, 0..4, to, 0);
+        assert_error(commands.run(), ErrorKind::Usage, refused);
+    }
+    let dispatches = [dispatch];
+    let mut commands = other.commands();
+    commands.dispatch(&dispatches);
+    assert_error(commands.run(), ErrorKind::Usage, refused);
+}
+
+/// The same adapter, opened once more.
+fn device_again() -> Device {
+    Device::open(&DeviceOptions::default()).unwrap()
 }
 
 fn windows_outside_their_buffer_are_refused(device: &Device) {

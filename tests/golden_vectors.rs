@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use common::small::forward_by_references;
 use common::{DeviceTests, Shown};
 use libtest_mimic::Failed;
 use tubelet::checkpoint::{self, Checkpoint};
@@ -19,7 +20,7 @@ use tubelet::vivit::{
     Classifier, Config, EncoderSize, FactorisedDotProduct, FactorisedEncoder, FactorisedSelfAttention, FrameMask, Gelu,
     Joint, Labelling, Model, Order, ParameterSpec, Parameters, Temporal, Tubelet, naive,
 };
-use tubelet::{LoadOptions, Pass, Vivit, engine};
+use tubelet::{LoadOptions, Pass, Vivit};
 
 fn main() -> ExitCode {
     let mut tests = match DeviceTests::open() {
@@ -193,10 +194,10 @@ impl Run {
 
     fn reference(&self) -> Result<(), Failed> {
         let parameters = Arc::new(Formula::new(&self.config)?);
-        self.judge(&engine::forward_reference(&self.config, parameters, &clip()?, &self.pass())?, SINGLE)
+        self.judge(&forward_by_references(&self.config, parameters, &clip()?, &self.pass())?, SINGLE)
     }
 
-    fn device(&self, device: &tubelet::gpu::Device) -> Result<Shown, Failed> {
+    fn device(&self, device: &tubelet::Device) -> Result<Shown, Failed> {
         let untrained = checkpoint::untrained(self.config.clone(), 1)?;
         let checkpoint = Checkpoint { parameters: Arc::new(Formula::new(&self.config)?), ..untrained };
         let model = Vivit::from_checkpoint(device, checkpoint, LoadOptions::default())?;

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         ("what a device lacks is neither passed nor failed", what_a_device_lacks_is_neither_passed_nor_failed),
     ];
     for (name, test) in on_device {
-        tests.add(name, move |device| {
+        tests.add_on_gpu(name, move |device| {
             test(device);
             Ok(Shown::Passed)
         });

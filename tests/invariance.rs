@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::small::{clips, config, expect_close, load, models, parameters};
+use common::small::{clips, config, expect_close, forward_by_references, load, models, parameters};
 use common::{DeviceTests, Shown};
 use libtest_mimic::Failed;
-use tubelet::gpu::Device;
+use tubelet::graph::Device;
 use tubelet::graph::{Taps, Weights};
 use tubelet::kernels::ClipLayout;
 use tubelet::tensor::{Element, Error, ErrorKind, Shape, Tensor, Tolerance};
@@ -18,7 +18,7 @@ use tubelet::vivit::{
     Classifier, Config, FactorisedDotProduct, FactorisedEncoder, FactorisedSelfAttention, FrameMask, HeadOrder, Joint,
     Model, Order, ParameterSpec, Parameters, Temporal, Tubelet,
 };
-use tubelet::{Pass, Vivit, engine};
+use tubelet::{Pass, Vivit};
 
 fn main() -> ExitCode {
     let mut tests = match DeviceTests::open() {
@@ -169,7 +169,7 @@ fn nothing_valid(device: &Device, config: &Config) -> Result<Shown, Failed> {
     let valid = (0..BATCH * config.frames).map(|place| place < config.frames || place % 2 == 0).collect();
     let pass = Pass::new(ClipLayout::Btchw).mask(FrameMask { valid: Some(valid), ..FrameMask::default() });
     let on_device = load(device, config, parameters(config)?)?.forward(&clips, &pass);
-    for found in [on_device, engine::forward_reference(config, parameters(config)?, &clips, &pass)] {
+    for found in [on_device, forward_by_references(config, parameters(config)?, &clips, &pass)] {
         let error = found.err().ok_or("a clip without valid tubelets was computed")?;
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert!(error.to_string().contains("clip 1 has no valid tubelet"), "{error}");

@@ -19,7 +19,7 @@ fn main() -> ExitCode {
             for variant in family.variants() {
                 let case = case.clone();
                 let name = format!("{}::{}::{}", family.name, variant.name, case.name);
-                tests.add(name, move |device| match check(device, &case, variant) {
+                tests.add_on_gpu(name, move |device| match check(device, &case, variant) {
                     Outcome::Passed(_) => Ok(Shown::Passed),
                     Outcome::Unsupported(_) => Ok(Shown::Unsupported),
                     Outcome::Failed(reason) => Err(Failed::from(reason)),

@@ -6,17 +6,17 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use common::small::{forward_by_references, prepared_by_references};
 use common::{DeviceTests, Shown};
 use libtest_mimic::Failed;
-use tubelet::gpu::Device;
-use tubelet::graph::{DeviceWeights, Executor, Feed, GpuExecutor, ReferenceExecutor, Taps, Weights, bisect};
+use tubelet::graph::{Device, DeviceWeights, Feed, Taps, Weights, bisect};
 use tubelet::kernels::{ClipLayout, Selection};
 use tubelet::tensor::{Closeness, ErrorKind, Tensor, Tolerance};
-use tubelet::video::{self, Clip, Frame, PixelFormat};
+use tubelet::video::{Clip, Frame, PixelFormat};
 use tubelet::vivit::{
     self, Classifier, Config, EncoderSize, FactorisedEncoder, Gelu, Joint, Labelling, Model, Request, Temporal, Tubelet,
 };
-use tubelet::{LoadOptions, Pass, Vivit, checkpoint, engine};
+use tubelet::{LoadOptions, Pass, Vivit, checkpoint};
 
 fn main() -> ExitCode {
     let mut tests = match DeviceTests::open() {
@@ -36,6 +36,7 @@ fn main() -> ExitCode {
     tests.add("a second pass gives the same bits and uploads nothing", repeats);
     tests.add("bisecting names the first wrong call", bisecting);
     tests.add("a clip is prepared, classified and described", engine_end_to_end);
+    tests.add("clips of another device are refused", clips_of_another_device);
     tests.add("wrong input is an error", wrong_input);
     tests.run("models")
 }
@@ -110,8 +111,7 @@ fn device_equals_reference(device: &Device, config: &Config) -> Result<Shown, Fa
     let clips = clips(config, 2, ClipLayout::Btchw)?;
     let found = model(device, config)?.forward(&clips, &Pass::new(ClipLayout::Btchw).taps(Taps::All))?;
     let parameters = checkpoint::untrained(config.clone(), 1)?.parameters;
-    let expected =
-        engine::forward_reference(config, parameters, &clips, &Pass::new(ClipLayout::Btchw).taps(Taps::All))?;
+    let expected = forward_by_references(config, parameters, &clips, &Pass::new(ClipLayout::Btchw).taps(Taps::All))?;
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     for (name, expected) in &expected {
         expect_close(name, &found[name], expected, Tolerance::MODEL)?;
@@ -134,8 +134,9 @@ fn base_sizes(device: &Device, model: Model) -> Result<Shown, Failed> {
     let whole = self::model(device, &config)?.forward(&clips, &Pass::new(ClipLayout::Btchw))?;
     assert_eq!(whole["logits"].shape().axes(), [1, 400]);
     assert!(whole["logits"].as_f32()?.iter().all(|logit| logit.is_finite()));
-    let small = device.restricted(|capabilities| capabilities.limits.binding_bytes = 16 << 20);
-    let cut = self::model(&small, &config)?.forward(&clips, &Pass::new(ClipLayout::Btchw))?;
+    let gpu = device.gpu().ok_or("the device runs no WGSL")?;
+    let small = &gpu.restricted(|capabilities| capabilities.limits.binding_bytes = 16 << 20).into();
+    let cut = self::model(small, &config)?.forward(&clips, &Pass::new(ClipLayout::Btchw))?;
     expect_close("logits", &cut["logits"], &whole["logits"], Tolerance::MODEL)?;
     Ok(Shown::Passed)
 }
@@ -164,8 +165,9 @@ fn large_batch(device: &Device) -> Result<Shown, Failed> {
     let five = clips(&base(), 5, ClipLayout::Btchw)?;
     let expected = model(device, &base())?.forward(&five, &Pass::new(ClipLayout::Btchw).taps(Taps::All))?;
     // Two clips of 14 kB fit such a buffer.
-    let small = device.restricted(|capabilities| capabilities.limits.buffer_bytes = 40_000);
-    let found = model(&small, &base())?.forward(&five, &Pass::new(ClipLayout::Btchw).taps(Taps::All))?;
+    let gpu = device.gpu().ok_or("the device runs no WGSL")?;
+    let small = &gpu.restricted(|capabilities| capabilities.limits.buffer_bytes = 40_000).into();
+    let found = model(small, &base())?.forward(&five, &Pass::new(ClipLayout::Btchw).taps(Taps::All))?;
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     for (name, expected) in &expected {
         expect_close(name, &found[name], expected, Tolerance::KERNEL)?;
@@ -247,12 +249,14 @@ fn bisecting(device: &Device) -> Result<Shown, Failed> {
     let graph = Arc::new(recording.graph);
     let clip = clips(&config, 1, ClipLayout::Btchw)?;
     let feeds = [("clip", Feed::Host(&clip))];
-    let on_device =
-        |weights| GpuExecutor::new(graph.clone(), &DeviceWeights::new(device, weights), &Selection::automatic());
-    let mut trusted = ReferenceExecutor::new(graph.clone(), weights.clone());
+    let prepared = |device: &Device, weights| {
+        device.prepare(graph.clone(), &DeviceWeights::new(device, weights), &Selection::automatic())
+    };
+    let on_device = |weights| prepared(device, weights);
+    let mut trusted = prepared(&Device::references(), weights.clone())?;
 
     let mut right = on_device(weights.clone())?;
-    assert_eq!(bisect(&mut right, &mut trusted, &feeds, Tolerance::MODEL)?, None);
+    assert_eq!(bisect(&mut *right, &mut *trusted, &feeds, Tolerance::MODEL)?, None);
 
     for (name, kernel, value) in [
         ("Transformer.encoderblock_1.LayerNorm_1.scale", "layer_norm", "layernorm_after.1"),
@@ -260,7 +264,7 @@ fn bisecting(device: &Device) -> Result<Shown, Failed> {
         ("embedding.kernel", "tubelet_embed", "patch_embeddings"),
     ] {
         let mut wrong = on_device(Arc::new(Tampered { weights: weights.clone(), name }))?;
-        let found = bisect(&mut wrong, &mut trusted, &feeds, Tolerance::MODEL)?;
+        let found = bisect(&mut *wrong, &mut *trusted, &feeds, Tolerance::MODEL)?;
         let found = found.ok_or_else(|| Failed::from(format!("a wrong {name} went unnoticed")))?;
         assert_eq!((found.kernel, found.value.as_str()), (kernel, value), "{found}");
     }
@@ -280,7 +284,7 @@ fn engine_end_to_end(device: &Device) -> Result<Shown, Failed> {
     let config = base();
     let model = model(device, &config)?;
     let clip = frames(config.frames)?;
-    let prepared = video::prepare_reference(&clip, model.preprocessing(), model.layout())?;
+    let prepared = prepared_by_references(&clip, model.preprocessing(), model.layout())?;
     assert_eq!(model.prepare(&clip)?.read(device)?, prepared);
 
     let expected = model.forward(&prepared, &Pass::new(model.layout()).taps(Taps::All))?;
@@ -305,6 +309,31 @@ fn engine_end_to_end(device: &Device) -> Result<Shown, Failed> {
     Ok(Shown::Passed)
 }
 
+/// A clip is prepared on one device and given to another: the same adapter opened twice, and the references.
+fn clips_of_another_device(device: &Device) -> Result<Shown, Failed> {
+    let config = base();
+    let clip = frames(config.frames)?;
+    let again = Device::open(&tubelet::DeviceOptions::default())?;
+    let devices = [device.clone(), again, Device::references()];
+    for (own, owner) in devices.iter().enumerate() {
+        let prepared = model(owner, &config)?.prepare(&clip)?;
+        for (place, other) in devices.iter().enumerate() {
+            let found = model(other, &config)?.classify_prepared(&prepared, &vivit::FrameMask::default());
+            match found {
+                Ok(_) if place == own => {}
+                Err(error) if place != own => {
+                    assert_eq!(error.kind(), ErrorKind::Usage);
+                    assert!(error.to_string().contains("another open device"), "{error}");
+                    assert!(prepared.read(other).is_err());
+                }
+                Ok(_) => return Err(format!("device {place} took a clip of device {own}").into()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(Shown::Passed)
+}
+
 fn wrong_input(device: &Device) -> Result<Shown, Failed> {
     let config = base();
     let model = model(device, &config)?;
@@ -317,10 +346,10 @@ fn wrong_input(device: &Device) -> Result<Shown, Failed> {
     let message = model.forward(&clip, &Pass::new(ClipLayout::Btchw).taps(unknown)).unwrap_err().to_string();
     assert!(message.contains("hidden_state.9") && message.contains("hidden_state.1 to .2"), "{message}");
 
-    let mut executor = ReferenceExecutor::new(
-        Arc::new(vivit::record(&config, &Request::new(1, ClipLayout::Btchw))?.graph),
-        checkpoint::untrained(config, 1)?.parameters,
-    );
+    let references = Device::references();
+    let weights = DeviceWeights::new(&references, checkpoint::untrained(config.clone(), 1)?.parameters);
+    let graph = Arc::new(vivit::record(&config, &Request::new(1, ClipLayout::Btchw))?.graph);
+    let mut executor = references.prepare(graph, &weights, &Selection::automatic())?;
     let message = executor.run(&[], &[]).unwrap_err().to_string();
     assert!(message.contains("clip"), "{message}");
     Ok(Shown::Passed)

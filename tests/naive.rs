@@ -6,10 +6,11 @@ mod common;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use common::small::{clips, config, expect_close, load, models, parameters};
+use common::small::{clips, config, expect_close, forward_by_references, load, models, parameters};
 use common::{DeviceTests, Shown};
 use libtest_mimic::Failed;
-use tubelet::gpu::Device;
+use tubelet::Pass;
+use tubelet::graph::Device;
 use tubelet::graph::Taps;
 use tubelet::kernels::ClipLayout;
 use tubelet::kernels::attention::EmptyRow;
@@ -17,7 +18,6 @@ use tubelet::tensor::{Closeness, ErrorKind, Tensor, Tolerance};
 use tubelet::vivit::{
     Classifier, Config, FrameMask, FrameSampling, Gelu, Model, Temporal, Tubelet, TubeletRule, naive,
 };
-use tubelet::{Pass, engine};
 
 fn main() -> ExitCode {
     let mut tests = match DeviceTests::open() {
@@ -57,7 +57,7 @@ impl Case {
     fn reference(&self) -> Result<(), Failed> {
         let clips = clips(&self.config, BATCH, ClipLayout::Btchw)?;
         let pass = self.pass().taps(Taps::All);
-        let found = engine::forward_reference(&self.config, parameters(&self.config)?, &clips, &pass)?;
+        let found = forward_by_references(&self.config, parameters(&self.config)?, &clips, &pass)?;
         expect_all_close(&found, &self.naive()?)
     }
 

@@ -5,6 +5,7 @@ mod common;
 
 use std::process::ExitCode;
 
+use common::small::{crops_by_references, prepared_by_references};
 use common::{DeviceTest, DeviceTests};
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use tubelet::kernels::{Case, ClipLayout, Kernel, Selection, suite};
 use tubelet::tensor::Tensor;
 use tubelet::video::{
     Antialiased, Clip, CropWindow, Crops, Filter, Frame, Matrix, PixelFormat, Preparer, Preprocessing, Preset, Range,
-    Resize, coefficients, prepare_crops_reference, prepare_reference,
+    Resize, coefficients,
 };
 
 fn main() -> ExitCode {
@@ -175,13 +176,18 @@ fn pictures_of_odd_sizes_become_the_recorded_bytes_and_values(device: &Device) {
 }
 
 fn clips_prepared_on_the_device_are_those_prepared_by_the_references(device: &Device) {
+    let device = &device.clone().into();
     let recorded = SafeTensors::deserialize(RECORDED).unwrap();
     for Pictures { name, frames, short_edge, crop } in pictures(&recorded) {
         let clip = Clip::new(frames.into_iter().map(Arc::new).collect(), vec![0, 1]).unwrap();
         let prepared = |preprocessing: &Preprocessing, layout| {
             let mut preparer = Preparer::new(device, &clip, preprocessing, layout, &Selection::automatic()).unwrap();
             let prepared = preparer.prepare(&clip).unwrap().read(device).unwrap();
-            assert_eq!(prepared, prepare_reference(&clip, preprocessing, layout).unwrap(), "{name}, {preprocessing:?}");
+            assert_eq!(
+                prepared,
+                prepared_by_references(&clip, preprocessing, layout).unwrap(),
+                "{name}, {preprocessing:?}"
+            );
             prepared
         };
         let [_, default] = hugging_face(short_edge, crop);
@@ -193,6 +199,7 @@ fn clips_prepared_on_the_device_are_those_prepared_by_the_references(device: &De
 
 /// A video that changes its size and its format within a clip.
 fn each_frame_is_prepared_by_its_own_size(device: &Device) {
+    let device = &device.clone().into();
     let yuv = PixelFormat::Yuv420p { matrix: Matrix::Bt709, range: Range::Limited };
     let kinds = [(48, 64, yuv), (48, 64, yuv), (64, 48, yuv), (47, 63, PixelFormat::Rgb24), (48, 64, yuv)];
     let frames: Vec<_> = kinds
@@ -215,7 +222,7 @@ fn each_frame_is_prepared_by_its_own_size(device: &Device) {
             crops.iter().map(|crop| crop.read(device).unwrap()).collect::<Vec<_>>()
         };
         let whole = prepared(&clip);
-        assert_eq!(whole, prepare_crops_reference(&clip, &preprocessing, Crops::Three, layout).unwrap());
+        assert_eq!(whole, crops_by_references(&clip, &preprocessing, Crops::Three, layout).unwrap());
         for (place, frame) in frames.iter().enumerate() {
             let alone = prepared(&Clip::new(vec![frame.clone()], vec![place]).unwrap());
             for (whole, alone) in whole.iter().zip(&alone) {

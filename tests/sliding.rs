@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{DeviceTests, Shown};
 use libtest_mimic::Failed;
 use tubelet::engine::{SlidingOptions, Window};
-use tubelet::gpu::Device;
+use tubelet::graph::Device;
 use tubelet::kernels::ClipLayout;
 use tubelet::tensor::{Closeness, ErrorKind, Tensor, Tolerance};
 use tubelet::video::{Clip, Frame, PixelFormat, Preset};

@@ -1,10 +1,13 @@
 //! Videos as people have them, each with the frames and values that other programs find in it.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 
+use common::small::prepared_by_references;
 use serde_json::Value;
 use tubelet::kernels::ClipLayout;
-use tubelet::video::{self, Preset, Sampling, prepare_reference};
+use tubelet::video::{self, Preset, Sampling};
 
 fn case(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/cases").join(name)
@@ -21,7 +24,7 @@ fn means(path: &Path) -> (Vec<usize>, Vec<[f64; 3]>) {
     let mut source = video::open(path).unwrap();
     let clip = source.clip(&Sampling::Uniform { frames: 8 }).unwrap();
     let preprocessing = Preset::HfCorrected.preprocessing([32, 32]).unwrap();
-    let values = prepare_reference(&clip, &preprocessing, ClipLayout::Btchw).unwrap();
+    let values = prepared_by_references(&clip, &preprocessing, ClipLayout::Btchw).unwrap();
     let planes: Vec<f64> = values
         .as_f32()
         .unwrap()

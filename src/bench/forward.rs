@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::clock::{peak_memory, timed};
 use super::{Peaks, Time};
 use crate::gpu::Device;
-use crate::graph::{DeviceWeights, Feed, GpuExecutor, Weights};
+use crate::graph::{DeviceWeights, Executor, Feed, GpuExecutor, Weights};
 use crate::kernels::{ClipLayout, Cost, Selection};
 use crate::tensor::{Error, Result, Tensor};
 use crate::vivit::{self, Config, Recording, Request};
@@ -76,7 +76,7 @@ pub fn measure_forward(
 ) -> Result<ForwardMeasurement> {
     let ForwardWork { config, weights, batch, selection } = work;
     let request = Request::new(batch, ClipLayout::Btchw);
-    let weights = DeviceWeights::new(device, weights);
+    let weights = DeviceWeights::new(&device.clone().into(), weights);
     let one = vivit::clip_shape(config, &Request { batch: 1, ..request.clone() }).elements();
     let most = device.capabilities().limits.buffer_bytes / (4 * one as u64);
     if batch as u64 > most {

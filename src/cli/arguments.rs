@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::{ValueEnum, ValueHint};
 use tubelet::checkpoint::{self, Checkpoint, Hints, Hub};
-use tubelet::gpu::{Choice, Device, DeviceOptions};
+use tubelet::graph::{Choice, Device, DeviceOptions};
 use tubelet::kernels::{ALL, Selection};
 use tubelet::tensor::{Error, ErrorKind, Result};
 use tubelet::video::Preset;
@@ -270,7 +270,7 @@ fn said(checkpoint: Checkpoint) -> Checkpoint {
 const DEVICE: &str = "Device";
 
 /// Devices that are called as everywhere.
-const DEVICES: [&str; 5] = ["fastest", "discrete", "integrated", "virtual", "software"];
+const DEVICES: [&str; 6] = ["fastest", "discrete", "integrated", "virtual", "software", "references"];
 
 /// The names of all variants.
 fn variants() -> BTreeSet<&'static str> {
@@ -280,7 +280,8 @@ fn variants() -> BTreeSet<&'static str> {
 /// Which device, and how it is used.
 #[derive(clap::Args)]
 pub(super) struct DeviceArguments {
-    /// An index or a part of a name from `tubelet devices`, or fastest, discrete, integrated, virtual, software.
+    /// An index or a part of a name from `tubelet devices`, or fastest, discrete, integrated, virtual, software, or
+    /// references (plain loops in f64 on the host: slow, and right).
     #[arg(short, long, env = "TUBELET_DEVICE", hide_env_values = true, default_value = "fastest",
         value_parser = known::<Choice>(DEVICES), hide_possible_values = true, help_heading = DEVICE)]
     device: Choice,
@@ -294,7 +295,7 @@ impl DeviceArguments {
     /// Opens the device. `checks` are the run-time checks of shaders.
     pub(super) fn open(&self, checks: bool) -> Result<Device> {
         let device = Device::open(&DeviceOptions { choice: self.device.clone(), checks })?;
-        tracing::debug!("device {}, run-time checks {}", device.capabilities().name, if checks { "on" } else { "off" });
+        tracing::debug!("device {}, run-time checks {}", device.name(), if checks { "on" } else { "off" });
         Ok(device)
     }
 
@@ -303,13 +304,6 @@ impl DeviceArguments {
         let options = LoadOptions { preset, variants: self.variant.clone() };
         Vivit::from_checkpoint(&self.open(true)?, checkpoint, options)
     }
-}
-
-/// What computes.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ExecutorChoice {
-    Gpu,
-    Reference,
 }
 
 /// Rows and columns: `224` or `224x320`.

@@ -88,7 +88,10 @@ impl FromStr for KernelName {
 impl super::Run for Bench {
     fn run(self) -> Result<()> {
         let device = self.device.open(self.checks)?;
-        let report = self.measure(&device)?;
+        let gpu = device
+            .gpu()
+            .ok_or_else(|| Error::usage("bench measures the kernels in WGSL: give a device that runs them"))?;
+        let report = self.measure(gpu)?;
         output::report(self.json, &report, describe)
     }
 }

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use serde::Serialize;
 use tubelet::checkpoint::{Checkpoint, Hints};
 use tubelet::engine;
-use tubelet::gpu::Device;
+use tubelet::graph::Device;
 use tubelet::kernels::ClipLayout;
 use tubelet::tensor::{Result, Tensor};
-use tubelet::video::{Clip, Preparer, Preprocessing, Preset, prepare_reference};
+use tubelet::video::{Clip, Preparer, Preprocessing, Preset};
 
-use super::arguments::{DeviceArguments, ExecutorChoice, ModelArguments};
+use super::arguments::{DeviceArguments, ModelArguments};
 use super::preamble::Preamble;
 use super::video::{VideoArguments, frames, origin};
 use super::{files, output, progress};
@@ -37,9 +37,6 @@ pub(super) struct ClipCommand {
     reading: VideoArguments,
     #[command(flatten)]
     model: ModelArguments,
-    /// What computes it: the kernels on a device, or plain loops on the host without one.
-    #[arg(long, default_value = "gpu")]
-    executor: ExecutorChoice,
     #[command(flatten)]
     device: DeviceArguments,
     /// Print JSON.
@@ -64,16 +61,13 @@ impl super::Run for ClipCommand {
         let checkpoint = self.model.load_or_none()?;
         let Target { frames, preprocessing, layout } = self.target(checkpoint.as_ref())?;
         let origin = origin(self.reading.preset, checkpoint.as_ref(), &preprocessing);
-        let device = match self.executor {
-            ExecutorChoice::Gpu => Some(self.device.open(true)?),
-            ExecutorChoice::Reference => None,
-        };
+        let device = self.device.open(true)?;
         let decoded = self.reading.decode(&self.video, source, frames, None)?;
-        let tensor = self.prepare(device.as_ref(), &decoded.clips[0], &preprocessing, layout)?;
+        let tensor = self.prepare(&device, &decoded.clips[0], &preprocessing, layout)?;
         files::write_npy(&self.output, &tensor)?;
         let preamble = Preamble::new("clip").video(decoded.report()).preprocessing(origin);
         let mut preamble = checkpoint.iter().fold(preamble, Preamble::checkpoint);
-        preamble.device = device.map(|device| device.capabilities().name.clone());
+        preamble.device = Some(device.name().to_owned());
         let report = Report {
             preamble,
             output: self.output.display().to_string(),
@@ -117,16 +111,15 @@ impl ClipCommand {
         Ok(Target { frames: frames.unwrap_or(FRAMES), preprocessing, layout })
     }
 
-    /// The clip's tensor, by the references where there is no `device`.
+    /// The clip's tensor.
     fn prepare(
         &self,
-        device: Option<&Device>,
+        device: &Device,
         clip: &Clip,
         preprocessing: &Preprocessing,
         layout: ClipLayout,
     ) -> Result<Tensor> {
         let _spinner = progress::spinner("preparing");
-        let Some(device) = device else { return prepare_reference(clip, preprocessing, layout) };
         let mut preparer = Preparer::new(device, clip, preprocessing, layout, &self.device.variant)?;
         preparer.prepare(clip)?.read(device)
     }

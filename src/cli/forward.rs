@@ -11,7 +11,7 @@ use tubelet::kernels::ClipLayout;
 use tubelet::tensor::{Result, Tensor};
 use tubelet::{Pass, engine};
 
-use super::arguments::{DeviceArguments, ExecutorChoice, ModelArguments};
+use super::arguments::{DeviceArguments, ModelArguments};
 use super::mask::MaskArguments;
 use super::preamble::Preamble;
 use super::{files, output, progress};
@@ -30,7 +30,7 @@ Examples:
   tubelet forward --model DIR --clip clip.npy --output out.safetensors
   tubelet forward -m DIR -c clip.npy -o out.safetensors --tap hidden_state.1
   tubelet forward -m DIR -c clip.npy -o out.safetensors --tap all --json
-  tubelet forward -m DIR -c clip.npy -o out.safetensors --executor reference
+  tubelet forward -m DIR -c clip.npy -o out.safetensors --device references
   tubelet forward -m DIR -c clip.npy -o out.safetensors --variant plain"
 )]
 pub(super) struct Forward {
@@ -45,9 +45,6 @@ pub(super) struct Forward {
     /// Also write this value of the model, or all; can be given more than once.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     tap: Vec<String>,
-    /// What computes it: the kernels on a device, or plain loops with f64 sums on the host without one (slow).
-    #[arg(long, default_value = "gpu")]
-    executor: ExecutorChoice,
     /// The order of the clip's axes: btchw is Hugging Face's, bthwc scenic's. Without it that of the model's family.
     #[arg(long)]
     layout: Option<Layout>,
@@ -106,21 +103,13 @@ impl Forward {
             Some(Layout::Bthwc) => ClipLayout::Bthwc,
             None => checkpoint.family.layout(),
         };
-        let Checkpoint { config, parameters, .. } = &checkpoint;
+        let config = &checkpoint.config;
         engine::check_clips(config, clips, layout).map_err(|error| error.within(self.clip.display()))?;
         let mask = self.mask.mask(clips.shape().axes()[0], config.frames)?;
         let pass = Pass::new(layout).taps(self.taps()).mask(mask);
-        match self.executor {
-            ExecutorChoice::Reference => {
-                let _spinner = progress::spinner("computing");
-                engine::forward_reference(config, parameters.clone(), clips, &pass)
-            }
-            ExecutorChoice::Gpu => {
-                let model = self.device.load(checkpoint, None)?;
-                preamble.device = Some(model.device().capabilities().name.clone());
-                progress::showing_upload(&model, || model.forward(clips, &pass))
-            }
-        }
+        let model = self.device.load(checkpoint, None)?;
+        preamble.device = Some(model.device().name().to_owned());
+        progress::showing_upload(&model, || model.forward(clips, &pass))
     }
 
     fn taps(&self) -> Taps {

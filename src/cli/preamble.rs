@@ -60,7 +60,7 @@ impl Preamble {
 
     /// With a model and the device that it is on.
     pub(super) fn model(self, model: &Vivit) -> Self {
-        let device = Some(model.device().capabilities().name.clone());
+        let device = Some(model.device().name().to_owned());
         Self { device, ..self.checkpoint(model.checkpoint()) }
     }
 

@@ -152,7 +152,7 @@ fn facts(model: &Vivit, source: &dyn FrameSource, options: &SlidingOptions) -> S
             "model",
             format!("{}{}", model.checkpoint().source, if untrained { ": PREDICTIONS MEAN NOTHING" } else { "" }),
         ),
-        ("device", model.device().capabilities().name.clone()),
+        ("device", model.device().name().to_owned()),
     ])
 }
 

@@ -1,9 +1,7 @@
 //! Where a model looks: maps of its attention over a clip.
 
-use std::sync::Arc;
-
 use super::{Classes, Vivit, class_values, feeds};
-use crate::graph::{Executor, Feed, GpuExecutor};
+use crate::graph::Feed;
 use crate::tensor::{Error, Result, Tensor};
 use crate::video::PreparedClip;
 use crate::vivit::{self, AttentionLayer, Axis, Classifier, Config, FrameMask, RecordedMap, Request, Scope};
@@ -70,10 +68,10 @@ impl Vivit {
         let valid = valid_indices(config, validity.as_ref())?;
         check_query(config, asked.query, &maps, &valid)?;
         let seeds = maps.iter().map(|map| seed(config, map, &valid, asked.query)).collect::<Result<Vec<_>>>()?;
-        let mut fed = feeds(Feed::Device(clip.buffer()), validity.as_ref());
+        let mut fed = feeds(Feed::Device(clip.memory()), validity.as_ref());
         fed.extend(maps.iter().zip(&seeds).map(|(map, seed)| (map.seed.as_str(), Feed::Host(seed))));
         let wanted: Vec<_> = maps.iter().map(|map| map.weights).chain(says).collect();
-        let mut executor = GpuExecutor::new(Arc::new(recording.graph), &self.weights, &self.options.variants)?;
+        let mut executor = self.prepare_graph(recording.graph)?;
         let found = executor.run(&fed, &wanted)?;
         let (weights, says) = found.split_at(maps.len());
         let classes = if config.classes > 0 { Some(self.classes(says)?) } else { None };

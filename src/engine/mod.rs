@@ -11,12 +11,11 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::checkpoint::{self, Checkpoint};
-use crate::gpu::Device;
-use crate::graph::{DeviceWeights, Executor, Feed, GpuExecutor, Graph, ReferenceExecutor, Taps, Value};
+use crate::graph::{Device, DeviceWeights, Executor, Feed, Graph, Taps, Value};
 use crate::kernels::{ClipLayout, Selection};
 use crate::tensor::{Error, Result, Tensor};
 use crate::video::{Clip, Crops, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
-use crate::vivit::{self, Config, FrameMask, Parameters, Recording, Request};
+use crate::vivit::{self, Config, FrameMask, Recording, Request};
 
 pub use attention::{AttentionMaps, AttentionQuery, AttentionRequest};
 pub use classes::{Class, Classes, HeadClasses};
@@ -84,7 +83,7 @@ pub struct Vivit {
 /// An executor and what it computes.
 #[derive(Clone)]
 struct SharedExecutor {
-    executor: Arc<Mutex<GpuExecutor>>,
+    executor: Arc<Mutex<Box<dyn Executor>>>,
     recording: Arc<Recording>,
 }
 
@@ -218,7 +217,7 @@ impl Vivit {
         let request = Request { taps: taps.clone(), masking: mask.masking(), ..Request::new(1, self.layout) };
         self.check_prepared(clip, &request)?;
         let mut names = Vec::new();
-        let found = self.run_request(&request, Feed::Device(clip.buffer()), mask, |recording| {
+        let found = self.run_request(&request, Feed::Device(clip.memory()), mask, |recording| {
             let tapped = tapped(self.config(), recording, &request)?;
             names.push("features".to_owned());
             names.extend(tapped.iter().map(|value| recording.graph.name(*value).to_owned()));
@@ -236,7 +235,7 @@ impl Vivit {
     ) -> Result<Vec<Tensor>> {
         let request = Request { masking: mask.masking(), ..Request::new(1, self.layout) };
         self.check_prepared(clip, &request)?;
-        self.run_request(&request, Feed::Device(clip.buffer()), mask, wanted)
+        self.run_request(&request, Feed::Device(clip.memory()), mask, wanted)
     }
 
     /// An error where a clip is not one of `request`.
@@ -310,7 +309,12 @@ impl Vivit {
     fn clips_at_once(&self, request: &Request) -> Result<usize> {
         let graph = vivit::record(self.config(), &Request { batch: 1, ..request.clone() })?.graph;
         let largest = graph.inputs().chain(graph.computed()).map(|value| graph.bytes(value)).max().unwrap_or(1);
-        Ok((self.device.capabilities().limits.buffer_bytes / largest.max(1)).max(1) as usize)
+        Ok((self.device.largest_value() / largest.max(1)).max(1) as usize)
+    }
+
+    /// An executor of a graph on the model's device and weights.
+    fn prepare_graph(&self, graph: Graph) -> Result<Box<dyn Executor>> {
+        self.device.prepare(Arc::new(graph), &self.weights, &self.options.variants)
     }
 
     /// The executor of a request: compiled, with all weights uploaded.
@@ -329,7 +333,7 @@ impl Vivit {
         let recording = vivit::record(self.config(), request)?;
         // A wrong tap is found before weights are uploaded for nothing.
         wanted(self.config(), &recording, request)?;
-        let executor = GpuExecutor::new(Arc::new(recording.graph.clone()), &self.weights, &self.options.variants)?;
+        let executor = self.prepare_graph(recording.graph.clone())?;
         let shared = SharedExecutor { executor: Arc::new(Mutex::new(executor)), recording: Arc::new(recording) };
         kept.push((request.clone(), shared.clone()));
         Ok(shared)
@@ -340,21 +344,6 @@ impl std::fmt::Debug for Vivit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Vivit({} on {:?})", self.checkpoint.source, self.device)
     }
-}
-
-/// [`Vivit::forward`] by the naive references: plain loops with f64 sums, without a device. Slow, and right.
-pub fn forward_reference(
-    config: &Config,
-    parameters: Arc<dyn Parameters>,
-    clips: &Tensor,
-    pass: &Pass,
-) -> Result<BTreeMap<String, Tensor>> {
-    let request = request(config, clips, pass)?;
-    let validity = pass.mask.validity(config, request.batch)?;
-    let recording = vivit::record(config, &request)?;
-    let wanted = wanted(config, &recording, &request)?;
-    let mut executor = ReferenceExecutor::new(Arc::new(recording.graph.clone()), parameters);
-    named(&recording.graph, &wanted, executor.run(&feeds(Feed::Host(clips), validity.as_ref()), &wanted)?)
 }
 
 /// The value that says the classes of a clip.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{Classes, Vivit, feeds};
-use crate::graph::{Executor, Feed, GpuExecutor, Value};
+use crate::graph::{Executor, Feed, Value};
 use crate::kernels::Cost;
 use crate::tensor::{Error, Result, Tensor};
 use crate::video::{Clip, Frame};
@@ -68,8 +68,8 @@ enum Reuse {
 
 /// The two halves of Model 2, each with the values that it is run for.
 struct Halves {
-    spatial: (GpuExecutor, Value),
-    temporal: (GpuExecutor, Vec<Value>),
+    spatial: (Box<dyn Executor>, Value),
+    temporal: (Box<dyn Executor>, Vec<Value>),
 }
 
 impl Vivit {
@@ -119,10 +119,10 @@ impl Vivit {
     fn vectors(&self, encoder: FactorisedEncoder, group: usize, options: SlidingOptions) -> Result<Reuse> {
         let part = Config { frames: group, ..self.config().clone() };
         let (graph, vectors) = encoder.record_spatial(&part, &Request::new(1, self.layout))?;
-        let spatial = GpuExecutor::new(Arc::new(graph), &self.weights, &self.options.variants)?;
+        let spatial = self.prepare_graph(graph)?;
         let recording = encoder.record_temporal(self.config(), &self.window(options))?;
         let wanted = super::class_values(&recording)?;
-        let temporal = GpuExecutor::new(Arc::new(recording.graph), &self.weights, &self.options.variants)?;
+        let temporal = self.prepare_graph(recording.graph)?;
         let halves = Halves { spatial: (spatial, vectors), temporal: (temporal, wanted) };
         Ok(Reuse::Vectors { halves: Box::new(halves), kept: VecDeque::new() })
     }
@@ -200,7 +200,7 @@ impl Sliding<'_> {
         match &mut self.reuse {
             Reuse::Vectors { halves, kept } => {
                 let (executor, vectors) = &mut halves.spatial;
-                let found = executor.run(&feeds(Feed::Device(prepared.buffer()), None), &[*vectors])?;
+                let found = executor.run(&feeds(Feed::Device(prepared.memory()), None), &[*vectors])?;
                 kept.extend(found.iter().map(|found| Ok(found.as_f32()?.to_vec())).collect::<Result<Vec<_>>>()?);
             }
             Reuse::Pixels { kept } => kept.push_back(prepared.read(self.model.device())?.as_f32()?.to_vec()),

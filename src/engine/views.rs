@@ -286,7 +286,7 @@ impl Vivit {
         let mask = FrameMask { valid: mask.valid.as_ref().map(|valid| valid.repeat(views.len())), ..mask.clone() };
         let request = Request { masking: mask.masking(), ..Request::new(views.len(), self.layout) };
         self.check_prepared(&batch, &request)?;
-        let found = self.run_request(&request, Feed::Device(batch.buffer()), &mask, class_values)?;
+        let found = self.run_request(&request, Feed::Device(batch.memory()), &mask, class_values)?;
         let rows = found.first().map_or(Ok(&[][..]), |logits| logits.as_f32())?;
         Ok(rows.chunks(self.config().classes).map(<[f32]>::to_vec).collect())
     }

@@ -2,18 +2,25 @@
 
 use std::ops::Range;
 
+use super::DeviceId;
 use crate::tensor::{Error, Result};
 
 /// A piece of device memory, in bytes. Cloning shares it; it is freed with its last owner.
 #[derive(Clone, Debug)]
 pub struct Buffer {
     pub(super) raw: wgpu::Buffer,
+    pub(super) device: DeviceId,
 }
 
 impl Buffer {
     /// Size in bytes.
     pub fn bytes(&self) -> u64 {
         self.raw.size()
+    }
+
+    /// The device that it belongs to.
+    pub fn device(&self) -> DeviceId {
+        self.device
     }
 
     /// The whole of it, to be bound.

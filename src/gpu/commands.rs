@@ -27,9 +27,19 @@ enum Step<'a> {
 }
 
 impl Step<'_> {
-    /// An error where a copy leaves one of its buffers.
-    fn check(&self) -> Result<()> {
-        let Step::Copy { from, range, to, at } = self else { return Ok(()) };
+    /// An error where something belongs to another device, or a copy leaves one of its buffers.
+    fn check(&self, device: &Device) -> Result<()> {
+        let (from, range, to, at) = match self {
+            Step::Split => return Ok(()),
+            Step::Dispatches { dispatches, .. } => {
+                let owners =
+                    dispatches.iter().flat_map(|dispatch| [dispatch.pipeline.device, dispatch.bindings.device]);
+                return owners.into_iter().try_for_each(|owner| device.check_owner(owner, "a kernel"));
+            }
+            Step::Copy { from, range, to, at } => (from, range, to, at),
+        };
+        device.check_owner(from.device, "a buffer to copy from")?;
+        device.check_owner(to.device, "a buffer to copy to")?;
         from.check(range).map_err(|error| error.within("copying"))?;
         to.check(&(*at..at.saturating_add(range.end - range.start))).map_err(|error| error.within("copying"))
     }
@@ -81,7 +91,7 @@ impl<'a> Commands<'a> {
                 self.device.capabilities().name
             )));
         }
-        self.steps.iter().try_for_each(Step::check)?;
+        self.steps.iter().try_for_each(|step| step.check(self.device))?;
         // A query set holds at most 4096 timestamps (WebGPU), two of them a step.
         const TIMED_STEPS: usize = 2048;
         if timed > TIMED_STEPS {

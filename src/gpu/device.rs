@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::fault::{self, Loss};
-use super::{Bindings, Buffer, Capabilities, Commands, DeviceKind, Pipeline, Slot, Window};
+use super::{Bindings, Buffer, Capabilities, Commands, DeviceId, DeviceKind, Pipeline, Slot, Window};
 use crate::tensor::{Error, ErrorKind, Result};
 
 /// Which of the machine's devices to open.
@@ -100,6 +100,7 @@ pub struct Device {
 type PipelineKey = (String, Vec<Slot>, bool);
 
 struct Shared {
+    id: DeviceId,
     raw: wgpu::Device,
     queue: wgpu::Queue,
     loss: Loss,
@@ -172,7 +173,15 @@ impl Device {
     }
 
     fn assemble(raw: wgpu::Device, queue: wgpu::Queue, loss: Loss, checks: bool, capabilities: Capabilities) -> Self {
-        let shared = Shared { raw, queue, loss, checks, pipelines: Mutex::default(), staged: AtomicU64::new(0) };
+        let shared = Shared {
+            id: DeviceId::new(),
+            raw,
+            queue,
+            loss,
+            checks,
+            pipelines: Mutex::default(),
+            staged: AtomicU64::new(0),
+        };
         Self { shared: Arc::new(shared), capabilities: Arc::new(capabilities) }
     }
 
@@ -188,6 +197,21 @@ impl Device {
     /// What the device reports about itself.
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    /// What tells it from other open devices.
+    pub fn id(&self) -> DeviceId {
+        self.shared.id
+    }
+
+    /// An error where `what` belongs to another device.
+    pub(super) fn check_owner(&self, owner: DeviceId, what: &str) -> Result<()> {
+        match owner == self.id() {
+            true => Ok(()),
+            false => {
+                Err(Error::usage(format!("{what} belongs to another open device than this {}", self.capabilities.name)))
+            }
+        }
     }
 
     /// Whether shaders check array bounds and bound their loops.
@@ -225,7 +249,7 @@ impl Device {
         let descriptor = wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
         let place = format!("allocating {size} bytes for {label} on {}", self.capabilities.name);
         let raw = self.guarded(place, || self.shared.raw.create_buffer(&descriptor))?;
-        Ok(Buffer { raw })
+        Ok(Buffer { raw, device: self.id() })
     }
 
     /// Device memory that holds `bytes`.
@@ -237,6 +261,7 @@ impl Device {
 
     /// Writes `bytes` (a multiple of 4 long) to `buffer` from byte `at` on, before any later command runs.
     pub fn write(&self, buffer: &Buffer, at: u64, bytes: &[u8]) -> Result<()> {
+        self.check_owner(buffer.device, "the buffer to write")?;
         buffer.check(&(at..at.saturating_add(bytes.len() as u64))).map_err(|error| error.within("uploading"))?;
         self.guarded("uploading", || self.shared.queue.write_buffer(&buffer.raw, at, bytes))?;
         let staged = self.shared.staged.fetch_add(bytes.len() as u64, Ordering::Relaxed) + bytes.len() as u64;
@@ -249,6 +274,7 @@ impl Device {
 
     /// Reads `range` (bytes, multiples of 4) of `buffer` back.
     pub fn read(&self, buffer: &Buffer, range: Range<u64>) -> Result<Vec<u8>> {
+        self.check_owner(buffer.device, "the buffer to read")?;
         buffer.check(&range).map_err(|error| error.within("reading back"))?;
         let size = range.end - range.start;
         if size == 0 {
@@ -329,11 +355,13 @@ impl Device {
             },
             cache: None,
         });
-        Pipeline { raw, layout }
+        Pipeline { raw, layout, device: self.id() }
     }
 
     /// Binds `windows`, in the order of the pipeline's slots.
     pub fn bind(&self, label: &str, pipeline: &Pipeline, windows: &[Window]) -> Result<Bindings> {
+        self.check_owner(pipeline.device, "the pipeline")?;
+        windows.iter().try_for_each(|window| self.check_owner(window.buffer.device, "a buffer to bind"))?;
         windows.iter().try_for_each(Window::check).map_err(|error| error.within(format!("binding {label}")))?;
         let entries: Vec<_> = windows
             .iter()
@@ -342,7 +370,7 @@ impl Device {
             .collect();
         let descriptor = wgpu::BindGroupDescriptor { label: Some(label), layout: &pipeline.layout, entries: &entries };
         let raw = self.guarded(format!("binding {label}"), || self.shared.raw.create_bind_group(&descriptor))?;
-        Ok(Bindings { raw })
+        Ok(Bindings { raw, device: self.id() })
     }
 
     /// Work to record and run.

@@ -11,12 +11,14 @@ mod capabilities;
 mod commands;
 mod device;
 mod fault;
+mod identity;
 mod pipeline;
 
 pub use buffer::{Buffer, Window};
 pub use capabilities::{Capabilities, DeviceKind, Limits, MatrixShape, Subgroup};
 pub use commands::{Commands, Dispatch, Timing};
 pub use device::{Choice, Device, DeviceOptions, devices};
+pub use identity::DeviceId;
 pub use pipeline::{Bindings, Pipeline, Slot};
 /// The wgpu that the crate is built on, for applications that share a device with it.
 pub use wgpu;

@@ -1,5 +1,7 @@
 //! Compiled kernels and what is bound to them.
 
+use super::DeviceId;
+
 /// What a binding of a kernel is, in the order of its `@binding` numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Slot {
@@ -34,10 +36,12 @@ impl Slot {
 pub struct Pipeline {
     pub(super) raw: wgpu::ComputePipeline,
     pub(super) layout: wgpu::BindGroupLayout,
+    pub(super) device: DeviceId,
 }
 
 /// The windows that a dispatch of a [`Pipeline`] reads and writes.
 #[derive(Clone, Debug)]
 pub struct Bindings {
     pub(super) raw: wgpu::BindGroup,
+    pub(super) device: DeviceId,
 }

@@ -1,15 +1,64 @@
-//! Runs a graph's kernels on a device.
+//! Runs a graph's kernels on a GPU.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::weights::upload;
-use super::{DeviceWeights, Executor, Feed, Graph, Node, Origin, Plan, Value, feed_of};
-use crate::gpu::{Buffer, Capabilities, Commands, Device, DeviceKind};
+use super::memory::Content;
+use super::{Backend, DeviceWeights, Executor, Feed, Graph, Memory, Node, Origin, Plan, Value, feed_of};
+use crate::gpu::{Buffer, Capabilities, Commands, Device, DeviceId, DeviceKind};
 use crate::kernels::{self, Layout, Program, ProgramBuilder, Selection, Variant};
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Element, Error, Result, Shape, Tensor};
 
-/// A graph bound to a device: everything compiled, uploaded and allocated once, then run as often as wanted, in one
+impl Backend for Device {
+    fn id(&self) -> DeviceId {
+        Device::id(self)
+    }
+
+    fn name(&self) -> &str {
+        &self.capabilities().name
+    }
+
+    fn gpu(&self) -> Option<&Device> {
+        Some(self)
+    }
+
+    fn largest_value(&self) -> u64 {
+        self.capabilities().limits.buffer_bytes
+    }
+
+    fn prepare(&self, graph: Arc<Graph>, weights: &DeviceWeights, selection: &Selection) -> Result<Box<dyn Executor>> {
+        Ok(Box::new(GpuExecutor::new(graph, weights, selection)?))
+    }
+
+    fn upload(&self, name: &str, tensor: Tensor, layout: Layout) -> Result<Memory> {
+        let content = Content::Buffer(self.buffer_with(name, &layout.lay_out(&tensor)?)?);
+        Ok(Memory::new(Device::id(self), tensor.shape().clone(), tensor.element(), content))
+    }
+
+    fn read(&self, memory: &Memory) -> Result<Tensor> {
+        memory.check(Device::id(self), self.name())?;
+        let bytes = memory.shape().elements() * memory.element().bytes();
+        let content = self.read(memory.buffer()?, 0..bytes as u64)?;
+        Tensor::from_bytes(memory.shape().clone(), memory.element(), &content)
+    }
+
+    fn join(&self, parts: &[Memory], shape: &Shape) -> Result<Memory> {
+        let element = parts.first().map_or(Element::F32, Memory::element);
+        let joined = self.buffer("joined tensors", (shape.elements() * element.bytes()) as u64)?;
+        let mut commands = self.commands();
+        let mut end = 0;
+        for part in parts {
+            part.check(Device::id(self), self.name())?;
+            let bytes = (part.shape().elements() * element.bytes()) as u64;
+            commands.copy(part.buffer()?, 0..bytes, &joined, end);
+            end += bytes;
+        }
+        commands.run()?;
+        Memory::of_buffer(joined, shape.clone(), element)
+    }
+}
+
+/// A graph bound to a GPU: everything compiled, uploaded and allocated once, then run as often as wanted, in one
 /// submission each unless the pass is so long that a system would take its GPU for hung.
 pub struct GpuExecutor {
     device: Device,
@@ -23,11 +72,12 @@ pub struct GpuExecutor {
 impl GpuExecutor {
     /// Prepares `graph` on the device that holds `weights`, with the variants that `selection` asks for.
     pub fn new(graph: Arc<Graph>, weights: &DeviceWeights, selection: &Selection) -> Result<Self> {
-        let device = weights.device().clone();
+        let device = weights.device().gpu().cloned();
+        let device = device.ok_or_else(|| Error::usage("kernels in WGSL need a GPU, and the weights are elsewhere"))?;
         let plan = Plan::new(&graph);
         let slots: Vec<_> =
             plan.slots.iter().map(|bytes| device.buffer("intermediate values", *bytes)).collect::<Result<_>>()?;
-        let operands = Operands { graph: &graph, plan: &plan, slots: &slots, weights };
+        let operands = Operands { device: &device, graph: &graph, plan: &plan, slots: &slots, weights };
         let mut variants = Vec::new();
         let mut builder = ProgramBuilder::new(&device)?;
         for node in graph.nodes() {
@@ -59,11 +109,6 @@ impl GpuExecutor {
         }
     }
 
-    /// Computes everything and leaves the outputs on the device.
-    pub fn compute(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<()> {
-        self.submit(feeds, &[]).map(drop)
-    }
-
     /// Computes everything, timing each call on the device: one duration a call.
     pub fn compute_timed(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<Vec<Duration>> {
         let mut commands = self.device.commands();
@@ -91,14 +136,9 @@ impl GpuExecutor {
             let Some(slot) = self.plan.slot(input) else { continue };
             match feed_of(&self.graph, feeds, input)? {
                 Feed::Host(tensor) => self.device.write(&self.slots[slot], 0, tensor.bytes())?,
-                Feed::Device(buffer) => {
-                    let bytes = self.graph.bytes(input);
-                    if buffer.bytes() < bytes {
-                        let name = self.graph.name(input);
-                        let given = buffer.bytes();
-                        return Err(Error::usage(format!("input {name} needs {bytes} bytes, {given} are given")));
-                    }
-                    commands.copy(buffer, 0..bytes, &self.slots[slot], 0);
+                Feed::Device(memory) => {
+                    memory.check(self.device.id(), self.device.name())?;
+                    commands.copy(memory.buffer()?, 0..self.graph.bytes(input), &self.slots[slot], 0);
                 }
             }
         }
@@ -136,6 +176,7 @@ fn operations_per_submission(device: &Capabilities) -> u64 {
 
 /// Where the operands of calls are found.
 struct Operands<'a> {
+    device: &'a Device,
     graph: &'a Graph,
     plan: &'a Plan,
     slots: &'a [Buffer],
@@ -160,14 +201,14 @@ impl Operands<'_> {
         value: Value,
         shape: Option<&Shape>,
     ) -> Result<Buffer> {
-        let device = self.weights.device();
         let layout = plan.layouts[binding];
         // Constant operands are laid out in the shape the kernel gives them.
         let shape = shape.unwrap_or_else(|| self.graph.shape(value));
         match (self.graph.origin(value), self.plan.slot(value)) {
-            (Origin::Weights(parts), _) => self.weights.buffer(parts, shape, layout),
+            (Origin::Weights(parts), _) => self.weights.memory(parts, shape, layout)?.buffer().cloned(),
             (Origin::Constant(tensor), _) => {
-                upload(device, self.graph.name(value), &(**tensor).clone().reshaped(shape.clone())?, layout)
+                let tensor = (**tensor).clone().reshaped(shape.clone())?;
+                self.device.upload(self.graph.name(value), tensor, layout)?.buffer().cloned()
             }
             (_, Some(slot)) if layout == Layout::Rows => Ok(self.slots[slot].clone()),
             _ => Err(Error::unsupported(format!(
@@ -183,6 +224,23 @@ impl Operands<'_> {
 impl Executor for GpuExecutor {
     fn graph(&self) -> &Graph {
         &self.graph
+    }
+
+    fn implementations(&self) -> Vec<&'static str> {
+        self.variants.iter().map(|variant| variant.name).collect()
+    }
+
+    fn compute(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<()> {
+        self.submit(feeds, &[]).map(drop)
+    }
+
+    fn keep(&self, value: Value) -> Result<Memory> {
+        let (shape, element) = (self.graph.shape(value), self.graph.element(value));
+        let kept = self.device.buffer("kept value", self.graph.bytes(value))?;
+        let mut commands = self.device.commands();
+        commands.copy(self.buffer(value)?, 0..self.graph.bytes(value), &kept, 0);
+        commands.run()?;
+        Memory::of_buffer(kept, shape.clone(), element)
     }
 
     fn run(&mut self, feeds: &[(&str, Feed<'_>)], wanted: &[Value]) -> Result<Vec<Tensor>> {

@@ -1,24 +1,28 @@
 //! Kernel calls on named values: recorded once, planned, and run by any executor.
 //!
 //! A [`Graph`] is plain data: values with names and shapes, and the calls that compute them. A [`Plan`] gives each value
-//! a slot of memory for as long as it lives. [`GpuExecutor`] runs the kernels, [`ReferenceExecutor`] their naive
-//! references, and [`bisect`] names the first call on which two executors differ.
+//! a slot of memory for as long as it lives. A [`Device`] prepares an [`Executor`] for it: a GPU runs the kernels in WGSL,
+//! the references are their formulas in plain loops. [`bisect`] names the first call on which two executors differ.
 
+mod backend;
 mod bisect;
+mod device;
 mod gpu;
+mod memory;
 mod plan;
 mod recording;
 mod reference;
 mod weights;
 
-use crate::gpu::Buffer;
 use crate::tensor::{Error, Result, Tensor};
 
+pub use backend::Backend;
 pub use bisect::{Divergence, bisect};
+pub use device::{Choice, Device, DeviceOptions};
 pub use gpu::GpuExecutor;
+pub use memory::Memory;
 pub use plan::Plan;
 pub use recording::{Graph, Node, Origin, Taps, Value};
-pub use reference::ReferenceExecutor;
 pub use weights::{DeviceWeights, Weights};
 
 /// What is put into an input of a graph.
@@ -26,14 +30,23 @@ pub use weights::{DeviceWeights, Weights};
 pub enum Feed<'a> {
     /// A tensor in host memory.
     Host(&'a Tensor),
-    /// Memory of the executor's device that begins with the tensor.
-    Device(&'a Buffer),
+    /// Memory of the executor's device.
+    Device(&'a Memory),
 }
 
 /// Runs a graph.
-pub trait Executor {
+pub trait Executor: Send {
     /// The graph it runs.
     fn graph(&self) -> &Graph;
+
+    /// What computes each call: the name of a variant, `host`, `reference`.
+    fn implementations(&self) -> Vec<&'static str>;
+
+    /// Computes everything from `feeds` and leaves the outputs on the device.
+    fn compute(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<()>;
+
+    /// The output `value` of what was last computed, to be kept on the device; an error for a value that is no output.
+    fn keep(&self, value: Value) -> Result<Memory>;
 
     /// Computes everything from `feeds`, which name every input of the graph, and returns the `wanted` values.
     fn run(&mut self, feeds: &[(&str, Feed<'_>)], wanted: &[Value]) -> Result<Vec<Tensor>>;
@@ -46,14 +59,12 @@ fn feed_of<'a>(graph: &Graph, feeds: &[(&str, Feed<'a>)], input: Value) -> Resul
         .iter()
         .find(|(fed, _)| *fed == name)
         .ok_or_else(|| Error::usage(format!("input {name} {} is not given", graph.shape(input))))?;
-    if let Feed::Host(tensor) = feed
-        && (tensor.shape() != graph.shape(input) || tensor.element() != graph.element(input))
-    {
-        return Err(Error::usage(format!(
-            "input {name} has shape {}, but {} is wanted",
-            tensor.shape(),
-            graph.shape(input)
-        )));
+    let (shape, element) = match feed {
+        Feed::Host(tensor) => (tensor.shape(), tensor.element()),
+        Feed::Device(memory) => (memory.shape(), memory.element()),
+    };
+    if shape != graph.shape(input) || element != graph.element(input) {
+        return Err(Error::usage(format!("input {name} has shape {shape}, but {} is wanted", graph.shape(input))));
     }
     Ok(*feed)
 }

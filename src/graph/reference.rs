@@ -4,46 +4,106 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use super::weights::stacked;
-use super::{Executor, Feed, Graph, Origin, Plan, Value, Weights, feed_of};
-use crate::kernels::Access;
-use crate::tensor::{Error, Exact, Result, Tensor};
+use super::memory::Content;
+use super::{Backend, DeviceWeights, Executor, Feed, Graph, Memory, Origin, Plan, Value, feed_of};
+use crate::gpu::DeviceId;
+use crate::kernels::{Access, Layout, Selection};
+use crate::tensor::{Error, Exact, Result, Shape, Tensor};
 
-/// Runs every call by its naive reference: plain loops in f64, rounded where a value is handed out. Slow, and right.
-pub struct ReferenceExecutor {
+/// The naive references as a device: plain loops in f64, rounded where a value is handed out. Slow, and right.
+#[derive(Debug)]
+pub(super) struct References {
+    id: DeviceId,
+}
+
+const NAME: &str = "the references";
+
+impl References {
+    pub(super) fn new() -> Self {
+        Self { id: DeviceId::new() }
+    }
+
+    fn memory(&self, exact: Exact) -> Result<Memory> {
+        memory(self.id, Arc::new(exact))
+    }
+}
+
+fn memory(device: DeviceId, exact: Arc<Exact>) -> Result<Memory> {
+    Ok(Memory::new(device, exact.shape().clone(), exact.element(), Content::Exact(exact)))
+}
+
+impl Backend for References {
+    fn id(&self) -> DeviceId {
+        self.id
+    }
+
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn largest_value(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn prepare(&self, graph: Arc<Graph>, weights: &DeviceWeights, _: &Selection) -> Result<Box<dyn Executor>> {
+        Ok(Box::new(ReferenceExecutor {
+            device: self.id,
+            plan: Plan::new(&graph),
+            graph,
+            weights: weights.clone(),
+            outputs: HashMap::new(),
+        }))
+    }
+
+    fn upload(&self, _: &str, tensor: Tensor, _: Layout) -> Result<Memory> {
+        self.memory(Exact::from(&tensor))
+    }
+
+    fn read(&self, memory: &Memory) -> Result<Tensor> {
+        memory.check(self.id, NAME)?;
+        memory.exact()?.rounded()
+    }
+
+    fn join(&self, parts: &[Memory], shape: &Shape) -> Result<Memory> {
+        parts.iter().try_for_each(|part| part.check(self.id, NAME))?;
+        let parts: Vec<_> = parts.iter().map(|part| part.exact().map(|exact| &**exact)).collect::<Result<_>>()?;
+        self.memory(Exact::joined(&parts, shape)?)
+    }
+}
+
+/// Runs every call by its naive reference.
+struct ReferenceExecutor {
+    device: DeviceId,
     graph: Arc<Graph>,
     plan: Plan,
-    weights: Arc<dyn Weights>,
+    weights: DeviceWeights,
+    /// Of what was last computed.
+    outputs: HashMap<Value, Arc<Exact>>,
 }
 
 impl ReferenceExecutor {
-    /// Prepares `graph` with `weights`.
-    pub fn new(graph: Arc<Graph>, weights: Arc<dyn Weights>) -> Self {
-        let plan = Plan::new(&graph);
-        Self { graph, plan, weights }
-    }
-
-    fn source(&self, feeds: &[(&str, Feed<'_>)], value: Value) -> Result<Exact> {
-        match self.graph.origin(value) {
-            Origin::Weights(parts) => Ok(Exact::from(&stacked(&*self.weights, parts, self.graph.shape(value))?)),
-            Origin::Constant(tensor) => Ok(Exact::from(&**tensor)),
+    fn source(&self, feeds: &[(&str, Feed<'_>)], value: Value) -> Result<Arc<Exact>> {
+        let exact = match self.graph.origin(value) {
+            Origin::Weights(parts) => Exact::from(&self.weights.stacked(parts, self.graph.shape(value))?),
+            Origin::Constant(tensor) => Exact::from(&**tensor),
             Origin::Input => match feed_of(&self.graph, feeds, value)? {
-                Feed::Host(tensor) => Ok(Exact::from(tensor)),
-                Feed::Device(_) => Err(Error::usage("the reference executor takes inputs from host memory only")),
+                Feed::Host(tensor) => Exact::from(tensor),
+                Feed::Device(memory) => {
+                    memory.check(self.device, NAME)?;
+                    return memory.exact().cloned();
+                }
             },
-            Origin::Call(_) => Err(Error::usage(format!("{} is used before it is computed", self.graph.name(value)))),
-        }
-    }
-}
-
-impl Executor for ReferenceExecutor {
-    fn graph(&self) -> &Graph {
-        &self.graph
+            Origin::Call(_) => {
+                return Err(Error::usage(format!("{} is used before it is computed", self.graph.name(value))));
+            }
+        };
+        Ok(Arc::new(exact))
     }
 
-    fn run(&mut self, feeds: &[(&str, Feed<'_>)], wanted: &[Value]) -> Result<Vec<Tensor>> {
-        let mut alive: HashMap<Value, Exact> = HashMap::new();
-        let mut kept: HashMap<Value, Exact> = HashMap::new();
+    /// Computes everything, and returns the values that are `wanted` and those that survive.
+    fn values(&self, feeds: &[(&str, Feed<'_>)], wanted: &[Value]) -> Result<HashMap<Value, Arc<Exact>>> {
+        let mut alive: HashMap<Value, Arc<Exact>> = HashMap::new();
+        let mut kept = HashMap::new();
         for (place, node) in self.graph.nodes().iter().enumerate() {
             for value in node.inputs() {
                 if let Entry::Vacant(place) = alive.entry(value) {
@@ -53,12 +113,12 @@ impl Executor for ReferenceExecutor {
             let bindings = node.call.family().bindings.iter().zip(&node.operands);
             let inputs: Vec<_> = bindings
                 .filter(|(binding, _)| binding.access == Access::Read)
-                .map(|(_, value)| value.and_then(|value| alive.get(&value)))
+                .map(|(_, value)| value.and_then(|value| alive.get(&value)).map(|exact| &**exact))
                 .collect();
             let name = || node.outputs().next().map(|value| self.graph.name(value).to_owned()).unwrap_or_default();
             let outputs = node.call.reference(&inputs).map_err(|error| error.within(name()))?;
-            for (value, tensor) in node.outputs().zip(outputs) {
-                alive.insert(value, tensor.reshaped(self.graph.shape(value).clone())?);
+            for (value, exact) in node.outputs().zip(outputs) {
+                alive.insert(value, Arc::new(exact.reshaped(self.graph.shape(value).clone())?));
             }
             let over = |value: &Value| match self.graph.origin(*value) {
                 Origin::Weights(_) | Origin::Constant(_) => true,
@@ -66,20 +126,42 @@ impl Executor for ReferenceExecutor {
             };
             let ended: Vec<_> = alive.keys().copied().filter(|value| over(value)).collect();
             for value in ended {
-                if let Some(tensor) = alive.remove(&value)
+                if let Some(exact) = alive.remove(&value)
                     && wanted.contains(&value)
                 {
-                    kept.insert(value, tensor);
+                    kept.insert(value, exact);
                 }
             }
         }
         kept.extend(alive);
-        wanted
-            .iter()
-            .map(|value| {
-                let missing = || Error::usage(format!("{} is not computed by this graph", self.graph.name(*value)));
-                kept.get(value).ok_or_else(missing)?.rounded()
-            })
-            .collect()
+        Ok(kept)
+    }
+
+    fn unknown(&self, value: Value) -> Error {
+        Error::usage(format!("{} is not computed by this graph", self.graph.name(value)))
+    }
+}
+
+impl Executor for ReferenceExecutor {
+    fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    fn implementations(&self) -> Vec<&'static str> {
+        vec!["reference"; self.graph.nodes().len()]
+    }
+
+    fn compute(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<()> {
+        self.outputs = self.values(feeds, &[])?;
+        Ok(())
+    }
+
+    fn keep(&self, value: Value) -> Result<Memory> {
+        memory(self.device, self.outputs.get(&value).ok_or_else(|| self.unknown(value))?.clone())
+    }
+
+    fn run(&mut self, feeds: &[(&str, Feed<'_>)], wanted: &[Value]) -> Result<Vec<Tensor>> {
+        let values = self.values(feeds, wanted)?;
+        wanted.iter().map(|value| values.get(value).ok_or_else(|| self.unknown(*value))?.rounded()).collect()
     }
 }

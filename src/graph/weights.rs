@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::gpu::{Buffer, Device};
+use super::{Device, Memory};
 use crate::kernels::Layout;
 use crate::tensor::{Data, Error, Result, Shape, Tensor};
 
@@ -14,7 +14,7 @@ pub trait Weights: Send + Sync {
 }
 
 /// The tensors called `parts`, stacked along their first axis into `shape`.
-pub(super) fn stacked(weights: &dyn Weights, parts: &[String], shape: &Shape) -> Result<Tensor> {
+fn stacked(weights: &dyn Weights, parts: &[String], shape: &Shape) -> Result<Tensor> {
     let tensor = match parts {
         [single] => weights.tensor(single)?.reshaped(shape.clone()),
         _ => {
@@ -39,13 +39,13 @@ type Key = (Vec<String>, Layout);
 pub struct DeviceWeights {
     device: Device,
     source: Arc<dyn Weights>,
-    buffers: Arc<Mutex<HashMap<Key, Buffer>>>,
+    held: Arc<Mutex<HashMap<Key, Memory>>>,
 }
 
 impl DeviceWeights {
     /// Weights of `source`, uploaded to `device` when a graph first needs them.
     pub fn new(device: &Device, source: Arc<dyn Weights>) -> Self {
-        Self { device: device.clone(), source, buffers: Arc::default() }
+        Self { device: device.clone(), source, held: Arc::default() }
     }
 
     /// The device they are on.
@@ -55,24 +55,23 @@ impl DeviceWeights {
 
     /// Bytes on the device so far.
     pub fn bytes(&self) -> u64 {
-        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).values().map(Buffer::bytes).sum()
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).values().map(Memory::bytes).sum()
     }
 
     /// The tensors called `parts`, stacked to `shape` and laid out; uploaded unless they are there.
-    pub(super) fn buffer(&self, parts: &[String], shape: &Shape, layout: Layout) -> Result<Buffer> {
-        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn memory(&self, parts: &[String], shape: &Shape, layout: Layout) -> Result<Memory> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (parts.to_vec(), layout);
-        if let Some(buffer) = buffers.get(&key) {
-            return Ok(buffer.clone());
+        if let Some(memory) = held.get(&key) {
+            return Ok(memory.clone());
         }
-        let tensor = stacked(&*self.source, parts, shape)?;
-        let buffer = upload(&self.device, &parts.join(" + "), &tensor, layout)?;
-        buffers.insert(key, buffer.clone());
-        Ok(buffer)
+        let memory = self.device.upload(&parts.join(" + "), self.stacked(parts, shape)?, layout)?;
+        held.insert(key, memory.clone());
+        Ok(memory)
     }
-}
 
-/// `tensor` on `device`, in this layout.
-pub(super) fn upload(device: &Device, name: &str, tensor: &Tensor, layout: Layout) -> Result<Buffer> {
-    device.buffer_with(name, &layout.lay_out(tensor)?)
+    /// The tensors called `parts`, stacked to `shape`, in host memory.
+    pub(super) fn stacked(&self, parts: &[String], shape: &Shape) -> Result<Tensor> {
+        stacked(&*self.source, parts, shape)
+    }
 }

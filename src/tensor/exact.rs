@@ -1,6 +1,6 @@
 //! Tensors of the references.
 
-use super::{Data, Error, Result, Shape, Tensor};
+use super::{Data, Element, Error, Result, Shape, Tensor};
 
 /// A dense, row-major tensor as references compute it: numbers in f64, words as they are. It is rounded to the elements
 /// of a [`Tensor`] where it is compared or handed out, and nowhere between.
@@ -58,6 +58,23 @@ impl Exact {
     pub fn reshaped(self, shape: impl Into<Shape>) -> Result<Self> {
         let shape = checked(shape.into(), self.shape.elements())?;
         Ok(Self { shape, ..self })
+    }
+
+    /// Type of the elements that it is rounded to.
+    pub fn element(&self) -> Element {
+        match self.values {
+            Values::Reals(_) => Element::F32,
+            Values::Words(_) => Element::U32,
+        }
+    }
+
+    /// Tensors of numbers one behind another, as one of `shape`; an error where the counts differ.
+    pub fn joined(parts: &[&Self], shape: &Shape) -> Result<Self> {
+        let mut values = Vec::with_capacity(shape.elements());
+        for part in parts {
+            values.extend_from_slice(part.reals()?);
+        }
+        Self::of_reals(shape.clone(), values)
     }
 
     /// Each number as the nearest f32.

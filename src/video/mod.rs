@@ -55,7 +55,7 @@ pub use colour::{Matrix, Range, coefficients};
 pub use crop::{CropWindow, Extent};
 pub(crate) use hugging_face::{Fields, shortened};
 pub use opening::{OpenOptions, Rotation};
-pub use prepare::{PreparedClip, Preparer, prepare_crops_reference, prepare_reference};
+pub use prepare::{PreparedClip, Preparer};
 pub use preset::{Crops, Normalise, Preprocessing, Preset, Resize, Values};
 pub use resample::{Antialiased, Filter, Lerp, Resample, WEIGHT_BITS};
 pub use sampling::{DEFAULT_STRIDE, Sampling};

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use super::{
     Antialiased, Clip, CropWindow, Crops, Filter, Frame, Lerp, PixelFormat, Preprocessing, Resample, coefficients,
 };
-use crate::gpu::{Buffer, Device};
-use crate::graph::{DeviceWeights, Executor, Feed, GpuExecutor, Graph, ReferenceExecutor, Value, Weights};
+use crate::graph::{Device, DeviceWeights, Executor, Feed, Graph, Memory, Value, Weights};
 use crate::kernels::pixels::colour::{self, Colour};
 use crate::kernels::pixels::normalise::Normalise;
 use crate::kernels::pixels::resample::{self, Axis};
@@ -18,19 +17,23 @@ use crate::tensor::{Element, Error, Result, Shape, Tensor};
 /// Clips on a device, ready for a model: `[B, F, P, Y, X]` or `[B, F, Y, X, P]`.
 #[derive(Clone, Debug)]
 pub struct PreparedClip {
-    buffer: Buffer,
-    shape: Shape,
+    memory: Memory,
 }
 
 impl PreparedClip {
-    /// The device memory that begins with the clip.
-    pub fn buffer(&self) -> &Buffer {
-        &self.buffer
+    /// A clip that is on a device already: `[B, F, P, Y, X]` or `[B, F, Y, X, P]`, as the model wants it.
+    pub fn new(memory: Memory) -> Self {
+        Self { memory }
+    }
+
+    /// The device's memory that holds the clip.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// The clip's shape, batch axis included.
     pub fn shape(&self) -> &Shape {
-        &self.shape
+        self.memory.shape()
     }
 
     /// Clips of the same shape as one batch, on the device.
@@ -39,25 +42,18 @@ impl PreparedClip {
         if let [only] = clips {
             return Ok((*only).clone());
         }
-        let bytes = 4 * first.shape.elements() as u64;
-        let mut axes = first.shape.axes().to_vec();
-        axes[0] *= clips.len();
-        let batch = Self { buffer: device.buffer("clips", bytes * clips.len() as u64)?, shape: axes.into() };
-        let mut commands = device.commands();
-        for (place, clip) in clips.iter().enumerate() {
-            if clip.shape != first.shape {
-                return Err(Error::usage(format!("clips of {} and {} in one batch", first.shape, clip.shape)));
-            }
-            commands.copy(&clip.buffer, 0..bytes, &batch.buffer, place as u64 * bytes);
+        if let Some(other) = clips.iter().find(|clip| clip.shape() != first.shape()) {
+            return Err(Error::usage(format!("clips of {} and {} in one batch", first.shape(), other.shape())));
         }
-        commands.run()?;
-        Ok(batch)
+        let mut axes = first.shape().axes().to_vec();
+        axes[0] *= clips.len();
+        let parts: Vec<_> = clips.iter().map(|clip| clip.memory.clone()).collect();
+        Ok(Self { memory: device.join(&parts, &axes.into())? })
     }
 
     /// The clip in host memory.
     pub fn read(&self, device: &Device) -> Result<Tensor> {
-        let bytes = device.read(&self.buffer, 0..4 * self.shape.elements() as u64)?;
-        Tensor::from_bytes(self.shape.clone(), Element::F32, &bytes)
+        device.read(&self.memory)
     }
 }
 
@@ -70,7 +66,7 @@ pub struct Preparer {
     device: Device,
     crops: Crops,
     /// One for each part of the clip whose frames have one size and format.
-    parts: Vec<(GpuExecutor, Recipe)>,
+    parts: Vec<(Box<dyn Executor>, Recipe)>,
     /// Of a crop of the whole clip.
     shape: Shape,
 }
@@ -107,7 +103,7 @@ impl Preparer {
             let most = (GROUP_BYTES / (4 * first.height() * first.width())).clamp(1, part.frames().len());
             let group = (1..=most).rev().find(|group| part.frames().len().is_multiple_of(*group)).unwrap_or(1);
             let recipe = Recipe::new(first, [part.frames().len(), group], preprocessing, crops, layout)?;
-            Ok((GpuExecutor::new(recipe.graph.clone(), &weights, variants)?, recipe))
+            Ok((device.prepare(recipe.graph.clone(), &weights, variants)?, recipe))
         });
         let parts: Vec<_> = parts.collect::<Result<_>>()?;
         let shape = joined_shape(parts.iter().map(|(_, recipe)| recipe))?;
@@ -137,56 +133,29 @@ impl Preparer {
         if !self.fits(clip) {
             return Err(Error::usage("this clip has another size, length or format than the first"));
         }
-        let prepared = || {
-            let buffer = self.device.buffer("clip", 4 * self.shape.elements() as u64)?;
-            Ok(PreparedClip { buffer, shape: self.shape.clone() })
-        };
-        let crops: Vec<_> = (0..self.crops.count()).map(|_| prepared()).collect::<Result<_>>()?;
-        let mut offset = 0;
+        let mut crops = vec![Vec::new(); self.crops.count()];
         for ((executor, recipe), part) in self.parts.iter_mut().zip(clip.uniform_parts()) {
             for frames in part.frames().chunks(recipe.group) {
                 executor.compute(&[("frames", Feed::Host(&recipe.words(frames)?))])?;
-                let mut commands = self.device.commands();
-                for (crop, value) in crops.iter().zip(&recipe.values) {
-                    let bytes = recipe.graph.bytes(*value);
-                    commands.copy(executor.buffer(*value)?, 0..bytes, &crop.buffer, offset);
+                for (pieces, value) in crops.iter_mut().zip(&recipe.values) {
+                    pieces.push(executor.keep(*value)?);
                 }
-                commands.run()?;
-                offset += recipe.graph.bytes(recipe.values[0]);
             }
         }
-        Ok(crops)
+        crops.into_iter().map(|pieces| self.join(pieces)).collect()
     }
-}
 
-/// [`Preparer::prepare`] by the naive references, without a device; the same bits.
-pub fn prepare_reference(clip: &Clip, preprocessing: &Preprocessing, layout: ClipLayout) -> Result<Tensor> {
-    let first = prepare_crops_reference(clip, preprocessing, Crops::Central, layout)?.into_iter().next();
-    first.ok_or_else(|| Error::usage("a clip without crops"))
-}
-
-/// [`Preparer::prepare_crops`] by the naive references, without a device; the same bits.
-pub fn prepare_crops_reference(
-    clip: &Clip,
-    preprocessing: &Preprocessing,
-    crops: Crops,
-    layout: ClipLayout,
-) -> Result<Vec<Tensor>> {
-    let recipe = |part: &Clip| Recipe::new(&part.frames()[0], [part.frames().len(), 1], preprocessing, crops, layout);
-    let parts: Vec<_> = clip.uniform_parts().map(|part| Ok((recipe(&part)?, part))).collect::<Result<_>>()?;
-    let shape = joined_shape(parts.iter().map(|(recipe, _)| recipe))?;
-    let mut values = vec![Vec::with_capacity(shape.elements()); crops.count()];
-    for (recipe, part) in &parts {
-        let mut executor = ReferenceExecutor::new(recipe.graph.clone(), Arc::new(NoWeights));
-        for frame in part.frames() {
-            let words = recipe.words(std::slice::from_ref(frame))?;
-            let found = executor.run(&[("frames", Feed::Host(&words))], &recipe.values)?;
-            for (values, tensor) in values.iter_mut().zip(found) {
-                values.extend_from_slice(tensor.as_f32()?);
+    /// The clip whose groups of frames these are.
+    fn join(&self, mut pieces: Vec<Memory>) -> Result<PreparedClip> {
+        let memory = match pieces.pop() {
+            Some(whole) if pieces.is_empty() => whole,
+            last => {
+                pieces.extend(last);
+                self.device.join(&pieces, &self.shape)?
             }
-        }
+        };
+        Ok(PreparedClip { memory })
     }
-    values.into_iter().map(|values| Tensor::f32(shape.clone(), values)).collect()
 }
 
 /// The shape of a clip whose parts follow one another along its axis of frames.

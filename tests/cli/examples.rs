@@ -91,7 +91,7 @@ impl Room {
         }
         room.models()?;
         room.data_sets()?;
-        let clip = "clip clip.mp4 --model DIR --output clip.npy --executor reference";
+        let clip = "clip clip.mp4 --model DIR --output clip.npy --device references";
         room.run(&format!("tubelet {clip} && cp clip.npy {}", path("clip.npy").display()))?;
         let begun = "tubelet init --from vit.npz --model 2 --output DIR";
         let kept =

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         ("closed and full stdout", closed_and_full_stdout),
         ("completions", completions),
         ("outputs are readable by others", output_permissions),
-        ("clip by reference is the published tensor", || published_clip(&["--executor", "reference"])),
+        ("clip by reference is the published tensor", || published_clip(&["--device", "references"])),
         ("leftovers of killed runs are removed", interruption::leftovers_go),
         #[cfg(target_os = "linux")]
         ("decoders end with the program", interruption::decoders_end),
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         ("clip for a model", clip_for_model),
         ("who decides about preprocessing", preprocessing),
         ("videos of one frame", one_frame),
-        ("forward by reference is golden", || golden_forward(&["--executor", "reference"])),
+        ("forward by reference is golden", || golden_forward(&["--device", "references"])),
         ("layouts and single clips", layouts),
         ("inspect tells what a checkpoint is", models::inspects),
         ("inspect tells why it is none", models::inspects_what_is_no_model),
@@ -327,7 +327,7 @@ fn wrong_use() -> Outcome {
         ("clip {} --output {} --timeout 0", &[video, output], &["--timeout", "more than 0"]),
         ("clip {} --output {} --timeout soon", &[video, output], &["--timeout", "number of seconds"]),
         ("clip {} --output {} --matrix bt2020", &[video, output], &["bt2020", "bt709"]),
-        ("clip {} --output {} --frames-from 8 --executor reference", &[video, output], &["frame 8", "8 frames"]),
+        ("clip {} --output {} --frames-from 8 --device references", &[video, output], &["frame 8", "8 frames"]),
         ("forward --model {} --clip clip.npy --output out.npy", &[model], &["out.npy", ".safetensors"]),
         ("forward --model {} --clip a.npy --output b.safetensors --layout cthw", &[model], &["cthw", "btchw"]),
         ("forward --clip {} --output b.safetensors", &[&data("hf-tiny/clip.npy")], &["--model", "--untrained"]),
@@ -363,7 +363,7 @@ fn bad_videos() -> Outcome {
         (odd.path().into(), &["1.png", "44x40", "48x40"]),
     ] {
         let kept = Kept::new("clip.npy")?;
-        Ran::with("clip {} --output {} --executor reference", &[&video, &kept.output])?.failure(parts)?;
+        Ran::with("clip {} --output {} --device references", &[&video, &kept.output])?.failure(parts)?;
         kept.check()?;
         // Found before a model is looked for.
         Ran::with("classify {} --model ./missing", &[&video])?.failure(parts)?;
@@ -375,7 +375,7 @@ fn ffmpeg_fails() -> Outcome {
     let kept = Kept::new("clip.npy")?;
     let clip = || {
         let (video, output) = (video(), kept.output.clone());
-        let mut command = tubelet(&["clip", "--executor", "reference", "--output"]);
+        let mut command = tubelet(&["clip", "--device", "references", "--output"]);
         command.arg(output).arg(video);
         command
     };
@@ -426,7 +426,7 @@ fn bad_clips_and_taps() -> Outcome {
     write_npy(&bytes, &[1, 8, 3, 32, 32], &[0u8; 8 * 3 * 32 * 32])?;
     let kept = Kept::new("out.safetensors")?;
     let forward = |clip: &Path, more: &str| {
-        let arguments = format!("forward --executor reference --model {{}} --clip {{}} --output {{}} {more}");
+        let arguments = format!("forward --device references --model {{}} --clip {{}} --output {{}} {more}");
         Ran::with(&arguments, &[&model(), clip, &kept.output])
     };
     let clip = data("hf-tiny/clip.npy");
@@ -457,7 +457,7 @@ fn absurd_sizes() -> Outcome {
         ("--frames 132 --stride 1 --size 2400", "GiB"),
         ("--size 100000000", "smaller size"),
     ] {
-        let command = format!("clip {{}} --output {{}} --executor reference {size}");
+        let command = format!("clip {{}} --output {{}} --device references {size}");
         Ran::with(&command, &[&video, &kept.output])?.refusal(&[says])?;
     }
     kept.check()
@@ -477,7 +477,7 @@ fn bad_outputs() -> Outcome {
         fs::copy(data("hf-tiny").join(name), model.join(name))?;
     }
     let (weights, tensor) = (model.join("model.safetensors"), model.join("clip.npy"));
-    let forward = "forward --executor reference --model {} --clip {} --output {}";
+    let forward = "forward --device references --model {} --clip {} --output {}";
     Ran::with(forward, &[&model, &tensor, &weights])?.refusal(&["model.safetensors", "input"])?;
     assert_eq!(fs::read(&weights)?, fs::read(data("hf-tiny/model.safetensors"))?);
     Ran::with("clip {} --output {}", &[&tensor, &tensor])?.refusal(&["clip.npy", "input"])?;
@@ -545,10 +545,10 @@ fn output_permissions() -> Outcome {
     let (pictures, folder) = (pictures(2)?, tempfile::tempdir()?);
     let (clip, plain) = (folder.path().join("clip.npy"), folder.path().join("plain"));
     fs::write(&plain, "")?;
-    let arguments = "clip {} --output {} --frames 2 --stride 1 --size 8 --executor reference";
+    let arguments = "clip {} --output {} --frames 2 --stride 1 --size 8 --device references";
     Ran::with(arguments, &[pictures.path(), &clip])?.silent_success()?;
     let values = folder.path().join("values.safetensors");
-    let arguments = "forward --model {} --clip {} --output {} --executor reference";
+    let arguments = "forward --model {} --clip {} --output {} --device references";
     Ran::with(arguments, &[&model(), &model().join("clip.npy"), &values])?.silent_success()?;
     let permissions = |path: &Path| fs::metadata(path).map(|metadata| metadata.permissions());
     for output in [clip, values] {
@@ -590,7 +590,7 @@ fn clip_without_model() -> Outcome {
         ("--preset hf-default --frames-from 3 --stride 1", &[1, 4, 3, 14, 14], "[-3, 1]", &[3, 4, 0, 1]),
         ("--uniform", &[1, 4, 3, 14, 14], "[-1, 1]", &[0, 1, 3, 4]),
     ] {
-        let arguments = format!("clip {{}} --output {{}} --frames 4 --size 14 --executor reference --json {more}");
+        let arguments = format!("clip {{}} --output {{}} --frames 4 --size 14 --device references --json {more}");
         let ran = Ran::with(&arguments, &[pictures.path(), &output])?.success()?;
         let report = ran.json()?;
         let as_expected = report["shape"] == serde_json::json!(shape)
@@ -609,10 +609,10 @@ fn clip_without_model() -> Outcome {
 fn clip_for_model() -> Outcome {
     let (pictures, folder) = (pictures(16)?, tempfile::tempdir()?);
     let (output, forward) = (folder.path().join("clip.npy"), folder.path().join("out.safetensors"));
-    let arguments = "clip {} --output {} --model {} --preset scenic --executor reference";
+    let arguments = "clip {} --output {} --model {} --preset scenic --device references";
     Ran::with(arguments, &[pictures.path(), &output, &model()])?.silent_success()?;
     ensure(read_npy(&output)?.shape().axes() == [1, 8, 3, 32, 32], "the clip does not fit the model")?;
-    let arguments = "forward --model {} --clip {} --output {} --executor reference";
+    let arguments = "forward --model {} --clip {} --output {} --device references";
     Ran::with(arguments, &[&model(), &output, &forward])?.silent_success().map(drop)
 }
 
@@ -621,7 +621,7 @@ fn preprocessing() -> Outcome {
     let (pictures, folder, model) = (pictures(16)?, tempfile::tempdir()?, copied_model()?);
     let output = folder.path().join("clip.npy");
     let clip = |more: &str| {
-        let arguments = format!("clip {{}} --output {{}} --model {{}} --executor reference --json {more}");
+        let arguments = format!("clip {{}} --output {{}} --model {{}} --device references --json {more}");
         Ran::with(&arguments, &[pictures.path(), &output, model.path()])
     };
     let expect = |ran: Ran, range: &str, origin: &str, noted: bool| -> Outcome {
@@ -643,7 +643,7 @@ fn preprocessing() -> Outcome {
     clip("")?.failure(&["preprocessor_config.json"])?;
     expect(clip("--preset hf_default")?, "[-3, 1]", "preset hf_default", false)?;
     let scenic = data("scenic-model2").join("model.safetensors");
-    let arguments = "clip {} --output {} --model {} --executor reference --json";
+    let arguments = "clip {} --output {} --model {} --device references --json";
     let ran = Ran::with(arguments, &[pictures.path(), &output, &scenic])?;
     expect(ran, "[-1, 1]", "preset scenic, the default", false)
 }
@@ -656,7 +656,7 @@ fn one_frame() -> Outcome {
     ensure(ffmpeg.status()?.success(), "ffmpeg writes no video")?;
     for video in [&picture, &film] {
         let output = folder.path().join("clip.npy");
-        let arguments = "clip {} --output {} --frames 3 --size 32 --executor reference --json";
+        let arguments = "clip {} --output {} --frames 3 --size 32 --device references --json";
         let ran = Ran::with(arguments, &[video, &output])?.success()?;
         let report = ran.json()?;
         let same = report["indices"] == serde_json::json!([0, 0, 0]) && report["video"]["frames"] == 1;
@@ -719,7 +719,7 @@ fn layouts() -> Outcome {
     let expected = Tensor::f32([1, 10], expected.as_f32()?[..10].to_vec())?;
     for (clip, more) in [("one.npy", ""), ("scenic.npy", "--layout bthwc")] {
         let output = path("out.safetensors");
-        let arguments = format!("forward --model {{}} --clip {{}} --output {{}} --executor reference {more}");
+        let arguments = format!("forward --model {{}} --clip {{}} --output {{}} --device references {more}");
         Ran::with(&arguments, &[&model(), &path(clip), &output])?.silent_success()?;
         close(clip, &read_safetensors(&output)?["logits"], &expected)?;
     }

@@ -85,7 +85,7 @@ pub(super) fn video_processor() -> Outcome {
     let file = "video_preprocessor_config.json";
     fs::copy(case("video-preprocessor-config").join(file), model.path().join(file))?;
     let output = model.path().join("clip.npy");
-    let arguments = "clip {} -o {} --model {} --frames-from 0 --stride 1 --executor reference";
+    let arguments = "clip {} -o {} --model {} --frames-from 0 --stride 1 --device references";
     let ran = Ran::with(arguments, &[&case("hf-multi-label").join("base.mp4"), &output, model.path()])?.success()?;
     let said = ran.stderr.contains(file) && ran.stderr.contains("[-3, 1]");
     ran.expect(said, "does not say which file decided")?;
@@ -111,7 +111,7 @@ pub(super) fn strays() -> Outcome {
     fs::copy(data("hf-ragged").join("config.json"), more.join("config.json"))?;
     fs::write(more.join("model.safetensors"), safetensors::serialize(tensors.iter().chain(strays), None)?)?;
     let clip = data("hf-ragged").join("clip.npy");
-    let arguments = "forward --model {} --clip {} --output {} --executor reference";
+    let arguments = "forward --model {} --clip {} --output {} --device references";
     Ran::with(arguments, &[&data("hf-ragged"), &clip, &plain])?.success()?;
     let ran = Ran::with(arguments, &[&more, &clip, &folder.path().join("other.safetensors")])?.success()?;
     let noted = ran.stderr.contains("class_weights") && ran.stderr.contains("sampler.index");

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use tubelet::gpu::{Choice, Device, DeviceOptions};
+use tubelet::gpu;
+use tubelet::graph::{Choice, Device, DeviceOptions};
 use tubelet::tensor::{Error, ErrorKind};
 
 /// Tests that need a device, with four outcomes told apart: passed, failed, skipped (no device here) and unsupported
@@ -20,8 +21,11 @@ pub(crate) struct DeviceTests {
     unsupported: Arc<AtomicUsize>,
 }
 
-/// A test on the device, by name.
-pub(crate) type DeviceTest = (&'static str, fn(&Device));
+/// A test on the device that runs WGSL, by name.
+pub(crate) type DeviceTest = (&'static str, fn(&gpu::Device));
+
+/// A test of models on the device, by name.
+pub(crate) type ModelTest = (&'static str, fn(&Device));
 
 /// What a test that did not fail has shown.
 pub(crate) enum Shown {
@@ -45,9 +49,18 @@ impl DeviceTests {
         }
     }
 
-    /// The device, to decide what to test; `None` where there is none.
-    pub(crate) fn device(&self) -> Option<&Device> {
-        self.device.as_ref()
+    /// The device that runs WGSL, to decide what to test; `None` where there is none.
+    pub(crate) fn gpu(&self) -> Option<&gpu::Device> {
+        self.device.as_ref().and_then(|device| device.gpu())
+    }
+
+    /// A test of what runs WGSL.
+    pub(crate) fn add_on_gpu(
+        &mut self,
+        name: impl Into<String>,
+        test: impl FnOnce(&gpu::Device) -> Result<Shown, Failed> + Send + 'static,
+    ) {
+        self.add(name, move |device| test(device.gpu().ok_or("the device runs no WGSL")?));
     }
 
     /// A test on the device.
@@ -68,8 +81,18 @@ impl DeviceTests {
         });
     }
 
-    /// Tests on the device that fail by panicking.
+    /// Tests of what runs WGSL that fail by panicking.
     pub(crate) fn add_all(&mut self, tests: &[DeviceTest]) {
+        for &(name, test) in tests {
+            self.add_on_gpu(name, move |device| {
+                test(device);
+                Ok(Shown::Passed)
+            });
+        }
+    }
+
+    /// Tests of models on the device that fail by panicking.
+    pub(crate) fn add_all_models(&mut self, tests: &[ModelTest]) {
         for &(name, test) in tests {
             self.add(name, move |device| {
                 test(device);
@@ -105,7 +128,7 @@ impl DeviceTests {
 fn device() -> Result<Option<Device>, Error> {
     let choice = match std::env::var("TUBELET_DEVICE") {
         Ok(name) => name.parse()?,
-        Err(_) => Choice::Fastest,
+        Err(_) => Choice::Gpu(gpu::Choice::Fastest),
     };
     let required = std::env::var("TUBELET_REQUIRE_GPU").is_ok_and(|value| value == "1");
     match Device::open(&DeviceOptions { choice, checks: true }) {

@@ -1,17 +1,19 @@
 //! Small models of every kind, with clips for them: sizes are odd, and clips have pixels that fill no tubelet.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use libtest_mimic::Failed;
 use tubelet::checkpoint::{self, Checkpoint};
-use tubelet::gpu::Device;
-use tubelet::kernels::ClipLayout;
+use tubelet::graph::Device;
+use tubelet::kernels::{ClipLayout, Selection};
 use tubelet::tensor::{Closeness, Tensor, Tolerance};
+use tubelet::video::{Clip, Crops, Preparer, Preprocessing};
 use tubelet::vivit::{
     self, Config, EncoderSize, FactorisedDotProduct, FactorisedEncoder, FactorisedSelfAttention, Gelu, HeadOrder,
     Joint, Labelling, Model, Order, Parameters, Request, Temporal, Tubelet,
 };
-use tubelet::{LoadOptions, Vivit};
+use tubelet::{LoadOptions, Pass, Vivit};
 
 /// Every model with every option of its own.
 pub(crate) fn models() -> Vec<(&'static str, Model)> {
@@ -67,6 +69,39 @@ pub(crate) fn parameters(config: &Config) -> Result<Arc<dyn Parameters>, Failed>
 pub(crate) fn load(device: &Device, config: &Config, parameters: Arc<dyn Parameters>) -> Result<Vivit, Failed> {
     let checkpoint = Checkpoint { parameters, ..checkpoint::untrained(config.clone(), 1)? };
     Ok(Vivit::from_checkpoint(device, checkpoint, LoadOptions::default())?)
+}
+
+/// [`Vivit::forward`] by the naive references.
+pub(crate) fn forward_by_references(
+    config: &Config,
+    parameters: Arc<dyn Parameters>,
+    clips: &Tensor,
+    pass: &Pass,
+) -> tubelet::Result<BTreeMap<String, Tensor>> {
+    let checkpoint = Checkpoint { parameters, ..checkpoint::untrained(config.clone(), 1)? };
+    Vivit::from_checkpoint(&Device::references(), checkpoint, LoadOptions::default())?.forward(clips, pass)
+}
+
+/// Each of `crops` of a clip, prepared by the naive references.
+pub(crate) fn crops_by_references(
+    clip: &Clip,
+    preprocessing: &Preprocessing,
+    crops: Crops,
+    layout: ClipLayout,
+) -> tubelet::Result<Vec<Tensor>> {
+    let references = Device::references();
+    let automatic = Selection::automatic();
+    let mut preparer = Preparer::with_crops(&references, clip, preprocessing, crops, layout, &automatic)?;
+    preparer.prepare_crops(clip)?.iter().map(|crop| crop.read(&references)).collect()
+}
+
+/// The middle of a clip, prepared by the naive references.
+pub(crate) fn prepared_by_references(
+    clip: &Clip,
+    preprocessing: &Preprocessing,
+    layout: ClipLayout,
+) -> tubelet::Result<Tensor> {
+    Ok(crops_by_references(clip, preprocessing, Crops::Central, layout)?.remove(0))
 }
 
 /// An error that names `what` where two tensors are too far from one another.

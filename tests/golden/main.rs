@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
+use common::small::forward_by_references;
 use common::{DeviceTests, Shown, data};
 use libtest_mimic::Failed;
 use safetensors::{Dtype, SafeTensors};
@@ -19,7 +20,7 @@ use tubelet::graph::Taps;
 use tubelet::kernels::{ALL, Selection};
 use tubelet::tensor::{Closeness, ErrorKind, Tensor, Tolerance};
 use tubelet::vivit::{Config, FrameMask, naive};
-use tubelet::{LoadOptions, Pass, Vivit, checkpoint, engine};
+use tubelet::{LoadOptions, Pass, Vivit, checkpoint};
 
 use scenic::Place;
 
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
             let golden = Golden::read(folder)?;
             let checkpoint = checkpoint::load(&golden.folder)?;
             let pass = golden.pass(&checkpoint);
-            let found = engine::forward_reference(&checkpoint.config, checkpoint.parameters, &golden.clip, &pass)?;
+            let found = forward_by_references(&checkpoint.config, checkpoint.parameters, &golden.clip, &pass)?;
             golden.compare(&found, &checkpoint.config)
         });
         tests.add_without_device(format!("{folder}::naive"), move || {
@@ -73,17 +74,18 @@ fn main() -> ExitCode {
             tests.add(format!("{folder}::{variant}"), move |device| on_device(folder, device, variant.parse()?));
         }
         tests.add(format!("{folder}::without subgroups in small bindings"), move |device| {
-            let small = device.restricted(|capabilities| {
+            let gpu = device.gpu().ok_or("the device runs no WGSL")?;
+            let small = gpu.restricted(|capabilities| {
                 capabilities.subgroup = None;
                 capabilities.limits.binding_bytes = 96 << 10;
             });
-            on_device(folder, &small, Selection::automatic())
+            on_device(folder, &small.into(), Selection::automatic())
         });
     }
     tests.run("golden")
 }
 
-fn on_device(folder: &str, device: &tubelet::gpu::Device, variants: Selection) -> Result<Shown, Failed> {
+fn on_device(folder: &str, device: &tubelet::Device, variants: Selection) -> Result<Shown, Failed> {
     let golden = Golden::read(folder)?;
     let options = LoadOptions { variants, ..Default::default() };
     let checkpoint = checkpoint::load(&golden.folder)?;

@@ -1,0 +1,19 @@
+//! Which device something belongs to.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The identity of an open device, unlike that of any other of this process.
+///
+/// Devices number their memory from the same start: without it a buffer given to another device would silently be
+/// another buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DeviceId(u64);
+
+impl DeviceId {
+    /// An identity that no other device has.
+    #[allow(clippy::new_without_default, reason = "each call gives another one")]
+    pub fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,90 @@
+//! Memory of a device.
+
+use std::sync::Arc;
+
+use crate::gpu::{Buffer, DeviceId};
+use crate::tensor::{Element, Error, Exact, Result, Shape};
+
+/// A tensor in the memory of a device. Cloning shares it; it is freed with its last owner.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    device: DeviceId,
+    shape: Shape,
+    element: Element,
+    content: Content,
+}
+
+/// What holds the elements.
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    /// Memory of a GPU that begins with the tensor.
+    Buffer(Buffer),
+    /// What a reference has computed.
+    Exact(Arc<Exact>),
+}
+
+impl Memory {
+    pub(super) fn new(device: DeviceId, shape: Shape, element: Element, content: Content) -> Self {
+        Self { device, shape, element, content }
+    }
+
+    /// A buffer of a GPU that begins with a tensor of `shape`; an error for one that is smaller.
+    pub fn of_buffer(buffer: Buffer, shape: impl Into<Shape>, element: Element) -> Result<Self> {
+        let (device, shape) = (buffer.device(), shape.into());
+        let (given, wanted) = (buffer.bytes(), (shape.elements() * element.bytes()) as u64);
+        if given < wanted {
+            return Err(Error::usage(format!("a tensor of shape {shape} needs {wanted} bytes, {given} are given")));
+        }
+        Ok(Self { device, shape, element, content: Content::Buffer(buffer) })
+    }
+
+    /// The device that it belongs to.
+    pub fn device(&self) -> DeviceId {
+        self.device
+    }
+
+    /// Sizes of the axes.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Type of the elements.
+    pub fn element(&self) -> Element {
+        self.element
+    }
+
+    /// Bytes of the device's memory.
+    pub fn bytes(&self) -> u64 {
+        match &self.content {
+            Content::Buffer(buffer) => buffer.bytes(),
+            Content::Exact(exact) => 8 * exact.shape().elements() as u64,
+        }
+    }
+
+    /// The buffer of a GPU; an error for memory of another device.
+    pub fn buffer(&self) -> Result<&Buffer> {
+        match &self.content {
+            Content::Buffer(buffer) => Ok(buffer),
+            _ => Err(Error::usage("memory of the host is no buffer of a GPU")),
+        }
+    }
+
+    /// What the references computed; an error for memory of another device.
+    pub(super) fn exact(&self) -> Result<&Arc<Exact>> {
+        match &self.content {
+            Content::Exact(exact) => Ok(exact),
+            _ => Err(Error::usage("memory of a device is none of the references")),
+        }
+    }
+
+    /// An error where it belongs to another device than the one of this identity and name.
+    pub(super) fn check(&self, device: DeviceId, name: &str) -> Result<()> {
+        match self.device == device {
+            true => Ok(()),
+            false => {
+                let shape = &self.shape;
+                Err(Error::usage(format!("a tensor of shape {shape} belongs to another open device than this {name}")))
+            }
+        }
+    }
+}
