@@ -1,5 +1,5 @@
 //! How near the layers of a ViT-B/16x2 come on this processor to the matrix library alone:
-//! `cargo run --release --example host_rates -- [threads]`.
+//! `cargo run --release --example host_rates -- [threads [part of a name]]`.
 //!
 //! Each row is a kernel as a model calls it. Its rate is in GFLOP per second of processor time, and beside it stands what
 //! the library alone reaches, on one thread, on the products that the kernel consists of, timed in turn with it.
@@ -139,7 +139,8 @@ fn main() {
     let threads = Threads::new(count).expect("threads");
     println!("{:<20}{:>8}{:>9}{:>9}{:>7}", "", "ms", "GFLOP/s", "library", "share");
     let (mut own, mut library, mut work) = ([0.0; 4], [0.0; 4], [0.0; 4]);
-    for row in table() {
+    let wanted = std::env::args().nth(2).unwrap_or_default();
+    for row in table().into_iter().filter(|row| row.name.contains(&wanted)) {
         let seconds = time_call(&*row.call, &threads);
         let alone: f64 = row.products.iter().map(|(sizes, times)| time_product(*sizes) * *times as f64).sum();
         let products = row.products.iter().map(|(sizes, times)| 2.0 * (sizes.iter().product::<usize>() * times) as f64);

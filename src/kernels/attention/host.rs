@@ -99,7 +99,8 @@ impl Sight {
     /// clip are valid.
     pub(super) fn new(mask: &Mask, tokens: usize, validity: Option<&[u32]>) -> Self {
         let Mask { class_tokens, tokens_per_time, causal, .. } = *mask;
-        let validity = validity.filter(|_| mask.validity);
+        // With everything valid it is as without a mask, to the last bit.
+        let validity = validity.filter(|words| mask.validity && words.contains(&0));
         if !causal && validity.is_none() {
             return Self { order: None, groups: vec![Group { queries: 0..tokens, keys: tokens }] };
         }
@@ -185,8 +186,9 @@ pub(super) fn blocks(parts: &[Part], queries: impl Fn(&Part) -> Range<usize>) ->
         let queries = queries(part);
         let mut units = Vec::new();
         for outer in 0..part.sequences.outer {
-            for inner in 0..part.sequences.inner {
-                for head in part.heads.clone() {
+            // Sequences of a head lie side by side in memory.
+            for head in part.heads.clone() {
+                for inner in 0..part.sequences.inner {
                     for start in queries.clone().step_by(CHUNK) {
                         let queries = start..queries.end.min(start + CHUNK);
                         units.push(Unit { part: place, outer, inner, head, queries });

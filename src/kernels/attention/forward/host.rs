@@ -12,8 +12,10 @@ use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::host::{Arguments, Disjoint, Factor, LANES, Threads, exp2, multiply, transpose, vectorised};
 use crate::tensor::Result;
 
-/// Keys of a block: with a tile of queries 128 KiB of scores, in a second-level cache beside keys and values.
-const KEYS: usize = 128;
+/// Keys of a block: with a tile of queries 256 KiB of scores, in a second-level cache beside keys and values.
+const KEYS: usize = 256;
+/// Queries whose running numbers are registers at once, so that one's latency hides behind the others.
+const WIDE: usize = 4 * LANES;
 
 struct Inputs<'a> {
     call: &'a Attention,
@@ -59,21 +61,23 @@ pub(super) fn attention(call: &Attention, arguments: &mut Arguments<'_>, threads
     };
     let blocks = blocks(&call.parts, |part| call.queries_of(part));
     threads.run(blocks.len(), |block| {
+        let width = call.qkv.width;
+        let tokens = blocks[block].iter().map(|unit| call.parts[unit.part].sequences.tokens).max().unwrap_or(0);
+        let mut memory = threads.scratch(tile_elements(width) + 2 * tokens * width);
         for unit in &blocks[block] {
-            inputs.unit(unit, threads);
+            inputs.unit(unit, &mut memory);
         }
     });
     Ok(())
 }
 
 impl Inputs<'_> {
-    fn unit(&self, unit: &Unit, threads: &Threads) {
+    fn unit(&self, unit: &Unit, memory: &mut [f32]) {
         let (qkv, part) = (&self.call.qkv, &self.call.parts[unit.part]);
         let [queries, keys, values] = [0, 1, 2].map(|which| Features::of(qkv, part, unit, which, self.packed[which]));
         let tokens = part.sequences.tokens;
         let sight = Sight::new(&part.mask, tokens, validity_of(part, unit.outer, self.validity));
         let seen = sight.order.as_ref().map_or(0, |order| order.len() * qkv.width);
-        let mut memory = threads.scratch(tile_elements(qkv.width) + 2 * seen);
         let (of_keys, rest) = memory.split_at_mut(seen);
         let (of_values, of_tile) = rest.split_at_mut(seen);
         let all_values = values;
@@ -100,13 +104,15 @@ impl Inputs<'_> {
             let keys = first..seen.count.min(first + KEYS);
             tile.meet(seen, keys, range.len());
         }
-        for (place, token) in range.enumerate() {
-            let total = tile.total[place];
-            let sums = &tile.sums[place * width..][..width];
-            for (output, sum) in self.output(unit, token).iter_mut().zip(sums) {
-                *output = sum / total;
-            }
-        }
+        vectorised(
+            #[inline(always)]
+            || {
+                for (token, (sums, total)) in range.zip(tile.sums.chunks_exact(width).zip(&*tile.total)) {
+                    let output = self.output(unit, token);
+                    output.iter_mut().zip(sums).for_each(|(output, sum)| *output = sum / total);
+                }
+            },
+        );
     }
 
     /// What queries get that see no key.
@@ -125,6 +131,7 @@ impl Inputs<'_> {
     }
 
     /// The features that a query of a unit writes.
+    #[inline(always)]
     #[allow(clippy::mut_from_ref)]
     fn output(&self, unit: &Unit, token: usize) -> &mut [f32] {
         let Qkv { heads, width, .. } = self.call.qkv;
@@ -168,13 +175,17 @@ impl<'a> Tile<'a> {
     /// Queries side by side, scaled by log₂ e / √D.
     fn load(&mut self, queries: Features<'_>, range: &Range<usize>) {
         let width = queries.width;
-        let from = &queries.values[range.start * queries.stride..];
-        transpose(from, queries.stride, [range.len(), width], self.queries, self.stride);
         let scale = LOG2_E / (width as f32).sqrt();
+        // Read one after the other, which memory is faster at; the sums' place is still free.
         vectorised(
             #[inline(always)]
-            || self.queries.iter_mut().for_each(|query| *query *= scale),
+            || {
+                for (token, line) in range.clone().zip(self.sums.chunks_exact_mut(width)) {
+                    line.iter_mut().zip(queries.token(token)).for_each(|(scaled, query)| *scaled = query * scale);
+                }
+            },
         );
+        transpose(self.sums, width, [range.len(), width], self.queries, self.stride);
     }
 
     /// Takes in these keys of those that are seen.
@@ -204,35 +215,42 @@ impl<'a> Tile<'a> {
     /// Scores become weights of the highest score so far.
     #[inline(always)]
     fn weigh(&mut self, keys: usize) {
-        let (peaks, _) = self.peak.as_chunks_mut::<LANES>();
-        let (totals, _) = self.total.as_chunks_mut::<LANES>();
-        let (fades, _) = self.fade.as_chunks_mut::<LANES>();
-        for (place, ((peak, total), fade)) in peaks.iter_mut().zip(totals).zip(fades).enumerate() {
-            let lanes = |key: usize| key * self.stride + place * LANES;
-            let mut highest = *peak;
-            for key in 0..keys {
-                let scores = &self.scores[lanes(key)..][..LANES];
-                for lane in 0..LANES {
-                    // A NaN does not pass: it comes back as the weight below, and is not lost.
-                    highest[lane] = if scores[lane] > highest[lane] { scores[lane] } else { highest[lane] };
-                }
+        let mut first = 0;
+        while first + WIDE <= self.stride {
+            self.weigh_lanes::<WIDE>(first, keys);
+            first += WIDE;
+        }
+        while first < self.stride {
+            self.weigh_lanes::<LANES>(first, keys);
+            first += LANES;
+        }
+    }
+
+    /// [`Tile::weigh`] for `W` queries.
+    #[inline(always)]
+    fn weigh_lanes<const W: usize>(&mut self, first: usize, keys: usize) {
+        let peaks = &mut self.peak[first..][..W];
+        let mut highest: [f32; W] = std::array::from_fn(|lane| peaks[lane]);
+        for scores in self.scores.chunks_exact(self.stride).take(keys) {
+            let scores = &scores[first..][..W];
+            for lane in 0..W {
+                // A NaN does not pass: it comes back as the weight below, and is not lost.
+                highest[lane] = if scores[lane] > highest[lane] { scores[lane] } else { highest[lane] };
             }
-            for lane in 0..LANES {
-                fade[lane] = exp2(peak[lane] - highest[lane]);
-                total[lane] *= fade[lane];
+        }
+        let mut sums = [0.0f32; W];
+        for scores in self.scores.chunks_exact_mut(self.stride).take(keys) {
+            let scores = &mut scores[first..][..W];
+            for lane in 0..W {
+                scores[lane] = exp2(scores[lane] - highest[lane]);
+                sums[lane] += scores[lane];
             }
-            let mut sum = [0.0; LANES];
-            for key in 0..keys {
-                let scores = &mut self.scores[lanes(key)..][..LANES];
-                for lane in 0..LANES {
-                    scores[lane] = exp2(scores[lane] - highest[lane]);
-                    sum[lane] += scores[lane];
-                }
-            }
-            for lane in 0..LANES {
-                total[lane] += sum[lane];
-            }
-            *peak = highest;
+        }
+        let (totals, fades) = (&mut self.total[first..][..W], &mut self.fade[first..][..W]);
+        for lane in 0..W {
+            fades[lane] = exp2(peaks[lane] - highest[lane]);
+            totals[lane] = totals[lane].mul_add(fades[lane], sums[lane]);
+            peaks[lane] = highest[lane];
         }
     }
 }
