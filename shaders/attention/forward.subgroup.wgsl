@@ -13,7 +13,7 @@
 //
 // Literals: S; queries of a tile, 2·S or 4·S; keys, a multiple of S and of 4; span, a multiple of keys; width D; aligned:
 // D is a multiple of 4; wide: of 8, and the device has 64-bit integers, so that two f32 are loaded as one; masked:
-// `causal` and `validity` are obeyed.
+// `causal` and `validity` are obeyed; statistics: peaks and totals are written too.
 
 {% set own = queries // S %}
 {% set x = "xyzw"[:own] %}
@@ -101,9 +101,10 @@ fn compute(task: Task, lane: u32) {
             let scores23 = unpack(scores[(step / 2u + 1u) * {{ S }}u + lane]);
 {% for k in range(4) %}
             let s{{ k }} = scores{{ "01" if k < 2 else "23" }}.{{ "odd" if k % 2 else "even" }};
-            let p{{ k }} = select(exp2(s{{ k }} - peak){{ " + marks." ~ "xyzw"[k] if masked }}, {{ Row }}(), s{{ k }} == {{ Row }}(LOWEST));
+            let weight{{ k }} = select(exp2(s{{ k }} - peak), {{ Row }}(), s{{ k }} == {{ Row }}(LOWEST));
+            let p{{ k }} = {{ "select(weight" ~ k ~ " + marks." ~ "xyzw"[k] ~ ", " ~ Row ~ "(), s" ~ k ~ " == " ~ Row ~ "(LOWEST))" if masked else "weight" ~ k }};
 {% endfor %}
-            total += p0 + p1 + p2 + p3;
+            total += weight0 + weight1 + weight2 + weight3;
 {% for c in range(chunks) %}
 {% for k in range(4) %}
             let v{{ c }}_{{ k }} = Chunk(subgroupBroadcast(values{{ k }}_{{ c // S }}.even, {{ c % S }}u){% if wide %}, subgroupBroadcast(values{{ k }}_{{ c // S }}.odd, {{ c % S }}u){% endif %});
@@ -114,6 +115,19 @@ fn compute(task: Task, lane: u32) {
 {% endfor %}
         }
     }
+{% if statistics %}
+{% if masked %}
+    if pass_index == 0u {
+{% endif %}
+{% for c in range(own) %}
+    if first + {{ c }}u < call.queries {
+        store_statistics(task, token{{ c }}, peak.{{ x[c] }} / LOG2_E, total.{{ x[c] }});
+    }
+{% endfor %}
+{% if masked %}
+    }
+{% endif %}
+{% endif %}
 {% if masked %}
         let empty = total == {{ Row }}();
         passes = select(1u, 2u, call.empty_row == 1u && subgroupAny(any(empty)));

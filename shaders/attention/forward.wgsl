@@ -7,7 +7,8 @@
 // a higher one comes. A step handles several keys, so there may be as many times more than an invocation may run
 // iterations; features are unrolled by the template.
 //
-// Literals: invocations; width D; aligned: D is a multiple of 4; step: keys of a step.
+// Literals: invocations; width D; aligned: D is a multiple of 4; step: keys of a step;
+// statistics: peak and total are written too.
 
 {% from "common/quads.wgsl" import read_quad %}
 {% set quads = (width + 3) // 4 %}
@@ -46,6 +47,9 @@ fn compute(task: Task) {
 {% endfor %}
     }
 
+{% if statistics %}
+    store_statistics(task, token, peak, total);
+{% endif %}
     if total == 0.0 && call.empty_row == 1u {
         for (var j = 0u; j < call.keys; j += 1u) {
             let at = value_start(input, j);

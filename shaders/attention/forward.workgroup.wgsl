@@ -8,7 +8,8 @@
 // weights refer to the highest score so far (peak = m, their sum total = l), and what was gathered fades by
 // exp(m_old − m_new) when a higher one comes.
 //
-// Literals: queries of a tile; lanes; rows, at most 4; width D; aligned: D is a multiple of 4.
+// Literals: queries of a tile; lanes; rows, at most 4; width D; aligned: D is a multiple of 4;
+// statistics: peaks and totals are written too.
 
 {% from "common/quads.wgsl" import read_quad %}
 {% set quads = (width + 3) // 4 %}
@@ -115,6 +116,15 @@ fn compute(task: Task, invocation: u32) {
 {% for l in range(lanes) %}
     total += lane_rows[first_lane + {{ l }}u];
 {% endfor %}
+{% if statistics %}
+    if lane == 0u {
+{% for r in range(rows) %}
+        if first_own + {{ r }}u < call.queries {
+            store_statistics(task, token{{ r }}, peaks.{{ letters[r] }}, total.{{ letters[r] }});
+        }
+{% endfor %}
+    }
+{% endif %}
 {% for r in range(rows) %}
     if total.{{ letters[r] }} == 0.0 && call.empty_row == 1u {
         for (var j = 0u; j < call.keys; j += 1u) {

@@ -19,12 +19,12 @@ fn takes_part(row: u32) -> bool {
     return call.weighted == 0u || !(weights[call.weights_base + row] == 0.0);
 }
 
-// Not a number where the sum is: a maximum may have dropped what is not.
+{% include "attention/statistics.wgsl" %}
+
 fn store(task: Task, token: u32, peak: f32, total: f32) {
     let row = row_of(task, token);
     let at = call.output_base + task.head * 2u * call.rows + row;
-    let is_nan = (bitcast<u32>(total) & 0x7fffffffu) > 0x7f800000u;
-    let none = total == 0.0 || !takes_part(row);
-    output[at] = select(select(peak, total, is_nan), 0.0, none);
-    output[at + call.rows] = select(total, 0.0, none);
+    let kept = select(vec2<f32>(), statistics_of(peak, total), takes_part(row));
+    output[at] = kept.x;
+    output[at + call.rows] = kept.y;
 }

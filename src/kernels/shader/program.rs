@@ -17,8 +17,8 @@ pub fn render(shader: &Shader, launch: &Launch) -> Result<String> {
 /// Calls with their operands, before their uniforms have a place on the device.
 pub struct ProgramBuilder<'a> {
     device: &'a Device,
-    /// Bound in place of an operand that a call leaves out.
-    absent: Buffer,
+    /// Bound in place of an input and an output that a call leaves out: one buffer cannot be both in a dispatch.
+    absent: [Buffer; 2],
     calls: Vec<BoundCall>,
 }
 
@@ -39,7 +39,7 @@ pub struct Program {
 impl<'a> ProgramBuilder<'a> {
     /// A program for `device`, without calls yet.
     pub fn new(device: &'a Device) -> Result<Self> {
-        Ok(Self { device, absent: device.buffer("absent operand", 16)?, calls: Vec::new() })
+        Ok(Self { device, absent: [device.buffer("absent input", 16)?, device.buffer("absent output", 16)?], calls: Vec::new() })
     }
 
     /// Adds a call of `family` as planned; `operands` hold what its bindings want, laid out as the plan says, `None`
@@ -81,8 +81,10 @@ impl<'a> ProgramBuilder<'a> {
             false => self.device.pipeline(shader.file, &wgsl, &call.slots)?,
         };
         let mut windows = vec![uniforms];
-        for (operand, range) in call.operands.iter().zip(&launch.windows) {
-            let buffer = operand.as_ref().unwrap_or(&self.absent);
+        let slots = call.slots.iter().skip(1);
+        for ((operand, range), slot) in call.operands.iter().zip(&launch.windows).zip(slots) {
+            let absent = &self.absent[usize::from(*slot == Slot::Write)];
+            let buffer = operand.as_ref().unwrap_or(absent);
             let window = match range {
                 Some(range) if operand.is_some() => buffer.window(range.clone()),
                 _ => buffer.whole(),

@@ -104,8 +104,9 @@ pub fn run(device: &Device, case: &Case, variant: &'static Variant, inputs: &[Op
                 })?;
                 Some(guarded(device, binding, &plan.layouts[place].lay_out(tensor)?)?)
             }
-            (Access::Write, shape) => {
-                let bytes = shape.map_or(0, |shape| shape.elements() * binding.element.bytes());
+            (Access::Write, None) => None,
+            (Access::Write, Some(shape)) => {
+                let bytes = shape.elements() * binding.element.bytes();
                 Some(guarded(device, binding, bytemuck::cast_slice(&vec![POISON; bytes / 4]))?)
             }
         });

@@ -40,6 +40,7 @@ const PIECES: &[(&str, &str)] = &[
     ("attention/own.workgroup.wgsl", include_str!("../../../shaders/attention/own.workgroup.wgsl")),
     ("attention/scores.plain.wgsl", include_str!("../../../shaders/attention/scores.plain.wgsl")),
     ("attention/softmax.plain.wgsl", include_str!("../../../shaders/attention/softmax.plain.wgsl")),
+    ("attention/statistics.wgsl", include_str!("../../../shaders/attention/statistics.wgsl")),
     ("attention/tokens.subgroup.wgsl", include_str!("../../../shaders/attention/tokens.subgroup.wgsl")),
     ("attention/normaliser_operands.wgsl", include_str!("../../../shaders/attention/normaliser_operands.wgsl")),
     ("attention/own.subgroup.wgsl", include_str!("../../../shaders/attention/own.subgroup.wgsl")),

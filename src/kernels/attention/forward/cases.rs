@@ -166,7 +166,7 @@ fn second_masked() -> Attention {
     let qkv = Qkv::in_planes(90, 3, 12);
     let part = |heads, mask| Part { heads, sequences: Sequences::joint(2, 45), mask };
     let parts = vec![part(2..3, Mask::NONE), part(0..2, Mask::of(0, 9).validity())];
-    Attention { qkv, parts, queries: None }
+    Attention { qkv, parts, queries: None, statistics: false }
 }
 
 fn of_tubelets() -> Attention {

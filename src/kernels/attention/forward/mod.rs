@@ -30,6 +30,7 @@ pub static FAMILY: Family = Family {
         Binding::read("value", "[3H, R, D] or [R, 3C]"),
         Binding::read_words("validity", "[B, T]"),
         Binding::write("output", "[R, C]"),
+        Binding::write("statistics", "[H, 2, R]"),
     ],
     variants: variants_of::<Attention>,
     cases: cases::cases,
@@ -48,13 +49,17 @@ pub struct Attention {
     /// The query tokens of each sequence, `None` for all. With a range, the output has a row for each sequence and
     /// query, and all heads must attend within the same sequences.
     pub queries: Option<Range<usize>>,
+    /// Whether the highest score of each row of the output and head, and the sum of the exponentials of all its scores less
+    /// that, are a second output, `[H, 2, R]`: what [`AttentionNormaliser`](super::AttentionNormaliser) gives, and next to
+    /// nothing to write here.
+    pub statistics: bool,
 }
 
 impl Attention {
     /// All heads attend within `sequences`.
     pub fn new(qkv: Qkv, sequences: Sequences, mask: Mask) -> Self {
         let parts = vec![Part { heads: 0..qkv.heads, sequences, mask }];
-        Self { qkv, parts, queries: None }
+        Self { qkv, parts, queries: None, statistics: false }
     }
 
     /// The first half of the heads attends in one way, the second in another: factorised dot-product attention
@@ -63,7 +68,7 @@ impl Attention {
         let middle = qkv.heads / 2;
         let part = |heads, (sequences, mask)| Part { heads, sequences, mask };
         let parts = vec![part(0..middle, first), part(middle..qkv.heads, second)];
-        Self { qkv, parts, queries: None }
+        Self { qkv, parts, queries: None, statistics: false }
     }
 
     /// For these query tokens of each sequence only, such as the class token in the last block.
@@ -71,6 +76,21 @@ impl Attention {
     pub fn queries(mut self, queries: Range<usize>) -> Self {
         self.queries = Some(queries);
         self
+    }
+
+    /// With the statistics of each row.
+    #[must_use]
+    pub fn statistics(mut self) -> Self {
+        self.statistics = true;
+        self
+    }
+
+    /// R: the rows of the output.
+    pub(super) fn rows(&self) -> usize {
+        match (&self.queries, self.parts.first()) {
+            (Some(queries), Some(part)) => part.sequences.count() * queries.len(),
+            _ => self.qkv.rows,
+        }
     }
 
     /// C = H·D.
@@ -100,6 +120,13 @@ impl Attention {
         let strides = Places::strides(self.row_strides(part), row, width);
         Places { origin: -(before as i64), strides, run: width, all_tokens: false }
     }
+
+    /// Where `part` writes its statistics: in planes of R rows, two a head.
+    pub(super) fn statistics_places(&self, part: &Part) -> Places {
+        let before = self.queries.as_ref().map_or(0, |queries| queries.start);
+        let strides = Places::strides(self.row_strides(part), 1, 2 * self.rows());
+        Places { origin: -(before as i64), strides, run: self.rows() + 1, all_tokens: false }
+    }
 }
 
 impl Kernel for Attention {
@@ -112,13 +139,11 @@ impl Kernel for Attention {
     }
 
     fn operands(&self) -> Vec<Option<Shape>> {
-        let rows = match (&self.queries, self.parts.first()) {
-            (Some(queries), Some(part)) => part.sequences.count() * queries.len(),
-            _ => self.qkv.rows,
-        };
+        let rows = self.rows();
+        let statistics = self.statistics.then(|| [self.qkv.heads, 2, rows].into());
         let packed = Some(self.qkv.shape());
         let validity = self.parts.iter().find_map(Part::validity);
-        vec![packed.clone(), packed.clone(), packed, validity, Some([rows, self.columns()].into())]
+        vec![packed.clone(), packed.clone(), packed, validity, Some([rows, self.columns()].into()), statistics]
     }
 
     fn validate(&self) -> Result<()> {

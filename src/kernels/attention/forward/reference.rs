@@ -28,12 +28,13 @@ pub(in crate::kernels) struct At {
 }
 
 pub(super) fn attention(call: &Attention, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-    let Attention { qkv, parts, queries } = call;
+    let Attention { qkv, parts, queries, statistics } = call;
     let operands = Operands::of(qkv, inputs, 3)?;
     let value = input(inputs, 2)?.reals()?;
     let (width, columns) = (qkv.width, qkv.heads * qkv.width);
-    let rows = queries.as_ref().map_or(qkv.rows, |range| parts[0].sequences.count() * range.len());
+    let rows = call.rows();
     let mut output = vec![0.0; rows * columns];
+    let mut numbers = vec![0.0; 2 * qkv.heads * rows];
     for part in parts {
         for at in queries_of(part, queries.clone().unwrap_or(0..part.sequences.tokens)) {
             let probabilities = operands.probabilities(part, at);
@@ -41,6 +42,9 @@ pub(super) fn attention(call: &Attention, inputs: &[Option<&Exact>]) -> Result<V
                 None => row_of(part, at),
                 Some(range) => (at.outer * part.sequences.inner + at.inner) * range.len() + at.token - range.start,
             };
+            for (place, number) in operands.statistics(part, at).into_iter().enumerate() {
+                numbers[(2 * at.head + place) * rows + row] = number;
+            }
             for feature in 0..width {
                 let mut sum = 0.0;
                 for (token, probability) in probabilities.iter().enumerate() {
@@ -53,7 +57,11 @@ pub(super) fn attention(call: &Attention, inputs: &[Option<&Exact>]) -> Result<V
             }
         }
     }
-    Ok(vec![Exact::of_reals([rows, columns], output)?])
+    let mut outputs = vec![Exact::of_reals([rows, columns], output)?];
+    if *statistics {
+        outputs.push(Exact::of_reals([qkv.heads, 2, rows], numbers)?);
+    }
+    Ok(outputs)
 }
 
 /// Every query of a part whose token is in `tokens`: sequence by sequence, head by head.
@@ -95,6 +103,17 @@ impl<'a> Operands<'a> {
         let exponential = |score: f64| (score - highest).exp();
         let total: f64 = scores.iter().flatten().map(|&score| exponential(score)).sum();
         scores.into_iter().map(|score| score.map(|score| exponential(score) / total)).collect()
+    }
+
+    /// The highest score of the query `at` and Σ exp(score − highest): 0 where it sees no key, NaN where a score is.
+    pub(in crate::kernels) fn statistics(&self, part: &Part, at: At) -> [f64; 2] {
+        let scores: Vec<f64> = (0..part.sequences.tokens).filter_map(|token| self.score(part, at, token)).collect();
+        let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        match scores.iter().any(|score| score.is_nan()) {
+            _ if scores.is_empty() => [0.0; 2],
+            true => [f64::NAN; 2],
+            false => [highest, scores.iter().map(|score| (score - highest).exp()).sum()],
+        }
     }
 
     /// q · k / √D, `None` where the mask hides the key.

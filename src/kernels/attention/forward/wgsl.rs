@@ -5,12 +5,17 @@ use crate::kernels::attention::cut::{Common, Cut, Cutter, Places};
 use crate::kernels::attention::tile::{Choice, Tile};
 use crate::kernels::shader::{Dispatches, Planned, Unfit, wgsl, word};
 
+/// The place of the statistics among the bindings.
+const STATISTICS: usize = 5;
+
 crate::uniform! {
     pub(super) struct Uniform {
         ..common: Common,
         columns: u32,
         value_base: u32,
         empty_row: u32,
+        rows: u32,
+        statistics_base: u32,
     }
 }
 
@@ -31,19 +36,29 @@ fn plan(call: &Attention, dispatches: &mut Dispatches<'_>, choose: Choice) -> Re
         let tile = choose(dispatches.device(), width, call.queries_of(part).len(), &part.mask);
         dispatches.iterate(tile.iterations(width, part))?;
         let inputs = [0, 1, 2].map(|which| Places::of_input(&call.qkv, part, which));
+        let mut outputs = vec![call.output_places(part)];
+        outputs.extend(call.statistics.then(|| call.statistics_places(part)));
         let cutter = Cutter {
             qkv: &call.qkv,
             part,
             queries: call.queries_of(part),
             inputs: &inputs,
-            outputs: &[call.output_places(part)],
+            outputs: &outputs,
             rows: call.row_strides(part),
             limits: dispatches.limits(),
         };
-        for Cut { common, windows, bases, .. } in cutter.cut()? {
+        for Cut { common, mut windows, bases, .. } in cutter.cut()? {
             let empty_row = part.mask.empty_row.code();
-            let uniform = Uniform { common, columns: word(call.columns())?, value_base: bases[2], empty_row };
-            dispatches.launch(tile.groups(&common)?, tile.literals(width), &uniform, windows)?;
+            let uniform = Uniform {
+                common,
+                columns: word(call.columns())?,
+                value_base: bases[2],
+                empty_row,
+                rows: word(call.rows())?,
+                statistics_base: bases.get(STATISTICS).copied().unwrap_or(0),
+            };
+            windows.resize(STATISTICS + 1, None);
+            dispatches.launch(tile.groups(&common)?, tile.literals(width).with("statistics", call.statistics), &uniform, windows)?;
         }
     }
     Ok(())

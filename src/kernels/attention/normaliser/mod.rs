@@ -48,10 +48,10 @@ pub struct AttentionNormaliser {
     pub weighted: bool,
 }
 
-/// Where a part keeps its pairs of numbers: in planes of R rows, two a head.
-pub(super) fn places(qkv: &Qkv, part: &Part) -> Places {
+/// Where a part keeps its pairs of numbers: in planes of R rows, two a head from `first_head` on.
+pub(super) fn places(qkv: &Qkv, part: &Part, first_head: usize) -> Places {
     let head = 2 * qkv.rows;
-    let origin = -((part.heads.start * head) as i64);
+    let origin = -((first_head * head) as i64);
     Places {
         origin,
         strides: Places::strides(part.sequences.row_strides(), 1, head),

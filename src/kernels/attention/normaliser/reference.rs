@@ -15,14 +15,7 @@ pub(super) fn attention_normaliser(call: &AttentionNormaliser, inputs: &[Option<
         if *weighted && input(inputs, 2)?.reals()?[row] == 0.0 {
             continue;
         }
-        let scores: Vec<f64> = (0..tokens).filter_map(|token| operands.score(part, query, token)).collect();
-        let mut highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        if scores.is_empty() {
-            highest = 0.0;
-        } else if scores.iter().any(|score| score.is_nan()) {
-            highest = f64::NAN;
-        }
-        let total: f64 = scores.iter().map(|score| (score - highest).exp()).sum();
+        let [highest, total] = operands.statistics(part, query);
         let plane = 2 * (query.head - part.heads.start);
         output[plane * qkv.rows + row] = highest;
         output[(plane + 1) * qkv.rows + row] = total;

@@ -36,7 +36,7 @@ fn plan(call: &AttentionNormaliser, dispatches: &mut Dispatches<'_>, choose: Cho
         part,
         queries: 0..tokens,
         inputs: &[query, key, places_of_rows(part)],
-        outputs: &[places(qkv, part)],
+        outputs: &[places(qkv, part, part.heads.start)],
         rows: part.sequences.row_strides(),
         limits: dispatches.limits(),
     };

@@ -19,7 +19,7 @@ const VALIDITY: usize = 5;
 /// A step of rollout through all heads.
 fn of(heads: usize, width: usize, sequences: Sequences, mask: Mask) -> AttentionRollout {
     let qkv = Qkv::in_planes(sequences.rows(), heads, width);
-    AttentionRollout { qkv, part: Part { heads: 0..heads, sequences, mask }, keep: Some(ROLLOUT), pass: ROLLOUT }
+    AttentionRollout { qkv, part: Part { heads: 0..heads, sequences, mask }, normalised: 0..heads, keep: Some(ROLLOUT), pass: ROLLOUT }
 }
 
 fn joint(batch: usize, tokens: usize, heads: usize, width: usize) -> AttentionRollout {
@@ -33,7 +33,12 @@ fn in_rows(call: AttentionRollout) -> AttentionRollout {
 
 fn some_heads(call: AttentionRollout) -> AttentionRollout {
     let part = Part { heads: 1..3, ..call.part };
-    AttentionRollout { part, ..call }
+    AttentionRollout { part, normalised: 1..3, ..call }
+}
+
+/// The same heads with the normaliser of all, as attention writes it.
+fn of_all_heads(call: AttentionRollout) -> AttentionRollout {
+    AttentionRollout { normalised: 0..call.qkv.heads, ..some_heads(call) }
 }
 
 /// `call` with weights as rollout has them, none below 0, and with the normaliser of some other queries and keys: what a
@@ -107,6 +112,7 @@ fn shapes() -> Vec<Case> {
         case("temporal", of(4, 12, in_time, Mask::NONE)),
         case("spatial", of(4, 12, Sequences::spatial(2, 5, 9), Mask::NONE)),
         case("some heads", some_heads(of(4, 12, in_time, Mask::NONE))),
+        case("some heads, normaliser of all", of_all_heads(of(4, 12, in_time, Mask::NONE))),
         case("some heads, row by row", some_heads(in_rows(joint(2, 21, 4, 5)))),
     ]
 }
@@ -131,6 +137,7 @@ fn switches() -> Vec<Case> {
 fn limits() -> Vec<Case> {
     let masked = of(3, 12, Sequences::joint(2, 36), Mask::of(1, 7).causal().validity());
     let temporal = some_heads(of(4, 5, Sequences::temporal(2, 5, 9), Mask::NONE));
+    let all_heads = of_all_heads(of(4, 5, Sequences::temporal(2, 5, 9), Mask::NONE));
     let without_base = AttentionRollout { keep: None, ..joint(2, 36, 3, 12) };
     vec![
         case("more heads than loop iterations", joint(1, 64, 5_000, 1)),
@@ -139,6 +146,7 @@ fn limits() -> Vec<Case> {
         case("cut into pieces", joint(2, 36, 3, 12)).binding_bytes(2048),
         valid(case("cut into pieces, masked", masked), LATE).binding_bytes(2048),
         case("cut into pieces, temporal", temporal).binding_bytes(1536),
+        case("cut into pieces, normaliser of all heads", all_heads).binding_bytes(1536),
         case("cut into pieces, without a base", without_base).binding_bytes(2048),
     ]
 }

@@ -86,7 +86,7 @@ impl Inputs<'_> {
     /// The highest score of a query and its total.
     fn of_query(&self, unit: &Unit, token: usize) -> [f32; 2] {
         let AttentionRollout { qkv, part, .. } = self.call;
-        let plane = 2 * (unit.head - part.heads.start);
+        let plane = 2 * (unit.head - self.call.normalised.start);
         [plane, plane + 1].map(|plane| self.normaliser[plane * qkv.rows + unit.row(part, token)])
     }
 }

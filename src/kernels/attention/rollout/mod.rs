@@ -11,6 +11,8 @@ mod host;
 mod reference;
 mod wgsl;
 
+use std::ops::Range;
+
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
@@ -48,7 +50,8 @@ pub const ROLLOUT: f32 = 0.5;
 /// - Heads that attend in two ways (Model 4) are two calls, each with its share of `pass`: the first with `weights` as
 ///   its base, the second with the first one's output, of which it keeps 1.
 ///
-/// `normaliser` is what [`AttentionNormaliser`](super::AttentionNormaliser) gives of the same part. A row of weight 0
+/// `normaliser` is what [`AttentionNormaliser`](super::AttentionNormaliser) gives of the same part, or what
+/// [`Attention`](super::Attention) writes beside its output, of all heads. A row of weight 0
 /// takes no part, and costs next to nothing where its neighbours have none either. Query and key have the whole packed
 /// tensor's shape, as in [`Attention`](super::Attention).
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +60,8 @@ pub struct AttentionRollout {
     pub qkv: Qkv,
     /// Which heads, within which sequences.
     pub part: Part,
+    /// The heads that `normaliser` has numbers of: those of the part, or more.
+    pub normalised: Range<usize>,
     /// What the base counts for; `None` where the call is given none.
     pub keep: Option<f32>,
     /// What the mean over the heads counts for.
@@ -74,7 +79,7 @@ impl Kernel for AttentionRollout {
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let (packed, rows) = (Some(self.qkv.shape()), Some(Shape::from([self.qkv.rows])));
-        let normaliser = Some([self.part.heads.len(), 2, self.qkv.rows].into());
+        let normaliser = Some([self.normalised.len(), 2, self.qkv.rows].into());
         let base = self.keep.and(rows.clone());
         vec![packed.clone(), packed, normaliser, rows.clone(), base, self.part.validity(), rows]
     }
@@ -82,6 +87,10 @@ impl Kernel for AttentionRollout {
     fn validate(&self) -> Result<()> {
         self.qkv.validate()?;
         self.part.validate(&self.qkv, &(0..self.part.sequences.tokens))?;
+        if self.normalised.start > self.part.heads.start || self.normalised.end < self.part.heads.end {
+            let (heads, normalised) = (&self.part.heads, &self.normalised);
+            return Err(Error::usage(format!("heads {heads:?} with the normaliser of heads {normalised:?}")));
+        }
         match self.keep {
             Some(keep) if !keep.is_finite() => Err(Error::usage(format!("a base cannot count for {keep}"))),
             _ if !self.pass.is_finite() => Err(Error::usage(format!("attention cannot count for {}", self.pass))),
@@ -116,7 +125,6 @@ impl Kernel for AttentionRollout {
 mod tests {
     use crate::kernels::contract::rounded_reference;
     use crate::tensor::Tensor;
-    use std::ops::Range;
 
     use super::*;
     use crate::kernels::attention::mask::Mask;
@@ -128,8 +136,9 @@ mod tests {
     const HEADS: usize = 4;
 
     fn rollout(heads: Range<usize>) -> AttentionRollout {
+        let normalised = heads.clone();
         let part = Part { heads, sequences: Sequences::joint(1, TOKENS), mask: Mask::NONE };
-        AttentionRollout { qkv: Qkv::in_planes(TOKENS, HEADS, 3), part, keep: Some(ROLLOUT), pass: ROLLOUT }
+        AttentionRollout { qkv: Qkv::in_planes(TOKENS, HEADS, 3), part, normalised, keep: Some(ROLLOUT), pass: ROLLOUT }
     }
 
     fn waves(shape: impl Into<Shape>) -> Tensor {

@@ -7,7 +7,7 @@ use crate::kernels::contract::input;
 use crate::tensor::{Exact, Result};
 
 pub(super) fn attention_rollout(call: &AttentionRollout, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-    let AttentionRollout { qkv, part, keep, pass } = call;
+    let AttentionRollout { qkv, part, normalised, keep, pass } = call;
     let operands = Operands::of(qkv, inputs, 5)?;
     let (normaliser, weights) = (input(inputs, 2)?.reals()?, input(inputs, 3)?.reals()?);
     let tokens = part.sequences.tokens;
@@ -18,7 +18,7 @@ pub(super) fn attention_rollout(call: &AttentionRollout, inputs: &[Option<&Exact
         if weight == 0.0 {
             continue;
         }
-        let plane = 2 * (query.head - part.heads.start);
+        let plane = 2 * (query.head - normalised.start);
         let highest = normaliser[plane * qkv.rows + row];
         let total = normaliser[(plane + 1) * qkv.rows + row];
         for token in 0..tokens {

@@ -111,7 +111,7 @@ impl AttentionRollout {
         let inputs = [
             of_queries(Places::of_input(qkv, part, 0)),
             of_keys(Places::of_input(qkv, part, 1)),
-            of_queries(places(qkv, part)),
+            of_queries(places(qkv, part, self.normalised.start)),
             of_queries(rows),
             rows,
         ];
