@@ -400,7 +400,7 @@ pub fn check_clips(config: &Config, clips: &Tensor, layout: ClipLayout) -> Resul
 
 fn request(config: &Config, clips: &Tensor, pass: &Pass) -> Result<Request> {
     let batch = clips.shape().axes().first().copied().unwrap_or(0);
-    let request = Request { batch, layout: pass.layout, taps: pass.taps.clone(), masking: pass.mask.masking() };
+    let request = Request { taps: pass.taps.clone(), masking: pass.mask.masking(), ..Request::new(batch, pass.layout) };
     let wanted = vivit::clip_shape(config, &request);
     if *clips.shape() != wanted || batch == 0 {
         let one = vivit::clip_shape(config, &Request { batch: 1, ..request });

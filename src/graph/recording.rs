@@ -133,13 +133,26 @@ impl Graph {
         name: &str,
         shape: impl Into<Shape>,
     ) -> Result<Value> {
-        let shape = shape.into();
+        match self.call_many(kernel, inputs, &[(name, shape.into())])?.as_slice() {
+            [value] => Ok(*value),
+            values => Err(Error::usage(format!("{name}: {} outputs instead of one", values.len()))),
+        }
+    }
+
+    /// Records a call like [`call`](Self::call) of a kernel with several outputs: those that the call has, in the order of
+    /// its bindings, get these names and shapes.
+    pub fn call_many(
+        &mut self,
+        kernel: impl Kernel + 'static,
+        inputs: &[Option<Value>],
+        outputs: &[(&str, Shape)],
+    ) -> Result<Vec<Value>> {
+        let name = outputs.first().map_or("a call without outputs", |(name, _)| *name);
         let place = |error: Error| error.within(format!("{name} ({})", kernel.family().name));
         kernel.validate().map_err(place)?;
         let mut given = inputs.iter().copied();
         let mut operands = Vec::new();
-        let mut output = None;
-        let mut wanted_output = None;
+        let mut wanted_outputs = Vec::new();
         for (binding, wanted) in kernel.family().bindings.iter().zip(kernel.operands()) {
             match binding.access {
                 Access::Read => {
@@ -147,12 +160,8 @@ impl Graph {
                     self.check_operand(binding.name, binding.element, value, wanted.as_ref()).map_err(place)?;
                     operands.push(value);
                 }
-                Access::Write if output.is_some() => {
-                    return Err(place(Error::usage("a recorded kernel has exactly one output")));
-                }
                 Access::Write => {
-                    wanted_output = wanted.map(|wanted| (wanted, binding.element));
-                    output = Some(operands.len());
+                    wanted_outputs.extend(wanted.map(|wanted| (operands.len(), wanted, binding.element)));
                     operands.push(None);
                 }
             }
@@ -160,15 +169,32 @@ impl Graph {
         if given.next().is_some() {
             return Err(place(Error::usage(format!("{} inputs are more than it reads", inputs.len()))));
         }
-        let ((wanted, element), output) =
-            wanted_output.zip(output).ok_or_else(|| place(Error::usage("a recorded kernel has exactly one output")))?;
-        if wanted.elements() != shape.elements() {
-            return Err(place(Error::usage(format!("the output has shape {wanted}, not {shape}"))));
+        self.check_outputs(&wanted_outputs, outputs).map_err(place)?;
+        let mut values = Vec::new();
+        for ((operand, _, element), (name, shape)) in wanted_outputs.into_iter().zip(outputs) {
+            let value = self.record(name, shape.clone(), element, Origin::Call(self.nodes.len()))?;
+            operands[operand] = Some(value);
+            values.push(value);
         }
-        let value = self.record(name, shape, element, Origin::Call(self.nodes.len()))?;
-        operands[output] = Some(value);
         self.nodes.push(Node { call: Arc::new(kernel), operands });
-        Ok(value)
+        Ok(values)
+    }
+
+    /// Before anything is recorded: what is refused leaves the graph as it was.
+    fn check_outputs(&self, wanted: &[(usize, Shape, Element)], named: &[(&str, Shape)]) -> Result<()> {
+        if wanted.len() != named.len() || named.is_empty() {
+            return Err(Error::usage(format!("the call has {} outputs, {} are named", wanted.len(), named.len())));
+        }
+        for (place, ((_, wanted, _), (name, shape))) in wanted.iter().zip(named).enumerate() {
+            if wanted.elements() != shape.elements() {
+                return Err(Error::usage(format!("output {name} has shape {wanted}, not {shape}")));
+            }
+            self.check_name(name)?;
+            if named[..place].iter().any(|(earlier, _)| earlier == name) {
+                return Err(Error::usage(format!("two outputs are called {name}")));
+            }
+        }
+        Ok(())
     }
 
     fn check_operand(
@@ -202,11 +228,16 @@ impl Graph {
         }
     }
 
-    fn record(&mut self, name: &str, shape: Shape, element: Element, origin: Origin) -> Result<Value> {
-        let value = Value(self.values.len());
-        if self.names.contains_key(name) {
-            return Err(Error::usage(format!("two values of a graph are called {name}")));
+    fn check_name(&self, name: &str) -> Result<()> {
+        match self.names.contains_key(name) {
+            true => Err(Error::usage(format!("two values of a graph are called {name}"))),
+            false => Ok(()),
         }
+    }
+
+    fn record(&mut self, name: &str, shape: Shape, element: Element, origin: Origin) -> Result<Value> {
+        self.check_name(name)?;
+        let value = Value(self.values.len());
         self.names.insert(name.to_owned(), value);
         self.values.push(ValueRecord { name: name.to_owned(), shape, element, origin });
         Ok(value)
@@ -276,6 +307,7 @@ impl Graph {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::attention::{Attention, Mask, Qkv, Sequences};
     use crate::kernels::rows::layer_norm::LayerNorm;
 
     const CALL: LayerNorm = LayerNorm { rows: 2, width: 3, epsilon: 1e-6 };
@@ -301,6 +333,29 @@ mod tests {
         assert_eq!((graph.values().count(), graph.nodes().len()), (values, 0));
         assert_eq!(graph.find("y"), None);
         graph.call(CALL, &inputs, "y", [1, 2, 3]).unwrap();
+    }
+
+    #[test]
+    fn a_call_has_as_many_outputs_as_are_named() {
+        let mut graph = Graph::new();
+        let call = Attention::new(Qkv::in_planes(4, 2, 3), Sequences::joint(1, 4), Mask::NONE).statistics();
+        let qkv = graph.input("qkv", [6, 4, 3], Element::F32).unwrap();
+        let inputs = [Some(qkv), Some(qkv), Some(qkv), None];
+        let (out, numbers) = (Shape::from([4, 6]), Shape::from([2, 2, 4]));
+        assert!(graph.call(call.clone(), &inputs, "out", out.clone()).is_err(), "one of two");
+        let refused = [
+            vec![],
+            vec![("out", out.clone()), ("out", numbers.clone())],
+            vec![("out", out.clone()), ("qkv", numbers.clone())],
+            vec![("out", out.clone()), ("numbers", out.clone())],
+        ];
+        for outputs in refused {
+            assert!(graph.call_many(call.clone(), &inputs, &outputs).is_err(), "{outputs:?}");
+        }
+        assert_eq!((graph.values().count(), graph.nodes().len()), (1, 0));
+        let values = graph.call_many(call, &inputs, &[("out", out), ("numbers", numbers)]).unwrap();
+        assert_eq!(graph.nodes()[0].outputs().collect::<Vec<_>>(), values);
+        assert_eq!(graph.name(values[1]), "numbers");
     }
 
     #[test]

@@ -56,7 +56,10 @@ pub struct MapRecording {
 ///
 /// A layer or head that the model does not have, with those that it has.
 pub fn record_attention_maps(config: &Config, request: &Request, layer: &AttentionLayer) -> Result<MapRecording> {
-    let mut recording = super::record(config, request)?;
+    // Rollout takes whole vectors through every layer. One layer's map mostly asks for a single query, whose normaliser
+    // costs next to nothing.
+    let statistics = matches!(layer, AttentionLayer::Rollout);
+    let mut recording = super::record(config, &Request { statistics, ..request.clone() })?;
     let maps = match layer {
         AttentionLayer::Rollout => rollout(&mut recording)?,
         AttentionLayer::Block { encoder, layer, head } => block(&mut recording, encoder, *layer, *head)?,
@@ -137,18 +140,24 @@ fn hand_down(
     pass: f32,
     name: &str,
 ) -> Result<Value> {
-    let RecordedAttention { qkv, packing, validity, .. } = attention;
+    let RecordedAttention { qkv, packing, validity, statistics, .. } = attention;
     let heads: usize = parts.iter().map(|part| part.heads.len()).sum();
     let mut base = residual;
     for (place, part) in parts.iter().enumerate() {
         let validity = validity.filter(|_| part.mask.validity);
-        let normaliser = AttentionNormaliser { qkv: packing.clone(), part: (*part).clone(), weighted: true };
-        let shape = [part.heads.len(), 2, packing.rows];
-        let operands = [Some(*qkv), Some(*qkv), Some(weights), validity];
-        let normaliser = graph.call(normaliser, &operands, &format!("{name}.normaliser.{place}"), shape)?;
+        let (normaliser, normalised) = match statistics {
+            Some(statistics) => (*statistics, 0..packing.heads),
+            None => {
+                let call = AttentionNormaliser { qkv: packing.clone(), part: (*part).clone(), weighted: true };
+                let shape = [part.heads.len(), 2, packing.rows];
+                let operands = [Some(*qkv), Some(*qkv), Some(weights), validity];
+                (graph.call(call, &operands, &format!("{name}.normaliser.{place}"), shape)?, part.heads.clone())
+            }
+        };
         let call = AttentionRollout {
             qkv: packing.clone(),
             part: (*part).clone(),
+            normalised,
             keep: base.map(|(_, keep)| keep),
             pass: pass * part.heads.len() as f32 / heads as f32,
         };

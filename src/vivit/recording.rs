@@ -30,12 +30,14 @@ pub struct Request {
     pub taps: Taps,
     /// What tokens do not see.
     pub masking: Masking,
+    /// Whether attention leaves the statistics of its softmax, `attention_statistics.I`: rollout needs them.
+    pub statistics: bool,
 }
 
 impl Request {
     /// `batch` clips in `layout`; nothing tapped, nothing masked.
     pub fn new(batch: usize, layout: ClipLayout) -> Self {
-        Self { batch, layout, taps: Taps::None, masking: Masking::NONE }
+        Self { batch, layout, taps: Taps::None, masking: Masking::NONE, statistics: false }
     }
 }
 
@@ -75,6 +77,8 @@ pub struct RecordedAttention {
     pub parts: Vec<(Axis, Part)>,
     /// Which temporal indices are valid, where it is asked.
     pub validity: Option<Value>,
+    /// `[H, 2, R]`: the statistics of its softmax, where they were asked for.
+    pub statistics: Option<Value>,
 }
 
 /// A dense layer and what follows it.
@@ -327,7 +331,12 @@ impl<'a> Recorder<'a> {
         let validity = self.validity.filter(|_| parts.iter().any(|(_, part)| part.mask.validity));
         let operands = [Some(qkv), Some(qkv), Some(qkv), validity];
         let each = parts.iter().map(|(_, part)| part.clone()).collect();
-        let call = Attention { qkv: packing.clone(), parts: each, queries: None };
+        let statistics = self.request.statistics;
+        let call = Attention { qkv: packing.clone(), parts: each, queries: None, statistics };
+        let (context, of_rows) = (layer.tap("attention_context"), layer.tap("attention_statistics"));
+        let mut outputs = vec![(context.as_str(), shape)];
+        outputs.extend(statistics.then(|| (of_rows.as_str(), Shape::from([heads, 2, packing.rows]))));
+        let values = self.graph.call_many(call, &operands, &outputs)?;
         self.attentions.push(RecordedAttention {
             encoder: layer.encoder().to_owned(),
             scope: layer.scope,
@@ -338,8 +347,9 @@ impl<'a> Recorder<'a> {
             packing,
             parts,
             validity,
+            statistics: values.get(1).copied(),
         });
-        self.graph.call(call, &operands, &layer.tap("attention_context"), shape)
+        Ok(values[0])
     }
 
     fn probabilities(&mut self, packing: &Qkv, part: &Part, qkv: Value, name: &str) -> Result<()> {

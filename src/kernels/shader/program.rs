@@ -39,7 +39,11 @@ pub struct Program {
 impl<'a> ProgramBuilder<'a> {
     /// A program for `device`, without calls yet.
     pub fn new(device: &'a Device) -> Result<Self> {
-        Ok(Self { device, absent: [device.buffer("absent input", 16)?, device.buffer("absent output", 16)?], calls: Vec::new() })
+        Ok(Self {
+            device,
+            absent: [device.buffer("absent input", 16)?, device.buffer("absent output", 16)?],
+            calls: Vec::new(),
+        })
     }
 
     /// Adds a call of `family` as planned; `operands` hold what its bindings want, laid out as the plan says, `None`

@@ -54,7 +54,7 @@ fn poisoned(case: Case, place: usize, rows: &[[usize; 2]]) -> Case {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    [shapes(), limits(), masks(), numbers()].concat()
+    [shapes(), limits(), masks(), numbers(), statistics()].concat()
 }
 
 /// Sizes, axes and layouts.
@@ -119,6 +119,48 @@ fn limits() -> Vec<Case> {
             ", factorised, row by row",
         ),
         odd(cut(joint(2, 40, 2, 12).queries(7..23), 1 << 11), ", some queries"),
+    ]
+}
+
+/// With the statistics as a second output.
+fn statistics() -> Vec<Case> {
+    let late: &[&[u32]] = &[&[0, 0, 1, 0, 1], &[1, 1, 0, 0, 0]];
+    let of = |name: &str, call: Attention| Case::new(format!("statistics, {name}"), call.statistics());
+    let with_class = Mask::of(1, 7).causal().validity();
+    let uniform = |mask: Mask| mask.empty_row(EmptyRow::Uniform);
+    let narrow = |mask| masked(1, 36, 1, 12, mask);
+    let far = |case: Case, query, key| case.fill(QUERY, query).fill(KEY, key);
+    let in_rows = Attention::new(Qkv::in_rows(42, 3, 5), Sequences::joint(2, 21), Mask::NONE);
+    // Of a score of 1000 f32 keeps 5e-4, which is the share of a weight that is lost.
+    let blurred = Tolerance { relative_l2: 2e-3, share_of_peak: 4e-3 };
+    vec![
+        of("one token", joint(1, 1, 1, 1)),
+        of("a short tile and one", joint(2, 17, 2, 12)),
+        of("a tile and one", joint(1, 65, 2, 64)),
+        of("odd width", joint(2, 70, 2, 5)),
+        of("heads of width 256", joint(1, 70, 1, 256)),
+        of("row by row", in_rows),
+        of("ViT-B frame", joint(1, 197, 12, 64)).timed(),
+        of("ViT-B clip", joint(1, 3137, 12, 64)).timed_only(),
+        of("some queries", joint(2, 40, 2, 12).queries(7..23)),
+        of("factorised", factorised(2, 5, 18, Qkv::in_planes(180, 4, 64), Mask::NONE)),
+        of("causal", masked(2, 36, 2, 12, Mask::of(1, 7).causal())),
+        valid(of("invalid times", masked(2, 36, 2, 12, Mask::of(1, 7).validity())), late),
+        valid(of("causal, empty rows zero", masked(2, 36, 2, 12, with_class)), late),
+        valid(of("causal, empty rows uniform", masked(2, 36, 2, 12, uniform(with_class))), late),
+        valid(of("temporal heads masked, spatial ones not", mixed_heads()), late),
+        of("cut into pieces", joint(3, 40, 4, 12)).binding_bytes(1 << 11),
+        of("cut into pieces, some queries", joint(2, 40, 2, 12).queries(7..23)).binding_bytes(1 << 11),
+        valid(of("cut into pieces, masked", masked(2, 36, 3, 5, with_class)), late).binding_bytes(1 << 11),
+        of("cut into pieces, factorised", factorised(2, 5, 6, Qkv::in_rows(60, 2, 5), Mask::of(0, 1).causal()))
+            .binding_bytes(1 << 13),
+        far(of("scores around 1000", joint(1, 70, 1, 64)), Fill::Constant(0.125), Fill::Between(900.0, 1100.0))
+            .tolerance(blurred),
+        poisoned(of("NaN in a query", narrow(Mask::NONE)), QUERY, &[[0, 20]]),
+        poisoned(of("NaN in a key", narrow(Mask::NONE)), KEY, &[[1, 35]]),
+        poisoned(of("NaN in a later key", narrow(Mask::of(1, 7).causal())), KEY, &[[1, 17]]),
+        poisoned(of("NaN in a later value", narrow(Mask::of(1, 7).causal())), VALUE, &[[2, 17]]),
+        poisoned(of("NaN in a value", narrow(Mask::NONE)), VALUE, &[[2, 3]]),
     ]
 }
 

@@ -22,6 +22,7 @@ struct Inputs<'a> {
     packed: [&'a [f32]; 3],
     validity: Option<&'a [u32]>,
     output: Disjoint<'a>,
+    statistics: Option<Disjoint<'a>>,
 }
 
 /// The keys and values that a group of queries sees.
@@ -58,6 +59,7 @@ pub(super) fn attention(call: &Attention, arguments: &mut Arguments<'_>, threads
         packed: [arguments.floats(0)?, arguments.floats(1)?, arguments.floats(2)?],
         validity: masked.then(|| arguments.words(3)).transpose()?,
         output: Disjoint::new(arguments.output(0)?),
+        statistics: call.statistics.then(|| arguments.output(1)).transpose()?.map(Disjoint::new),
     };
     let blocks = blocks(&call.parts, |part| call.queries_of(part));
     threads.run(blocks.len(), |block| {
@@ -104,6 +106,11 @@ impl Inputs<'_> {
             let keys = first..seen.count.min(first + KEYS);
             tile.meet(seen, keys, range.len());
         }
+        for ((token, peak), total) in range.clone().zip(&*tile.peak).zip(&*tile.total) {
+            // A maximum may have dropped what is not a number.
+            let peak = if total.is_nan() { f32::NAN } else { peak / LOG2_E };
+            self.keep(unit, token, [peak, *total]);
+        }
         vectorised(
             #[inline(always)]
             || {
@@ -127,6 +134,30 @@ impl Inputs<'_> {
         for token in queries {
             let output = self.output(unit, token);
             output.iter_mut().zip(&mean).for_each(|(output, sum)| *output = (sum / tokens as f64) as f32);
+            self.keep(unit, token, [0.0; 2]);
+        }
+    }
+
+    /// The row of the output that a query of a unit writes.
+    #[inline(always)]
+    fn row(&self, unit: &Unit, token: usize) -> usize {
+        let part = &self.call.parts[unit.part];
+        match &self.call.queries {
+            None => unit.row(part, token),
+            Some(queries) => (unit.outer * part.sequences.inner + unit.inner) * queries.len() + token - queries.start,
+        }
+    }
+
+    /// Writes m and l of a query, where they are wanted.
+    fn keep(&self, unit: &Unit, token: usize, numbers: [f32; 2]) {
+        let Some(statistics) = &self.statistics else { return };
+        for (place, number) in numbers.into_iter().enumerate() {
+            let start = (2 * unit.head + place) * self.call.rows() + self.row(unit, token);
+            // SAFETY: units differ in head, sequence or queries, and each writes the numbers of its own.
+            #[allow(unsafe_code)]
+            unsafe {
+                statistics.part(start..start + 1)[0] = number;
+            }
         }
     }
 
@@ -135,12 +166,7 @@ impl Inputs<'_> {
     #[allow(clippy::mut_from_ref)]
     fn output(&self, unit: &Unit, token: usize) -> &mut [f32] {
         let Qkv { heads, width, .. } = self.call.qkv;
-        let sequences = &self.call.parts[unit.part].sequences;
-        let row = match &self.call.queries {
-            None => unit.row(&self.call.parts[unit.part], token),
-            Some(queries) => (unit.outer * sequences.inner + unit.inner) * queries.len() + token - queries.start,
-        };
-        let start = (row * heads + unit.head) * width;
+        let start = (self.row(unit, token) * heads + unit.head) * width;
         // SAFETY: units differ in head, sequence or queries, and each writes the features of its own.
         #[allow(unsafe_code)]
         unsafe {

@@ -58,7 +58,12 @@ fn plan(call: &Attention, dispatches: &mut Dispatches<'_>, choose: Choice) -> Re
                 statistics_base: bases.get(STATISTICS).copied().unwrap_or(0),
             };
             windows.resize(STATISTICS + 1, None);
-            dispatches.launch(tile.groups(&common)?, tile.literals(width).with("statistics", call.statistics), &uniform, windows)?;
+            dispatches.launch(
+                tile.groups(&common)?,
+                tile.literals(width).with("statistics", call.statistics),
+                &uniform,
+                windows,
+            )?;
         }
     }
     Ok(())

@@ -19,7 +19,13 @@ const VALIDITY: usize = 5;
 /// A step of rollout through all heads.
 fn of(heads: usize, width: usize, sequences: Sequences, mask: Mask) -> AttentionRollout {
     let qkv = Qkv::in_planes(sequences.rows(), heads, width);
-    AttentionRollout { qkv, part: Part { heads: 0..heads, sequences, mask }, normalised: 0..heads, keep: Some(ROLLOUT), pass: ROLLOUT }
+    AttentionRollout {
+        qkv,
+        part: Part { heads: 0..heads, sequences, mask },
+        normalised: 0..heads,
+        keep: Some(ROLLOUT),
+        pass: ROLLOUT,
+    }
 }
 
 fn joint(batch: usize, tokens: usize, heads: usize, width: usize) -> AttentionRollout {
