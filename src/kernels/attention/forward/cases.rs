@@ -142,6 +142,7 @@ fn statistics() -> Vec<Case> {
         of("row by row", in_rows),
         of("ViT-B frame", joint(1, 197, 12, 64)).timed(),
         of("ViT-B clip", joint(1, 3137, 12, 64)).timed_only(),
+        of("ViT-B clip, fewer tokens", joint(1, 300, 2, 64)),
         of("some queries", joint(2, 40, 2, 12).queries(7..23)),
         of("factorised", factorised(2, 5, 18, Qkv::in_planes(180, 4, 64), Mask::NONE)),
         of("causal", masked(2, 36, 2, 12, Mask::of(1, 7).causal())),
