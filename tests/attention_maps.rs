@@ -29,15 +29,17 @@ fn main() -> ExitCode {
         for (query_name, query) in [("clip", AttentionQuery::Clip), ("token 1,0,2", AttentionQuery::Token([1, 0, 2]))] {
             for (mask_name, mask) in masks() {
                 let config = config.clone();
-                tests.add(format!("rollout of {name}, {query_name}, {mask_name}"), move |device| {
+                tests.add_everywhere(format!("rollout of {name}, {query_name}, {mask_name}"), move |device| {
                     rollout(device, &config, query, &mask)
                 });
             }
             let config = config.clone();
-            tests.add(format!("blocks of {name}, {query_name}"), move |device| blocks(device, &config, query));
+            tests.add_everywhere(format!("blocks of {name}, {query_name}"), move |device| {
+                blocks(device, &config, query)
+            });
         }
     }
-    tests.add("what is not there is an error", wrong_use);
+    tests.add_everywhere("what is not there is an error", wrong_use);
     tests.run("attention maps")
 }
 

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
             let (name, by_hand, by_graph) = (format!("{name}::{mask}"), run.clone(), run.clone());
             tests.add_without_device(format!("{name}::naive"), move || by_hand.naive());
             tests.add_without_device(format!("{name}::reference"), move || by_graph.reference());
-            tests.add(format!("{name}::device"), move |device| run.device(device));
+            tests.add_everywhere(format!("{name}::device"), move |device| run.device(device));
         }
     }
     tests.run("golden vectors")

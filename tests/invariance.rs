@@ -28,18 +28,22 @@ fn main() -> ExitCode {
     for (name, config) in configurations() {
         for (what, test) in MASKED {
             let config = config.clone();
-            tests.add(format!("{name}::{what}"), move |device| test(device, &config));
+            tests.add_everywhere(format!("{name}::{what}"), move |device| test(device, &config));
         }
     }
     for (order, name) in [(Order::SpaceTime, "space first"), (Order::TimeSpace, "time first")] {
-        tests.add(format!("Model 3 without attention over time is Model 2 without: {name}"), move |device| {
-            without_time(device, order)
-        });
+        tests
+            .add_everywhere(format!("Model 3 without attention over time is Model 2 without: {name}"), move |device| {
+                without_time(device, order)
+            });
     }
-    tests.add("Model 2 without attention over time is Model 1 for each tubelet", model_2_is_model_1_for_each_tubelet);
-    tests.add("a single temporal index needs no attention over time", one_temporal_index);
+    tests.add_everywhere(
+        "Model 2 without attention over time is Model 1 for each tubelet",
+        model_2_is_model_1_for_each_tubelet,
+    );
+    tests.add_everywhere("a single temporal index needs no attention over time", one_temporal_index);
     for (order, name) in [(HeadOrder::TemporalFirst, "temporal"), (HeadOrder::SpatialFirst, "spatial")] {
-        tests.add(format!("Model 4 attends over one axis as Model 1: {name} heads first"), move |device| {
+        tests.add_everywhere(format!("Model 4 attends over one axis as Model 1: {name} heads first"), move |device| {
             halves_of_model_4(device, order)
         });
     }

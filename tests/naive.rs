@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     for case in cases() {
         let (name, by_graph) = (case.name.clone(), case.clone());
         tests.add_without_device(format!("{name}::reference"), move || by_graph.reference());
-        tests.add(format!("{name}::device"), move |device| case.device(device));
+        tests.add_everywhere(format!("{name}::device"), move |device| case.device(device));
     }
     tests.add_without_device("every switch shows", every_switch_shows);
     tests.add_without_device("every mask shows", every_mask_shows);

@@ -22,25 +22,27 @@ fn main() -> ExitCode {
     };
     for model in Model::all() {
         for [stride, step] in [[1, 1], [1, 2], [2, 4], [1, 6], [3, 8], [1, 11]] {
-            tests.add(format!("{}, every {stride}, by {step}", model.name()), move |device| {
+            tests.add_everywhere(format!("{}, every {stride}, by {step}", model.name()), move |device| {
                 slides(device, model, SlidingOptions { stride, step, causal: false })
             });
         }
-        tests.add(format!("{}, causal", model.name()), move |device| {
+        tests.add_everywhere(format!("{}, causal", model.name()), move |device| {
             slides(device, model, SlidingOptions { stride: 1, step: 2, causal: true })
         });
     }
     let mean = FactorisedEncoder { temporal: Temporal::Mean }.into();
-    tests.add("factorised-encoder without a temporal encoder", move |device| {
+    tests.add_everywhere("factorised-encoder without a temporal encoder", move |device| {
         slides(device, mean, SlidingOptions { stride: 1, step: 2, causal: false })
     });
-    tests.add("a temporal index is encoded once", encoded_once);
+    tests.add_everywhere("a temporal index is encoded once", encoded_once);
     for model in Model::all() {
-        tests.add(format!("{} is loaded before the first frame", model.name()), move |device| loaded(device, model));
+        tests.add_everywhere(format!("{} is loaded before the first frame", model.name()), move |device| {
+            loaded(device, model)
+        });
     }
-    tests.add("wrong use is an error", wrong_use);
+    tests.add_everywhere("wrong use is an error", wrong_use);
     for model in Model::all() {
-        tests.add(format!("{} after an error", model.name()), move |device| goes_on(device, model));
+        tests.add_everywhere(format!("{} after an error", model.name()), move |device| goes_on(device, model));
     }
     tests.run("sliding")
 }

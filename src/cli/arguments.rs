@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::{ValueEnum, ValueHint};
 use tubelet::checkpoint::{self, Checkpoint, Hints, Hub};
+use tubelet::gpu;
 use tubelet::graph::{Choice, Device, DeviceOptions};
 use tubelet::kernels::{ALL, Selection};
 use tubelet::tensor::{Error, ErrorKind, Result};
@@ -270,7 +271,7 @@ fn said(checkpoint: Checkpoint) -> Checkpoint {
 const DEVICE: &str = "Device";
 
 /// Devices that are called as everywhere.
-const DEVICES: [&str; 6] = ["fastest", "discrete", "integrated", "virtual", "software", "references"];
+const DEVICES: [&str; 8] = ["fastest", "cpu", "gpu", "discrete", "integrated", "virtual", "software", "references"];
 
 /// The names of all variants.
 fn variants() -> BTreeSet<&'static str> {
@@ -280,8 +281,8 @@ fn variants() -> BTreeSet<&'static str> {
 /// Which device, and how it is used.
 #[derive(clap::Args)]
 pub(super) struct DeviceArguments {
-    /// An index or a part of a name from `tubelet devices`, or fastest, discrete, integrated, virtual, software, or
-    /// references (plain loops in f64 on the host: slow, and right).
+    /// An index or a part of a name from `tubelet devices`, or fastest, cpu (this machine's processor, without a driver),
+    /// gpu (the fastest that runs WGSL), discrete, integrated, virtual, software, or references (plain loops in f64: slow, and right).
     #[arg(short, long, env = "TUBELET_DEVICE", hide_env_values = true, default_value = "fastest",
         value_parser = known::<Choice>(DEVICES), hide_possible_values = true, help_heading = DEVICE)]
     device: Choice,
@@ -289,12 +290,38 @@ pub(super) struct DeviceArguments {
     #[arg(long, value_name = "VARIANTS", default_value = "", hide_default_value = true,
         value_parser = known::<Selection>(variants()), hide_possible_values = true, help_heading = DEVICE)]
     pub(super) variant: Selection,
+    /// Threads of the device cpu, instead of as many as the processor runs at once.
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = DEVICE)]
+    threads: Option<usize>,
 }
 
 impl DeviceArguments {
     /// Opens the device. `checks` are the run-time checks of shaders.
     pub(super) fn open(&self, checks: bool) -> Result<Device> {
-        let device = Device::open(&DeviceOptions { choice: self.device.clone(), checks })?;
+        // Variants are of the kernels in WGSL.
+        if !self.variant.is_automatic() {
+            return self.open_gpu(checks).map(Device::from);
+        }
+        let device = self.open_choice(self.device.clone(), checks)?;
+        if self.device == Choice::Fastest && device.gpu().is_none() {
+            output::note(&format!("no GPU answers: computing on this machine's processor, {}", device.name()));
+        }
+        Ok(device)
+    }
+
+    /// Opens the device, which must run WGSL: where it is not named the fastest, be it the software device.
+    pub(super) fn open_gpu(&self, checks: bool) -> Result<gpu::Device> {
+        let choice = match &self.device {
+            Choice::Fastest => Choice::Gpu(gpu::Choice::Fastest),
+            named => named.clone(),
+        };
+        let device = self.open_choice(choice, checks)?;
+        let no_wgsl = || Error::usage(format!("{} runs no kernels in WGSL; name a device that does", device.name()));
+        device.gpu().cloned().ok_or_else(no_wgsl)
+    }
+
+    fn open_choice(&self, choice: Choice, checks: bool) -> Result<Device> {
+        let device = Device::open(&DeviceOptions { choice, checks, threads: self.threads })?;
         tracing::debug!("device {}, run-time checks {}", device.name(), if checks { "on" } else { "off" });
         Ok(device)
     }

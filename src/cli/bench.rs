@@ -87,11 +87,8 @@ impl FromStr for KernelName {
 
 impl super::Run for Bench {
     fn run(self) -> Result<()> {
-        let device = self.device.open(self.checks)?;
-        let gpu = device
-            .gpu()
-            .ok_or_else(|| Error::usage("bench measures the kernels in WGSL: give a device that runs them"))?;
-        let report = self.measure(gpu)?;
+        let device = self.device.open_gpu(self.checks)?;
+        let report = self.measure(&device)?;
         output::report(self.json, &report, describe)
     }
 }

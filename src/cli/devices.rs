@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tubelet::gpu::{Capabilities, Choice, Device, DeviceOptions, devices};
+use tubelet::gpu::{self, Capabilities, devices};
+use tubelet::graph::Device;
 use tubelet::kernels::ALL;
 use tubelet::tensor::Result;
 
@@ -29,6 +30,15 @@ struct Report {
     #[serde(flatten)]
     preamble: Preamble,
     devices: Vec<Entry>,
+    /// This machine's processor; `null` in a build without it.
+    cpu: Option<Processor>,
+}
+
+#[derive(Serialize)]
+struct Processor {
+    /// Whether the other subcommands use it unless told otherwise.
+    default: bool,
+    name: String,
 }
 
 #[derive(Serialize)]
@@ -45,17 +55,27 @@ struct Entry {
 impl super::Run for Devices {
     fn run(self) -> Result<()> {
         let found = devices();
-        if found.is_empty() {
+        let host = Device::host(None).ok();
+        if found.is_empty() && host.is_none() {
             // Opening one says what to install.
-            return Device::open(&DeviceOptions::default()).map(drop);
+            return Device::open(&Default::default()).map(drop);
         }
-        let default = Choice::Fastest.among(&found);
+        let by_host = host.is_some() && found.iter().all(Capabilities::is_software);
+        let cpu = host.map(|host| Processor { default: by_host, name: host.name().to_owned() });
+        let default = gpu::Choice::Fastest.among(&found).filter(|_| !by_host);
         let entry = |(index, capabilities)| entry(index, default == Some(index), capabilities);
         let devices = found.into_iter().enumerate().map(entry).collect();
-        output::report(self.json, &Report { preamble: Preamble::new("devices"), devices }, |report| {
-            report.devices.iter().map(describe).collect::<Vec<_>>().join("\n\n")
+        output::report(self.json, &Report { preamble: Preamble::new("devices"), devices, cpu }, |report| {
+            let devices = report.devices.iter().map(describe);
+            devices.chain(report.cpu.as_ref().map(describe_processor)).collect::<Vec<_>>().join("\n\n")
         })
     }
+}
+
+fn describe_processor(processor: &Processor) -> String {
+    let default = if processor.default { "  (the default)" } else { "" };
+    let facts = output::fields([("kind", "this machine's processor, without a driver".to_owned())]);
+    format!("cpu: {}{default}\n{facts}", processor.name)
 }
 
 fn entry(index: usize, default: bool, capabilities: Capabilities) -> Entry {

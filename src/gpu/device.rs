@@ -29,7 +29,7 @@ pub enum Choice {
 impl FromStr for Choice {
     type Err = Error;
 
-    /// A number is an index, `discrete`, `integrated`, `virtual`, `software` (or `cpu`) a kind, anything else a name.
+    /// A number is an index, `discrete`, `integrated`, `virtual`, `software` a kind, anything else a name.
     fn from_str(text: &str) -> Result<Self> {
         Ok(match text {
             "" => return Err(Error::usage("an empty device name; give a name, an index, or a kind")),
@@ -37,7 +37,7 @@ impl FromStr for Choice {
             "discrete" => Self::Kind(DeviceKind::Discrete),
             "integrated" => Self::Kind(DeviceKind::Integrated),
             "virtual" => Self::Kind(DeviceKind::Virtual),
-            "software" | "cpu" => Self::Kind(DeviceKind::Software),
+            "software" => Self::Kind(DeviceKind::Software),
             _ => text.parse().map_or_else(|_| Self::Name(text.to_owned()), Self::Index),
         })
     }

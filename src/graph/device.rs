@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use super::Backend;
 use super::reference::References;
-use crate::gpu;
+use crate::gpu::{self, Capabilities};
 use crate::tensor::{Error, Result};
 
-/// Where models run: a GPU, or the naive references. Cloning shares it.
+/// Where models run: a GPU, the host's processor, or the naive references. Cloning shares it.
 ///
 /// It is a [`Backend`], whose methods it has. A GPU that the caller already has becomes one by
 /// [`gpu::Device::from_wgpu`] and [`From`].
@@ -18,27 +18,30 @@ use crate::tensor::{Error, Result};
 pub struct Device(Arc<dyn Backend>);
 
 /// Which device to open.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Choice {
+    /// A GPU that is no software device, the fastest where there are several; else the host's processor; without the feature
+    /// `cpu` the software device.
+    #[default]
+    Fastest,
     /// One that runs the kernels in WGSL: a GPU, or the software device.
     Gpu(gpu::Choice),
+    /// The host's own processor, without any driver.
+    Host,
     /// The naive references: plain loops in f64 on the host. Slow, and right.
     References,
-}
-
-impl Default for Choice {
-    fn default() -> Self {
-        Self::Gpu(gpu::Choice::Fastest)
-    }
 }
 
 impl FromStr for Choice {
     type Err = Error;
 
-    /// `references`, or what [`gpu::Choice`] takes.
+    /// `fastest`, `cpu`, `gpu` (the fastest that runs WGSL, be it the software device), `references`, or what [`gpu::Choice`] takes.
     fn from_str(text: &str) -> Result<Self> {
         match text {
+            "fastest" => Ok(Self::Fastest),
+            "cpu" => Ok(Self::Host),
+            "gpu" => Ok(Self::Gpu(gpu::Choice::Fastest)),
             "references" => Ok(Self::References),
             _ => text.parse().map(Self::Gpu),
         }
@@ -52,11 +55,13 @@ pub struct DeviceOptions {
     pub choice: Choice,
     /// Whether this crate's kernels check array bounds and bound their loops. On by default; measurements may turn it off.
     pub checks: bool,
+    /// Threads of the host's processor; `None` for as many as it runs at once.
+    pub threads: Option<usize>,
 }
 
 impl Default for DeviceOptions {
     fn default() -> Self {
-        Self { choice: Choice::default(), checks: true }
+        Self { choice: Choice::default(), checks: true, threads: None }
     }
 }
 
@@ -66,18 +71,38 @@ impl Device {
     /// [`NoDevice`](crate::tensor::ErrorKind::NoDevice) where none answers, with what to install or which names there
     /// are.
     pub fn open(options: &DeviceOptions) -> Result<Self> {
+        let gpu = |choice: gpu::Choice| {
+            gpu::Device::open(&gpu::DeviceOptions { choice, checks: options.checks }).map(Self::from)
+        };
         match &options.choice {
-            Choice::References => Ok(Self::references()),
-            Choice::Gpu(choice) => {
-                let options = gpu::DeviceOptions { choice: choice.clone(), checks: options.checks };
-                gpu::Device::open(&options).map(Self::from)
+            Choice::Fastest if cfg!(feature = "cpu") && gpu::devices().iter().all(Capabilities::is_software) => {
+                Self::host(options.threads)
             }
+            Choice::Fastest => gpu(gpu::Choice::Fastest),
+            Choice::Host => Self::host(options.threads),
+            Choice::References => Ok(Self::references()),
+            Choice::Gpu(choice) => gpu(choice.clone()),
         }
     }
 
     /// Opens the first GPU whose name contains `name`.
     pub fn named(name: &str) -> Result<Self> {
         gpu::Device::named(name).map(Self::from)
+    }
+
+    /// The host's own processor with this many threads, which are nobody else's; `None` for as many as it runs at once.
+    ///
+    /// [`Unsupported`](crate::tensor::ErrorKind::Unsupported) where the crate is built without its feature `cpu`.
+    pub fn host(threads: Option<usize>) -> Result<Self> {
+        #[cfg(feature = "cpu")]
+        return Ok(Self(Arc::new(super::host::Host::new(threads)?)));
+        #[cfg(not(feature = "cpu"))]
+        {
+            let _ = threads;
+            Err(crate::tensor::Error::unsupported(
+                "this build has no kernels for the host's processor: feature `cpu` is off",
+            ))
+        }
     }
 
     /// The naive references.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use crate::gpu::{Buffer, DeviceId};
+#[cfg(feature = "cpu")]
+use crate::tensor::Tensor;
 use crate::tensor::{Element, Error, Exact, Result, Shape};
 
 /// A tensor in the memory of a device. Cloning shares it; it is freed with its last owner.
@@ -19,6 +21,9 @@ pub struct Memory {
 pub(super) enum Content {
     /// Memory of a GPU that begins with the tensor.
     Buffer(Buffer),
+    /// Memory of the host.
+    #[cfg(feature = "cpu")]
+    Tensor(Arc<Tensor>),
     /// What a reference has computed.
     Exact(Arc<Exact>),
 }
@@ -57,6 +62,8 @@ impl Memory {
     pub fn bytes(&self) -> u64 {
         match &self.content {
             Content::Buffer(buffer) => buffer.bytes(),
+            #[cfg(feature = "cpu")]
+            Content::Tensor(tensor) => tensor.bytes().len() as u64,
             Content::Exact(exact) => 8 * exact.shape().elements() as u64,
         }
     }
@@ -66,6 +73,15 @@ impl Memory {
         match &self.content {
             Content::Buffer(buffer) => Ok(buffer),
             _ => Err(Error::usage("memory of the host is no buffer of a GPU")),
+        }
+    }
+
+    /// The tensor on the host; an error for memory of another device.
+    #[cfg(feature = "cpu")]
+    pub(super) fn tensor(&self) -> Result<&Arc<Tensor>> {
+        match &self.content {
+            Content::Tensor(tensor) => Ok(tensor),
+            _ => Err(Error::usage("memory of a device is none of the host")),
         }
     }
 

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         ("absurd sizes are refused", absurd_sizes),
         ("unwritable outputs are found before the work", bad_outputs),
         ("a machine without devices is told what to install", no_device),
+        ("a machine without devices has a processor", processor),
         ("closed and full stdout", closed_and_full_stdout),
         ("completions", completions),
         ("outputs are readable by others", output_permissions),
@@ -127,6 +128,10 @@ struct Ran {
 fn tubelet<A: AsRef<std::ffi::OsStr>>(arguments: &[A]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tubelet"));
     command.args(arguments).env_remove("RUST_LOG").env("HF_HUB_OFFLINE", "1").env("COLUMNS", "80");
+    // Where no device is named, these are tests of what runs WGSL.
+    if std::env::var_os("TUBELET_DEVICE").is_none() {
+        command.env("TUBELET_DEVICE", "gpu");
+    }
     if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
         // Some drivers complain on stderr without it.
         command.env("XDG_RUNTIME_DIR", std::env::temp_dir());
@@ -492,10 +497,8 @@ fn no_device() -> Outcome {
     }
     let (none, pictures, kept) = (tempfile::tempdir()?, pictures(8)?, Kept::new("clip.npy")?);
     for (arguments, paths) in [
-        ("devices", &[][..]),
-        ("devices --json", &[]),
-        ("classify {} --model {}", &[pictures.path(), &model()]),
-        ("clip {} --output {}", &[pictures.path(), &kept.output]),
+        ("classify {} --model {} --device gpu", &[pictures.path(), &model()][..]),
+        ("clip {} --output {} --device software", &[pictures.path(), &kept.output]),
         ("bench --kernel layer_norm", &[]),
     ] {
         let mut paths = paths.iter();
@@ -503,12 +506,52 @@ fn no_device() -> Outcome {
             "{}" => paths.next().map_or(PathBuf::new(), PathBuf::from),
             _ => argument.into(),
         });
-        let mut command = tubelet(&arguments.collect::<Vec<_>>());
-        let driver = none.path().join("none.json");
-        command.env("VK_DRIVER_FILES", &driver).env("VK_ICD_FILENAMES", &driver).env_remove("TUBELET_DEVICE");
+        let command = without_drivers(&arguments.collect::<Vec<_>>(), none.path());
         Ran::of(command)?.failure(&["device", "apt-get install mesa-vulkan-drivers"])?;
     }
     kept.check()
+}
+
+/// The program where no Vulkan driver answers.
+fn without_drivers(arguments: &[PathBuf], empty: &Path) -> Command {
+    let mut command = tubelet(arguments);
+    let driver = empty.join("none.json");
+    command.env("VK_DRIVER_FILES", &driver).env("VK_ICD_FILENAMES", &driver).env_remove("TUBELET_DEVICE");
+    command
+}
+
+/// A machine without any driver has a processor, which says that it is what computes.
+fn processor() -> Outcome {
+    let (none, pictures) = (tempfile::tempdir()?, pictures(8)?);
+    let run = |arguments: &[&str]| {
+        let arguments: Vec<_> = arguments.iter().map(PathBuf::from).collect();
+        Ran::of(without_drivers(&arguments, none.path()))?.success()
+    };
+    let (video, model) = (pictures.path().display().to_string(), model().display().to_string());
+    let classify = ["classify", &video, "--model", &model, "--top", "99", "--json"];
+    let unnamed = run(&classify)?;
+    let noted = unnamed.stderr.contains("this machine's processor") || cfg!(not(target_os = "linux"));
+    let unnamed = unnamed.expect(noted, "no note")?;
+    let named = run(&[&classify[..], &["--device", "cpu", "--threads", "1"]].concat())?;
+    ensure(!named.stderr.contains("no GPU answers"), "a note on what was asked for")?;
+    let (unnamed, named) = (unnamed.json()?, named.json()?);
+    ensure(named["device"].as_str().is_some_and(|name| name.contains("1 thread)")), "another device")?;
+    ensure(unnamed["classes"] == named["classes"], "another number of threads, other bits")?;
+    let reference =
+        Ran::with("classify {} --model {} --top 99 --json --device references", &[pictures.path(), &self::model()])?;
+    let reference = reference.success()?.json()?;
+    for (found, expected) in named["classes"]
+        .as_array()
+        .ok_or("no classes")?
+        .iter()
+        .zip(reference["classes"].as_array().ok_or("no classes")?)
+    {
+        ensure(found["name"] == expected["name"] && found["index"] == expected["index"], "other classes")?;
+    }
+    let devices = run(&["devices", "--json"])?.json()?;
+    ensure(devices["cpu"]["default"] == true && devices["devices"] == serde_json::json!([]), "not the default")?;
+    let refused = Ran::with("classify {} --model {} --device cpu --variant plain", &[pictures.path(), &self::model()])?;
+    refused.complaint(2, &["WGSL"])
 }
 
 fn closed_and_full_stdout() -> Outcome {
@@ -730,7 +773,8 @@ fn devices() -> Outcome {
     let ran = Ran::with("devices --json", &[])?.silent_success()?;
     let report = ran.json()?;
     let devices = report["devices"].as_array().ok_or("not an array")?;
-    ensure(devices.iter().filter(|device| device["default"] == true).count() == 1, "not one default")?;
+    let defaults = devices.iter().chain([&report["cpu"]]).filter(|device| device["default"] == true);
+    ensure(defaults.count() == 1, "not one default")?;
     let people = Ran::with("devices", &[])?.silent_success()?;
     for (index, device) in devices.iter().enumerate() {
         ensure(device["index"] == index, "the index is another")?;

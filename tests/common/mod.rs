@@ -54,6 +54,24 @@ impl DeviceTests {
         self.device.as_ref().and_then(|device| device.gpu())
     }
 
+    /// A test of models on the device, and once more on the host's own processor.
+    pub(crate) fn add_everywhere(
+        &mut self,
+        name: impl Into<String>,
+        test: impl Fn(&Device) -> Result<Shown, Failed> + Clone + Send + 'static,
+    ) {
+        let name = name.into();
+        #[cfg(feature = "cpu")]
+        {
+            let test = test.clone();
+            self.add_without_device(format!("{name}::host"), move || match test(&Device::host(None)?)? {
+                Shown::Passed => Ok(()),
+                Shown::Unsupported => Err("the host lacks something".into()),
+            });
+        }
+        self.add(name, test);
+    }
+
     /// A test of what runs WGSL.
     pub(crate) fn add_on_gpu(
         &mut self,
@@ -131,7 +149,7 @@ fn device() -> Result<Option<Device>, Error> {
         Err(_) => Choice::Gpu(gpu::Choice::Fastest),
     };
     let required = std::env::var("TUBELET_REQUIRE_GPU").is_ok_and(|value| value == "1");
-    match Device::open(&DeviceOptions { choice, checks: true }) {
+    match Device::open(&DeviceOptions { choice, checks: true, ..Default::default() }) {
         Ok(device) => Ok(Some(device)),
         Err(error) if error.kind() == ErrorKind::NoDevice && !required => Ok(None),
         Err(error) => Err(error),

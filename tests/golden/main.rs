@@ -69,7 +69,9 @@ fn main() -> ExitCode {
             assert!(names.contains(&"logits"), "{names:?}");
             golden.compare_some(&found, &config, &names)
         });
-        tests.add(format!("{folder}::device"), move |device| on_device(folder, device, Selection::automatic()));
+        tests.add_everywhere(format!("{folder}::device"), move |device| {
+            on_device(folder, device, Selection::automatic())
+        });
         for variant in variants.clone() {
             tests.add(format!("{folder}::{variant}"), move |device| on_device(folder, device, variant.parse()?));
         }

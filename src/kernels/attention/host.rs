@@ -99,7 +99,8 @@ impl Sight {
     /// clip are valid.
     pub(super) fn new(mask: &Mask, tokens: usize, validity: Option<&[u32]>) -> Self {
         let Mask { class_tokens, tokens_per_time, causal, .. } = *mask;
-        let validity = validity.filter(|_| mask.validity);
+        // With everything valid it is as without a mask, to the last bit.
+        let validity = validity.filter(|words| mask.validity && words.contains(&0));
         if !causal && validity.is_none() {
             return Self { order: None, groups: vec![Group { queries: 0..tokens, keys: tokens }] };
         }

@@ -22,6 +22,11 @@ impl Selection {
         Self::default()
     }
 
+    /// Whether no variant is asked for.
+    pub fn is_automatic(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// How `call` runs on `device`: with the first variant that fits, those written for its class before others.
     ///
     /// An error where a variant is asked for that `device` cannot run or that does not fit the call: it is never replaced

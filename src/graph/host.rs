@@ -1,0 +1,225 @@
+//! Runs a graph on the host's own processor.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::memory::Content;
+use super::{Backend, DeviceWeights, Executor, Feed, Graph, Memory, Node, Origin, Plan, Value, feed_of};
+use crate::gpu::DeviceId;
+use crate::kernels::host::{Arguments, Operand, OperandMut, Threads};
+use crate::kernels::{Access, Layout, Selection};
+use crate::tensor::{Data, Element, Error, Result, Shape, Tensor};
+
+/// The host's own processor as a device: every kernel in Rust, vectorised, on threads of its own. It needs no driver.
+#[derive(Debug)]
+pub(super) struct Host {
+    id: DeviceId,
+    name: String,
+    threads: Arc<Threads>,
+}
+
+impl Host {
+    /// With this many threads; `None` for as many as the processor runs at once.
+    pub(super) fn new(threads: Option<usize>) -> Result<Self> {
+        let threads = Arc::new(Threads::new(threads)?);
+        Ok(Self { id: DeviceId::new(), name: name(threads.count()), threads })
+    }
+
+    fn memory(&self, tensor: Tensor) -> Memory {
+        memory(self.id, tensor)
+    }
+}
+
+/// `cpu (x86_64, AVX2, 8 threads)`.
+fn name(threads: usize) -> String {
+    let plural = if threads == 1 { "" } else { "s" };
+    let instructions = instructions().map(|set| format!("{set}, ")).unwrap_or_default();
+    format!("cpu ({}, {instructions}{threads} thread{plural})", std::env::consts::ARCH)
+}
+
+/// The widest vectors that the kernels use on this processor.
+fn instructions() -> Option<&'static str> {
+    #[cfg(target_arch = "x86_64")]
+    return (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some("AVX2");
+    #[cfg(target_arch = "aarch64")]
+    return Some("NEON");
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    None
+}
+
+fn memory(device: DeviceId, tensor: Tensor) -> Memory {
+    Memory::new(device, tensor.shape().clone(), tensor.element(), Content::Tensor(Arc::new(tensor)))
+}
+
+impl Backend for Host {
+    fn id(&self) -> DeviceId {
+        self.id
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn largest_value(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn prepare(&self, graph: Arc<Graph>, weights: &DeviceWeights, selection: &Selection) -> Result<Box<dyn Executor>> {
+        if !selection.is_automatic() {
+            return Err(Error::usage("variants are of the kernels in WGSL; name a device that runs them"));
+        }
+        let plan = Plan::new(&graph);
+        let fixed = fixed_values(&graph, weights)?;
+        let slots = plan.slots.iter().map(|bytes| vec![0.0; bytes.div_ceil(4) as usize]).collect();
+        let (device, name, threads) = (self.id, self.name.clone(), self.threads.clone());
+        Ok(Box::new(HostExecutor { device, name, threads, graph, plan, fixed, slots }))
+    }
+
+    fn upload(&self, _: &str, tensor: Tensor, _: Layout) -> Result<Memory> {
+        Ok(self.memory(tensor))
+    }
+
+    fn read(&self, memory: &Memory) -> Result<Tensor> {
+        memory.check(self.id, &self.name)?;
+        memory.tensor().map(|tensor| (**tensor).clone())
+    }
+
+    fn join(&self, parts: &[Memory], shape: &Shape) -> Result<Memory> {
+        let mut values = Vec::with_capacity(shape.elements());
+        for part in parts {
+            part.check(self.id, &self.name)?;
+            values.extend_from_slice(part.tensor()?.as_f32()?);
+        }
+        Tensor::f32(shape.clone(), values).map(|tensor| self.memory(tensor))
+    }
+}
+
+/// Weights and constants, in the shapes that the graph gives them.
+fn fixed_values(graph: &Graph, weights: &DeviceWeights) -> Result<HashMap<Value, Arc<Tensor>>> {
+    let fixed = graph.values().filter_map(|value| match graph.origin(value) {
+        Origin::Weights(parts) => {
+            let memory = weights.memory(parts, graph.shape(value), Layout::Rows);
+            Some(memory.and_then(|memory| memory.tensor().cloned()).map(|tensor| (value, tensor)))
+        }
+        Origin::Constant(tensor) => Some(Ok((value, tensor.clone()))),
+        Origin::Input | Origin::Call(_) => None,
+    });
+    fixed.collect()
+}
+
+/// A graph bound to the host: everything allocated once, then run as often as wanted.
+struct HostExecutor {
+    device: DeviceId,
+    name: String,
+    threads: Arc<Threads>,
+    graph: Arc<Graph>,
+    plan: Plan,
+    fixed: HashMap<Value, Arc<Tensor>>,
+    /// Memory of values, of floats or words.
+    slots: Vec<Vec<f32>>,
+}
+
+/// The tensors that are fed, by input.
+type Fed<'a> = HashMap<Value, &'a Tensor>;
+
+impl HostExecutor {
+    /// Everything that is fed, checked.
+    fn fed<'a>(&self, feeds: &[(&str, Feed<'a>)]) -> Result<Fed<'a>> {
+        let fed = self.graph.inputs().map(|input| match feed_of(&self.graph, feeds, input)? {
+            Feed::Host(tensor) => Ok((input, tensor)),
+            Feed::Device(memory) => {
+                memory.check(self.device, &self.name)?;
+                Ok((input, &**memory.tensor()?))
+            }
+        });
+        fed.collect()
+    }
+
+    /// Computes one call.
+    fn call(&mut self, node: &Node, fed: &Fed<'_>) -> Result<()> {
+        let name = || node.outputs().next().map(|value| self.graph.name(value).to_owned()).unwrap_or_default();
+        let slots: Vec<_> = node.outputs().filter_map(|value| Some((value, self.plan.slot(value)?))).collect();
+        // A slot is written by one call at a time, and read by none meanwhile.
+        let mut written: Vec<_> = slots.iter().map(|(_, slot)| std::mem::take(&mut self.slots[*slot])).collect();
+        let outputs = written.iter_mut().zip(&slots).map(|(memory, (value, _))| {
+            let memory = &mut memory[..self.graph.shape(*value).elements()];
+            match self.graph.element(*value) {
+                Element::F32 => OperandMut::F32(memory),
+                Element::U32 => OperandMut::U32(bytemuck::cast_slice_mut(memory)),
+            }
+        });
+        let mut arguments = Arguments::new(self.inputs(node, fed)?, outputs.collect());
+        let outcome = node.call.host(&mut arguments, &self.threads).map_err(|error| error.within(name()));
+        for ((_, slot), memory) in slots.into_iter().zip(written) {
+            self.slots[slot] = memory;
+        }
+        outcome
+    }
+
+    fn inputs<'a>(&'a self, node: &Node, fed: &'a Fed<'_>) -> Result<Vec<Option<Operand<'a>>>> {
+        let bindings = node.call.family().bindings.iter().zip(&node.operands);
+        let read = bindings.filter(|(binding, _)| binding.access == Access::Read);
+        read.map(|(_, value)| value.map(|value| self.operand(value, fed)).transpose()).collect()
+    }
+
+    fn operand<'a>(&'a self, value: Value, fed: &'a Fed<'_>) -> Result<Operand<'a>> {
+        let tensor = self.fixed.get(&value).map(|tensor| &**tensor).or_else(|| fed.get(&value).copied());
+        Ok(match (tensor.map(Tensor::data), self.plan.slot(value), self.graph.element(value)) {
+            (Some(Data::F32(values)), ..) => Operand::F32(values),
+            (Some(Data::U32(values)), ..) => Operand::U32(values),
+            (None, Some(slot), Element::F32) => Operand::F32(self.held(value, slot)),
+            (None, Some(slot), Element::U32) => Operand::U32(bytemuck::cast_slice(self.held(value, slot))),
+            (None, None, _) => return Err(Error::usage(format!("{} has no memory", self.graph.name(value)))),
+        })
+    }
+
+    /// The memory of a value.
+    fn held(&self, value: Value, slot: usize) -> &[f32] {
+        &self.slots[slot][..self.graph.shape(value).elements()]
+    }
+
+    /// A copy of a value that is in its slot.
+    fn copied(&self, value: Value) -> Result<Tensor> {
+        let slot = self.plan.slot(value).ok_or_else(|| self.unknown(value))?;
+        let bytes = bytemuck::cast_slice(self.held(value, slot));
+        Tensor::from_bytes(self.graph.shape(value).clone(), self.graph.element(value), bytes)
+    }
+
+    fn unknown(&self, value: Value) -> Error {
+        Error::usage(format!("{} is not computed by this graph", self.graph.name(value)))
+    }
+}
+
+impl Executor for HostExecutor {
+    fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    fn implementations(&self) -> Vec<&'static str> {
+        vec!["host"; self.graph.nodes().len()]
+    }
+
+    fn compute(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<()> {
+        self.run(feeds, &[]).map(drop)
+    }
+
+    fn keep(&self, value: Value) -> Result<Memory> {
+        match self.plan.survives(value) && matches!(self.graph.origin(value), Origin::Call(_)) {
+            true => self.copied(value).map(|tensor| memory(self.device, tensor)),
+            false => Err(Error::usage(format!("{} is no output of this graph", self.graph.name(value)))),
+        }
+    }
+
+    fn run(&mut self, feeds: &[(&str, Feed<'_>)], wanted: &[Value]) -> Result<Vec<Tensor>> {
+        let fed = self.fed(feeds)?;
+        let mut found: HashMap<Value, Tensor> = HashMap::new();
+        let graph = self.graph.clone();
+        for node in graph.nodes() {
+            self.call(node, &fed)?;
+            for value in node.outputs().filter(|value| wanted.contains(value)) {
+                found.insert(value, self.copied(value)?);
+            }
+        }
+        wanted.iter().map(|value| found.get(value).cloned().ok_or_else(|| self.unknown(*value))).collect()
+    }
+}
