@@ -21,8 +21,8 @@
 use tubelet::gpu::Device;
 use tubelet::kernels::suite::{Outcome, check};
 use tubelet::kernels::{
-    Binding, Case, Class, Dispatches, Family, Kernel, Literals, Needs, Planned, ProgramBuilder, Selection, Shader,
-    Unfit, Variant, input, variants_of, word,
+    Binding, Case, Dispatches, Family, Kernel, Literals, Needs, Planned, ProgramBuilder, Selection, Shader, Unfit,
+    input, variants_of, word,
 };
 use tubelet::tensor::{Error, Exact, Result, Shape};
 
@@ -74,15 +74,8 @@ tubelet::uniform! {
 }
 
 /// The ways to compute it: here one, for any device.
-static VARIANTS: [Planned<SquaredRelu>; 1] = [Planned {
-    variant: Variant {
-        name: "plain",
-        shader: Shader::new("squared_relu.wgsl", WGSL),
-        needs: Needs::invocations(INVOCATIONS),
-        class: Class::Any,
-    },
-    plan,
-}];
+static VARIANTS: [Planned<SquaredRelu>; 1] =
+    [Planned::any(Shader::new("squared_relu.wgsl", WGSL), Needs::invocations(INVOCATIONS), plan)];
 
 /// A dispatch for each piece that fits a binding of the device: usually one.
 fn plan(call: &SquaredRelu, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {

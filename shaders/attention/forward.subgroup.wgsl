@@ -2,13 +2,14 @@
 //
 //     out[i, h, :] = Σ_j softmax_j(q[i, h, :] · k[j, h, :] / √D) · v[j, h, :]     over the keys j that query i sees
 //
-// For software devices. The scores are never stored: the keys come in blocks of `span`, and what was summed so far is
-// scaled down whenever a block raises a row's peak. A lane owns `queries` / S rows and keeps all their sums, so the
-// softmax needs no word between lanes; keys and values are loaded once a workgroup, spread over the lanes, and broadcast
-// from constant lanes. On such a device a load costs far more than a product and unrolled text must fit the 32 KiB
-// instruction cache: hence one loop over the features for the scores of `keys` keys and one over the keys of a block, four
-// at a time, for the sums. What a loop has to index, the lane's own queries and scores, lies in workgroup memory; each
-// lane reads what it wrote itself, so there is no barrier.
+// For software devices. The scores are never stored: the keys come in blocks of `span`, and what was summed so far fades by
+// exp(m_old − m_new) whenever a block raises a row's peak = m; total = l is the sum of a row's exponentials. A lane owns
+// `queries` / S rows and keeps all their sums, so the softmax needs no word between lanes; keys and values are loaded once a
+// workgroup, spread over the lanes, and broadcast from constant lanes. On such a device a load costs far more than a product
+// and unrolled text must fit the 32 KiB instruction cache: hence one loop over the features for the scores of `keys` keys and
+// one over the keys of a block, four at a time, for the sums. What a loop has to index, the lane's own queries and scores, lies
+// in workgroup memory; each lane reads what it wrote itself, so there is no barrier. Scores and peaks are times log2(e): exp2 is
+// one instruction.
 //
 // Literals: S; queries of a tile, 2·S or 4·S; keys, a multiple of S and of 4; span, a multiple of keys; width D; aligned:
 // D is a multiple of 4; wide: of 8, and the device has 64-bit integers, so that two f32 are loaded as one; masked:
@@ -19,23 +20,17 @@
 {% set Row = "vec" ~ own ~ "<f32>" %}
 {% set chunk = 8 if wide else 4 %}
 {% set chunks = (width + chunk - 1) // chunk %}
-{% set key_sets = keys // S %}
 {% set value_sets = (chunks + S - 1) // S %}
 {% set element = "vec4<f32>" if aligned else "f32" %}
-{% from "attention/chunk.subgroup.wgsl" import part %}
-
-{% include "attention/sequence.wgsl" %}
-
 {% set input_element = "vec4<u64>" if wide else element %}
-@group(0) @binding(0) var<uniform> call: Uniform;
-@group(0) @binding(1) var<storage, read> query: array<{{ input_element }}>;   // [3H, R, D] or [R, 3C]
-@group(0) @binding(2) var<storage, read> key: array<{{ input_element }}>;     // [3H, R, D] or [R, 3C]
-@group(0) @binding(3) var<storage, read> value: array<{{ input_element }}>;   // [3H, R, D] or [R, 3C]
-@group(0) @binding(4) var<storage, read> validity: array<u32>;                // [B, T]
-@group(0) @binding(5) var<storage, read_write> output: array<{{ element }}>;        // [R, C]
-
+{% set heads = "call.heads" %}
+{% set owned = "query" %}
+{% set other = "key" %}
 {% set operands = ["query", "key", "value"] %}
-{% include "attention/rows.subgroup.wgsl" %}
+{% from "attention/chunk.subgroup.wgsl" import part %}
+{% include "attention/forward_operands.wgsl" %}
+{% include "attention/main.subgroup.wgsl" %}
+
 // [keys of a block / 2][S] scores of every lane's rows.
 var<workgroup> scores: array<Packed, {{ span // 2 * S }}>;
 
@@ -45,28 +40,9 @@ const LOG2_E: f32 = 1.4426950408889634;
 const EXPONENT: u32 = 0x7f800000u;
 {% endif %}
 
-@compute @workgroup_size({{ S }})
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(subgroup_invocation_id) lane: u32,
-) {
-    let group = workgroup.x + workgroup.y * workgroups.x;
-    if group >= call.groups { return; }
-    let tiles = (call.queries + {{ queries - 1 }}u) / {{ queries }}u;
-    let first = group % tiles * {{ queries }}u + lane * {{ own }}u;
-    let head = group / tiles % call.heads;
-    let sequence = group / tiles / call.heads;
-    let outer = sequence / call.inner_sequences;
-    let inner = sequence % call.inner_sequences;
-    let input = outer * call.input_outer + inner * call.input_inner + head * call.input_head;
-    let last_key = call.keys - 1u;
-
-    // Queries beyond the last repeat it and are not stored.
-{% for c in range(own) %}
-    let token{{ c }} = call.first_query + min(first + {{ c }}u, call.queries - 1u);
-{% endfor %}
-{% set owned = "query" %}
+fn compute(task: Task, lane: u32) {
+    let input = input_of(task, task.head);
+{% include "attention/tokens.subgroup.wgsl" %}
 {% set factor = "(call.scale * LOG2_E)" %}
 {% include "attention/own.subgroup.wgsl" %}
 
@@ -76,7 +52,6 @@ fn main(
     var sum{{ f }} = {{ Row }}();
 {% endfor %}
 {% if masked %}
-    var moment = vec{{ own }}<u32>({% for c in range(own) %}query_moment(token{{ c }}){{ ", " if not loop.last }}{% endfor %});
     // A second pass, where rows that see no key are to be means: all keys then score 0 for them, and the others see none.
     var passes = 1u;
     for (var pass_index = 0u; pass_index < passes; pass_index++) {
@@ -85,22 +60,10 @@ fn main(
         let block_keys = min(call.keys - block, {{ span }}u);
         var highest = peak;
         for (var part = 0u; part < block_keys; part += {{ keys }}u) {
-{% for i in range(key_sets) %}
-            let key_token{{ i }} = block + part + {{ i * S }}u + lane;
-            let other_row{{ i }} = call.key_base + input + min(key_token{{ i }}, last_key) * call.input_token;
-{% if masked %}
-            let since{{ i }} = select(key_moment(outer, key_token{{ i }}), select(NEVER, 1u, key_token{{ i }} < call.keys), pass_index == 1u);
-{% endif %}
-{% endfor %}
-{% set other = "key" %}
-{% set others = keys %}
+{% set first_other = "block + part" %}
 {% include "attention/scores.subgroup.wgsl" %}
 {% for k in range(keys) %}
-{% if masked %}
-            score{{ k }} = select({{ Row }}(LOWEST), select(score{{ k }}, {{ Row }}(), pass_index == 1u), vec{{ own }}<u32>(subgroupBroadcast(since{{ k // S }}, {{ k % S }}u)) <= moment);
-{% else %}
-            score{{ k }} = select({{ Row }}(LOWEST), score{{ k }}, part + {{ k }}u < block_keys);
-{% endif %}
+            score{{ k }} = select({{ Row }}(LOWEST), {{ "select(score" ~ k ~ ", " ~ Row ~ "(), pass_index == 1u)" if masked else "score" ~ k }}, seen{{ k }});
 {% if k % 2 %}
             scores[(part / 2u + {{ k // 2 }}u) * {{ S }}u + lane] = pack(Pair(score{{ k - 1 }}, score{{ k }}));
 {% endif %}
@@ -116,9 +79,9 @@ fn main(
 
         for (var step = 0u; step < block_keys; step += 4u) {
 {% for k in range(4) %}
-            let value_row{{ k }} = call.value_base + input + min(block + step + {{ k }}u, last_key) * call.input_token;
+            let value{{ k }} = value_start(input, block + step + {{ k }}u);
 {% for i in range(value_sets) %}
-            var values{{ k }}_{{ i }} = value_at(value_row{{ k }}, min({{ i * S }}u + lane, {{ chunks - 1 }}u));
+            var values{{ k }}_{{ i }} = value_at(value{{ k }}, min({{ i * S }}u + lane, {{ chunks - 1 }}u));
 {% endfor %}
 {% endfor %}
 {% if masked %}
@@ -154,7 +117,7 @@ fn main(
 {% if masked %}
         let empty = total == {{ Row }}();
         passes = select(1u, 2u, call.empty_row == 1u && subgroupAny(any(empty)));
-        moment = select(vec{{ own }}<u32>(), vec{{ own }}<u32>(CLASS_QUERY), empty);
+        moment = select(vec{{ own }}<u32>(BLIND), vec{{ own }}<u32>(INVALID), empty);
     }
 {% endif %}
 
@@ -162,14 +125,16 @@ fn main(
 {% for f in range(0, chunks * chunk, 2) %}
     rows[{{ f // 2 * S }}u + lane] = pack(Pair(sum{{ f }} * norm, sum{{ f + 1 }} * norm));
 {% endfor %}
-    let to = call.output_base + outer * call.output_outer + inner * call.output_inner + head * call.output_head;
+{% for c in range(own) %}
+    let to{{ c }} = output_start(task, token{{ c }});
+{% endfor %}
     for (var feature = 0u; feature < {{ width }}u; feature += {{ 4 if aligned else 2 }}u) {
 {% for f in range(0, 4 if aligned else 2, 2) %}
         let result{{ f }} = unpack(rows[(feature / 2u + {{ f // 2 }}u) * {{ S }}u + lane]);
 {% endfor %}
 {% for c in range(own) %}
         if first + {{ c }}u < call.queries {
-            let at = to + token{{ c }} * call.output_token + feature;
+            let at = to{{ c }} + feature;
 {% if aligned %}
             output[at / 4u] = vec4<f32>(result0.even.{{ x[c] }}, result0.odd.{{ x[c] }}, result2.even.{{ x[c] }}, result2.odd.{{ x[c] }});
 {% else %}

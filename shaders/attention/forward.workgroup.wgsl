@@ -5,7 +5,8 @@
 // For GPUs. A tile of 4 · LANES keys, then of their values, is staged in workgroup memory; the scores never leave the
 // workgroup. LANES invocations share ROWS queries: for the scores each takes 4 adjacent keys, for the output every
 // LANES-th quad of features, so that what is read once serves 4 or ROWS products. The softmax is taken online: the
-// weights refer to the highest score so far, and what was gathered fades when a higher one comes.
+// weights refer to the highest score so far (peak = m, their sum total = l), and what was gathered fades by
+// exp(m_old − m_new) when a higher one comes.
 //
 // Literals: queries of a tile; lanes; rows, at most 4; width D; aligned: D is a multiple of 4.
 
@@ -13,6 +14,10 @@
 {% set quads = (width + 3) // 4 %}
 {% set own_quads = (quads + lanes - 1) // lanes %}
 {% set element = "vec4<f32>" if aligned else "f32" %}
+{% set input_element = element %}
+{% set heads = "call.heads" %}
+{% set owned = "query" %}
+{% set other = "key" %}
 {% set letters = "xyzw" %}
 {% macro gather(guarded) %}
             for (var step = 0u; step < LANES; step += 1u) {
@@ -38,129 +43,58 @@
 {% endfor %}
             }
 {% endmacro %}
-{% include "attention/sequence.wgsl" %}
+{% include "attention/forward_operands.wgsl" %}
+// Its tile holds the keys, then the values as [key][quad].
+{% include "attention/main.workgroup.wgsl" %}
+{{ read_quad("value", width, aligned) }}
 
-@group(0) @binding(0) var<uniform> call: Uniform;
-@group(0) @binding(1) var<storage, read> query: array<{{ element }}>;          // [3H, R, D] or [R, 3C]
-@group(0) @binding(2) var<storage, read> key: array<{{ element }}>;            // [3H, R, D] or [R, 3C]
-@group(0) @binding(3) var<storage, read> value: array<{{ element }}>;          // [3H, R, D] or [R, 3C]
-@group(0) @binding(4) var<storage, read> validity: array<u32>;                 // [B, T]
-@group(0) @binding(5) var<storage, read_write> output: array<{{ element }}>;   // [R, C]
-
-const QUERIES: u32 = {{ queries }}u;
-const LANES: u32 = {{ lanes }}u;
-const ROWS: u32 = {{ rows }}u;
-const KEYS: u32 = 4u * LANES;
-const QUADS: u32 = {{ quads }}u;
-const INVOCATIONS: u32 = QUERIES / ROWS * LANES;
 // The weight of a key that the row does not see.
 const UNSEEN: f32 = -1.0;
 
-// The keys as [quad][key], the key that lane l takes as its j-th at j · LANES + l: neighbours read neighbours.
-// The values as [key][quad].
-var<workgroup> tile: array<vec4<f32>, KEYS * QUADS>;
-var<workgroup> moments: array<u32, KEYS>;
 // Softmax weights [query][lane], of four keys each.
-var<workgroup> weights: array<vec4<f32>, QUERIES * LANES>;
+var<workgroup> weights: array<vec4<f32>, OWN * LANES>;
 // What the lanes of a row have to tell each other.
-var<workgroup> shared_rows: array<vec4<f32>, INVOCATIONS>;
+var<workgroup> lane_rows: array<vec4<f32>, INVOCATIONS>;
 
-{{ read_quad("query", width, aligned) }}
-{{ read_quad("key", width, aligned) }}
-{{ read_quad("value", width, aligned) }}
-
-@compute @workgroup_size(INVOCATIONS)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) invocation: u32,
-) {
-    let group = workgroup.x + workgroup.y * workgroups.x;
-    if group >= call.groups {
-        return;
-    }
-    let tiles = (call.queries + QUERIES - 1u) / QUERIES;
-    let head = group / tiles % call.heads;
-    let sequence = group / tiles / call.heads;
-    let outer = sequence / call.inner_sequences;
-    let inner = sequence % call.inner_sequences;
-    let input = outer * call.input_outer + inner * call.input_inner + head * call.input_head;
-    let first_key = call.key_base + input;
-    let first_value = call.value_base + input;
-    let last_key = call.keys - 1u;
-
-    let lane = invocation % LANES;
-    let first_lane = invocation - lane;
-    let first_row = invocation / LANES * ROWS;
-{% for r in range(rows) %}
-    let row{{ r }} = group % tiles * QUERIES + first_row + {{ r }}u;
-    let token{{ r }} = call.first_query + min(row{{ r }}, call.queries - 1u);
-    let now{{ r }} = query_moment(token{{ r }});
-    let query{{ r }} = call.query_base + input + token{{ r }} * call.input_token;
+fn compute(task: Task, invocation: u32) {
+    let input = input_of(task, task.head);
+    let depth = QUADS;
+{% include "attention/own.workgroup.wgsl" %}
 {% for f in range(own_quads) %}
+    let quad{{ f }} = min({{ f }}u * LANES + lane, QUADS - 1u);
+{% for r in range(rows) %}
     var sum{{ r }}_{{ f }} = vec4<f32>();
 {% endfor %}
 {% endfor %}
-{% for f in range(own_quads) %}
-    let quad{{ f }} = min({{ f }}u * LANES + lane, QUADS - 1u);
-{% endfor %}
-    var peaks = vec4(LOWEST);       // highest score of each row, the same in its lanes
-    var totals = vec4<f32>();       // weights of each row, over this lane's keys
+    var peaks = vec4(LOWEST);       // of each row, the same in its lanes
+    var totals = vec4<f32>();       // of each row, over this lane's keys
 
-    for (var first = 0u; first < call.keys; first += KEYS) {
-        for (var i = invocation; i < KEYS; i += INVOCATIONS) {
-            moments[i] = key_moment(outer, first + i);
-        }
-        for (var i = invocation; i < KEYS * QUADS; i += INVOCATIONS) {
-            let owner = i % LANES;
-            let quad = i / LANES % QUADS;
-            let j = i / (LANES * QUADS);
-            let at = first_key + min(first + 4u * owner + j, last_key) * call.input_token;
-            tile[quad * KEYS + j * LANES + owner] = key_quad(at, quad);
-        }
-        workgroupBarrier();
-
-{% for r in range(rows) %}
-        var score{{ r }} = vec4<f32>();
-{% endfor %}
-        for (var quad = 0u; quad < QUADS; quad += 1u) {
-            let at = quad * KEYS + lane;
-{% for j in range(4) %}
-            let k{{ j }} = tile[at + {{ j }}u * LANES];
-{% endfor %}
-{% for r in range(rows) %}
-            let q{{ r }} = query_quad(query{{ r }}, quad);
-            score{{ r }} += vec4(dot(q{{ r }}, k0), dot(q{{ r }}, k1), dot(q{{ r }}, k2), dot(q{{ r }}, k3));
-{% endfor %}
-        }
-        let own = vec4({% for j in range(4) %}moments[4u * lane + {{ j }}u]{{ ", " if not loop.last }}{% endfor %});
+    for (var first = 0u; first < call.keys; first += OTHERS) {
+{% include "attention/scores.workgroup.wgsl" %}
         var highest = peaks;
 {% for r in range(rows) %}
-        let visible{{ r }} = own <= vec4(now{{ r }});
-        let scaled{{ r }} = score{{ r }} * call.scale;
-        let visible_score{{ r }} = select(vec4(LOWEST), scaled{{ r }}, visible{{ r }});
-        highest.{{ letters[r] }} = max(max(visible_score{{ r }}.x, visible_score{{ r }}.y), max(visible_score{{ r }}.z, visible_score{{ r }}.w));
+        let visible{{ r }} = select(vec4(LOWEST), score{{ r }}, seen{{ r }});
+        highest.{{ letters[r] }} = max(max(visible{{ r }}.x, visible{{ r }}.y), max(visible{{ r }}.z, visible{{ r }}.w));
 {% endfor %}
-        shared_rows[invocation] = highest;
+        lane_rows[invocation] = highest;
         workgroupBarrier();
 
-        for (var i = invocation; i < KEYS * QUADS; i += INVOCATIONS) {
+        for (var i = invocation; i < OTHERS * QUADS; i += INVOCATIONS) {
             let j = i / QUADS;
-            let at = first_value + min(first + j, last_key) * call.input_token;
             // A value that nobody sees may be NaN: it must not even be multiplied by zero.
-            tile[i] = select(value_quad(at, i % QUADS), vec4<f32>(), moments[j] == NEVER);
+            tile[i] = select(value_quad(value_start(input, first + j), i % QUADS), vec4<f32>(), moments[j] >= INVALID);
         }
         highest = peaks;
 {% for l in range(lanes) %}
-        highest = max(highest, shared_rows[first_lane + {{ l }}u]);
+        highest = max(highest, lane_rows[first_lane + {{ l }}u]);
 {% endfor %}
         let fade = exp(peaks - highest);
         peaks = highest;
         totals *= fade;
 {% for r in range(rows) %}
-        let weight{{ r }} = select(vec4<f32>(), exp(scaled{{ r }} - peaks.{{ letters[r] }}), visible{{ r }});
+        let weight{{ r }} = select(vec4<f32>(), exp(score{{ r }} - peaks.{{ letters[r] }}), seen{{ r }});
         totals.{{ letters[r] }} += dot(weight{{ r }}, vec4(1.0));
-        weights[(first_row + {{ r }}u) * LANES + lane] = select(vec4(UNSEEN), weight{{ r }}, visible{{ r }});
+        weights[(first_row + {{ r }}u) * LANES + lane] = select(vec4(UNSEEN), weight{{ r }}, seen{{ r }});
 {% for f in range(own_quads) %}
         sum{{ r }}_{{ f }} *= fade.{{ letters[r] }};
 {% endfor %}
@@ -175,27 +109,25 @@ fn main(
         }
         workgroupBarrier();
     }
-    shared_rows[invocation] = totals;
+    lane_rows[invocation] = totals;
     workgroupBarrier();
     var total = vec4<f32>();
 {% for l in range(lanes) %}
-    total += shared_rows[first_lane + {{ l }}u];
+    total += lane_rows[first_lane + {{ l }}u];
 {% endfor %}
-    let to = call.output_base + outer * call.output_outer + inner * call.output_inner
-        + head * call.output_head;
 {% for r in range(rows) %}
     if total.{{ letters[r] }} == 0.0 && call.empty_row == 1u {
         for (var j = 0u; j < call.keys; j += 1u) {
-            let at = first_value + j * call.input_token;
+            let at = value_start(input, j);
 {% for f in range(own_quads) %}
             sum{{ r }}_{{ f }} += value_quad(at, quad{{ f }});
 {% endfor %}
         }
         total.{{ letters[r] }} = f32(call.keys);
     }
-    if row{{ r }} < call.queries {
+    if first_own + {{ r }}u < call.queries {
         let share = select(1.0 / total.{{ letters[r] }}, 0.0, total.{{ letters[r] }} == 0.0);
-        let at = to + token{{ r }} * call.output_token;
+        let at = output_start(task, token{{ r }});
 {% for f in range(own_quads) %}
         if {{ f }}u * LANES + lane < QUADS {
 {% if aligned %}

@@ -2,7 +2,7 @@
 {% from "attention/chunk.subgroup.wgsl" import part %}
     for (var chunk = 0u; chunk < {{ chunks }}u; chunk++) {
 {% for c in range(own) %}
-        let own{{ c }} = {{ owned }}_at(call.{{ owned }}_base + input + token{{ c }} * call.input_token, chunk);
+        let own{{ c }} = {{ owned }}_at({{ owned }}_start(input, token{{ c }}), chunk);
 {% endfor %}
 {% for f in range(0, chunk, 2) %}
         rows[(chunk * {{ chunk // 2 }}u + {{ f // 2 }}u) * {{ S }}u + lane] = pack(Pair(

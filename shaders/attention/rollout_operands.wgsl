@@ -1,30 +1,39 @@
-{#- What every variant of rollout shares; query and key are declared by the including file. A launch's own tokens are keys:
-    `queries` of each sequence, from `first_query` on. -#}
-{% include "attention/sequence.wgsl" %}
-
-@group(0) @binding(0) var<uniform> call: Uniform;
-@group(0) @binding(3) var<storage, read> normaliser: array<f32>;     // [heads, 2, R]
-@group(0) @binding(4) var<storage, read> weights: array<f32>;        // [R]
-@group(0) @binding(5) var<storage, read> base: array<f32>;           // [R]
-@group(0) @binding(6) var<storage, read> validity: array<u32>;       // [B, T]
-@group(0) @binding(7) var<storage, read_write> output: array<f32>;   // [R]
-
-// The row of a token, counted from that of token 0 of the launch's first sequence.
-fn row_of(outer: u32, inner: u32, token: u32) -> u32 {
-    return outer * call.output_outer + inner * call.output_inner + token * call.output_token;
+{#- What every variant of rollout shares; query and key are arrays of `input_element`. A launch's own tokens are keys:
+    `queries` of each sequence, from `first_query` on. A task has all heads. -#}
+struct Uniform {
+{% include "attention/fields.wgsl" %}
+    rows: u32,             // R
+    empty_row: u32,        // a query that sees no key: 0 hands out nothing, 1 the same to all keys
+    normaliser_base: u32,
+    weights_base: u32,
+    base_base: u32,
+    begin: u32,            // the output begins with: 0 nothing, 1 keep · base, 2 what an earlier launch left
+    keep: f32,
+    share: f32,            // of each head in the sum
 }
 
-// What a query hands to the keys of its sequence: exp(score − highest) · factor to each that it sees, and `everywhere` to
-// every one. A query beyond the last and one of weight 0 hand out nothing: factor 0.
+@group(0) @binding(0) var<uniform> call: Uniform;
+@group(0) @binding(1) var<storage, read> query: array<{{ input_element }}>;   // [3H, R, D] or [R, 3C]
+@group(0) @binding(2) var<storage, read> key: array<{{ input_element }}>;     // [3H, R, D] or [R, 3C]
+@group(0) @binding(3) var<storage, read> normaliser: array<f32>;              // [heads, 2, R]
+@group(0) @binding(4) var<storage, read> weights: array<f32>;                 // [R]
+@group(0) @binding(5) var<storage, read> base: array<f32>;                    // [R]
+@group(0) @binding(6) var<storage, read> validity: array<u32>;                // [B, T]
+@group(0) @binding(7) var<storage, read_write> output: array<f32>;            // [R]
+
+{% include "attention/sequence.wgsl" %}
+
+// What a query hands to the keys of its sequence: exp(score − peak) · factor to each that it sees, and `everywhere` to every
+// one. A query beyond the last and one of weight 0 hand out nothing: factor 0.
 struct Giver {
-    highest: f32,
+    peak: f32,
     factor: f32,
     everywhere: f32,
 }
 
 // Without a branch: software devices run both sides of each.
-fn giver(outer: u32, inner: u32, head: u32, token: u32) -> Giver {
-    let row = row_of(outer, inner, min(token, call.keys - 1u));
+fn giver(task: Task, head: u32, token: u32) -> Giver {
+    let row = row_of(task, min(token, call.keys - 1u));
     let at = call.normaliser_base + head * 2u * call.rows + row;
     let weight = select(0.0, weights[call.weights_base + row], token < call.keys);
     let total = normaliser[at + call.rows];
@@ -41,7 +50,8 @@ fn gives(factor: f32) -> bool {
     return !(factor == 0.0);
 }
 
-fn store(row: u32, sum: f32) {
+fn store(task: Task, token: u32, sum: f32) {
+    let row = row_of(task, token);
     var value = call.share * sum;
     if call.begin == 1u {
         value += call.keep * base[call.base_base + row];

@@ -1,56 +1,66 @@
-// What the attention kernels share: their uniform, and which keys a query sees.
+// What the attention kernels share: who does what, where queries, keys and rows lie, and which keys a query sees.
 //
 // Tokens attend within sequences s = outer · inner_sequences + inner. Feature d of head h of token i lies at
 //     base + outer · input_outer + inner · input_inner + i · input_token + h · input_head + d,
-// counted in f32 from the start of the binding; the output likewise. That is joint attention (inner_sequences = 1),
-// spatial (a sequence a temporal index) and temporal (a sequence a position) without a transpose.
+// counted in f32 from the start of the binding. What is written about the token goes to the output's row
+//     outer · row_outer + inner · row_inner + i · row_token.
+// That is joint attention (inner_sequences = 1), spatial (a sequence a temporal index) and temporal (a sequence a position)
+// without a transpose.
 
-struct Uniform {
-    queries: u32,          // of each sequence in this launch
-    keys: u32,             // of each sequence
-    heads: u32,
-    sequences: u32,
-    inner_sequences: u32,
-    first_query: u32,      // the token of the first query
-    groups: u32,
-    class_tokens: u32,     // at the start of each sequence
-    tokens_per_time: u32,
-    times: u32,            // T
-    causal: u32,           // 1: a token sees its own and earlier times only
-    validity: u32,         // 1: invalid times are not seen
-    empty_row: u32,        // a query that sees no key: 0 gives zero, 1 the mean of all values
-    scale: f32,            // D^(−1/2)
-    query_base: u32,
-    key_base: u32,
-    value_base: u32,
-    output_base: u32,
-    input_outer: u32,
-    input_inner: u32,
-    input_token: u32,
-    input_head: u32,
-    output_outer: u32,
-    output_inner: u32,
-    output_token: u32,
-    output_head: u32,
-    validity_base: u32,
-    rows: u32,             // R; this and what follows is for the normaliser and rollout
-    weighted: u32,         // 1: rows have weights, and those of weight 0 take no part
-    weights_base: u32,
-    normaliser_base: u32,
-    base_base: u32,
-    begin: u32,            // the output begins with: 0 nothing, 1 keep · base, 2 what an earlier launch left
-    keep: f32,
-    share: f32,            // of each head in the sum
-    padding: u32,
+// What one invocation or workgroup does: a run of queries of one head of one sequence.
+struct Task {
+    run: u32,
+    head: u32,
+    sequence: u32,   // from call.sequences on there is nothing to do
+    outer: u32,
+    inner: u32,
+}
+
+// Tasks are numbered run by run, then head by head, then sequence by sequence.
+fn task_of(number: u32, runs: u32, heads: u32) -> Task {
+    let sequence = number / runs / heads;
+    return Task(
+        number % runs,
+        number / runs % heads,
+        sequence,
+        sequence / call.inner_sequences,
+        sequence % call.inner_sequences,
+    );
+}
+
+// The token of a query of the launch; those beyond the last repeat it and are not stored.
+fn token_of(query: u32) -> u32 {
+    return call.first_query + min(query, call.queries - 1u);
+}
+
+// Where the sequence's first token has a head's features, but for the base.
+fn input_of(task: Task, head: u32) -> u32 {
+    return task.outer * call.input_outer + task.inner * call.input_inner + head * call.input_head;
+}
+
+// Where a token's features begin; tokens beyond the last repeat it.
+fn query_start(input: u32, token: u32) -> u32 {
+    return call.query_base + input + min(token, call.keys - 1u) * call.input_token;
+}
+
+fn key_start(input: u32, token: u32) -> u32 {
+    return call.key_base + input + min(token, call.keys - 1u) * call.input_token;
+}
+
+// The output's row for a token.
+fn row_of(task: Task, token: u32) -> u32 {
+    return task.outer * call.row_outer + task.inner * call.row_inner + token * call.row_token;
 }
 
 // Below every score; what an unseen key has.
 const LOWEST: f32 = -3.0e38;
 
-// A query sees the keys whose moment is not after its own. Moments of patches are temporal indices.
-const CLASS_KEY: u32 = 0xfffffffdu;     // in a causal call, after every patch: through class tokens the future would leak
-const CLASS_QUERY: u32 = 0xfffffffeu;   // after every key
-const NEVER: u32 = 0xffffffffu;         // after every query
+// A query sees the keys whose moment is not after its own. Patches have their temporal index and 1.
+const BLIND: u32 = 0u;                  // a query before every key
+const CLASS_KEY: u32 = 0xfffffffcu;     // in a causal call, after every patch: through class tokens the future would leak
+const CLASS_QUERY: u32 = 0xfffffffdu;   // after every key that is valid
+const INVALID: u32 = 0xfffffffeu;       // a key of an invalid time; as a query it sees all keys
+const BEYOND: u32 = 0xffffffffu;        // behind the last key
 
 fn time_of(token: u32) -> u32 {
     return (token - call.class_tokens) / call.tokens_per_time;
@@ -60,22 +70,22 @@ fn query_moment(token: u32) -> u32 {
     if token < call.class_tokens {
         return CLASS_QUERY;
     }
-    return time_of(token);
+    return time_of(token) + 1u;
 }
 
-fn key_moment(outer: u32, token: u32) -> u32 {
+fn key_moment(task: Task, token: u32) -> u32 {
     if token >= call.keys {
-        return NEVER;
+        return BEYOND;
     }
     if call.causal + call.validity == 0u {
-        return 0u;
+        return 1u;
     }
     if token < call.class_tokens {
-        return select(0u, CLASS_KEY, call.causal == 1u);
+        return select(1u, CLASS_KEY, call.causal == 1u);
     }
     let time = time_of(token);
-    if call.validity == 1u && validity[call.validity_base + outer * call.times + time] == 0u {
-        return NEVER;
+    if call.validity == 1u && validity[call.validity_base + task.outer * call.times + time] == 0u {
+        return INVALID;
     }
-    return select(0u, time, call.causal == 1u);
+    return select(1u, time + 1u, call.causal == 1u);
 }

@@ -4,9 +4,6 @@
 
 struct Uniform {
     quads: u32,     // M / 4
-    padding_0: u32,
-    padding_1: u32,
-    padding_2: u32,
 }
 
 @group(0) @binding(0) var<uniform> call: Uniform;

@@ -15,9 +15,6 @@ struct Uniform {
     first_picked: u32,    // of this launch, among the S
     input_base: u32,      // elements bound before the first one needed
     output_base: u32,
-    padding_0: u32,
-    padding_1: u32,
-    padding_2: u32,
 }
 
 @group(0) @binding(0) var<uniform> call: Uniform;

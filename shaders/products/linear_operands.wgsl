@@ -10,9 +10,6 @@ struct Uniform {
     panel: u32,       // columns of an output plane: N, or a head's width
     panel_rows: u32,  // rows of an output plane
     first_row: u32,   // where in the bound output the first row lies
-    groups: u32,
-    padding_0: u32,
-    padding_1: u32,
 }
 
 {% set element = "vec4<f32>" if aligned else "f32" %}

@@ -10,7 +10,7 @@
 //
 // Where the literal `wide` says so, two floats are loaded as one 64-bit word, and a step is eight k.
 //
-// The including file declares `call` (with rows, inner, columns, groups), `weight` in panels of 4·LANES columns
+// The including file declares `call` (with rows, inner, columns), `weight` in panels of 4·LANES columns
 // (wide: in pairs of rows, lane by lane), and
 //     left_start(row)                   where a row of the left operand begins,
 //     left(start, k)                    its values k … k+3, any value of that row for those beyond inner,
@@ -44,12 +44,12 @@ fn main(
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
     let group = workgroup.x + workgroup.y * workgroups.x;
-    if group >= call.groups {
-        return;
-    }
     // Neighbouring workgroups share their rows, which stay in a cache, and stream through the weight.
     let panels = (call.columns + 4u * LANES - 1u) / (4u * LANES);
     let first_row = group / panels * ROWS;
+    if first_row >= call.rows {
+        return;
+    }
     let panel = group % panels;
     let column = (panel * LANES + lane) * 4u;
     let start_sums = first_sums(column);

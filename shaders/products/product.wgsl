@@ -5,7 +5,7 @@
 // For devices without anything better: sums stay in registers, both operands come straight from storage, and one step
 // of four k feeds 64 multiply-adds from eight loads. Neighbouring invocations own neighbouring columns.
 //
-// The including file declares `call` (with rows, inner, columns, groups), `weight` in panels of four columns, and
+// The including file declares `call` (with rows, inner, columns), `weight` in panels of four columns, and
 //     left_start(row)                   where a row of the left operand begins,
 //     left(start, k)                    its values k … k+3, any value of that row for those beyond inner,
 //     first_sums(column)                what the sums of columns column … column+3 begin with,

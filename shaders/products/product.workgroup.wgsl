@@ -6,7 +6,7 @@
 // four for 256 multiply-adds. An invocation's rows and columns are strided so that neighbours read neighbouring words.
 // Each staged step is multiplied while the next one is on its way from storage.
 //
-// The including file declares `call` (with rows, inner, columns, groups), `weight` in panels of 64 columns, and
+// The including file declares `call` (with rows, inner, columns), `weight` in panels of 64 columns, and
 //     left_start(row)                   where a row of the left operand begins,
 //     left(start, k)                    its values k … k+3, any value of that row for those beyond inner,
 //     first_sums(column)                what the sums of columns column … column+3 begin with,
@@ -30,12 +30,12 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let group = workgroup.x + workgroup.y * workgroups.x;
-    if group >= call.groups {
-        return;
-    }
     // Neighbouring workgroups share their rows, which stay in a cache, and stream through the weight.
     let panels = (call.columns + 63u) / 64u;
     let first_row = group / panels * ROWS;
+    if first_row >= call.rows {
+        return;
+    }
     let panel = group % panels;
     let last_row = call.rows - 1u;
     let panel_size = (call.inner + 3u) / 4u * 4u * 16u;

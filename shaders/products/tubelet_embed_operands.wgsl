@@ -4,7 +4,6 @@ struct Uniform {
     rows: u32,             // tokens, in the order of clips, times, token rows and token columns
     inner: u32,            // P·t·h·w
     columns: u32,          // C
-    groups: u32,
     bias: u32,             // 1 with
     times: u32,            // temporal indices of a clip
     token_rows: u32,       // ⌊Y / h⌋
@@ -19,8 +18,6 @@ struct Uniform {
     plane_stride: u32,
     clip_start: u32,       // where in the bound clips the first token begins
     output_start: u32,     // where in the bound output the first token goes
-    padding_0: u32,
-    padding_1: u32,
 }
 
 {% set element = "vec4<f32>" if aligned else "f32" %}

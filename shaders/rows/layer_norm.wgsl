@@ -10,7 +10,6 @@ struct Uniform {
     rows: u32,     // M
     width: u32,    // C
     epsilon: f32,
-    groups: u32,
 }
 
 @group(0) @binding(0) var<uniform> call: Uniform;

@@ -8,7 +8,6 @@ struct Uniform {
     elements: u32,    // of this launch
     activation: u32,  // see common/activation.wgsl
     summed: u32,      // 1 where the addend is added
-    padding: u32,
 }
 
 @group(0) @binding(0) var<uniform> call: Uniform;

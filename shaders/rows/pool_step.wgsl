@@ -18,8 +18,6 @@ struct Uniform {
     input_base: u32,        // elements bound before the first one needed
     output_base: u32,
     start: f32,             // 0, or −∞ for a maximum (WGSL has no literal for it)
-    padding_0: u32,
-    padding_1: u32,
 }
 
 @group(0) @binding(0) var<uniform> call: Uniform;

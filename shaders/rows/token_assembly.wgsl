@@ -17,7 +17,6 @@ struct Uniform {
     tokens_base: u32,     // elements bound before the first one needed
     positions_base: u32,
     output_base: u32,
-    padding: u32,
 }
 
 @group(0) @binding(0) var<uniform> call: Uniform;

@@ -4,10 +4,14 @@
 //! naga. No device is needed.
 
 mod languages;
+mod reads;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use naga::valid::{Capabilities as NagaCapabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
+use naga::valid::{
+    Capabilities as NagaCapabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator,
+};
+use reads::members_read;
 use tubelet::gpu::{Capabilities, DeviceKind, Limits, Subgroup};
 use tubelet::kernels::{ALL, Access, Case, Family, Launch, Variant, render};
 use tubelet::tensor::Element;
@@ -107,6 +111,7 @@ fn cases_that_are_only_timed_render_what_others_check() {
 fn faults_of(family: &'static Family, variant: &'static Variant) -> HashSet<String> {
     let mut seen = HashSet::new();
     let mut faults = HashSet::new();
+    let mut read = BTreeSet::new();
     for device in devices() {
         for case in (family.cases)() {
             let device = Capabilities { limits: case.limits(&device.limits), ..device.clone() };
@@ -116,7 +121,13 @@ fn faults_of(family: &'static Family, variant: &'static Variant) -> HashSet<Stri
                     for launch in plan.launches {
                         let wgsl = render(&variant.shader, &launch).unwrap_or_else(|error| panic!("{error}"));
                         if seen.insert(wgsl.clone()) {
-                            faults.extend(faults_in(family, variant, &device, &launch, &wgsl));
+                            match parse(&wgsl) {
+                                Err(invalid) => _ = faults.insert(invalid),
+                                Ok((module, info)) => {
+                                    faults.extend(faults_in(family, variant, &device, &launch, &module));
+                                    read.extend(members_read(&module, &info));
+                                }
+                            }
                         }
                         if launch.groups.iter().any(|&count| count > device.limits.workgroups) {
                             faults.insert(format!("case {} dispatches {:?} workgroups", case.name, launch.groups));
@@ -126,22 +137,31 @@ fn faults_of(family: &'static Family, variant: &'static Variant) -> HashSet<Stri
             }
         }
     }
+    // Each variant for itself: what only others read is computed and sent to it in vain.
+    for field in family.uniform.iter().filter(|field| !read.contains(field.name)) {
+        faults.insert(format!("uniform: {} is sent, but never read", field.name));
+    }
     faults
 }
 
-fn faults_in(family: &Family, variant: &Variant, device: &Capabilities, launch: &Launch, wgsl: &str) -> Vec<String> {
-    let module = match naga::front::wgsl::parse_str(wgsl) {
-        Ok(module) => module,
-        Err(error) => return vec![error.emit_to_string(wgsl)],
-    };
+fn parse(wgsl: &str) -> Result<(naga::Module, ModuleInfo), String> {
+    let module = naga::front::wgsl::parse_str(wgsl).map_err(|error| error.emit_to_string(wgsl))?;
     let mut validator = Validator::new(ValidationFlags::all(), NagaCapabilities::all());
     validator.subgroup_stages(ShaderStages::COMPUTE).subgroup_operations(SubgroupOperationSet::all());
-    if let Err(error) = validator.validate(&module) {
-        return vec![error.emit_to_string(wgsl)];
-    }
-    let mut faults = uniform_faults(family, launch, &module);
-    faults.extend(binding_faults(family, &module));
-    faults.extend(entry_faults(variant, device, &module));
+    let info = validator.validate(&module).map_err(|error| error.emit_to_string(wgsl))?;
+    Ok((module, info))
+}
+
+fn faults_in(
+    family: &Family,
+    variant: &Variant,
+    device: &Capabilities,
+    launch: &Launch,
+    module: &naga::Module,
+) -> Vec<String> {
+    let mut faults = uniform_faults(family, launch, module);
+    faults.extend(binding_faults(family, module));
+    faults.extend(entry_faults(variant, device, module));
     faults
 }
 

@@ -2,55 +2,39 @@
 
 use std::ops::Range;
 
-use bytemuck::Zeroable;
-
 use crate::gpu::Limits;
-use crate::kernels::attention::mask::EmptyRow;
 use crate::kernels::attention::qkv::{Qkv, QkvLayout};
-use crate::kernels::attention::sequences::Part;
+use crate::kernels::attention::sequences::{Part, RowStrides};
 use crate::kernels::shader::cut::align_down;
 use crate::kernels::shader::word;
 use crate::tensor::{Error, Result};
 
 crate::uniform! {
-    /// The uniform of every attention kernel, see `shaders/attention/sequence.wgsl`.
-    pub(in crate::kernels) struct Uniform {
+    /// What the uniform of every attention kernel begins with, see `shaders/attention/fields.wgsl`.
+    pub(in crate::kernels) struct Common {
         queries: u32,
         keys: u32,
         heads: u32,
         sequences: u32,
         inner_sequences: u32,
         first_query: u32,
-        groups: u32,
         class_tokens: u32,
         tokens_per_time: u32,
         times: u32,
         causal: u32,
         validity: u32,
-        empty_row: u32,
+        validity_base: u32,
         scale: f32,
         query_base: u32,
         key_base: u32,
-        value_base: u32,
-        output_base: u32,
         input_outer: u32,
         input_inner: u32,
         input_token: u32,
         input_head: u32,
-        output_outer: u32,
-        output_inner: u32,
-        output_token: u32,
-        output_head: u32,
-        validity_base: u32,
-        rows: u32,
-        weighted: u32,
-        weights_base: u32,
-        normaliser_base: u32,
-        base_base: u32,
-        begin: u32,
-        keep: f32,
-        share: f32,
-        padding: u32,
+        output_base: u32,
+        row_outer: u32,
+        row_inner: u32,
+        row_token: u32,
     }
 }
 
@@ -75,8 +59,8 @@ type Piece = [Range<usize>; 4];
 
 /// One launch of a part.
 pub(in crate::kernels) struct Cut {
-    /// Its uniform, but for `groups` and those that only some kernels have.
-    pub(in crate::kernels) uniform: Uniform,
+    /// What its uniform begins with.
+    pub(in crate::kernels) common: Common,
     /// The windows of its operands, in binding order.
     pub(in crate::kernels) windows: Vec<Option<Range<u64>>>,
     /// Where each operand has token 0 of the first head of the first sequence, in elements of its window.
@@ -94,7 +78,8 @@ impl Places {
             QkvLayout::Rows => (3 * heads * width, width),
         };
         let origin = (which * heads * head) as i64;
-        Self { origin, strides: Self::strides(part, row, head), run: width, all_tokens: which > 0 }
+        let strides = Self::strides(part.sequences.row_strides(), row, head);
+        Self { origin, strides, run: width, all_tokens: which > 0 }
     }
 
     /// Of the validity, `[B, T]`.
@@ -102,10 +87,9 @@ impl Places {
         Self { origin: 0, strides: [times, 0, 0, 0], run: times, all_tokens: true }
     }
 
-    /// Strides of elements where rows and heads have these.
-    pub(in crate::kernels) fn strides(part: &Part, row: usize, head: usize) -> [usize; 4] {
-        let sequences = &part.sequences;
-        [sequences.outer_stride * row, sequences.inner_stride * row, head, sequences.token_stride * row]
+    /// Strides of elements where a row and a head have `row` and `head` of them.
+    pub(in crate::kernels) fn strides(rows: RowStrides, row: usize, head: usize) -> [usize; 4] {
+        [rows.outer * row, rows.inner * row, head, rows.token * row]
     }
 
     fn ranges(&self, piece: &Piece, tokens: usize) -> Piece {
@@ -142,14 +126,16 @@ impl Places {
     }
 }
 
-/// What the launches of a part have in common. `inputs` and `output` are its operands in binding order, the validity
+/// What the launches of a part have in common. `inputs` and `outputs` are its operands in binding order, the validity
 /// lying between them.
 pub(in crate::kernels) struct Cutter<'a> {
     pub(in crate::kernels) qkv: &'a Qkv,
     pub(in crate::kernels) part: &'a Part,
     pub(in crate::kernels) queries: Range<usize>,
     pub(in crate::kernels) inputs: &'a [Places],
-    pub(in crate::kernels) output: Places,
+    pub(in crate::kernels) outputs: &'a [Places],
+    /// The rows of the outputs.
+    pub(in crate::kernels) rows: RowStrides,
     pub(in crate::kernels) limits: &'a Limits,
 }
 
@@ -170,7 +156,7 @@ impl Cutter<'_> {
             let window = places.window(&piece, tokens, self.limits);
             window.end - window.start
         };
-        let mut operands = self.inputs.iter().chain([&self.output]);
+        let mut operands = self.inputs.iter().chain(self.outputs);
         let Some(places) = operands.find(|places| bytes(places) > self.limits.binding_bytes) else {
             pieces.push(piece);
             return Ok(());
@@ -199,7 +185,7 @@ impl Cutter<'_> {
         let validity = Places::of_validity(times);
         let mut windows = Vec::new();
         let mut bases = Vec::new();
-        for places in self.inputs.iter().chain([&validity, &self.output]) {
+        for places in self.inputs.iter().chain([&validity]).chain(self.outputs) {
             let window = places.window(piece, tokens, self.limits);
             bases.push(places.base(piece, &window));
             windows.push(Some(window));
@@ -208,42 +194,36 @@ impl Cutter<'_> {
             // The call may carry the validity for another part.
             windows[self.inputs.len()] = None;
         }
-        let &[query_base, key_base, .., validity_base, output_base] = bases.as_slice() else {
-            return Err(Error::usage("attention needs queries and keys"));
-        };
+        let base =
+            |place: usize| bases.get(place).copied().ok_or_else(|| Error::usage("attention has too few operands"));
+        let validity_place = self.inputs.len();
         let [input_outer, input_inner, input_head, input_token] = words(self.inputs[0].strides)?;
-        let [output_outer, output_inner, output_head, output_token] = words(self.output.strides)?;
-        let uniform = Uniform {
+        let common = Common {
             queries: word(piece[TOKENS].len())?,
             keys: word(tokens)?,
             heads: word(piece[HEADS].len())?,
             sequences: word(piece[OUTER].len() * piece[INNER].len())?,
             inner_sequences: word(piece[INNER].len())?,
             first_query: word(piece[TOKENS].start)?,
-            groups: 0,
             class_tokens: word(mask.class_tokens)?,
             tokens_per_time: word(mask.tokens_per_time)?,
             times: word(times)?,
             causal: mask.causal.into(),
             validity: mask.validity.into(),
-            empty_row: (mask.empty_row == EmptyRow::Uniform).into(),
+            validity_base: base(validity_place)?,
             scale: (1.0 / (self.qkv.width as f64).sqrt()) as f32,
-            query_base,
-            key_base,
-            value_base: if self.inputs.len() > 2 { bases[2] } else { 0 },
-            output_base,
+            query_base: base(0)?,
+            key_base: base(1)?,
             input_outer,
             input_inner,
             input_token,
             input_head,
-            output_outer,
-            output_inner,
-            output_token,
-            output_head,
-            validity_base,
-            ..Uniform::zeroed()
+            output_base: base(validity_place + 1)?,
+            row_outer: word(self.rows.outer)?,
+            row_inner: word(self.rows.inner)?,
+            row_token: word(self.rows.token)?,
         };
-        Ok(Cut { uniform, windows, bases, heads: piece[HEADS].clone() })
+        Ok(Cut { common, windows, bases, heads: piece[HEADS].clone() })
     }
 }
 
@@ -267,8 +247,9 @@ mod tests {
     fn pieces_of(call: &Attention, limits: &Limits) -> Result<Vec<Piece>> {
         let part = &call.parts[0];
         let inputs = [0, 1, 2].map(|which| Places::of_input(&call.qkv, part, which));
-        let (queries, output) = (call.queries_of(part), call.output_places(part));
-        let cutter = Cutter { qkv: &call.qkv, part, queries, inputs: &inputs, output, limits };
+        let (queries, outputs) = (call.queries_of(part), [call.output_places(part)]);
+        let rows = call.row_strides(part);
+        let cutter = Cutter { qkv: &call.qkv, part, queries, inputs: &inputs, outputs: &outputs, rows, limits };
         for cut in cutter.cut()? {
             for window in cut.windows.into_iter().flatten() {
                 assert!(window.start.is_multiple_of(256) && window.end - window.start <= limits.binding_bytes);

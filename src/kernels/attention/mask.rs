@@ -28,6 +28,16 @@ pub enum EmptyRow {
     Uniform,
 }
 
+impl EmptyRow {
+    /// What WGSL knows it by.
+    pub(in crate::kernels) fn code(self) -> u32 {
+        match self {
+            Self::Zero => 0,
+            Self::Uniform => 1,
+        }
+    }
+}
+
 impl Mask {
     /// Every query sees every key.
     pub const NONE: Self =

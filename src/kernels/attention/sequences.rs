@@ -24,6 +24,14 @@ pub struct Sequences {
     pub token_stride: usize,
 }
 
+/// Rows of an operand from one clip to the next, from one sequence of a clip, from one token of a sequence.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::kernels) struct RowStrides {
+    pub(in crate::kernels) outer: usize,
+    pub(in crate::kernels) inner: usize,
+    pub(in crate::kernels) token: usize,
+}
+
 impl Sequences {
     /// Rows `[B, N]`: all `tokens` of a clip attend to one another.
     pub fn joint(batch: usize, tokens: usize) -> Self {
@@ -52,6 +60,10 @@ impl Sequences {
             inner_stride: 1,
             token_stride: positions,
         }
+    }
+
+    pub(in crate::kernels) fn row_strides(&self) -> RowStrides {
+        RowStrides { outer: self.outer_stride, inner: self.inner_stride, token: self.token_stride }
     }
 
     /// How many there are.

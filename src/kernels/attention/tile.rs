@@ -1,7 +1,7 @@
 //! How the variants share attention among workgroups.
 
 use crate::gpu::Capabilities;
-use crate::kernels::attention::cut::Uniform;
+use crate::kernels::attention::cut::Common;
 use crate::kernels::attention::mask::{EmptyRow, Mask};
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
@@ -46,7 +46,7 @@ impl Tile {
         Needs { subgroup: true, workgroup_bytes: Self::SUBGROUP_BYTES, invocations: 0 };
     /// What shared tiles need.
     pub(in crate::kernels) const SHARED_NEEDS: Needs =
-        Needs { subgroup: false, workgroup_bytes: Self::SHARED_BYTES, invocations: Self::LONG.invocations() };
+        Needs::invocations(Self::LONG.invocations()).workgroup_bytes(Self::SHARED_BYTES);
     /// What tiles of a query an invocation need.
     pub(in crate::kernels) const PLAIN_NEEDS: Needs = Needs::invocations(PLAIN_INVOCATIONS);
 
@@ -140,7 +140,7 @@ impl Tile {
     }
 
     /// Workgroups of a launch.
-    pub(in crate::kernels) fn groups(self, launch: &Uniform) -> Result<u64> {
+    pub(in crate::kernels) fn groups(self, launch: &Common) -> Result<u64> {
         let [queries, heads, sequences] = [launch.queries, launch.heads, launch.sequences].map(u64::from);
         let of_tile = |tile: u32| queries.div_ceil(u64::from(tile)) * heads * sequences;
         let groups = match self {

@@ -5,5 +5,5 @@ mod operation;
 
 pub use cases::{Case, Fill};
 pub use operation::{
-    Access, Binding, Call, Cost, Family, Field, Kernel, Operation, input, rounded_reference, variants_of,
+    Access, Binding, Call, Cost, Family, Field, Kernel, Operation, input, joined, rounded_reference, variants_of,
 };

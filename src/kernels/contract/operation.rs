@@ -293,22 +293,47 @@ pub fn input<'a>(inputs: &[Option<&'a Exact>], binding: usize) -> Result<&'a Exa
         .ok_or_else(|| Error::usage(format!("the input at binding {binding} is missing")))
 }
 
-/// Declares the uniform struct of a kernel: `#[repr(C)]`, plain data, with its [`Field`]s in `FIELDS`.
+/// The members of `first` and then those of `own`: both together are `N`.
+#[doc(hidden)]
+pub const fn joined<const N: usize>(first: &[Field], own: &[Field]) -> [Field; N] {
+    let mut fields = [Field { name: "", offset: 0, scalar: "" }; N];
+    let mut place = 0;
+    while place < N {
+        fields[place] = if place < first.len() { first[place] } else { own[place - first.len()] };
+        place += 1;
+    }
+    fields
+}
+
+/// Declares the uniform struct of a kernel: `#[repr(C)]`, plain data, with its [`Field`]s in `FIELDS`. It may begin with
+/// another such struct's members, `..common: Common`, which WGSL has beside its own.
 #[macro_export]
 macro_rules! uniform {
-    ($(#[$outer:meta])* $visibility:vis struct $name:ident { $($(#[$inner:meta])* $field:ident: $scalar:ident,)* }) => {
+    (
+        $(#[$outer:meta])*
+        $visibility:vis struct $name:ident {
+            $(..$first:ident: $First:ty,)?
+            $($(#[$inner:meta])* $field:ident: $scalar:ident,)*
+        }
+    ) => {
         $(#[$outer])*
         #[repr(C)]
         #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-        $visibility struct $name { $($(#[$inner])* pub $field: $scalar,)* }
+        $visibility struct $name { $(pub $first: $First,)? $($(#[$inner])* pub $field: $scalar,)* }
 
         impl $name {
             /// The members, as the WGSL struct must have them.
-            $visibility const FIELDS: &'static [$crate::kernels::contract::Field] = &[$($crate::kernels::contract::Field {
-                name: stringify!($field),
-                offset: std::mem::offset_of!($name, $field),
-                scalar: stringify!($scalar),
-            },)*];
+            $visibility const FIELDS: &'static [$crate::kernels::contract::Field] = {
+                use $crate::kernels::contract::{Field, joined};
+                const FIRST: &[&[Field]] = &[$(<$First>::FIELDS,)? &[]];
+                const OWN: &[Field] = &[$(Field {
+                    name: stringify!($field),
+                    offset: std::mem::offset_of!($name, $field),
+                    scalar: stringify!($scalar),
+                },)*];
+                const ALL: [Field; FIRST[0].len() + OWN.len()] = joined(FIRST[0], OWN);
+                &ALL
+            };
         }
     };
 }

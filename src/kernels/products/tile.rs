@@ -5,10 +5,9 @@ use crate::kernels::shader::{Layout, Literals, Needs, Unfit};
 use crate::tensor::Result;
 
 /// What `products/product.wgsl` needs.
-pub(super) const PLAIN: Needs = Needs { subgroup: false, workgroup_bytes: 0, invocations: PLAIN_INVOCATIONS as u32 };
+pub(super) const PLAIN: Needs = Needs::invocations(PLAIN_INVOCATIONS as u32).workgroup_bytes(0);
 /// What `products/product.workgroup.wgsl` needs: 16 steps of 128 rows (padded by 2) and of 64 columns.
-pub(super) const WORKGROUP: Needs =
-    Needs { subgroup: false, workgroup_bytes: 4 * 16 * (128 + 2 + 64), invocations: 128 };
+pub(super) const WORKGROUP: Needs = Needs::invocations(128).workgroup_bytes(4 * 16 * (128 + 2 + 64));
 /// What `products/product.subgroup.wgsl` needs: room for finished sums.
 pub(super) const SUBGROUP: Needs = Needs { subgroup: true, workgroup_bytes: 16 * FINISHED_SUMS as u32, invocations: 0 };
 

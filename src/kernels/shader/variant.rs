@@ -30,6 +30,25 @@ impl Shader {
     }
 }
 
+impl Shader {
+    /// What stands between the first and the last dot of the file's name, `plain` where they are one.
+    const fn suffix(&self) -> &'static str {
+        let bytes = self.file.as_bytes();
+        let mut end = bytes.len();
+        while end > 0 && bytes[end - 1] != b'.' {
+            end -= 1;
+        }
+        let mut start = end.saturating_sub(1);
+        while start > 0 && bytes[start - 1] != b'.' && bytes[start - 1] != b'/' {
+            start -= 1;
+        }
+        match start > 0 && bytes[start - 1] == b'.' {
+            true => self.file.split_at(end - 1).0.split_at(start).1,
+            false => "plain",
+        }
+    }
+}
+
 /// The [`Shader`] at a path below `shaders/`.
 macro_rules! wgsl {
     ($file:literal) => {
@@ -60,7 +79,27 @@ pub struct Planned<K: 'static> {
     /// The variant.
     pub variant: Variant,
     /// Writes the dispatches of a call.
-    pub plan: fn(&K, &mut Dispatches<'_>) -> Result<(), Unfit>,
+    pub plan: Planner<K>,
+}
+
+/// How a variant plans a call of the kernel `K`.
+pub type Planner<K> = fn(&K, &mut Dispatches<'_>) -> Result<(), Unfit>;
+
+impl<K: 'static> Planned<K> {
+    /// For devices whose shaders run on the CPU.
+    pub const fn software(shader: Shader, needs: Needs, plan: Planner<K>) -> Self {
+        Self { variant: Variant::new(shader, needs, Class::Software), plan }
+    }
+
+    /// For GPUs.
+    pub const fn gpu(shader: Shader, needs: Needs, plan: Planner<K>) -> Self {
+        Self { variant: Variant::new(shader, needs, Class::Gpu), plan }
+    }
+
+    /// For devices that have nothing better.
+    pub const fn any(shader: Shader, needs: Needs, plan: Planner<K>) -> Self {
+        Self { variant: Variant::new(shader, needs, Class::Any), plan }
+    }
 }
 
 /// Why a variant cannot compute a call on a device: another one may.
@@ -113,6 +152,12 @@ impl Needs {
     pub const fn invocations(invocations: u32) -> Self {
         Self { subgroup: false, workgroup_bytes: 0, invocations }
     }
+
+    /// The same and this much workgroup memory.
+    #[must_use]
+    pub const fn workgroup_bytes(self, workgroup_bytes: u32) -> Self {
+        Self { workgroup_bytes, ..self }
+    }
 }
 
 /// The class of devices a variant is written for. Any device that has what the variant needs can run it.
@@ -127,6 +172,11 @@ pub enum Class {
 }
 
 impl Variant {
+    /// Named as its WGSL file says: `workgroup` in `linear.workgroup.wgsl`, `plain` in `linear.wgsl`.
+    pub const fn new(shader: Shader, needs: Needs, class: Class) -> Self {
+        Self { name: shader.suffix(), shader, needs, class }
+    }
+
     /// Why `device` cannot run this variant; `None` where it can.
     pub fn missing(&self, device: &Capabilities) -> Option<String> {
         let Needs { subgroup, workgroup_bytes, invocations } = self.needs;

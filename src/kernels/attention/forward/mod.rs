@@ -9,10 +9,10 @@ mod wgsl;
 
 use std::ops::Range;
 
-use crate::kernels::attention::cut::{Places, Uniform};
+use crate::kernels::attention::cut::Places;
 use crate::kernels::attention::mask::Mask;
 use crate::kernels::attention::qkv::Qkv;
-use crate::kernels::attention::sequences::{Part, Sequences};
+use crate::kernels::attention::sequences::{Part, RowStrides, Sequences};
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 #[cfg(feature = "cpu")]
 use crate::kernels::host::{Arguments, Threads};
@@ -23,7 +23,7 @@ use crate::tensor::{Error, Exact, Result, Shape};
 pub static FAMILY: Family = Family {
     name: "attention",
     formula: "out[i, h, :] = Σ_j softmax_j(q[i, h, :] · k[j, h, :] / √D) · v[j, h, :]",
-    uniform: Uniform::FIELDS,
+    uniform: wgsl::Uniform::FIELDS,
     bindings: &[
         Binding::read("query", "[3H, R, D] or [R, 3C]"),
         Binding::read("key", "[3H, R, D] or [R, 3C]"),
@@ -82,18 +82,23 @@ impl Attention {
         self.queries.clone().unwrap_or(0..part.sequences.tokens)
     }
 
+    /// The rows that `part` writes.
+    pub(super) fn row_strides(&self, part: &Part) -> RowStrides {
+        match &self.queries {
+            None => part.sequences.row_strides(),
+            Some(queries) => {
+                let queries = queries.len();
+                RowStrides { outer: part.sequences.inner * queries, inner: queries, token: 1 }
+            }
+        }
+    }
+
     /// Where `part` writes.
     pub(super) fn output_places(&self, part: &Part) -> Places {
         let (row, width) = (self.columns(), self.qkv.width);
-        let (origin, strides) = match &self.queries {
-            None => (0, Places::strides(part, row, width)),
-            Some(queries) => {
-                let sequence = queries.len() * row;
-                let strides = [part.sequences.inner * sequence, sequence, width, row];
-                (-((queries.start * row) as i64), strides)
-            }
-        };
-        Places { origin, strides, run: width, all_tokens: false }
+        let before = self.queries.as_ref().map_or(0, |queries| queries.start * row);
+        let strides = Places::strides(self.row_strides(part), row, width);
+        Places { origin: -(before as i64), strides, run: width, all_tokens: false }
     }
 }
 

@@ -1,39 +1,28 @@
 //! Attention in WGSL.
 
 use super::Attention;
-use crate::kernels::attention::cut::{Cut, Cutter, Places};
+use crate::kernels::attention::cut::{Common, Cut, Cutter, Places};
 use crate::kernels::attention::tile::{Choice, Tile};
-use crate::kernels::shader::{Class, Dispatches, Planned, Unfit, Variant, wgsl, word};
+use crate::kernels::shader::{Dispatches, Planned, Unfit, wgsl, word};
+
+crate::uniform! {
+    pub(super) struct Uniform {
+        ..common: Common,
+        columns: u32,
+        value_base: u32,
+        empty_row: u32,
+    }
+}
 
 /// The ways to compute it, the preferred first within each device class.
 pub(super) static VARIANTS: [Planned<Attention>; 3] = [
-    Planned {
-        variant: Variant {
-            name: "subgroup",
-            shader: wgsl!("attention/forward.subgroup.wgsl"),
-            needs: Tile::SUBGROUP_NEEDS,
-            class: Class::Software,
-        },
-        plan: |call, dispatches| plan(call, dispatches, Tile::subgroup),
-    },
-    Planned {
-        variant: Variant {
-            name: "workgroup",
-            shader: wgsl!("attention/forward.workgroup.wgsl"),
-            needs: Tile::SHARED_NEEDS,
-            class: Class::Gpu,
-        },
-        plan: |call, dispatches| plan(call, dispatches, Tile::shared),
-    },
-    Planned {
-        variant: Variant {
-            name: "plain",
-            shader: wgsl!("attention/forward.wgsl"),
-            needs: Tile::PLAIN_NEEDS,
-            class: Class::Any,
-        },
-        plan: |call, dispatches| plan(call, dispatches, Tile::plain),
-    },
+    Planned::software(wgsl!("attention/forward.subgroup.wgsl"), Tile::SUBGROUP_NEEDS, |call, to| {
+        plan(call, to, Tile::subgroup)
+    }),
+    Planned::gpu(wgsl!("attention/forward.workgroup.wgsl"), Tile::SHARED_NEEDS, |call, to| {
+        plan(call, to, Tile::shared)
+    }),
+    Planned::any(wgsl!("attention/forward.wgsl"), Tile::PLAIN_NEEDS, |call, to| plan(call, to, Tile::plain)),
 ];
 
 fn plan(call: &Attention, dispatches: &mut Dispatches<'_>, choose: Choice) -> Result<(), Unfit> {
@@ -47,13 +36,14 @@ fn plan(call: &Attention, dispatches: &mut Dispatches<'_>, choose: Choice) -> Re
             part,
             queries: call.queries_of(part),
             inputs: &inputs,
-            output: call.output_places(part),
+            outputs: &[call.output_places(part)],
+            rows: call.row_strides(part),
             limits: dispatches.limits(),
         };
-        for Cut { mut uniform, windows, .. } in cutter.cut()? {
-            let groups = tile.groups(&uniform)?;
-            uniform.groups = word(groups as usize)?;
-            dispatches.launch(groups, tile.literals(width), &uniform, windows)?;
+        for Cut { common, windows, bases, .. } in cutter.cut()? {
+            let empty_row = part.mask.empty_row.code();
+            let uniform = Uniform { common, columns: word(call.columns())?, value_base: bases[2], empty_row };
+            dispatches.launch(tile.groups(&common)?, tile.literals(width), &uniform, windows)?;
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::attention::cut::{Places, Uniform};
+use crate::kernels::attention::cut::Places;
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
@@ -20,7 +20,7 @@ use crate::tensor::{Exact, Result, Shape};
 pub static FAMILY: Family = Family {
     name: "attention_normaliser",
     formula: "out[h, 0, i] = max_j s[i, j], out[h, 1, i] = Σ_j exp(s[i, j] − out[h, 0, i]), s = q · k / √D",
-    uniform: Uniform::FIELDS,
+    uniform: wgsl::Uniform::FIELDS,
     bindings: &[
         Binding::read("query", "[3H, R, D] or [R, 3C]"),
         Binding::read("key", "[3H, R, D] or [R, 3C]"),
@@ -52,12 +52,17 @@ pub struct AttentionNormaliser {
 pub(super) fn places(qkv: &Qkv, part: &Part) -> Places {
     let head = 2 * qkv.rows;
     let origin = -((part.heads.start * head) as i64);
-    Places { origin, strides: Places::strides(part, 1, head), run: qkv.rows + 1, all_tokens: false }
+    Places {
+        origin,
+        strides: Places::strides(part.sequences.row_strides(), 1, head),
+        run: qkv.rows + 1,
+        all_tokens: false,
+    }
 }
 
 /// Where a part finds one number a row.
 pub(super) fn places_of_rows(part: &Part) -> Places {
-    Places { origin: 0, strides: Places::strides(part, 1, 0), run: 1, all_tokens: false }
+    Places { origin: 0, strides: Places::strides(part.sequences.row_strides(), 1, 0), run: 1, all_tokens: false }
 }
 
 impl Kernel for AttentionNormaliser {

@@ -1,39 +1,28 @@
 //! The normaliser of attention in WGSL.
 
 use super::{AttentionNormaliser, places, places_of_rows};
-use crate::kernels::attention::cut::{Cut, Cutter, Places};
+use crate::kernels::attention::cut::{Common, Cut, Cutter, Places};
 use crate::kernels::attention::tile::{Choice, Tile};
-use crate::kernels::shader::{Class, Dispatches, Planned, Unfit, Variant, wgsl, word};
+use crate::kernels::shader::{Dispatches, Planned, Unfit, wgsl, word};
+
+crate::uniform! {
+    pub(super) struct Uniform {
+        ..common: Common,
+        rows: u32,
+        weighted: u32,
+        weights_base: u32,
+    }
+}
 
 /// The ways to compute it, the preferred first within each device class.
 pub(super) static VARIANTS: [Planned<AttentionNormaliser>; 3] = [
-    Planned {
-        variant: Variant {
-            name: "subgroup",
-            shader: wgsl!("attention/normaliser.subgroup.wgsl"),
-            needs: Tile::SUBGROUP_NEEDS,
-            class: Class::Software,
-        },
-        plan: |call, dispatches| plan(call, dispatches, Tile::subgroup),
-    },
-    Planned {
-        variant: Variant {
-            name: "workgroup",
-            shader: wgsl!("attention/normaliser.workgroup.wgsl"),
-            needs: Tile::SHARED_NEEDS,
-            class: Class::Gpu,
-        },
-        plan: |call, dispatches| plan(call, dispatches, Tile::shared),
-    },
-    Planned {
-        variant: Variant {
-            name: "plain",
-            shader: wgsl!("attention/normaliser.wgsl"),
-            needs: Tile::PLAIN_NEEDS,
-            class: Class::Any,
-        },
-        plan: |call, dispatches| plan(call, dispatches, Tile::plain),
-    },
+    Planned::software(wgsl!("attention/normaliser.subgroup.wgsl"), Tile::SUBGROUP_NEEDS, |call, to| {
+        plan(call, to, Tile::subgroup)
+    }),
+    Planned::gpu(wgsl!("attention/normaliser.workgroup.wgsl"), Tile::SHARED_NEEDS, |call, to| {
+        plan(call, to, Tile::shared)
+    }),
+    Planned::any(wgsl!("attention/normaliser.wgsl"), Tile::PLAIN_NEEDS, |call, to| plan(call, to, Tile::plain)),
 ];
 
 fn plan(call: &AttentionNormaliser, dispatches: &mut Dispatches<'_>, choose: Choice) -> Result<(), Unfit> {
@@ -47,16 +36,13 @@ fn plan(call: &AttentionNormaliser, dispatches: &mut Dispatches<'_>, choose: Cho
         part,
         queries: 0..tokens,
         inputs: &[query, key, places_of_rows(part)],
-        output: places(qkv, part),
+        outputs: &[places(qkv, part)],
+        rows: part.sequences.row_strides(),
         limits: dispatches.limits(),
     };
-    for Cut { mut uniform, windows, bases, .. } in cutter.cut()? {
-        let groups = tile.groups(&uniform)?;
-        uniform.groups = word(groups as usize)?;
-        uniform.rows = word(qkv.rows)?;
-        uniform.weighted = (*weighted).into();
-        uniform.weights_base = bases[2];
-        dispatches.launch(groups, tile.literals(width), &uniform, windows)?;
+    for Cut { common, windows, bases, .. } in cutter.cut()? {
+        let uniform = Uniform { common, rows: word(qkv.rows)?, weighted: (*weighted).into(), weights_base: bases[2] };
+        dispatches.launch(tile.groups(&common)?, tile.literals(width), &uniform, windows)?;
     }
     Ok(())
 }

@@ -8,10 +8,10 @@ mod wgsl;
 
 use std::ops::Range;
 
-use crate::kernels::attention::cut::{Places, Uniform};
+use crate::kernels::attention::cut::Places;
 use crate::kernels::attention::forward::reference::{Operands, queries_of};
 use crate::kernels::attention::qkv::Qkv;
-use crate::kernels::attention::sequences::Part;
+use crate::kernels::attention::sequences::{Part, RowStrides};
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 #[cfg(feature = "cpu")]
 use crate::kernels::host::{Arguments, Threads};
@@ -22,7 +22,7 @@ use crate::tensor::{Exact, Result, Shape};
 pub static FAMILY: Family = Family {
     name: "attention_probabilities",
     formula: "out[s, h, i, j] = softmax_j(q[i, h, :] · k[j, h, :] / √D)",
-    uniform: Uniform::FIELDS,
+    uniform: wgsl::Uniform::FIELDS,
     bindings: &[
         Binding::read("query", "[3H, R, D] or [R, 3C]"),
         Binding::read("key", "[3H, R, D] or [R, 3C]"),
@@ -53,11 +53,18 @@ impl AttentionProbabilities {
         [sequences.count(), heads.len(), self.queries.len(), sequences.tokens]
     }
 
+    /// The rows of `keys` probabilities.
+    fn row_strides(&self) -> RowStrides {
+        let [_, heads, queries, _] = self.shape();
+        let sequence = heads * queries;
+        RowStrides { outer: self.part.sequences.inner * sequence, inner: sequence, token: 1 }
+    }
+
     fn output_places(&self) -> Places {
-        let [_, heads, queries, keys] = self.shape();
-        let (head, sequence) = (queries * keys, heads * queries * keys);
+        let [_, _, queries, keys] = self.shape();
+        let head = queries * keys;
         let before = self.part.heads.start * head + self.queries.start * keys;
-        let strides = [self.part.sequences.inner * sequence, sequence, head, keys];
+        let strides = Places::strides(self.row_strides(), keys, head);
         Places { origin: -(before as i64), strides, run: keys, all_tokens: false }
     }
 }

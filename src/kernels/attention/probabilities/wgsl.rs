@@ -1,20 +1,21 @@
 //! The probabilities of attention in WGSL.
 
 use super::AttentionProbabilities;
-use crate::kernels::attention::cut::{Cut, Cutter, Places};
+use crate::kernels::attention::cut::{Common, Cut, Cutter, Places};
 use crate::kernels::attention::tile::Tile;
-use crate::kernels::shader::{Class, Dispatches, Planned, Unfit, Variant, wgsl, word};
+use crate::kernels::shader::{Dispatches, Planned, Unfit, wgsl, word};
+
+crate::uniform! {
+    pub(super) struct Uniform {
+        ..common: Common,
+        output_head: u32,
+        empty_row: u32,
+    }
+}
 
 /// The ways to compute it, the preferred first within each device class.
-pub(super) static VARIANTS: [Planned<AttentionProbabilities>; 1] = [Planned {
-    variant: Variant {
-        name: "plain",
-        shader: wgsl!("attention/probabilities.wgsl"),
-        needs: Tile::PLAIN_NEEDS,
-        class: Class::Any,
-    },
-    plan,
-}];
+pub(super) static VARIANTS: [Planned<AttentionProbabilities>; 1] =
+    [Planned::any(wgsl!("attention/probabilities.wgsl"), Tile::PLAIN_NEEDS, plan)];
 
 fn plan(call: &AttentionProbabilities, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
     let AttentionProbabilities { qkv, part, queries } = call;
@@ -22,12 +23,19 @@ fn plan(call: &AttentionProbabilities, dispatches: &mut Dispatches<'_>) -> Resul
     // Two passes over the keys.
     dispatches.iterate(2 * tile.iterations(qkv.width, part))?;
     let inputs = [0, 1].map(|which| Places::of_input(qkv, part, which));
-    let (queries, output) = (queries.clone(), call.output_places());
-    let cutter = Cutter { qkv, part, queries, inputs: &inputs, output, limits: dispatches.limits() };
-    for Cut { mut uniform, windows, .. } in cutter.cut()? {
-        let groups = tile.groups(&uniform)?;
-        uniform.groups = word(groups as usize)?;
-        dispatches.launch(groups, tile.literals(qkv.width), &uniform, windows)?;
+    let cutter = Cutter {
+        qkv,
+        part,
+        queries: queries.clone(),
+        inputs: &inputs,
+        outputs: &[call.output_places()],
+        rows: call.row_strides(),
+        limits: dispatches.limits(),
+    };
+    let output_head = word(queries.len() * part.sequences.tokens)?;
+    for Cut { common, windows, .. } in cutter.cut()? {
+        let uniform = Uniform { common, output_head, empty_row: part.mask.empty_row.code() };
+        dispatches.launch(tile.groups(&common)?, tile.literals(qkv.width), &uniform, windows)?;
     }
     Ok(())
 }

@@ -11,7 +11,6 @@ mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::attention::cut::Uniform;
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
@@ -24,7 +23,7 @@ use crate::tensor::{Error, Exact, Result, Shape};
 pub static FAMILY: Family = Family {
     name: "attention_rollout",
     formula: "out[j] = keep · base[j] + pass · mean_h Σ_i weights[i] · P_h[i, j], P = attention probabilities",
-    uniform: Uniform::FIELDS,
+    uniform: wgsl::Uniform::FIELDS,
     bindings: &[
         Binding::read("query", "[3H, R, D] or [R, 3C]"),
         Binding::read("key", "[3H, R, D] or [R, 3C]"),

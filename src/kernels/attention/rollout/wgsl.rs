@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use super::AttentionRollout;
 use crate::gpu::{Capabilities, Limits};
-use crate::kernels::attention::cut::{Cut, Cutter, Places, Uniform};
+use crate::kernels::attention::cut::{Common, Cut, Cutter, Places};
 use crate::kernels::attention::mask::Mask;
 use crate::kernels::attention::normaliser::{places, places_of_rows};
 use crate::kernels::attention::sequences::Part;
 use crate::kernels::attention::tile::{Choice, Tile};
-use crate::kernels::shader::{Class, Dispatches, Planned, Unfit, Variant, wgsl, word};
+use crate::kernels::shader::{Dispatches, Planned, Unfit, wgsl, word};
 use crate::tensor::Result;
 
 /// What a software device keeps near. Its workgroups go through the same queries one after another: where those of all heads
@@ -21,35 +21,27 @@ const RUN: u64 = 512;
 const BASE: u32 = 1;
 const EARLIER: u32 = 2;
 
+crate::uniform! {
+    pub(super) struct Uniform {
+        ..common: Common,
+        rows: u32,
+        empty_row: u32,
+        normaliser_base: u32,
+        weights_base: u32,
+        base_base: u32,
+        begin: u32,
+        keep: f32,
+        share: f32,
+    }
+}
+
 /// The ways to compute it, the preferred first within each device class.
 pub(super) static VARIANTS: [Planned<AttentionRollout>; 3] = [
-    Planned {
-        variant: Variant {
-            name: "subgroup",
-            shader: wgsl!("attention/rollout.subgroup.wgsl"),
-            needs: Tile::SUBGROUP_NEEDS,
-            class: Class::Software,
-        },
-        plan: |call, dispatches| plan(call, dispatches, Tile::subgroup),
-    },
-    Planned {
-        variant: Variant {
-            name: "workgroup",
-            shader: wgsl!("attention/rollout.workgroup.wgsl"),
-            needs: Tile::SHARED_NEEDS,
-            class: Class::Gpu,
-        },
-        plan: |call, dispatches| plan(call, dispatches, shared),
-    },
-    Planned {
-        variant: Variant {
-            name: "plain",
-            shader: wgsl!("attention/rollout.wgsl"),
-            needs: Tile::PLAIN_NEEDS,
-            class: Class::Any,
-        },
-        plan: |call, dispatches| plan(call, dispatches, Tile::plain),
-    },
+    Planned::software(wgsl!("attention/rollout.subgroup.wgsl"), Tile::SUBGROUP_NEEDS, |call, to| {
+        plan(call, to, Tile::subgroup)
+    }),
+    Planned::gpu(wgsl!("attention/rollout.workgroup.wgsl"), Tile::SHARED_NEEDS, |call, to| plan(call, to, shared)),
+    Planned::any(wgsl!("attention/rollout.wgsl"), Tile::PLAIN_NEEDS, |call, to| plan(call, to, Tile::plain)),
 ];
 
 /// The tile of a workgroup. It goes through all heads, so there are fewer of them than attention has: hence tiles of few
@@ -105,7 +97,7 @@ impl AttentionRollout {
             Tile::Shared { queries, lanes, rows } => {
                 let (others, invocations) = (u64::from(4 * lanes), u64::from(queries / rows * lanes));
                 let staging =
-                    looped(others.div_ceil(invocations), 0) + looped((others * quads).div_ceil(invocations), 0);
+                    2 * looped(others.div_ceil(invocations), 0) + looped((others * quads).div_ceil(invocations), 0);
                 looped(tokens.div_ceil(others), staging + looped(quads, 0))
             }
         }
@@ -125,23 +117,30 @@ impl AttentionRollout {
         ];
         let queries = 0..part.sequences.tokens;
         let part = &Part { heads, ..part.clone() };
-        Cutter { qkv, part, queries, inputs: &inputs, output: rows, limits }.cut()
+        let strides = part.sequences.row_strides();
+        Cutter { qkv, part, queries, inputs: &inputs, outputs: &[rows], rows: strides, limits }.cut()
     }
 
     fn launch(&self, cut: Cut, tile: Tile, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
-        let Cut { mut uniform, windows, bases, heads } = cut;
+        let Cut { common, windows, bases, heads } = cut;
         let first = heads.start == self.part.heads.start;
-        let groups = tile.groups(&Uniform { heads: 1, ..uniform })?;
-        uniform.groups = word(groups as usize)?;
-        uniform.rows = word(self.qkv.rows)?;
-        [uniform.normaliser_base, uniform.weights_base, uniform.base_base] = [bases[2], bases[3], bases[4]];
-        uniform.begin = match self.keep {
-            _ if !first => EARLIER,
-            Some(_) => BASE,
-            None => 0,
+        let uniform = Uniform {
+            common,
+            rows: word(self.qkv.rows)?,
+            empty_row: self.part.mask.empty_row.code(),
+            normaliser_base: bases[2],
+            weights_base: bases[3],
+            base_base: bases[4],
+            begin: match self.keep {
+                _ if !first => EARLIER,
+                Some(_) => BASE,
+                None => 0,
+            },
+            keep: self.keep.unwrap_or(0.0),
+            share: self.pass / self.part.heads.len() as f32,
         };
-        uniform.keep = self.keep.unwrap_or(0.0);
-        uniform.share = self.pass / self.part.heads.len() as f32;
+        // A workgroup goes through all heads.
+        let groups = tile.groups(&Common { heads: 1, ..common })?;
         dispatches.launch(groups, tile.literals(self.qkv.width).with("run", RUN), &uniform, windows)
     }
 }

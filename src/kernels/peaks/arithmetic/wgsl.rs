@@ -1,7 +1,7 @@
 //! Multiply-adds in WGSL.
 
 use super::{ADDEND, FACTOR, PeakArithmetic};
-use crate::kernels::shader::{Class, Dispatches, Literals, Needs, Planned, Unfit, Variant, wgsl, word};
+use crate::kernels::shader::{Dispatches, Literals, Needs, Planned, Unfit, wgsl, word};
 
 const INVOCATIONS: u32 = 64;
 
@@ -15,15 +15,8 @@ crate::uniform! {
 }
 
 /// The ways to compute it, the preferred first within each device class.
-pub(super) static VARIANTS: [Planned<PeakArithmetic>; 1] = [Planned {
-    variant: Variant {
-        name: "plain",
-        shader: wgsl!("peaks/arithmetic.wgsl"),
-        needs: Needs::invocations(INVOCATIONS),
-        class: Class::Any,
-    },
-    plan,
-}];
+pub(super) static VARIANTS: [Planned<PeakArithmetic>; 1] =
+    [Planned::any(wgsl!("peaks/arithmetic.wgsl"), Needs::invocations(INVOCATIONS), plan)];
 
 fn plan(call: &PeakArithmetic, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
     dispatches.iterate(call.steps as u64)?;

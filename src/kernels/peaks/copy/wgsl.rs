@@ -1,34 +1,24 @@
 //! Copying in WGSL.
 
 use super::PeakCopy;
-use crate::kernels::shader::{Class, Dispatches, Literals, Needs, Planned, Unfit, Variant, wgsl, word};
+use crate::kernels::shader::{Dispatches, Literals, Needs, Planned, Unfit, wgsl, word};
 
 const INVOCATIONS: u32 = 64;
 
 crate::uniform! {
     pub(super) struct Uniform {
         quads: u32,
-        padding_0: u32,
-        padding_1: u32,
-        padding_2: u32,
     }
 }
 
 /// The ways to compute it, the preferred first within each device class.
-pub(super) static VARIANTS: [Planned<PeakCopy>; 1] = [Planned {
-    variant: Variant {
-        name: "plain",
-        shader: wgsl!("peaks/copy.wgsl"),
-        needs: Needs::invocations(INVOCATIONS),
-        class: Class::Any,
-    },
-    plan,
-}];
+pub(super) static VARIANTS: [Planned<PeakCopy>; 1] =
+    [Planned::any(wgsl!("peaks/copy.wgsl"), Needs::invocations(INVOCATIONS), plan)];
 
 fn plan(call: &PeakCopy, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
     for run in dispatches.runs(call.elements, 4, &[1])? {
         let quads = run.len() / 4;
-        let uniform = Uniform { quads: word(quads)?, padding_0: 0, padding_1: 0, padding_2: 0 };
+        let uniform = Uniform { quads: word(quads)? };
         let window = Some(dispatches.bytes(&run, 1));
         let groups = (quads as u64).div_ceil(INVOCATIONS.into());
         dispatches.launch(

@@ -1,7 +1,7 @@
 //! Colour conversion in WGSL.
 
 use super::{Coefficients, Colour, Format};
-use crate::kernels::shader::{Class, Dispatches, Literals, Needs, Planned, Unfit, Variant, wgsl, word};
+use crate::kernels::shader::{Dispatches, Literals, Needs, Planned, Unfit, wgsl, word};
 
 /// Invocations of a workgroup; each makes four pixels.
 pub(super) const INVOCATIONS: u32 = 64;
@@ -24,15 +24,8 @@ crate::uniform! {
 }
 
 /// The ways to compute it, the preferred first within each device class.
-pub(super) static VARIANTS: [Planned<Colour>; 1] = [Planned {
-    variant: Variant {
-        name: "plain",
-        shader: wgsl!("pixels/colour.wgsl"),
-        needs: Needs::invocations(INVOCATIONS),
-        class: Class::Any,
-    },
-    plan,
-}];
+pub(super) static VARIANTS: [Planned<Colour>; 1] =
+    [Planned::any(wgsl!("pixels/colour.wgsl"), Needs::invocations(INVOCATIONS), plan)];
 
 fn plan(call: &Colour, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
     let [height, width] = call.size;

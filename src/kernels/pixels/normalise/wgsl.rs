@@ -1,7 +1,7 @@
 //! Normalisation of pixels in WGSL.
 
 use super::{Normalise, PLANES};
-use crate::kernels::shader::{Class, Dispatches, Literals, Needs, Planned, Unfit, Variant, wgsl, word};
+use crate::kernels::shader::{Dispatches, Literals, Needs, Planned, Unfit, wgsl, word};
 
 /// Invocations of a workgroup; each looks up a pixel.
 pub(super) const INVOCATIONS: u32 = 64;
@@ -24,15 +24,8 @@ crate::uniform! {
 }
 
 /// The ways to compute it, the preferred first within each device class.
-pub(super) static VARIANTS: [Planned<Normalise>; 1] = [Planned {
-    variant: Variant {
-        name: "plain",
-        shader: wgsl!("pixels/normalise.wgsl"),
-        needs: Needs::invocations(INVOCATIONS),
-        class: Class::Any,
-    },
-    plan,
-}];
+pub(super) static VARIANTS: [Planned<Normalise>; 1] =
+    [Planned::any(wgsl!("pixels/normalise.wgsl"), Needs::invocations(INVOCATIONS), plan)];
 
 fn plan(call: &Normalise, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
     let ([height, width], [rows, columns], [top, left]) = (call.picture, call.crop, call.offset);

@@ -1,7 +1,7 @@
 //! Resampling in WGSL.
 
 use super::{Axis, Resample};
-use crate::kernels::shader::{Class, Dispatches, Literals, Needs, Planned, Unfit, Variant, wgsl, word};
+use crate::kernels::shader::{Dispatches, Literals, Needs, Planned, Unfit, wgsl, word};
 
 /// Invocations of a workgroup; each makes a pixel of four lines.
 pub(super) const INVOCATIONS: u32 = 64;
@@ -24,15 +24,8 @@ crate::uniform! {
 }
 
 /// The ways to compute it, the preferred first within each device class.
-pub(super) static VARIANTS: [Planned<Resample>; 1] = [Planned {
-    variant: Variant {
-        name: "plain",
-        shader: wgsl!("pixels/resample.wgsl"),
-        needs: Needs::invocations(INVOCATIONS),
-        class: Class::Any,
-    },
-    plan,
-}];
+pub(super) static VARIANTS: [Planned<Resample>; 1] =
+    [Planned::any(wgsl!("pixels/resample.wgsl"), Needs::invocations(INVOCATIONS), plan)];
 
 fn plan(call: &Resample, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
     let ([height, width], [rows, columns]) = (call.size, call.output_size());

@@ -1,7 +1,7 @@
 //! Bilinear resizing in WGSL.
 
 use super::ResizeBilinear;
-use crate::kernels::shader::{Class, Dispatches, Literals, Needs, Planned, Unfit, Variant, wgsl, word};
+use crate::kernels::shader::{Dispatches, Literals, Needs, Planned, Unfit, wgsl, word};
 
 /// Invocations of a workgroup; each makes a pixel.
 pub(super) const INVOCATIONS: u32 = 64;
@@ -20,15 +20,8 @@ crate::uniform! {
 }
 
 /// The ways to compute it, the preferred first within each device class.
-pub(super) static VARIANTS: [Planned<ResizeBilinear>; 1] = [Planned {
-    variant: Variant {
-        name: "plain",
-        shader: wgsl!("pixels/resize_bilinear.wgsl"),
-        needs: Needs::invocations(INVOCATIONS),
-        class: Class::Any,
-    },
-    plan,
-}];
+pub(super) static VARIANTS: [Planned<ResizeBilinear>; 1] =
+    [Planned::any(wgsl!("pixels/resize_bilinear.wgsl"), Needs::invocations(INVOCATIONS), plan)];
 
 fn plan(call: &ResizeBilinear, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
     let ([height, width], [rows, columns]) = (call.input, call.output);

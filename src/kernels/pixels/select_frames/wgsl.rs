@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::SelectFrames;
-use crate::kernels::shader::{Class, Dispatches, Literals, Needs, Planned, Unfit, Variant, wgsl, word};
+use crate::kernels::shader::{Dispatches, Literals, Needs, Planned, Unfit, wgsl, word};
 
 /// Invocations of a workgroup.
 pub(super) const INVOCATIONS: u32 = 64;
@@ -27,22 +27,12 @@ crate::uniform! {
         first_picked: u32,
         input_base: u32,
         output_base: u32,
-        padding_0: u32,
-        padding_1: u32,
-        padding_2: u32,
     }
 }
 
 /// The ways to compute it, the preferred first within each device class.
-pub(super) static VARIANTS: [Planned<SelectFrames>; 1] = [Planned {
-    variant: Variant {
-        name: "plain",
-        shader: wgsl!("pixels/select_frames.wgsl"),
-        needs: Needs::invocations(INVOCATIONS),
-        class: Class::Any,
-    },
-    plan,
-}];
+pub(super) static VARIANTS: [Planned<SelectFrames>; 1] =
+    [Planned::any(wgsl!("pixels/select_frames.wgsl"), Needs::invocations(INVOCATIONS), plan)];
 
 fn plan(call: &SelectFrames, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
     for piece in call.pieces(dispatches)? {
@@ -93,9 +83,6 @@ impl SelectFrames {
             first_picked: word(picked.start)?,
             input_base,
             output_base,
-            padding_0: 0,
-            padding_1: 0,
-            padding_2: 0,
         };
         let blocks = (self.width() as u64).div_ceil(u64::from(VALUES * INVOCATIONS));
         let literals = Literals::new().with("invocations", INVOCATIONS).with("values", VALUES);

@@ -4,7 +4,7 @@ use super::cut::Piece;
 use super::{Linear, OutputLayout};
 use crate::kernels::activation::Activation;
 use crate::kernels::products::tile::{self, Choice, Tile};
-use crate::kernels::shader::{Class, Dispatches, Literals, Planned, Unfit, Variant, wgsl, word};
+use crate::kernels::shader::{Dispatches, Literals, Planned, Unfit, wgsl, word};
 
 /// The place of the weight among the bindings.
 const WEIGHT: usize = 1;
@@ -20,41 +20,16 @@ crate::uniform! {
         panel: u32,
         panel_rows: u32,
         first_row: u32,
-        groups: u32,
-        padding_0: u32,
-        padding_1: u32,
     }
 }
 
 /// The ways to compute it, the preferred first within each device class.
 pub(super) static VARIANTS: [Planned<Linear>; 3] = [
-    Planned {
-        variant: Variant {
-            name: "subgroup",
-            shader: wgsl!("products/linear.subgroup.wgsl"),
-            needs: tile::SUBGROUP,
-            class: Class::Software,
-        },
-        plan: |call, dispatches| plan(call, dispatches, Tile::subgroup),
-    },
-    Planned {
-        variant: Variant {
-            name: "workgroup",
-            shader: wgsl!("products/linear.workgroup.wgsl"),
-            needs: tile::WORKGROUP,
-            class: Class::Gpu,
-        },
-        plan: |call, dispatches| plan(call, dispatches, Tile::workgroup),
-    },
-    Planned {
-        variant: Variant {
-            name: "plain",
-            shader: wgsl!("products/linear.wgsl"),
-            needs: tile::PLAIN,
-            class: Class::Any,
-        },
-        plan: |call, dispatches| plan(call, dispatches, Tile::plain),
-    },
+    Planned::software(wgsl!("products/linear.subgroup.wgsl"), tile::SUBGROUP, |call, to| {
+        plan(call, to, Tile::subgroup)
+    }),
+    Planned::gpu(wgsl!("products/linear.workgroup.wgsl"), tile::WORKGROUP, |call, to| plan(call, to, Tile::workgroup)),
+    Planned::any(wgsl!("products/linear.wgsl"), tile::PLAIN, |call, to| plan(call, to, Tile::plain)),
 ];
 
 fn plan(call: &Linear, dispatches: &mut Dispatches<'_>, choose: Choice) -> Result<(), Unfit> {
@@ -92,9 +67,6 @@ impl Linear {
                 OutputLayout::Rows => 0,
                 OutputLayout::Planes { .. } => word(piece.rows.start)?,
             },
-            groups: word(groups as usize)?,
-            padding_0: 0,
-            padding_1: 0,
         };
         dispatches.launch(groups, literals.clone(), &uniform, self.windows(piece, tile.panel()))
     }

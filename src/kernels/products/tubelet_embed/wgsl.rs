@@ -6,7 +6,7 @@ use super::TubeletEmbed;
 use crate::gpu::Limits;
 use crate::kernels::products::tile::{self, Choice, Tile};
 use crate::kernels::shader::cut::{self, align_down, room_anywhere, runs_anywhere};
-use crate::kernels::shader::{Class, Dispatches, Literals, Planned, Unfit, Variant, wgsl, word};
+use crate::kernels::shader::{Dispatches, Literals, Planned, Unfit, wgsl, word};
 use crate::tensor::Result;
 
 /// The clips and temporal indices of one launch: several whole clips, or a part of one.
@@ -24,7 +24,6 @@ crate::uniform! {
         rows: u32,
         inner: u32,
         columns: u32,
-        groups: u32,
         bias: u32,
         times: u32,
         token_rows: u32,
@@ -39,40 +38,18 @@ crate::uniform! {
         plane_stride: u32,
         clip_start: u32,
         output_start: u32,
-        padding_0: u32,
-        padding_1: u32,
     }
 }
 
 /// The ways to compute it, the preferred first within each device class.
 pub(super) static VARIANTS: [Planned<TubeletEmbed>; 3] = [
-    Planned {
-        variant: Variant {
-            name: "subgroup",
-            shader: wgsl!("products/tubelet_embed.subgroup.wgsl"),
-            needs: tile::SUBGROUP,
-            class: Class::Software,
-        },
-        plan: |call, dispatches| plan(call, dispatches, Tile::subgroup),
-    },
-    Planned {
-        variant: Variant {
-            name: "workgroup",
-            shader: wgsl!("products/tubelet_embed.workgroup.wgsl"),
-            needs: tile::WORKGROUP,
-            class: Class::Gpu,
-        },
-        plan: |call, dispatches| plan(call, dispatches, Tile::workgroup),
-    },
-    Planned {
-        variant: Variant {
-            name: "plain",
-            shader: wgsl!("products/tubelet_embed.wgsl"),
-            needs: tile::PLAIN,
-            class: Class::Any,
-        },
-        plan: |call, dispatches| plan(call, dispatches, Tile::plain),
-    },
+    Planned::software(wgsl!("products/tubelet_embed.subgroup.wgsl"), tile::SUBGROUP, |call, to| {
+        plan(call, to, Tile::subgroup)
+    }),
+    Planned::gpu(wgsl!("products/tubelet_embed.workgroup.wgsl"), tile::WORKGROUP, |call, to| {
+        plan(call, to, Tile::workgroup)
+    }),
+    Planned::any(wgsl!("products/tubelet_embed.wgsl"), tile::PLAIN, |call, to| plan(call, to, Tile::plain)),
 ];
 
 fn plan(call: &TubeletEmbed, dispatches: &mut Dispatches<'_>, choose: Choice) -> Result<(), Unfit> {
@@ -133,7 +110,6 @@ impl TubeletEmbed {
             rows: word(rows)?,
             inner: word(self.inner())?,
             columns: word(self.columns)?,
-            groups: word(groups as usize)?,
             bias: self.bias.into(),
             times: word(piece.times.len())?,
             token_rows: word(token_rows)?,
@@ -148,8 +124,6 @@ impl TubeletEmbed {
             plane_stride: word(strides.plane)?,
             clip_start,
             output_start,
-            padding_0: 0,
-            padding_1: 0,
         };
         dispatches.launch(groups, literals.clone(), &uniform, vec![Some(clip), None, None, Some(output)])
     }

@@ -1,7 +1,7 @@
 //! Layer normalisation in WGSL.
 
 use super::LayerNorm;
-use crate::kernels::shader::{Class, Dispatches, Literals, Needs, Planned, Unfit, Variant, wgsl, word};
+use crate::kernels::shader::{Dispatches, Literals, Needs, Planned, Unfit, wgsl, word};
 
 /// Invocations that share a row in the `workgroup` variant: a row of 768 columns is three steps.
 const INVOCATIONS: u32 = 256;
@@ -13,30 +13,17 @@ crate::uniform! {
         rows: u32,
         width: u32,
         epsilon: f32,
-        groups: u32,
     }
 }
 
 /// The ways to compute it, the preferred first within each device class.
 pub(super) static VARIANTS: [Planned<LayerNorm>; 2] = [
-    Planned {
-        variant: Variant {
-            name: "workgroup",
-            shader: wgsl!("rows/layer_norm.workgroup.wgsl"),
-            needs: Needs { subgroup: false, workgroup_bytes: 4 * INVOCATIONS, invocations: INVOCATIONS },
-            class: Class::Gpu,
-        },
-        plan: |call, dispatches| plan(call, dispatches, 1, INVOCATIONS),
-    },
-    Planned {
-        variant: Variant {
-            name: "plain",
-            shader: wgsl!("rows/layer_norm.wgsl"),
-            needs: Needs::invocations(ROWS),
-            class: Class::Any,
-        },
-        plan: |call, dispatches| plan(call, dispatches, ROWS, 4),
-    },
+    Planned::gpu(
+        wgsl!("rows/layer_norm.workgroup.wgsl"),
+        Needs::invocations(INVOCATIONS).workgroup_bytes(4 * INVOCATIONS),
+        |call, to| plan(call, to, 1, INVOCATIONS),
+    ),
+    Planned::any(wgsl!("rows/layer_norm.wgsl"), Needs::invocations(ROWS), |call, to| plan(call, to, ROWS, 4)),
 ];
 
 fn plan(call: &LayerNorm, dispatches: &mut Dispatches<'_>, group_rows: u32, step_columns: u32) -> Result<(), Unfit> {
@@ -45,7 +32,7 @@ fn plan(call: &LayerNorm, dispatches: &mut Dispatches<'_>, group_rows: u32, step
     let literals = Literals::new().with("rows", ROWS).with("invocations", INVOCATIONS);
     for run in dispatches.runs(call.rows, 1, &[width])? {
         let groups = run.len().div_ceil(group_rows as usize);
-        let uniform = Uniform { rows: word(run.len())?, width: word(width)?, epsilon, groups: word(groups)? };
+        let uniform = Uniform { rows: word(run.len())?, width: word(width)?, epsilon };
         let window = Some(dispatches.bytes(&run, width));
         dispatches.launch(groups as u64, literals.clone(), &uniform, vec![window.clone(), None, None, window])?;
     }

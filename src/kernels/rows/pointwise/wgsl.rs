@@ -1,7 +1,7 @@
 //! Element-wise steps in WGSL.
 
 use super::{Pointwise, Step};
-use crate::kernels::shader::{Class, Dispatches, Literals, Needs, Planned, Unfit, Variant, wgsl, word};
+use crate::kernels::shader::{Dispatches, Literals, Needs, Planned, Unfit, wgsl, word};
 
 /// Invocations of a workgroup.
 const INVOCATIONS: u32 = 64;
@@ -13,20 +13,12 @@ crate::uniform! {
         elements: u32,
         activation: u32,
         summed: u32,
-        padding: u32,
     }
 }
 
 /// The ways to compute it, the preferred first within each device class.
-pub(super) static VARIANTS: [Planned<Pointwise>; 1] = [Planned {
-    variant: Variant {
-        name: "plain",
-        shader: wgsl!("rows/pointwise.wgsl"),
-        needs: Needs::invocations(INVOCATIONS),
-        class: Class::Any,
-    },
-    plan,
-}];
+pub(super) static VARIANTS: [Planned<Pointwise>; 1] =
+    [Planned::any(wgsl!("rows/pointwise.wgsl"), Needs::invocations(INVOCATIONS), plan)];
 
 fn plan(call: &Pointwise, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
     let (activation, summed) = match call.step {
@@ -35,7 +27,7 @@ fn plan(call: &Pointwise, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> 
     };
     let literals = Literals::new().with("invocations", INVOCATIONS);
     for run in dispatches.runs(call.rows * call.width, 1, &[1])? {
-        let uniform = Uniform { elements: word(run.len())?, activation, summed, padding: 0 };
+        let uniform = Uniform { elements: word(run.len())?, activation, summed };
         let window = Some(dispatches.bytes(&run, 1));
         let groups = run.len().div_ceil(ELEMENTS as usize) as u64;
         dispatches.launch(groups, literals.clone(), &uniform, vec![window.clone(), window.clone(), window])?;

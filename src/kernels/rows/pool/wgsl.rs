@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Pool, Pooling};
-use crate::kernels::shader::{Class, Dispatches, Literals, Needs, Planned, Unfit, Variant, wgsl, word};
+use crate::kernels::shader::{Dispatches, Literals, Needs, Planned, Unfit, wgsl, word};
 
 /// Columns of a workgroup in the `plain` variant, an invocation each.
 pub(super) const COLUMNS: u32 = 64;
@@ -40,35 +40,17 @@ crate::uniform! {
         input_base: u32,
         output_base: u32,
         start: f32,
-        padding_0: u32,
-        padding_1: u32,
     }
 }
 
 /// The ways to compute it, the preferred first within each device class.
 pub(super) static VARIANTS: [Planned<Pool>; 2] = [
-    Planned {
-        variant: Variant {
-            name: "workgroup",
-            shader: wgsl!("rows/pool.workgroup.wgsl"),
-            needs: Needs {
-                subgroup: false,
-                workgroup_bytes: 4 * SHARED_COLUMNS * SLICES,
-                invocations: SHARED_COLUMNS * SLICES,
-            },
-            class: Class::Gpu,
-        },
-        plan: |call, dispatches| plan(call, dispatches, SHARED_COLUMNS),
-    },
-    Planned {
-        variant: Variant {
-            name: "plain",
-            shader: wgsl!("rows/pool.wgsl"),
-            needs: Needs::invocations(COLUMNS),
-            class: Class::Any,
-        },
-        plan: |call, dispatches| plan(call, dispatches, COLUMNS),
-    },
+    Planned::gpu(
+        wgsl!("rows/pool.workgroup.wgsl"),
+        Needs::invocations(SHARED_COLUMNS * SLICES).workgroup_bytes(4 * SHARED_COLUMNS * SLICES),
+        |call, to| plan(call, to, SHARED_COLUMNS),
+    ),
+    Planned::any(wgsl!("rows/pool.wgsl"), Needs::invocations(COLUMNS), |call, to| plan(call, to, COLUMNS)),
 ];
 
 fn plan(call: &Pool, dispatches: &mut Dispatches<'_>, group_columns: u32) -> Result<(), Unfit> {
@@ -130,8 +112,6 @@ impl Pool {
             input_base: word(input_start as usize + skipped * self.width)?,
             output_base,
             start: if self.pooling == Pooling::Max { f32::NEG_INFINITY } else { 0.0 },
-            padding_0: 0,
-            padding_1: 0,
         };
         let literals = self.literals(columns, masking.is_some());
         dispatches.launch(groups, literals, &uniform, vec![Some(input), None, Some(output)])

@@ -1,7 +1,7 @@
 //! Softmax in WGSL.
 
 use super::Softmax;
-use crate::kernels::shader::{Class, Dispatches, Literals, Needs, Planned, Unfit, Variant, wgsl, word};
+use crate::kernels::shader::{Dispatches, Literals, Needs, Planned, Unfit, wgsl, word};
 
 /// Invocations that share a row in the `workgroup` variant.
 pub(super) const INVOCATIONS: u32 = 256;
@@ -19,24 +19,12 @@ crate::uniform! {
 
 /// The ways to compute it, the preferred first within each device class.
 pub(super) static VARIANTS: [Planned<Softmax>; 2] = [
-    Planned {
-        variant: Variant {
-            name: "workgroup",
-            shader: wgsl!("rows/softmax.workgroup.wgsl"),
-            needs: Needs { subgroup: false, workgroup_bytes: 4 * INVOCATIONS, invocations: INVOCATIONS },
-            class: Class::Gpu,
-        },
-        plan: |call, dispatches| plan(call, dispatches, 1, INVOCATIONS),
-    },
-    Planned {
-        variant: Variant {
-            name: "plain",
-            shader: wgsl!("rows/softmax.wgsl"),
-            needs: Needs::invocations(ROWS),
-            class: Class::Any,
-        },
-        plan: |call, dispatches| plan(call, dispatches, ROWS, PARTIALS),
-    },
+    Planned::gpu(
+        wgsl!("rows/softmax.workgroup.wgsl"),
+        Needs::invocations(INVOCATIONS).workgroup_bytes(4 * INVOCATIONS),
+        |call, to| plan(call, to, 1, INVOCATIONS),
+    ),
+    Planned::any(wgsl!("rows/softmax.wgsl"), Needs::invocations(ROWS), |call, to| plan(call, to, ROWS, PARTIALS)),
 ];
 
 fn plan(call: &Softmax, dispatches: &mut Dispatches<'_>, group_rows: u32, step_columns: u32) -> Result<(), Unfit> {

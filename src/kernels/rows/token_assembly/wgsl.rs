@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::TokenAssembly;
-use crate::kernels::shader::{Class, Dispatches, Literals, Needs, Planned, Unfit, Variant, wgsl, word};
+use crate::kernels::shader::{Dispatches, Literals, Needs, Planned, Unfit, wgsl, word};
 
 /// Invocations that share a row.
 pub(super) const INVOCATIONS: u32 = 64;
@@ -21,20 +21,12 @@ crate::uniform! {
         tokens_base: u32,
         positions_base: u32,
         output_base: u32,
-        padding: u32,
     }
 }
 
 /// The ways to compute it, the preferred first within each device class.
-pub(super) static VARIANTS: [Planned<TokenAssembly>; 1] = [Planned {
-    variant: Variant {
-        name: "plain",
-        shader: wgsl!("rows/token_assembly.wgsl"),
-        needs: Needs::invocations(INVOCATIONS),
-        class: Class::Any,
-    },
-    plan,
-}];
+pub(super) static VARIANTS: [Planned<TokenAssembly>; 1] =
+    [Planned::any(wgsl!("rows/token_assembly.wgsl"), Needs::invocations(INVOCATIONS), plan)];
 
 fn plan(call: &TokenAssembly, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
     dispatches.iterate(call.width as u64 / u64::from(INVOCATIONS) + 1)?;
@@ -84,7 +76,6 @@ impl TokenAssembly {
             tokens_base,
             positions_base,
             output_base,
-            padding: 0,
         };
         let literals = Literals::new().with("invocations", INVOCATIONS);
         let windows = vec![Some(tokens_window), None, Some(positions_window), Some(output_window)];

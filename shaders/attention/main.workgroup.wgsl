@@ -1,0 +1,34 @@
+{#-
+    A tile of own tokens a workgroup: LANES invocations share ROWS of them, and meet 4 · LANES tokens of the operand `other` at a
+    time, of which each lane takes 4 adjacent ones. The including file says in `compute` what it does; of `heads` heads each has
+    tasks of its own.
+
+    Literals: queries: own tokens of a tile; lanes; rows, at most 4; width D; aligned: D is a multiple of 4.
+-#}
+{% from "common/quads.wgsl" import read_quad %}
+const OWN: u32 = {{ queries }}u;
+const LANES: u32 = {{ lanes }}u;
+const ROWS: u32 = {{ rows }}u;
+const OTHERS: u32 = 4u * LANES;
+const QUADS: u32 = {{ quads }}u;
+const INVOCATIONS: u32 = OWN / ROWS * LANES;
+
+// The others as [quad][token], the token that lane l takes as its j-th at j · LANES + l: neighbours read neighbours.
+var<workgroup> tile: array<vec4<f32>, OTHERS * QUADS>;
+var<workgroup> moments: array<u32, OTHERS>;
+
+{{ read_quad("query", width, aligned) }}
+{{ read_quad("key", width, aligned) }}
+
+@compute @workgroup_size(INVOCATIONS)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) invocation: u32,
+) {
+    let number = workgroup.x + workgroup.y * workgroups.x;
+    let task = task_of(number, (call.queries + OWN - 1u) / OWN, {{ heads }});
+    if task.sequence < call.sequences {
+        compute(task, invocation);
+    }
+}
