@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::memory::Content;
 use super::{Backend, DeviceWeights, Executor, Feed, Graph, Memory, Node, Origin, Plan, Value, feed_of};
 use crate::gpu::DeviceId;
-use crate::kernels::host::{Arguments, Operand, OperandMut, Threads};
+use crate::kernels::host::{Arguments, Operand, OperandMut, Threads, instructions};
 use crate::kernels::{Access, Layout, Selection};
 use crate::tensor::{Data, Element, Error, Result, Shape, Tensor};
 
@@ -30,21 +30,10 @@ impl Host {
     }
 }
 
-/// `cpu (x86_64, AVX2, 8 threads)`.
+/// `cpu (x86_64, AVX-512, 8 threads)`.
 fn name(threads: usize) -> String {
     let plural = if threads == 1 { "" } else { "s" };
-    let instructions = instructions().map(|set| format!("{set}, ")).unwrap_or_default();
-    format!("cpu ({}, {instructions}{threads} thread{plural})", std::env::consts::ARCH)
-}
-
-/// The widest vectors that the kernels use on this processor.
-fn instructions() -> Option<&'static str> {
-    #[cfg(target_arch = "x86_64")]
-    return (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some("AVX2");
-    #[cfg(target_arch = "aarch64")]
-    return Some("NEON");
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    None
+    format!("cpu ({}, {}, {threads} thread{plural})", std::env::consts::ARCH, instructions())
 }
 
 fn memory(device: DeviceId, tensor: Tensor) -> Memory {

@@ -32,25 +32,34 @@ pub(super) fn pack(weight: &[f32], inner: usize, panels: &mut [f32], threads: &T
     });
 }
 
-/// Multiplies `rows` (`[M, K]`, M at most a block) by every panel; `finish` is given each tile of the products.
+/// Blocks that a product is cut into at least, so that many threads are busy alike.
+const BLOCKS: usize = 64;
+
+/// Columns of each block of a product whose rows make `blocks` blocks: whole panels.
+pub(super) fn block_columns(blocks: usize, columns: usize) -> usize {
+    let panels = columns.div_ceil(PANEL);
+    panels.div_ceil(BLOCKS.div_ceil(blocks).min(panels)) * PANEL
+}
+
+/// Multiplies `rows` (`[M, K]`, M at most a block) by the panels of `columns`, which begin and end with panels or with
+/// the weight; `finish` is given each tile of the products.
 pub(super) fn product(
     rows: &[f32],
     inner: usize,
     panels: &[f32],
-    columns: usize,
+    columns: Range<usize>,
     threads: &Threads,
     mut finish: impl FnMut(Tile<'_>),
 ) {
     let count = rows.len() / inner;
     let mut values = threads.scratch(STRIP * PANEL);
-    for (place, panel) in panels.chunks(PANEL * inner).enumerate() {
-        let columns = place * PANEL..columns.min((place + 1) * PANEL);
+    for start in columns.clone().step_by(PANEL) {
+        let panel = Factor::rows(&panels[start * inner..][..PANEL * inner], PANEL);
         for first in (0..count).step_by(STRIP) {
             let strip = first..count.min(first + STRIP);
             let left = Factor::rows(&rows[first * inner..], inner);
-            let right = Factor::rows(panel, PANEL);
-            multiply(&mut values, PANEL, [strip.len(), inner, PANEL], left, right, false);
-            finish(Tile { rows: strip, columns: columns.clone(), values: &mut values });
+            multiply(&mut values, PANEL, [strip.len(), inner, PANEL], left, panel, false);
+            finish(Tile { rows: strip, columns: start..columns.end.min(start + PANEL), values: &mut values });
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Linear, OutputLayout};
 use crate::kernels::host::{Arguments, Disjoint, Factor, Threads, activate, multiply, transpose, vectorised};
-use crate::kernels::products::host::{BLOCK, PANEL, Tile, pack, packed, product};
+use crate::kernels::products::host::{BLOCK, PANEL, Tile, block_columns, pack, packed, product};
 use crate::tensor::Result;
 
 /// Up to this many rows a weight is read once anyway, and packing it would cost more than it saves.
@@ -34,15 +34,17 @@ pub(super) fn linear(call: &Linear, arguments: &mut Arguments<'_>, threads: &Thr
     Ok(())
 }
 
-/// Blocks of rows, each times the whole weight in panels.
+/// Blocks of rows and columns, the weight in panels.
 fn many_rows(finish: &Finish<'_>, input: &[f32], weight: &[f32], threads: &Threads) {
     let Linear { rows, inner, columns, .. } = *finish.call;
     let mut panels = threads.scratch(packed(inner, columns));
     pack(weight, inner, &mut panels, threads);
-    threads.run(rows.div_ceil(BLOCK), |block| {
-        let first = block * BLOCK;
+    let width = block_columns(rows.div_ceil(BLOCK), columns);
+    let across = columns.div_ceil(width);
+    threads.run(rows.div_ceil(BLOCK) * across, |block| {
+        let (first, column) = (block / across * BLOCK, block % across * width);
         let block = &input[first * inner..rows.min(first + BLOCK) * inner];
-        product(block, inner, &panels, columns, threads, |tile| {
+        product(block, inner, &panels, column..columns.min(column + width), threads, |tile| {
             finish.tile(Tile { rows: first + tile.rows.start..first + tile.rows.end, ..tile });
         });
     });
@@ -101,7 +103,7 @@ impl Finish<'_> {
         while !line.is_empty() {
             let (here, rest) = line.split_at(line.len().min(width - column % width));
             let start = column / width * plane + row * step + column % width;
-            // SAFETY: a tile's elements are its own: its rows are one block's, or its columns are.
+            // SAFETY: a tile's elements are its own: no two blocks have both a row and a column in common.
             #[allow(unsafe_code)]
             let place = unsafe { self.output.part(start..start + here.len()) };
             place.copy_from_slice(here);

@@ -24,7 +24,7 @@ pub(super) fn tubelet_embed(call: &TubeletEmbed, arguments: &mut Arguments<'_>, 
         for (place, row) in rows.chunks_exact_mut(inner).enumerate() {
             call.gather(clip, first + place, row);
         }
-        product(&rows, inner, &panels, columns, threads, |tile| {
+        product(&rows, inner, &panels, 0..columns, threads, |tile| {
             store(&tile, first, bias, columns, &output);
         });
     });
