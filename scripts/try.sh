@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Sets everything up and classifies the bundled video with a ViViT-B of random weights, on this machine's fastest device.
+# Classifies the bundled video with a ViViT-B of random weights, on this machine's fastest device; installs ffmpeg where it is
+# missing. No driver is needed.
 # Arguments are passed on: scripts/try.sh --model google/vivit-b-16x2-kinetics400
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/setup.sh
+command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null || scripts/setup.sh
 . scripts/environment.sh
 [ $# -gt 0 ] || set -- --untrained vit-b
 cargo build --release

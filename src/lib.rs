@@ -1,7 +1,7 @@
 //! ViViT, the video vision transformer (Arnab et al., ICCV 2021), as hand-written WGSL compute kernels on wgpu.
 //!
 //! All four models of the paper: load a checkpoint, hand over a video, get classes, features, attention maps or any value
-//! inside, on any Vulkan, Metal or DX12 device; without CUDA, without Python.
+//! inside, on any Vulkan, Metal or DX12 device or on the processor; without CUDA, without Python.
 //!
 //! ```no_run
 //! let device = tubelet::Device::open(&Default::default())?;
@@ -38,8 +38,8 @@
 //! | [`checkpoint`] | parameter files, to a configuration and named tensors |
 //! | [`vivit`] | configurations, masks; the models, each in a file of its own; initialisation from image models |
 //! | [`video`] | frames, sampling, presets, preparation on the device |
-//! | [`graph`] | kernel calls on named values: recording, memory plan, executors, bisecting |
-//! | [`kernels`] | one folder a kernel: contract, dispatch, naive reference, cases |
+//! | [`graph`] | kernel calls on named values: recording, memory plan, devices, bisecting |
+//! | [`kernels`] | one folder a kernel, in wings: contract, WGSL, the processor's form, naive reference, cases |
 //! | [`gpu`] | the only floor that names wgpu: devices, buffers, pipelines, timing, faults |
 //! | [`files`] | files and folders that appear whole or not at all |
 //! | [`tensor`] | shapes, host tensors, closeness, the error type |
@@ -47,7 +47,7 @@
 //! # Features
 //!
 //! `cli` (the program, and `bench`), `report` (pictures; part of `cli`), `video` (sources of frames: files through ffmpeg, image folders,
-//! GIF, `.npy`; and [`eval`]) and `hub` (download from the Hugging Face hub) are on by default. With `default-features = false` the
+//! GIF, `.npy`; and [`eval`]), `cpu` (the processor as a device) and `hub` (download from the Hugging Face hub) are on by default. With `default-features = false` the
 //! bare engine remains, with few dependencies.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
