@@ -75,7 +75,7 @@ impl super::Run for Devices {
 fn describe_processor(processor: &Processor) -> String {
     let default = if processor.default { "  (the default)" } else { "" };
     let facts = output::fields([("kind", "this machine's processor, without a driver".to_owned())]);
-    format!("cpu: {}{default}\n{facts}", processor.name)
+    format!("{}{default}\n{facts}", processor.name)
 }
 
 fn entry(index: usize, default: bool, capabilities: Capabilities) -> Entry {
