@@ -1,4 +1,4 @@
-{#- The members that the uniform of every attention kernel begins with: `Shared` in src/kernels/attention/cut.rs. -#}
+{#- The members that the uniform of every attention kernel begins with: `Common` in src/kernels/attention/cut.rs. #}
     queries: u32,          // of each sequence in this launch; in rollout keys are shared out like this
     keys: u32,             // of each sequence
     heads: u32,

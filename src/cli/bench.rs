@@ -71,7 +71,7 @@ struct Report {
 
 /// The name of a kernel, one that there is.
 #[derive(Clone)]
-struct KernelName(String);
+pub(super) struct KernelName(pub(super) String);
 
 impl FromStr for KernelName {
     type Err = Error;

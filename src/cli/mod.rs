@@ -22,6 +22,7 @@ mod mask;
 mod output;
 mod preamble;
 mod progress;
+mod shader;
 mod sliding;
 mod start;
 mod times;
@@ -80,6 +81,7 @@ enum Command {
     Inspect(inspect::Inspect),
     Convert(convert::Convert),
     Bench(bench::Bench),
+    Shader(shader::Shader),
     Completions(completions::Completions),
 }
 
@@ -125,6 +127,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Inspect(command) => command.run(),
         Command::Convert(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Shader(command) => command.run(),
         Command::Completions(command) => command.run(),
     };
     // What was interrupted may have gone wrong for that alone.

@@ -12,7 +12,9 @@ use super::common::data;
 use super::{Outcome, Ran, ensure, model, pictures, video};
 
 /// What is told as a whole: keys that are names of tensors, kernels or settings, and what not every device has.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 10] = [
+    "dispatches[].uniform",
+    "dispatches[].windows",
     "config",
     "summary.config",
     "tensors",
@@ -93,6 +95,7 @@ fn runs(folder: &TempDir, pictures: &TempDir) -> Result<Vec<(&'static str, Ran)>
     run("convert", "{} {}", &[hf, &folder])?;
     run("init", "--from {} --output {} --kind 1", &[&image, &begun])?;
     run("eval", "{} --model {} --output {}", &[&manifest, hf, &results])?;
+    run("shader", "layer_norm", &[])?;
     run("bench", "--kernel layer_norm", &[])?;
     run("bench", "--forward --model {}", &[hf])?;
     Ok(runs)

@@ -281,6 +281,7 @@ fn help() -> Outcome {
         "inspect",
         "convert",
         "bench",
+        "shader",
         "completions",
     ];
     for command in commands {
