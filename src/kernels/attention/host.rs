@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::kernels::attention::mask::Mask;
 use crate::kernels::attention::qkv::{Qkv, QkvLayout};
 use crate::kernels::attention::sequences::Part;
-use crate::kernels::host::{Factor, multiply};
+use crate::kernels::host::{Factor, Threads, multiply};
 
 /// Queries that are worked on together, a multiple of what matrix products take at once.
 pub(super) const TILE: usize = 256;
@@ -134,42 +134,74 @@ impl Sight {
     }
 }
 
-/// Query tokens of one head and sequence that see the same keys, for what wants whole rows of scores.
-pub(super) struct Rows<'a> {
-    pub(super) queries: Features<'a>,
-    pub(super) tokens: &'a [usize],
-    /// Those that are seen, one behind the other.
-    pub(super) keys: Features<'a>,
-    pub(super) count: usize,
+/// The scores of a part of attention, for what wants whole rows of them.
+pub(super) struct Scores<'a> {
+    pub(super) qkv: &'a Qkv,
+    pub(super) part: &'a Part,
+    /// The packed tensor, as it is given for queries and for keys.
+    pub(super) packed: [&'a [f32]; 2],
+    pub(super) validity: Option<&'a [u32]>,
 }
 
-impl Rows<'_> {
-    /// Tokens whose scores are computed at once.
-    pub(super) const MOST: usize = 32;
-    /// Products that are summed before they are added to the others, so that large scores keep a digit more.
-    const FEATURES: usize = 32;
+/// Query tokens whose scores are computed at once.
+const ROWS: usize = 32;
+/// Products that are summed before they are added to the others, so that large scores keep a digit more.
+const FEATURES: usize = 32;
 
-    /// Elements of memory that [`Rows::scores`] wants for `keys` keys.
-    pub(super) fn elements(width: usize, keys: usize) -> usize {
-        Self::MOST * (width + keys)
+impl Scores<'_> {
+    /// Gives `visit` each query of `unit` that counts, with q · k / √D of the keys that it sees (none where it sees none),
+    /// and the tokens that these keys are; `None` for all as they lie.
+    pub(super) fn of_unit(
+        &self,
+        unit: &Unit,
+        threads: &Threads,
+        counts: impl Fn(usize) -> bool,
+        mut visit: impl FnMut(usize, &mut [f32], Option<&[usize]>),
+    ) {
+        let (width, tokens) = (self.qkv.width, self.part.sequences.tokens);
+        let [queries, keys] = [0, 1].map(|which| Features::of(self.qkv, self.part, unit, which, self.packed[which]));
+        let sight = Sight::new(&self.part.mask, tokens, validity_of(self.part, unit.outer, self.validity));
+        let order = sight.order.as_deref();
+        let mut memory = threads.scratch(tokens * width + ROWS * (width + tokens));
+        let (of_keys, of_scores) = memory.split_at_mut(tokens * width);
+        let keys = keys.gathered(order, of_keys);
+        for group in sight.groups_of(&unit.queries) {
+            let counting: Vec<_> = group.queries.filter(|token| counts(*token)).collect();
+            if group.keys == 0 {
+                counting.iter().for_each(|token| visit(*token, &mut [], order));
+                continue;
+            }
+            for batch in counting.chunks(ROWS) {
+                let scores = scores(queries, batch, keys, group.keys, of_scores);
+                for (scores, token) in scores.chunks_exact_mut(group.keys).zip(batch) {
+                    visit(*token, scores, order);
+                }
+            }
+        }
     }
+}
 
-    /// q · k / √D, `[tokens, keys]`.
-    pub(super) fn scores<'m>(&self, memory: &'m mut [f32]) -> &'m mut [f32] {
-        let width = self.queries.width;
-        let (scaled, scores) = memory.split_at_mut(Self::MOST * width);
-        let scores = &mut scores[..self.tokens.len() * self.count];
-        let root = (width as f32).sqrt();
-        for (place, token) in scaled.chunks_exact_mut(width).zip(self.tokens) {
-            place.iter_mut().zip(self.queries.token(*token)).for_each(|(scaled, query)| *scaled = query / root);
-        }
-        for first in (0..width).step_by(Self::FEATURES) {
-            let sizes = [self.tokens.len(), Self::FEATURES.min(width - first), self.count];
-            let keys = Factor::columns(&self.keys.values[first..], self.keys.stride);
-            multiply(scores, self.count, sizes, Factor::rows(&scaled[first..], width), keys, first > 0);
-        }
-        scores
+/// q · k / √D of some query tokens with the first `count` keys, `[tokens, keys]`.
+fn scores<'m>(
+    queries: Features<'_>,
+    tokens: &[usize],
+    keys: Features<'_>,
+    count: usize,
+    memory: &'m mut [f32],
+) -> &'m mut [f32] {
+    let width = queries.width;
+    let (scaled, scores) = memory.split_at_mut(ROWS * width);
+    let scores = &mut scores[..tokens.len() * count];
+    let root = (width as f32).sqrt();
+    for (place, token) in scaled.chunks_exact_mut(width).zip(tokens) {
+        place.iter_mut().zip(queries.token(*token)).for_each(|(scaled, query)| *scaled = query / root);
     }
+    for first in (0..width).step_by(FEATURES) {
+        let sizes = [tokens.len(), FEATURES.min(width - first), count];
+        let keys = Factor::columns(&keys.values[first..], keys.stride);
+        multiply(scores, count, sizes, Factor::rows(&scaled[first..], width), keys, first > 0);
+    }
+    scores
 }
 
 /// The validity of a clip's temporal indices for `part`.

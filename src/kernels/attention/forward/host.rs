@@ -73,7 +73,7 @@ pub(super) fn attention(call: &Attention, arguments: &mut Arguments<'_>, threads
     Ok(())
 }
 
-impl Inputs<'_> {
+impl<'a> Inputs<'a> {
     fn unit(&self, unit: &Unit, memory: &mut [f32]) {
         let (qkv, part) = (&self.call.qkv, &self.call.parts[unit.part]);
         let [queries, keys, values] = [0, 1, 2].map(|which| Features::of(qkv, part, unit, which, self.packed[which]));
@@ -153,25 +153,16 @@ impl Inputs<'_> {
         let Some(statistics) = &self.statistics else { return };
         for (place, number) in numbers.into_iter().enumerate() {
             let start = (2 * unit.head + place) * self.call.rows() + self.row(unit, token);
-            // SAFETY: units differ in head, sequence or queries, and each writes the numbers of its own.
-            #[allow(unsafe_code)]
-            unsafe {
-                statistics.part(start..start + 1)[0] = number;
-            }
+            statistics.part(start..start + 1)[0] = number;
         }
     }
 
     /// The features that a query of a unit writes.
     #[inline(always)]
-    #[allow(clippy::mut_from_ref)]
-    fn output(&self, unit: &Unit, token: usize) -> &mut [f32] {
+    fn output(&self, unit: &Unit, token: usize) -> &'a mut [f32] {
         let Qkv { heads, width, .. } = self.call.qkv;
         let start = (self.row(unit, token) * heads + unit.head) * width;
-        // SAFETY: units differ in head, sequence or queries, and each writes the features of its own.
-        #[allow(unsafe_code)]
-        unsafe {
-            self.output.part(start..start + width)
-        }
+        self.output.part(start..start + width)
     }
 }
 

@@ -39,9 +39,7 @@ fn store(tile: &Tile<'_>, first: usize, bias: Option<&[f32]>, width: usize, outp
         || {
             for (row, line) in tile.rows.clone().zip(tile.values.chunks_exact(PANEL)) {
                 let start = (first + row) * width + columns.start;
-                // SAFETY: a block writes the rows of its own tokens.
-                #[allow(unsafe_code)]
-                let place = unsafe { output.part(start..start + columns.len()) };
+                let place = output.part(start..start + columns.len());
                 place.copy_from_slice(&line[..columns.len()]);
                 if let Some(bias) = bias {
                     place.iter_mut().zip(&bias[columns.clone()]).for_each(|(sum, bias)| *sum += bias);

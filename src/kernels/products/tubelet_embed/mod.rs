@@ -138,10 +138,11 @@ impl Kernel for TubeletEmbed {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn call() -> TubeletEmbed {
+    /// Clips with a frame, a row and columns that fill no tubelet.
+    pub(super) fn call() -> TubeletEmbed {
         TubeletEmbed {
             batch: 3,
             frames: 7,

@@ -132,21 +132,7 @@ impl TubeletEmbed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::clip_layout::ClipLayout;
-
-    fn call() -> TubeletEmbed {
-        TubeletEmbed {
-            batch: 3,
-            frames: 7,
-            height: 9,
-            width: 15,
-            channels: 3,
-            tubelet: [2, 4, 4],
-            columns: 13,
-            bias: true,
-            layout: ClipLayout::Btchw,
-        }
-    }
+    use crate::kernels::products::tubelet_embed::tests::call;
 
     #[test]
     fn pieces_cover_every_token_once() {
