@@ -1,18 +1,19 @@
 //! Every timed case of every kernel, by criterion: `cargo bench --bench kernels -- attention`.
 //!
-//! On a device that runs shaders on the CPU, CPU seconds are measured: they do not depend on who else uses the machine.
+//! On a device that runs shaders on the CPU, CPU seconds are measured: they change less with what else the machine does.
 //! Otherwise the device's own timestamps are. `TUBELET_DEVICE` chooses the device.
 
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tubelet::bench::CaseRun;
-use tubelet::gpu::{Choice, Device, DeviceOptions};
+use tubelet::gpu::{Gpu, GpuChoice, GpuOptions};
 use tubelet::kernels::{ALL, Selection};
 
 fn kernels(criterion: &mut Criterion) {
-    let choice = std::env::var("TUBELET_DEVICE").map_or(Choice::Fastest, |name| name.parse().expect("TUBELET_DEVICE"));
-    let device = match Device::open(&DeviceOptions { choice, checks: false }) {
+    let choice =
+        std::env::var("TUBELET_DEVICE").map_or(GpuChoice::Fastest, |name| name.parse().expect("TUBELET_DEVICE"));
+    let device = match Gpu::open(&GpuOptions { choice, checks: false }) {
         Ok(device) => device,
         Err(error) => return eprintln!("nothing to measure: {error}"),
     };

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
 fn classify(video: &str, model: Option<&str>) -> Result<(), Box<dyn std::error::Error>> {
     let (device, queue) = pollster::block_on(open())?;
     // The device stays the application's: no handler of its is replaced, and its limits are obeyed.
-    let device: Device = tubelet::gpu::Device::from_wgpu(device, queue).into();
+    let device: Device = tubelet::gpu::Gpu::from_wgpu(device, queue).into();
     let checkpoint = match model {
         Some(name) => checkpoint::load(name)?,
         None => checkpoint::untrained(Config::named("vit-ti/16x4")?, 0)?,

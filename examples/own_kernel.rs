@@ -18,7 +18,7 @@
 //! `shaders/rows/squared_relu.wgsl`, the rest goes to `src/kernels/rows/squared_relu/` (declaration, `reference.rs`,
 //! `cases.rs`), and `src/kernels/mod.rs` gets a line.
 
-use tubelet::gpu::Device;
+use tubelet::gpu::Gpu;
 use tubelet::kernels::suite::{Outcome, check};
 use tubelet::kernels::{
     Binding, Case, Dispatches, Family, Kernel, Literals, Needs, Planned, ProgramBuilder, Selection, Shader, Unfit,
@@ -143,7 +143,7 @@ fn cases() -> Vec<Case> {
 }
 
 /// Every case on every variant, as `cargo test --test kernels` does it; an error where one fails.
-fn check_all(device: &Device) -> Result<()> {
+fn check_all(device: &Gpu) -> Result<()> {
     for case in cases() {
         for variant in SQUARED_RELU.variants() {
             let outcome = check(device, &case, variant);
@@ -157,7 +157,7 @@ fn check_all(device: &Device) -> Result<()> {
 }
 
 /// The kernel alone, on values of your own.
-fn squared_relu(device: &Device, values: &[f32]) -> Result<Vec<f32>> {
+fn squared_relu(device: &Gpu, values: &[f32]) -> Result<Vec<f32>> {
     let call = SquaredRelu { elements: values.len() };
     let plan = Selection::automatic().plan(&call, device.capabilities())?;
     let input = device.buffer_with("input", bytemuck::cast_slice(values))?;
@@ -173,7 +173,7 @@ fn squared_relu(device: &Device, values: &[f32]) -> Result<Vec<f32>> {
 }
 
 fn main() -> Result<()> {
-    let device = Device::open(&Default::default())?;
+    let device = Gpu::open(&Default::default())?;
     check_all(&device)?;
     println!("squared ReLU of −1, 0, 2, 3: {:?}", squared_relu(&device, &[-1.0, 0.0, 2.0, 3.0])?);
     Ok(())

@@ -4,7 +4,7 @@
 # Arguments are passed on: scripts/try.sh --model google/vivit-b-16x2-kinetics400
 set -euo pipefail
 cd "$(dirname "$0")/.."
-command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null || scripts/setup.sh
+scripts/setup.sh ffmpeg
 . scripts/environment.sh
 [ $# -gt 0 ] || set -- --untrained vit-b
 cargo build --release

@@ -8,7 +8,7 @@ mod common;
 use std::process::ExitCode;
 
 use common::{DeviceTest, DeviceTests};
-use tubelet::gpu::Device;
+use tubelet::gpu::Gpu;
 use tubelet::kernels::attention::forward::FAMILY;
 use tubelet::kernels::attention::{Attention, EmptyRow, Mask, Part, Qkv, Sequences};
 use tubelet::kernels::suite::{Outcome, judge, run};
@@ -73,14 +73,14 @@ fn inputs_of(call: &Attention, validity: [u32; BATCH * TIMES]) -> Vec<Option<Ten
     inputs
 }
 
-fn outputs(device: &Device, variant: &'static Variant, call: &Attention, inputs: &[Option<Tensor>]) -> Vec<f32> {
+fn outputs(device: &Gpu, variant: &'static Variant, call: &Attention, inputs: &[Option<Tensor>]) -> Vec<f32> {
     let present: Vec<_> = inputs.iter().map(Option::as_ref).collect();
     let outputs = run(device, &Case::new("masks", call.clone()), variant, &present).unwrap();
     outputs[0].as_f32().unwrap().to_vec()
 }
 
 /// Every variant that the device can run.
-fn variants(device: &Device) -> impl Iterator<Item = &'static Variant> {
+fn variants(device: &Gpu) -> impl Iterator<Item = &'static Variant> {
     FAMILY.variants_for(device.capabilities()).into_iter()
 }
 
@@ -110,7 +110,7 @@ fn rows_at(part: &Part, outer: usize, time: usize) -> Vec<usize> {
     (0..sequences.inner).flat_map(|inner| tokens.clone().map(move |token| row(inner, token))).collect()
 }
 
-fn with_everything_valid_not_a_bit_changes(device: &Device) {
+fn with_everything_valid_not_a_bit_changes(device: &Gpu) {
     for variant in variants(device) {
         for (plain, masked) in [
             (joint(with_class()), joint(with_class().validity())),
@@ -123,7 +123,7 @@ fn with_everything_valid_not_a_bit_changes(device: &Device) {
     }
 }
 
-fn what_is_invalid_has_no_influence(device: &Device) {
+fn what_is_invalid_has_no_influence(device: &Gpu) {
     for variant in variants(device) {
         for call in
             [joint(with_class().validity()), factorised(frames().validity()), joint(with_class().causal().validity())]
@@ -145,7 +145,7 @@ fn what_is_invalid_has_no_influence(device: &Device) {
     }
 }
 
-fn the_future_has_no_influence(device: &Device) {
+fn the_future_has_no_influence(device: &Gpu) {
     for variant in variants(device) {
         for call in [joint(with_class().causal()), factorised(frames().causal())] {
             let inputs = inputs_of(&call, HOLES);
@@ -166,7 +166,7 @@ fn the_future_has_no_influence(device: &Device) {
     }
 }
 
-fn class_tokens_see_all_and_are_not_seen_by_causal_patches(device: &Device) {
+fn class_tokens_see_all_and_are_not_seen_by_causal_patches(device: &Gpu) {
     let call = joint(with_class().causal());
     let inputs = inputs_of(&call, HOLES);
     let part = &call.parts[0];

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{DeviceTest, DeviceTests};
-use tubelet::gpu::{Choice, Device, DeviceOptions, Dispatch, Slot, devices};
+use tubelet::gpu::{Dispatch, Gpu, GpuChoice, GpuOptions, Slot, devices};
 use tubelet::kernels::Case;
 use tubelet::kernels::rows::{layer_norm, pool, softmax};
 use tubelet::kernels::suite::{Outcome, check};
@@ -60,7 +60,7 @@ const INCREMENT: &str = "
 const SLOTS: [Slot; 2] = [Slot::Uniform, Slot::Write];
 
 /// The dispatch of [`INCREMENT`] on a buffer of its own, which starts as 0, 1, 2, 3.
-fn increment(device: &Device) -> Result<(Dispatch, tubelet::gpu::Buffer)> {
+fn increment(device: &Gpu) -> Result<(Dispatch, tubelet::gpu::Buffer)> {
     let uniform = device.buffer_with("parameters", bytemuck::bytes_of(&1u32))?;
     let words = device.buffer_with("words", bytemuck::cast_slice(&[0u32, 1, 2, 3]))?;
     let pipeline = device.pipeline("increment", INCREMENT, &SLOTS)?;
@@ -68,20 +68,20 @@ fn increment(device: &Device) -> Result<(Dispatch, tubelet::gpu::Buffer)> {
     Ok((Dispatch { pipeline, bindings, groups: [1, 1, 1] }, words))
 }
 
-fn run(device: &Device, dispatch: &Dispatch) -> Result<()> {
+fn run(device: &Gpu, dispatch: &Dispatch) -> Result<()> {
     let mut commands = device.commands();
     commands.dispatch(std::slice::from_ref(dispatch));
     commands.run().map(drop)
 }
 
-fn works(device: &Device) -> Result<()> {
+fn works(device: &Gpu) -> Result<()> {
     let (dispatch, words) = increment(device)?;
     run(device, &dispatch)?;
     assert_eq!(bytemuck::pod_collect_to_vec::<u8, u32>(&device.read(&words, 0..16)?), [1, 2, 3, 4]);
     Ok(())
 }
 
-fn submissions_of_one_recording_follow_each_other(device: &Device) {
+fn submissions_of_one_recording_follow_each_other(device: &Gpu) {
     let (dispatch, words) = increment(device).unwrap();
     let copy = device.buffer("copy", 16).unwrap();
     let mut commands = device.commands();
@@ -109,12 +109,12 @@ fn assert_error<T>(result: Result<T>, kind: ErrorKind, says: &[&str]) {
 }
 
 /// A device of its own, to be broken.
-fn own_device(device: &Device) -> Device {
-    Device::named(&device.capabilities().name).unwrap()
+fn own_device(device: &Gpu) -> Gpu {
+    Gpu::named(&device.capabilities().name).unwrap()
 }
 
 /// A device as an application opens it, with WebGPU's default limits and no feature.
-fn device_of_an_application(device: &Device) -> (wgpu::Device, wgpu::Queue) {
+fn device_of_an_application(device: &Gpu) -> (wgpu::Device, wgpu::Queue) {
     let backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends,
@@ -126,7 +126,7 @@ fn device_of_an_application(device: &Device) -> (wgpu::Device, wgpu::Queue) {
     pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor::default())).unwrap()
 }
 
-fn a_lost_device_says_so_whatever_is_asked_of_it(device: &Device) {
+fn a_lost_device_says_so_whatever_is_asked_of_it(device: &Gpu) {
     let device = own_device(device);
     let (dispatch, words) = increment(&device).unwrap();
     device.destroy();
@@ -141,25 +141,25 @@ fn a_lost_device_says_so_whatever_is_asked_of_it(device: &Device) {
     works(&own_device(&device)).unwrap();
 }
 
-fn a_case_on_a_lost_device_fails(device: &Device) {
+fn a_case_on_a_lost_device_fails(device: &Gpu) {
     let device = own_device(device);
     device.destroy();
     let outcome = check(&device, &small_case(), layer_norm::FAMILY.variants()[0]);
     assert!(matches!(&outcome, Outcome::Failed(said) if said.contains("lost")), "{outcome}");
 }
 
-fn a_device_that_does_not_exist_lists_those_that_do(_: &Device) {
+fn a_device_that_does_not_exist_lists_those_that_do(_: &Gpu) {
     let found = devices();
     let first = &found[0];
-    let name = Device::named("no such device").map(drop);
+    let name = Gpu::named("no such device").map(drop);
     assert_error(name, ErrorKind::NoDevice, &["no device named \"no such device\"", &format!("0: {}", first.name)]);
-    let open = |choice| Device::open(&DeviceOptions { choice, ..Default::default() }).map(drop);
-    assert_error(open(Choice::Index(99)), ErrorKind::NoDevice, &["number 99", &first.name]);
+    let open = |choice| Gpu::open(&GpuOptions { choice, ..Default::default() }).map(drop);
+    assert_error(open(GpuChoice::Index(99)), ErrorKind::NoDevice, &["number 99", &first.name]);
     let text = found[0].name.to_uppercase();
-    open(Choice::Name(text)).unwrap();
+    open(GpuChoice::Name(text)).unwrap();
 }
 
-fn a_buffer_beyond_the_limit_is_refused_with_the_sizes(device: &Device) {
+fn a_buffer_beyond_the_limit_is_refused_with_the_sizes(device: &Gpu) {
     let limit = device.capabilities().limits.buffer_bytes;
     let wanted = (limit + 1).next_multiple_of(16);
     let sizes = [&*wanted.to_string(), &*limit.to_string(), "activations"];
@@ -169,11 +169,11 @@ fn a_buffer_beyond_the_limit_is_refused_with_the_sizes(device: &Device) {
     assert_error(small.buffer("activations", 1025), ErrorKind::Unsupported, &["1040", "1024"]);
 }
 
-fn a_size_that_overflows_is_refused(device: &Device) {
+fn a_size_that_overflows_is_refused(device: &Gpu) {
     assert_error(device.buffer("everything", u64::MAX), ErrorKind::Unsupported, &["everything"]);
 }
 
-fn a_broken_shader_is_an_error_and_the_device_goes_on(device: &Device) {
+fn a_broken_shader_is_an_error_and_the_device_goes_on(device: &Gpu) {
     let broken = |wgsl: &str, says: &[&str]| {
         assert_error(device.pipeline("the broken one", wgsl, &SLOTS), ErrorKind::Device, says);
         works(device).unwrap();
@@ -188,7 +188,7 @@ fn a_broken_shader_is_an_error_and_the_device_goes_on(device: &Device) {
 }
 
 /// Each device numbers its memory from the same start: unchecked, a buffer of one would be another's of the same number.
-fn what_belongs_to_another_device_is_refused(device: &Device) {
+fn what_belongs_to_another_device_is_refused(device: &Gpu) {
     let other = device_again();
     let (dispatch, words) = increment(device).unwrap();
     let (_, theirs) = increment(&other).unwrap();
@@ -211,11 +211,11 @@ fn what_belongs_to_another_device_is_refused(device: &Device) {
 }
 
 /// The same adapter, opened once more.
-fn device_again() -> Device {
-    Device::open(&DeviceOptions::default()).unwrap()
+fn device_again() -> Gpu {
+    Gpu::open(&GpuOptions::default()).unwrap()
 }
 
-fn windows_outside_their_buffer_are_refused(device: &Device) {
+fn windows_outside_their_buffer_are_refused(device: &Gpu) {
     let (dispatch, words) = increment(device).unwrap();
     let uniform = device.buffer_with("parameters", bytemuck::bytes_of(&1u32)).unwrap();
     let large = device.buffer("large", 4096).unwrap();
@@ -247,14 +247,14 @@ fn windows_outside_their_buffer_are_refused(device: &Device) {
     assert_error(copy(reversed, 0), ErrorKind::Usage, &["512..256"]);
 }
 
-fn too_many_workgroups_are_refused(device: &Device) {
+fn too_many_workgroups_are_refused(device: &Gpu) {
     let (mut dispatch, _) = increment(device).unwrap();
     dispatch.groups = [device.capabilities().limits.workgroups + 1, 1, 1];
     assert_error(run(device, &dispatch), ErrorKind::Device, &["running commands"]);
     works(device).unwrap();
 }
 
-fn timing_without_timestamps_is_unsupported(device: &Device) {
+fn timing_without_timestamps_is_unsupported(device: &Gpu) {
     let (dispatch, _) = increment(device).unwrap();
     let without = device.restricted(|capabilities| capabilities.timestamps = false);
     let mut commands = without.commands();
@@ -262,7 +262,7 @@ fn timing_without_timestamps_is_unsupported(device: &Device) {
     assert_error(commands.run(), ErrorKind::Unsupported, &["timestamps"]);
 }
 
-fn the_same_text_with_other_bindings_is_another_pipeline(device: &Device) {
+fn the_same_text_with_other_bindings_is_another_pipeline(device: &Gpu) {
     device.pipeline("right", INCREMENT, &SLOTS).unwrap();
     let slots = [Slot::Uniform, Slot::Read];
     assert_error(device.pipeline("wrong", INCREMENT, &slots), ErrorKind::Device, &["compiling wrong"]);
@@ -272,7 +272,7 @@ fn small_case() -> Case {
     Case::new("small", layer_norm::LayerNorm { rows: 33, width: 65, epsilon: 1e-6 })
 }
 
-fn threads_may_share_a_device(device: &Device) {
+fn threads_may_share_a_device(device: &Gpu) {
     std::thread::scope(|scope| {
         for thread in 0..4usize {
             scope.spawn(move || {
@@ -290,7 +290,7 @@ fn threads_may_share_a_device(device: &Device) {
     });
 }
 
-fn one_thread_s_failure_is_not_another_s(device: &Device) {
+fn one_thread_s_failure_is_not_another_s(device: &Gpu) {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for round in 0..50 {
@@ -306,10 +306,10 @@ fn one_thread_s_failure_is_not_another_s(device: &Device) {
     });
 }
 
-fn a_lent_device_computes_within_the_limits_it_was_opened_with(device: &Device) {
+fn a_lent_device_computes_within_the_limits_it_was_opened_with(device: &Gpu) {
     let (raw, queue) = device_of_an_application(device);
     let limits = raw.limits();
-    let device = Device::from_wgpu(raw, queue);
+    let device = Gpu::from_wgpu(raw, queue);
     let capabilities = device.capabilities();
     assert_eq!(capabilities.limits.binding_bytes, limits.max_storage_buffer_binding_size);
     assert_eq!(capabilities.subgroup, None, "subgroups were not asked for");
@@ -324,12 +324,12 @@ fn pool_call() -> pool::Pool {
     pool::Pool { sequences: 2, tokens: 9, width: 20, pooling: pool::Pooling::Max, masking: None }
 }
 
-fn a_lent_device_keeps_its_owner_s_error_handler(device: &Device) {
+fn a_lent_device_keeps_its_owner_s_error_handler(device: &Gpu) {
     let (raw, queue) = device_of_an_application(device);
     let heard = Arc::new(AtomicUsize::new(0));
     let counter = heard.clone();
     raw.on_uncaptured_error(Arc::new(move |_| _ = counter.fetch_add(1, Ordering::Relaxed)));
-    let device = Device::from_wgpu(raw.clone(), queue);
+    let device = Gpu::from_wgpu(raw.clone(), queue);
     assert_error(device.pipeline("broken", "fn main( {", &SLOTS), ErrorKind::Device, &["broken"]);
     works(&device).unwrap();
     assert_eq!(heard.load(Ordering::Relaxed), 0, "what tubelet causes reaches tubelet's caller, not the owner");
@@ -340,9 +340,9 @@ fn a_lent_device_keeps_its_owner_s_error_handler(device: &Device) {
     assert_eq!(heard.load(Ordering::Relaxed), 1, "what the owner causes reaches the owner");
 }
 
-fn a_lent_device_that_its_owner_gives_up_is_lost(device: &Device) {
+fn a_lent_device_that_its_owner_gives_up_is_lost(device: &Gpu) {
     let (raw, queue) = device_of_an_application(device);
-    let device = Device::from_wgpu(raw.clone(), queue);
+    let device = Gpu::from_wgpu(raw.clone(), queue);
     let (dispatch, words) = increment(&device).unwrap();
     raw.destroy();
     let lost = |result: Result<()>| assert_error(result, ErrorKind::DeviceLost, &["lost"]);
@@ -354,6 +354,6 @@ fn a_lent_device_that_its_owner_gives_up_is_lost(device: &Device) {
 fn errors_are_small_and_travel_between_threads() {
     fn travels<T: Send + Sync + 'static>() {}
     travels::<Error>();
-    travels::<Device>();
+    travels::<Gpu>();
     assert_eq!(size_of::<Error>(), size_of::<usize>());
 }

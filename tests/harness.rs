@@ -8,7 +8,7 @@ mod common;
 use std::process::ExitCode;
 
 use common::{DeviceTests, Shown};
-use tubelet::gpu::Device;
+use tubelet::gpu::Gpu;
 use tubelet::kernels::suite::{Outcome, check, judge};
 use tubelet::kernels::{
     Binding, Case, Class, Dispatches, Family, Fill, Kernel, Literals, Needs, Planned, Shader, Unfit, Variant, input,
@@ -16,7 +16,7 @@ use tubelet::kernels::{
 };
 use tubelet::tensor::{Closeness, Exact, Result, Shape, Tensor};
 
-type Test = (&'static str, fn(&Device));
+type Test = (&'static str, fn(&Gpu));
 
 fn main() -> ExitCode {
     let mut tests = match DeviceTests::open() {
@@ -162,17 +162,17 @@ fn cases() -> Vec<Case> {
     vec![Case::new("numbers and a NaN", Scale { elements: 41, factor: 2.0 }).fill(0, Fill::Given(values))]
 }
 
-fn outcome_of(device: &Device, variant: &str) -> Outcome {
+fn outcome_of(device: &Gpu, variant: &str) -> Outcome {
     check(device, &cases()[0], SCALE.variant_named(variant, device.capabilities()).unwrap())
 }
 
-fn the_right_kernel_passes(device: &Device) {
+fn the_right_kernel_passes(device: &Gpu) {
     let outcome = outcome_of(device, "right");
     assert!(matches!(outcome, Outcome::Passed(Closeness { unequal: 0, elements: 41, .. })), "{outcome}");
 }
 
 /// Each fault is found, and the report says what it is.
-fn every_fault_is_found(device: &Device) {
+fn every_fault_is_found(device: &Gpu) {
     let faults = [
         ("one_wrong_element", "1 of 41 elements unequal; first at [17]"),
         ("nan_for_a_number", "first at [17]: NaN instead of -1.5"),
@@ -194,7 +194,7 @@ fn every_fault_is_found(device: &Device) {
     assert_eq!(faults.len() + 1, SCALE.variants().len(), "a fault without its report");
 }
 
-fn what_a_device_lacks_is_neither_passed_nor_failed(device: &Device) {
+fn what_a_device_lacks_is_neither_passed_nor_failed(device: &Gpu) {
     let small = device.restricted(|capabilities| capabilities.limits.workgroup_invocations = 8);
     let outcome = check(&small, &cases()[0], SCALE.variants()[0]);
     assert!(matches!(&outcome, Outcome::Unsupported(missing) if missing.contains("16 invocations")), "{outcome}");

@@ -10,7 +10,7 @@ use common::{DeviceTest, DeviceTests};
 use std::sync::Arc;
 
 use safetensors::SafeTensors;
-use tubelet::gpu::Device;
+use tubelet::gpu::Gpu;
 use tubelet::kernels::pixels::colour::{self, Colour};
 use tubelet::kernels::pixels::normalise::Normalise;
 use tubelet::kernels::pixels::resample::{self, Axis};
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 }
 
 /// One kernel call on the device.
-fn run(device: &Device, kernel: impl Kernel + 'static, inputs: &[&Tensor]) -> Tensor {
+fn run(device: &Gpu, kernel: impl Kernel + 'static, inputs: &[&Tensor]) -> Tensor {
     let variant = kernel.family().variants_for(device.capabilities())[0];
     let inputs: Vec<_> = inputs.iter().copied().map(Some).collect();
     suite::run(device, &Case::new("alone", kernel), variant, &inputs).unwrap().remove(0)
@@ -61,7 +61,7 @@ fn colour_format(format: PixelFormat) -> colour::Format {
 }
 
 /// Frames of one size and format as pixels, `[F, Y, X]`.
-fn pixels(device: &Device, frames: &[Frame]) -> Tensor {
+fn pixels(device: &Gpu, frames: &[Frame]) -> Tensor {
     let size = [frames[0].height(), frames[0].width()];
     let format = colour_format(frames[0].format());
     let words = format.frame_words(size);
@@ -76,7 +76,7 @@ fn pixels(device: &Device, frames: &[Frame]) -> Tensor {
 }
 
 /// All lines of `pixels` along `axis`, by a table for their new pixels.
-fn resampled(device: &Device, pixels: &Tensor, axis: Axis, table: &Antialiased) -> Tensor {
+fn resampled(device: &Gpu, pixels: &Tensor, axis: Axis, table: &Antialiased) -> Tensor {
     let &[frames, height, width] = pixels.shape().axes() else { panic!("{} are not frames", pixels.shape()) };
     let lines = match axis {
         Axis::X => 0..height,
@@ -89,7 +89,7 @@ fn resampled(device: &Device, pixels: &Tensor, axis: Axis, table: &Antialiased) 
 }
 
 /// The part of Pillow's resized pictures that `window` shows.
-fn resized(device: &Device, pixels: &Tensor, resized: [usize; 2], window: &CropWindow) -> Tensor {
+fn resized(device: &Gpu, pixels: &Tensor, resized: [usize; 2], window: &CropWindow) -> Tensor {
     let size = [pixels.shape().axes()[1], pixels.shape().axes()[2]];
     let rows = Antialiased::new(Filter::Bilinear, size[0], resized[0], window.rows.range()).unwrap();
     let columns = Antialiased::new(Filter::Bilinear, size[1], resized[1], window.columns.range()).unwrap();
@@ -101,7 +101,7 @@ fn resized(device: &Device, pixels: &Tensor, resized: [usize; 2], window: &CropW
 }
 
 /// A padded crop as one value a byte and plane.
-fn values(device: &Device, seen: &Tensor, window: &CropWindow, table: [[f32; 256]; 3], layout: ClipLayout) -> Tensor {
+fn values(device: &Gpu, seen: &Tensor, window: &CropWindow, table: [[f32; 256]; 3], layout: ClipLayout) -> Tensor {
     let &[frames, height, width] = seen.shape().axes() else { panic!("{} are not frames", seen.shape()) };
     let call = Normalise {
         clips: 1,
@@ -156,7 +156,7 @@ fn pictures(recorded: &SafeTensors<'_>) -> Vec<Pictures> {
     all
 }
 
-fn pictures_of_odd_sizes_become_the_recorded_bytes_and_values(device: &Device) {
+fn pictures_of_odd_sizes_become_the_recorded_bytes_and_values(device: &Gpu) {
     let recorded = SafeTensors::deserialize(RECORDED).unwrap();
     for Pictures { name, frames, short_edge, crop } in pictures(&recorded) {
         let tensor = |kind: &str| recorded.tensor(&format!("{name}.{kind}")).unwrap().data().to_vec();
@@ -175,7 +175,7 @@ fn pictures_of_odd_sizes_become_the_recorded_bytes_and_values(device: &Device) {
     }
 }
 
-fn clips_prepared_on_the_device_are_those_prepared_by_the_references(device: &Device) {
+fn clips_prepared_on_the_device_are_those_prepared_by_the_references(device: &Gpu) {
     let device = &device.clone().into();
     let recorded = SafeTensors::deserialize(RECORDED).unwrap();
     for Pictures { name, frames, short_edge, crop } in pictures(&recorded) {
@@ -198,7 +198,7 @@ fn clips_prepared_on_the_device_are_those_prepared_by_the_references(device: &De
 }
 
 /// A video that changes its size and its format within a clip.
-fn each_frame_is_prepared_by_its_own_size(device: &Device) {
+fn each_frame_is_prepared_by_its_own_size(device: &Gpu) {
     let device = &device.clone().into();
     let yuv = PixelFormat::Yuv420p { matrix: Matrix::Bt709, range: Range::Limited };
     let kinds = [(48, 64, yuv), (48, 64, yuv), (64, 48, yuv), (47, 63, PixelFormat::Rgb24), (48, 64, yuv)];
@@ -235,7 +235,7 @@ fn each_frame_is_prepared_by_its_own_size(device: &Device) {
 
 /// Runs the ffmpeg program.
 #[cfg(feature = "video")]
-fn a_video_becomes_the_recorded_rgb_and_the_recorded_input(device: &Device) {
+fn a_video_becomes_the_recorded_rgb_and_the_recorded_input(device: &Gpu) {
     let recorded: serde_json::Value = serde_json::from_str(include_str!("data/video/frames.json")).unwrap();
     let indices: Vec<usize> = serde_json::from_value(recorded["uniform_indices"].clone()).unwrap();
     let mut video =

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use cpu_time::ProcessTime;
 
-use crate::gpu::Device;
+use crate::gpu::Gpu;
 use crate::tensor::Result;
 
 /// Time on the host's clock, and CPU time of this process.
@@ -15,7 +15,7 @@ pub(super) struct Elapsed {
 }
 
 /// Runs `work` and says how long it took.
-pub(super) fn timed<T>(device: &Device, work: impl FnOnce() -> Result<T>) -> Result<(T, Elapsed)> {
+pub(super) fn timed<T>(device: &Gpu, work: impl FnOnce() -> Result<T>) -> Result<(T, Elapsed)> {
     let (wall, cpu) = (Instant::now(), ProcessTime::now());
     let value = work()?;
     let elapsed = Elapsed { wall: wall.elapsed(), cpu: device.capabilities().is_software().then(|| cpu.elapsed()) };

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::clock::{peak_memory, timed};
 use super::{Peaks, Time};
-use crate::gpu::Device;
+use crate::gpu::Gpu;
 use crate::graph::{DeviceWeights, Executor, Feed, GpuExecutor, Weights};
 use crate::kernels::{ClipLayout, Cost, Selection};
 use crate::tensor::{Error, Result, Tensor};
@@ -68,7 +68,7 @@ pub struct ForwardWork<'a> {
 ///
 /// Loading and packing the weights is done before, and so is compiling: by a pass of the same model with one layer.
 pub fn measure_forward(
-    device: &Device,
+    device: &Gpu,
     work: ForwardWork<'_>,
     repetitions: usize,
     peaks: &Peaks,

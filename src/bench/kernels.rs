@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::clock::timed;
 use super::{Peaks, Time};
-use crate::gpu::{Buffer, Device};
+use crate::gpu::{Buffer, Gpu};
 use crate::kernels::{self, ALL, Access, Case, Cost, Family, Plan, Program, ProgramBuilder, Selection};
 use crate::tensor::{Error, Result};
 
@@ -28,7 +28,7 @@ pub struct KernelMeasurement {
 /// Measures every timed case of the kernels that `wanted` accepts, `repetitions` times each after a first run that
 /// compiles; `progress` hears what comes next.
 pub fn measure_kernels(
-    device: &Device,
+    device: &Gpu,
     selection: &Selection,
     repetitions: usize,
     wanted: &dyn Fn(&Family) -> bool,
@@ -57,7 +57,7 @@ pub fn measure_kernels(
 }
 
 /// The device's peaks, in the seconds that its measurements are compared in.
-pub(super) fn measure_peaks(device: &Device, repetitions: usize, progress: &mut dyn FnMut(&str)) -> Result<Peaks> {
+pub(super) fn measure_peaks(device: &Gpu, repetitions: usize, progress: &mut dyn FnMut(&str)) -> Result<Peaks> {
     let mut peak = |family: &'static Family| {
         progress(family.name);
         let case = (family.cases)().into_iter().find(|case| case.timed);
@@ -72,7 +72,7 @@ pub(super) fn measure_peaks(device: &Device, repetitions: usize, progress: &mut 
     Ok(Peaks { operations_per_second, bytes_per_second: (copy.read + copy.written) as f64 / seconds })
 }
 
-fn measure(device: &Device, case: &Case, plan: Plan, repetitions: usize) -> Result<Time> {
+fn measure(device: &Gpu, case: &Case, plan: Plan, repetitions: usize) -> Result<Time> {
     let run = CaseRun::new(device, case, plan)?;
     let mut best = run.time()?;
     for _ in 1..repetitions {
@@ -86,13 +86,13 @@ fn measure(device: &Device, case: &Case, plan: Plan, repetitions: usize) -> Resu
 
 /// A case bound to a device, compiled and run once.
 pub struct CaseRun {
-    device: Device,
+    device: Gpu,
     program: Program,
 }
 
 impl CaseRun {
     /// Prepares `case` as planned for `device`; the first run, which compiles, is behind it.
-    pub fn new(device: &Device, case: &Case, plan: Plan) -> Result<Self> {
+    pub fn new(device: &Gpu, case: &Case, plan: Plan) -> Result<Self> {
         let mut builder = ProgramBuilder::new(device)?;
         let operands = operands(device, case, &plan)?;
         builder.call(case.call.family(), plan, operands);
@@ -116,7 +116,7 @@ impl CaseRun {
     }
 }
 
-fn operands(device: &Device, case: &Case, plan: &Plan) -> Result<Vec<Option<Buffer>>> {
+fn operands(device: &Gpu, case: &Case, plan: &Plan) -> Result<Vec<Option<Buffer>>> {
     let kernel = &*case.call;
     let mut inputs = case.tensors()?.into_iter();
     let bindings = kernel.family().bindings.iter().zip(kernel.operands()).enumerate();

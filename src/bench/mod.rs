@@ -1,8 +1,8 @@
 //! Measurements: each kernel at the sizes of a real model, and whole forward passes.
 //!
 //! A device's peaks are measured in the same run ([`Peaks`]), so that each figure can be given as a share of what the
-//! device could do. On a device that runs shaders on the CPU, CPU seconds are what can be compared: they do not depend
-//! on who else uses the machine.
+//! device could do. On a device that runs shaders on the CPU, CPU seconds are what can be compared: they change
+//! less with what else the machine does.
 
 mod clock;
 mod forward;

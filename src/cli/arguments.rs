@@ -310,9 +310,9 @@ impl DeviceArguments {
     }
 
     /// Opens the device, which must run WGSL: where it is not named the fastest, be it the software device.
-    pub(super) fn open_gpu(&self, checks: bool) -> Result<gpu::Device> {
+    pub(super) fn open_gpu(&self, checks: bool) -> Result<gpu::Gpu> {
         let choice = match &self.device {
-            Choice::Fastest => Choice::Gpu(gpu::Choice::Fastest),
+            Choice::Fastest => Choice::Gpu(gpu::GpuChoice::Fastest),
             named => named.clone(),
         };
         let device = self.open_choice(choice, checks)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tubelet::bench::{ForwardMeasurement, ForwardWork, KernelMeasurement, Peaks, measure_forward, measure_kernels};
 use tubelet::checkpoint::Checkpoint;
-use tubelet::gpu::Device;
+use tubelet::gpu::Gpu;
 use tubelet::kernels::{ALL, Family};
 use tubelet::tensor::{Error, Result};
 use tubelet::vivit::Config;
@@ -22,8 +22,8 @@ use super::{output, progress};
 #[derive(clap::Args)]
 #[command(after_help = "\
 Kernels are measured at the sizes of a real model. Times are the device's own (its timestamps), the best of the \
-repetitions. On a device that runs shaders on the CPU, CPU time is given too, and rates and shares follow it: it does \
-not depend on who else uses the machine. Run-time checks of shaders are off unless --checks is given.
+repetitions. On a device that runs shaders on the CPU, CPU time is given too, and rates and shares follow it: it \
+changes less with what else the machine does. Run-time checks of shaders are off unless --checks is given.
 
 Examples:
   tubelet bench
@@ -94,7 +94,7 @@ impl super::Run for Bench {
 }
 
 impl Bench {
-    fn measure(&self, device: &Device) -> Result<Report> {
+    fn measure(&self, device: &Gpu) -> Result<Report> {
         // Loaded first, so that a wrong name is not found after minutes of measuring.
         let checkpoint = if self.kernel.is_empty() { Some(self.model.load_or_untrained("vit-b")?) } else { None };
         let spinner = progress::spinner("measuring");

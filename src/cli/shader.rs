@@ -1,9 +1,7 @@
 //! `tubelet shader`.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use tubelet::gpu::Capabilities;
 use tubelet::kernels::{ALL, Case, Family, Field, Launch, Plan, render};
 use tubelet::tensor::{Error, Result};
@@ -51,11 +49,11 @@ struct Report {
 #[derive(Serialize)]
 struct Dispatch {
     /// Field → value.
-    uniform: serde_json::Map<String, Value>,
+    uniform: Map<String, Value>,
     /// Along x, y and z.
     workgroups: [u32; 3],
     /// Binding → the bytes of its operand that are bound; `null` for all of them.
-    windows: BTreeMap<&'static str, Option<[u64; 2]>>,
+    windows: Map<String, Value>,
     wgsl: String,
 }
 
@@ -97,7 +95,9 @@ fn dispatch(family: &Family, plan: &Plan, launch: &Launch) -> Result<Dispatch> {
         uniform: family.uniform.iter().map(|field| (field.name.to_owned(), value(field, &launch.uniform))).collect(),
         workgroups: launch.groups,
         windows: windows
-            .map(|(binding, window)| (binding.name, window.as_ref().map(|bytes| [bytes.start, bytes.end])))
+            .map(|(binding, window)| {
+                (binding.name.to_owned(), json!(window.as_ref().map(|bytes| [bytes.start, bytes.end])))
+            })
             .collect(),
         wgsl: render(&plan.variant.shader, launch)?,
     })
@@ -133,9 +133,9 @@ fn describe(report: &Report) -> String {
 fn header(place: usize, dispatch: &Dispatch) -> String {
     let [x, y, z] = dispatch.workgroups;
     let uniform: Vec<_> = dispatch.uniform.iter().map(|(name, value)| format!("//   {name} = {value}")).collect();
-    let window = |(name, bytes): (&&str, &Option<[u64; 2]>)| match bytes {
+    let window = |(name, bytes): (&String, &Value)| match bytes.as_array().map(Vec::as_slice) {
         Some([start, end]) => format!("//   {name}: bytes {start} to {end}"),
-        None => format!("//   {name}: whole"),
+        _ => format!("//   {name}: whole"),
     };
     let windows: Vec<_> = dispatch.windows.iter().map(window).collect();
     format!(

@@ -1,4 +1,4 @@
-//! Device memory.
+//! Memory of a GPU.
 
 use std::ops::Range;
 

@@ -125,6 +125,23 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
+    /// Those of a device of this kind with WebGPU's limits and subgroups of 8, for tests that need no device.
+    #[cfg(test)]
+    pub(crate) fn of_kind(kind: DeviceKind) -> Self {
+        Self {
+            name: "a device".to_owned(),
+            backend: "vulkan".to_owned(),
+            driver: String::new(),
+            kind,
+            f16: false,
+            int64: false,
+            subgroup: Some(Subgroup { smallest: 8, largest: 8 }),
+            timestamps: false,
+            matrix_shapes: Vec::new(),
+            limits: Limits { workgroup_bytes: 32 << 10, ..Limits::WEBGPU },
+        }
+    }
+
     /// Whether shaders run on the CPU: then workgroup memory costs and registers are what counts.
     pub fn is_software(&self) -> bool {
         self.kind == DeviceKind::Software

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::{Bindings, Buffer, Device, Pipeline};
+use super::{Bindings, Buffer, Gpu, Pipeline};
 use crate::tensor::{Error, ErrorKind, Result};
 
 /// One dispatch of a pipeline.
@@ -28,7 +28,7 @@ enum Step<'a> {
 
 impl Step<'_> {
     /// An error where something belongs to another device, or a copy leaves one of its buffers.
-    fn check(&self, device: &Device) -> Result<()> {
+    fn check(&self, device: &Gpu) -> Result<()> {
         let (from, range, to, at) = match self {
             Step::Split => return Ok(()),
             Step::Dispatches { dispatches, .. } => {
@@ -50,12 +50,12 @@ impl Step<'_> {
 /// Consecutive dispatches share a compute pass unless they are timed; the driver orders those that touch the same
 /// buffers.
 pub struct Commands<'a> {
-    device: &'a Device,
+    device: &'a Gpu,
     steps: Vec<Step<'a>>,
 }
 
 impl<'a> Commands<'a> {
-    pub(super) fn new(device: &'a Device) -> Self {
+    pub(super) fn new(device: &'a Gpu) -> Self {
         Self { device, steps: Vec::new() }
     }
 
@@ -162,7 +162,7 @@ struct Stamps {
 }
 
 impl Stamps {
-    fn new(device: &Device, steps: usize) -> Result<Self> {
+    fn new(device: &Gpu, steps: usize) -> Result<Self> {
         let count = 2 * steps as u32;
         let queries = device.guarded("creating timestamps", || {
             device.raw().create_query_set(&wgpu::QuerySetDescriptor {
@@ -187,7 +187,7 @@ impl Stamps {
         }
     }
 
-    fn read(&self, device: &Device) -> Result<Vec<Timing>> {
+    fn read(&self, device: &Gpu) -> Result<Vec<Timing>> {
         let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&device.read(&self.resolved, 0..self.resolved.bytes())?);
         let nanoseconds_per_tick = f64::from(device.queue().get_timestamp_period());
         let elapsed = |pair: &[u64]| pair[1].saturating_sub(pair[0]) as f64 * nanoseconds_per_tick * 1e-9;

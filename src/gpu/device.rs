@@ -14,10 +14,12 @@ use crate::tensor::{Error, ErrorKind, Result};
 
 /// Which of the machine's devices to open.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub enum Choice {
+pub enum GpuChoice {
     /// The one that is likely fastest: discrete, integrated, virtual, other, software, in this order.
     #[default]
     Fastest,
+    /// The same, of those that are no software devices.
+    Hardware,
     /// The one at this place of [`devices`].
     Index(usize),
     /// The first whose name contains this, whatever the case.
@@ -26,7 +28,7 @@ pub enum Choice {
     Kind(DeviceKind),
 }
 
-impl FromStr for Choice {
+impl FromStr for GpuChoice {
     type Err = Error;
 
     /// A number is an index, `discrete`, `integrated`, `virtual`, `software` a kind, anything else a name.
@@ -34,6 +36,7 @@ impl FromStr for Choice {
         Ok(match text {
             "" => return Err(Error::usage("an empty device name; give a name, an index, or a kind")),
             "fastest" => Self::Fastest,
+            "hardware" => Self::Hardware,
             "discrete" => Self::Kind(DeviceKind::Discrete),
             "integrated" => Self::Kind(DeviceKind::Integrated),
             "virtual" => Self::Kind(DeviceKind::Virtual),
@@ -43,11 +46,12 @@ impl FromStr for Choice {
     }
 }
 
-impl Choice {
+impl GpuChoice {
     /// The place of the chosen one among `devices`; `None` where none answers.
     pub fn among(&self, devices: &[Capabilities]) -> Option<usize> {
         match self {
             Self::Fastest => (0..devices.len()).min_by_key(|&place| devices[place].kind),
+            Self::Hardware => Self::Fastest.among(devices).filter(|&place| !devices[place].is_software()),
             Self::Index(index) => Some(*index).filter(|index| *index < devices.len()),
             Self::Name(name) => {
                 let wanted = name.to_lowercase();
@@ -60,21 +64,21 @@ impl Choice {
 
 /// How a device is opened.
 #[derive(Clone, Debug)]
-pub struct DeviceOptions {
+pub struct GpuOptions {
     /// Which device.
-    pub choice: Choice,
+    pub choice: GpuChoice,
     /// Whether this crate's kernels check array bounds and bound their loops. On by default; measurements may turn it off.
     /// Kernels from elsewhere always do.
     pub checks: bool,
 }
 
-impl Default for DeviceOptions {
+impl Default for GpuOptions {
     fn default() -> Self {
-        Self { choice: Choice::Fastest, checks: true }
+        Self { choice: GpuChoice::Fastest, checks: true }
     }
 }
 
-/// The capabilities of every device of this machine, in the order that [`Choice::Index`] counts.
+/// The capabilities of every device of this machine, in the order that [`GpuChoice::Index`] counts.
 pub fn devices() -> Vec<Capabilities> {
     adapters().iter().map(Capabilities::of_adapter).collect()
 }
@@ -91,7 +95,7 @@ fn adapters() -> Vec<wgpu::Adapter> {
 
 /// An open device. Cloning shares it.
 #[derive(Clone)]
-pub struct Device {
+pub struct Gpu {
     shared: Arc<Shared>,
     capabilities: Arc<Capabilities>,
 }
@@ -117,17 +121,17 @@ const MAPPING: Duration = Duration::from_secs(60);
 /// Uploads wait for the device once this much is staged, so that loading a model does not hold it twice.
 const STAGED_BYTES: u64 = 64 << 20;
 
-impl std::fmt::Debug for Device {
+impl std::fmt::Debug for Gpu {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Device({})", self.capabilities.name)
+        write!(f, "Gpu({})", self.capabilities.name)
     }
 }
 
-impl Device {
+impl Gpu {
     /// Opens a device with all the limits its adapter has.
     ///
     /// [`ErrorKind::NoDevice`] where none answers, with what to install or which names there are.
-    pub fn open(options: &DeviceOptions) -> Result<Self> {
+    pub fn open(options: &GpuOptions) -> Result<Self> {
         let adapter = choose(adapters(), &options.choice)?;
         let wanted = wgpu::Features::SUBGROUP
             | wgpu::Features::TIMESTAMP_QUERY
@@ -159,7 +163,7 @@ impl Device {
 
     /// Opens the first device whose name contains `name`.
     pub fn named(name: &str) -> Result<Self> {
-        Self::open(&DeviceOptions { choice: Choice::Name(name.to_owned()), ..Default::default() })
+        Self::open(&GpuOptions { choice: GpuChoice::Name(name.to_owned()), ..Default::default() })
     }
 
     /// Uses a device that the caller already has, with the features and limits it was opened with.
@@ -174,7 +178,7 @@ impl Device {
 
     fn assemble(raw: wgpu::Device, queue: wgpu::Queue, loss: Loss, checks: bool, capabilities: Capabilities) -> Self {
         let shared = Shared {
-            id: DeviceId::new(),
+            id: DeviceId::next(),
             raw,
             queue,
             loss,
@@ -225,7 +229,7 @@ impl Device {
         self.shared.raw.destroy();
     }
 
-    /// Device memory of `bytes` (rounded up to a multiple of 16), its content unspecified (wgpu clears it).
+    /// Memory of `bytes` (rounded up to a multiple of 16), its content unspecified (wgpu clears it).
     pub fn buffer(&self, label: &str, bytes: u64) -> Result<Buffer> {
         let usage = wgpu::BufferUsages::STORAGE
             | wgpu::BufferUsages::UNIFORM
@@ -252,7 +256,7 @@ impl Device {
         Ok(Buffer { raw, device: self.id() })
     }
 
-    /// Device memory that holds `bytes`.
+    /// Memory that holds `bytes`.
     pub fn buffer_with(&self, label: &str, bytes: &[u8]) -> Result<Buffer> {
         let buffer = self.buffer(label, bytes.len() as u64)?;
         self.write(&buffer, 0, bytes)?;
@@ -303,7 +307,7 @@ impl Device {
         self.cached(label, wgsl, slots, true)
     }
 
-    /// [`Device::pipeline`] for this crate's own kernels: without run-time checks where the device was opened so.
+    /// [`Gpu::pipeline`] for this crate's own kernels: without run-time checks where the device was opened so.
     pub(crate) fn pipeline_of_kernel(&self, label: &str, wgsl: &str, slots: &[Slot]) -> Result<Pipeline> {
         self.cached(label, wgsl, slots, self.shared.checks)
     }
@@ -406,7 +410,7 @@ impl Device {
     }
 }
 
-fn choose(adapters: Vec<wgpu::Adapter>, choice: &Choice) -> Result<wgpu::Adapter> {
+fn choose(adapters: Vec<wgpu::Adapter>, choice: &GpuChoice) -> Result<wgpu::Adapter> {
     let found: Vec<_> = adapters.iter().map(Capabilities::of_adapter).collect();
     if found.is_empty() {
         return Err(Error::new(ErrorKind::NoDevice, NO_DEVICE));
@@ -418,10 +422,11 @@ fn choose(adapters: Vec<wgpu::Adapter>, choice: &Choice) -> Result<wgpu::Adapter
             .map(|(index, device)| format!("{index}: {} ({})", device.name, device.kind))
             .collect();
         let wanted = match choice {
-            Choice::Fastest => "at all".to_owned(),
-            Choice::Index(index) => format!("number {index}"),
-            Choice::Name(name) => format!("named {name:?}"),
-            Choice::Kind(kind) => format!("of kind {kind}"),
+            GpuChoice::Fastest => "at all".to_owned(),
+            GpuChoice::Hardware => "but software".to_owned(),
+            GpuChoice::Index(index) => format!("number {index}"),
+            GpuChoice::Name(name) => format!("named {name:?}"),
+            GpuChoice::Kind(kind) => format!("of kind {kind}"),
         };
         Error::new(ErrorKind::NoDevice, format!("no device {wanted}; this machine has {}", names.join(", ")))
     })

@@ -10,9 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct DeviceId(u64);
 
 impl DeviceId {
-    /// An identity that no other device has.
-    #[allow(clippy::new_without_default, reason = "each call gives another one")]
-    pub fn new() -> Self {
+    /// One that no other device has.
+    pub fn next() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }

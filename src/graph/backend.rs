@@ -4,9 +4,9 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::{DeviceWeights, Executor, Graph, Memory};
-use crate::gpu::{Device as Gpu, DeviceId};
+use crate::gpu::{DeviceId, Gpu};
 use crate::kernels::{Layout, Selection};
-use crate::tensor::{Result, Shape, Tensor};
+use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// Something that runs graphs, and owns the memory that they work in.
 ///
@@ -38,4 +38,12 @@ pub trait Backend: Debug + Send + Sync {
 
     /// Tensors one behind another, as one of `shape`.
     fn join(&self, parts: &[Memory], shape: &Shape) -> Result<Memory>;
+}
+
+/// An error where variants are asked for of a backend that has none.
+pub(super) fn refuse_variants(selection: &Selection) -> Result<()> {
+    match selection.is_automatic() {
+        true => Ok(()),
+        false => Err(Error::usage("variants are of the kernels in WGSL; name a device that runs them")),
+    }
 }

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use super::Backend;
 use super::reference::References;
-use crate::gpu::{self, Capabilities};
-use crate::tensor::{Error, Result};
+use crate::gpu::{Gpu, GpuChoice, GpuOptions};
+use crate::tensor::{Error, ErrorKind, Result};
 
 /// Where models run: a GPU, the host's processor, or the naive references. Cloning shares it.
 ///
 /// It is a [`Backend`], whose methods it has. A GPU that the caller already has becomes one by
-/// [`gpu::Device::from_wgpu`] and [`From`].
+/// [`Gpu::from_wgpu`] and [`From`].
 #[derive(Clone)]
 pub struct Device(Arc<dyn Backend>);
 
@@ -26,7 +26,7 @@ pub enum Choice {
     #[default]
     Fastest,
     /// One that runs the kernels in WGSL: a GPU, or the software device.
-    Gpu(gpu::Choice),
+    Gpu(GpuChoice),
     /// The host's own processor, without any driver.
     Host,
     /// The naive references: plain loops in f64 on the host. Slow, and right.
@@ -36,12 +36,13 @@ pub enum Choice {
 impl FromStr for Choice {
     type Err = Error;
 
-    /// `fastest`, `cpu`, `gpu` (the fastest that runs WGSL, be it the software device), `references`, or what [`gpu::Choice`] takes.
+    /// `fastest`, `cpu`, `gpu` (the fastest that runs WGSL, be it the software device), `references`, or what [`GpuChoice`]
+    /// takes.
     fn from_str(text: &str) -> Result<Self> {
         match text {
             "fastest" => Ok(Self::Fastest),
             "cpu" => Ok(Self::Host),
-            "gpu" => Ok(Self::Gpu(gpu::Choice::Fastest)),
+            "gpu" => Ok(Self::Gpu(GpuChoice::Fastest)),
             "references" => Ok(Self::References),
             _ => text.parse().map(Self::Gpu),
         }
@@ -71,14 +72,13 @@ impl Device {
     /// [`NoDevice`](crate::tensor::ErrorKind::NoDevice) where none answers, with what to install or which names there
     /// are.
     pub fn open(options: &DeviceOptions) -> Result<Self> {
-        let gpu = |choice: gpu::Choice| {
-            gpu::Device::open(&gpu::DeviceOptions { choice, checks: options.checks }).map(Self::from)
-        };
+        let gpu = |choice: GpuChoice| Gpu::open(&GpuOptions { choice, checks: options.checks }).map(Self::from);
         match &options.choice {
-            Choice::Fastest if cfg!(feature = "cpu") && gpu::devices().iter().all(Capabilities::is_software) => {
-                Self::host(options.threads)
-            }
-            Choice::Fastest => gpu(gpu::Choice::Fastest),
+            Choice::Fastest if cfg!(feature = "cpu") => match gpu(GpuChoice::Hardware) {
+                Err(error) if error.kind() == ErrorKind::NoDevice => Self::host(options.threads),
+                opened => opened,
+            },
+            Choice::Fastest => gpu(GpuChoice::Fastest),
             Choice::Host => Self::host(options.threads),
             Choice::References => Ok(Self::references()),
             Choice::Gpu(choice) => gpu(choice.clone()),
@@ -87,7 +87,7 @@ impl Device {
 
     /// Opens the first GPU whose name contains `name`.
     pub fn named(name: &str) -> Result<Self> {
-        gpu::Device::named(name).map(Self::from)
+        Gpu::named(name).map(Self::from)
     }
 
     /// The host's own processor with this many threads, which are nobody else's; `None` for as many as it runs at once.
@@ -99,9 +99,7 @@ impl Device {
         #[cfg(not(feature = "cpu"))]
         {
             let _ = threads;
-            Err(crate::tensor::Error::unsupported(
-                "this build has no kernels for the host's processor: feature `cpu` is off",
-            ))
+            Err(Error::unsupported("this build has no kernels for the host's processor: feature `cpu` is off"))
         }
     }
 
@@ -111,8 +109,8 @@ impl Device {
     }
 }
 
-impl From<gpu::Device> for Device {
-    fn from(gpu: gpu::Device) -> Self {
+impl From<Gpu> for Device {
+    fn from(gpu: Gpu) -> Self {
         Self(Arc::new(gpu))
     }
 }

@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use super::memory::Content;
 use super::{Backend, DeviceWeights, Executor, Feed, Graph, Memory, Node, Origin, Plan, Value, feed_of};
-use crate::gpu::{Buffer, Capabilities, Commands, Device, DeviceId, DeviceKind};
+use crate::gpu::{Buffer, Capabilities, Commands, DeviceId, DeviceKind, Gpu};
 use crate::kernels::{self, Layout, Program, ProgramBuilder, Selection, Variant};
 use crate::tensor::{Element, Error, Result, Shape, Tensor};
 
-impl Backend for Device {
+impl Backend for Gpu {
     fn id(&self) -> DeviceId {
-        Device::id(self)
+        Gpu::id(self)
     }
 
     fn name(&self) -> &str {
         &self.capabilities().name
     }
 
-    fn gpu(&self) -> Option<&Device> {
+    fn gpu(&self) -> Option<&Gpu> {
         Some(self)
     }
 
@@ -32,11 +32,11 @@ impl Backend for Device {
 
     fn upload(&self, name: &str, tensor: Tensor, layout: Layout) -> Result<Memory> {
         let content = Content::Buffer(self.buffer_with(name, &layout.lay_out(&tensor)?)?);
-        Ok(Memory::new(Device::id(self), tensor.shape().clone(), tensor.element(), content))
+        Ok(Memory::new(Gpu::id(self), tensor.shape().clone(), tensor.element(), content))
     }
 
     fn read(&self, memory: &Memory) -> Result<Tensor> {
-        memory.check(Device::id(self), self.name())?;
+        memory.check(Gpu::id(self), self.name())?;
         let bytes = memory.shape().elements() * memory.element().bytes();
         let content = self.read(memory.buffer()?, 0..bytes as u64)?;
         Tensor::from_bytes(memory.shape().clone(), memory.element(), &content)
@@ -48,7 +48,7 @@ impl Backend for Device {
         let mut commands = self.commands();
         let mut end = 0;
         for part in parts {
-            part.check(Device::id(self), self.name())?;
+            part.check(Gpu::id(self), self.name())?;
             let bytes = (part.shape().elements() * element.bytes()) as u64;
             commands.copy(part.buffer()?, 0..bytes, &joined, end);
             end += bytes;
@@ -61,7 +61,7 @@ impl Backend for Device {
 /// A graph bound to a GPU: everything compiled, uploaded and allocated once, then run as often as wanted, in one
 /// submission each unless the pass is so long that a system would take its GPU for hung.
 pub struct GpuExecutor {
-    device: Device,
+    device: Gpu,
     graph: Arc<Graph>,
     plan: Plan,
     slots: Vec<Buffer>,
@@ -176,7 +176,7 @@ fn operations_per_submission(device: &Capabilities) -> u64 {
 
 /// Where the operands of calls are found.
 struct Operands<'a> {
-    device: &'a Device,
+    device: &'a Gpu,
     graph: &'a Graph,
     plan: &'a Plan,
     slots: &'a [Buffer],

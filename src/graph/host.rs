@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::backend::refuse_variants;
 use super::memory::Content;
 use super::{Backend, DeviceWeights, Executor, Feed, Graph, Memory, Node, Origin, Plan, Value, feed_of};
 use crate::gpu::DeviceId;
@@ -22,7 +23,7 @@ impl Host {
     /// With this many threads; `None` for as many as the processor runs at once.
     pub(super) fn new(threads: Option<usize>) -> Result<Self> {
         let threads = Arc::new(Threads::new(threads)?);
-        Ok(Self { id: DeviceId::new(), name: name(threads.count()), threads })
+        Ok(Self { id: DeviceId::next(), name: name(threads.count()), threads })
     }
 
     fn memory(&self, tensor: Tensor) -> Memory {
@@ -54,9 +55,7 @@ impl Backend for Host {
     }
 
     fn prepare(&self, graph: Arc<Graph>, weights: &DeviceWeights, selection: &Selection) -> Result<Box<dyn Executor>> {
-        if !selection.is_automatic() {
-            return Err(Error::usage("variants are of the kernels in WGSL; name a device that runs them"));
-        }
+        refuse_variants(selection)?;
         let plan = Plan::new(&graph);
         let fixed = fixed_values(&graph, weights)?;
         let slots = plan.slots.iter().map(|bytes| vec![0.0; bytes.div_ceil(4) as usize]).collect();

@@ -2,7 +2,8 @@
 //!
 //! A [`Graph`] is plain data: values with names and shapes, and the calls that compute them. A [`Plan`] gives each value
 //! a slot of memory for as long as it lives. A [`Device`] prepares an [`Executor`] for it: a GPU runs the kernels in WGSL,
-//! the host its own in Rust, the references are their formulas in plain loops. [`bisect`] names the first call on which two executors differ.
+//! the host its own in Rust, the references are their formulas in plain loops. [`bisect`] names the first call on which
+//! two executors differ.
 
 mod backend;
 mod bisect;

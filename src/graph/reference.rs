@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use super::backend::refuse_variants;
 use super::memory::Content;
 use super::{Backend, DeviceWeights, Executor, Feed, Graph, Memory, Origin, Plan, Value, feed_of};
 use crate::gpu::DeviceId;
@@ -20,7 +21,7 @@ const NAME: &str = "the references";
 
 impl References {
     pub(super) fn new() -> Self {
-        Self { id: DeviceId::new() }
+        Self { id: DeviceId::next() }
     }
 
     fn memory(&self, exact: Exact) -> Result<Memory> {
@@ -45,7 +46,8 @@ impl Backend for References {
         u64::MAX
     }
 
-    fn prepare(&self, graph: Arc<Graph>, weights: &DeviceWeights, _: &Selection) -> Result<Box<dyn Executor>> {
+    fn prepare(&self, graph: Arc<Graph>, weights: &DeviceWeights, selection: &Selection) -> Result<Box<dyn Executor>> {
+        refuse_variants(selection)?;
         Ok(Box::new(ReferenceExecutor {
             device: self.id,
             plan: Plan::new(&graph),

@@ -66,11 +66,22 @@ impl FromStr for Selection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gpu::{Capabilities, DeviceKind};
 
     #[test]
     fn selections_are_parsed_and_checked() {
-        assert!("plain".parse::<Selection>().is_ok());
-        assert!("layer_norm=workgroup, plain".parse::<Selection>().is_ok());
+        let software = Capabilities::of_kind(DeviceKind::Software);
+        let chosen = |text: &str, case: &Case| {
+            let plan = text.parse::<Selection>().unwrap().plan(&*case.call, &software).unwrap();
+            plan.variant.name
+        };
+        let (norm, product) = (&rows::layer_norm::FAMILY, &products::linear::FAMILY);
+        let [norm, product] = [norm, product].map(|family| (family.cases)().swap_remove(0));
+        assert_eq!((chosen("", &norm), chosen("", &product)), ("plain", "subgroup"));
+        assert_eq!((chosen("plain", &norm), chosen("plain", &product)), ("plain", "plain"));
+        let mixed = "layer_norm=workgroup, plain";
+        assert_eq!((chosen(mixed, &norm), chosen(mixed, &product)), ("workgroup", "plain"));
+        assert!("".parse::<Selection>().unwrap().is_automatic() && !mixed.parse::<Selection>().unwrap().is_automatic());
         let message = |text: &str| text.parse::<Selection>().unwrap_err().to_string();
         assert!(message("fastest").contains("plain"));
         assert!(message("layer_norm=fastest").contains("layer_norm"));

@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod devices;
 mod evaluation;
 mod examples;
 mod interruption;
@@ -41,8 +42,8 @@ fn main() -> ExitCode {
         ("bad clips and taps are named", bad_clips_and_taps),
         ("absurd sizes are refused", absurd_sizes),
         ("unwritable outputs are found before the work", bad_outputs),
-        ("a machine without devices is told what to install", no_device),
-        ("a machine without devices has a processor", processor),
+        ("a machine without devices is told what to install", devices::none),
+        ("a machine without devices has a processor", devices::processor),
         ("closed and full stdout", closed_and_full_stdout),
         ("completions", completions),
         ("outputs are readable by others", output_permissions),
@@ -70,8 +71,8 @@ fn main() -> ExitCode {
         tests.add_without_device(name, test);
     }
     let with_device: &[ProgramTest] = &[
-        ("devices", devices),
-        ("unknown devices are told the known", unknown_devices),
+        ("devices", devices::listed),
+        ("unknown devices are told the known", devices::unknown),
         ("clip is the published tensor", || published_clip(&[])),
         ("forward is golden", || golden_forward(&[])),
         ("forward by plain variants is golden", || golden_forward(&["--variant", "plain"])),
@@ -492,69 +493,6 @@ fn bad_outputs() -> Outcome {
     Ran::with("clip missing.mp4 --output {}", &[&occupied])?.failure(&["folder.npy", "is a folder"])
 }
 
-fn no_device() -> Outcome {
-    if !cfg!(target_os = "linux") {
-        return Ok(());
-    }
-    let (none, pictures, kept) = (tempfile::tempdir()?, pictures(8)?, Kept::new("clip.npy")?);
-    for (arguments, paths) in [
-        ("classify {} --model {} --device gpu", &[pictures.path(), &model()][..]),
-        ("clip {} --output {} --device software", &[pictures.path(), &kept.output]),
-        ("bench --kernel layer_norm", &[]),
-    ] {
-        let mut paths = paths.iter();
-        let arguments = arguments.split_whitespace().map(|argument| match argument {
-            "{}" => paths.next().map_or(PathBuf::new(), PathBuf::from),
-            _ => argument.into(),
-        });
-        let command = without_drivers(&arguments.collect::<Vec<_>>(), none.path());
-        Ran::of(command)?.failure(&["device", "apt-get install mesa-vulkan-drivers"])?;
-    }
-    kept.check()
-}
-
-/// The program where no Vulkan driver answers.
-fn without_drivers(arguments: &[PathBuf], empty: &Path) -> Command {
-    let mut command = tubelet(arguments);
-    let driver = empty.join("none.json");
-    command.env("VK_DRIVER_FILES", &driver).env("VK_ICD_FILENAMES", &driver).env_remove("TUBELET_DEVICE");
-    command
-}
-
-/// A machine without any driver has a processor, which says that it is what computes.
-fn processor() -> Outcome {
-    let (none, pictures) = (tempfile::tempdir()?, pictures(8)?);
-    let run = |arguments: &[&str]| {
-        let arguments: Vec<_> = arguments.iter().map(PathBuf::from).collect();
-        Ran::of(without_drivers(&arguments, none.path()))?.success()
-    };
-    let (video, model) = (pictures.path().display().to_string(), model().display().to_string());
-    let classify = ["classify", &video, "--model", &model, "--top", "99", "--json"];
-    let unnamed = run(&classify)?;
-    let noted = unnamed.stderr.contains("this machine's processor") || cfg!(not(target_os = "linux"));
-    let unnamed = unnamed.expect(noted, "no note")?;
-    let named = run(&[&classify[..], &["--device", "cpu", "--threads", "1"]].concat())?;
-    ensure(!named.stderr.contains("no GPU answers"), "a note on what was asked for")?;
-    let (unnamed, named) = (unnamed.json()?, named.json()?);
-    ensure(named["device"].as_str().is_some_and(|name| name.contains("1 thread)")), "another device")?;
-    ensure(unnamed["classes"] == named["classes"], "another number of threads, other bits")?;
-    let reference =
-        Ran::with("classify {} --model {} --top 99 --json --device references", &[pictures.path(), &self::model()])?;
-    let reference = reference.success()?.json()?;
-    for (found, expected) in named["classes"]
-        .as_array()
-        .ok_or("no classes")?
-        .iter()
-        .zip(reference["classes"].as_array().ok_or("no classes")?)
-    {
-        ensure(found["name"] == expected["name"] && found["index"] == expected["index"], "other classes")?;
-    }
-    let devices = run(&["devices", "--json"])?.json()?;
-    ensure(devices["cpu"]["default"] == true && devices["devices"] == serde_json::json!([]), "not the default")?;
-    let refused = Ran::with("classify {} --model {} --device cpu --variant plain", &[pictures.path(), &self::model()])?;
-    refused.complaint(2, &["WGSL"])
-}
-
 fn closed_and_full_stdout() -> Outcome {
     let (reader, writer) = std::io::pipe()?;
     drop(reader);
@@ -768,40 +706,6 @@ fn layouts() -> Outcome {
         close(clip, &read_safetensors(&output)?["logits"], &expected)?;
     }
     Ok(())
-}
-
-fn devices() -> Outcome {
-    let ran = Ran::with("devices --json", &[])?.silent_success()?;
-    let report = ran.json()?;
-    let devices = report["devices"].as_array().ok_or("not an array")?;
-    let defaults = devices.iter().chain([&report["cpu"]]).filter(|device| device["default"] == true);
-    ensure(defaults.count() == 1, "not one default")?;
-    let people = Ran::with("devices", &[])?.silent_success()?;
-    for (index, device) in devices.iter().enumerate() {
-        ensure(device["index"] == index, "the index is another")?;
-        ensure(device["limits"]["binding_bytes"].as_u64() > Some(0), "no limits")?;
-        let variants = device["variants"].as_object().ok_or("no variants")?;
-        ensure(variants.len() == tubelet::kernels::ALL.len(), "not every kernel")?;
-        ensure(variants.values().all(Value::is_string), "a kernel runs nowhere")?;
-        let title = format!("{index}: {}", device["name"].as_str().ok_or("no name")?);
-        ensure(people.stdout.contains(&title), title)?;
-    }
-    let named = tubelet::kernels::ALL.iter().all(|family| people.stdout.contains(family.name));
-    people.expect(named, "does not name every kernel").map(drop)
-}
-
-fn unknown_devices() -> Outcome {
-    let (pictures, kept) = (pictures(8)?, Kept::new("clip.npy")?);
-    let known = Ran::with("devices --json", &[])?.json()?;
-    let known = known["devices"][0]["name"].as_str().ok_or("no name")?;
-    for (device, named) in [("voodoo", "\"voodoo\""), ("77", "number 77")] {
-        let arguments = format!("clip {{}} --output {{}} --device {device}");
-        Ran::with(&arguments, &[pictures.path(), &kept.output])?.failure(&["no device", named, known])?;
-    }
-    let mut command = tubelet(&["bench", "--kernel", "layer_norm"]);
-    command.env("TUBELET_DEVICE", "voodoo");
-    Ran::of(command)?.failure(&["no device", "\"voodoo\"", known])?;
-    kept.check()
 }
 
 /// What `classify` says is what `clip` and `forward` give.

@@ -22,7 +22,7 @@ pub(crate) struct DeviceTests {
 }
 
 /// A test on the device that runs WGSL, by name.
-pub(crate) type DeviceTest = (&'static str, fn(&gpu::Device));
+pub(crate) type DeviceTest = (&'static str, fn(&gpu::Gpu));
 
 /// A test of models on the device, by name.
 pub(crate) type ModelTest = (&'static str, fn(&Device));
@@ -50,7 +50,7 @@ impl DeviceTests {
     }
 
     /// The device that runs WGSL, to decide what to test; `None` where there is none.
-    pub(crate) fn gpu(&self) -> Option<&gpu::Device> {
+    pub(crate) fn gpu(&self) -> Option<&gpu::Gpu> {
         self.device.as_ref().and_then(|device| device.gpu())
     }
 
@@ -76,7 +76,7 @@ impl DeviceTests {
     pub(crate) fn add_on_gpu(
         &mut self,
         name: impl Into<String>,
-        test: impl FnOnce(&gpu::Device) -> Result<Shown, Failed> + Send + 'static,
+        test: impl FnOnce(&gpu::Gpu) -> Result<Shown, Failed> + Send + 'static,
     ) {
         self.add(name, move |device| test(device.gpu().ok_or("the device runs no WGSL")?));
     }
@@ -146,7 +146,7 @@ impl DeviceTests {
 fn device() -> Result<Option<Device>, Error> {
     let choice = match std::env::var("TUBELET_DEVICE") {
         Ok(name) => name.parse()?,
-        Err(_) => Choice::Gpu(gpu::Choice::Fastest),
+        Err(_) => Choice::Gpu(gpu::GpuChoice::Fastest),
     };
     let required = std::env::var("TUBELET_REQUIRE_GPU").is_ok_and(|value| value == "1");
     match Device::open(&DeviceOptions { choice, checks: true, ..Default::default() }) {

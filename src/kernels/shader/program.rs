@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use crate::gpu::{Buffer, Device, Dispatch, Slot, Window};
+use crate::gpu::{Buffer, Dispatch, Gpu, Slot, Window};
 use crate::kernels::contract::Family;
 use crate::kernels::shader::{Launch, Plan, Shader, Templates};
 use crate::tensor::{Error, ErrorKind, Result};
@@ -16,7 +16,7 @@ pub fn render(shader: &Shader, launch: &Launch) -> Result<String> {
 
 /// Calls with their operands, before their uniforms have a place on the device.
 pub struct ProgramBuilder<'a> {
-    device: &'a Device,
+    device: &'a Gpu,
     /// Bound in place of an input and an output that a call leaves out: one buffer cannot be both in a dispatch.
     absent: [Buffer; 2],
     calls: Vec<BoundCall>,
@@ -38,7 +38,7 @@ pub struct Program {
 
 impl<'a> ProgramBuilder<'a> {
     /// A program for `device`, without calls yet.
-    pub fn new(device: &'a Device) -> Result<Self> {
+    pub fn new(device: &'a Gpu) -> Result<Self> {
         Ok(Self {
             device,
             absent: [device.buffer("absent input", 16)?, device.buffer("absent output", 16)?],

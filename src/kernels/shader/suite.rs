@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::gpu::{Buffer, Device};
+use crate::gpu::{Buffer, Gpu};
 use crate::kernels::contract::{Access, Binding, Case, rounded_reference};
 use crate::kernels::shader::{ProgramBuilder, Variant};
 use crate::tensor::{Closeness, Element, Error, ErrorKind, Result, Shape, Tensor};
@@ -37,7 +37,7 @@ const POISON: u32 = 0x7fa5_5a5a;
 ///
 /// Outputs are poisoned beforehand; behind every operand lies a guard of NaN that must neither be read with effect nor
 /// be written.
-pub fn check(device: &Device, case: &Case, variant: &'static Variant) -> Outcome {
+pub fn check(device: &Gpu, case: &Case, variant: &'static Variant) -> Outcome {
     if let Some(missing) = variant.missing(device.capabilities()) {
         return Outcome::Unsupported(format!("{} lacks {missing}", device.capabilities().name));
     }
@@ -47,7 +47,7 @@ pub fn check(device: &Device, case: &Case, variant: &'static Variant) -> Outcome
     }
 }
 
-fn compare(device: &Device, case: &Case, variant: &'static Variant) -> Result<Outcome> {
+fn compare(device: &Gpu, case: &Case, variant: &'static Variant) -> Result<Outcome> {
     let inputs = case.tensors()?;
     let present: Vec<_> = inputs.iter().map(Option::as_ref).collect();
     let expected = rounded_reference(&*case.call, &present)?;
@@ -82,7 +82,7 @@ pub fn judge(case: &Case, actual: &[Tensor], expected: &[Tensor]) -> Outcome {
 /// Runs `case` alone on `device`: guarded inputs (`None` where absent) in, the outputs back.
 ///
 /// An error where the kernel wrote behind an output, or the device failed.
-pub fn run(device: &Device, case: &Case, variant: &'static Variant, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+pub fn run(device: &Gpu, case: &Case, variant: &'static Variant, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
     let device = &device.restricted(|capabilities| capabilities.limits = case.limits(&capabilities.limits));
     let call = &*case.call;
     let family = call.family();
@@ -126,13 +126,13 @@ pub fn run(device: &Device, case: &Case, variant: &'static Variant, inputs: &[Op
         .collect()
 }
 
-fn guarded(device: &Device, binding: &Binding, bytes: &[u8]) -> Result<Buffer> {
+fn guarded(device: &Gpu, binding: &Binding, bytes: &[u8]) -> Result<Buffer> {
     let mut content = bytes.to_vec();
     content.extend_from_slice(bytemuck::cast_slice(&[POISON; GUARD_WORDS]));
     device.buffer_with(binding.name, &content)
 }
 
-fn collect(device: &Device, binding: &Binding, shape: Shape, buffer: &Buffer) -> Result<Tensor> {
+fn collect(device: &Gpu, binding: &Binding, shape: Shape, buffer: &Buffer) -> Result<Tensor> {
     let operand = shape.elements() * binding.element.bytes();
     let content = device.read(buffer, 0..(operand + 4 * GUARD_WORDS) as u64)?;
     let (values, guard) = content.split_at(operand);

@@ -124,18 +124,8 @@ mod tests {
 
     #[test]
     fn a_whole_clip_is_cut_to_128_mib() {
-        let device = Capabilities {
-            name: "a device".to_owned(),
-            backend: "vulkan".to_owned(),
-            driver: String::new(),
-            kind: DeviceKind::Discrete,
-            f16: false,
-            int64: false,
-            subgroup: None,
-            timestamps: false,
-            matrix_shapes: Vec::new(),
-            limits: Limits { loop_iterations: Some(65_535), ..Limits::WEBGPU },
-        };
+        let limits = Limits { loop_iterations: Some(65_535), ..Limits::WEBGPU };
+        let device = Capabilities { limits, ..Capabilities::of_kind(DeviceKind::Discrete) };
         let part = Part { heads: 0..12, sequences: Sequences::joint(1, 3137), mask: Mask::NONE };
         let call = AttentionProbabilities { qkv: Qkv::in_planes(3137, 12, 64), part, queries: 0..3137 };
         let launches = Operation::plan(&call, &wgsl::VARIANTS[0].variant, &device).unwrap().launches;
