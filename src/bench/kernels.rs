@@ -93,10 +93,10 @@ pub struct CaseRun {
 impl CaseRun {
     /// Prepares `case` as planned for `device`; the first run, which compiles, is behind it.
     pub fn new(device: &Gpu, case: &Case, plan: Plan) -> Result<Self> {
-        let mut builder = ProgramBuilder::new(device)?;
+        let mut builder = ProgramBuilder::new(device).wait()?;
         let operands = operands(device, case, &plan)?;
         builder.call(case.call.family(), plan, operands);
-        let run = Self { device: device.clone(), program: builder.finish()? };
+        let run = Self { device: device.clone(), program: builder.finish().wait()? };
         run.time()?;
         Ok(run)
     }
@@ -105,12 +105,15 @@ impl CaseRun {
     pub fn time(&self) -> Result<Time> {
         let timestamps = self.device.capabilities().timestamps;
         let (stamps, elapsed) = timed(&self.device, || {
-            let mut commands = self.device.commands();
+            let mut commands = match timestamps {
+                true => self.device.timed_commands(1).wait()?,
+                false => self.device.commands(),
+            };
             match timestamps {
                 true => commands.dispatch_timed(self.program.dispatches()),
                 false => commands.dispatch(self.program.dispatches()),
             }
-            commands.run()
+            commands.run().wait()
         })?;
         Ok(Time::new(stamps.first().copied().unwrap_or(elapsed.wall), elapsed.cpu))
     }
@@ -124,12 +127,14 @@ fn operands(device: &Gpu, case: &Case, plan: &Plan) -> Result<Vec<Option<Buffer>
         .map(|(place, (binding, shape))| match (binding.access, shape) {
             (Access::Write, Some(shape)) => {
                 let bytes = shape.elements() * binding.element.bytes();
-                device.buffer(binding.name, bytes as u64).map(Some)
+                device.buffer(binding.name, bytes as u64).wait().map(Some)
             }
             (Access::Write, None) => Ok(None),
             (Access::Read, _) => match inputs.next().flatten() {
                 None => Ok(None),
-                Some(tensor) => device.buffer_with(binding.name, &plan.layouts[place].lay_out(&tensor)?).map(Some),
+                Some(tensor) => {
+                    device.buffer_with(binding.name, &plan.layouts[place].lay_out(&tensor)?).wait().map(Some)
+                }
             },
         })
         .collect()

@@ -71,8 +71,8 @@ impl Vivit {
         let mut fed = feeds(Feed::Device(clip.memory()), validity.as_ref());
         fed.extend(maps.iter().zip(&seeds).map(|(map, seed)| (map.seed.as_str(), Feed::Host(seed))));
         let wanted: Vec<_> = maps.iter().map(|map| map.weights).chain(says).collect();
-        let mut executor = self.prepare_graph(recording.graph)?;
-        let found = executor.run(&fed, &wanted)?;
+        let executor = self.prepare_graph(recording.graph)?;
+        let found = executor.run(&fed, &wanted).wait()?;
         let (weights, says) = found.split_at(maps.len());
         let classes = if config.classes > 0 { Some(self.classes(says)?) } else { None };
         let part = |(map, weights): (_, &Tensor)| Ok(Part::new(config, map, weights.as_f32()?));

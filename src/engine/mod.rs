@@ -259,8 +259,8 @@ impl Vivit {
         let shared = self.executor(request)?;
         let wanted = wanted(&shared.recording)?;
         let validity = mask.validity(self.config(), request.batch)?;
-        let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        executor.run(&feeds(clip, validity.as_ref()), &wanted)
+        let executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
+        executor.run(&feeds(clip, validity.as_ref()), &wanted).wait()
     }
 
     /// Raw tensors in and out: a batch of clips, and `logits` (or what the head would see, for a model without one) with
@@ -301,8 +301,8 @@ impl Vivit {
     ) -> Result<BTreeMap<String, Tensor>> {
         let shared = self.executor(request)?;
         let wanted = wanted(self.config(), &shared.recording, request)?;
-        let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        named(&shared.recording.graph, &wanted, executor.run(&feeds(Feed::Host(clips), validity), &wanted)?)
+        let executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
+        named(&shared.recording.graph, &wanted, executor.run(&feeds(Feed::Host(clips), validity), &wanted).wait()?)
     }
 
     /// How many clips the device's buffers hold at a time, at least one: every value grows with their number.
@@ -314,7 +314,7 @@ impl Vivit {
 
     /// An executor of a graph on the model's device and weights.
     fn prepare_graph(&self, graph: Graph) -> Result<Box<dyn Executor>> {
-        self.device.prepare(Arc::new(graph), &self.weights, &self.options.variants)
+        self.device.prepare(Arc::new(graph), &self.weights, &self.options.variants).wait()
     }
 
     /// The executor of a request: compiled, with all weights uploaded.

@@ -24,7 +24,7 @@ impl Vivit {
         super::check_video(self.config())?;
         self.check_prepared(clip, &Request::new(1, self.layout))?;
         let places = places(self.config());
-        let values = clip.read(self.device())?;
+        let values = clip.read(self.device()).wait()?;
         let frame = |place: &usize| self.picture(&values, *place);
         Ok(SeenFrames { frames: places.iter().map(frame).collect::<Result<_>>()?, places })
     }

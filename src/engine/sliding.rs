@@ -200,10 +200,10 @@ impl Sliding<'_> {
         match &mut self.reuse {
             Reuse::Vectors { halves, kept } => {
                 let (executor, vectors) = &mut halves.spatial;
-                let found = executor.run(&feeds(Feed::Device(prepared.memory()), None), &[*vectors])?;
+                let found = executor.run(&feeds(Feed::Device(prepared.memory()), None), &[*vectors]).wait()?;
                 kept.extend(found.iter().map(|found| Ok(found.as_f32()?.to_vec())).collect::<Result<Vec<_>>>()?);
             }
-            Reuse::Pixels { kept } => kept.push_back(prepared.read(self.model.device())?.as_f32()?.to_vec()),
+            Reuse::Pixels { kept } => kept.push_back(prepared.read(self.model.device()).wait()?.as_f32()?.to_vec()),
         }
         Ok(())
     }
@@ -217,7 +217,7 @@ impl Sliding<'_> {
                 let (executor, wanted) = &mut halves.temporal;
                 let vectors = kept.iter().flatten().copied().collect();
                 let vectors = Tensor::f32([1, config.grid().temporal, config.width], vectors)?;
-                let found = executor.run(&[("frame_representation", Feed::Host(&vectors))], wanted)?;
+                let found = executor.run(&[("frame_representation", Feed::Host(&vectors))], wanted).wait()?;
                 model.classes(&found)
             }
             Reuse::Pixels { kept } => {

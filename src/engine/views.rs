@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::classes::{Classes, probabilities};
 use super::{KEPT_PREPARERS, Vivit, check_video, class_values};
+use crate::gpu::wait;
 use crate::graph::{Feed, Plan};
 use crate::tensor::{Error, ErrorKind, Result};
 use crate::video::{Clip, Crops, PreparedClip, Preparer, Sampling};
@@ -180,15 +181,15 @@ impl Vivit {
         check_video(self.config())?;
         let mut kept = self.preparers.lock().unwrap_or_else(PoisonError::into_inner);
         let known = kept.iter().position(|preparer| preparer.fits(clip) && preparer.crops() == crops);
-        let mut preparer = match known {
+        let preparer = match known {
             // The one used last is the one forgotten last.
             Some(place) => kept.remove(place),
             None => {
                 let (preprocessing, variants) = (&self.preprocessing, &self.options.variants);
-                Preparer::with_crops(&self.device, clip, preprocessing, crops, self.layout, variants)?
+                Preparer::with_crops(&self.device, clip, preprocessing, crops, self.layout, variants).wait()?
             }
         };
-        let prepared = preparer.prepare_crops(clip);
+        let prepared = preparer.prepare_crops(clip).wait();
         kept.truncate(KEPT_PREPARERS - 1);
         kept.insert(0, preparer);
         prepared
@@ -282,7 +283,7 @@ impl Vivit {
 
     /// The logits of views in one batch.
     fn batch_logits(&self, views: &[(usize, PreparedClip)], mask: &FrameMask) -> Result<Vec<Vec<f32>>> {
-        let batch = PreparedClip::batch(&self.device, &views.iter().map(|(_, view)| view).collect::<Vec<_>>())?;
+        let batch = wait(PreparedClip::batch(&self.device, &views.iter().map(|(_, view)| view).collect::<Vec<_>>()))?;
         let mask = FrameMask { valid: mask.valid.as_ref().map(|valid| valid.repeat(views.len())), ..mask.clone() };
         let request = Request { masking: mask.masking(), ..Request::new(views.len(), self.layout) };
         self.check_prepared(&batch, &request)?;

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::{DeviceWeights, Executor, Graph, Memory};
-use crate::gpu::{DeviceId, Gpu};
+use crate::gpu::{DeviceId, Gpu, Pending};
 use crate::kernels::{Layout, Selection};
 use crate::tensor::{Error, Result, Shape, Tensor};
 
@@ -28,16 +28,21 @@ pub trait Backend: Debug + Send + Sync {
 
     /// Compiles `graph`, uploads the weights that it uses and allocates what it needs, once for many runs; with the
     /// variants that `selection` asks for where there are any.
-    fn prepare(&self, graph: Arc<Graph>, weights: &DeviceWeights, selection: &Selection) -> Result<Box<dyn Executor>>;
+    fn prepare<'a>(
+        &'a self,
+        graph: Arc<Graph>,
+        weights: &'a DeviceWeights,
+        selection: &'a Selection,
+    ) -> Pending<'a, Box<dyn Executor>>;
 
     /// Takes a tensor into its memory, in this layout. `name` is for errors.
-    fn upload(&self, name: &str, tensor: Tensor, layout: Layout) -> Result<Memory>;
+    fn upload<'a>(&'a self, name: &'a str, tensor: Tensor, layout: Layout) -> Pending<'a, Memory>;
 
     /// The tensor in host memory.
-    fn read(&self, memory: &Memory) -> Result<Tensor>;
+    fn read<'a>(&'a self, memory: &'a Memory) -> Pending<'a, Tensor>;
 
     /// Tensors one behind another, as one of `shape`.
-    fn join(&self, parts: &[Memory], shape: &Shape) -> Result<Memory>;
+    fn join<'a>(&'a self, parts: &'a [Memory], shape: &'a Shape) -> Pending<'a, Memory>;
 }
 
 /// An error where variants are asked for of a backend that has none.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::memory::Content;
-use super::{Backend, DeviceWeights, Executor, Feed, Graph, Memory, Node, Origin, Plan, Value, feed_of};
-use crate::gpu::{Buffer, Capabilities, Commands, DeviceId, DeviceKind, Gpu};
+use super::{Backend, DeviceWeights, Executor, Feed, Feeds, Graph, Memory, Node, Origin, Plan, Value, feed_of};
+use crate::gpu::{Buffer, Capabilities, Commands, DeviceId, DeviceKind, Gpu, Pending, Readback};
 use crate::kernels::{self, Layout, Program, ProgramBuilder, Selection, Variant};
 use crate::tensor::{Element, Error, Result, Shape, Tensor};
 
@@ -26,35 +26,49 @@ impl Backend for Gpu {
         self.capabilities().limits.buffer_bytes
     }
 
-    fn prepare(&self, graph: Arc<Graph>, weights: &DeviceWeights, selection: &Selection) -> Result<Box<dyn Executor>> {
-        Ok(Box::new(GpuExecutor::new(graph, weights, selection)?))
+    fn prepare<'a>(
+        &'a self,
+        graph: Arc<Graph>,
+        weights: &'a DeviceWeights,
+        selection: &'a Selection,
+    ) -> Pending<'a, Box<dyn Executor>> {
+        Pending::new(async move {
+            let executor = GpuExecutor::new(graph, weights, selection).await?;
+            Ok(Box::new(executor) as Box<dyn Executor>)
+        })
     }
 
-    fn upload(&self, name: &str, tensor: Tensor, layout: Layout) -> Result<Memory> {
-        let content = Content::Buffer(self.buffer_with(name, &layout.lay_out(&tensor)?)?);
-        Ok(Memory::new(Gpu::id(self), tensor.shape().clone(), tensor.element(), content))
+    fn upload<'a>(&'a self, name: &'a str, tensor: Tensor, layout: Layout) -> Pending<'a, Memory> {
+        Pending::new(async move {
+            let content = Content::Buffer(self.buffer_with(name, &layout.lay_out(&tensor)?).await?);
+            Ok(Memory::new(Gpu::id(self), tensor.shape().clone(), tensor.element(), content))
+        })
     }
 
-    fn read(&self, memory: &Memory) -> Result<Tensor> {
-        memory.check(Gpu::id(self), self.name())?;
-        let bytes = memory.shape().elements() * memory.element().bytes();
-        let content = self.read(memory.buffer()?, 0..bytes as u64)?;
-        Tensor::from_bytes(memory.shape().clone(), memory.element(), &content)
+    fn read<'a>(&'a self, memory: &'a Memory) -> Pending<'a, Tensor> {
+        Pending::new(async move {
+            memory.check(Gpu::id(self), self.name())?;
+            let bytes = memory.shape().elements() * memory.element().bytes();
+            let content = self.read(memory.buffer()?, 0..bytes as u64).await?;
+            Tensor::from_bytes(memory.shape().clone(), memory.element(), &content)
+        })
     }
 
-    fn join(&self, parts: &[Memory], shape: &Shape) -> Result<Memory> {
-        let element = parts.first().map_or(Element::F32, Memory::element);
-        let joined = self.buffer("joined tensors", (shape.elements() * element.bytes()) as u64)?;
-        let mut commands = self.commands();
-        let mut end = 0;
-        for part in parts {
-            part.check(Gpu::id(self), self.name())?;
-            let bytes = (part.shape().elements() * element.bytes()) as u64;
-            commands.copy(part.buffer()?, 0..bytes, &joined, end);
-            end += bytes;
-        }
-        commands.run()?;
-        Memory::of_buffer(joined, shape.clone(), element)
+    fn join<'a>(&'a self, parts: &'a [Memory], shape: &'a Shape) -> Pending<'a, Memory> {
+        Pending::new(async move {
+            let element = parts.first().map_or(Element::F32, Memory::element);
+            let joined = self.buffer("joined tensors", (shape.elements() * element.bytes()) as u64).await?;
+            let mut commands = self.commands();
+            let mut end = 0;
+            for part in parts {
+                part.check(Gpu::id(self), self.name())?;
+                let bytes = (part.shape().elements() * element.bytes()) as u64;
+                commands.copy(part.buffer()?, 0..bytes, &joined, end);
+                end += bytes;
+            }
+            commands.run().await?;
+            Memory::of_buffer(joined, shape.clone(), element)
+        })
     }
 }
 
@@ -71,23 +85,29 @@ pub struct GpuExecutor {
 
 impl GpuExecutor {
     /// Prepares `graph` on the device that holds `weights`, with the variants that `selection` asks for.
-    pub fn new(graph: Arc<Graph>, weights: &DeviceWeights, selection: &Selection) -> Result<Self> {
+    pub fn new<'a>(graph: Arc<Graph>, weights: &'a DeviceWeights, selection: &'a Selection) -> Pending<'a, Self> {
+        Pending::new(Self::bound(graph, weights, selection))
+    }
+
+    async fn bound(graph: Arc<Graph>, weights: &DeviceWeights, selection: &Selection) -> Result<Self> {
         let device = weights.device().gpu().cloned();
         let device = device.ok_or_else(|| Error::usage("kernels in WGSL need a GPU, and the weights are elsewhere"))?;
         let plan = Plan::new(&graph);
-        let slots: Vec<_> =
-            plan.slots.iter().map(|bytes| device.buffer("intermediate values", *bytes)).collect::<Result<_>>()?;
+        let mut slots = Vec::with_capacity(plan.slots.len());
+        for bytes in &plan.slots {
+            slots.push(device.buffer("intermediate values", *bytes).await?);
+        }
         let operands = Operands { device: &device, graph: &graph, plan: &plan, slots: &slots, weights };
         let mut variants = Vec::new();
-        let mut builder = ProgramBuilder::new(&device)?;
+        let mut builder = ProgramBuilder::new(&device).await?;
         for node in graph.nodes() {
             let name = || node.outputs().next().map(|value| graph.name(value).to_owned()).unwrap_or_default();
             let plan = selection.plan(&*node.call, device.capabilities()).map_err(|error| error.within(name()))?;
-            let bound = operands.of(node, &plan)?;
+            let bound = operands.of(node, &plan).await?;
             variants.push(plan.variant);
             builder.call(node.call.family(), plan, bound);
         }
-        let program = builder.finish()?;
+        let program = builder.finish().await?;
         Ok(Self { device, graph, plan, slots, variants, program })
     }
 
@@ -101,23 +121,17 @@ impl GpuExecutor {
         &self.variants
     }
 
-    /// The device memory in which the output `value` is after a run; an error for a value that does not survive.
-    pub fn buffer(&self, value: Value) -> Result<&Buffer> {
-        match self.plan.slot(value) {
-            Some(slot) if self.plan.survives(value) => Ok(&self.slots[slot]),
-            _ => Err(Error::usage(format!("{} is no output of this graph", self.graph.name(value)))),
-        }
-    }
-
     /// Computes everything, timing each call on the device: one duration a call.
-    pub fn compute_timed(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<Vec<Duration>> {
-        let mut commands = self.device.commands();
-        self.feed(feeds, &mut commands)?;
-        for place in 0..self.graph.nodes().len() {
-            self.split(place, &mut commands);
-            commands.dispatch_timed(self.program.call(place));
-        }
-        commands.run()
+    pub fn compute_timed<'a>(&'a self, feeds: &'a Feeds<'a>) -> Pending<'a, Vec<Duration>> {
+        Pending::new(async move {
+            let mut commands = self.device.timed_commands(self.graph.nodes().len()).await?;
+            self.feed(feeds, &mut commands)?;
+            for place in 0..self.graph.nodes().len() {
+                self.split(place, &mut commands);
+                commands.dispatch_timed(self.program.call(place));
+            }
+            commands.run().await
+        })
     }
 
     /// Begins another submission before the call at `place` where the one so far holds as much as it should.
@@ -131,11 +145,11 @@ impl GpuExecutor {
     }
 
     /// Puts every input where the program looks for it.
-    fn feed<'a>(&'a self, feeds: &[(&str, Feed<'a>)], commands: &mut Commands<'a>) -> Result<()> {
+    fn feed<'a>(&'a self, feeds: &Feeds<'a>, commands: &mut Commands<'a>) -> Result<()> {
         for input in self.graph.inputs() {
             let Some(slot) = self.plan.slot(input) else { continue };
             match feed_of(&self.graph, feeds, input)? {
-                Feed::Host(tensor) => self.device.write(&self.slots[slot], 0, tensor.bytes())?,
+                Feed::Host(tensor) => commands.write(&self.slots[slot], 0, tensor.bytes()),
                 Feed::Device(memory) => {
                     memory.check(self.device.id(), self.device.name())?;
                     commands.copy(memory.buffer()?, 0..self.graph.bytes(input), &self.slots[slot], 0);
@@ -145,22 +159,32 @@ impl GpuExecutor {
         Ok(())
     }
 
-    /// Feeds, runs, and copies each `copied` value out as soon as it is computed.
-    fn submit<'a>(&'a self, feeds: &[(&str, Feed<'a>)], copied: &[(Value, &'a Buffer)]) -> Result<()> {
+    /// A pass, with what `copy` records of each value and its slot as soon as it is computed: the slot is used again.
+    fn pass<'a>(
+        &'a self,
+        feeds: &Feeds<'a>,
+        copy: impl Fn(Value, &'a Buffer, &mut Commands<'a>),
+    ) -> Result<Commands<'a>> {
         let mut commands = self.device.commands();
         self.feed(feeds, &mut commands)?;
         for (place, node) in self.graph.nodes().iter().enumerate() {
             self.split(place, &mut commands);
             commands.dispatch(self.program.call(place));
             for output in node.outputs() {
-                for (_, to) in copied.iter().filter(|(value, _)| *value == output) {
-                    if let Some(slot) = self.plan.slot(output) {
-                        commands.copy(&self.slots[slot], 0..self.graph.bytes(output), to, 0);
-                    }
+                if let Some(slot) = self.plan.slot(output) {
+                    copy(output, &self.slots[slot], &mut commands);
                 }
             }
         }
-        commands.run().map(drop)
+        Ok(commands)
+    }
+
+    /// An error for a value that no call computes.
+    fn check_computed(&self, value: Value) -> Result<()> {
+        match self.graph.origin(value) {
+            Origin::Call(_) => Ok(()),
+            _ => Err(Error::usage(format!("{} is not computed by this graph", self.graph.name(value)))),
+        }
     }
 }
 
@@ -185,15 +209,19 @@ struct Operands<'a> {
 
 impl Operands<'_> {
     /// The device memory of everything that `node` binds, laid out as `plan` wants it.
-    fn of(&self, node: &Node, plan: &kernels::Plan) -> Result<Vec<Option<Buffer>>> {
+    async fn of(&self, node: &Node, plan: &kernels::Plan) -> Result<Vec<Option<Buffer>>> {
         let shapes = node.call.operands();
-        let buffer = |(binding, value): (usize, &Option<Value>)| {
-            value.map(|value| self.buffer(node, plan, binding, value, shapes[binding].as_ref())).transpose()
-        };
-        node.operands.iter().enumerate().map(buffer).collect()
+        let mut buffers = Vec::with_capacity(node.operands.len());
+        for (binding, value) in node.operands.iter().enumerate() {
+            buffers.push(match value {
+                Some(value) => Some(self.buffer(node, plan, binding, *value, shapes[binding].as_ref()).await?),
+                None => None,
+            });
+        }
+        Ok(buffers)
     }
 
-    fn buffer(
+    async fn buffer(
         &self,
         node: &Node,
         plan: &kernels::Plan,
@@ -205,10 +233,10 @@ impl Operands<'_> {
         // Constant operands are laid out in the shape the kernel gives them.
         let shape = shape.unwrap_or_else(|| self.graph.shape(value));
         match (self.graph.origin(value), self.plan.slot(value)) {
-            (Origin::Weights(parts), _) => self.weights.memory(parts, shape, layout)?.buffer().cloned(),
+            (Origin::Weights(parts), _) => self.weights.memory(parts, shape, layout).await?.buffer().cloned(),
             (Origin::Constant(tensor), _) => {
                 let tensor = (**tensor).clone().reshaped(shape.clone())?;
-                self.device.upload(self.graph.name(value), tensor, layout)?.buffer().cloned()
+                self.device.upload(self.graph.name(value), tensor, layout).await?.buffer().cloned()
             }
             (_, Some(slot)) if layout == Layout::Rows => Ok(self.slots[slot].clone()),
             _ => Err(Error::unsupported(format!(
@@ -230,38 +258,43 @@ impl Executor for GpuExecutor {
         self.variants.iter().map(|variant| variant.name).collect()
     }
 
-    fn compute(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<()> {
-        self.submit(feeds, &[]).map(drop)
-    }
-
-    fn keep(&self, value: Value) -> Result<Memory> {
-        let (shape, element) = (self.graph.shape(value), self.graph.element(value));
-        let kept = self.device.buffer("kept value", self.graph.bytes(value))?;
-        let mut commands = self.device.commands();
-        commands.copy(self.buffer(value)?, 0..self.graph.bytes(value), &kept, 0);
-        commands.run()?;
-        Memory::of_buffer(kept, shape.clone(), element)
-    }
-
-    fn run(&mut self, feeds: &[(&str, Feed<'_>)], wanted: &[Value]) -> Result<Vec<Tensor>> {
-        let mut copies = Vec::new();
-        for &value in wanted {
-            match self.graph.origin(value) {
-                Origin::Call(_) if self.plan.survives(value) => {}
-                Origin::Call(_) => copies.push((value, self.device.buffer("tapped value", self.graph.bytes(value))?)),
-                _ => return Err(Error::usage(format!("{} is not computed by this graph", self.graph.name(value)))),
+    fn compute<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Memory>> {
+        Pending::new(async move {
+            let mut kept = Vec::with_capacity(wanted.len());
+            for &value in wanted {
+                self.check_computed(value)?;
+                kept.push(self.device.buffer("kept value", self.graph.bytes(value)).await?);
             }
-        }
-        let copied: Vec<_> = copies.iter().map(|(value, buffer)| (*value, buffer)).collect();
-        self.submit(feeds, &copied)?;
-        wanted
-            .iter()
-            .map(|&value| {
-                let copy = copies.iter().find(|(copied, _)| *copied == value).map(|(_, buffer)| buffer);
-                let buffer = copy.map_or_else(|| self.buffer(value), Ok)?;
-                let bytes = self.device.read(buffer, 0..self.graph.bytes(value))?;
-                Tensor::from_bytes(self.graph.shape(value).clone(), self.graph.element(value), &bytes)
-            })
-            .collect()
+            let pass = self.pass(feeds, |value, slot, commands| {
+                for (_, to) in wanted.iter().zip(&kept).filter(|(wanted, _)| **wanted == value) {
+                    commands.copy(slot, 0..self.graph.bytes(value), to, 0);
+                }
+            })?;
+            pass.run().await?;
+            let memory = |(value, kept): (&Value, Buffer)| {
+                Memory::of_buffer(kept, self.graph.shape(*value).clone(), self.graph.element(*value))
+            };
+            wanted.iter().zip(kept).map(memory).collect()
+        })
+    }
+
+    fn run<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Tensor>> {
+        Pending::new(async move {
+            let mut readbacks = Vec::with_capacity(wanted.len());
+            for &value in wanted {
+                self.check_computed(value)?;
+                readbacks.push(self.device.readback(self.graph.bytes(value)).await?);
+            }
+            let pass = self.pass(feeds, |value, slot, commands| {
+                for (_, to) in wanted.iter().zip(&readbacks).filter(|(wanted, _)| **wanted == value) {
+                    commands.read(slot, 0..self.graph.bytes(value), to);
+                }
+            })?;
+            pass.run().await?;
+            let tensor = |(value, readback): (&Value, &Readback)| {
+                Tensor::from_bytes(self.graph.shape(*value).clone(), self.graph.element(*value), &readback.bytes()?)
+            };
+            wanted.iter().zip(&readbacks).map(tensor).collect()
+        })
     }
 }

@@ -1,9 +1,11 @@
 //! Weights on a device, uploaded once however many graphs use them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Device, Memory};
+use crate::gpu::Turns;
 use crate::kernels::Layout;
 use crate::tensor::{Data, Error, Result, Shape, Tensor};
 
@@ -34,12 +36,19 @@ fn stacked(weights: &dyn Weights, parts: &[String], shape: &Shape) -> Result<Ten
 /// Which tensors, and how they are laid out.
 type Key = (Vec<String>, Layout);
 
+/// What has been uploaded.
+#[derive(Default)]
+struct Held {
+    memory: Turns<HashMap<Key, Memory>>,
+    bytes: AtomicU64,
+}
+
 /// Weights of one model on one device. Cloning shares them.
 #[derive(Clone)]
 pub struct DeviceWeights {
     device: Device,
     source: Arc<dyn Weights>,
-    held: Arc<Mutex<HashMap<Key, Memory>>>,
+    held: Arc<Held>,
 }
 
 impl DeviceWeights {
@@ -55,17 +64,18 @@ impl DeviceWeights {
 
     /// Bytes on the device so far.
     pub fn bytes(&self) -> u64 {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).values().map(Memory::bytes).sum()
+        self.held.bytes.load(Ordering::Relaxed)
     }
 
     /// The tensors called `parts`, stacked to `shape` and laid out; uploaded unless they are there.
-    pub(super) fn memory(&self, parts: &[String], shape: &Shape, layout: Layout) -> Result<Memory> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) async fn memory(&self, parts: &[String], shape: &Shape, layout: Layout) -> Result<Memory> {
+        let mut held = self.held.memory.take().await;
         let key = (parts.to_vec(), layout);
         if let Some(memory) = held.get(&key) {
             return Ok(memory.clone());
         }
-        let memory = self.device.upload(&parts.join(" + "), self.stacked(parts, shape)?, layout)?;
+        let memory = self.device.upload(&parts.join(" + "), self.stacked(parts, shape)?, layout).await?;
+        self.held.bytes.fetch_add(memory.bytes(), Ordering::Relaxed);
         held.insert(key, memory.clone());
         Ok(memory)
     }
