@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::location::{Location, text};
+use super::location::Location;
+use super::stored::StoredFile;
 use super::{Family, PreprocessorFile, huggingface, native, scenic};
 use crate::tensor::{Error, Result};
 use crate::video::Fields;
@@ -29,16 +30,17 @@ pub struct Described {
 /// A file of something else, and fields that are missing or make no sense, each by its name.
 pub fn read_config(path: &Path) -> Result<Described> {
     let path = if path.is_dir() { path.join("config.json") } else { path.to_owned() };
+    let file = StoredFile::on_disk(&path);
     let fields =
-        Fields::parse(&text(&path)?).map_err(|instead| Error::file(format!("{} is {instead}", path.display())))?;
+        Fields::parse(&file.text()?).map_err(|instead| Error::file(format!("{} is {instead}", path.display())))?;
     let has = |name: &str| fields.get(name, "", None::<serde_json::Value>).is_ok_and(|value| value.is_some());
     let (config, family, labels) = if has("format") {
-        native::read_config(&path)?
+        native::read_config(&file)?
     } else if has("model_type") {
-        let (config, labels) = huggingface::read_config(&path)?;
+        let (config, labels) = huggingface::read_config(&file)?;
         (config, Family::HuggingFace, labels)
     } else if has("model") {
-        (scenic::read_config(&path)?, Family::Scenic, None)
+        (scenic::read_config(&file)?, Family::Scenic, None)
     } else {
         return Err(Error::file(format!(
             "{} describes no ViViT model: it has neither format (this project's own), model_type (transformers) nor \

@@ -7,12 +7,11 @@ mod writing;
 
 pub use writing::save_hugging_face;
 
-use std::path::Path;
-
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted, Strays};
 use super::location::Location;
 use super::misfits::Misfits;
+use super::stored::StoredFile;
 use super::{Called, Checkpoint, Family, Format, Hints, PreprocessorFile};
 use crate::tensor::{Error, Result};
 use crate::vivit::{Config, Labelling};
@@ -30,9 +29,9 @@ fn convention(arrays: Box<dyn Arrays>, _config: &Config) -> Called {
     (arrays, Box::new(spelling))
 }
 
-/// The model that the `config.json` at `path` describes, and the names of its classes.
-pub(super) fn read_config(path: &Path) -> Result<(Config, Option<Vec<String>>)> {
-    let described = config::read(path)?;
+/// The model that a `config.json` describes, and the names of its classes.
+pub(super) fn read_config(file: &StoredFile) -> Result<(Config, Option<Vec<String>>)> {
+    let described = config::read(file)?;
     Ok((described.config, described.labels))
 }
 

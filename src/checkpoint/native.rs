@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted, Strays};
-use super::location::{Location, text};
+use super::location::Location;
 use super::reason::reason;
+use super::stored::StoredFile;
 use super::writing::{self, CONFIG};
 use super::{Checkpoint, Family, Format, Hints, PreprocessorFile};
 use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
@@ -50,10 +51,10 @@ struct Written<'a> {
 }
 
 impl Card {
-    /// The card and the configuration in the file at `path`, checked.
-    fn read(path: &Path) -> Result<(Self, Config)> {
-        let invalid = |reason: String| Error::file(format!("{}: {reason}", path.display()));
-        let (mut card, config) = Self::parse(&text(path)?).map_err(|error| invalid(reason(&error)))?;
+    /// The card and the configuration in `file`, checked.
+    fn read(file: &StoredFile) -> Result<(Self, Config)> {
+        let invalid = |reason: String| Error::file(format!("{}: {reason}", file.display()));
+        let (mut card, config) = Self::parse(&file.text()?).map_err(|error| invalid(reason(&error)))?;
         let printed = card.labels.iter_mut().flatten().chain(&mut card.notes);
         printed.for_each(|text| *text = printable(text, LONGEST_TEXT));
         if card.format != MARK {
@@ -77,9 +78,9 @@ impl Card {
     }
 }
 
-/// The model that the `config.json` at `path` describes, whose weights it had, and the names of its classes.
-pub(super) fn read_config(path: &Path) -> Result<(Config, Family, Option<Vec<String>>)> {
-    let (card, config) = Card::read(path)?;
+/// The model that a `config.json` describes, whose weights it had, and the names of its classes.
+pub(super) fn read_config(file: &StoredFile) -> Result<(Config, Family, Option<Vec<String>>)> {
+    let (card, config) = Card::read(file)?;
     Ok((config, card.family, card.labels))
 }
 

@@ -12,13 +12,13 @@ mod extent;
 mod reconciliation;
 mod released;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted, Strays};
 use super::flax::{FlaxLayout, ParameterTree};
 use super::location::Location;
+use super::stored::StoredFile;
 use super::writing::CONFIG;
 use super::{Called, Checkpoint, Family, Format, Hints, PreprocessorFile, huggingface};
 use crate::tensor::{Error, Result, Shape, Tensor};
@@ -39,10 +39,10 @@ fn convention(arrays: Box<dyn Arrays>, config: &Config) -> Called {
     (Box::new(ParameterTree::of(arrays)), Box::new(Flax::of(config)))
 }
 
-/// The model that the `config.json` at `path` describes, which must say everything.
-pub(super) fn read_config(path: &Path) -> Result<Config> {
-    let within = |reason: String| Error::file(format!("{}: {reason}", path.display()));
-    let config = described::config(&config::read(path)?).map_err(within)?;
+/// The model that a `config.json` describes, which must say everything.
+pub(super) fn read_config(file: &StoredFile) -> Result<Config> {
+    let within = |reason: String| Error::file(format!("{}: {reason}", file.display()));
+    let config = described::config(&config::read(file)?).map_err(within)?;
     config.validate().map_err(|error| within(error.to_string()))?;
     Ok(config)
 }
@@ -52,10 +52,15 @@ fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Ch
     let path = tree.path().to_owned();
     let found = Evidence::of(&tree)
         .map_err(|reason| Error::file(format!("{} holds no ViViT model of scenic: {reason}", path.display())))?;
-    let config_path = location.find("config.json");
-    let said = config_path.as_deref().map_or(Ok(Said::default()), config::read)?;
-    let reconciliation =
-        Reconciliation { weights: &path, config: config_path.as_deref(), found: &found, said: &said, hints };
+    let config_file = location.find("config.json");
+    let said = config_file.as_ref().map_or(Ok(Said::default()), config::read)?;
+    let reconciliation = Reconciliation {
+        weights: &path,
+        config: config_file.as_ref().map(StoredFile::path),
+        found: &found,
+        said: &said,
+        hints,
+    };
     let (config, mut further) = reconciliation.model()?;
     let convention = Flax::of(&config);
     let (parameters, strays) =
