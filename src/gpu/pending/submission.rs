@@ -11,6 +11,7 @@ use super::Poller;
 #[derive(Clone)]
 pub(in crate::gpu) struct Submission {
     /// What to poll the device for.
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "a browser polls by itself"))]
     pub(super) index: wgpu::SubmissionIndex,
     state: Arc<Mutex<State>>,
 }
