@@ -238,7 +238,7 @@ fn weights_are_uploaded_once(device: &Device) -> Result<Shown, Failed> {
 fn futures_can_be_sent() {
     fn sends<T: Send>(_: fn(&'static Gpu) -> T) {}
     sends(|device| device.buffer("a buffer", 4));
-    sends(|device| copied(device));
+    sends(copied);
     sends(|device| async move { Device::open_async(&Default::default()).await.map(|_| device) });
     fn is_sync<T: Sync>() {}
     is_sync::<Box<dyn Executor>>();
