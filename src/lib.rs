@@ -54,7 +54,6 @@
 #[cfg(feature = "cli")]
 pub mod bench;
 pub mod checkpoint;
-#[cfg(not(target_arch = "wasm32"))]
 pub mod engine;
 #[cfg(feature = "video")]
 pub mod eval;
@@ -68,7 +67,6 @@ pub mod tensor;
 pub mod video;
 pub mod vivit;
 
-#[cfg(not(target_arch = "wasm32"))]
 pub use engine::{Average, Class, Classes, LoadOptions, Pass, Views, Vivit};
 pub use graph::{Device, DeviceOptions};
 pub use tensor::{Error, ErrorKind, Result, Tensor};

@@ -27,8 +27,6 @@ pub use identity::DeviceId;
 #[cfg(not(target_arch = "wasm32"))]
 pub use pending::NoWaiting;
 pub use pending::Pending;
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) use pending::wait;
 pub use pipeline::{Bindings, Pipeline, Slot};
 pub(crate) use turns::Turns;
 /// The wgpu that the crate is built on, for applications that share a device with it.

@@ -19,8 +19,6 @@ use crate::tensor::Result;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use platform::NoWaiting;
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) use platform::wait;
 pub(super) use platform::{Poller, detach};
 pub(super) use submission::{Done, Submission};
 
@@ -54,7 +52,7 @@ impl<'a, T> Pending<'a, T> {
     /// An error of usage in a thread that has forbidden it by [`NoWaiting`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn wait(self) -> Result<T> {
-        wait(self)
+        platform::wait(self)
     }
 }
 

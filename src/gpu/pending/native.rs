@@ -66,7 +66,7 @@ impl NoWaiting {
 }
 
 /// Blocks until `future` has resolved, polling devices in this thread.
-pub(crate) fn wait<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) fn wait<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     if CONDUCT.get() == Conduct::RefusesToWait {
         return Err(Error::usage("this thread may not wait for a device; await the call's async form"));
     }
