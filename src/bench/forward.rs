@@ -11,7 +11,7 @@ use super::{Peaks, Time};
 use crate::gpu::Gpu;
 use crate::graph::{DeviceWeights, Executor, Feed, GpuExecutor, Weights};
 use crate::kernels::{ClipLayout, Cost, Selection};
-use crate::tensor::{Error, Result, Tensor};
+use crate::tensor::{Element, Error, Result, Tensor};
 use crate::vivit::{self, Config, Recording, Request};
 
 /// One forward pass.
@@ -78,7 +78,7 @@ pub fn measure_forward(
     let request = Request::new(batch, ClipLayout::Btchw);
     let weights = DeviceWeights::new(&device.clone().into(), weights);
     let one = vivit::clip_shape(config, &Request { batch: 1, ..request.clone() }).elements();
-    let most = device.capabilities().limits.buffer_bytes / (4 * one as u64);
+    let most = device.capabilities().limits.buffer_bytes / Element::F32.bytes_of(one);
     if batch as u64 > most {
         return Err(Error::usage(format!("a batch of {batch} clips; the device's buffers hold {most} at most")));
     }

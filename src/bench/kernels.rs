@@ -123,13 +123,12 @@ fn operands(device: &Gpu, case: &Case, plan: &Plan) -> Result<Vec<Option<Buffer>
     bindings
         .map(|(place, (binding, shape))| match (binding.access, shape) {
             (Access::Write, Some(shape)) => {
-                let bytes = shape.elements() * binding.element.bytes();
-                device.buffer(binding.name, bytes as u64).map(Some)
+                device.buffer(binding.name, plan.formats[place].bytes(&shape) as u64).map(Some)
             }
             (Access::Write, None) => Ok(None),
             (Access::Read, _) => match inputs.next().flatten() {
                 None => Ok(None),
-                Some(tensor) => device.buffer_with(binding.name, &plan.layouts[place].lay_out(&tensor)?).map(Some),
+                Some(tensor) => device.buffer_with(binding.name, &plan.formats[place].bytes_of(&tensor)?).map(Some),
             },
         })
         .collect()

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{DeviceWeights, Executor, Graph, Memory};
 use crate::gpu::{DeviceId, Gpu};
-use crate::kernels::{Layout, Selection};
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::kernels::Selection;
+use crate::tensor::{Error, Format, Result, Shape, Tensor};
 
 /// Something that runs graphs, and owns the memory that they work in.
 ///
@@ -30,8 +30,8 @@ pub trait Backend: Debug + Send + Sync {
     /// variants that `selection` asks for where there are any.
     fn prepare(&self, graph: Arc<Graph>, weights: &DeviceWeights, selection: &Selection) -> Result<Box<dyn Executor>>;
 
-    /// Takes a tensor into its memory, in this layout. `name` is for errors.
-    fn upload(&self, name: &str, tensor: Tensor, layout: Layout) -> Result<Memory>;
+    /// Takes a tensor into its memory, in this format where it is a GPU. `name` is for errors.
+    fn upload(&self, name: &str, tensor: Tensor, format: Format) -> Result<Memory>;
 
     /// The tensor in host memory.
     fn read(&self, memory: &Memory) -> Result<Tensor>;

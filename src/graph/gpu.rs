@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::memory::Content;
 use super::{Backend, DeviceWeights, Executor, Feed, Graph, Memory, Node, Origin, Plan, Value, feed_of};
 use crate::gpu::{Buffer, Capabilities, Commands, DeviceId, DeviceKind, Gpu};
-use crate::kernels::{self, Layout, Program, ProgramBuilder, Selection, Variant};
-use crate::tensor::{Element, Error, Result, Shape, Tensor};
+use crate::kernels::{self, Program, ProgramBuilder, Selection, Variant};
+use crate::tensor::{Element, Error, Format, Layout, Result, Shape, Tensor};
 
 impl Backend for Gpu {
     fn id(&self) -> DeviceId {
@@ -30,26 +30,30 @@ impl Backend for Gpu {
         Ok(Box::new(GpuExecutor::new(graph, weights, selection)?))
     }
 
-    fn upload(&self, name: &str, tensor: Tensor, layout: Layout) -> Result<Memory> {
-        let content = Content::Buffer(self.buffer_with(name, &layout.lay_out(&tensor)?)?);
-        Ok(Memory::new(Gpu::id(self), tensor.shape().clone(), tensor.element(), content))
+    fn upload(&self, name: &str, tensor: Tensor, format: Format) -> Result<Memory> {
+        let bytes = format.bytes_of(&tensor).map_err(|error| error.within(name))?;
+        let content = Content::Buffer(self.buffer_with(name, &bytes)?);
+        Ok(Memory::new(Gpu::id(self), tensor.shape().clone(), format, content))
     }
 
     fn read(&self, memory: &Memory) -> Result<Tensor> {
         memory.check(Gpu::id(self), self.name())?;
-        let bytes = memory.shape().elements() * memory.element().bytes();
+        if memory.format().layout != Layout::Rows {
+            return Err(Error::usage(format!("a tensor of {} lies as kernels want it: read its rows", memory.format())));
+        }
+        let bytes = memory.format().bytes(memory.shape());
         let content = self.read(memory.buffer()?, 0..bytes as u64)?;
         Tensor::from_bytes(memory.shape().clone(), memory.element(), &content)
     }
 
     fn join(&self, parts: &[Memory], shape: &Shape) -> Result<Memory> {
         let element = parts.first().map_or(Element::F32, Memory::element);
-        let joined = self.buffer("joined tensors", (shape.elements() * element.bytes()) as u64)?;
+        let joined = self.buffer("joined tensors", element.bytes_of(shape.elements()))?;
         let mut commands = self.commands();
         let mut end = 0;
         for part in parts {
             part.check(Gpu::id(self), self.name())?;
-            let bytes = (part.shape().elements() * element.bytes()) as u64;
+            let bytes = element.bytes_of(part.shape().elements());
             commands.copy(part.buffer()?, 0..bytes, &joined, end);
             end += bytes;
         }
@@ -201,16 +205,16 @@ impl Operands<'_> {
         value: Value,
         shape: Option<&Shape>,
     ) -> Result<Buffer> {
-        let layout = plan.layouts[binding];
+        let format = plan.formats[binding];
         // Constant operands are laid out in the shape the kernel gives them.
         let shape = shape.unwrap_or_else(|| self.graph.shape(value));
         match (self.graph.origin(value), self.plan.slot(value)) {
-            (Origin::Weights(parts), _) => self.weights.memory(parts, shape, layout)?.buffer().cloned(),
+            (Origin::Weights(parts), _) => self.weights.memory(parts, shape, format)?.buffer().cloned(),
             (Origin::Constant(tensor), _) => {
                 let tensor = (**tensor).clone().reshaped(shape.clone())?;
-                self.device.upload(self.graph.name(value), tensor, layout)?.buffer().cloned()
+                self.device.upload(self.graph.name(value), tensor, format)?.buffer().cloned()
             }
-            (_, Some(slot)) if layout == Layout::Rows => Ok(self.slots[slot].clone()),
+            (_, Some(slot)) if format.layout == Layout::Rows => Ok(self.slots[slot].clone()),
             _ => Err(Error::unsupported(format!(
                 "kernel {}, variant {}: {} must be constant",
                 node.call.family().name,

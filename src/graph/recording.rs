@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::kernels::{Access, Call, Cost, Kernel};
-use crate::tensor::{Element, Error, Result, Shape, Tensor};
+use crate::tensor::{Element, Error, Format, Result, Shape, Tensor};
 
 /// A value of a [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -280,7 +280,7 @@ impl Graph {
 
     /// Size of a value in bytes.
     pub fn bytes(&self, value: Value) -> u64 {
-        (self.shape(value).elements() * self.element(value).bytes()) as u64
+        Format::rows(self.element(value)).bytes(self.shape(value)) as u64
     }
 
     /// Where a value comes from.

@@ -8,8 +8,8 @@ use super::backend::refuse_variants;
 use super::memory::Content;
 use super::{Backend, DeviceWeights, Executor, Feed, Graph, Memory, Origin, Plan, Value, feed_of};
 use crate::gpu::DeviceId;
-use crate::kernels::{Access, Layout, Selection};
-use crate::tensor::{Error, Exact, Result, Shape, Tensor};
+use crate::kernels::{Access, Selection};
+use crate::tensor::{Error, Exact, Format, Result, Shape, Tensor};
 
 /// The naive references as a device: plain loops in f64, rounded where a value is handed out. Slow, and right.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl References {
 }
 
 fn memory(device: DeviceId, exact: Arc<Exact>) -> Result<Memory> {
-    Ok(Memory::new(device, exact.shape().clone(), exact.element(), Content::Exact(exact)))
+    Ok(Memory::new(device, exact.shape().clone(), Format::rows(exact.element()), Content::Exact(exact)))
 }
 
 impl Backend for References {
@@ -57,7 +57,7 @@ impl Backend for References {
         }))
     }
 
-    fn upload(&self, _: &str, tensor: Tensor, _: Layout) -> Result<Memory> {
+    fn upload(&self, _: &str, tensor: Tensor, _: Format) -> Result<Memory> {
         self.memory(Exact::from(&tensor))
     }
 

@@ -28,7 +28,7 @@ pub use contract::{
     Access, Binding, Call, Case, Cost, Family, Field, Fill, Kernel, Operation, input, rounded_reference, variants_of,
 };
 pub use shader::{
-    Class, Dispatches, Launch, Layout, Literals, Needs, Plan, Planned, Program, ProgramBuilder, Selection, Shader,
+    Class, Dispatches, Launch, Literals, Needs, Plan, Planned, Program, ProgramBuilder, Selection, Shader,
     Unfit, Variant, render, suite, word,
 };
 

@@ -222,10 +222,10 @@ impl<K: Kernel> Operation for K {
                 variant.name, variant.shader.file, family.name
             ))
         })?;
-        let mut dispatches = Dispatches::new(device, family.bindings.len());
+        let mut dispatches = Dispatches::new(device, family.bindings.iter().map(|binding| binding.element));
         (planned.plan)(self, &mut dispatches)?;
-        let (layouts, launches) = dispatches.finish();
-        Ok(Plan { variant, layouts, launches })
+        let (formats, launches) = dispatches.finish();
+        Ok(Plan { variant, formats, launches })
     }
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
@@ -275,8 +275,8 @@ impl std::ops::Add for Cost {
 
 fn bytes_of(family: &Family, operands: &[Option<Shape>], access: Access) -> u64 {
     let bindings = family.bindings.iter().zip(operands).filter(|(binding, _)| binding.access == access);
-    let bytes = bindings.filter_map(|(binding, shape)| Some(shape.as_ref()?.elements() * binding.element.bytes()));
-    bytes.sum::<usize>() as u64
+    let bytes = bindings.filter_map(|(binding, shape)| Some(binding.element.bytes_of(shape.as_ref()?.elements())));
+    bytes.sum()
 }
 
 /// The tensor at place `binding` of a family's bindings, counted from 0, among the `inputs` that

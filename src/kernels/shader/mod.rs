@@ -2,7 +2,6 @@
 
 pub(super) mod cut;
 mod dispatches;
-mod layout;
 mod program;
 mod selection;
 pub mod suite;
@@ -11,7 +10,6 @@ mod variant;
 
 pub use cut::{FrameRun, Seen};
 pub use dispatches::{Dispatches, Launch, word};
-pub use layout::Layout;
 pub use program::{Program, ProgramBuilder, render};
 pub use selection::Selection;
 pub use template::{Literals, Templates};

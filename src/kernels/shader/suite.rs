@@ -5,7 +5,7 @@ use std::fmt;
 use crate::gpu::{Buffer, Gpu};
 use crate::kernels::contract::{Access, Binding, Case, rounded_reference};
 use crate::kernels::shader::{ProgramBuilder, Variant};
-use crate::tensor::{Closeness, Element, Error, ErrorKind, Result, Shape, Tensor};
+use crate::tensor::{Closeness, Element, Error, ErrorKind, Format, Result, Shape, Tensor};
 
 /// What became of a case.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,12 +102,12 @@ pub fn run(device: &Gpu, case: &Case, variant: &'static Variant, inputs: &[Optio
                 let tensor = given.next().copied().flatten().ok_or_else(|| {
                     Error::usage(format!("kernel {}: input {} is missing", family.name, binding.name))
                 })?;
-                Some(guarded(device, binding, &plan.layouts[place].lay_out(tensor)?)?)
+                Some(guarded(device, binding, &plan.formats[place].bytes_of(tensor)?)?)
             }
             (Access::Write, None) => None,
             (Access::Write, Some(shape)) => {
-                let bytes = shape.elements() * binding.element.bytes();
-                Some(guarded(device, binding, bytemuck::cast_slice(&vec![POISON; bytes / 4]))?)
+                let words = vec![POISON; plan.formats[place].words(&shape)];
+                Some(guarded(device, binding, bytemuck::cast_slice(&words))?)
             }
         });
     }
@@ -133,8 +133,8 @@ fn guarded(device: &Gpu, binding: &Binding, bytes: &[u8]) -> Result<Buffer> {
 }
 
 fn collect(device: &Gpu, binding: &Binding, shape: Shape, buffer: &Buffer) -> Result<Tensor> {
-    let operand = shape.elements() * binding.element.bytes();
-    let content = device.read(buffer, 0..(operand + 4 * GUARD_WORDS) as u64)?;
+    let operand = Format::rows(binding.element).bytes(&shape);
+    let content = device.read(buffer, 0..(operand + size_of_val(&[POISON; GUARD_WORDS])) as u64)?;
     let (values, guard) = content.split_at(operand);
     let words: Vec<u32> = bytemuck::pod_collect_to_vec(guard);
     if let Some(place) = words.iter().position(|word| *word != POISON) {

@@ -16,7 +16,7 @@ use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 #[cfg(feature = "cpu")]
 use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Exact, Result, Shape};
+use crate::tensor::{Element, Exact, Result, Shape};
 
 /// The declaration of [`AttentionProbabilities`].
 pub static FAMILY: Family = Family {
@@ -94,8 +94,8 @@ impl Kernel for AttentionProbabilities {
     }
 
     fn bytes_read(&self) -> u64 {
-        let validity = self.part.validity().map_or(0, |validity| 4 * validity.elements() as u64);
-        validity + self.part.bytes_read(self.qkv.width, self.queries.len(), 1)
+        let validity = self.part.validity().map_or(0, |validity| validity.elements());
+        Element::U32.bytes_of(validity) + self.part.bytes_read(self.qkv.width, self.queries.len(), 1)
     }
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {

@@ -5,7 +5,10 @@ use std::ops::Range;
 use super::{Linear, OutputLayout};
 use crate::gpu::Limits;
 use crate::kernels::shader::cut;
-use crate::tensor::Result;
+use crate::tensor::{Element, Result};
+
+/// Bytes of an element of everything but the weight.
+const ELEMENT: usize = Element::F32.bytes();
 
 /// A rectangle of the output that one launch computes.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,13 +23,15 @@ impl Linear {
     /// Columns are cut between panels, and between output planes where there are any: those are bound whole. Rows are
     /// cut wherever the offsets may be bound.
     pub(super) fn pieces(&self, panel: usize, limits: &Limits) -> Result<Vec<Piece>> {
-        let (input_row, weight_column) = (4 * self.inner, 4 * self.inner.next_multiple_of(4));
+        let (input_row, weight_column) = (ELEMENT * self.inner, self.weight_column());
         let (unit, output_column, row_bytes) = match self.output {
-            OutputLayout::Rows => (panel, 4, vec![input_row, 4 * self.columns]),
-            OutputLayout::Planes { width } => (least_common_multiple(panel, width), 4 * self.rows, vec![input_row]),
+            OutputLayout::Rows => (panel, ELEMENT, vec![input_row, ELEMENT * self.columns]),
+            OutputLayout::Planes { width } => {
+                (least_common_multiple(panel, width), ELEMENT * self.rows, vec![input_row])
+            }
         };
         let unit = unit.min(self.columns);
-        let unit_bytes = [unit.next_multiple_of(panel) * weight_column, unit * 4, unit * output_column];
+        let unit_bytes = [unit.next_multiple_of(panel) * weight_column, unit * ELEMENT, unit * output_column];
         let column_runs = runs(self.columns.div_ceil(unit), &unit_bytes, limits)?;
         let row_runs = runs(self.rows, &row_bytes, limits)?;
         let columns = column_runs.iter().map(|run| run.start * unit..self.columns.min(run.end * unit));
@@ -36,22 +41,26 @@ impl Linear {
         Ok(columns.flat_map(cut).collect())
     }
 
+    /// Bytes of a column of the weight in its panel.
+    fn weight_column(&self) -> usize {
+        ELEMENT * self.inner.next_multiple_of(4)
+    }
+
     /// The bytes of input, weight (in panels), bias, residual and output that a piece sees.
     pub(super) fn windows(&self, piece: &Piece, panel: usize) -> Vec<Option<Range<u64>>> {
         let Piece { rows, columns } = piece;
-        let weight_column = 4 * self.inner.next_multiple_of(4);
         let panels = columns.start..columns.end.next_multiple_of(panel);
         let output = match self.output {
             OutputLayout::Rows => {
                 let (first, last) = (rows.start * self.columns, (rows.end - 1) * self.columns);
-                cut::bytes(&(first + columns.start..last + columns.end), 4)
+                cut::bytes(&(first + columns.start..last + columns.end), ELEMENT)
             }
-            OutputLayout::Planes { .. } => cut::bytes(columns, 4 * self.rows),
+            OutputLayout::Planes { .. } => cut::bytes(columns, ELEMENT * self.rows),
         };
         vec![
-            Some(cut::bytes(rows, 4 * self.inner)),
-            Some(cut::bytes(&panels, weight_column)),
-            self.bias.then(|| cut::bytes(columns, 4)),
+            Some(cut::bytes(rows, ELEMENT * self.inner)),
+            Some(cut::bytes(&panels, self.weight_column())),
+            self.bias.then(|| cut::bytes(columns, ELEMENT)),
             self.residual.then(|| output.clone()),
             Some(output),
         ]

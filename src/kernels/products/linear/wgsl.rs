@@ -37,7 +37,7 @@ fn plan(call: &Linear, dispatches: &mut Dispatches<'_>, choose: Choice) -> Resul
     let wide = aligned && call.inner.is_multiple_of(8);
     let tile = choose(dispatches.device(), call.rows, call.columns, wide)?;
     dispatches.iterate(tile.iterations(call.inner))?;
-    dispatches.lay_out(WEIGHT, tile.layout());
+    dispatches.format(WEIGHT, tile.weight());
     let literals = tile.literals().with("aligned", aligned).with("activated", call.activation.is_some());
     for piece in call.pieces(tile.panel(), dispatches.limits())? {
         call.launch(tile, &literals, &piece, dispatches)?;
