@@ -11,8 +11,8 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::checkpoint::{self, Checkpoint};
-use crate::graph::{Device, DeviceWeights, Executor, Feed, Graph, Taps, Value};
-use crate::kernels::{ClipLayout, Selection};
+use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Feed, Graph, Taps, Value};
+use crate::kernels::{ClipLayout, Precision, Selection};
 use crate::tensor::{Error, Result, Tensor};
 use crate::video::{Clip, Crops, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
 use crate::vivit::{self, Config, FrameMask, Recording, Request};
@@ -31,6 +31,9 @@ pub struct LoadOptions {
     pub preset: Option<Preset>,
     /// Kernel variants to run instead of the device's own choice.
     pub variants: Selection,
+    /// How precisely weights are stored on the device. Only one that runs WGSL stores them in less than f32: of another it
+    /// is an error of usage.
+    pub precision: Precision,
 }
 
 /// What is asked of a forward pass on raw tensors.
@@ -314,7 +317,9 @@ impl Vivit {
 
     /// An executor of a graph on the model's device and weights.
     fn prepare_graph(&self, graph: Graph) -> Result<Box<dyn Executor>> {
-        self.device.prepare(Arc::new(graph), &self.weights, &self.options.variants)
+        let LoadOptions { variants, precision, .. } = &self.options;
+        let options = ExecutorOptions { variants: variants.clone(), precision: *precision };
+        self.device.prepare(Arc::new(graph), &self.weights, &options)
     }
 
     /// The executor of a request: compiled, with all weights uploaded.

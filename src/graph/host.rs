@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::backend::refuse_variants;
 use super::memory::Content;
-use super::{Backend, DeviceWeights, Executor, Feed, Graph, Memory, Node, Origin, Plan, Value, feed_of};
+use super::{
+    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Graph, Memory, Node, Origin, Plan, Value, feed_of,
+};
 use crate::gpu::DeviceId;
+use crate::kernels::Access;
 use crate::kernels::host::{Arguments, Operand, OperandMut, Threads, instructions};
-use crate::kernels::{Access, Selection};
 use crate::tensor::{Data, Element, Error, Format, Result, Shape, Tensor};
 
 /// The host's own processor as a device: every kernel in Rust, vectorised, on threads of its own. It needs no driver.
@@ -55,8 +56,13 @@ impl Backend for Host {
         u64::MAX
     }
 
-    fn prepare(&self, graph: Arc<Graph>, weights: &DeviceWeights, selection: &Selection) -> Result<Box<dyn Executor>> {
-        refuse_variants(selection)?;
+    fn prepare(
+        &self,
+        graph: Arc<Graph>,
+        weights: &DeviceWeights,
+        options: &ExecutorOptions,
+    ) -> Result<Box<dyn Executor>> {
+        options.without_wgsl()?;
         if let Some(half) = graph.values().find(|value| graph.element(*value) == Element::F16) {
             return Err(Error::unsupported(format!("{} is of f16, and the host computes in f32", graph.name(half))));
         }

@@ -288,6 +288,19 @@ impl Graph {
         &self.values[value.0].origin
     }
 
+    /// The same values and outputs before any call.
+    pub(super) fn without_calls(&self) -> Self {
+        Self { nodes: Vec::new(), ..self.clone() }
+    }
+
+    /// Adds a call of another graph of the same values.
+    pub(super) fn add(&mut self, node: Node) {
+        for output in node.outputs() {
+            self.values[output.0].origin = Origin::Call(self.nodes.len());
+        }
+        self.nodes.push(node);
+    }
+
     /// The values that are fed.
     pub fn inputs(&self) -> impl Iterator<Item = Value> + '_ {
         self.values().filter(|value| *self.origin(*value) == Origin::Input)

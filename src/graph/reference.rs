@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use super::backend::refuse_variants;
 use super::memory::Content;
-use super::{Backend, DeviceWeights, Executor, Feed, Graph, Memory, Origin, Plan, Value, feed_of};
+use super::{Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Graph, Memory, Origin, Plan, Value, feed_of};
 use crate::gpu::DeviceId;
-use crate::kernels::{Access, Selection};
+use crate::kernels::Access;
 use crate::tensor::{Error, Exact, Format, Result, Shape, Tensor};
 
 /// The naive references as a device: plain loops in f64, rounded where a value is handed out. Slow, and right.
@@ -46,8 +45,13 @@ impl Backend for References {
         u64::MAX
     }
 
-    fn prepare(&self, graph: Arc<Graph>, weights: &DeviceWeights, selection: &Selection) -> Result<Box<dyn Executor>> {
-        refuse_variants(selection)?;
+    fn prepare(
+        &self,
+        graph: Arc<Graph>,
+        weights: &DeviceWeights,
+        options: &ExecutorOptions,
+    ) -> Result<Box<dyn Executor>> {
+        options.without_wgsl()?;
         Ok(Box::new(ReferenceExecutor {
             device: self.id,
             plan: Plan::new(&graph),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Device, Memory};
-use crate::tensor::{Error, Format, Result, Shape, Tensor};
+use crate::tensor::{Format, Result, Shape, Tensor};
 
 /// Named tensors: a checkpoint, or random ones.
 pub trait Weights: Send + Sync {

@@ -127,12 +127,7 @@ impl Format {
 
     /// The floats of `tensor` in this order, each as `of` says: beyond the last row zeros, beyond the last output
     /// `nothing`.
-    fn arranged<T: Copy + Default>(
-        self,
-        tensor: &Tensor,
-        nothing: T,
-        of: impl Fn(f32) -> Result<T>,
-    ) -> Result<Vec<T>> {
+    fn arranged<T: Copy + Default>(self, tensor: &Tensor, nothing: T, of: impl Fn(f32) -> Result<T>) -> Result<Vec<T>> {
         let values = tensor.as_f32()?;
         let (shape, [outputs, inputs]) = (tensor.shape(), [tensor.shape().rows(), tensor.shape().last()]);
         let panel = match self.layout {

@@ -2,7 +2,7 @@
 
 use half::f16;
 
-use super::{Element, Error, Result, Shape};
+use super::{Element, Error, Format, Result, Shape};
 
 /// The elements of a [`Tensor`].
 #[derive(Clone, Debug, PartialEq)]
@@ -143,6 +143,19 @@ impl Tensor {
             }
         }
         Self::f32(shape.clone(), values)
+    }
+
+    /// The same floats, each as the nearest that `element` holds; an error where it holds none so large.
+    pub fn rounded_to(&self, element: Element) -> Result<Self> {
+        let bytes = Format::rows(element).bytes_of(self)?;
+        match element {
+            Element::F16 => {
+                let halves = bytemuck::pod_collect_to_vec::<u8, f16>(&bytes);
+                let floats = halves.into_iter().take(self.shape.elements()).map(f16::to_f32);
+                Self::f32(self.shape.clone(), floats.collect())
+            }
+            _ => Self::from_bytes(self.shape.clone(), element, &bytes),
+        }
     }
 
     /// The same elements under another shape; an error where the counts differ.

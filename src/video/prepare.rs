@@ -100,10 +100,11 @@ impl Preparer {
         let weights = DeviceWeights::new(device, Arc::new(NoWeights));
         let parts = clip.uniform_parts().map(|part| {
             let first = &part.frames()[0];
-            let most = (GROUP_BYTES / (Element::U32.bytes() * first.height() * first.width())).clamp(1, part.frames().len());
+            let most =
+                (GROUP_BYTES / (Element::U32.bytes() * first.height() * first.width())).clamp(1, part.frames().len());
             let group = (1..=most).rev().find(|group| part.frames().len().is_multiple_of(*group)).unwrap_or(1);
             let recipe = Recipe::new(first, [part.frames().len(), group], preprocessing, crops, layout)?;
-            Ok((device.prepare(recipe.graph.clone(), &weights, variants)?, recipe))
+            Ok((device.prepare(recipe.graph.clone(), &weights, &variants.clone().into())?, recipe))
         });
         let parts: Vec<_> = parts.collect::<Result<_>>()?;
         let shape = joined_shape(parts.iter().map(|(_, recipe)| recipe))?;

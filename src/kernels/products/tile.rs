@@ -92,13 +92,13 @@ impl Tile {
         Self { rows, panel: 4 * lanes, lanes, tiles: 1, depth, iterations: 1, wide }
     }
 
-    /// How the weight lies.
-    pub(super) fn weight(self) -> Format {
+    /// How a weight of these elements lies.
+    pub(super) fn weight(self, element: Element) -> Format {
         let layout = match self.wide {
             true => Layout::PairedPanels { columns: self.panel },
             false => Layout::Panels { columns: self.panel },
         };
-        Format { element: Element::F32, layout }
+        Format { element, layout }
     }
 
     /// Columns of a weight panel.
@@ -106,10 +106,11 @@ impl Tile {
         self.panel
     }
 
-    /// What the WGSL of the tile is rendered with.
-    pub(super) fn literals(self) -> Literals {
+    /// What the WGSL of the tile is rendered with, for a weight of these elements.
+    pub(super) fn literals(self, weight: Element) -> Literals {
         let stored = self.rows.min(FINISHED_SUMS / self.lanes);
-        Literals::new().with("rows", self.rows).with("lanes", self.lanes).with("stored", stored).with("wide", self.wide)
+        let tile = Literals::new().with("rows", self.rows).with("lanes", self.lanes).with("stored", stored);
+        tile.with("wide", self.wide).with("half", weight == Element::F16)
     }
 
     /// Workgroups for `rows` by `columns`.

@@ -6,7 +6,7 @@ use bytemuck::Pod;
 
 use crate::gpu::{Capabilities, Limits};
 use crate::kernels::shader::cut::{self, FrameRun};
-use crate::kernels::shader::{Literals, Unfit};
+use crate::kernels::shader::{Literals, Precision, Unfit};
 use crate::tensor::{Element, Error, Format, Result};
 
 /// One dispatch of a kernel: what its WGSL is rendered with, its uniform, and the part of each operand it sees.
@@ -28,6 +28,7 @@ pub struct Launch {
 /// take more loop iterations than it runs. Sizes are elements of four bytes.
 pub struct Dispatches<'a> {
     device: &'a Capabilities,
+    precision: Precision,
     formats: Vec<Format>,
     launches: Vec<Launch>,
 }
@@ -37,8 +38,12 @@ const ELEMENT: Element = Element::F32;
 
 impl<'a> Dispatches<'a> {
     /// None yet, for a kernel whose bindings have these elements.
-    pub(in crate::kernels) fn new(device: &'a Capabilities, elements: impl Iterator<Item = Element>) -> Self {
-        Self { device, formats: elements.map(Format::rows).collect(), launches: Vec::new() }
+    pub(in crate::kernels) fn new(
+        device: &'a Capabilities,
+        precision: Precision,
+        elements: impl Iterator<Item = Element>,
+    ) -> Self {
+        Self { device, precision, formats: elements.map(Format::rows).collect(), launches: Vec::new() }
     }
 
     /// The device they are for.
@@ -49,6 +54,11 @@ impl<'a> Dispatches<'a> {
     /// Its limits.
     pub fn limits(&self) -> &'a Limits {
         &self.device.limits
+    }
+
+    /// What the operands that are weights are to be stored in.
+    pub fn weights(&self) -> Element {
+        self.precision.weights()
     }
 
     /// The operand at `binding`, counted from 0, is wanted in `format` instead of in rows.

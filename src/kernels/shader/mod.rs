@@ -2,6 +2,7 @@
 
 pub(super) mod cut;
 mod dispatches;
+mod precision;
 mod program;
 mod selection;
 pub mod suite;
@@ -10,6 +11,7 @@ mod variant;
 
 pub use cut::{FrameRun, Seen};
 pub use dispatches::{Dispatches, Launch, word};
+pub use precision::Precision;
 pub use program::{Program, ProgramBuilder, render};
 pub use selection::Selection;
 pub use template::{Literals, Templates};

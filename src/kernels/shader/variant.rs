@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::gpu::Capabilities;
-use crate::kernels::shader::dispatches::Launch;
 use crate::kernels::shader::Dispatches;
+use crate::kernels::shader::dispatches::Launch;
 use crate::tensor::{Element, Error, Format};
 
 /// A WGSL file: a template of the folder `shaders/`, or one from elsewhere.

@@ -121,6 +121,7 @@ mod tests {
     use crate::kernels::attention::mask::Mask;
     use crate::kernels::attention::sequences::Sequences;
     use crate::kernels::contract::Operation;
+    use crate::kernels::shader::Precision;
 
     #[test]
     fn a_whole_clip_is_cut_to_128_mib() {
@@ -128,7 +129,7 @@ mod tests {
         let device = Capabilities { limits, ..Capabilities::of_kind(DeviceKind::Discrete) };
         let part = Part { heads: 0..12, sequences: Sequences::joint(1, 3137), mask: Mask::NONE };
         let call = AttentionProbabilities { qkv: Qkv::in_planes(3137, 12, 64), part, queries: 0..3137 };
-        let launches = Operation::plan(&call, &wgsl::VARIANTS[0].variant, &device).unwrap().launches;
+        let launches = Operation::plan(&call, &wgsl::VARIANTS[0].variant, &device, Precision::F32).unwrap().launches;
         let output: Vec<_> = launches.iter().filter_map(|launch| launch.windows[3].clone()).collect();
         assert!(launches.len() > 3 && output.len() == launches.len());
         assert!(output.iter().all(|window| window.end - window.start <= 128 << 20));

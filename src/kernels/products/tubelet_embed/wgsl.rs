@@ -56,8 +56,9 @@ fn plan(call: &TubeletEmbed, dispatches: &mut Dispatches<'_>, choose: Choice) ->
     let tokens = call.batch * call.grid().iter().product::<usize>();
     let tile = choose(dispatches.device(), tokens, call.columns, false)?;
     dispatches.iterate(tile.iterations(call.inner()))?;
-    dispatches.format(WEIGHT, tile.weight());
-    let literals = tile.literals().with("aligned", call.aligned());
+    let weight = tile.weight(dispatches.weights());
+    dispatches.format(WEIGHT, weight);
+    let literals = tile.literals(weight.element).with("aligned", call.aligned());
     for piece in call.pieces(dispatches.limits())? {
         call.launch(tile, &literals, &piece, dispatches)?;
     }
