@@ -15,7 +15,7 @@ use tubelet::kernels::rows::{Pointwise, Step};
 use tubelet::kernels::{ClipLayout, Precision};
 use tubelet::tensor::{Element, Error, ErrorKind, Result, Tensor, Tolerance};
 use tubelet::vivit::{self, Config, Model, Request};
-use tubelet::{LoadOptions, Vivit, checkpoint};
+use tubelet::{LoadOptions, Pass, Vivit, checkpoint};
 
 fn main() -> ExitCode {
     let mut tests = match DeviceTests::open() {
@@ -91,9 +91,9 @@ fn f16_weights(device: &Device, model: Model, variants: &str) -> Result<Shown, F
 fn half_the_memory(device: &Device) -> Result<Shown, Failed> {
     let bytes = |precision| -> Result<u64, Failed> {
         let checkpoint = checkpoint::untrained(Config::named("vit-ti")?, 1)?;
-        let options = LoadOptions { precision, ..LoadOptions::default() };
+        let options = LoadOptions::new().precision(precision);
         let model = Vivit::from_checkpoint(device, checkpoint, options)?;
-        model.load_weights()?;
+        model.load_weights(&Pass::new())?;
         Ok(model.weights().bytes())
     };
     let (floats, halves) = (bytes(Precision::F32)?, bytes(Precision::F16Weights)?);
@@ -143,8 +143,8 @@ fn only_in_wgsl() -> Result<(), Failed> {
     }
     for device in devices {
         let checkpoint = checkpoint::untrained(config(Model::all()[0]), 1)?;
-        let options = LoadOptions { precision: Precision::F16Weights, ..LoadOptions::default() };
-        let error = Vivit::from_checkpoint(&device, checkpoint, options)?.load_weights().unwrap_err();
+        let options = LoadOptions::new().precision(Precision::F16Weights);
+        let error = Vivit::from_checkpoint(&device, checkpoint, options)?.load_weights(&Pass::new()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert!(error.to_string().contains("weights of f16 are of the kernels in WGSL"), "{error}");
     }

@@ -349,7 +349,7 @@ impl DeviceArguments {
     /// The model on the device, with run-time checks of shaders.
     pub(super) fn load(&self, checkpoint: Checkpoint, preset: Option<Preset>) -> Result<Vivit> {
         let ExecutorOptions { variants, precision } = self.options();
-        let options = LoadOptions { preset, variants, precision };
+        let options = LoadOptions::new().preset(preset).variants(variants).precision(precision);
         Vivit::from_checkpoint(&self.open(true)?, checkpoint, options)
     }
 }
