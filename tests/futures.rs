@@ -12,8 +12,8 @@ use common::small::{clips, config, models, parameters};
 use common::{DeviceTests, Shown};
 use libtest_mimic::Failed;
 use tubelet::gpu::{Buffer, Gpu, GpuOptions, NoWaiting, Pending, devices};
-use tubelet::graph::{Device, DeviceWeights, Executor, Feed};
-use tubelet::kernels::{ClipLayout, Selection};
+use tubelet::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Feed};
+use tubelet::kernels::ClipLayout;
 use tubelet::tensor::{Error, ErrorKind, Result};
 use tubelet::vivit::{self, Request};
 
@@ -188,7 +188,7 @@ fn a_device_lost_meanwhile_is_an_error(_: &Gpu) -> Result<Shown, Failed> {
 /// The first small model, ready to be run, with its weights.
 fn prepared(device: &Device, weights: &DeviceWeights, batch: usize) -> Result<Box<dyn Executor>> {
     let recording = vivit::record(&config(models()[0].1), &Request::new(batch, ClipLayout::Btchw))?;
-    block_on(device.prepare(Arc::new(recording.graph), weights, &Selection::automatic()))
+    block_on(device.prepare(Arc::new(recording.graph), weights, &ExecutorOptions::default()))
 }
 
 fn passes_awaited_together_do_not_mix(device: &Device) -> Result<Shown, Failed> {

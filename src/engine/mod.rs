@@ -15,8 +15,8 @@ use std::sync::atomic::AtomicUsize;
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::gpu::{Pending, Turns};
-use crate::graph::{Device, DeviceWeights, Executor, Graph};
-use crate::kernels::{ClipLayout, Selection};
+use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Graph};
+use crate::kernels::{ClipLayout, Precision, Selection};
 use crate::tensor::{Error, Result};
 use crate::video::{Clip, Crops, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
 use crate::vivit::{self, Config, Recording, Request};
@@ -38,6 +38,9 @@ pub struct LoadOptions {
     pub preset: Option<Preset>,
     /// Kernel variants to run instead of the device's own choice.
     pub variants: Selection,
+    /// How precisely weights are stored on the device. Only one that runs WGSL stores them in less than f32: of another it
+    /// is an error of usage.
+    pub precision: Precision,
 }
 
 impl LoadOptions {
@@ -56,6 +59,12 @@ impl LoadOptions {
     #[must_use]
     pub fn variants(self, variants: Selection) -> Self {
         Self { variants, ..self }
+    }
+
+    /// Stores weights as precisely as this on the device.
+    #[must_use]
+    pub fn precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 }
 
@@ -217,7 +226,8 @@ impl Vivit {
     /// An executor of a graph on the model's device and weights.
     async fn prepare_graph(&self, graph: Graph) -> Result<Box<dyn Executor>> {
         let Loaded { device, weights, options, .. } = &*self.loaded;
-        device.prepare(Arc::new(graph), weights, &options.variants).await
+        let options = ExecutorOptions { variants: options.variants.clone(), precision: options.precision };
+        device.prepare(Arc::new(graph), weights, &options).await
     }
 
     /// The executor of a request: compiled, with all weights uploaded.

@@ -1,13 +1,17 @@
 //! Runs a graph's kernels on a GPU.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::lowering::Lowered;
 use super::memory::Content;
-use super::{Backend, DeviceWeights, Executor, Feed, Feeds, Graph, Memory, Node, Origin, Plan, Value, feed_of};
+use super::{
+    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, Node, Origin, Plan, Value, feed_of,
+};
 use crate::gpu::{Buffer, Capabilities, Commands, DeviceId, DeviceKind, Gpu, Pending, Readback};
-use crate::kernels::{self, Layout, Program, ProgramBuilder, Selection, Variant};
-use crate::tensor::{Element, Error, Result, Shape, Tensor};
+use crate::kernels::{self, Program, ProgramBuilder, Variant};
+use crate::tensor::{Element, Error, Format, Layout, Result, Shape, Tensor};
 
 impl Backend for Gpu {
     fn id(&self) -> DeviceId {
@@ -30,25 +34,32 @@ impl Backend for Gpu {
         &'a self,
         graph: Arc<Graph>,
         weights: &'a DeviceWeights,
-        selection: &'a Selection,
+        options: &'a ExecutorOptions,
     ) -> Pending<'a, Box<dyn Executor>> {
         Pending::new(async move {
-            let executor = GpuExecutor::new(graph, weights, selection).await?;
+            let executor = GpuExecutor::new(graph, weights, options).await?;
             Ok(Box::new(executor) as Box<dyn Executor>)
         })
     }
 
-    fn upload<'a>(&'a self, name: &'a str, tensor: Tensor, layout: Layout) -> Pending<'a, Memory> {
+    fn upload<'a>(&'a self, name: &'a str, tensor: Tensor, format: Format) -> Pending<'a, Memory> {
         Pending::new(async move {
-            let content = Content::Buffer(self.buffer_with(name, &layout.lay_out(&tensor)?).await?);
-            Ok(Memory::new(Gpu::id(self), tensor.shape().clone(), tensor.element(), content))
+            let bytes = format.bytes_of(&tensor).map_err(|error| error.within(name))?;
+            let content = Content::Buffer(self.buffer_with(name, &bytes).await?);
+            Ok(Memory::new(Gpu::id(self), tensor.shape().clone(), format, content))
         })
     }
 
     fn read<'a>(&'a self, memory: &'a Memory) -> Pending<'a, Tensor> {
         Pending::new(async move {
             memory.check(Gpu::id(self), self.name())?;
-            let bytes = memory.shape().elements() * memory.element().bytes();
+            if memory.format().layout != Layout::Rows {
+                return Err(Error::usage(format!(
+                    "a tensor of {} lies as kernels want it: read its rows",
+                    memory.format()
+                )));
+            }
+            let bytes = memory.format().bytes(memory.shape());
             let content = self.read(memory.buffer()?, 0..bytes as u64).await?;
             Tensor::from_bytes(memory.shape().clone(), memory.element(), &content)
         })
@@ -57,12 +68,12 @@ impl Backend for Gpu {
     fn join<'a>(&'a self, parts: &'a [Memory], shape: &'a Shape) -> Pending<'a, Memory> {
         Pending::new(async move {
             let element = parts.first().map_or(Element::F32, Memory::element);
-            let joined = self.buffer("joined tensors", (shape.elements() * element.bytes()) as u64).await?;
+            let joined = self.buffer("joined tensors", element.bytes_of(shape.elements())).await?;
             let mut commands = self.commands();
             let mut end = 0;
             for part in parts {
                 part.check(Gpu::id(self), self.name())?;
-                let bytes = (part.shape().elements() * element.bytes()) as u64;
+                let bytes = element.bytes_of(part.shape().elements());
                 commands.copy(part.buffer()?, 0..bytes, &joined, end);
                 end += bytes;
             }
@@ -76,39 +87,40 @@ impl Backend for Gpu {
 /// submission each unless the pass is so long that a system would take its GPU for hung.
 pub struct GpuExecutor {
     device: Gpu,
+    /// As it was recorded.
     graph: Arc<Graph>,
     plan: Plan,
     slots: Vec<Buffer>,
     variants: Vec<&'static Variant>,
     program: Program,
+    /// The calls of the program that each recorded one has become.
+    calls: Vec<Range<usize>>,
 }
 
 impl GpuExecutor {
-    /// Prepares `graph` on the device that holds `weights`, with the variants that `selection` asks for.
-    pub fn new<'a>(graph: Arc<Graph>, weights: &'a DeviceWeights, selection: &'a Selection) -> Pending<'a, Self> {
-        Pending::new(Self::bound(graph, weights, selection))
+    /// Prepares `graph` on the device that holds `weights`.
+    pub fn new<'a>(graph: Arc<Graph>, weights: &'a DeviceWeights, options: &'a ExecutorOptions) -> Pending<'a, Self> {
+        Pending::new(Self::bound(graph, weights, options))
     }
 
-    async fn bound(graph: Arc<Graph>, weights: &DeviceWeights, selection: &Selection) -> Result<Self> {
+    async fn bound(graph: Arc<Graph>, weights: &DeviceWeights, options: &ExecutorOptions) -> Result<Self> {
         let device = weights.device().gpu().cloned();
         let device = device.ok_or_else(|| Error::usage("kernels in WGSL need a GPU, and the weights are elsewhere"))?;
-        let plan = Plan::new(&graph);
+        let lowered = Lowered::new(&graph, device.capabilities(), options)?;
+        let plan = Plan::new(&lowered.graph);
         let mut slots = Vec::with_capacity(plan.slots.len());
         for bytes in &plan.slots {
             slots.push(device.buffer("intermediate values", *bytes).await?);
         }
-        let operands = Operands { device: &device, graph: &graph, plan: &plan, slots: &slots, weights };
-        let mut variants = Vec::new();
+        let operands = Operands { device: &device, graph: &lowered.graph, plan: &plan, slots: &slots, weights };
+        let variants = lowered.recorded_plans().map(|plan| plan.variant).collect();
         let mut builder = ProgramBuilder::new(&device).await?;
-        for node in graph.nodes() {
-            let name = || node.outputs().next().map(|value| graph.name(value).to_owned()).unwrap_or_default();
-            let plan = selection.plan(&*node.call, device.capabilities()).map_err(|error| error.within(name()))?;
+        for (node, plan) in lowered.graph.nodes().iter().zip(lowered.plans) {
             let bound = operands.of(node, &plan).await?;
-            variants.push(plan.variant);
             builder.call(node.call.family(), plan, bound);
         }
-        let program = builder.finish().await?;
-        Ok(Self { device, graph, plan, slots, variants, program })
+        let (program, calls) = (builder.finish().await?, lowered.calls);
+        Ok(Self { device, graph, plan, slots, variants, program, calls })
     }
 
     /// Where values live.
@@ -128,7 +140,7 @@ impl GpuExecutor {
             self.feed(feeds, &mut commands)?;
             for place in 0..self.graph.nodes().len() {
                 self.split(place, &mut commands);
-                commands.dispatch_timed(self.program.call(place));
+                commands.dispatch_timed(self.program.calls(&self.calls[place]));
             }
             commands.run().await
         })
@@ -169,7 +181,7 @@ impl GpuExecutor {
         self.feed(feeds, &mut commands)?;
         for (place, node) in self.graph.nodes().iter().enumerate() {
             self.split(place, &mut commands);
-            commands.dispatch(self.program.call(place));
+            commands.dispatch(self.program.calls(&self.calls[place]));
             for output in node.outputs() {
                 if let Some(slot) = self.plan.slot(output) {
                     copy(output, &self.slots[slot], &mut commands);
@@ -212,39 +224,28 @@ impl Operands<'_> {
     async fn of(&self, node: &Node, plan: &kernels::Plan) -> Result<Vec<Option<Buffer>>> {
         let shapes = node.call.operands();
         let mut buffers = Vec::with_capacity(node.operands.len());
-        for (binding, value) in node.operands.iter().enumerate() {
-            buffers.push(match value {
-                Some(value) => Some(self.buffer(node, plan, binding, *value, shapes[binding].as_ref()).await?),
+        for ((value, shape), format) in node.operands.iter().zip(&shapes).zip(&plan.formats) {
+            buffers.push(match *value {
+                // Constant operands are laid out in the shape the kernel gives them.
+                Some(value) => {
+                    let shape = shape.as_ref().unwrap_or(self.graph.shape(value));
+                    Some(self.buffer(value, shape, *format).await?)
+                }
                 None => None,
             });
         }
         Ok(buffers)
     }
 
-    async fn buffer(
-        &self,
-        node: &Node,
-        plan: &kernels::Plan,
-        binding: usize,
-        value: Value,
-        shape: Option<&Shape>,
-    ) -> Result<Buffer> {
-        let layout = plan.layouts[binding];
-        // Constant operands are laid out in the shape the kernel gives them.
-        let shape = shape.unwrap_or_else(|| self.graph.shape(value));
+    async fn buffer(&self, value: Value, shape: &Shape, format: Format) -> Result<Buffer> {
         match (self.graph.origin(value), self.plan.slot(value)) {
-            (Origin::Weights(parts), _) => self.weights.memory(parts, shape, layout).await?.buffer().cloned(),
+            (Origin::Weights(parts), _) => self.weights.memory(parts, shape, format).await?.buffer().cloned(),
             (Origin::Constant(tensor), _) => {
                 let tensor = (**tensor).clone().reshaped(shape.clone())?;
-                self.device.upload(self.graph.name(value), tensor, layout).await?.buffer().cloned()
+                self.device.upload(self.graph.name(value), tensor, format).await?.buffer().cloned()
             }
-            (_, Some(slot)) if layout == Layout::Rows => Ok(self.slots[slot].clone()),
-            _ => Err(Error::unsupported(format!(
-                "kernel {}, variant {}: {} must be constant",
-                node.call.family().name,
-                plan.variant.name,
-                self.graph.name(value)
-            ))),
+            (_, Some(slot)) => Ok(self.slots[slot].clone()),
+            (_, None) => Err(Error::usage(format!("{} has no memory", self.graph.name(value)))),
         }
     }
 }

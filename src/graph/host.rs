@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::backend::refuse_variants;
 use super::memory::Content;
-use super::{Backend, DeviceWeights, Executor, Feed, Feeds, Graph, Memory, Node, Origin, Plan, Value, feed_of};
+use super::{
+    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, Node, Origin, Plan, Value, feed_of,
+};
 use crate::gpu::{DeviceId, Pending};
+use crate::kernels::Access;
 use crate::kernels::host::{Arguments, Operand, OperandMut, Threads, instructions};
-use crate::kernels::{Access, Layout, Selection};
-use crate::tensor::{Data, Element, Error, Result, Shape, Tensor};
+use crate::tensor::{Data, Element, Error, Format, Result, Shape, Tensor};
 
 /// The host's own processor as a device: every kernel in Rust, vectorised, on threads of its own. It needs no driver.
 #[derive(Debug)]
@@ -43,7 +44,8 @@ fn name(threads: usize) -> String {
 }
 
 fn memory(device: DeviceId, tensor: Tensor) -> Memory {
-    Memory::new(device, tensor.shape().clone(), tensor.element(), Content::Tensor(Arc::new(tensor)))
+    let format = Format::rows(tensor.element());
+    Memory::new(device, tensor.shape().clone(), format, Content::Tensor(Arc::new(tensor)))
 }
 
 impl Backend for Host {
@@ -63,20 +65,26 @@ impl Backend for Host {
         &'a self,
         graph: Arc<Graph>,
         weights: &'a DeviceWeights,
-        selection: &'a Selection,
+        options: &'a ExecutorOptions,
     ) -> Pending<'a, Box<dyn Executor>> {
         Pending::new(async move {
-            refuse_variants(selection)?;
+            options.without_wgsl()?;
+            if let Some(half) = graph.values().find(|value| graph.element(*value) == Element::F16) {
+                return Err(Error::unsupported(format!(
+                    "{} is of f16, and the host computes in f32",
+                    graph.name(half)
+                )));
+            }
             let plan = Plan::new(&graph);
             let fixed = fixed_values(&graph, weights).await?;
-            let slots = plan.slots.iter().map(|bytes| vec![0.0; bytes.div_ceil(4) as usize]).collect();
+            let slots = plan.slots.iter().map(|bytes| vec![0.0; *bytes as usize / Element::F32.bytes()]).collect();
             let (device, name, threads) = (self.id, self.name.clone(), self.threads.clone());
             let slots = Mutex::new(slots);
             Ok(Box::new(HostExecutor { device, name, threads, graph, plan, fixed, slots }) as Box<dyn Executor>)
         })
     }
 
-    fn upload<'a>(&'a self, _: &'a str, tensor: Tensor, _: Layout) -> Pending<'a, Memory> {
+    fn upload<'a>(&'a self, _: &'a str, tensor: Tensor, _: Format) -> Pending<'a, Memory> {
         Pending::ready(Ok(memory(self.id, tensor)))
     }
 
@@ -96,7 +104,8 @@ async fn fixed_values(graph: &Graph, weights: &DeviceWeights) -> Result<HashMap<
     for value in graph.values() {
         match graph.origin(value) {
             Origin::Weights(parts) => {
-                let memory = weights.memory(parts, graph.shape(value), Layout::Rows).await?;
+                let rows = Format::rows(graph.element(value));
+                let memory = weights.memory(parts, graph.shape(value), rows).await?;
                 fixed.insert(value, memory.tensor()?.clone());
             }
             Origin::Constant(tensor) => {
@@ -162,7 +171,7 @@ impl HostExecutor {
             let memory = &mut memory[..self.graph.shape(*value).elements()];
             match self.graph.element(*value) {
                 Element::F32 => OperandMut::F32(memory),
-                Element::U32 => OperandMut::U32(bytemuck::cast_slice_mut(memory)),
+                _ => OperandMut::U32(bytemuck::cast_slice_mut(memory)),
             }
         });
         let mut arguments = Arguments::new(self.inputs(node, fed, slots)?, outputs.collect());
@@ -186,7 +195,7 @@ impl HostExecutor {
             (Some(Data::U32(values)), ..) => Operand::U32(values),
             (None, Some(slot), Element::F32) => Operand::F32(self.held(value, &slots[slot])),
             (None, Some(slot), Element::U32) => Operand::U32(bytemuck::cast_slice(self.held(value, &slots[slot]))),
-            (None, None, _) => return Err(Error::usage(format!("{} has no memory", self.graph.name(value)))),
+            _ => return Err(Error::usage(format!("{} has no memory of 32-bit elements", self.graph.name(value)))),
         })
     }
 

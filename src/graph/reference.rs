@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use super::backend::refuse_variants;
 use super::memory::Content;
-use super::{Backend, DeviceWeights, Executor, Feed, Feeds, Graph, Memory, Origin, Plan, Value, feed_of};
+use super::{
+    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, Origin, Plan, Value, feed_of,
+};
 use crate::gpu::{DeviceId, Pending};
-use crate::kernels::{Access, Layout, Selection};
-use crate::tensor::{Error, Exact, Result, Shape, Tensor};
+use crate::kernels::Access;
+use crate::tensor::{Error, Exact, Format, Result, Shape, Tensor};
 
 /// The naive references as a device: plain loops in f64, rounded where a value is handed out. Slow, and right.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ impl References {
 }
 
 fn memory(device: DeviceId, exact: Arc<Exact>) -> Memory {
-    Memory::new(device, exact.shape().clone(), exact.element(), Content::Exact(exact))
+    Memory::new(device, exact.shape().clone(), Format::rows(exact.element()), Content::Exact(exact))
 }
 
 impl Backend for References {
@@ -52,15 +53,15 @@ impl Backend for References {
         &'a self,
         graph: Arc<Graph>,
         weights: &'a DeviceWeights,
-        selection: &'a Selection,
+        options: &'a ExecutorOptions,
     ) -> Pending<'a, Box<dyn Executor>> {
-        Pending::ready(refuse_variants(selection).map(|()| {
+        Pending::ready(options.without_wgsl().map(|()| {
             let (device, plan, weights) = (self.id, Plan::new(&graph), weights.clone());
             Box::new(ReferenceExecutor { device, plan, graph, weights }) as Box<dyn Executor>
         }))
     }
 
-    fn upload<'a>(&'a self, _: &'a str, tensor: Tensor, _: Layout) -> Pending<'a, Memory> {
+    fn upload<'a>(&'a self, _: &'a str, tensor: Tensor, _: Format) -> Pending<'a, Memory> {
         Pending::ready(Ok(memory(self.id, Arc::new(Exact::from(&tensor)))))
     }
 

@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Device, Memory};
 use crate::gpu::Turns;
-use crate::kernels::Layout;
-use crate::tensor::{Data, Error, Result, Shape, Tensor};
+use crate::tensor::{Format, Result, Shape, Tensor};
 
 /// Named tensors: a checkpoint, or random ones.
 pub trait Weights: Send + Sync {
@@ -22,10 +21,7 @@ fn stacked(weights: &dyn Weights, parts: &[String], shape: &Shape) -> Result<Ten
         _ => {
             let mut values = Vec::with_capacity(shape.elements());
             for part in parts {
-                match weights.tensor(part)?.into_data() {
-                    Data::F32(part) => values.extend(part),
-                    Data::U32(_) => return Err(Error::usage(format!("weights {part} are words, not floats"))),
-                }
+                values.extend_from_slice(weights.tensor(part)?.as_f32()?);
             }
             Tensor::f32(shape.clone(), values)
         }
@@ -33,8 +29,8 @@ fn stacked(weights: &dyn Weights, parts: &[String], shape: &Shape) -> Result<Ten
     tensor.map_err(|error| error.within(format!("weights {}", parts.join(" + "))))
 }
 
-/// Which tensors, and how they are laid out.
-type Key = (Vec<String>, Layout);
+/// Which tensors, and in which format.
+type Key = (Vec<String>, Format);
 
 /// What has been uploaded.
 #[derive(Default)]
@@ -67,14 +63,14 @@ impl DeviceWeights {
         self.held.bytes.load(Ordering::Relaxed)
     }
 
-    /// The tensors called `parts`, stacked to `shape` and laid out; uploaded unless they are there.
-    pub(super) async fn memory(&self, parts: &[String], shape: &Shape, layout: Layout) -> Result<Memory> {
+    /// The tensors called `parts`, stacked to `shape` in `format`; uploaded unless they are there.
+    pub(super) async fn memory(&self, parts: &[String], shape: &Shape, format: Format) -> Result<Memory> {
         let mut held = self.held.memory.take().await;
-        let key = (parts.to_vec(), layout);
+        let key = (parts.to_vec(), format);
         if let Some(memory) = held.get(&key) {
             return Ok(memory.clone());
         }
-        let memory = self.device.upload(&parts.join(" + "), self.stacked(parts, shape)?, layout).await?;
+        let memory = self.device.upload(&parts.join(" + "), self.stacked(parts, shape)?, format).await?;
         self.held.bytes.fetch_add(memory.bytes(), Ordering::Relaxed);
         held.insert(key, memory.clone());
         Ok(memory)

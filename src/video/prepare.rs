@@ -100,10 +100,11 @@ impl Preparer {
     ) -> Pending<'a, Self> {
         Pending::new(async move {
             let weights = DeviceWeights::new(device, Arc::new(NoWeights));
+            let options = variants.clone().into();
             let mut parts = Vec::new();
             for part in clip.uniform_parts() {
                 let recipe = Recipe::of_part(&part, preprocessing, crops, layout)?;
-                parts.push((device.prepare(recipe.graph.clone(), &weights, variants).await?, recipe));
+                parts.push((device.prepare(recipe.graph.clone(), &weights, &options).await?, recipe));
             }
             let shape = joined_shape(parts.iter().map(|(_, recipe)| recipe))?;
             Ok(Self { device: device.clone(), crops, parts, shape })
@@ -218,7 +219,7 @@ impl Recipe {
     /// For clips like `part`, in groups as large as is good for them.
     fn of_part(part: &Clip, preprocessing: &Preprocessing, crops: Crops, layout: ClipLayout) -> Result<Self> {
         let (first, frames) = (&part.frames()[0], part.frames().len());
-        let most = (GROUP_BYTES / (4 * first.height() * first.width())).clamp(1, frames);
+        let most = (GROUP_BYTES / (Element::U32.bytes() * first.height() * first.width())).clamp(1, frames);
         let group = (1..=most).rev().find(|group| frames.is_multiple_of(*group)).unwrap_or(1);
         Self::new(first, [frames, group], preprocessing, crops, layout)
     }
@@ -274,10 +275,11 @@ impl Recipe {
     /// The bytes of a group of frames, each beginning with a word of its own.
     fn words(&self, frames: &[Arc<Frame>]) -> Result<Tensor> {
         let words = colour_format(self.format).frame_words(self.size);
-        let mut bytes = Vec::with_capacity(4 * words * frames.len());
+        let padded = words * Element::U32.bytes();
+        let mut bytes = Vec::with_capacity(padded * frames.len());
         for (place, frame) in frames.iter().enumerate() {
             bytes.extend_from_slice(frame.bytes());
-            bytes.resize(4 * words * (place + 1), 0);
+            bytes.resize(padded * (place + 1), 0);
         }
         Tensor::from_bytes([frames.len(), words], Element::U32, &bytes)
     }
