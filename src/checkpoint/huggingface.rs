@@ -59,7 +59,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
     };
     let spelling = Spelling::of(arrays.names().into_iter());
     let (parameters, note) =
-        Fitted::new(arrays, Box::new(spelling), &config, Strays::Any).map_err(|(arrays, misfits)| {
+        Fitted::new(arrays, Box::new(spelling), config.parameters()?, Strays::Any).map_err(|(arrays, misfits)| {
             let place = format!("{} does not fit {}", arrays.path().display(), config_path.display());
             refusal(&place, &*arrays, spelling, &config, &misfits)
         })?;

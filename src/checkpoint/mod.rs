@@ -227,14 +227,15 @@ pub fn load_parameters(name_or_path: &str, hub: &Hub, config: &Config) -> Result
     let mut location = hub.locate(name_or_path)?;
     let arrays = open(&mut location)?;
     let (arrays, convention) = (format_of(&*arrays).convention)(arrays, config);
-    let (fitted, _) = Fitted::new(arrays, convention, config, Strays::Any).map_err(|(arrays, misfits)| {
-        Error::file(format!(
-            "{} does not hold the parameters of {config}: {}:\n  {}",
-            arrays.path().display(),
-            misfits.census(),
-            misfits.lines().join("\n  ")
-        ))
-    })?;
+    let (fitted, _) =
+        Fitted::new(arrays, convention, config.parameters()?, Strays::Any).map_err(|(arrays, misfits)| {
+            Error::file(format!(
+                "{} does not hold the parameters of {config}: {}:\n  {}",
+                arrays.path().display(),
+                misfits.census(),
+                misfits.lines().join("\n  ")
+            ))
+        })?;
     Ok(Arc::new(fitted))
 }
 

@@ -99,7 +99,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
     })?;
     let (card, config) = Card::read(&path)?;
     let (parameters, strays) =
-        Fitted::new(arrays, Box::new(Canonical), &config, Strays::Any).map_err(|(arrays, misfits)| {
+        Fitted::new(arrays, Box::new(Canonical), config.parameters()?, Strays::Any).map_err(|(arrays, misfits)| {
             Error::file(format!(
                 "{} does not fit {}: {}:\n  {}\nTake both from the same model.",
                 arrays.path().display(),

@@ -15,11 +15,10 @@ use crate::vivit::{Config, ParameterSpec};
 ///
 /// A configuration that [`Config::validate`] refuses.
 pub fn untrained(config: Config, seed: u64) -> Result<Checkpoint> {
-    config.validate()?;
     Ok(Checkpoint {
         family: Family::Untrained,
         source: format!("untrained weights from seed {seed}"),
-        parameters: std::sync::Arc::new(RandomParameters::new(config.parameters(), seed, distribution)),
+        parameters: std::sync::Arc::new(RandomParameters::new(config.parameters()?, seed, distribution)),
         labels: None,
         preprocessor: None,
         notes: vec!["UNTRAINED MODEL: random weights, so its predictions mean nothing".into()],

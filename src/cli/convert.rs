@@ -80,7 +80,7 @@ impl super::Run for Convert {
         }
         let preamble = Preamble::new("convert").checkpoint(&checkpoint);
         let config = checkpoint.config;
-        let specs = config.parameters();
+        let specs = config.parameters()?;
         let report = Report {
             preamble,
             architecture: config.to_string(),

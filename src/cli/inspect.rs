@@ -96,18 +96,20 @@ impl super::Run for Inspect {
 impl Inspect {
     /// The model in the files, a video model or an image model.
     fn summary(&self, hub: &Hub) -> Result<Summary> {
-        let described = |what: String, config: Config, labels: Option<Vec<String>>, notes, input| Summary {
-            what,
-            parameters: config.parameters().iter().map(|spec| spec.shape.elements()).sum(),
-            multiply_accumulates: config.multiply_accumulates(),
-            labels: labels.map(|labels| labels.len()),
-            config,
-            notes,
-            input,
+        let described = |what: String, config: Config, labels: Option<Vec<String>>, notes, input| -> Result<_> {
+            Ok(Summary {
+                what,
+                parameters: config.parameters()?.iter().map(|spec| spec.shape.elements()).sum(),
+                multiply_accumulates: config.multiply_accumulates()?,
+                labels: labels.map(|labels| labels.len()),
+                config,
+                notes,
+                input,
+            })
         };
         match checkpoint::load_hinted(&self.checkpoint, hub, &self.hints.hints()) {
             Ok(Checkpoint { family, config, labels, notes, .. }) => {
-                Ok(described(format!("{config}; {family} files"), config, labels, notes, "a clip"))
+                described(format!("{config}; {family} files"), config, labels, notes, "a clip")
             }
             Err(error) => match checkpoint::image::load(&self.checkpoint, hub, None) {
                 Ok(Trained { config, notes, .. }) => {
@@ -122,7 +124,7 @@ impl Inspect {
                         config.rows,
                         config.columns
                     );
-                    Ok(described(what, config, None, notes, "an image"))
+                    described(what, config, None, notes, "an image")
                 }
                 Err(_) => Err(error),
             },

@@ -117,7 +117,8 @@ pub(super) fn spinner(what: impl Into<Cow<'static, str>>) -> ProgressBar {
 
 /// Does `work`, which uploads a model's weights on the way, and shows how far it is.
 pub(super) fn showing_upload<T>(model: &Vivit, work: impl FnOnce() -> T) -> T {
-    let total: u64 = model.config().parameters().iter().map(|parameter| 4 * parameter.shape.elements() as u64).sum();
+    let total: u64 =
+        model.config().parameters().map_or(0, |specs| specs.iter().map(|spec| 4 * spec.shape.elements() as u64).sum());
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {

@@ -118,7 +118,7 @@ fn every_fixture_loads_complete() {
         let checkpoint = load(&fixture(name)).unwrap();
         assert_eq!(checkpoint.family, Family::HuggingFace);
         assert!(checkpoint.source.ends_with(name) && checkpoint.notes.is_empty());
-        let specs = checkpoint.config.parameters();
+        let specs = checkpoint.config.parameters().unwrap();
         assert_eq!(checkpoint.parameters.names(), specs.iter().map(|spec| spec.name.as_str()).collect::<Vec<_>>());
         for spec in &specs {
             assert_eq!(checkpoint.parameters.shape(&spec.name).unwrap(), spec.shape, "{name} {}", spec.name);

@@ -64,7 +64,7 @@ fn every_tree_loads_complete() {
     for name in SCENIC {
         let checkpoint = load(&fixture(name)).unwrap();
         assert_eq!((checkpoint.family, checkpoint.labels), (Family::Scenic, None));
-        let specs = checkpoint.config.parameters();
+        let specs = checkpoint.config.parameters().unwrap();
         assert_eq!(checkpoint.parameters.names(), specs.iter().map(|spec| spec.name.as_str()).collect::<Vec<_>>());
         for spec in &specs {
             assert_eq!(checkpoint.parameters.shape(&spec.name).unwrap(), spec.shape, "{name} {}", spec.name);

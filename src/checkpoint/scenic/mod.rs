@@ -23,7 +23,7 @@ use super::writing::CONFIG;
 use super::{Called, Checkpoint, Family, Format, Hints, PreprocessorFile, huggingface};
 use crate::tensor::{Error, Result, Shape, Tensor};
 use crate::video::Values;
-use crate::vivit::{Config, Model, ParameterSpec, Temporal};
+use crate::vivit::{Config, Encoder, ParameterSpec};
 use config::Said;
 use evidence::Evidence;
 use reconciliation::Reconciliation;
@@ -58,8 +58,8 @@ fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Ch
         Reconciliation { weights: &path, config: config_path.as_deref(), found: &found, said: &said, hints };
     let (config, mut further) = reconciliation.model()?;
     let convention = Flax::of(&config);
-    let (parameters, strays) =
-        Fitted::new(Box::new(tree), Box::new(convention), &config, Strays::Any).map_err(|(_, misfits)| {
+    let (parameters, strays) = Fitted::new(Box::new(tree), Box::new(convention), config.parameters()?, Strays::Any)
+        .map_err(|(_, misfits)| {
             Error::file(format!(
                 "{} does not hold a whole model ({}): {}:\n  {}\nCopy or download it again.",
                 path.display(),
@@ -95,27 +95,24 @@ fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Ch
 /// Flax's names and layouts.
 #[derive(Debug)]
 pub(super) struct Flax {
-    /// Heads of the encoder, of Model 2 of the spatial one.
-    heads: usize,
-    /// Heads of Model 2's temporal encoder.
-    temporal_heads: usize,
+    /// How many heads each encoder has.
+    heads: Vec<(Encoder, usize)>,
 }
 
 impl Flax {
-    /// Those of a model whose encoder has that many `heads`.
+    /// Those of a model whose only encoder has that many `heads`.
     pub(super) fn with_heads(heads: usize) -> Self {
-        Self { heads, temporal_heads: heads }
+        Self { heads: vec![(Encoder::Clip, heads)] }
     }
 
     fn of(config: &Config) -> Self {
-        let temporal_heads = match config.model {
-            Model::FactorisedEncoder(model) => match model.temporal {
-                Temporal::Encoder(size) => size.heads,
-                Temporal::Mean => config.heads,
-            },
-            _ => config.heads,
-        };
-        Self { heads: config.heads, temporal_heads }
+        Self { heads: config.encoders().into_iter().map(|(encoder, size)| (encoder, size.heads)).collect() }
+    }
+
+    /// The heads of the encoder that the parameter called `name` belongs to; 1 for those of no encoder.
+    fn heads_of(&self, name: &str) -> usize {
+        let own = Encoder::of_parameter(name);
+        self.heads.iter().find(|(encoder, _)| Some(*encoder) == own).map_or(1, |(_, heads)| *heads)
     }
 }
 
@@ -125,9 +122,7 @@ impl Convention for Flax {
     }
 
     fn shape(&self, spec: &ParameterSpec) -> Shape {
-        let temporal = spec.name.starts_with("TemporalTransformer.");
-        let heads = if temporal { self.temporal_heads } else { self.heads };
-        FlaxLayout::of(&spec.name).flax_shape(&spec.shape, heads)
+        FlaxLayout::of(&spec.name).flax_shape(&spec.shape, self.heads_of(&spec.name))
     }
 
     fn restored(&self, name: &str, array: Tensor) -> Result<Tensor> {
@@ -143,7 +138,7 @@ mod tests {
     use super::*;
     use crate::checkpoint::arrays::Dtype;
     use crate::vivit::{
-        Classifier, EncoderSize, FactorisedEncoder, FactorisedSelfAttention, LabelHead, Labelling, Order,
+        Classifier, EncoderSize, FactorisedEncoder, FactorisedSelfAttention, LabelHead, Labelling, Order, Temporal,
     };
 
     /// The shapes of a file's arrays, which is all that loading looks at.
@@ -153,7 +148,8 @@ mod tests {
     impl Shapes {
         fn of(config: &Config) -> Box<Self> {
             let flax = Flax::of(config);
-            let shapes = config.parameters().into_iter().map(|spec| (flax.stored(&spec.name), flax.shape(&spec)));
+            let shapes =
+                config.parameters().unwrap().into_iter().map(|spec| (flax.stored(&spec.name), flax.shape(&spec)));
             Box::new(Self(shapes.collect()))
         }
     }
