@@ -24,7 +24,7 @@ that of loading them.
 Examples:
   tubelet inspect google/vivit-b-16x2-kinetics400
   tubelet inspect vivit_base_16x2_fe/checkpoint --all
-  tubelet inspect checkpoint_77 --kind 3 --order time-space \\
+  tubelet inspect checkpoint_77 --kind 3 --option order=time-space \\
       --frames 32 --size 224
   tubelet inspect vit.npz --json")]
 pub(super) struct Inspect {

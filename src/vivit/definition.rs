@@ -9,6 +9,17 @@ use super::{Classifier, Config, EncoderSize};
 use crate::graph::Value;
 use crate::tensor::Result;
 
+/// An option of which a file of parameters alone does not say what it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Untold {
+    /// What the option is called.
+    pub(crate) name: &'static str,
+    /// All values that it may have.
+    pub(crate) values: &'static [&'static str],
+    /// What it says.
+    pub(crate) meaning: &'static str,
+}
+
 /// What sets a model apart from the others: all between the tubelet projection and the head.
 pub(super) trait Definition {
     /// An error where the model's own options or the switches of `config` make no sense for it.
@@ -35,6 +46,11 @@ pub(super) trait Definition {
     /// How many layers it has, in words.
     fn layers(&self, config: &Config) -> String {
         format!("{} layer{}", config.layers, plural(config.layers, "s"))
+    }
+
+    /// The option of its own that shows in no parameter and must be told, where it has one.
+    fn untold(&self) -> Option<Untold> {
+        None
     }
 
     /// What an image model has for the parameter called `name`.

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Config;
-use super::definition::Definition;
+use super::definition::{Definition, Untold};
 use super::encoder::{Axis, Encoder, Layer};
 use super::initialise::Counterpart;
 use super::naive::{Naive, Sequence};
@@ -58,6 +58,10 @@ impl FactorisedSelfAttention {
 impl Definition for FactorisedSelfAttention {
     fn validate(&self, config: &Config) -> Result<()> {
         pooled_only("factorised self-attention", config.classifier)
+    }
+
+    fn untold(&self) -> Option<Untold> {
+        Some(Untold { name: "order", values: &["space_time", "time_space"], meaning: "which attention comes first" })
     }
 
     /// A block's attention over space and its MLP are an image model's; the LayerNorm before the attention over time

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::Classifier;
-use super::definition::Definition;
+use super::definition::{Definition, Untold};
 use super::factorised_dot_product::FactorisedDotProduct;
 use super::factorised_encoder::FactorisedEncoder;
 use super::factorised_self_attention::FactorisedSelfAttention;
@@ -89,6 +89,11 @@ impl Model {
     /// for one.
     pub fn usual_classifier(&self) -> Classifier {
         self.definition().usual_classifier()
+    }
+
+    /// The option of its own that shows in no parameter and must be told, where it has one.
+    pub(crate) fn untold(&self) -> Option<Untold> {
+        self.definition().untold()
     }
 }
 

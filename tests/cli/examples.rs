@@ -33,8 +33,8 @@ const STAND_INS: [(&str, &str); 14] = [
     ("tubelet bench --full", "tubelet bench --kernel layer_norm"),
     ("--kernel attention --kernel linear", "--kernel layer_norm --kernel softmax"),
     // The checkpoint beside the examples is a small one.
-    ("--order space-time --frames 32 --size 224", "--order space-time --frames 10 --size 24x40"),
-    ("--order time-space --frames 32 --size 224", "--order space-time --frames 10 --size 24x40"),
+    ("--option order=space-time --frames 32 --size 224", "--option order=space-time --frames 10 --size 24x40"),
+    ("--option order=time-space --frames 32 --size 224", "--option order=space-time --frames 10 --size 24x40"),
     // Its patches are small.
     ("--tubelet 16x2", "--tubelet 4x2"),
     // A home of its own.

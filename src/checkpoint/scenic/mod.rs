@@ -138,7 +138,7 @@ mod tests {
     use super::*;
     use crate::checkpoint::arrays::Dtype;
     use crate::vivit::{
-        Classifier, EncoderSize, FactorisedEncoder, FactorisedSelfAttention, LabelHead, Labelling, Order, Temporal,
+        Classifier, EncoderSize, FactorisedEncoder, FactorisedSelfAttention, LabelHead, Labelling, ModelOption, Order, Temporal,
     };
 
     /// The shapes of a file's arrays, which is all that loading looks at.
@@ -221,10 +221,10 @@ mod tests {
         assert!(spatial.contains("how 196 tokens of a temporal index divide"), "{spatial}");
         assert!(spatial.contains("it may be --size 224x224, --size 112x448"), "{spatial}");
         // Told to be longer, it is none of the released ones.
-        let longer = asked(&released, &Hints { frames: Some(128), ..Hints::default() });
+        let longer = asked(&released, &Hints::new().frames(128));
         assert!(longer.contains("how 49 tokens of a temporal index divide"), "{longer}");
         assert!(longer.contains("it may be --size 112x112"), "{longer}");
-        let longer = Hints { frames: Some(128), size: Some([112, 112]), ..Hints::default() };
+        let longer = Hints::new().frames(128).size([112, 112]);
         assert_eq!(loaded(&released, &longer).unwrap().config.frames, 128);
     }
 
@@ -232,7 +232,7 @@ mod tests {
     fn pooling_without_a_name_is_the_mean() {
         let model = FactorisedSelfAttention { order: Order::SpaceTime }.into();
         let config = Config { model, classifier: Classifier::Mean, ..Config::named("vit-ti/16x2").unwrap() };
-        let hints = Hints { order: Some(Order::SpaceTime), size: Some([224; 2]), ..Hints::default() };
+        let hints = Hints::new().options(vec![ModelOption::new("order", "space_time")]).size([224; 2]);
         let checkpoint = loaded(&config, &hints).unwrap();
         assert_eq!(checkpoint.config, config);
         assert!(checkpoint.notes[0].contains("--classifier mean is assumed"), "{:?}", checkpoint.notes);
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn an_odd_number_of_heads_is_no_model_4() {
         let config = Config { classifier: Classifier::Mean, classes: 7, ..Config::named("vit-ti/16x2").unwrap() };
-        let hints = Hints { size: Some([224; 2]), ..Hints::default() };
+        let hints = Hints::new().size([224; 2]);
         assert_eq!(loaded(&config, &hints).unwrap().config.model, config.model);
         let even = loaded(&Config { heads: 4, ..config }, &hints).unwrap_err().to_string();
         assert!(even.contains("--kind joint or --kind factorised-dot-product"), "{even}");
