@@ -223,7 +223,7 @@ fn no_model() -> Error {
 }
 
 fn said(checkpoint: Checkpoint) -> Checkpoint {
-    tracing::debug!("{} checkpoint {}: {}", checkpoint.family, checkpoint.source, checkpoint.config);
+    tracing::debug!("{} checkpoint {}: {}", checkpoint.provenance, checkpoint.source, checkpoint.config);
     checkpoint.notes.iter().for_each(|note| output::note(note));
     checkpoint
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::{ValueEnum, ValueHint};
 use serde::Serialize;
-use tubelet::checkpoint::{self, Checkpoint, Described, Family, Hints, Hub, Trained};
+use tubelet::checkpoint::{self, Checkpoint, Described, Hints, Hub, Provenance, Trained};
 use tubelet::tensor::{Error, ErrorKind, Result};
 use tubelet::vivit::initialise::{
     Inflation, Initialisation, Initialised, Origin, Positions, TemporalAttention, from_scratch,
@@ -241,9 +241,9 @@ impl Init {
 
     fn save(&self, target: Described, parameters: Arc<dyn Parameters>, source: &str) -> Result<()> {
         let _spinner = progress::spinner("writing");
-        let Described { config, family, labels, preprocessor } = target;
+        let Described { config, provenance, labels, preprocessor } = target;
         let made = Checkpoint {
-            family,
+            provenance,
             labels: labels.filter(|labels| labels.len() == config.classes),
             config,
             parameters,
@@ -288,7 +288,7 @@ impl TargetArguments {
             ..source.clone()
         };
         config.validate()?;
-        Ok(Described { config, family: Family::Scenic, labels: None, preprocessor: None })
+        Ok(Described { config, provenance: Provenance::Scenic, labels: None, preprocessor: None })
     }
 }
 

@@ -108,8 +108,8 @@ impl Inspect {
             })
         };
         match checkpoint::load_hinted(&self.checkpoint, hub, &self.hints.hints()) {
-            Ok(Checkpoint { family, config, labels, notes, .. }) => {
-                described(format!("{config}; {family} files"), config, labels, notes, "a clip")
+            Ok(Checkpoint { provenance, config, labels, notes, .. }) => {
+                described(format!("{config}; {provenance} files"), config, labels, notes, "a clip")
             }
             Err(error) => match checkpoint::image::load(&self.checkpoint, hub, None) {
                 Ok(Trained { config, notes, .. }) => {

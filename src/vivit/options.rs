@@ -45,7 +45,9 @@ impl FromStr for ModelOption {
     fn from_str(text: &str) -> Result<Self> {
         match text.split_once('=') {
             Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok(Self::new(name, value)),
-            _ => Err(Error::usage(format!("a model's option is written NAME=VALUE, such as order=time_space; {text} is not"))),
+            _ => Err(Error::usage(format!(
+                "a model's option is written NAME=VALUE, such as order=time_space; {text} is not"
+            ))),
         }
     }
 }
@@ -60,7 +62,8 @@ impl Model {
         let mut fields = self.fields()?;
         let Some(place) = find(&mut fields, &option.name) else {
             let known: Vec<_> = self.options()?.iter().map(ModelOption::to_string).collect();
-            let known = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
+            let known =
+                if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
             return Err(Error::usage(format!("{self} has no option {}; {known}", option.name)));
         };
         *place = option.json();

@@ -67,7 +67,7 @@ fn extent(name: &str) -> Hints {
 fn every_tree_loads_complete() {
     for name in SCENIC {
         let checkpoint = load(&fixture(name)).unwrap();
-        assert_eq!((checkpoint.family, checkpoint.labels), (Family::Scenic, None));
+        assert_eq!((checkpoint.provenance, checkpoint.labels), (Provenance::Scenic, None));
         let specs = checkpoint.config.parameters().unwrap();
         assert_eq!(checkpoint.parameters.names(), specs.iter().map(|spec| spec.name.as_str()).collect::<Vec<_>>());
         for spec in &specs {
@@ -257,8 +257,7 @@ fn what_is_open_is_asked_for() {
     let error = hinted_refusal(bare("scenic-model1").path(), frames).to_string();
     assert_names(&error, &["--size HxW: how 15 tokens of a temporal index", "--size 24x40"]);
     assert!(!error.contains("--frames"), "{error}");
-    let error =
-        hinted_refusal(bare("scenic-model1-sampling").path(), Hints::new().size([24, 32]));
+    let error = hinted_refusal(bare("scenic-model1-sampling").path(), Hints::new().size([24, 32]));
     assert_names(&error.to_string(), &["--frames N: of how many frames some are sampled"]);
 }
 
@@ -289,22 +288,18 @@ fn hints_must_not_contradict_the_files() {
     for (name, hints, culprits) in [
         ("scenic-model2", Hints::new().kind(Model::from(Joint)), ["--kind joint contradicts", "Model 2"]),
         ("scenic-model2", Hints::new().frames(12), ["--frames 12 contradicts", "clips of 10×24×40×3"]),
-        (
-            "scenic-model2",
-            Hints::new().size([40, 24]),
-            ["--size 40x24 contradicts", "clips of 10×24×40×3"],
-        ),
+        ("scenic-model2", Hints::new().size([40, 24]), ["--size 40x24 contradicts", "clips of 10×24×40×3"]),
         (
             "scenic-model3",
             Hints::new().options(vec![option("order=space_time")]),
             ["--option order=space_time", "--option order=time_space"],
         ),
-        ("scenic-model1", Hints::new().options(vec![option("order=space_time")]), ["--option order=space_time", "Model 1"]),
         (
-            "scenic-model3",
-            Hints::new().classifier(Classifier::Max),
-            ["--classifier max", "--classifier mean"],
+            "scenic-model1",
+            Hints::new().options(vec![option("order=space_time")]),
+            ["--option order=space_time", "Model 1"],
         ),
+        ("scenic-model3", Hints::new().classifier(Classifier::Max), ["--classifier max", "--classifier mean"]),
         (
             "scenic-model1",
             Hints::new().options(vec![option("heads=spatial_first")]),

@@ -11,7 +11,7 @@ fn tiny() -> Config {
 #[test]
 fn the_seed_decides_everything() {
     let [first, again, other] = [7, 7, 8].map(|seed| untrained(tiny(), seed).unwrap());
-    assert_eq!(first.family, Family::Untrained);
+    assert_eq!(first.provenance, Provenance::Untrained);
     assert!(first.source.contains("untrained") && first.source.contains('7'));
     for name in first.parameters.names() {
         assert_eq!(tensor(&first, name), tensor(&again, name));

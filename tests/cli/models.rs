@@ -99,7 +99,10 @@ pub(crate) fn converts() -> Outcome {
         Ran::with(&format!("convert {{}} {{}} {more}"), &[&from, &to])?.success()?;
         let [before, after] = [from, to].map(|path| checkpoint::load(&path.display().to_string()));
         let (before, after) = (before?, after?);
-        assert_eq!((&before.config, &before.labels, before.family), (&after.config, &after.labels, after.family));
+        assert_eq!(
+            (&before.config, &before.labels, before.provenance),
+            (&after.config, &after.labels, after.provenance)
+        );
         for name in before.parameters.names() {
             let same = before.parameters.tensor(name)? == after.parameters.tensor(name)?;
             ensure(same, format!("{name} of {source} has changed"))?;

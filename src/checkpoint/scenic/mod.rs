@@ -18,19 +18,29 @@ use std::sync::Arc;
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted, Strays};
 use super::flax::{FlaxLayout, ParameterTree};
+use super::format::{Called, Format, Usage};
 use super::location::Location;
 use super::writing::CONFIG;
-use super::{Called, Checkpoint, Family, Format, Hints, PreprocessorFile, huggingface};
+use super::{Checkpoint, Described, Hints, PreprocessorFile, Provenance, huggingface};
+use crate::kernels::ClipLayout;
 use crate::tensor::{Error, Result, Shape, Tensor};
-use crate::video::Values;
+use crate::video::{Preset, Values};
 use crate::vivit::{Config, Encoder, ParameterSpec};
 use config::Said;
 use evidence::Evidence;
 use reconciliation::Reconciliation;
 
 /// Names joined by `/`.
-pub(super) const FORMAT: Format =
-    Format { recognises: |names| names.iter().any(|name| name.contains('/')), load, convention };
+pub(super) const FORMAT: Format = Format {
+    recognises: |names| names.iter().any(|name| name.contains('/')),
+    field: "model",
+    owner: "scenic",
+    read_config,
+    load,
+    convention,
+};
+
+pub(super) const USAGE: Usage = Usage { name: "scenic", layout: ClipLayout::Bthwc, preset: Preset::Scenic };
 
 /// The values of a training without `zero_centering`, [0, 1], which no preset gives.
 const NOT_CENTRED: Values = Values { scale: 1.0 / 255.0, zero_centred: false, normalise: None };
@@ -40,11 +50,11 @@ fn convention(arrays: Box<dyn Arrays>, config: &Config) -> Called {
 }
 
 /// The model that the `config.json` at `path` describes, which must say everything.
-pub(super) fn read_config(path: &Path) -> Result<Config> {
+fn read_config(path: &Path) -> Result<Described> {
     let within = |reason: String| Error::file(format!("{}: {reason}", path.display()));
     let config = described::config(&config::read(path)?).map_err(within)?;
     config.validate().map_err(|error| within(error.to_string()))?;
-    Ok(config)
+    Ok(Described { config, provenance: Provenance::Scenic, labels: None, preprocessor: None })
 }
 
 fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Checkpoint> {
@@ -82,7 +92,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Ch
         found => found,
     };
     Ok(Checkpoint {
-        family: Family::Scenic,
+        provenance: Provenance::Scenic,
         config,
         parameters: Arc::new(parameters),
         labels: None,
@@ -138,7 +148,8 @@ mod tests {
     use super::*;
     use crate::checkpoint::arrays::Dtype;
     use crate::vivit::{
-        Classifier, EncoderSize, FactorisedEncoder, FactorisedSelfAttention, LabelHead, Labelling, ModelOption, Order, Temporal,
+        Classifier, EncoderSize, FactorisedEncoder, FactorisedSelfAttention, LabelHead, Labelling, ModelOption, Order,
+        Temporal,
     };
 
     /// The shapes of a file's arrays, which is all that loading looks at.
