@@ -22,7 +22,8 @@ fn kernels(criterion: &mut Criterion) {
         group.sample_size(10).warm_up_time(Duration::from_millis(1));
         for case in (family.cases)().into_iter().filter(|case| case.timed) {
             let cost = case.call.cost();
-            let plan = Selection::automatic().plan(&*case.call, device.capabilities()).expect("a variant fits");
+            let plan = Selection::automatic().plan(&*case.call, device.capabilities(), case.precision);
+            let plan = plan.expect("a variant fits");
             let name = plan.variant.name;
             group.throughput(match cost.operations {
                 0 => Throughput::Bytes(cost.read + cost.written),

@@ -39,7 +39,7 @@ pub fn measure_kernels(
     for family in ALL.iter().filter(|family| wanted(family)) {
         for case in (family.cases)().into_iter().filter(|case| case.timed) {
             progress(&format!("{} {}", family.name, case.name));
-            let plan = selection.plan(&*case.call, device.capabilities())?;
+            let plan = selection.plan(&*case.call, device.capabilities(), case.precision)?;
             let variant = plan.variant;
             let time = measure(device, &case, plan, repetitions)?;
             let cost = case.call.cost();
@@ -62,7 +62,7 @@ pub(super) fn measure_peaks(device: &Gpu, repetitions: usize, progress: &mut dyn
         progress(family.name);
         let case = (family.cases)().into_iter().find(|case| case.timed);
         let case = case.ok_or_else(|| Error::usage(format!("kernel {} has no timed case", family.name)))?;
-        let plan = Selection::automatic().plan(&*case.call, device.capabilities())?;
+        let plan = Selection::automatic().plan(&*case.call, device.capabilities(), case.precision)?;
         let time = measure(device, &case, plan, repetitions.max(3))?;
         Ok::<_, Error>((case.call.cost(), time.comparable()))
     };
@@ -123,13 +123,12 @@ fn operands(device: &Gpu, case: &Case, plan: &Plan) -> Result<Vec<Option<Buffer>
     bindings
         .map(|(place, (binding, shape))| match (binding.access, shape) {
             (Access::Write, Some(shape)) => {
-                let bytes = shape.elements() * binding.element.bytes();
-                device.buffer(binding.name, bytes as u64).map(Some)
+                device.buffer(binding.name, plan.formats[place].bytes(&shape) as u64).map(Some)
             }
             (Access::Write, None) => Ok(None),
             (Access::Read, _) => match inputs.next().flatten() {
                 None => Ok(None),
-                Some(tensor) => device.buffer_with(binding.name, &plan.layouts[place].lay_out(&tensor)?).map(Some),
+                Some(tensor) => device.buffer_with(binding.name, &plan.formats[place].bytes_of(&tensor)?).map(Some),
             },
         })
         .collect()

@@ -107,14 +107,10 @@ impl Bench {
         let mut preamble = checkpoint.iter().fold(Preamble::new("bench"), Preamble::checkpoint);
         preamble.device = Some(device.capabilities().name.clone());
         let config = checkpoint.as_ref().map(|checkpoint| checkpoint.config.clone());
+        let options = self.device.options();
         let mut forward = |Checkpoint { config, parameters, .. }| {
             let repetitions = if self.full { 3 } else { 1 };
-            let work = ForwardWork {
-                config: &config,
-                weights: parameters,
-                batch: self.batch,
-                selection: &self.device.variant,
-            };
+            let work = ForwardWork { config: &config, weights: parameters, batch: self.batch, options: &options };
             measure_forward(device, work, repetitions, &peaks, &mut say)
         };
         let forward = checkpoint.map(&mut forward).transpose()?;

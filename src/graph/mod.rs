@@ -11,6 +11,7 @@ mod device;
 mod gpu;
 #[cfg(feature = "cpu")]
 mod host;
+mod lowering;
 mod memory;
 mod plan;
 mod recording;
@@ -19,7 +20,7 @@ mod weights;
 
 use crate::tensor::{Error, Result, Tensor};
 
-pub use backend::Backend;
+pub use backend::{Backend, ExecutorOptions};
 pub use bisect::{Divergence, bisect};
 pub use device::{Choice, Device, DeviceOptions};
 pub use gpu::GpuExecutor;

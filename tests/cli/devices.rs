@@ -94,6 +94,8 @@ pub(super) fn processor() -> Outcome {
     ensure(devices["cpu"]["default"] == true && devices["devices"] == json!([]), "not the default")?;
     let refused =
         Ran::with("classify {} --model {} --device cpu --variant plain", &[pictures.path(), &crate::model()])?;
+    refused.complaint(2, &["WGSL"])?;
+    let refused = Ran::with("classify {} --model {} --device cpu --weights f16", &[pictures.path(), &crate::model()])?;
     refused.complaint(2, &["WGSL"])
 }
 
