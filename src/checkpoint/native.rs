@@ -8,11 +8,12 @@ use serde_json::{Map, Value};
 
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted, Strays};
+use super::format::Format;
 use super::location::Location;
 use super::reason::reason;
 use super::stored::StoredFile;
 use super::writing::{self, CONFIG};
-use super::{Checkpoint, Family, Format, Hints, PreprocessorFile};
+use super::{Checkpoint, Described, Hints, PreprocessorFile, Provenance};
 use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
 use crate::video::shortened;
 use crate::vivit::Config;
@@ -20,6 +21,9 @@ use crate::vivit::Config;
 /// Names joined by dots as they are here.
 pub(super) const FORMAT: Format = Format {
     recognises: |names| names.contains(&"embedding.kernel"),
+    field: "format",
+    owner: "this project's own",
+    read_config,
     load,
     convention: |arrays, _| (arrays, Box::new(Canonical)),
 };
@@ -33,7 +37,8 @@ const MARK: &str = "tubelet";
 struct Card {
     format: String,
     /// Whose weights they were: it decides how clips are laid out and prepared.
-    family: Family,
+    #[serde(rename = "family")]
+    provenance: Provenance,
     /// The names of the classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     labels: Option<Vec<String>>,
@@ -78,10 +83,9 @@ impl Card {
     }
 }
 
-/// The model that a `config.json` describes, whose weights it had, and the names of its classes.
-pub(super) fn read_config(file: &StoredFile) -> Result<(Config, Family, Option<Vec<String>>)> {
+fn read_config(file: &StoredFile) -> Result<Described> {
     let (card, config) = Card::read(file)?;
-    Ok((config, card.family, card.labels))
+    Ok(Described { config, provenance: card.provenance, labels: card.labels, preprocessor: None })
 }
 
 /// The names of the tensors, as they are.
@@ -100,7 +104,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
     })?;
     let (card, config) = Card::read(&path)?;
     let (parameters, strays) =
-        Fitted::new(arrays, Box::new(Canonical), &config, Strays::Any).map_err(|(arrays, misfits)| {
+        Fitted::new(arrays, Box::new(Canonical), config.parameters()?, Strays::Any).map_err(|(arrays, misfits)| {
             Error::file(format!(
                 "{} does not fit {}: {}:\n  {}\nTake both from the same model.",
                 arrays.path().display(),
@@ -111,7 +115,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
         })?;
     let (preprocessor, note) = PreprocessorFile::find(&location)?;
     Ok(Checkpoint {
-        family: card.family,
+        provenance: card.provenance,
         config,
         parameters: std::sync::Arc::new(parameters),
         labels: card.labels,
@@ -132,8 +136,8 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
 ///
 /// A folder that holds a model already, unless `overwrite`; a disk that is full; a tensor that cannot be read.
 pub fn save(folder: &Path, checkpoint: &Checkpoint, overwrite: bool) -> Result<()> {
-    let Checkpoint { family, labels, notes, config, preprocessor, .. } = checkpoint;
-    let card = Card { format: MARK.into(), family: *family, labels: labels.clone(), notes: notes.clone() };
+    let Checkpoint { provenance, labels, notes, config, preprocessor, .. } = checkpoint;
+    let card = Card { format: MARK.into(), provenance: *provenance, labels: labels.clone(), notes: notes.clone() };
     let text = serde_json::to_string_pretty(&Written { card, config })
         .map_err(|error| Error::usage(format!("the configuration cannot be written as JSON: {error}")))?;
     writing::folder(folder, &*checkpoint.parameters, &text, preprocessor.as_ref(), overwrite)

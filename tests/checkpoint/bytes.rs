@@ -22,7 +22,7 @@ fn loaded(files: Vec<(String, Vec<u8>)>) -> Result<Checkpoint, Error> {
 #[track_caller]
 fn assert_equals_files(folder: &Path, without: &[&str]) {
     let (bytes, files) = (loaded(files(folder, without)).unwrap(), load(folder).unwrap());
-    assert_eq!((bytes.family, &bytes.config, &bytes.labels), (files.family, &files.config, &files.labels));
+    assert_eq!((bytes.provenance, &bytes.config, &bytes.labels), (files.provenance, &files.config, &files.labels));
     assert_eq!(bytes.preprocessor, files.preprocessor);
     // Of bytes, all are looked at.
     let notes: Vec<_> = files.notes.iter().filter(|note| !note.contains("is not looked at")).collect();
