@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     tests.add_on_gpu("threads await the same device", threads_await_the_same_device);
     tests.add_on_gpu("what nobody awaits is logged", what_nobody_awaits_is_logged);
     tests.add_on_gpu("a device lost meanwhile is an error", a_device_lost_meanwhile_is_an_error);
-    tests.add_everywhere("passes awaited together do not mix", passes_awaited_together_do_not_mix);
+    tests.add_everywhere("passes at the same time do not mix", passes_at_the_same_time_do_not_mix);
     tests.add_everywhere("weights are uploaded once", weights_are_uploaded_once);
     tests.add_without_device("futures can be sent", || {
         futures_can_be_sent();
@@ -191,7 +191,7 @@ fn prepared(device: &Device, weights: &DeviceWeights, batch: usize) -> Result<Bo
     block_on(device.prepare(Arc::new(recording.graph), weights, &ExecutorOptions::default()))
 }
 
-fn passes_awaited_together_do_not_mix(device: &Device) -> Result<Shown, Failed> {
+fn passes_at_the_same_time_do_not_mix(device: &Device) -> Result<Shown, Failed> {
     let config = config(models()[0].1);
     let weights = DeviceWeights::new(device, parameters(&config)?);
     let executor = prepared(device, &weights, 1)?;
@@ -211,6 +211,19 @@ fn passes_awaited_together_do_not_mix(device: &Device) -> Result<Shown, Failed> 
         let (kept, second) = block_on(both(executor.compute(&feeds[0], &wanted), executor.run(&feeds[1], &wanted)));
         assert_eq!([vec![block_on(device.read(&kept?[0]))?], second?], alone);
     }
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = feeds
+            .iter()
+            .zip(&alone)
+            .map(|(feeds, alone)| {
+                let (executor, wanted) = (&executor, &wanted);
+                scope.spawn(move || {
+                    (0..100).try_for_each(|_| executor.run(feeds, wanted).wait().map(|found| assert_eq!(found, *alone)))
+                })
+            })
+            .collect();
+        threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    })?;
     Ok(Shown::Passed)
 }
 

@@ -71,3 +71,43 @@ impl<T: Default> Drop for Turn<'_, T> {
         waiting.into_iter().for_each(Waker::wake);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Wake};
+
+    use super::*;
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn those_who_wait_are_woken_and_one_who_has_gone_holds_up_nobody() {
+        let turns = Turns::<Vec<u32>>::default();
+        let mut idle = Context::from_waker(Waker::noop());
+        let Poll::Ready(mut turn) = pin!(turns.take()).poll(&mut idle) else { panic!("it is nobody's turn yet") };
+        let woken = Arc::new(Woken::default());
+        let waker = woken.clone().into();
+        let mut context = Context::from_waker(&waker);
+        let mut gone = Box::pin(turns.take());
+        assert!(gone.as_mut().poll(&mut idle).is_pending());
+        let mut next = pin!(turns.take());
+        assert!(next.as_mut().poll(&mut context).is_pending());
+        drop(gone);
+        turn.push(7);
+        drop(turn);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        let Poll::Ready(turn) = next.as_mut().poll(&mut context) else { panic!("the first one's turn is over") };
+        assert_eq!(*turn, [7]);
+    }
+}
