@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::backend::refuse_variants;
 use super::memory::Content;
@@ -189,6 +190,16 @@ impl Executor for HostExecutor {
 
     fn compute(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<()> {
         self.run(feeds, &[]).map(drop)
+    }
+
+    fn compute_timed(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<Vec<Duration>> {
+        let fed = self.fed(feeds)?;
+        let graph = self.graph.clone();
+        let timed = graph.nodes().iter().map(|node| {
+            let start = Instant::now();
+            self.call(node, &fed).map(|()| start.elapsed())
+        });
+        timed.collect()
     }
 
     fn keep(&self, value: Value) -> Result<Memory> {

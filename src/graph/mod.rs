@@ -17,6 +17,8 @@ mod recording;
 mod reference;
 mod weights;
 
+use std::time::Duration;
+
 use crate::tensor::{Error, Result, Tensor};
 
 pub use backend::Backend;
@@ -47,6 +49,10 @@ pub trait Executor: Send {
 
     /// Computes everything from `feeds` and leaves the outputs on the device.
     fn compute(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<()>;
+
+    /// Computes everything like [`compute`](Self::compute), and says how long each call took; nothing where the device has
+    /// no clock of its own.
+    fn compute_timed(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<Vec<Duration>>;
 
     /// The output `value` of what was last computed, to be kept on the device; an error for a value that is no output.
     fn keep(&self, value: Value) -> Result<Memory>;

@@ -21,8 +21,8 @@ const NAMES: [&str; 10] = [
     "devices[].variants",
     "devices[].subgroup",
     "devices[].matrix_shapes",
-    "capabilities.subgroup",
-    "capabilities.matrix_shapes",
+    "devices[].capabilities.subgroup",
+    "devices[].capabilities.matrix_shapes",
 ];
 
 /// A report's keys in their order, those inside another after a dot.

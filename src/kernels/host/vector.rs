@@ -20,6 +20,15 @@ pub fn instructions() -> &'static str {
     }
 }
 
+/// How many registers of [`LANES`] floats this processor's instructions have.
+pub(in crate::kernels) fn vector_registers() -> usize {
+    match *ARCHITECTURE {
+        #[cfg(target_arch = "x86_64")]
+        pulp::Arch::V4(_) => 32,
+        _ => 8,
+    }
+}
+
 /// Runs `work`, whose loops the compiler has vectorised for the processor at hand.
 ///
 /// Everything within must be inlined into it: functions called there are `#[inline(always)]`.
