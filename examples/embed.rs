@@ -35,7 +35,7 @@ fn classify(video: &str, model: Option<&str>) -> Result<(), Box<dyn std::error::
         Some(name) => checkpoint::load(name)?,
         None => checkpoint::untrained(Config::named("vit-ti/16x4")?, 0)?,
     };
-    let model = Vivit::from_checkpoint(&device, checkpoint, LoadOptions::default())?;
+    let model = Vivit::from_checkpoint(&device, checkpoint, LoadOptions::new())?;
     let clip = tubelet::video::open(video)?.clip(&model.sampling())?;
     println!("{} on {}", model.checkpoint().source, device.name());
     for class in model.classify(&clip)?.top(3) {

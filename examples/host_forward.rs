@@ -9,7 +9,7 @@ use std::time::Instant;
 use cpu_time::ProcessTime;
 use tubelet::checkpoint;
 use tubelet::vivit::{self, Config, Model, Request};
-use tubelet::{Device, LoadOptions, Pass, Result, Tensor, Vivit};
+use tubelet::{Device, LoadOptions, Result, Tensor, Vivit};
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -17,14 +17,13 @@ fn main() -> Result<()> {
     let threads = arguments.next().and_then(|threads| threads.parse().ok());
     let config = Config::named("vit-b/16x2")?.as_model(model);
     let device = Device::host(threads)?;
-    let model = Vivit::from_checkpoint(&device, checkpoint::untrained(config, 0)?, LoadOptions::default())?;
-    let pass = Pass::new(model.layout());
+    let model = Vivit::from_checkpoint(&device, checkpoint::untrained(config, 0)?, LoadOptions::new())?;
     let shape = vivit::clip_shape(model.config(), &Request::new(1, model.layout()));
     let values = (0..shape.elements()).map(|place| (place as f32 * 0.37).sin()).collect();
     let clip = Tensor::f32(shape, values)?;
-    model.forward(&clip, &pass)?;
+    model.forward(&clip)?;
     let (wall, cpu) = (Instant::now(), ProcessTime::now());
-    model.forward(&clip, &pass)?;
+    model.forward(&clip)?;
     let (wall, cpu) = (wall.elapsed().as_secs_f64(), cpu.elapsed().as_secs_f64());
     let report = serde_json::json!({
         "model": model.config().model.title(), "device": device.name(), "cpu_s": cpu, "wall_s": wall,

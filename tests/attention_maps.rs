@@ -9,7 +9,7 @@ use std::sync::Arc;
 use common::small::forward_by_references;
 use common::{DeviceTests, Shown};
 use libtest_mimic::Failed;
-use tubelet::engine::{AttentionMaps, AttentionQuery, AttentionRequest};
+use tubelet::engine::{AttentionMaps, AttentionQuery};
 use tubelet::graph::Device;
 use tubelet::graph::Taps;
 use tubelet::tensor::{Closeness, ErrorKind, Tensor, Tolerance};
@@ -81,7 +81,7 @@ struct Setting {
 }
 
 fn load(device: &Device, config: &Config) -> Result<Vivit, Failed> {
-    let options = LoadOptions { preset: Some(Preset::Scenic), ..LoadOptions::default() };
+    let options = LoadOptions::new().preset(Preset::Scenic);
     Ok(Vivit::from_checkpoint(device, checkpoint::untrained(config.clone(), 5)?, options)?)
 }
 
@@ -93,7 +93,7 @@ fn setting(device: &Device, config: &Config, mask: &FrameMask) -> Result<Setting
     };
     let frames = (0..8).map(frame).collect::<Result<_, _>>()?;
     let clip = model.prepare(&Clip::new(frames, (0..8).collect())?)?;
-    let pass = Pass::new(model.layout()).taps(Taps::All).mask(mask.clone());
+    let pass = Pass::new().taps(Taps::All).mask(mask.clone());
     let parameters = checkpoint::untrained(config.clone(), 5)?.parameters;
     let probabilities = forward_by_references(config, parameters, &clip.read(device)?, &pass)?;
     Ok(Setting { model, clip, probabilities })
@@ -271,8 +271,8 @@ fn ask(
     query: AttentionQuery,
     mask: &FrameMask,
 ) -> Result<AttentionMaps, Failed> {
-    let request = AttentionRequest { layer, query, mask: mask.clone() };
-    let maps = setting.model.attention(&setting.clip, &request)?;
+    let pass = Pass::new().layer(layer).query(query).mask(mask.clone());
+    let maps = setting.model.attention(pass.over(&setting.clip))?;
     assert_eq!(maps.map.shape().axes(), [TIMES, 2, 3]);
     assert!(maps.classes.is_some());
     Ok(maps)
@@ -377,8 +377,8 @@ fn wrong_use(device: &Device) -> Result<Shown, Failed> {
         (block("", 0, None), AttentionQuery::Clip, &all, "no layer 0"),
         (block("spatial.", 0, Some(4)), AttentionQuery::Clip, &all, "no head 4: the block has 4"),
     ] {
-        let request = AttentionRequest { layer, query, mask: mask.clone() };
-        let error = setting.model.attention(&setting.clip, &request).unwrap_err();
+        let pass = Pass::new().layer(layer).query(query).mask(mask.clone());
+        let error = setting.model.attention(pass.over(&setting.clip)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert!(error.to_string().contains(culprit), "{error}");
     }

@@ -83,15 +83,19 @@ fn clips_of(model: &Vivit) -> Vec<Clip> {
 fn one_by_one(model: &Vivit, clips: &[Clip], mask: &FrameMask) -> Vec<Tensor> {
     let forward = |crop: usize, clip: &Clip| {
         let crops = crops_by_references(clip, model.preprocessing(), Crops::Three, model.layout()).unwrap();
-        let pass = Pass::new(model.layout()).mask(mask.clone());
-        model.forward(&crops[crop], &pass).unwrap().remove("logits").unwrap()
+        let pass = Pass::new().mask(mask.clone());
+        model.forward(pass.over(&crops[crop])).unwrap().remove("logits").unwrap()
     };
     (0..3).flat_map(|crop| clips.iter().map(move |clip| forward(crop, clip))).collect()
 }
 
+fn two_by_three() -> Pass {
+    Pass::new().views(TWO_BY_THREE)
+}
+
 fn expect_views(model: &Vivit, mask: &FrameMask) {
     let clips = clips_of(model);
-    let found = model.view_logits(&clips, TWO_BY_THREE, mask).unwrap();
+    let found = model.view_logits(two_by_three().mask(mask.clone()).over(&clips)).unwrap();
     let expected = one_by_one(model, &clips, mask);
     assert_eq!((found.len(), expected.len()), (6, 6));
     for (place, (found, expected)) in found.into_iter().zip(&expected).enumerate() {
@@ -119,9 +123,9 @@ fn averages(device: &Device) {
     {
         let model = model(device, labelling.clone());
         let clips = clips_of(&model);
-        let views = model.view_logits(&clips, TWO_BY_THREE, &FrameMask::default()).unwrap();
+        let views = model.view_logits(two_by_three().over(&clips)).unwrap();
         let of_view = |view: &Vec<f32>| Classes::new(view, &labelling, None).unwrap();
-        let classes = |average| model.classify_views(&clips, TWO_BY_THREE, average, &FrameMask::default()).unwrap();
+        let classes = |average| model.classify(two_by_three().average(average).over(&clips)).unwrap();
         for class in 0..5 {
             let logits = views.iter().map(|view| view[class]).sum::<f32>() / 6.0;
             let probabilities = views.iter().map(|view| of_view(view).all()[class].probability).sum::<f32>() / 6.0;
@@ -135,14 +139,14 @@ fn averages(device: &Device) {
 fn impossible_views(device: &Device) {
     let model = model(device, Labelling::Single);
     let clips = clips_of(&model);
-    let error = model.view_logits(&clips[..1], TWO_BY_THREE, &FrameMask::default()).unwrap_err();
+    let error = model.view_logits(two_by_three().over(&clips[..1])).unwrap_err();
     assert!(error.to_string().contains("2x3"), "{error}");
     let headless = Config { classes: 0, ..config(Joint.into()) };
     let headless = load(device, &headless, parameters(&headless).unwrap()).unwrap();
-    let error = headless.view_logits(&clips, TWO_BY_THREE, &FrameMask::default()).unwrap_err();
+    let error = headless.view_logits(two_by_three().over(&clips)).unwrap_err();
     assert!(error.to_string().contains("no classification head"), "{error}");
     let short = vec![clip(4, [23, 61], 0), clip(4, [23, 61], 1)];
-    assert!(model.view_logits(&short, TWO_BY_THREE, &FrameMask::default()).is_err());
+    assert!(model.view_logits(two_by_three().over(&short)).is_err());
 }
 
 /// Videos of the manifest.
@@ -179,7 +183,7 @@ fn write_video(path: &Path, frames: usize, seed: usize) {
 fn tiny(device: &Device) -> Vivit {
     let model = FactorisedEncoder { temporal: Temporal::Mean }.into();
     let config = Config { frames: 4, columns: 10, layers: 1, classes: 7, ..config(model) };
-    Vivit::from_checkpoint(device, checkpoint::untrained(config, 3).unwrap(), LoadOptions::default()).unwrap()
+    Vivit::from_checkpoint(device, checkpoint::untrained(config, 3).unwrap(), LoadOptions::new()).unwrap()
 }
 
 struct Job<'a> {
@@ -200,7 +204,7 @@ impl Job<'_> {
         let decode = Box::new(decode);
         let labelling = &self.model.config().labelling;
         let mut compute = |clips: Vec<Clip>| {
-            let views = self.model.view_logits(&clips, protocol.views, &protocol.mask)?;
+            let views = self.model.view_logits(two_by_three().over(&clips))?;
             protocol.average.of(&views, labelling)
         };
         let pipeline = Pipeline { workers: 2, decode, timeout: None, compute: &mut compute };

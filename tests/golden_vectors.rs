@@ -200,14 +200,14 @@ impl Run {
     fn device(&self, device: &tubelet::Device) -> Result<Shown, Failed> {
         let untrained = checkpoint::untrained(self.config.clone(), 1)?;
         let checkpoint = Checkpoint { parameters: Arc::new(Formula::new(&self.config)?), ..untrained };
-        let model = Vivit::from_checkpoint(device, checkpoint, LoadOptions::default())?;
-        self.judge(&model.forward(&clip()?, &self.pass())?, SINGLE)?;
+        let model = Vivit::from_checkpoint(device, checkpoint, LoadOptions::new())?;
+        self.judge(&model.forward(self.pass().over(&clip()?))?, SINGLE)?;
         Ok(Shown::Passed)
     }
 
     fn pass(&self) -> Pass {
         let tokens = Taps::Names(["patch_embeddings".to_owned()].into());
-        Pass::new(ClipLayout::Bthwc).mask(self.mask.clone()).taps(tokens)
+        Pass::new().layout(ClipLayout::Bthwc).mask(self.mask.clone()).taps(tokens)
     }
 
     fn judge(&self, found: &BTreeMap<String, Tensor>, tolerance: f64) -> Result<(), Failed> {

@@ -108,9 +108,9 @@ fn with_all_valid_not_a_bit_changes(device: &Device, config: &Config) -> Result<
     let (model, clips) = (load(device, config, parameters(config)?)?, base_clips(config)?);
     let mask = FrameMask { valid: Some(vec![true; BATCH * config.frames]), ..FrameMask::default() };
     for taps in [Taps::None, Taps::All] {
-        let pass = Pass::new(ClipLayout::Btchw).taps(taps);
-        let masked = model.forward(&clips, &pass.clone().mask(mask.clone()))?;
-        assert_eq!(masked, model.forward(&clips, &pass)?);
+        let pass = Pass::new().taps(taps);
+        let masked = model.forward(pass.clone().mask(mask.clone()).over(&clips))?;
+        assert_eq!(masked, model.forward(pass.over(&clips))?);
     }
     Ok(Shown::Passed)
 }
@@ -120,14 +120,14 @@ fn what_is_invalid_has_no_influence(device: &Device, config: &Config) -> Result<
     let deep = config.tubelet.frames;
     let valid = |clip: usize, frame: usize| frame / deep < TIMES && HOLES[clip * TIMES + frame / deep];
     for causal in [false, true] {
-        let pass = Pass::new(ClipLayout::Btchw).mask(mask_of_holes(config, causal));
-        let before = model.forward(&clips, &pass)?;
+        let pass = Pass::new().mask(mask_of_holes(config, causal));
+        let before = model.forward(pass.over(&clips))?;
         for value in [1e3, f32::NAN] {
             let hidden = with_frames(&clips, value, |clip, frame| !valid(clip, frame))?;
-            assert_eq!(before, model.forward(&hidden, &pass)?, "filled with {value}, causal: {causal}");
+            assert_eq!(before, model.forward(pass.over(&hidden))?, "filled with {value}, causal: {causal}");
         }
         let seen = with_frames(&clips, 1e3, |clip, frame| clip == 1 && frame == 2 * deep)?;
-        assert_ne!(before, model.forward(&seen, &pass)?, "what is valid must count");
+        assert_ne!(before, model.forward(pass.over(&seen))?, "what is valid must count");
     }
     Ok(Shown::Passed)
 }
@@ -148,9 +148,10 @@ fn the_future_has_no_influence(device: &Device, config: &Config) -> Result<Shown
     let taps = Taps::Names([name.to_owned()].into());
     let holes = mask_of_holes(config, true);
     for mask in [FrameMask { valid: None, ..holes.clone() }, holes] {
-        let pass = Pass::new(ClipLayout::Btchw).taps(taps.clone()).mask(mask);
-        let output =
-            |clips: &Tensor| -> Result<Vec<f32>, Failed> { Ok(model.forward(clips, &pass)?[name].as_f32()?.to_vec()) };
+        let pass = Pass::new().taps(taps.clone()).mask(mask);
+        let output = |clips: &Tensor| -> Result<Vec<f32>, Failed> {
+            Ok(model.forward(pass.over(clips))?[name].as_f32()?.to_vec())
+        };
         let before = output(&clips)?;
         for time in 1..TIMES {
             let first = time * config.tubelet.frames;
@@ -171,8 +172,8 @@ fn nothing_valid(device: &Device, config: &Config) -> Result<Shown, Failed> {
     let clips = base_clips(config)?;
     // Of the second clip every tubelet has an invalid frame.
     let valid = (0..BATCH * config.frames).map(|place| place < config.frames || place % 2 == 0).collect();
-    let pass = Pass::new(ClipLayout::Btchw).mask(FrameMask { valid: Some(valid), ..FrameMask::default() });
-    let on_device = load(device, config, parameters(config)?)?.forward(&clips, &pass);
+    let pass = Pass::new().mask(FrameMask { valid: Some(valid), ..FrameMask::default() });
+    let on_device = load(device, config, parameters(config)?)?.forward(pass.over(&clips));
     for found in [on_device, forward_by_references(config, parameters(config)?, &clips, &pass)] {
         let error = found.err().ok_or("a clip without valid tubelets was computed")?;
         assert_eq!(error.kind(), ErrorKind::Usage);
@@ -227,7 +228,7 @@ fn baseline(classifier: Classifier) -> Config {
 
 fn forward(model: &Vivit, clips: &Tensor, taps: &[&str]) -> Result<BTreeMap<String, Tensor>, Failed> {
     let taps = Taps::Names(taps.iter().map(|tap| (*tap).to_owned()).collect());
-    Ok(model.forward(clips, &Pass::new(ClipLayout::Btchw).taps(taps))?)
+    Ok(model.forward(Pass::new().taps(taps).over(clips))?)
 }
 
 /// With all parameters of attention over time zero, and positions that are the same at each time.

@@ -96,7 +96,7 @@ fn clips(config: &Config, batch: usize, layout: ClipLayout) -> Result<Tensor, Fa
 }
 
 fn model(device: &Device, config: &Config) -> Result<Vivit, Failed> {
-    Ok(Vivit::from_checkpoint(device, checkpoint::untrained(config.clone(), 1)?, LoadOptions::default())?)
+    Ok(Vivit::from_checkpoint(device, checkpoint::untrained(config.clone(), 1)?, LoadOptions::new())?)
 }
 
 fn expect_close(what: &str, actual: &Tensor, expected: &Tensor, tolerance: Tolerance) -> Result<(), Failed> {
@@ -109,9 +109,9 @@ fn expect_close(what: &str, actual: &Tensor, expected: &Tensor, tolerance: Toler
 
 fn device_equals_reference(device: &Device, config: &Config) -> Result<Shown, Failed> {
     let clips = clips(config, 2, ClipLayout::Btchw)?;
-    let found = model(device, config)?.forward(&clips, &Pass::new(ClipLayout::Btchw).taps(Taps::All))?;
+    let found = model(device, config)?.forward(Pass::new().taps(Taps::All).over(&clips))?;
     let parameters = checkpoint::untrained(config.clone(), 1)?.parameters;
-    let expected = forward_by_references(config, parameters, &clips, &Pass::new(ClipLayout::Btchw).taps(Taps::All))?;
+    let expected = forward_by_references(config, parameters, &clips, &Pass::new().taps(Taps::All))?;
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     for (name, expected) in &expected {
         expect_close(name, &found[name], expected, Tolerance::MODEL)?;
@@ -131,12 +131,12 @@ fn base_sizes(device: &Device, model: Model) -> Result<Shown, Failed> {
     };
     let config = Config { layers: 1, ..Config::named("vit-b/16x2")? }.as_model(model);
     let clips = clips(&config, 1, ClipLayout::Btchw)?;
-    let whole = self::model(device, &config)?.forward(&clips, &Pass::new(ClipLayout::Btchw))?;
+    let whole = self::model(device, &config)?.forward(&clips)?;
     assert_eq!(whole["logits"].shape().axes(), [1, 400]);
     assert!(whole["logits"].as_f32()?.iter().all(|logit| logit.is_finite()));
     let gpu = device.gpu().ok_or("the device runs no WGSL")?;
     let small = &gpu.restricted(|capabilities| capabilities.limits.binding_bytes = 16 << 20).into();
-    let cut = self::model(small, &config)?.forward(&clips, &Pass::new(ClipLayout::Btchw))?;
+    let cut = self::model(small, &config)?.forward(&clips)?;
     expect_close("logits", &cut["logits"], &whole["logits"], Tolerance::MODEL)?;
     Ok(Shown::Passed)
 }
@@ -144,11 +144,11 @@ fn base_sizes(device: &Device, model: Model) -> Result<Shown, Failed> {
 fn clips_do_not_mix(device: &Device) -> Result<Shown, Failed> {
     let model = model(device, &base())?;
     let both = clips(&base(), 2, ClipLayout::Btchw)?;
-    let together = model.forward(&both, &Pass::new(ClipLayout::Btchw))?;
+    let together = model.forward(&both)?;
     let values = both.as_f32()?;
     for (place, half) in values.chunks(values.len() / 2).enumerate() {
         let one = Tensor::f32([&[1], &both.shape().axes()[1..]].concat(), half.to_vec())?;
-        let alone = model.forward(&one, &Pass::new(ClipLayout::Btchw))?;
+        let alone = model.forward(&one)?;
         let expected = alone["logits"].as_f32()?;
         let row = &together["logits"].as_f32()?[place * expected.len()..][..expected.len()];
         expect_close(
@@ -163,11 +163,11 @@ fn clips_do_not_mix(device: &Device) -> Result<Shown, Failed> {
 
 fn large_batch(device: &Device) -> Result<Shown, Failed> {
     let five = clips(&base(), 5, ClipLayout::Btchw)?;
-    let expected = model(device, &base())?.forward(&five, &Pass::new(ClipLayout::Btchw).taps(Taps::All))?;
+    let expected = model(device, &base())?.forward(Pass::new().taps(Taps::All).over(&five))?;
     // Two clips of 14 kB fit such a buffer.
     let gpu = device.gpu().ok_or("the device runs no WGSL")?;
     let small = &gpu.restricted(|capabilities| capabilities.limits.buffer_bytes = 40_000).into();
-    let found = model(small, &base())?.forward(&five, &Pass::new(ClipLayout::Btchw).taps(Taps::All))?;
+    let found = model(small, &base())?.forward(Pass::new().taps(Taps::All).over(&five))?;
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     for (name, expected) in &expected {
         expect_close(name, &found[name], expected, Tolerance::KERNEL)?;
@@ -190,8 +190,8 @@ fn layouts_agree(device: &Device) -> Result<Shown, Failed> {
     }
     let planes_last = Tensor::f32([2, frames, rows, columns, planes], planes_last)?;
     let model = model(device, &config)?;
-    let first = model.forward(&planes_first, &Pass::new(ClipLayout::Btchw))?;
-    let last = model.forward(&planes_last, &Pass::new(ClipLayout::Bthwc))?;
+    let first = model.forward(&planes_first)?;
+    let last = model.forward(Pass::new().layout(ClipLayout::Bthwc).over(&planes_last))?;
     expect_close("logits", &last["logits"], &first["logits"], Tolerance::KERNEL)?;
     Ok(Shown::Passed)
 }
@@ -200,12 +200,12 @@ fn fused_equals_tapped(device: &Device) -> Result<Shown, Failed> {
     let model = model(device, &base())?;
     let clips = clips(&base(), 1, ClipLayout::Btchw)?;
     let name = |name: &str| Taps::Names(BTreeSet::from([name.to_owned()]));
-    let fused = model.forward(&clips, &Pass::new(ClipLayout::Btchw).taps(name("hidden_state.2")))?;
+    let fused = model.forward(Pass::new().taps(name("hidden_state.2")).over(&clips))?;
     for inside in ["attention_output.0", "mlp_input.1", "mlp_output.1", "attention_probs.0"] {
-        let apart = model.forward(&clips, &Pass::new(ClipLayout::Btchw).taps(name(inside)))?;
+        let apart = model.forward(Pass::new().taps(name(inside)).over(&clips))?;
         expect_close(inside, &apart["logits"], &fused["logits"], Tolerance::MODEL)?;
     }
-    let all = model.forward(&clips, &Pass::new(ClipLayout::Btchw).taps(Taps::All))?;
+    let all = model.forward(Pass::new().taps(Taps::All).over(&clips))?;
     expect_close("hidden_state.2", &all["hidden_state.2"], &fused["hidden_state.2"], Tolerance::MODEL)?;
     Ok(Shown::Passed)
 }
@@ -213,14 +213,11 @@ fn fused_equals_tapped(device: &Device) -> Result<Shown, Failed> {
 fn repeats(device: &Device) -> Result<Shown, Failed> {
     let model = model(device, &base())?;
     let clips = clips(&base(), 1, ClipLayout::Btchw)?;
-    let first = model.forward(&clips, &Pass::new(ClipLayout::Btchw))?;
+    let first = model.forward(&clips)?;
     let uploaded = model.weights().bytes();
-    let second = model.forward(&clips, &Pass::new(ClipLayout::Btchw))?;
+    let second = model.forward(&clips)?;
     assert_eq!(first, second);
-    model.forward(
-        &clips,
-        &Pass::new(ClipLayout::Btchw).taps(Taps::Names(BTreeSet::from(["sequence_output".to_owned()]))),
-    )?;
+    model.forward(Pass::new().tap("sequence_output").over(&clips))?;
     assert_eq!(model.weights().bytes(), uploaded);
     Ok(Shown::Passed)
 }
@@ -287,7 +284,7 @@ fn engine_end_to_end(device: &Device) -> Result<Shown, Failed> {
     let prepared = prepared_by_references(&clip, model.preprocessing(), model.layout())?;
     assert_eq!(model.prepare(&clip)?.read(device)?, prepared);
 
-    let expected = model.forward(&prepared, &Pass::new(model.layout()).taps(Taps::All))?;
+    let expected = model.forward(Pass::new().taps(Taps::All).over(&prepared))?;
     let classes = model.classify(&clip)?;
     let logits: Vec<_> = classes.all().iter().map(|class| class.logit).collect();
     assert_eq!(logits.len(), config.classes);
@@ -318,7 +315,7 @@ fn clips_of_another_device(device: &Device) -> Result<Shown, Failed> {
     for (own, owner) in devices.iter().enumerate() {
         let prepared = model(owner, &config)?.prepare(&clip)?;
         for (place, other) in devices.iter().enumerate() {
-            let found = model(other, &config)?.classify_prepared(&prepared, &vivit::FrameMask::default());
+            let found = model(other, &config)?.classify(&prepared);
             match found {
                 Ok(_) if place == own => {}
                 Err(error) if place != own => {
@@ -338,12 +335,12 @@ fn wrong_input(device: &Device) -> Result<Shown, Failed> {
     let config = base();
     let model = model(device, &config)?;
     let short = Tensor::f32([1, 4, 3, 13, 18], vec![0.0; 4 * 3 * 13 * 18])?;
-    let message = model.forward(&short, &Pass::new(ClipLayout::Btchw)).unwrap_err().to_string();
+    let message = model.forward(&short).unwrap_err().to_string();
     assert!(message.contains("[1, 5, 3, 13, 18]") && message.contains("[1, 4, 3, 13, 18]"), "{message}");
 
     let clip = clips(&config, 1, ClipLayout::Btchw)?;
     let unknown = Taps::Names(BTreeSet::from(["hidden_state.9".to_owned()]));
-    let message = model.forward(&clip, &Pass::new(ClipLayout::Btchw).taps(unknown)).unwrap_err().to_string();
+    let message = model.forward(Pass::new().taps(unknown).over(&clip)).unwrap_err().to_string();
     assert!(message.contains("hidden_state.9") && message.contains("hidden_state.1 to .2"), "{message}");
 
     let references = Device::references();

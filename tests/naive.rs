@@ -66,15 +66,15 @@ impl Case {
         let model = load(device, &self.config, parameters(&self.config)?)?;
         let expected = self.naive()?;
         // Fused as it runs when nothing is looked at, then with every value.
-        for (name, found) in model.forward(&clips, &self.pass())? {
+        for (name, found) in model.forward(self.pass().over(&clips))? {
             expect_close(&name, &found, &expected[&name], Tolerance::MODEL)?;
         }
-        expect_all_close(&model.forward(&clips, &self.pass().taps(Taps::All))?, &expected)?;
+        expect_all_close(&model.forward(self.pass().taps(Taps::All).over(&clips))?, &expected)?;
         Ok(Shown::Passed)
     }
 
     fn pass(&self) -> Pass {
-        Pass::new(ClipLayout::Btchw).mask(self.mask.clone())
+        Pass::new().mask(self.mask.clone())
     }
 }
 

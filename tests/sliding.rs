@@ -13,7 +13,7 @@ use tubelet::kernels::ClipLayout;
 use tubelet::tensor::{Closeness, ErrorKind, Tensor, Tolerance};
 use tubelet::video::{Clip, Frame, PixelFormat, Preset};
 use tubelet::vivit::{self, Config, FactorisedEncoder, FrameMask, Model, Request, Temporal, Tubelet};
-use tubelet::{Class, LoadOptions, Vivit, checkpoint};
+use tubelet::{Class, LoadOptions, Pass, Vivit, checkpoint};
 
 fn main() -> ExitCode {
     let mut tests = match DeviceTests::open() {
@@ -23,16 +23,16 @@ fn main() -> ExitCode {
     for model in Model::all() {
         for [stride, step] in [[1, 1], [1, 2], [2, 4], [1, 6], [3, 8], [1, 11]] {
             tests.add_everywhere(format!("{}, every {stride}, by {step}", model.name()), move |device| {
-                slides(device, model, SlidingOptions { stride, step, causal: false })
+                slides(device, model, SlidingOptions::new(step).stride(stride), Pass::new())
             });
         }
         tests.add_everywhere(format!("{}, causal", model.name()), move |device| {
-            slides(device, model, SlidingOptions { stride: 1, step: 2, causal: true })
+            slides(device, model, SlidingOptions::new(2), causal())
         });
     }
     let mean = FactorisedEncoder { temporal: Temporal::Mean }.into();
     tests.add_everywhere("factorised-encoder without a temporal encoder", move |device| {
-        slides(device, mean, SlidingOptions { stride: 1, step: 2, causal: false })
+        slides(device, mean, SlidingOptions::new(2), Pass::new())
     });
     tests.add_everywhere("a temporal index is encoded once", encoded_once);
     for model in Model::all() {
@@ -58,7 +58,7 @@ fn config(model: Model) -> Config {
 }
 
 fn vivit(device: &Device, config: Config) -> Result<Vivit, Failed> {
-    let options = LoadOptions { preset: Some(Preset::Scenic), ..LoadOptions::default() };
+    let options = LoadOptions::new().preset(Preset::Scenic);
     Ok(Vivit::from_checkpoint(device, checkpoint::untrained(config, 3)?, options)?)
 }
 
@@ -71,8 +71,12 @@ fn frame(place: usize) -> Result<Frame, Failed> {
 
 const FRAMES: usize = 50;
 
-fn windows(model: &Vivit, options: SlidingOptions) -> Result<Vec<Window>, Failed> {
-    let mut sliding = model.sliding(options)?;
+fn causal() -> Pass {
+    Pass::new().mask(FrameMask { causal: true, ..FrameMask::default() })
+}
+
+fn windows(model: &Vivit, options: SlidingOptions, pass: &Pass) -> Result<Vec<Window>, Failed> {
+    let mut sliding = model.sliding(options, pass)?;
     let mut windows = Vec::new();
     for place in 0..FRAMES {
         windows.extend(sliding.push(&frame(place)?)?);
@@ -80,19 +84,18 @@ fn windows(model: &Vivit, options: SlidingOptions) -> Result<Vec<Window>, Failed
     Ok(windows)
 }
 
-fn slides(device: &Device, model: Model, options: SlidingOptions) -> Result<Shown, Failed> {
+fn slides(device: &Device, model: Model, options: SlidingOptions, pass: Pass) -> Result<Shown, Failed> {
     let model = vivit(device, config(model))?;
-    let SlidingOptions { stride, step, causal } = options;
-    let found = windows(&model, options)?;
+    let SlidingOptions { stride, step, .. } = options;
+    let found = windows(&model, options, &pass)?;
     let starts: Vec<_> = (0..FRAMES).step_by(stride * step).filter(|start| start + 7 * stride < FRAMES).collect();
     let places: Vec<_> = found.iter().map(|window| window.frames).collect();
     assert_eq!(places, starts.iter().map(|start| [*start, start + 7 * stride]).collect::<Vec<_>>());
-    let mask = FrameMask { causal, ..FrameMask::default() };
     for window in &found {
         let indices: Vec<_> = (0..8).map(|index| window.frames[0] + index * stride).collect();
         let frames = indices.iter().map(|index| frame(*index).map(Arc::new)).collect::<Result<_, _>>()?;
         let clip = model.prepare(&Clip::new(frames, indices)?)?;
-        let expected = model.classify_prepared(&clip, &mask)?;
+        let expected = model.classify(pass.over(&clip))?;
         let logits = |classes: &[Class]| Tensor::f32([9], classes.iter().map(|class| class.logit).collect());
         let [found, expected] = [logits(window.classes.all())?, logits(expected.all())?];
         match Closeness::between(&found, &expected) {
@@ -114,7 +117,7 @@ fn encoded_once(device: &Device) -> Result<Shown, Failed> {
     let over_time = encoder.record_temporal(&config, &request)?.graph.cost().operations;
     let each = (clip - over_time) / config.grid().temporal as u64;
     let model = vivit(device, config)?;
-    let cost = |step| Ok::<_, Failed>(model.sliding(SlidingOptions { stride: 1, step, causal: false })?.step_cost()?);
+    let cost = |step| Ok::<_, Failed>(model.sliding(SlidingOptions::new(step), &Pass::new())?.step_cost()?);
     for (step, indices) in [(2, 1), (4, 2), (6, 3), (11, 4)] {
         assert_eq!(cost(step)?.operations, over_time + indices * each, "step {step}");
     }
@@ -125,7 +128,7 @@ fn encoded_once(device: &Device) -> Result<Shown, Failed> {
 
 fn loaded(device: &Device, model: Model) -> Result<Shown, Failed> {
     let model = vivit(device, config(model))?;
-    let mut sliding = model.sliding(SlidingOptions { stride: 1, step: 2, causal: true })?;
+    let mut sliding = model.sliding(SlidingOptions::new(2), &causal())?;
     let bytes = model.weights().bytes();
     assert!(bytes > 0);
     for place in 0..8 {
@@ -138,20 +141,24 @@ fn loaded(device: &Device, model: Model) -> Result<Shown, Failed> {
 fn wrong_use(device: &Device) -> Result<Shown, Failed> {
     let model = vivit(device, config(Model::all()[0]))?;
     for [stride, step] in [[0, 1], [1, 0]] {
-        let error = model.sliding(SlidingOptions { stride, step, causal: false }).unwrap_err();
+        let error = model.sliding(SlidingOptions::new(step).stride(stride), &Pass::new()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage);
     }
+    let masked = FrameMask { valid: Some(vec![true; 8]), ..FrameMask::default() };
+    for pass in [Pass::new().mask(masked), Pass::new().views("1x3".parse()?), Pass::new().tap("logits")] {
+        assert_eq!(model.sliding(SlidingOptions::new(1), &pass).unwrap_err().kind(), ErrorKind::Usage);
+    }
     let headless = vivit(device, Config { classes: 0, ..config(Model::all()[0]) })?;
-    assert!(headless.sliding(SlidingOptions { stride: 1, step: 1, causal: false }).is_err());
+    assert!(headless.sliding(SlidingOptions::new(1), &Pass::new()).is_err());
     Ok(Shown::Passed)
 }
 
 /// A frame that cannot be prepared costs the windows that would hold it, and no more.
 fn goes_on(device: &Device, model: Model) -> Result<Shown, Failed> {
     let model = vivit(device, config(model))?;
-    let options = SlidingOptions { stride: 1, step: 2, causal: false };
-    let expected = windows(&model, options)?;
-    let mut sliding = model.sliding(options)?;
+    let options = SlidingOptions::new(2);
+    let expected = windows(&model, options, &Pass::new())?;
+    let mut sliding = model.sliding(options, &Pass::new())?;
     // Frame 12 is the first of a group, whose error shows with its second.
     for place in 0..12 {
         sliding.push(&frame(place)?)?;

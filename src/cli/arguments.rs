@@ -352,7 +352,7 @@ impl DeviceArguments {
 
     /// The model on the device, with run-time checks of shaders.
     pub(super) fn load(&self, checkpoint: Checkpoint, preset: Option<Preset>) -> Result<Vivit> {
-        let options = LoadOptions { preset, variants: self.variant.clone() };
+        let options = LoadOptions::new().preset(preset).variants(self.variant.clone());
         Vivit::from_checkpoint(&self.open(true)?, checkpoint, options)
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 use serde::Serialize;
-use tubelet::engine::{AttentionMaps, AttentionQuery, AttentionRequest};
+use tubelet::engine::{AttentionMaps, AttentionQuery};
 use tubelet::report::{Colours, Enlargement, Line, Look, Overlay, Profile, Scale};
 use tubelet::tensor::{Error, Result, Tensor};
 use tubelet::vivit::{AttentionLayer, Config, Model};
@@ -190,10 +190,10 @@ impl super::Run for Attention {
         self.check_outputs()?;
         let (started, decoded) = self.start.start_with(&self.video, None)?;
         let preamble = started.preamble("attention").video(decoded.report());
-        let Started { model, mask, .. } = started;
-        let request = AttentionRequest { layer: self.layer_of(model.config())?, query: self.query.0, mask };
+        let Started { model, pass, .. } = started;
+        let pass = pass.layer(self.layer_of(model.config())?).query(self.query.0);
         let prepared = model.prepare(&decoded.clips[0])?;
-        let maps = progress::showing_upload(&model, || model.attention(&prepared, &request))?;
+        let maps = progress::showing_upload(&model, || model.attention(pass.over(&prepared)))?;
         let grid = model.config().grid();
         let report = Report {
             preamble,

@@ -176,7 +176,7 @@ impl Classify {
             views: self.views.unwrap_or(Views::SINGLE),
             average: self.average,
             stride: self.start.video.stride,
-            mask: started.mask.clone(),
+            mask: started.pass.mask.clone(),
         };
         let run = Run::new(model, &protocol, &manifest, self.videos.shard)?;
         let run = Run { task, views: self.start.video.describe(self.views), ..run };
@@ -199,7 +199,7 @@ impl Classify {
             preamble: started.preamble("classify").video(VideoReport::unread(&video)),
             video: name(&video),
             stride: self.start.video.stride,
-            causal: self.start.mask.causal,
+            pass: started.pass.clone(),
             top: self.top,
             json: self.json,
         };
@@ -208,8 +208,9 @@ impl Classify {
 
     /// The logits of a video by its views, and how long it took to load the weights, to prepare a clip and to compute.
     /// Several views are prepared while others are computed.
-    fn compute(&self, Started { model, mask, .. }: &Started, decoded: &Decoded) -> Result<(Vec<f32>, Times)> {
+    fn compute(&self, Started { model, pass, .. }: &Started, decoded: &Decoded) -> Result<(Vec<f32>, Times)> {
         let views = self.views.unwrap_or(Views::SINGLE);
+        let pass = pass.clone().views(views).average(self.average);
         let start = Instant::now();
         let single = match views.count() {
             1 => Some(model.prepare(&decoded.clips[0])?),
@@ -219,13 +220,10 @@ impl Classify {
         let start = Instant::now();
         let labelling = &model.config().labelling;
         let (logits, loading) = progress::showing_upload(model, || {
-            model.load_views(views, mask)?;
+            model.load_weights(&pass)?;
             let loading = start.elapsed();
             let logits = match &single {
-                Some(clip) => {
-                    let classes = model.classify_prepared(clip, mask)?;
-                    Some(classes.all().iter().map(|class| class.logit).collect())
-                }
+                Some(clip) => model.view_logits(pass.over(clip))?.pop(),
                 None => None,
             };
             Ok((logits, loading))
@@ -234,8 +232,8 @@ impl Classify {
             Some(logits) => logits,
             None => {
                 let bar = progress::views(views.count() as u64);
-                let tell = &mut |computed| bar.set_position(computed as u64);
-                self.average.of(&model.view_logits_telling(&decoded.clips, views, mask, tell)?, labelling)?
+                let pass = pass.progress(move |computed| bar.set_position(computed as u64));
+                self.average.of(&model.view_logits(pass.over(&decoded.clips))?, labelling)?
             }
         };
         Ok((logits, Times { loading, preparing, computing: start.elapsed() - loading }))

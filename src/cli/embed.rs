@@ -12,8 +12,7 @@ use serde::Serialize;
 use tubelet::eval::fingerprint;
 use tubelet::graph::Taps;
 use tubelet::tensor::{Error, ErrorKind, Result, Tensor};
-use tubelet::vivit::FrameMask;
-use tubelet::{Views, Vivit};
+use tubelet::{Pass, Views};
 
 use super::features::{Features, Place, Recipe};
 use super::many::{Finished, Many};
@@ -107,8 +106,8 @@ impl Embed {
             return Err(Error::usage("a .npy file holds one value; write several into a .safetensors file"));
         }
         let (started, decoded) = self.start.start_with(video, self.views)?;
-        let Started { model, mask, .. } = &started;
-        let (tensors, times) = progress::showing_upload(model, || self.embed(model, &decoded, mask))?;
+        let model = &started.model;
+        let (tensors, times) = progress::showing_upload(model, || self.embed(&started, &decoded))?;
         self.write(&tensors)?;
         let shape = |(name, tensor): (&String, &Tensor)| (name.clone(), Shape::Alone(tensor.shape().axes().to_vec()));
         let shapes = tensors.iter().map(shape).collect();
@@ -124,8 +123,8 @@ impl Embed {
             )));
         }
         let started = self.start.start()?;
-        let Started { model, mask, .. } = &started;
-        progress::showing_upload(model, || model.load_taps(&self.taps(), mask))?;
+        let model = &started.model;
+        progress::showing_upload(model, || model.load_weights(&self.pass(&started)))?;
         let features = Features::open(&self.output, &self.recipe(&started, &videos)?, self.videos.resume)?;
         let mut done = features.done.clone();
         done.extend(features.failed.iter().filter(|_| !self.videos.retry_failed));
@@ -144,7 +143,7 @@ impl Embed {
             failed_before,
         };
         let compute = |decoded: &Decoded| {
-            let (tensors, times) = self.embed(model, decoded, mask)?;
+            let (tensors, times) = self.embed(&started, decoded)?;
             let places = features.borrow_mut().add(&tensors)?;
             let places = places.into_iter().map(|(name, place)| (name, Shape::Among(place))).collect();
             Ok(self.report(&started, decoded, places, times))
@@ -173,7 +172,7 @@ impl Embed {
 
     /// What features of the same run have in common.
     fn recipe(&self, started: &Started, videos: &[PathBuf]) -> Result<Recipe> {
-        let Started { model, mask, .. } = started;
+        let Started { model, pass, .. } = started;
         let config = model.config();
         let names = videos.iter().map(|video| video.display().to_string()).collect::<Vec<_>>().join("\n");
         let facts = [
@@ -182,7 +181,7 @@ impl Embed {
             ("taps", self.tap.join(", ")),
             ("views", self.start.video.describe(self.views)),
             ("stride", self.start.video.stride.to_string()),
-            ("mask", mask.to_string()),
+            ("mask", pass.mask.to_string()),
             ("preprocessing", model.preprocessing().to_string()),
             ("videos", format!("{} ({:016x})", videos.len(), hash(&names))),
             ("shard", self.videos.shard.to_string()),
@@ -204,9 +203,10 @@ impl Embed {
         }
     }
 
-    /// Values inside the model.
-    fn taps(&self) -> Taps {
-        Taps::Names(self.tap.iter().filter(|name| *name != FEATURES).cloned().collect())
+    /// With the values inside the model that are asked for.
+    fn pass(&self, started: &Started) -> Pass {
+        let taps = self.tap.iter().filter(|name| *name != FEATURES).cloned().collect();
+        started.pass.clone().taps(Taps::Names(taps))
     }
 
     fn to_npy(&self) -> bool {
@@ -215,11 +215,12 @@ impl Embed {
 
     /// The values of all views, view after view along the first axis, crops outermost, as everywhere; and how long it took
     /// to load the weights, to prepare the clips and to compute.
-    fn embed(&self, model: &Vivit, decoded: &Decoded, mask: &FrameMask) -> Result<(BTreeMap<String, Tensor>, Times)> {
-        let taps = self.taps();
+    fn embed(&self, started: &Started, decoded: &Decoded) -> Result<(BTreeMap<String, Tensor>, Times)> {
+        let model = &started.model;
+        let pass = self.pass(started);
         let views = self.views.unwrap_or(Views::SINGLE);
         let start = Instant::now();
-        model.load_taps(&taps, mask)?;
+        model.load_weights(&pass)?;
         let loading = start.elapsed();
         let mut preparing = Duration::ZERO;
         let bar = if views.count() > 1 { progress::views(views.count() as u64) } else { ProgressBar::hidden() };
@@ -229,7 +230,7 @@ impl Embed {
             let crops = model.prepare_crops(clip, views.crops)?;
             preparing += start.elapsed();
             for (crop, prepared) in crops.iter().enumerate() {
-                by_crop[crop].push(finite(model.taps_prepared(prepared, &taps, mask)?)?);
+                by_crop[crop].push(finite(model.taps(pass.over(prepared))?)?);
                 bar.inc(1);
             }
         }

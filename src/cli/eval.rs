@@ -12,8 +12,7 @@ use tubelet::eval::{
 };
 use tubelet::tensor::{Error, ErrorKind, Result};
 use tubelet::video::{Clip, DEFAULT_STRIDE, Preset, Sampling};
-use tubelet::vivit::FrameMask;
-use tubelet::{Average, Views, Vivit};
+use tubelet::{Average, Pass, Views, Vivit};
 
 use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
 use super::interruption::{Advice, interrupted};
@@ -176,14 +175,15 @@ impl Eval {
         let manifest = Manifest::read(manifest, self.format, self.root.as_deref(), &task, &names)?;
         manifest.check_root()?;
         self.root.iter().for_each(|root| say_links(&manifest, root));
-        let Started { model, mask, .. } = Started::new(checkpoint, self.preset, &self.mask, &self.device)?;
-        let protocol = Protocol { views: self.views, average: self.average, stride: self.stride, mask };
+        let Started { model, pass, .. } = Started::new(checkpoint, self.preset, &self.mask, &self.device)?;
+        let protocol =
+            Protocol { views: self.views, average: self.average, stride: self.stride, mask: pass.mask.clone() };
         let run = Run::new(&model, &protocol, &manifest, self.shard)?;
         let mut evaluation = Evaluation::open(&manifest, run.clone(), output, self.resume)?;
         if self.retry_failed {
             evaluation.retry_failed();
         }
-        let speed = self.finish(&model, &protocol.mask, &mut evaluation, output)?;
+        let speed = self.finish(&model, &pass.views(self.views), &mut evaluation, output)?;
         let summary = evaluation.metrics().summary();
         if summary.videos == 0 {
             return Err(Error::file(format!("none of the videos could be read; {} says why", output.display())));
@@ -206,10 +206,10 @@ impl Eval {
     }
 
     /// Evaluates what remains and shows how far it is.
-    fn finish(&self, model: &Vivit, mask: &FrameMask, evaluation: &mut Evaluation<'_>, output: &Path) -> Result<Speed> {
+    fn finish(&self, model: &Vivit, pass: &Pass, evaluation: &mut Evaluation<'_>, output: &Path) -> Result<Speed> {
         let (views, average) = (self.views, self.average);
         let mut compute =
-            |clips: Vec<Clip>| average.of(&model.view_logits(&clips, views, mask)?, &model.config().labelling);
+            |clips: Vec<Clip>| average.of(&model.view_logits(pass.over(&clips))?, &model.config().labelling);
         let videos = evaluation.metrics().videos() + evaluation.metrics().failed() + evaluation.remaining();
         let most_failed = self.max_failed.map_or(usize::MAX, |most| most.of(videos));
         let goes_on = format!("{} has what is finished; the same command with --resume goes on", output.display());

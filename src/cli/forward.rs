@@ -106,10 +106,10 @@ impl Forward {
         let config = &checkpoint.config;
         engine::check_clips(config, clips, layout).map_err(|error| error.within(self.clip.display()))?;
         let mask = self.mask.mask(clips.shape().axes()[0], config.frames)?;
-        let pass = Pass::new(layout).taps(self.taps()).mask(mask);
+        let pass = Pass::new().layout(layout).taps(self.taps()).mask(mask);
         let model = self.device.load(checkpoint, None)?;
         preamble.device = Some(model.device().name().to_owned());
-        progress::showing_upload(&model, || model.forward(clips, &pass))
+        progress::showing_upload(&model, || model.forward(pass.over(clips)))
     }
 
     fn taps(&self) -> Taps {

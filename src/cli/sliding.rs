@@ -11,7 +11,7 @@ use tubelet::report::{Line, Timeline};
 use tubelet::tensor::{Error, Result};
 use tubelet::video::{FrameSource, Information};
 use tubelet::vivit::Labelling;
-use tubelet::{Class, Vivit};
+use tubelet::{Class, Pass, Vivit};
 
 use super::arguments::at_least_one;
 use super::interruption::{Finishing, interrupted};
@@ -52,7 +52,7 @@ pub(super) struct Showing {
     /// What titles call the video.
     pub(super) video: String,
     pub(super) stride: usize,
-    pub(super) causal: bool,
+    pub(super) pass: Pass,
     pub(super) top: usize,
     pub(super) json: bool,
 }
@@ -69,10 +69,10 @@ impl SlidingArguments {
             return Err(Error::usage("--plot draws probabilities, and this model gives values (regression)"));
         }
         let step = self.step.unwrap_or(model.config().tubelet.frames);
-        let options = SlidingOptions { stride: showing.stride, step, causal: showing.causal };
-        let mut sliding = progress::showing_upload(model, || model.sliding(options))?;
+        let options = SlidingOptions::new(step).stride(showing.stride);
+        let mut sliding = progress::showing_upload(model, || model.sliding(options, &showing.pass))?;
         let rate = source.information().frames_per_second;
-        let facts = facts(model, source, &options);
+        let facts = facts(model, source, options, showing.pass.mask.causal);
         let mut plot = self.plot.is_some().then(|| Plot::new(showing.top));
         let mut times = Times { first: 0, shown: VecDeque::new(), rate };
         let mut frames = 0usize;
@@ -132,10 +132,10 @@ impl SlidingArguments {
 }
 
 /// What is done, before it is done: there may be no end.
-fn facts(model: &Vivit, source: &dyn FrameSource, options: &SlidingOptions) -> String {
+fn facts(model: &Vivit, source: &dyn FrameSource, options: SlidingOptions, causal: bool) -> String {
     let Information { height, width, frames_per_second, .. } = *source.information();
     let rate = frames_per_second.map_or(String::new(), |rate| format!(", {} a second", (100.0 * rate).round() / 100.0));
-    let SlidingOptions { stride, step, causal } = *options;
+    let SlidingOptions { stride, step, .. } = options;
     let untrained = model.checkpoint().family == Family::Untrained;
     let frames = model.config().frames;
     output::fields([

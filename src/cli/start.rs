@@ -5,8 +5,7 @@ use std::path::Path;
 use tubelet::checkpoint::Checkpoint;
 use tubelet::tensor::Result;
 use tubelet::video::Preset;
-use tubelet::vivit::FrameMask;
-use tubelet::{Views, Vivit, engine};
+use tubelet::{Pass, Views, Vivit, engine};
 
 use super::arguments::{DeviceArguments, ModelArguments};
 use super::mask::MaskArguments;
@@ -50,8 +49,8 @@ impl StartArguments {
 /// A model on its device, ready for videos.
 pub(super) struct Started {
     pub(super) model: Vivit,
-    /// What of each clip is not seen.
-    pub(super) mask: FrameMask,
+    /// What of each clip is seen.
+    pub(super) pass: Pass,
     /// What decided how frames become values.
     pub(super) preprocessing: String,
 }
@@ -69,7 +68,7 @@ impl Started {
         mask.validity(&checkpoint.config, 1)?;
         let model = device.load(checkpoint, preset)?;
         let preprocessing = video::origin(preset, Some(model.checkpoint()), model.preprocessing());
-        Ok(Self { model, mask, preprocessing })
+        Ok(Self { model, pass: Pass::new().mask(mask), preprocessing })
     }
 
     /// What a report of `command` begins with.

@@ -1,37 +1,21 @@
 //! Where a model looks: maps of its attention over a clip.
 
-use super::{Classes, Vivit, class_values, feeds};
+use super::forward::feeds;
+use super::{Classes, ClipPass, Input, Pass, Vivit};
 use crate::graph::Feed;
 use crate::tensor::{Error, Result, Tensor};
 use crate::video::PreparedClip;
-use crate::vivit::{self, AttentionLayer, Axis, Classifier, Config, FrameMask, RecordedMap, Request, Scope};
+use crate::vivit::{self, AttentionLayer, Axis, Classifier, Config, RecordedMap, Request, Scope};
 
 /// Whose attention is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AttentionQuery {
     /// What the head sees: the class token, or the mean over all tokens where the model has none.
+    #[default]
     Clip,
     /// The token of temporal index, row and column of the grid. Row and column are 0 in the temporal encoder of Model 2,
     /// which has one token for each temporal index.
     Token([usize; 3]),
-}
-
-/// Which attention of a clip is asked for.
-#[derive(Clone, Debug)]
-pub struct AttentionRequest {
-    /// All layers together, or one.
-    pub layer: AttentionLayer,
-    /// Whose attention it is.
-    pub query: AttentionQuery,
-    /// What of the clip is not seen.
-    pub mask: FrameMask,
-}
-
-impl AttentionRequest {
-    /// Rollout over all layers for what the head sees; nothing masked.
-    pub fn rollout() -> Self {
-        Self { layer: AttentionLayer::Rollout, query: AttentionQuery::Clip, mask: FrameMask::default() }
-    }
 }
 
 /// How much attention each token of a clip gets.
@@ -48,7 +32,7 @@ pub struct AttentionMaps {
 }
 
 impl Vivit {
-    /// Where the model looks in a clip that is on the device already.
+    /// Where the model looks in a clip: [`Pass::layer`] says of which layers, [`Pass::query`] for whom.
     ///
     /// Rollout gives shares of the whole, which the class token keeps a part of. A single block gives its probabilities,
     /// without the residual path. Where the model attends over space and over time apart, rollout multiplies the two in
@@ -57,30 +41,55 @@ impl Vivit {
     ///
     /// # Errors
     ///
-    /// A layer, head or token that the model does not have, and a token that is masked.
-    pub fn attention(&self, clip: &PreparedClip, asked: &AttentionRequest) -> Result<AttentionMaps> {
-        let config = self.config();
-        let request = Request { masking: asked.mask.masking(), ..Request::new(1, self.layout) };
+    /// A layer, head or token that the model does not have, and a token that is masked; a pass with taps, or over more
+    /// than one clip.
+    pub fn attention<'a>(&self, clip: impl Into<ClipPass<'a>>) -> Result<AttentionMaps> {
+        let ClipPass { pass, input } = clip.into();
+        pass.without_taps("attention")?;
+        pass.of_one_view("attention")?;
+        match input {
+            Input::Prepared(clip) => self.attention_of_prepared(&pass, clip),
+            Input::Clip(clip) | Input::Clips([clip]) => self.attention_of_prepared(&pass, &self.prepare(clip)?),
+            Input::Values(clip) => match self.batch_request(&pass, clip)? {
+                request @ Request { batch: 1, .. } => self.attention_maps(&pass, &request, Feed::Host(clip)),
+                Request { batch, .. } => Err(of_one_clip(batch)),
+            },
+            Input::Clips(clips) => Err(of_one_clip(clips.len())),
+        }
+    }
+
+    fn attention_of_prepared(&self, pass: &Pass, clip: &PreparedClip) -> Result<AttentionMaps> {
+        let request = pass.request(1, self.layout());
         self.check_prepared(clip, &request)?;
-        let vivit::MapRecording { recording, maps } = vivit::record_attention_maps(config, &request, &asked.layer)?;
-        let says = if config.classes > 0 { class_values(&recording)? } else { Vec::new() };
-        let validity = asked.mask.validity(config, 1)?;
+        self.attention_maps(pass, &request, Feed::Device(clip.memory()))
+    }
+
+    fn attention_maps(&self, pass: &Pass, request: &Request, clip: Feed<'_>) -> Result<AttentionMaps> {
+        let config = self.config();
+        let vivit::MapRecording { recording, maps } = vivit::record_attention_maps(config, request, &pass.layer)?;
+        let validity = pass.mask.validity(config, 1)?;
         let valid = valid_indices(config, validity.as_ref())?;
-        check_query(config, asked.query, &maps, &valid)?;
-        let seeds = maps.iter().map(|map| seed(config, map, &valid, asked.query)).collect::<Result<Vec<_>>>()?;
-        let mut fed = feeds(Feed::Device(clip.memory()), validity.as_ref());
+        check_query(config, pass.query, &maps, &valid)?;
+        let seeds = maps.iter().map(|map| seed(config, map, &valid, pass.query)).collect::<Result<Vec<_>>>()?;
+        let mut fed = feeds(clip, validity.as_ref());
         fed.extend(maps.iter().zip(&seeds).map(|(map, seed)| (map.seed.as_str(), Feed::Host(seed))));
-        let wanted: Vec<_> = maps.iter().map(|map| map.weights).chain(says).collect();
+        let wanted: Vec<_> = maps.iter().map(|map| map.weights).chain(recording.logits).collect();
         let mut executor = self.prepare_graph(recording.graph)?;
         let found = executor.run(&fed, &wanted)?;
-        let (weights, says) = found.split_at(maps.len());
-        let classes = if config.classes > 0 { Some(self.classes(says)?) } else { None };
+        let (weights, logits) = found.split_at(maps.len());
+        let labels = self.checkpoint().labels.as_deref();
+        let classes =
+            logits.first().map(|logits| Classes::new(logits.as_f32()?, &config.labelling, labels)).transpose()?;
         let part = |(map, weights): (_, &Tensor)| Ok(Part::new(config, map, weights.as_f32()?));
         let parts = maps.iter().zip(weights).map(part).collect::<Result<Vec<_>>>()?;
-        let (map, profile) = combined(config, &parts, &valid, asked)?;
+        let (map, profile) = combined(config, &parts, &valid, pass)?;
         let grid = config.grid();
         Ok(AttentionMaps { map: Tensor::f32([grid.temporal, grid.rows, grid.columns], map)?, profile, classes })
     }
+}
+
+fn of_one_clip(given: usize) -> Error {
+    Error::usage(format!("attention maps are of one clip, {given} are given"))
 }
 
 /// Errors about a token that the maps do not have, or that is masked.
@@ -178,23 +187,18 @@ impl Part {
 }
 
 /// The map and the profile that the parts make together.
-fn combined(
-    config: &Config,
-    parts: &[Part],
-    valid: &[bool],
-    asked: &AttentionRequest,
-) -> Result<(Vec<f32>, Option<Vec<f32>>)> {
+fn combined(config: &Config, parts: &[Part], valid: &[bool], pass: &Pass) -> Result<(Vec<f32>, Option<Vec<f32>>)> {
     let positions = config.grid().spatial();
     let summed = |tokens: &[f32]| Some(tokens.chunks(positions).map(|index| index.iter().sum()).collect());
-    match (parts, &asked.layer) {
+    match (parts, &pass.layer) {
         ([Part::Frame(tokens), Part::Frames(times)], _) => {
-            Ok((weighted(tokens, times, asked.query), Some(times.clone())))
+            Ok((weighted(tokens, times, pass.query), Some(times.clone())))
         }
         ([Part::Frame(tokens)], AttentionLayer::Rollout) => {
             // Without a temporal encoder every valid temporal index counts alike.
             let count = valid.iter().filter(|valid| **valid).count() as f32;
             let even: Vec<_> = valid.iter().map(|valid| if *valid { 1.0 / count } else { 0.0 }).collect();
-            let map = weighted(tokens, &even, asked.query);
+            let map = weighted(tokens, &even, pass.query);
             let profile = summed(&map);
             Ok((map, profile))
         }

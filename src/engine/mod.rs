@@ -1,30 +1,34 @@
-//! The public face: load a model, hand over a clip, get classes, features or any value inside.
+//! The public face: load a model, hand over a clip, get classes, features, attention maps or any value inside.
 
 mod attention;
 mod classes;
+mod forward;
+mod pass;
 mod seen;
 mod sliding;
 mod views;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::checkpoint::{self, Checkpoint};
-use crate::graph::{Device, DeviceWeights, Executor, Feed, Graph, Taps, Value};
+use crate::graph::{Device, DeviceWeights, Executor, Graph};
 use crate::kernels::{ClipLayout, Selection};
-use crate::tensor::{Error, Result, Tensor};
+use crate::tensor::{Error, Result};
 use crate::video::{Clip, Crops, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
-use crate::vivit::{self, Config, FrameMask, Recording, Request};
+use crate::vivit::{self, Config, Recording, Request};
 
-pub use attention::{AttentionMaps, AttentionQuery, AttentionRequest};
+pub use attention::{AttentionMaps, AttentionQuery};
 pub use classes::{Class, Classes, HeadClasses};
+pub use forward::check_clips;
+pub use pass::{ClipPass, Input, Pass};
 pub use seen::SeenFrames;
 pub use sliding::{Sliding, SlidingOptions, Window};
 pub use views::{Average, Views};
 
 /// How a model is loaded.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct LoadOptions {
     /// How clips become the model's input. Without it the model's own preprocessor file decides, else its family:
     /// [`Family::preset`](checkpoint::Family::preset).
@@ -33,50 +37,44 @@ pub struct LoadOptions {
     pub variants: Selection,
 }
 
-/// What is asked of a forward pass on raw tensors.
-#[derive(Clone, Debug)]
-pub struct Pass {
-    /// The order of the axes of the clips.
-    pub layout: ClipLayout,
-    /// The values wanted beside the logits.
-    pub taps: Taps,
-    /// What of the clips is not seen.
-    pub mask: FrameMask,
-}
-
-impl Pass {
-    /// Clips in `layout`; nothing tapped, nothing masked.
-    pub fn new(layout: ClipLayout) -> Self {
-        Self { layout, taps: Taps::None, mask: FrameMask::default() }
+impl LoadOptions {
+    /// As the model and the device choose.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// With the values that `taps` names.
+    /// Clips become the model's input as `preset` says; `None` leaves it to the model.
     #[must_use]
-    pub fn taps(self, taps: Taps) -> Self {
-        Self { taps, ..self }
+    pub fn preset(self, preset: impl Into<Option<Preset>>) -> Self {
+        Self { preset: preset.into(), ..self }
     }
 
-    /// With what `mask` says not seen.
+    /// Runs these kernel variants instead of the device's own choice.
     #[must_use]
-    pub fn mask(self, mask: FrameMask) -> Self {
-        Self { mask, ..self }
+    pub fn variants(self, variants: Selection) -> Self {
+        Self { variants, ..self }
     }
 }
 
 /// A ViViT model on a device.
 ///
 /// Weights are uploaded once, when a forward pass first needs them; passes of the same batch and taps reuse everything
-/// that the first one built. A model can be shared between threads: passes over the same executor take turns.
+/// that the first one built. Cloning shares all of it, also between threads: passes over the same executor take turns.
+#[derive(Clone)]
 pub struct Vivit {
+    loaded: Arc<Loaded>,
+}
+
+/// What clones of a model share.
+struct Loaded {
     device: Device,
     checkpoint: Checkpoint,
     preprocessing: Preprocessing,
-    layout: ClipLayout,
     options: LoadOptions,
     weights: DeviceWeights,
     executors: Mutex<Vec<(Request, SharedExecutor)>>,
     preparers: Mutex<Vec<Preparer>>,
-    /// Views that there has been memory for at a time, where that has shown.
+    /// The most views to compute at a time: fewer once the device has run out of memory.
     most_views: AtomicUsize,
 }
 
@@ -101,40 +99,38 @@ impl Vivit {
 
     /// A model from a checkpoint that was loaded before.
     pub fn from_checkpoint(device: &Device, checkpoint: Checkpoint, options: LoadOptions) -> Result<Self> {
-        let preprocessing = preprocessing(&checkpoint, options.preset)?;
-        let layout = checkpoint.family.layout();
         let source: Arc<dyn crate::graph::Weights> = checkpoint.parameters.clone();
-        Ok(Self {
+        let loaded = Loaded {
             device: device.clone(),
-            preprocessing,
-            layout,
+            preprocessing: preprocessing(&checkpoint, options.preset)?,
             options,
             weights: DeviceWeights::new(device, source),
             executors: Mutex::default(),
             preparers: Mutex::default(),
             most_views: AtomicUsize::new(usize::MAX),
             checkpoint,
-        })
+        };
+        Ok(Self { loaded: Arc::new(loaded) })
     }
 
     /// The model's sizes and switches.
     pub fn config(&self) -> &Config {
-        &self.checkpoint.config
+        &self.loaded.checkpoint.config
     }
 
     /// Where the model came from, its class names, and what its user should know.
     pub fn checkpoint(&self) -> &Checkpoint {
-        &self.checkpoint
+        &self.loaded.checkpoint
     }
 
     /// How clips become the model's input.
     pub fn preprocessing(&self) -> &Preprocessing {
-        &self.preprocessing
+        &self.loaded.preprocessing
     }
 
     /// The order of the axes of the model's input: that of its family.
     pub fn layout(&self) -> ClipLayout {
-        self.layout
+        self.loaded.checkpoint.family.layout()
     }
 
     /// How clips are taken from a video: the model's number of frames, every second one, in the middle.
@@ -144,185 +140,68 @@ impl Vivit {
 
     /// The device it runs on.
     pub fn device(&self) -> &Device {
-        &self.device
-    }
-
-    /// Uploads the weights and compiles the kernels now instead of with the first clip.
-    pub fn load_weights(&self) -> Result<()> {
-        self.executor(&Request::new(1, self.layout)).map(drop)
-    }
-
-    /// As [`load_weights`](Self::load_weights), for [`taps_prepared`](Self::taps_prepared) with these taps and this mask.
-    pub fn load_taps(&self, taps: &Taps, mask: &FrameMask) -> Result<()> {
-        let request = Request { taps: taps.clone(), masking: mask.masking(), ..Request::new(1, self.layout) };
-        self.executor(&request).map(drop)
+        &self.loaded.device
     }
 
     /// The weights on the device.
     pub fn weights(&self) -> &DeviceWeights {
-        &self.weights
+        &self.loaded.weights
+    }
+
+    /// Uploads the weights and compiles the kernels of `pass` now, instead of with the first clip.
+    ///
+    /// # Errors
+    ///
+    /// A tap that the model does not have, with those it has.
+    pub fn load_weights(&self, pass: &Pass) -> Result<()> {
+        self.executor_of_views(pass).map(drop)
     }
 
     /// Resizes, crops and scales a clip on the device.
     ///
-    /// An error for a model that does not take the three colour planes of a video.
+    /// # Errors
+    ///
+    /// A model that does not take the three colour planes of a video.
     pub fn prepare(&self, clip: &Clip) -> Result<PreparedClip> {
         let first = self.prepare_crops(clip, Crops::Central)?.into_iter().next();
         first.ok_or_else(|| Error::usage("a clip without crops"))
     }
 
-    /// The classes of a clip.
-    pub fn classify(&self, clip: &Clip) -> Result<Classes> {
-        self.classify_prepared(&self.prepare(clip)?, &FrameMask::default())
-    }
-
-    /// The classes of a clip that is on the device already, of which `mask` says what is not seen.
-    pub fn classify_prepared(&self, clip: &PreparedClip, mask: &FrameMask) -> Result<Classes> {
-        self.classes(&self.run_prepared(clip, mask, class_values)?)
-    }
-
-    /// The classes of one clip that is in host memory.
-    fn classify_values(&self, clip: &Tensor, mask: &FrameMask) -> Result<Classes> {
-        let request = Request { masking: mask.masking(), ..Request::new(1, self.layout) };
-        self.classes(&self.run_request(&request, Feed::Host(clip), mask, class_values)?)
-    }
-
-    /// The classes that the values of [`class_values`] say.
-    fn classes(&self, found: &[Tensor]) -> Result<Classes> {
-        let [logits] = found else { return Err(Error::usage("the model's outputs are missing")) };
-        Classes::new(logits.as_f32()?, &self.config().labelling, self.checkpoint.labels.as_deref())
-    }
-
-    /// What the head sees of a clip, `[1, C]`: the pooled output of the encoder, or of the representation layer.
-    pub fn features(&self, clip: &Clip) -> Result<Tensor> {
-        self.features_prepared(&self.prepare(clip)?, &FrameMask::default())
-    }
-
-    /// What the head sees of a clip that is on the device already, of which `mask` says what is not seen: `[1, C]`.
-    pub fn features_prepared(&self, clip: &PreparedClip, mask: &FrameMask) -> Result<Tensor> {
-        let found = self.run_prepared(clip, mask, |recording| Ok(vec![recording.features]))?;
-        found.into_iter().next().ok_or_else(|| Error::usage("the model's features are missing"))
-    }
-
-    /// The values that are tapped of one clip that is on the device already, and what the head sees of it under the name
-    /// `features`.
+    /// Resizes and scales a clip on the device, and cuts each of `crops` from it.
     ///
-    /// An error for a tap that the model does not have, with those it has.
-    pub fn taps_prepared(
-        &self,
-        clip: &PreparedClip,
-        taps: &Taps,
-        mask: &FrameMask,
-    ) -> Result<BTreeMap<String, Tensor>> {
-        let request = Request { taps: taps.clone(), masking: mask.masking(), ..Request::new(1, self.layout) };
-        self.check_prepared(clip, &request)?;
-        let mut names = Vec::new();
-        let found = self.run_request(&request, Feed::Device(clip.memory()), mask, |recording| {
-            let tapped = tapped(self.config(), recording, &request)?;
-            names.push("features".to_owned());
-            names.extend(tapped.iter().map(|value| recording.graph.name(*value).to_owned()));
-            Ok([recording.features].into_iter().chain(tapped).collect())
-        })?;
-        Ok(names.into_iter().zip(found).collect())
-    }
-
-    /// Runs one clip that is on the device and returns the values that `wanted` picks.
-    fn run_prepared(
-        &self,
-        clip: &PreparedClip,
-        mask: &FrameMask,
-        wanted: impl FnOnce(&Recording) -> Result<Vec<Value>>,
-    ) -> Result<Vec<Tensor>> {
-        let request = Request { masking: mask.masking(), ..Request::new(1, self.layout) };
-        self.check_prepared(clip, &request)?;
-        self.run_request(&request, Feed::Device(clip.memory()), mask, wanted)
-    }
-
-    /// An error where a clip is not one of `request`.
-    fn check_prepared(&self, clip: &PreparedClip, request: &Request) -> Result<()> {
-        let shape = vivit::clip_shape(self.config(), request);
-        if *clip.shape() == shape {
-            return Ok(());
-        }
-        let given = clip.shape();
-        Err(Error::usage(format!("the model takes a clip of shape {shape}, this one has {given}")))
-    }
-
-    /// Runs the clips of `request` and returns the values that `wanted` picks.
-    fn run_request(
-        &self,
-        request: &Request,
-        clip: Feed<'_>,
-        mask: &FrameMask,
-        wanted: impl FnOnce(&Recording) -> Result<Vec<Value>>,
-    ) -> Result<Vec<Tensor>> {
-        let shared = self.executor(request)?;
-        let wanted = wanted(&shared.recording)?;
-        let validity = mask.validity(self.config(), request.batch)?;
-        let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        executor.run(&feeds(clip, validity.as_ref()), &wanted)
-    }
-
-    /// Raw tensors in and out: a batch of clips, and `logits` (or what the head would see, for a model without one) with
-    /// every value that is tapped. A batch that the device's buffers do not hold is computed in parts.
+    /// # Errors
     ///
-    /// An error for a clip of another size, and for a tap that the model does not have, with those it has.
-    pub fn forward(&self, clips: &Tensor, pass: &Pass) -> Result<BTreeMap<String, Tensor>> {
-        let whole = request(self.config(), clips, pass)?;
-        let validity = pass.mask.validity(self.config(), whole.batch)?;
-        let at_once = self.clips_at_once(&whole)?;
-        if whole.batch <= at_once {
-            return self.forward_part(&whole, clips, validity.as_ref());
-        }
-        let values = clips.as_f32()?;
-        let clip = values.len() / whole.batch;
-        let mut parts = Vec::new();
-        for (values, first) in values.chunks(at_once * clip).zip((0..).step_by(at_once)) {
-            let part = Request { batch: values.len() / clip, ..whole.clone() };
-            let clips = Tensor::f32(vivit::clip_shape(self.config(), &part), values.to_vec())?;
-            let mask = pass.mask.of_clips(first..first + part.batch, self.config().frames);
-            let validity = mask.validity(self.config(), part.batch)?;
-            parts.push(self.forward_part(&part, &clips, validity.as_ref())?);
-        }
-        let graph = vivit::record(self.config(), &whole)?.graph;
-        let join = |name: &String| {
-            let parts: Vec<_> = parts.iter().filter_map(|part| part.get(name)).collect();
-            let value = graph.find(name).ok_or_else(|| Error::usage(format!("the model has no value {name}")))?;
-            Ok((name.clone(), Tensor::joined(&parts, graph.shape(value))?))
+    /// A model that does not take the three colour planes of a video, and pictures that three crops do not fit.
+    pub fn prepare_crops(&self, clip: &Clip, crops: Crops) -> Result<Vec<PreparedClip>> {
+        check_video(self.config())?;
+        let mut kept = self.loaded.preparers.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kept.iter().position(|preparer| preparer.fits(clip) && preparer.crops() == crops);
+        let mut preparer = match known {
+            // The one used last is the one forgotten last.
+            Some(index) => kept.remove(index),
+            None => {
+                let Loaded { device, preprocessing, options, .. } = &*self.loaded;
+                Preparer::with_crops(device, clip, preprocessing, crops, self.layout(), &options.variants)?
+            }
         };
-        parts.first().into_iter().flat_map(BTreeMap::keys).map(join).collect()
-    }
-
-    fn forward_part(
-        &self,
-        request: &Request,
-        clips: &Tensor,
-        validity: Option<&Tensor>,
-    ) -> Result<BTreeMap<String, Tensor>> {
-        let shared = self.executor(request)?;
-        let wanted = wanted(self.config(), &shared.recording, request)?;
-        let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        named(&shared.recording.graph, &wanted, executor.run(&feeds(Feed::Host(clips), validity), &wanted)?)
-    }
-
-    /// How many clips the device's buffers hold at a time, at least one: every value grows with their number.
-    fn clips_at_once(&self, request: &Request) -> Result<usize> {
-        let graph = vivit::record(self.config(), &Request { batch: 1, ..request.clone() })?.graph;
-        let largest = graph.inputs().chain(graph.computed()).map(|value| graph.bytes(value)).max().unwrap_or(1);
-        Ok((self.device.largest_value() / largest.max(1)).max(1) as usize)
+        let prepared = preparer.prepare_crops(clip);
+        kept.truncate(KEPT_PREPARERS - 1);
+        kept.insert(0, preparer);
+        prepared
     }
 
     /// An executor of a graph on the model's device and weights.
     fn prepare_graph(&self, graph: Graph) -> Result<Box<dyn Executor>> {
-        self.device.prepare(Arc::new(graph), &self.weights, &self.options.variants)
+        let Loaded { device, weights, options, .. } = &*self.loaded;
+        device.prepare(Arc::new(graph), weights, &options.variants)
     }
 
     /// The executor of a request: compiled, with all weights uploaded.
     fn executor(&self, request: &Request) -> Result<SharedExecutor> {
-        let mut kept = self.executors.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = kept.iter().position(|(known, _)| known == request) {
+        let mut kept = self.loaded.executors.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = kept.iter().position(|(known, _)| known == request) {
             // The one used last is the one forgotten last.
-            let known = kept.remove(place);
+            let known = kept.remove(index);
             let shared = known.1.clone();
             kept.push(known);
             return Ok(shared);
@@ -332,7 +211,7 @@ impl Vivit {
         }
         let recording = vivit::record(self.config(), request)?;
         // A wrong tap is found before weights are uploaded for nothing.
-        wanted(self.config(), &recording, request)?;
+        forward::tapped(self.config(), &recording, request)?;
         let executor = self.prepare_graph(recording.graph.clone())?;
         let shared = SharedExecutor { executor: Arc::new(Mutex::new(executor)), recording: Arc::new(recording) };
         kept.push((request.clone(), shared.clone()));
@@ -342,23 +221,8 @@ impl Vivit {
 
 impl std::fmt::Debug for Vivit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Vivit({} on {:?})", self.checkpoint.source, self.device)
+        write!(f, "Vivit({} on {:?})", self.checkpoint().source, self.device())
     }
-}
-
-/// The value that says the classes of a clip.
-fn class_values(recording: &Recording) -> Result<Vec<Value>> {
-    recording.logits.map(|logits| vec![logits]).ok_or_else(headless)
-}
-
-fn headless() -> Error {
-    Error::usage("this model has no classification head; ask for its features instead")
-}
-
-/// What goes into a graph: the clip, and which temporal indices are valid where some are not.
-fn feeds<'a>(clip: Feed<'a>, validity: Option<&'a Tensor>) -> Vec<(&'static str, Feed<'a>)> {
-    let validity = validity.map(|validity| ("validity", Feed::Host(validity)));
-    [("clip", clip)].into_iter().chain(validity).collect()
 }
 
 /// An error for a model that videos cannot be prepared for.
@@ -391,81 +255,4 @@ pub fn preprocessing(checkpoint: &Checkpoint, preset: Option<Preset>) -> Result<
         }
         _ => Ok(preprocessing),
     }
-}
-
-/// An error where a model of this configuration cannot take `clips`, a batch in `layout`.
-pub fn check_clips(config: &Config, clips: &Tensor, layout: ClipLayout) -> Result<()> {
-    request(config, clips, &Pass::new(layout)).map(drop)
-}
-
-fn request(config: &Config, clips: &Tensor, pass: &Pass) -> Result<Request> {
-    let batch = clips.shape().axes().first().copied().unwrap_or(0);
-    let request = Request { taps: pass.taps.clone(), masking: pass.mask.masking(), ..Request::new(batch, pass.layout) };
-    let wanted = vivit::clip_shape(config, &request);
-    if *clips.shape() != wanted || batch == 0 {
-        let one = vivit::clip_shape(config, &Request { batch: 1, ..request });
-        return Err(Error::usage(format!(
-            "the model takes clips of shape {one} (the first axis may be any number), these are {}",
-            clips.shape()
-        )));
-    }
-    Ok(request)
-}
-
-/// The values to return: the output of the head, and all that are tapped.
-fn wanted(config: &Config, recording: &Recording, request: &Request) -> Result<Vec<Value>> {
-    let mut wanted = vec![recording.logits.unwrap_or(recording.features)];
-    let tapped = tapped(config, recording, request)?;
-    wanted.extend(tapped.into_iter().filter(|value| !wanted.contains(value)).collect::<Vec<_>>());
-    Ok(wanted)
-}
-
-/// The values that are tapped.
-fn tapped(config: &Config, recording: &Recording, request: &Request) -> Result<Vec<Value>> {
-    let graph = &recording.graph;
-    match &request.taps {
-        Taps::None => Ok(Vec::new()),
-        Taps::All => Ok(graph.computed().collect()),
-        Taps::Names(names) => {
-            let find = |name: &String| {
-                let computed = |value: &Value| graph.computed().any(|computed| computed == *value);
-                graph.find(name).filter(computed).ok_or_else(|| unknown_value(config, request, name))
-            };
-            names.iter().map(find).collect()
-        }
-    }
-}
-
-/// The error for a tap that the model does not have, with all that it has.
-fn unknown_value(config: &Config, request: &Request, name: &str) -> Error {
-    match vivit::record(config, &Request { taps: Taps::All, ..request.clone() }) {
-        Ok(Recording { graph, .. }) => {
-            let known = names(graph.computed().map(|value| graph.name(value)));
-            Error::usage(format!("the model has no value {name:?}; it has {known}"))
-        }
-        Err(error) => error,
-    }
-}
-
-/// Names in a row, numbered ones as one: `hidden_state.1 to .12`.
-fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let mut stems: Vec<(&str, Vec<usize>)> = Vec::new();
-    for name in names {
-        let numbered = name.rsplit_once('.').and_then(|(stem, number)| Some((stem, number.parse().ok()?)));
-        let (stem, number) = numbered.map_or((name, None), |(stem, number)| (stem, Some(number)));
-        match stems.iter_mut().find(|(known, _)| *known == stem) {
-            Some((_, numbers)) => numbers.extend(number),
-            None => stems.push((stem, number.into_iter().collect())),
-        }
-    }
-    let named = stems.into_iter().map(|(stem, numbers)| match numbers.as_slice() {
-        [] => stem.to_owned(),
-        [only] => format!("{stem}.{only}"),
-        [first, .., last] => format!("{stem}.{first} to .{last}"),
-    });
-    named.collect::<Vec<_>>().join(", ")
-}
-
-fn named(graph: &Graph, values: &[Value], tensors: Vec<Tensor>) -> Result<BTreeMap<String, Tensor>> {
-    Ok(values.iter().map(|value| graph.name(*value).to_owned()).zip(tensors).collect())
 }

@@ -22,7 +22,7 @@ impl Vivit {
     /// An error for a clip of another size than the model's.
     pub fn seen_frames(&self, clip: &PreparedClip) -> Result<SeenFrames> {
         super::check_video(self.config())?;
-        self.check_prepared(clip, &Request::new(1, self.layout))?;
+        self.check_prepared(clip, &Request::new(1, self.layout()))?;
         let places = places(self.config());
         let values = clip.read(self.device())?;
         let frame = |place: &usize| self.picture(&values, *place);

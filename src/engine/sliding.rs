@@ -3,35 +3,41 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Classes, Vivit, feeds};
+use super::forward::{feeds, headless, logits_alone};
+use super::{Classes, Pass, Vivit};
 use crate::graph::{Executor, Feed, Value};
 use crate::kernels::Cost;
 use crate::tensor::{Error, Result, Tensor};
 use crate::video::{Clip, Frame};
-use crate::vivit::{self, Config, FactorisedEncoder, FrameMask, Model, Request};
+use crate::vivit::{self, Config, FactorisedEncoder, Model, Request};
 
 /// How a window slides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SlidingOptions {
-    /// Every how many-th frame of the source is looked at, at least 1.
-    pub stride: usize,
     /// By how many looked-at frames a window comes after the one before, at least 1.
     pub step: usize,
-    /// Whether tokens see their own and earlier temporal indices only.
-    pub causal: bool,
+    /// Every how many-th frame of the source is looked at, at least 1.
+    pub stride: usize,
 }
 
 impl SlidingOptions {
-    /// What of a window is not seen.
-    fn mask(self) -> FrameMask {
-        FrameMask { causal: self.causal, ..FrameMask::default() }
+    /// Windows that come `step` frames after one another, of every frame of the source.
+    pub fn new(step: usize) -> Self {
+        Self { step, stride: 1 }
+    }
+
+    /// Looks at every `stride`-th frame alone.
+    #[must_use]
+    pub fn stride(self, stride: usize) -> Self {
+        Self { stride, ..self }
     }
 }
 
 /// What a model says of one window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Window {
-    /// Places of its first and last frame in the source, from 0.
+    /// Indices of its first and last frame in the source, from 0.
     pub frames: [usize; 2],
     /// Its classes: those of a clip of the same frames.
     pub classes: Classes,
@@ -42,9 +48,10 @@ pub struct Window {
 /// Where a step is whole tubelets, Model 2 computes each temporal index once: its spatial encoder does not depend on
 /// the rest of the window. A step by one of 16 temporal indices then costs a sixteenth of a clip and a small temporal
 /// encoder. The other models compute every window whole.
-pub struct Sliding<'a> {
-    model: &'a Vivit,
+pub struct Sliding {
+    model: Vivit,
     options: SlidingOptions,
+    pass: Pass,
     /// Frames that the source has delivered.
     delivered: usize,
     /// Looked-at frames to let pass before the next that a window holds, where a step is longer than a window.
@@ -53,8 +60,8 @@ pub struct Sliding<'a> {
     waiting: Vec<Arc<Frame>>,
     /// Frames that are prepared together.
     group: usize,
-    /// Place in the source of the first frame of each group that is in the window.
-    places: VecDeque<usize>,
+    /// Index in the source of the first frame of each group that is in the window.
+    starts: VecDeque<usize>,
     reuse: Reuse,
 }
 
@@ -77,51 +84,55 @@ impl Vivit {
     ///
     /// # Errors
     ///
-    /// A step or stride of 0, and a model without a head.
-    pub fn sliding(&self, options: SlidingOptions) -> Result<Sliding<'_>> {
+    /// A step or stride of 0, and a model without a head; a pass with taps, of several views, or with masked frames, which
+    /// move with the window.
+    pub fn sliding(&self, options: SlidingOptions, pass: &Pass) -> Result<Sliding> {
         let config = self.config();
         super::check_video(config)?;
+        pass.without_taps("sliding")?;
+        pass.of_one_view("sliding")?;
+        if pass.mask.valid.is_some() {
+            return Err(Error::usage("a sliding window sees all of its frames: mask none of them"));
+        }
         if options.step == 0 || options.stride == 0 {
             return Err(Error::usage("a window slides by at least one frame"));
         }
         if config.classes == 0 {
-            return Err(super::headless());
+            return Err(headless());
         }
         let advance = options.step.min(config.frames);
         let group = common_divisor(config.frames, advance);
         let reuse = match config.model {
             Model::FactorisedEncoder(encoder) if shares_tubelets(config, group) => {
-                self.vectors(encoder, group, options)?
+                self.vectors(encoder, group, pass)?
             }
             _ => {
-                self.executor(&self.window(options))?;
+                self.executor(&pass.request(1, self.layout()))?;
                 Reuse::Pixels { kept: VecDeque::new() }
             }
         };
         Ok(Sliding {
-            model: self,
+            model: self.clone(),
             options,
+            // Frames are prepared in the layout of the model.
+            pass: Pass { layout: None, ..pass.clone() },
             delivered: 0,
             pass_over: 0,
             waiting: Vec::new(),
             group,
-            places: VecDeque::new(),
+            starts: VecDeque::new(),
             reuse,
         })
     }
 
-    /// A window as a pass of its own.
-    fn window(&self, options: SlidingOptions) -> Request {
-        Request { masking: options.mask().masking(), ..Request::new(1, self.layout) }
-    }
-
     /// The two halves of Model 2: pixels of a group to vectors, vectors of a window to classes.
-    fn vectors(&self, encoder: FactorisedEncoder, group: usize, options: SlidingOptions) -> Result<Reuse> {
+    fn vectors(&self, encoder: FactorisedEncoder, group: usize, pass: &Pass) -> Result<Reuse> {
         let part = Config { frames: group, ..self.config().clone() };
-        let (graph, vectors) = encoder.record_spatial(&part, &Request::new(1, self.layout))?;
+        let (graph, vectors) = encoder.record_spatial(&part, &Request::new(1, self.layout()))?;
         let spatial = self.prepare_graph(graph)?;
-        let recording = encoder.record_temporal(self.config(), &self.window(options))?;
-        let wanted = super::class_values(&recording)?;
+        let window = pass.request(1, self.layout());
+        let recording = encoder.record_temporal(self.config(), &window)?;
+        let wanted = logits_alone(self.config(), &recording, &window)?.into_iter().map(|(_, value)| value).collect();
         let temporal = self.prepare_graph(recording.graph)?;
         let halves = Halves { spatial: (spatial, vectors), temporal: (temporal, wanted) };
         Ok(Reuse::Vectors { halves: Box::new(halves), kept: VecDeque::new() })
@@ -139,7 +150,7 @@ fn common_divisor(a: usize, b: usize) -> usize {
     if b == 0 { a } else { common_divisor(b, a % b) }
 }
 
-impl Sliding<'_> {
+impl Sliding {
     /// Takes the next frame of the source, and returns the window that it completes.
     ///
     /// An error for a frame that cannot be prepared. A window of other frames than its own would follow, so after an error the
@@ -153,9 +164,9 @@ impl Sliding<'_> {
     }
 
     fn take(&mut self, frame: &Frame) -> Result<Option<Window>> {
-        let place = self.delivered;
+        let index = self.delivered;
         self.delivered += 1;
-        if !place.is_multiple_of(self.options.stride) {
+        if !index.is_multiple_of(self.options.stride) {
             return Ok(None);
         }
         if self.pass_over > 0 {
@@ -163,20 +174,25 @@ impl Sliding<'_> {
             return Ok(None);
         }
         if self.waiting.is_empty() {
-            self.places.push_back(place);
+            self.starts.push_back(index);
         }
         self.waiting.push(Arc::new(frame.clone()));
         if self.waiting.len() < self.group {
             return Ok(None);
         }
         self.keep_group()?;
-        if self.places.len() * self.group < self.model.config().frames {
+        if self.starts.len() * self.group < self.model.config().frames {
             return Ok(None);
         }
         let classes = self.classify()?;
-        let first = self.places.front().copied().unwrap_or(place);
+        let first = self.starts.front().copied().unwrap_or(index);
         self.advance();
-        Ok(Some(Window { frames: [first, place], classes }))
+        Ok(Some(Window { frames: [first, index], classes }))
+    }
+
+    /// A window as a pass of its own.
+    fn window(&self) -> Request {
+        self.pass.request(1, self.model.layout())
     }
 
     /// What computing a window costs once it follows another: its new frames, and everything that depends on them.
@@ -188,7 +204,7 @@ impl Sliding<'_> {
                 let groups = self.options.step.min(config.frames) / self.group;
                 Ok((0..groups).fold(halves.temporal.0.graph().cost(), |sum, _| sum + group))
             }
-            Reuse::Pixels { .. } => Ok(vivit::record(config, &self.model.window(self.options))?.graph.cost()),
+            Reuse::Pixels { .. } => Ok(vivit::record(config, &self.window())?.graph.cost()),
         }
     }
 
@@ -210,20 +226,21 @@ impl Sliding<'_> {
 
     /// The classes of the window that is kept.
     fn classify(&mut self) -> Result<Classes> {
-        let model = self.model;
-        let config = model.config();
+        let config = self.model.config();
         match &mut self.reuse {
             Reuse::Vectors { halves, kept } => {
                 let (executor, wanted) = &mut halves.temporal;
                 let vectors = kept.iter().flatten().copied().collect();
                 let vectors = Tensor::f32([1, config.grid().temporal, config.width], vectors)?;
                 let found = executor.run(&[("frame_representation", Feed::Host(&vectors))], wanted)?;
-                model.classes(&found)
+                let logits = found.first().ok_or_else(headless)?;
+                let labels = self.model.checkpoint().labels.as_deref();
+                Classes::new(logits.as_f32()?, &config.labelling, labels)
             }
             Reuse::Pixels { kept } => {
                 let pixels = kept.iter().flatten().copied().collect();
-                let clip = Tensor::f32(vivit::clip_shape(config, &Request::new(1, model.layout)), pixels)?;
-                model.classify_values(&clip, &self.options.mask())
+                let clip = Tensor::f32(vivit::clip_shape(config, &self.window()), pixels)?;
+                self.model.classify(self.pass.over(&clip))
             }
         }
     }
@@ -231,7 +248,7 @@ impl Sliding<'_> {
     /// Forgets everything: no window holds what has been delivered so far.
     fn start_over(&mut self) {
         self.waiting.clear();
-        self.places.clear();
+        self.starts.clear();
         match &mut self.reuse {
             Reuse::Vectors { kept, .. } | Reuse::Pixels { kept } => kept.clear(),
         }
@@ -242,22 +259,22 @@ impl Sliding<'_> {
         let step = self.options.step;
         let kept = self.model.config().frames.saturating_sub(step) / self.group;
         self.pass_over = step.saturating_sub(self.model.config().frames);
-        let forgotten = self.places.len() - kept;
-        self.places.drain(..forgotten);
+        let forgotten = self.starts.len() - kept;
+        self.starts.drain(..forgotten);
         match &mut self.reuse {
             Reuse::Vectors { kept, .. } | Reuse::Pixels { kept } => kept.drain(..forgotten),
         };
     }
 }
 
-impl std::fmt::Debug for Sliding<'_> {
+impl std::fmt::Debug for Sliding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let kept = match &self.reuse {
             Reuse::Vectors { .. } => ("temporal indices", self.group / self.model.config().tubelet.frames),
             Reuse::Pixels { .. } => ("frames", self.group),
         };
         let (what, each) = kept;
-        let count = self.places.len() * each;
+        let count = self.starts.len() * each;
         write!(f, "Sliding({:?} after {} frames, {what} kept: {count})", self.options, self.delivered)
     }
 }

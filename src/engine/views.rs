@@ -6,11 +6,12 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::classes::{Classes, probabilities};
-use super::{KEPT_PREPARERS, Vivit, check_video, class_values};
+use super::forward::logits_alone;
+use super::{ClipPass, Input, Pass, SharedExecutor, Vivit};
 use crate::graph::{Feed, Plan};
 use crate::tensor::{Error, ErrorKind, Result};
-use crate::video::{Clip, Crops, PreparedClip, Preparer, Sampling};
-use crate::vivit::{self, FrameMask, Labelling, Request};
+use crate::video::{Clip, Crops, PreparedClip, Sampling};
+use crate::vivit::{self, FrameMask, Labelling};
 
 /// The views of a video in a test: temporal clips × spatial crops (paper, section 4.1), written `4x3`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +20,12 @@ pub struct Views {
     pub clips: usize,
     /// Spatial crops of each clip.
     pub crops: Crops,
+}
+
+impl Default for Views {
+    fn default() -> Self {
+        Self::SINGLE
+    }
 }
 
 /// More clips than any test takes of a video; up to here their views and frames can be counted.
@@ -172,102 +179,96 @@ impl FromStr for Average {
 const MOST_BATCH_BYTES: u64 = 1 << 30;
 
 impl Vivit {
-    /// Resizes, crops and scales a clip on the device: each of `crops`.
+    /// The classes of a clip; of a video by all its views, where the pass has several: `clips` are those that
+    /// [`Views::sampling`] takes.
     ///
-    /// An error for a model that does not take the three colour planes of a video, and for pictures that three crops do
-    /// not fit.
-    pub fn prepare_crops(&self, clip: &Clip, crops: Crops) -> Result<Vec<PreparedClip>> {
-        check_video(self.config())?;
-        let mut kept = self.preparers.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = kept.iter().position(|preparer| preparer.fits(clip) && preparer.crops() == crops);
-        let mut preparer = match known {
-            // The one used last is the one forgotten last.
-            Some(place) => kept.remove(place),
-            None => {
-                let (preprocessing, variants) = (&self.preprocessing, &self.options.variants);
-                Preparer::with_crops(&self.device, clip, preprocessing, crops, self.layout, variants)?
-            }
-        };
-        let prepared = preparer.prepare_crops(clip);
-        kept.truncate(KEPT_PREPARERS - 1);
-        kept.insert(0, preparer);
-        prepared
-    }
-
-    /// The classes of a video by all its views. `clips` are those that [`Views::sampling`] takes.
-    pub fn classify_views(&self, clips: &[Clip], views: Views, average: Average, mask: &FrameMask) -> Result<Classes> {
+    /// # Errors
+    ///
+    /// A model without a head; clips of another size, or another number of them than the views have; a pass with taps.
+    pub fn classify<'a>(&self, clips: impl Into<ClipPass<'a>>) -> Result<Classes> {
+        let ClipPass { pass, input } = clips.into();
         let labelling = &self.config().labelling;
-        let logits = average.of(&self.view_logits(clips, views, mask)?, labelling)?;
-        Classes::new(&logits, labelling, self.checkpoint.labels.as_deref())
+        let views = self.view_logits(pass.over(input))?;
+        let logits = match views.as_slice() {
+            [only] if pass.average == Average::Logits => only.clone(),
+            views => pass.average.of(views, labelling)?,
+        };
+        Classes::new(&logits, labelling, self.checkpoint().labels.as_deref())
     }
 
-    /// As [`Vivit::load_weights`], for the passes of [`Vivit::classify_views`] with these views and this mask.
-    pub fn load_views(&self, views: Views, mask: &FrameMask) -> Result<()> {
-        loop {
-            let at_once = self.views_at_once(views, mask)?;
-            let request = Request { masking: mask.masking(), ..Request::new(at_once, self.layout) };
-            match self.executor(&request) {
-                Err(error) if error.kind() == ErrorKind::OutOfMemory && at_once > 1 => {
-                    self.limit_views(at_once.div_ceil(2));
-                }
-                outcome => return outcome.map(drop),
-            }
+    /// The logits of each view, in scenic's order: the first crop of all clips, then the second, then the third.
+    ///
+    /// Views are computed together as far as that is of use and the device has memory for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`classify`](Self::classify).
+    pub fn view_logits<'a>(&self, clips: impl Into<ClipPass<'a>>) -> Result<Vec<Vec<f32>>> {
+        let ClipPass { pass, input } = clips.into();
+        pass.without_taps("classify")?;
+        match input {
+            Input::Clip(clip) if pass.views.count() > 1 => self.logits_of_all_views(&pass, std::slice::from_ref(clip)),
+            Input::Clips(clips) => self.logits_of_all_views(&pass, clips),
+            input => self.logits(&pass, input),
         }
     }
 
-    /// The logits of each view, in scenic's order: the first crop of all clips, then the second, then the third. `mask`
-    /// says what of each clip is not seen.
-    ///
-    /// Views are computed together as far as that is of use and the device has memory for it.
-    pub fn view_logits(&self, clips: &[Clip], views: Views, mask: &FrameMask) -> Result<Vec<Vec<f32>>> {
-        self.view_logits_telling(clips, views, mask, &mut |_| ())
-    }
-
-    /// As [`view_logits`](Self::view_logits); `computed` is told how many views are computed, each time that some are.
-    pub fn view_logits_telling(
-        &self,
-        clips: &[Clip],
-        views: Views,
-        mask: &FrameMask,
-        computed: &mut dyn FnMut(usize),
-    ) -> Result<Vec<Vec<f32>>> {
+    fn logits_of_all_views(&self, pass: &Pass, clips: &[Clip]) -> Result<Vec<Vec<f32>>> {
+        let views = pass.views;
         if clips.len() != views.clips {
             return Err(Error::usage(format!("views {views} are of {} clips, not of {}", views.clips, clips.len())));
         }
         let mut logits = vec![Vec::new(); views.count()];
         let mut waiting: Vec<(usize, PreparedClip)> = Vec::new();
-        let mut finished = 0;
-        let at_once = self.views_at_once(views, mask)?;
-        for (place, clip) in clips.iter().enumerate() {
+        let mut computed = 0;
+        let at_once = self.views_at_once(pass)?;
+        for (index, clip) in clips.iter().enumerate() {
             let crops = self.prepare_crops(clip, views.crops)?.into_iter().enumerate();
-            waiting.extend(crops.map(|(crop, prepared)| (crop * views.clips + place, prepared)));
-            let last = place + 1 == clips.len();
-            let at_once = at_once.min(self.most_views.load(Ordering::Relaxed));
+            waiting.extend(crops.map(|(crop, prepared)| (crop * views.clips + index, prepared)));
+            let last = index + 1 == clips.len();
+            let at_once = at_once.min(self.loaded.most_views.load(Ordering::Relaxed));
             while waiting.len() >= at_once || last && !waiting.is_empty() {
                 let rest = waiting.split_off(at_once.min(waiting.len()));
-                self.compute_views(&waiting, mask, &mut logits)?;
-                finished += waiting.len();
-                computed(finished);
+                self.compute_views(&waiting, pass, &mut logits)?;
+                computed += waiting.len();
+                pass.tell(computed);
                 waiting = rest;
             }
         }
         Ok(logits)
     }
 
-    /// How many views are computed at a time: equally many each time, so that one executor serves all.
-    fn views_at_once(&self, views: Views, mask: &FrameMask) -> Result<usize> {
-        let request = Request { masking: mask.masking(), ..Request::new(1, self.layout) };
-        let bytes = Plan::new(&vivit::record(self.config(), &request)?.graph).bytes();
-        let useful = (MOST_BATCH_BYTES / bytes.max(1)).clamp(1, views.count() as u64) as usize;
-        let most = useful.min(self.clips_at_once(&request)?).min(self.most_views.load(Ordering::Relaxed));
-        Ok(views.count().div_ceil(views.count().div_ceil(most)))
+    /// The executor of the views that are computed together.
+    pub(super) fn executor_of_views(&self, pass: &Pass) -> Result<SharedExecutor> {
+        loop {
+            let at_once = self.views_at_once(pass)?;
+            match self.executor(&pass.request(at_once, pass.layout.unwrap_or(self.layout()))) {
+                Err(error) if error.kind() == ErrorKind::OutOfMemory && at_once > 1 => {
+                    self.limit_views(at_once.div_ceil(2));
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
-    /// Puts the logits of `views` into their places.
-    fn compute_views(&self, views: &[(usize, PreparedClip)], mask: &FrameMask, logits: &mut [Vec<f32>]) -> Result<()> {
+    /// How many views are computed at a time: equally many each time, so that one executor serves all.
+    fn views_at_once(&self, pass: &Pass) -> Result<usize> {
+        let views = pass.views.count();
+        if views == 1 {
+            return Ok(1);
+        }
+        let request = pass.request(1, self.layout());
+        let bytes = Plan::new(&vivit::record(self.config(), &request)?.graph).bytes();
+        let useful = (MOST_BATCH_BYTES / bytes.max(1)).clamp(1, views as u64) as usize;
+        let most = useful.min(self.clips_at_once(&request)?).min(self.loaded.most_views.load(Ordering::Relaxed));
+        Ok(views.div_ceil(views.div_ceil(most)))
+    }
+
+    /// Writes the logits of `views`, each with its index, to `logits`.
+    fn compute_views(&self, views: &[(usize, PreparedClip)], pass: &Pass, logits: &mut [Vec<f32>]) -> Result<()> {
         let mut compute = |part: &[(usize, PreparedClip)]| {
-            let found = self.batch_logits(part, mask)?;
-            part.iter().zip(found).for_each(|((place, _), found)| logits[*place] = found);
+            let found = self.batch_logits(part, pass)?;
+            part.iter().zip(found).for_each(|((index, _), found)| logits[*index] = found);
             Ok(())
         };
         as_memory_allows(views, &mut compute, &mut |half| self.limit_views(half))
@@ -276,19 +277,19 @@ impl Vivit {
     /// Computes no more than `most` views at a time from now on.
     fn limit_views(&self, most: usize) {
         tracing::debug!("too little memory for more than {most} views at a time");
-        self.most_views.store(most, Ordering::Relaxed);
-        self.executors.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.loaded.most_views.store(most, Ordering::Relaxed);
+        self.loaded.executors.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The logits of views in one batch.
-    fn batch_logits(&self, views: &[(usize, PreparedClip)], mask: &FrameMask) -> Result<Vec<Vec<f32>>> {
-        let batch = PreparedClip::batch(&self.device, &views.iter().map(|(_, view)| view).collect::<Vec<_>>())?;
-        let mask = FrameMask { valid: mask.valid.as_ref().map(|valid| valid.repeat(views.len())), ..mask.clone() };
-        let request = Request { masking: mask.masking(), ..Request::new(views.len(), self.layout) };
+    fn batch_logits(&self, views: &[(usize, PreparedClip)], pass: &Pass) -> Result<Vec<Vec<f32>>> {
+        let batch = PreparedClip::batch(self.device(), &views.iter().map(|(_, view)| view).collect::<Vec<_>>())?;
+        let valid = pass.mask.valid.as_ref().map(|valid| valid.repeat(views.len()));
+        let mask = FrameMask { valid, ..pass.mask.clone() };
+        let request = pass.request(views.len(), self.layout());
         self.check_prepared(&batch, &request)?;
-        let found = self.run_request(&request, Feed::Device(batch.memory()), &mask, class_values)?;
-        let rows = found.first().map_or(Ok(&[][..]), |logits| logits.as_f32())?;
-        Ok(rows.chunks(self.config().classes).map(<[f32]>::to_vec).collect())
+        let found = self.run(&request, Feed::Device(batch.memory()), &mask, logits_alone)?;
+        self.rows_of_logits(&found)
     }
 }
 

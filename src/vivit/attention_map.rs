@@ -11,9 +11,10 @@ use crate::kernels::attention::{AttentionRollout, ROLLOUT};
 use crate::tensor::{Element, Error, Result};
 
 /// Which attention is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AttentionLayer {
     /// All layers together: rollout.
+    #[default]
     Rollout,
     /// One block of an encoder, its residual path left out.
     Block {

@@ -68,7 +68,7 @@ pub(crate) fn parameters(config: &Config) -> Result<Arc<dyn Parameters>, Failed>
 /// A model with these weights on the device.
 pub(crate) fn load(device: &Device, config: &Config, parameters: Arc<dyn Parameters>) -> Result<Vivit, Failed> {
     let checkpoint = Checkpoint { parameters, ..checkpoint::untrained(config.clone(), 1)? };
-    Ok(Vivit::from_checkpoint(device, checkpoint, LoadOptions::default())?)
+    Ok(Vivit::from_checkpoint(device, checkpoint, LoadOptions::new())?)
 }
 
 /// [`Vivit::forward`] by the naive references.
@@ -79,7 +79,7 @@ pub(crate) fn forward_by_references(
     pass: &Pass,
 ) -> tubelet::Result<BTreeMap<String, Tensor>> {
     let checkpoint = Checkpoint { parameters, ..checkpoint::untrained(config.clone(), 1)? };
-    Vivit::from_checkpoint(&Device::references(), checkpoint, LoadOptions::default())?.forward(clips, pass)
+    Vivit::from_checkpoint(&Device::references(), checkpoint, LoadOptions::new())?.forward(pass.over(clips))
 }
 
 /// Each of `crops` of a clip, prepared by the naive references.

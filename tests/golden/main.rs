@@ -89,17 +89,17 @@ fn main() -> ExitCode {
 
 fn on_device(folder: &str, device: &tubelet::Device, variants: Selection) -> Result<Shown, Failed> {
     let golden = Golden::read(folder)?;
-    let options = LoadOptions { variants, ..Default::default() };
+    let options = LoadOptions::new().variants(variants);
     let checkpoint = checkpoint::load(&golden.folder)?;
     let pass = golden.pass(&checkpoint);
     let model = Vivit::from_checkpoint(device, checkpoint, options)?;
     // Fused as it runs when nothing is looked at, then with every value.
-    let fused = match model.forward(&golden.clip, &Pass::new(pass.layout)) {
+    let fused = match model.forward(&golden.clip) {
         Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(Shown::Unsupported),
         fused => fused?,
     };
     golden.compare_some(&fused, model.config(), &["logits"])?;
-    golden.compare(&model.forward(&golden.clip, &pass)?, model.config())?;
+    golden.compare(&model.forward(pass.over(&golden.clip))?, model.config())?;
     Ok(Shown::Passed)
 }
 
@@ -129,7 +129,7 @@ impl Golden {
     /// Everything that was recorded, tapped.
     fn pass(&self, checkpoint: &Checkpoint) -> Pass {
         let taps = self.expected.keys().filter_map(|name| self.place(name, &checkpoint.config));
-        Pass::new(checkpoint.family.layout()).taps(Taps::Names(taps.map(|place| place.tap).collect()))
+        Pass::new().layout(checkpoint.family.layout()).taps(Taps::Names(taps.map(|place| place.tap).collect()))
     }
 
     fn place(&self, name: &str, config: &Config) -> Option<Place> {

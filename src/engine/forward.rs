@@ -1,0 +1,247 @@
+//! One forward pass: classes, features, or any value inside.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use super::{ClipPass, Input, Pass, Vivit};
+use crate::graph::{Feed, Graph, Taps, Value};
+use crate::kernels::ClipLayout;
+use crate::tensor::{Error, Result, Tensor};
+use crate::video::PreparedClip;
+use crate::vivit::{self, Config, FrameMask, Recording, Request};
+
+/// Which values of a recording a verb returns, and under which names.
+pub(super) type Wanted = fn(&Config, &Recording, &Request) -> Result<Vec<(String, Value)>>;
+
+/// Tensors by the names of the values that they are.
+pub(super) type Named = BTreeMap<String, Tensor>;
+
+/// The name under which [`Vivit::taps`] returns what the head sees.
+const FEATURES: &str = "features";
+const LOGITS: &str = "logits";
+
+impl Vivit {
+    /// What the head sees of each clip, `[B, C]`: the pooled output of the encoder, or of the representation layer.
+    ///
+    /// # Errors
+    ///
+    /// A clip of another size than the model's; a pass with taps or of several views.
+    pub fn features<'a>(&self, clip: impl Into<ClipPass<'a>>) -> Result<Tensor> {
+        let ClipPass { pass, input } = clip.into();
+        pass.without_taps("features")?;
+        let found = self.values("features", &pass, input, features_and_taps)?;
+        found.into_values().next().ok_or_else(|| Error::usage("the model's features are missing"))
+    }
+
+    /// What the head sees of each clip under the name `features`, `[B, C]`, and every value that is tapped.
+    ///
+    /// # Errors
+    ///
+    /// A clip of another size than the model's; several views; a tap that the model does not have, with those it has.
+    pub fn taps<'a>(&self, clip: impl Into<ClipPass<'a>>) -> Result<BTreeMap<String, Tensor>> {
+        let ClipPass { pass, input } = clip.into();
+        self.values("taps", &pass, input, features_and_taps)
+    }
+
+    /// The output of the head, `logits` `[B, K]`, with every value that is tapped. Of a model without a head it is what the
+    /// head would see, by its own name.
+    ///
+    /// A batch that the device's buffers do not hold is computed in parts.
+    ///
+    /// # Errors
+    ///
+    /// Clips of another size than the model's; several views; a tap that the model does not have, with those it has.
+    pub fn forward<'a>(&self, clips: impl Into<ClipPass<'a>>) -> Result<BTreeMap<String, Tensor>> {
+        let ClipPass { pass, input } = clips.into();
+        self.values("forward", &pass, input, output_and_taps)
+    }
+
+    /// The logits of each clip of `input`, one after the other.
+    pub(super) fn logits(&self, pass: &Pass, input: Input<'_>) -> Result<Vec<Vec<f32>>> {
+        let found = self.values("classify", pass, input, logits_alone)?;
+        self.rows_of_logits(&found)
+    }
+
+    /// The rows of the value called `logits`.
+    pub(super) fn rows_of_logits(&self, found: &Named) -> Result<Vec<Vec<f32>>> {
+        let logits = found.get(LOGITS).ok_or_else(|| Error::usage("the model's logits are missing"))?;
+        Ok(logits.as_f32()?.chunks(self.config().classes).map(<[f32]>::to_vec).collect())
+    }
+
+    /// Runs a pass over one view and returns the values that `wanted` picks.
+    fn values(&self, verb: &str, pass: &Pass, input: Input<'_>, wanted: Wanted) -> Result<Named> {
+        pass.of_one_view(verb)?;
+        match input {
+            Input::Clip(clip) => self.prepared_values(pass, &self.prepare(clip)?, wanted),
+            Input::Clips([clip]) => self.prepared_values(pass, &self.prepare(clip)?, wanted),
+            Input::Clips(clips) => {
+                let given = clips.len();
+                Err(Error::usage(format!("{verb} takes the clip of one view, {given} clips are given")))
+            }
+            Input::Prepared(clip) => self.prepared_values(pass, clip, wanted),
+            Input::Values(clips) => self.batch_values(pass, clips, wanted),
+        }
+    }
+
+    fn prepared_values(&self, pass: &Pass, clip: &PreparedClip, wanted: Wanted) -> Result<Named> {
+        let request = pass.request(1, self.layout());
+        self.check_prepared(clip, &request)?;
+        self.run(&request, Feed::Device(clip.memory()), &pass.mask, wanted)
+    }
+
+    /// A batch of clips in host memory, as many at a time as the device's buffers hold.
+    fn batch_values(&self, pass: &Pass, clips: &Tensor, wanted: Wanted) -> Result<Named> {
+        let whole = self.batch_request(pass, clips)?;
+        // A mask that does not fit is found before anything is computed.
+        pass.mask.validity(self.config(), whole.batch)?;
+        let at_once = self.clips_at_once(&whole)?;
+        if whole.batch <= at_once {
+            return self.run(&whole, Feed::Host(clips), &pass.mask, wanted);
+        }
+        let values = clips.as_f32()?;
+        let clip = values.len() / whole.batch;
+        let mut parts = Vec::new();
+        for (values, first) in values.chunks(at_once * clip).zip((0..).step_by(at_once)) {
+            let part = Request { batch: values.len() / clip, ..whole.clone() };
+            let clips = Tensor::f32(vivit::clip_shape(self.config(), &part), values.to_vec())?;
+            let mask = pass.mask.of_clips(first..first + part.batch, self.config().frames);
+            parts.push(self.run(&part, Feed::Host(&clips), &mask, wanted)?);
+        }
+        let recording = vivit::record(self.config(), &whole)?;
+        let join = |(name, value): (String, Value)| {
+            let parts: Vec<_> = parts.iter().filter_map(|part| part.get(&name)).collect();
+            let joined = Tensor::joined(&parts, recording.graph.shape(value))?;
+            Ok((name, joined))
+        };
+        wanted(self.config(), &recording, &whole)?.into_iter().map(join).collect()
+    }
+
+    /// Runs the clips of `request`, of which `mask` says what is not seen, and returns the values that `wanted` picks.
+    pub(super) fn run(&self, request: &Request, clips: Feed<'_>, mask: &FrameMask, wanted: Wanted) -> Result<Named> {
+        let shared = self.executor(request)?;
+        let (names, values): (Vec<_>, Vec<_>) = wanted(self.config(), &shared.recording, request)?.into_iter().unzip();
+        let validity = mask.validity(self.config(), request.batch)?;
+        let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(names.into_iter().zip(executor.run(&feeds(clips, validity.as_ref()), &values)?).collect())
+    }
+
+    /// An error where a clip is not one of `request`.
+    pub(super) fn check_prepared(&self, clip: &PreparedClip, request: &Request) -> Result<()> {
+        let shape = vivit::clip_shape(self.config(), request);
+        if *clip.shape() == shape {
+            return Ok(());
+        }
+        let given = clip.shape();
+        Err(Error::usage(format!("the model takes a clip of shape {shape}, this one has {given}")))
+    }
+
+    /// The request of a pass over a batch of clips in host memory; an error where they are not of the model's size.
+    pub(super) fn batch_request(&self, pass: &Pass, clips: &Tensor) -> Result<Request> {
+        let layout = pass.layout.unwrap_or(self.layout());
+        check_clips(self.config(), clips, layout)?;
+        Ok(pass.request(clips.shape().axes()[0], layout))
+    }
+
+    /// How many clips the device's buffers hold at a time, at least one: every value grows with their number.
+    pub(super) fn clips_at_once(&self, request: &Request) -> Result<usize> {
+        let graph = vivit::record(self.config(), &Request { batch: 1, ..request.clone() })?.graph;
+        let largest = graph.inputs().chain(graph.computed()).map(|value| graph.bytes(value)).max().unwrap_or(1);
+        Ok((self.device().largest_value() / largest.max(1)).max(1) as usize)
+    }
+}
+
+/// What goes into a graph: the clip, and which temporal indices are valid where some are not.
+pub(super) fn feeds<'a>(clip: Feed<'a>, validity: Option<&'a Tensor>) -> Vec<(&'static str, Feed<'a>)> {
+    let validity = validity.map(|validity| ("validity", Feed::Host(validity)));
+    [("clip", clip)].into_iter().chain(validity).collect()
+}
+
+pub(super) fn headless() -> Error {
+    Error::usage("this model has no classification head; ask for its features instead")
+}
+
+/// The logits alone; an error for a model without a head.
+pub(super) fn logits_alone(_: &Config, recording: &Recording, _: &Request) -> Result<Vec<(String, Value)>> {
+    let logits = recording.logits.ok_or_else(headless)?;
+    Ok(vec![(LOGITS.to_owned(), logits)])
+}
+
+/// What the head sees, and all that is tapped.
+fn features_and_taps(config: &Config, recording: &Recording, request: &Request) -> Result<Vec<(String, Value)>> {
+    let tapped = tapped(config, recording, request)?;
+    Ok([(FEATURES.to_owned(), recording.features)].into_iter().chain(named(&recording.graph, tapped)).collect())
+}
+
+/// The output of the head, and all that is tapped.
+fn output_and_taps(config: &Config, recording: &Recording, request: &Request) -> Result<Vec<(String, Value)>> {
+    let output = recording.logits.unwrap_or(recording.features);
+    let mut wanted = tapped(config, recording, request)?;
+    wanted.retain(|value| *value != output);
+    wanted.insert(0, output);
+    Ok(named(&recording.graph, wanted).collect())
+}
+
+/// Values with their own names.
+fn named(graph: &Graph, values: Vec<Value>) -> impl Iterator<Item = (String, Value)> + '_ {
+    values.into_iter().map(|value| (graph.name(value).to_owned(), value))
+}
+
+/// The values that are tapped; an error for one that the model does not have, with those it has.
+pub(super) fn tapped(config: &Config, recording: &Recording, request: &Request) -> Result<Vec<Value>> {
+    let graph = &recording.graph;
+    match &request.taps {
+        Taps::None => Ok(Vec::new()),
+        Taps::All => Ok(graph.computed().collect()),
+        Taps::Names(names) => {
+            let find = |name: &String| {
+                let computed = |value: &Value| graph.computed().any(|computed| computed == *value);
+                graph.find(name).filter(computed).ok_or_else(|| unknown_value(config, request, name))
+            };
+            names.iter().map(find).collect()
+        }
+    }
+}
+
+/// The error for a tap that the model does not have, with all that it has.
+fn unknown_value(config: &Config, request: &Request, name: &str) -> Error {
+    match vivit::record(config, &Request { taps: Taps::All, ..request.clone() }) {
+        Ok(Recording { graph, .. }) => {
+            let known = in_a_row(graph.computed().map(|value| graph.name(value)));
+            Error::usage(format!("the model has no value {name:?}; it has {known}"))
+        }
+        Err(error) => error,
+    }
+}
+
+/// Names in a row, numbered ones as one: `hidden_state.1 to .12`.
+fn in_a_row<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut stems: Vec<(&str, Vec<usize>)> = Vec::new();
+    for name in names {
+        let numbered = name.rsplit_once('.').and_then(|(stem, number)| Some((stem, number.parse().ok()?)));
+        let (stem, number) = numbered.map_or((name, None), |(stem, number)| (stem, Some(number)));
+        match stems.iter_mut().find(|(known, _)| *known == stem) {
+            Some((_, numbers)) => numbers.extend(number),
+            None => stems.push((stem, number.into_iter().collect())),
+        }
+    }
+    let named = stems.into_iter().map(|(stem, numbers)| match numbers.as_slice() {
+        [] => stem.to_owned(),
+        [only] => format!("{stem}.{only}"),
+        [first, .., last] => format!("{stem}.{first} to .{last}"),
+    });
+    named.collect::<Vec<_>>().join(", ")
+}
+
+/// An error where a model of this configuration cannot take `clips`, a batch in `layout`.
+pub fn check_clips(config: &Config, clips: &Tensor, layout: ClipLayout) -> Result<()> {
+    let batch = clips.shape().axes().first().copied().unwrap_or(0);
+    let shape_of = |batch| vivit::clip_shape(config, &Request::new(batch, layout));
+    if batch > 0 && *clips.shape() == shape_of(batch) {
+        return Ok(());
+    }
+    let one = shape_of(1);
+    let given = clips.shape();
+    Err(Error::usage(format!(
+        "the model takes clips of shape {one} (the first axis may be any number), these are {given}"
+    )))
+}
