@@ -20,19 +20,15 @@ pub fn instructions() -> &'static str {
     }
 }
 
-/// How many registers of [`LANES`] floats this processor's instructions have.
-pub(in crate::kernels) fn vector_registers() -> usize {
-    match *ARCHITECTURE {
-        #[cfg(target_arch = "x86_64")]
-        pulp::Arch::V4(_) => 32,
-        _ => 8,
-    }
-}
-
 /// Runs `work`, whose loops the compiler has vectorised for the processor at hand.
 ///
 /// Everything within must be inlined into it: functions called there are `#[inline(always)]`.
 #[inline(always)]
 pub(in crate::kernels) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+    ARCHITECTURE.dispatch(work)
+}
+
+/// Runs `work`, which is written in vectors of the processor at hand, where loops do not become them by themselves.
+pub(in crate::kernels) fn with_vectors<W: pulp::WithSimd>(work: W) -> W::Output {
     ARCHITECTURE.dispatch(work)
 }

@@ -1,43 +1,52 @@
 //! The chains in registers of the host.
 
+use pulp::{Simd, WithSimd};
+
 use super::{ADDEND, CHAINS, FACTOR, PeakArithmetic, UNROLLED};
-use crate::kernels::host::{Arguments, LANES, Threads, vector_registers, vectorised};
+use crate::kernels::host::{Arguments, Threads, with_vectors};
 use crate::tensor::Result;
 
 /// Elements of a block.
-const BLOCK: usize = 16 * LANES;
+const BLOCK: usize = 256;
+
+/// Chains at a time: enough to keep the units busy, and they fit 16 registers with the factor and the addend.
+const ABREAST: usize = 8;
 
 pub(super) fn peak_arithmetic(call: &PeakArithmetic, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
     let steps = call.steps * UNROLLED;
-    // As many chains at a time as keep the units busy, and leave registers for the factor and the addend.
-    let sums = if vector_registers() >= 16 { sums::<8> } else { sums::<4> };
-    threads.chunks(arguments.output(0)?, BLOCK, |block, output| {
-        for (group, output) in output.chunks_mut(LANES).enumerate() {
-            let values = sums(block * BLOCK + group * LANES, steps);
-            output.copy_from_slice(&values[..output.len()]);
-        }
-    });
+    threads
+        .chunks(arguments.output(0)?, BLOCK, |block, sums| with_vectors(Chains { first: block * BLOCK, steps, sums }));
     Ok(())
 }
 
-/// The sums of the chains of the elements from `first` on, `ABREAST` chains at a time.
-fn sums<const ABREAST: usize>(first: usize, steps: usize) -> [f32; LANES] {
-    let mut sums = [0.0; LANES];
-    vectorised(
-        #[inline(always)]
-        || {
+/// The chains of the elements from `first` on.
+struct Chains<'a> {
+    first: usize,
+    steps: usize,
+    sums: &'a mut [f32],
+}
+
+impl WithSimd for Chains<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (factor, addend) = (simd.splat_f32s(FACTOR), simd.splat_f32s(ADDEND));
+        for (group, sums) in self.sums.chunks_mut(S::F32_LANES).enumerate() {
+            let element = self.first + group * S::F32_LANES;
+            let mut total = simd.splat_f32s(0.0);
             for chains in (0..CHAINS).step_by(ABREAST) {
-                let start = |chain: usize, lane: usize| ((first + lane) % 64 + chains + chain) as f32;
-                let mut x: [[f32; LANES]; ABREAST] =
-                    std::array::from_fn(|chain| std::array::from_fn(|lane| start(chain, lane)));
-                for _ in 0..steps {
-                    x.iter_mut().flatten().for_each(|x| *x = x.mul_add(FACTOR, ADDEND));
+                let mut x = [total; ABREAST];
+                for (chain, x) in x.iter_mut().enumerate() {
+                    let starts: [f32; 64] = std::array::from_fn(|lane| ((element + lane) % 64 + chains + chain) as f32);
+                    *x = simd.partial_load_f32s(&starts[..S::F32_LANES]);
                 }
-                for chain in x {
-                    sums.iter_mut().zip(chain).for_each(|(sum, x)| *sum += x);
+                for _ in 0..self.steps {
+                    x = x.map(|x| simd.mul_add_f32s(x, factor, addend));
                 }
+                total = x.into_iter().fold(total, |total, x| simd.add_f32s(total, x));
             }
-        },
-    );
-    sums
+            simd.partial_store_f32s(sums, total);
+        }
+    }
 }
