@@ -21,10 +21,10 @@
 use tubelet::gpu::Gpu;
 use tubelet::kernels::suite::{Outcome, check};
 use tubelet::kernels::{
-    Binding, Case, Dispatches, Family, Kernel, Literals, Needs, Planned, ProgramBuilder, Selection, Shader, Unfit,
-    input, variants_of, word,
+    Binding, Case, Dispatches, Family, Kernel, Literals, Needs, Planned, Precision, ProgramBuilder, Selection, Shader,
+    Unfit, input, variants_of, word,
 };
-use tubelet::tensor::{Error, Exact, Result, Shape};
+use tubelet::tensor::{Element, Error, Exact, Result, Shape};
 
 /// The shader. `{{ invocations }}` is a literal that each launch puts in; loops and includes of templates work too.
 const WGSL: &str = "
@@ -159,9 +159,9 @@ fn check_all(device: &Gpu) -> Result<()> {
 /// The kernel alone, on values of your own.
 fn squared_relu(device: &Gpu, values: &[f32]) -> Result<Vec<f32>> {
     let call = SquaredRelu { elements: values.len() };
-    let plan = Selection::automatic().plan(&call, device.capabilities())?;
+    let plan = Selection::automatic().plan(&call, device.capabilities(), Precision::F32)?;
     let input = device.buffer_with("input", bytemuck::cast_slice(values))?;
-    let bytes = 4 * values.len() as u64;
+    let bytes = Element::F32.bytes_of(values.len());
     let output = device.buffer("output", bytes)?;
     let mut builder = ProgramBuilder::new(device)?;
     builder.call(&SQUARED_RELU, plan, vec![Some(input), Some(output.clone())]);

@@ -23,7 +23,7 @@
 //!
 //! # What it does not do
 //!
-//! Inference only; f32 only. Pickled checkpoints are not read.
+//! Inference only, in f32; weights may be stored as f16. Pickled checkpoints are not read.
 //! Calls block: run them on a thread of their own where that matters.
 //!
 //! # The floors

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use common::small::{forward_by_references, prepared_by_references};
 use common::{DeviceTests, Shown};
 use libtest_mimic::Failed;
-use tubelet::graph::{Device, DeviceWeights, Feed, Taps, Weights, bisect};
-use tubelet::kernels::{ClipLayout, Selection};
+use tubelet::graph::{Device, DeviceWeights, ExecutorOptions, Feed, Taps, Weights, bisect};
+use tubelet::kernels::ClipLayout;
 use tubelet::tensor::{Closeness, ErrorKind, Tensor, Tolerance};
 use tubelet::video::{Clip, Frame, PixelFormat};
 use tubelet::vivit::{
@@ -247,7 +247,7 @@ fn bisecting(device: &Device) -> Result<Shown, Failed> {
     let clip = clips(&config, 1, ClipLayout::Btchw)?;
     let feeds = [("clip", Feed::Host(&clip))];
     let prepared = |device: &Device, weights| {
-        device.prepare(graph.clone(), &DeviceWeights::new(device, weights), &Selection::automatic())
+        device.prepare(graph.clone(), &DeviceWeights::new(device, weights), &ExecutorOptions::default())
     };
     let on_device = |weights| prepared(device, weights);
     let mut trusted = prepared(&Device::references(), weights.clone())?;
@@ -346,7 +346,7 @@ fn wrong_input(device: &Device) -> Result<Shown, Failed> {
     let references = Device::references();
     let weights = DeviceWeights::new(&references, checkpoint::untrained(config.clone(), 1)?.parameters);
     let graph = Arc::new(vivit::record(&config, &Request::new(1, ClipLayout::Btchw))?.graph);
-    let mut executor = references.prepare(graph, &weights, &Selection::automatic())?;
+    let mut executor = references.prepare(graph, &weights, &ExecutorOptions::default())?;
     let message = executor.run(&[], &[]).unwrap_err().to_string();
     assert!(message.contains("clip"), "{message}");
     Ok(Shown::Passed)

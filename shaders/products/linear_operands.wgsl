@@ -15,7 +15,7 @@ struct Uniform {
 {% set element = "vec4<f32>" if aligned else "f32" %}
 @group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> input: array<{{ "vec4<u64>" if wide else element }}>;         // [M, K]
-@group(0) @binding(2) var<storage, read> weight: array<{{ "vec4<u64>" if wide else "vec4<f32>" }}>;      // [N, K] in panels
+{% include "products/weight.wgsl" %}
 @group(0) @binding(3) var<storage, read> bias: array<{{ element }}>;          // [N]
 @group(0) @binding(4) var<storage, read> residual: array<{{ element }}>;      // [M, N]
 @group(0) @binding(5) var<storage, read_write> output: array<{{ element }}>;  // [M, N], or [N / panel, M, panel]

@@ -11,7 +11,8 @@
 // Where the literal `wide` says so, two floats are loaded as one 64-bit word, and a step is eight k.
 //
 // The including file declares `call` (with rows, inner, columns), `weight` in panels of 4·LANES columns
-// (wide: in pairs of rows, lane by lane), and
+// (wide: in pairs of rows, lane by lane; of halves, `widened` makes four floats), and
+//     weight_at(place)                  four columns of a row of it,
 //     left_start(row)                   where a row of the left operand begins,
 //     left(start, k)                    its values k … k+3, any value of that row for those beyond inner,
 //     left_pairs(start, k)              wide: its values k … k+7 as four pairs,
@@ -72,10 +73,15 @@ fn main(
 {% endfor %}
 {% for s in range(0, 8, 2) %}
         let weights{{ s }} = weight[at + {{ s // 2 }}u * LANES];
+{% if half %}
+        let weight{{ s }} = widened(weights{{ s }}.xy);
+        let weight{{ s + 1 }} = widened(weights{{ s }}.zw);
+{% else %}
         let low{{ s }} = low(weights{{ s }});
         let high{{ s }} = high(weights{{ s }});
         let weight{{ s }} = vec4(low{{ s }}.x, high{{ s }}.x, low{{ s }}.y, high{{ s }}.y);
         let weight{{ s + 1 }} = vec4(low{{ s }}.z, high{{ s }}.z, low{{ s }}.w, high{{ s }}.w);
+{% endif %}
 {% endfor %}
 {% else %}
         let inside = k + vec4(0u, 1u, 2u, 3u) < vec4(call.inner);
@@ -83,7 +89,7 @@ fn main(
         let left{{ i }} = select(vec4<f32>(), left(start{{ i }}, k), inside);
 {% endfor %}
 {% for s in range(4) %}
-        let weight{{ s }} = weight[at + {{ s }}u * LANES];
+        let weight{{ s }} = weight_at(at + {{ s }}u * LANES);
 {% endfor %}
 {% endif %}
         // The products of a step are added up before they meet the sum: the sum is rounded once a step.

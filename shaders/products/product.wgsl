@@ -6,6 +6,7 @@
 // of four k feeds 64 multiply-adds from eight loads. Neighbouring invocations own neighbouring columns.
 //
 // The including file declares `call` (with rows, inner, columns), `weight` in panels of four columns, and
+//     weight_at(place)                  four columns of a row of it,
 //     left_start(row)                   where a row of the left operand begins,
 //     left(start, k)                    its values k … k+3, any value of that row for those beyond inner,
 //     first_sums(column)                what the sums of columns column … column+3 begin with,
@@ -39,7 +40,7 @@ fn main(
     for (var k = 0u; k < call.inner; k += 4u) {
         let inside = k + vec4(0u, 1u, 2u, 3u) < vec4(call.inner);
 {% for s in range(4) %}
-        let weight{{ s }} = weight[at + {{ s }}u];
+        let weight{{ s }} = weight_at(at + {{ s }}u);
 {% endfor %}
 {% for i in range(4) %}
         let left{{ i }} = select(vec4<f32>(), left(start{{ i }}, k), inside);

@@ -7,6 +7,7 @@
 // Each staged step is multiplied while the next one is on its way from storage.
 //
 // The including file declares `call` (with rows, inner, columns), `weight` in panels of 64 columns, and
+//     weight_at(place)                  four columns of a row of it,
 //     left_start(row)                   where a row of the left operand begins,
 //     left(start, k)                    its values k … k+3, any value of that row for those beyond inner,
 //     first_sums(column)                what the sums of columns column … column+3 begin with,
@@ -64,7 +65,7 @@ fn main(
 {% endfor %}
 {% for i in range(256 // rows) %}
         let at{{ i }} = step * 16u + {{ i }}u * ROWS + lane;
-        let staged{{ i }} = weight[panel * panel_size + min(at{{ i }}, panel_size - 1u)];
+        let staged{{ i }} = weight_at(panel * panel_size + min(at{{ i }}, panel_size - 1u));
         let weight{{ i }} = select(vec4<f32>(), staged{{ i }}, at{{ i }} < panel_size);
 {% endfor %}
 

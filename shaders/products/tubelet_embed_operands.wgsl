@@ -23,7 +23,7 @@ struct Uniform {
 {% set element = "vec4<f32>" if aligned else "f32" %}
 @group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> clip: array<{{ element }}>;          // [B, F, P, Y, X] or [B, F, Y, X, P]
-@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;      // [C, P·t·h·w] in panels
+{% include "products/weight.wgsl" %}
 @group(0) @binding(3) var<storage, read> bias: array<{{ element }}>;          // [C]
 @group(0) @binding(4) var<storage, read_write> output: array<{{ element }}>;  // [B·T·S, C]
 

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::clock::{peak_memory, timed};
 use super::{Peaks, Time};
-use crate::graph::{Device, DeviceWeights, Executor, Feed, Plan, Weights};
-use crate::kernels::{ClipLayout, Cost, Selection};
-use crate::tensor::{Error, Result, Tensor};
+use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Feed, Plan, Weights};
+use crate::kernels::{ClipLayout, Cost};
+use crate::tensor::{Element, Error, Result, Tensor};
 use crate::vivit::{self, Config, Recording, Request};
 
 /// One forward pass.
@@ -60,8 +60,8 @@ pub struct ForwardWork<'a> {
     pub weights: Arc<dyn Weights>,
     /// Clips at a time, of random values.
     pub batch: usize,
-    /// The kernel variants.
-    pub selection: &'a Selection,
+    /// How it runs.
+    pub options: &'a ExecutorOptions,
 }
 
 /// Measures a forward pass, `repetitions` times.
@@ -74,11 +74,11 @@ pub fn measure_forward(
     peaks: &Peaks,
     progress: &mut dyn FnMut(&str),
 ) -> Result<ForwardMeasurement> {
-    let ForwardWork { config, weights, batch, selection } = work;
+    let ForwardWork { config, weights, batch, options } = work;
     let request = Request::new(batch, ClipLayout::Btchw);
     let weights = DeviceWeights::new(device, weights);
     let one = vivit::clip_shape(config, &Request { batch: 1, ..request.clone() }).elements();
-    let most = device.largest_value() / (4 * one as u64);
+    let most = device.largest_value() / Element::F32.bytes_of(one);
     if batch as u64 > most {
         return Err(Error::usage(format!("a batch of {batch} clips; the device's buffers hold {most} at most")));
     }
@@ -87,12 +87,12 @@ pub fn measure_forward(
 
     progress("compiling");
     let shallow = vivit::record(&Config { layers: 1, ..config.clone() }, &request)?;
-    device.prepare(Arc::new(shallow.graph), &weights, selection)?.compute(&feeds)?;
+    device.prepare(Arc::new(shallow.graph), &weights, options)?.compute(&feeds)?;
 
     progress("loading weights");
     let Recording { graph, .. } = vivit::record(config, &request)?;
     let graph = Arc::new(graph);
-    let mut executor = device.prepare(graph.clone(), &weights, selection)?;
+    let mut executor = device.prepare(graph.clone(), &weights, options)?;
     let mut best: Option<(Time, Duration, Vec<Duration>)> = None;
     for repetition in 0..repetitions.max(1) {
         progress(&format!("forward pass {} of {}", repetition + 1, repetitions.max(1)));

@@ -1,13 +1,14 @@
 //! Each kernel at the sizes of a real model.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::clock::timed;
 use super::{Peaks, Time};
-use crate::graph::{Device, DeviceWeights, Executor, Graph, Weights};
-use crate::kernels::{self, ALL, Access, Case, Cost, Family, Selection};
+use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Graph, Weights};
+use crate::kernels::{self, ALL, Access, Case, Cost, Family, Precision, Selection};
 use crate::tensor::{Error, Result, Tensor};
 
 /// One kernel at one size.
@@ -39,7 +40,9 @@ pub fn measure_kernels(
     let peaks = measure_peaks(device, repetitions, progress)?;
     let mut measurements = Vec::new();
     for family in ALL.iter().filter(|family| wanted(family)) {
-        for case in (family.cases)().into_iter().filter(|case| case.timed) {
+        // Narrower weights are of the kernels in WGSL.
+        let runs = |case: &Case| case.timed && (device.gpu().is_some() || case.precision == Precision::F32);
+        for case in (family.cases)().into_iter().filter(runs) {
             progress(&format!("{} {}", family.name, case.name));
             let (variant, time) = measure(device, &case, selection, repetitions)?;
             let cost = case.call.cost();
@@ -94,8 +97,10 @@ impl CaseRun {
     /// Prepares `case` on `device`, with the variant that `selection` asks for; the first run, which compiles, is behind
     /// it.
     pub fn new(device: &Device, case: &Case, selection: &Selection) -> Result<Self> {
-        let weights = DeviceWeights::new(device, Arc::new(NoWeights));
-        let executor = device.prepare(Arc::new(recorded(case)?), &weights, selection)?;
+        let (graph, weights) = recorded(case)?;
+        let weights = DeviceWeights::new(device, Arc::new(weights));
+        let options = ExecutorOptions { variants: selection.clone(), precision: case.precision };
+        let executor = device.prepare(Arc::new(graph), &weights, &options)?;
         let mut run = Self { device: device.clone(), executor };
         run.time()?;
         Ok(run)
@@ -113,28 +118,41 @@ impl CaseRun {
     }
 }
 
-/// A graph of nothing but the call, with its inputs in it.
-fn recorded(case: &Case) -> Result<Graph> {
+/// A graph of nothing but the call, with its inputs in it, and where its weights come from.
+fn recorded(case: &Case) -> Result<(Graph, CaseWeights)> {
     let mut graph = Graph::new();
-    let family = case.call.family();
-    let mut operands = family.bindings.iter().zip(case.call.operands());
-    let names = family.bindings.iter().filter(|binding| binding.access == Access::Read).map(|binding| binding.name);
-    let inputs = names.zip(case.tensors()?);
-    let inputs = inputs.map(|(name, tensor)| tensor.map(|tensor| graph.constant(name, tensor)).transpose());
-    let inputs: Vec<_> = inputs.collect::<Result<_>>()?;
-    let outputs = operands.by_ref().filter(|(binding, _)| binding.access == Access::Write);
+    let mut weights = CaseWeights::default();
+    let bindings = case.call.family().bindings;
+    let mut inputs = Vec::new();
+    let read = bindings.iter().filter(|binding| binding.access == Access::Read);
+    for (binding, tensor) in read.zip(case.tensors()?) {
+        let Some(tensor) = tensor else {
+            inputs.push(None);
+            continue;
+        };
+        inputs.push(Some(if binding.weight {
+            let value = graph.weights(&[binding.name.to_owned()], tensor.shape().clone())?;
+            weights.0.insert(binding.name, tensor);
+            value
+        } else {
+            graph.constant(binding.name, tensor)?
+        }));
+    }
+    let operands = bindings.iter().zip(case.call.operands());
+    let outputs = operands.filter(|(binding, _)| binding.access == Access::Write);
     let outputs: Vec<_> = outputs.filter_map(|(binding, shape)| Some((binding.name, shape?))).collect();
     for output in graph.record_call(case.call.clone(), &inputs, &outputs)? {
         graph.output(output);
     }
-    Ok(graph)
+    Ok((graph, weights))
 }
 
-/// The source of weights of a graph that has none.
-struct NoWeights;
+/// The weights of a case, by binding.
+#[derive(Default)]
+struct CaseWeights(HashMap<&'static str, Tensor>);
 
-impl Weights for NoWeights {
+impl Weights for CaseWeights {
     fn tensor(&self, name: &str) -> Result<Tensor> {
-        Err(Error::usage(format!("there are no weights, least of all {name}")))
+        self.0.get(name).cloned().ok_or_else(|| Error::usage(format!("the case has no weights {name}")))
     }
 }

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use clap::{ValueEnum, ValueHint};
 use tubelet::checkpoint::{self, Checkpoint, Hints, Hub};
 use tubelet::gpu;
-use tubelet::graph::{Choice, Device, DeviceOptions};
-use tubelet::kernels::{ALL, Selection};
+use tubelet::graph::{Choice, Device, DeviceOptions, ExecutorOptions};
+use tubelet::kernels::{ALL, Precision, Selection};
 use tubelet::tensor::{Error, ErrorKind, Result};
 use tubelet::video::Preset;
 use tubelet::vivit::{Classifier, Config, FactorisedDotProduct, FactorisedSelfAttention, HeadOrder, Model, Order};
@@ -290,16 +290,36 @@ pub(super) struct DeviceArguments {
     #[arg(long, value_name = "VARIANTS", default_value = "", hide_default_value = true,
         value_parser = known::<Selection>(variants()), hide_possible_values = true, help_heading = DEVICE)]
     pub(super) variant: Selection,
+    /// What the weights of products are stored in: f32, or f16, which takes half the memory and rounds them. What is
+    /// computed is f32. Of devices that run WGSL.
+    #[arg(long, value_name = "FLOATS", default_value = "f32", help_heading = DEVICE)]
+    weights: WeightChoice,
     /// Threads of the device cpu, instead of as many as the processor runs at once.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = DEVICE)]
     threads: Option<usize>,
 }
 
+/// What weights are stored in.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WeightChoice {
+    F32,
+    F16,
+}
+
 impl DeviceArguments {
+    /// How its kernels run.
+    pub(super) fn options(&self) -> ExecutorOptions {
+        let precision = match self.weights {
+            WeightChoice::F32 => Precision::F32,
+            WeightChoice::F16 => Precision::F16Weights,
+        };
+        ExecutorOptions { variants: self.variant.clone(), precision }
+    }
+
     /// Opens the device. `checks` are the run-time checks of shaders.
     pub(super) fn open(&self, checks: bool) -> Result<Device> {
-        // Variants are of the kernels in WGSL.
-        if !self.variant.is_automatic() {
+        // Variants and weights of f16 are of the kernels in WGSL.
+        if self.options() != ExecutorOptions::default() {
             return self.open_gpu(checks).map(Device::from);
         }
         let device = self.open_choice(self.device.clone(), checks)?;
@@ -323,7 +343,7 @@ impl DeviceArguments {
     /// Opens the device to measure: where it is not named the fastest that runs WGSL, be it the software device, and where
     /// none does the processor.
     pub(super) fn open_to_measure(&self, checks: bool) -> Result<Device> {
-        if !self.variant.is_automatic() {
+        if self.options() != ExecutorOptions::default() {
             return self.open_gpu(checks).map(Device::from);
         }
         match (&self.device, cfg!(feature = "cpu")) {
@@ -352,7 +372,8 @@ impl DeviceArguments {
 
     /// The model on the device, with run-time checks of shaders.
     pub(super) fn load(&self, checkpoint: Checkpoint, preset: Option<Preset>) -> Result<Vivit> {
-        let options = LoadOptions::new().preset(preset).variants(self.variant.clone());
+        let ExecutorOptions { variants, precision } = self.options();
+        let options = LoadOptions::new().preset(preset).variants(variants).precision(precision);
         Vivit::from_checkpoint(&self.open(true)?, checkpoint, options)
     }
 }

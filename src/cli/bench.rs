@@ -8,7 +8,8 @@ use tubelet::Device;
 use tubelet::bench::{ForwardMeasurement, ForwardWork, KernelMeasurement, Peaks, measure_forward, measure_kernels};
 use tubelet::checkpoint::Checkpoint;
 use tubelet::gpu::Capabilities;
-use tubelet::kernels::{ALL, Family, Selection};
+use tubelet::graph::ExecutorOptions;
+use tubelet::kernels::{ALL, Family};
 use tubelet::tensor::{Error, Result};
 use tubelet::vivit::Config;
 
@@ -139,14 +140,14 @@ impl Bench {
         let wanted = |family: &Family| {
             !self.forward && (self.kernel.is_empty() || self.kernel.iter().any(|kernel| kernel.0 == family.name))
         };
-        // Variants are of the kernels in WGSL.
-        let selection = device.gpu().map_or_else(Selection::automatic, |_| self.device.variant.clone());
+        // Variants and narrower weights are of the kernels in WGSL.
+        let options = device.gpu().map_or_else(ExecutorOptions::default, |_| self.device.options());
         let repetitions = if self.full { 10 } else { 1 };
-        let (peaks, kernels) = measure_kernels(device, &selection, repetitions, &wanted, &mut say)?;
+        let (peaks, kernels) = measure_kernels(device, &options.variants, repetitions, &wanted, &mut say)?;
         let mut forward = |Checkpoint { config, parameters, .. }: &Checkpoint| {
             let repetitions = if self.full { 3 } else { 1 };
             let weights = parameters.clone();
-            let work = ForwardWork { config, weights, batch: self.batch, selection: &selection };
+            let work = ForwardWork { config, weights, batch: self.batch, options: &options };
             measure_forward(device, work, repetitions, &peaks, &mut say)
         };
         let forward = checkpoint.map(&mut forward).transpose()?;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tubelet::eval::{Identity, Journal};
-use tubelet::tensor::{Error, ErrorKind, Result, Tensor};
+use tubelet::tensor::{Element, Error, ErrorKind, Result, Tensor};
 
 /// The index: a line of JSON for each video, as it is finished.
 const INDEX: &str = "index.jsonl";
@@ -183,7 +183,7 @@ impl Array {
 
     /// Of the file.
     fn bytes(&self) -> u64 {
-        HEADER as u64 + self.rows * 4 * self.shape.iter().product::<usize>() as u64
+        HEADER as u64 + self.rows * Element::F32.bytes_of(self.shape.iter().product())
     }
 
     /// The values first: an array whose header says less than there is can be read, and ends with the last whole row.

@@ -58,6 +58,7 @@ pub(super) fn write_safetensors(path: &Path, tensors: &BTreeMap<String, Tensor>)
     let infos = tensors.iter().map(|(name, tensor)| {
         let dtype = match tensor.element() {
             Element::U32 => Dtype::U32,
+            Element::F16 => Dtype::F16,
             _ => Dtype::F32,
         };
         let start = end;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tubelet::Vivit;
+use tubelet::tensor::Element;
 
 use super::output;
 
@@ -117,7 +118,8 @@ pub(super) fn spinner(what: impl Into<Cow<'static, str>>) -> ProgressBar {
 
 /// Does `work`, which uploads a model's weights on the way, and shows how far it is.
 pub(super) fn showing_upload<T>(model: &Vivit, work: impl FnOnce() -> T) -> T {
-    let total: u64 = model.config().parameters().iter().map(|parameter| 4 * parameter.shape.elements() as u64).sum();
+    let elements = model.config().parameters().iter().map(|parameter| parameter.shape.elements()).sum();
+    let total = Element::F32.bytes_of(elements);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {

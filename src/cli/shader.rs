@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use tubelet::gpu::Capabilities;
-use tubelet::kernels::{ALL, Case, Family, Field, Launch, Plan, render};
+use tubelet::graph::ExecutorOptions;
+use tubelet::kernels::{ALL, Case, Family, Field, Launch, Plan, Precision, render};
 use tubelet::tensor::{Error, Result};
 
 use super::arguments::DeviceArguments;
@@ -43,6 +43,8 @@ struct Report {
     kernel: &'static str,
     variant: &'static str,
     case: String,
+    /// Binding → how its operand lies.
+    formats: Map<String, Value>,
     dispatches: Vec<Dispatch>,
 }
 
@@ -63,13 +65,17 @@ impl super::Run for Shader {
         let family = found.ok_or_else(|| Error::usage(format!("there is no kernel \"{}\"", self.kernel.0)))?;
         let case = self.case(family)?;
         let device = self.device.open_gpu(true)?;
-        let limits = case.limits(&device.capabilities().limits);
-        let capabilities = Capabilities { limits, ..device.capabilities().clone() };
-        let plan = self.device.variant.plan(&*case.call, &capabilities)?;
+        let capabilities = case.device(device.capabilities());
+        let ExecutorOptions { variants, precision } = self.device.options();
+        let precision = if precision == Precision::F32 { case.precision } else { precision };
+        let plan = variants.plan(&*case.call, &capabilities, precision)?;
         let dispatches = plan.launches.iter().map(|launch| dispatch(family, &plan, launch)).collect::<Result<_>>()?;
+        let formats = family.bindings.iter().zip(&plan.formats);
+        let formats = formats.map(|(binding, format)| (binding.name.to_owned(), format.to_string().into())).collect();
         let mut preamble = Preamble::new("shader");
         preamble.device = Some(capabilities.name);
-        let report = Report { preamble, kernel: family.name, variant: plan.variant.name, case: case.name, dispatches };
+        let (kernel, variant) = (family.name, plan.variant.name);
+        let report = Report { preamble, kernel, variant, case: case.name, formats, dispatches };
         output::report(self.json, &report, describe)
     }
 }
@@ -117,9 +123,12 @@ fn value(field: &Field, uniform: &[u8]) -> Value {
 }
 
 fn describe(report: &Report) -> String {
-    let Report { preamble, kernel, variant, case, dispatches } = report;
+    let Report { preamble, kernel, variant, case, formats, dispatches } = report;
     let device = preamble.device.as_deref().unwrap_or_default();
-    let mut blocks = vec![format!("// {kernel}, variant {variant}, case {case}, on {device}")];
+    let formats =
+        formats.iter().map(|(name, format)| format!("\n//   {name}: {}", format.as_str().unwrap_or_default()));
+    let formats: String = formats.collect();
+    let mut blocks = vec![format!("// {kernel}, variant {variant}, case {case}, on {device}\n// operands{formats}")];
     for (place, dispatch) in dispatches.iter().enumerate() {
         blocks.push(header(place, dispatch));
         let next = dispatches.get(place + 1).map(|next| &next.wgsl);

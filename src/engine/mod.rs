@@ -12,8 +12,8 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::checkpoint::{self, Checkpoint};
-use crate::graph::{Device, DeviceWeights, Executor, Graph};
-use crate::kernels::{ClipLayout, Selection};
+use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Graph};
+use crate::kernels::{ClipLayout, Precision, Selection};
 use crate::tensor::{Error, Result};
 use crate::video::{Clip, Crops, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
 use crate::vivit::{self, Config, Recording, Request};
@@ -35,6 +35,9 @@ pub struct LoadOptions {
     pub preset: Option<Preset>,
     /// Kernel variants to run instead of the device's own choice.
     pub variants: Selection,
+    /// How precisely weights are stored on the device. Only one that runs WGSL stores them in less than f32: of another it
+    /// is an error of usage.
+    pub precision: Precision,
 }
 
 impl LoadOptions {
@@ -53,6 +56,12 @@ impl LoadOptions {
     #[must_use]
     pub fn variants(self, variants: Selection) -> Self {
         Self { variants, ..self }
+    }
+
+    /// Stores weights as precisely as this on the device.
+    #[must_use]
+    pub fn precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 }
 
@@ -193,7 +202,8 @@ impl Vivit {
     /// An executor of a graph on the model's device and weights.
     fn prepare_graph(&self, graph: Graph) -> Result<Box<dyn Executor>> {
         let Loaded { device, weights, options, .. } = &*self.loaded;
-        device.prepare(Arc::new(graph), weights, &options.variants)
+        let options = ExecutorOptions { variants: options.variants.clone(), precision: options.precision };
+        device.prepare(Arc::new(graph), weights, &options)
     }
 
     /// The executor of a request: compiled, with all weights uploaded.

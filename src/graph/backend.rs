@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{DeviceWeights, Executor, Graph, Memory};
 use crate::gpu::{DeviceId, Gpu};
-use crate::kernels::{Layout, Selection};
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::kernels::{Precision, Selection};
+use crate::tensor::{Error, Format, Result, Shape, Tensor};
 
 /// Something that runs graphs, and owns the memory that they work in.
 ///
@@ -26,12 +26,18 @@ pub trait Backend: Debug + Send + Sync {
     /// Bytes of the largest value that it holds.
     fn largest_value(&self) -> u64;
 
-    /// Compiles `graph`, uploads the weights that it uses and allocates what it needs, once for many runs; with the
-    /// variants that `selection` asks for where there are any.
-    fn prepare(&self, graph: Arc<Graph>, weights: &DeviceWeights, selection: &Selection) -> Result<Box<dyn Executor>>;
+    /// Compiles `graph`, uploads the weights that it uses and allocates what it needs, once for many runs.
+    ///
+    /// An error of usage where `options` ask for what only kernels in WGSL have, and it runs none.
+    fn prepare(
+        &self,
+        graph: Arc<Graph>,
+        weights: &DeviceWeights,
+        options: &ExecutorOptions,
+    ) -> Result<Box<dyn Executor>>;
 
-    /// Takes a tensor into its memory, in this layout. `name` is for errors.
-    fn upload(&self, name: &str, tensor: Tensor, layout: Layout) -> Result<Memory>;
+    /// Takes a tensor into its memory, in this format where it is a GPU. `name` is for errors.
+    fn upload(&self, name: &str, tensor: Tensor, format: Format) -> Result<Memory>;
 
     /// The tensor in host memory.
     fn read(&self, memory: &Memory) -> Result<Tensor>;
@@ -40,10 +46,30 @@ pub trait Backend: Debug + Send + Sync {
     fn join(&self, parts: &[Memory], shape: &Shape) -> Result<Memory>;
 }
 
-/// An error where variants are asked for of a backend that has none.
-pub(super) fn refuse_variants(selection: &Selection) -> Result<()> {
-    match selection.is_automatic() {
-        true => Ok(()),
-        false => Err(Error::usage("variants are of the kernels in WGSL; name a device that runs them")),
+/// How an [`Executor`] is prepared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExecutorOptions {
+    /// Kernel variants to run instead of the device's own choice.
+    pub variants: Selection,
+    /// How precisely weights are stored.
+    pub precision: Precision,
+}
+
+impl ExecutorOptions {
+    /// An error where they ask for what only the kernels in WGSL have, for backends that have others.
+    pub(super) fn without_wgsl(&self) -> Result<()> {
+        let asked = match (self.variants.is_automatic(), self.precision) {
+            (true, Precision::F32) => return Ok(()),
+            (false, _) => "variants are",
+            (true, _) => "weights of f16 are",
+        };
+        Err(Error::usage(format!("{asked} of the kernels in WGSL; name a device that runs them")))
+    }
+}
+
+impl From<Selection> for ExecutorOptions {
+    /// With these variants, and f32 everywhere.
+    fn from(variants: Selection) -> Self {
+        Self { variants, ..Self::default() }
     }
 }

@@ -1,13 +1,17 @@
 //! Runs a graph's kernels on a GPU.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::lowering::Lowered;
 use super::memory::Content;
-use super::{Backend, DeviceWeights, Executor, Feed, Graph, Memory, Node, Origin, Plan, Value, feed_of};
+use super::{
+    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Graph, Memory, Node, Origin, Plan, Value, feed_of,
+};
 use crate::gpu::{Buffer, Capabilities, Commands, DeviceId, DeviceKind, Gpu};
-use crate::kernels::{self, Layout, Program, ProgramBuilder, Selection, Variant};
-use crate::tensor::{Element, Error, Result, Shape, Tensor};
+use crate::kernels::{self, Program, ProgramBuilder, Variant};
+use crate::tensor::{Element, Error, Format, Layout, Result, Shape, Tensor};
 
 impl Backend for Gpu {
     fn id(&self) -> DeviceId {
@@ -26,30 +30,42 @@ impl Backend for Gpu {
         self.capabilities().limits.buffer_bytes
     }
 
-    fn prepare(&self, graph: Arc<Graph>, weights: &DeviceWeights, selection: &Selection) -> Result<Box<dyn Executor>> {
-        Ok(Box::new(GpuExecutor::new(graph, weights, selection)?))
+    fn prepare(
+        &self,
+        graph: Arc<Graph>,
+        weights: &DeviceWeights,
+        options: &ExecutorOptions,
+    ) -> Result<Box<dyn Executor>> {
+        Ok(Box::new(GpuExecutor::new(graph, weights, options)?))
     }
 
-    fn upload(&self, name: &str, tensor: Tensor, layout: Layout) -> Result<Memory> {
-        let content = Content::Buffer(self.buffer_with(name, &layout.lay_out(&tensor)?)?);
-        Ok(Memory::new(Gpu::id(self), tensor.shape().clone(), tensor.element(), content))
+    fn upload(&self, name: &str, tensor: Tensor, format: Format) -> Result<Memory> {
+        let bytes = format.bytes_of(&tensor).map_err(|error| error.within(name))?;
+        let content = Content::Buffer(self.buffer_with(name, &bytes)?);
+        Ok(Memory::new(Gpu::id(self), tensor.shape().clone(), format, content))
     }
 
     fn read(&self, memory: &Memory) -> Result<Tensor> {
         memory.check(Gpu::id(self), self.name())?;
-        let bytes = memory.shape().elements() * memory.element().bytes();
+        if memory.format().layout != Layout::Rows {
+            return Err(Error::usage(format!(
+                "a tensor of {} lies as kernels want it: read its rows",
+                memory.format()
+            )));
+        }
+        let bytes = memory.format().bytes(memory.shape());
         let content = self.read(memory.buffer()?, 0..bytes as u64)?;
         Tensor::from_bytes(memory.shape().clone(), memory.element(), &content)
     }
 
     fn join(&self, parts: &[Memory], shape: &Shape) -> Result<Memory> {
         let element = parts.first().map_or(Element::F32, Memory::element);
-        let joined = self.buffer("joined tensors", (shape.elements() * element.bytes()) as u64)?;
+        let joined = self.buffer("joined tensors", element.bytes_of(shape.elements()))?;
         let mut commands = self.commands();
         let mut end = 0;
         for part in parts {
             part.check(Gpu::id(self), self.name())?;
-            let bytes = (part.shape().elements() * element.bytes()) as u64;
+            let bytes = element.bytes_of(part.shape().elements());
             commands.copy(part.buffer()?, 0..bytes, &joined, end);
             end += bytes;
         }
@@ -62,33 +78,34 @@ impl Backend for Gpu {
 /// submission each unless the pass is so long that a system would take its GPU for hung.
 pub struct GpuExecutor {
     device: Gpu,
+    /// As it was recorded.
     graph: Arc<Graph>,
     plan: Plan,
     slots: Vec<Buffer>,
     variants: Vec<&'static Variant>,
     program: Program,
+    /// The calls of the program that each recorded one has become.
+    calls: Vec<Range<usize>>,
 }
 
 impl GpuExecutor {
-    /// Prepares `graph` on the device that holds `weights`, with the variants that `selection` asks for.
-    pub fn new(graph: Arc<Graph>, weights: &DeviceWeights, selection: &Selection) -> Result<Self> {
+    /// Prepares `graph` on the device that holds `weights`.
+    pub fn new(graph: Arc<Graph>, weights: &DeviceWeights, options: &ExecutorOptions) -> Result<Self> {
         let device = weights.device().gpu().cloned();
         let device = device.ok_or_else(|| Error::usage("kernels in WGSL need a GPU, and the weights are elsewhere"))?;
-        let plan = Plan::new(&graph);
+        let lowered = Lowered::new(&graph, device.capabilities(), options)?;
+        let plan = Plan::new(&lowered.graph);
         let slots: Vec<_> =
             plan.slots.iter().map(|bytes| device.buffer("intermediate values", *bytes)).collect::<Result<_>>()?;
-        let operands = Operands { device: &device, graph: &graph, plan: &plan, slots: &slots, weights };
-        let mut variants = Vec::new();
+        let operands = Operands { device: &device, graph: &lowered.graph, plan: &plan, slots: &slots, weights };
+        let variants = lowered.recorded_plans().map(|plan| plan.variant).collect();
         let mut builder = ProgramBuilder::new(&device)?;
-        for node in graph.nodes() {
-            let name = || node.outputs().next().map(|value| graph.name(value).to_owned()).unwrap_or_default();
-            let plan = selection.plan(&*node.call, device.capabilities()).map_err(|error| error.within(name()))?;
+        for (node, plan) in lowered.graph.nodes().iter().zip(lowered.plans) {
             let bound = operands.of(node, &plan)?;
-            variants.push(plan.variant);
             builder.call(node.call.family(), plan, bound);
         }
-        let program = builder.finish()?;
-        Ok(Self { device, graph, plan, slots, variants, program })
+        let (program, calls) = (builder.finish()?, lowered.calls);
+        Ok(Self { device, graph, plan, slots, variants, program, calls })
     }
 
     /// Where values live.
@@ -140,7 +157,7 @@ impl GpuExecutor {
         self.feed(feeds, &mut commands)?;
         for (place, node) in self.graph.nodes().iter().enumerate() {
             self.split(place, &mut commands);
-            commands.dispatch(self.program.call(place));
+            commands.dispatch(self.program.calls(&self.calls[place]));
             for output in node.outputs() {
                 for (_, to) in copied.iter().filter(|(value, _)| *value == output) {
                     if let Some(slot) = self.plan.slot(output) {
@@ -176,36 +193,25 @@ impl Operands<'_> {
     /// The device memory of everything that `node` binds, laid out as `plan` wants it.
     fn of(&self, node: &Node, plan: &kernels::Plan) -> Result<Vec<Option<Buffer>>> {
         let shapes = node.call.operands();
-        let buffer = |(binding, value): (usize, &Option<Value>)| {
-            value.map(|value| self.buffer(node, plan, binding, value, shapes[binding].as_ref())).transpose()
+        let operands = node.operands.iter().zip(&shapes).zip(&plan.formats);
+        let buffer = |((value, shape), format): ((&Option<Value>, &Option<Shape>), &Format)| {
+            // Constant operands are laid out in the shape the kernel gives them.
+            value
+                .map(|value| self.buffer(value, shape.as_ref().unwrap_or(self.graph.shape(value)), *format))
+                .transpose()
         };
-        node.operands.iter().enumerate().map(buffer).collect()
+        operands.map(buffer).collect()
     }
 
-    fn buffer(
-        &self,
-        node: &Node,
-        plan: &kernels::Plan,
-        binding: usize,
-        value: Value,
-        shape: Option<&Shape>,
-    ) -> Result<Buffer> {
-        let layout = plan.layouts[binding];
-        // Constant operands are laid out in the shape the kernel gives them.
-        let shape = shape.unwrap_or_else(|| self.graph.shape(value));
+    fn buffer(&self, value: Value, shape: &Shape, format: Format) -> Result<Buffer> {
         match (self.graph.origin(value), self.plan.slot(value)) {
-            (Origin::Weights(parts), _) => self.weights.memory(parts, shape, layout)?.buffer().cloned(),
+            (Origin::Weights(parts), _) => self.weights.memory(parts, shape, format)?.buffer().cloned(),
             (Origin::Constant(tensor), _) => {
                 let tensor = (**tensor).clone().reshaped(shape.clone())?;
-                self.device.upload(self.graph.name(value), tensor, layout)?.buffer().cloned()
+                self.device.upload(self.graph.name(value), tensor, format)?.buffer().cloned()
             }
-            (_, Some(slot)) if layout == Layout::Rows => Ok(self.slots[slot].clone()),
-            _ => Err(Error::unsupported(format!(
-                "kernel {}, variant {}: {} must be constant",
-                node.call.family().name,
-                plan.variant.name,
-                self.graph.name(value)
-            ))),
+            (_, Some(slot)) => Ok(self.slots[slot].clone()),
+            (_, None) => Err(Error::usage(format!("{} has no memory", self.graph.name(value)))),
         }
     }
 }
@@ -231,7 +237,7 @@ impl Executor for GpuExecutor {
         self.feed(feeds, &mut commands)?;
         for place in 0..self.graph.nodes().len() {
             self.split(place, &mut commands);
-            commands.dispatch_timed(self.program.call(place));
+            commands.dispatch_timed(self.program.calls(&self.calls[place]));
         }
         commands.run()
     }

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::backend::refuse_variants;
 use super::memory::Content;
-use super::{Backend, DeviceWeights, Executor, Feed, Graph, Memory, Node, Origin, Plan, Value, feed_of};
+use super::{
+    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Graph, Memory, Node, Origin, Plan, Value, feed_of,
+};
 use crate::gpu::DeviceId;
+use crate::kernels::Access;
 use crate::kernels::host::{Arguments, Operand, OperandMut, Threads, instructions};
-use crate::kernels::{Access, Layout, Selection};
-use crate::tensor::{Data, Element, Error, Result, Shape, Tensor};
+use crate::tensor::{Data, Element, Error, Format, Result, Shape, Tensor};
 
 /// The host's own processor as a device: every kernel in Rust, vectorised, on threads of its own. It needs no driver.
 #[derive(Debug)]
@@ -39,7 +40,8 @@ fn name(threads: usize) -> String {
 }
 
 fn memory(device: DeviceId, tensor: Tensor) -> Memory {
-    Memory::new(device, tensor.shape().clone(), tensor.element(), Content::Tensor(Arc::new(tensor)))
+    let format = Format::rows(tensor.element());
+    Memory::new(device, tensor.shape().clone(), format, Content::Tensor(Arc::new(tensor)))
 }
 
 impl Backend for Host {
@@ -55,16 +57,24 @@ impl Backend for Host {
         u64::MAX
     }
 
-    fn prepare(&self, graph: Arc<Graph>, weights: &DeviceWeights, selection: &Selection) -> Result<Box<dyn Executor>> {
-        refuse_variants(selection)?;
+    fn prepare(
+        &self,
+        graph: Arc<Graph>,
+        weights: &DeviceWeights,
+        options: &ExecutorOptions,
+    ) -> Result<Box<dyn Executor>> {
+        options.without_wgsl()?;
+        if let Some(half) = graph.values().find(|value| graph.element(*value) == Element::F16) {
+            return Err(Error::unsupported(format!("{} is of f16, and the host computes in f32", graph.name(half))));
+        }
         let plan = Plan::new(&graph);
         let fixed = fixed_values(&graph, weights)?;
-        let slots = plan.slots.iter().map(|bytes| vec![0.0; bytes.div_ceil(4) as usize]).collect();
+        let slots = plan.slots.iter().map(|bytes| vec![0.0; *bytes as usize / Element::F32.bytes()]).collect();
         let (device, name, threads) = (self.id, self.name.clone(), self.threads.clone());
         Ok(Box::new(HostExecutor { device, name, threads, graph, plan, fixed, slots }))
     }
 
-    fn upload(&self, _: &str, tensor: Tensor, _: Layout) -> Result<Memory> {
+    fn upload(&self, _: &str, tensor: Tensor, _: Format) -> Result<Memory> {
         Ok(self.memory(tensor))
     }
 
@@ -87,7 +97,7 @@ impl Backend for Host {
 fn fixed_values(graph: &Graph, weights: &DeviceWeights) -> Result<HashMap<Value, Arc<Tensor>>> {
     let fixed = graph.values().filter_map(|value| match graph.origin(value) {
         Origin::Weights(parts) => {
-            let memory = weights.memory(parts, graph.shape(value), Layout::Rows);
+            let memory = weights.memory(parts, graph.shape(value), Format::rows(graph.element(value)));
             Some(memory.and_then(|memory| memory.tensor().cloned()).map(|tensor| (value, tensor)))
         }
         Origin::Constant(tensor) => Some(Ok((value, tensor.clone()))),
@@ -134,7 +144,7 @@ impl HostExecutor {
             let memory = &mut memory[..self.graph.shape(*value).elements()];
             match self.graph.element(*value) {
                 Element::F32 => OperandMut::F32(memory),
-                Element::U32 => OperandMut::U32(bytemuck::cast_slice_mut(memory)),
+                _ => OperandMut::U32(bytemuck::cast_slice_mut(memory)),
             }
         });
         let mut arguments = Arguments::new(self.inputs(node, fed)?, outputs.collect());
@@ -158,7 +168,7 @@ impl HostExecutor {
             (Some(Data::U32(values)), ..) => Operand::U32(values),
             (None, Some(slot), Element::F32) => Operand::F32(self.held(value, slot)),
             (None, Some(slot), Element::U32) => Operand::U32(bytemuck::cast_slice(self.held(value, slot))),
-            (None, None, _) => return Err(Error::usage(format!("{} has no memory", self.graph.name(value)))),
+            _ => return Err(Error::usage(format!("{} has no memory of 32-bit elements", self.graph.name(value)))),
         })
     }
 

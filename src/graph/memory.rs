@@ -5,14 +5,14 @@ use std::sync::Arc;
 use crate::gpu::{Buffer, DeviceId};
 #[cfg(feature = "cpu")]
 use crate::tensor::Tensor;
-use crate::tensor::{Element, Error, Exact, Result, Shape};
+use crate::tensor::{Element, Error, Exact, Format, Result, Shape};
 
 /// A tensor in the memory of a device. Cloning shares it; it is freed with its last owner.
 #[derive(Clone, Debug)]
 pub struct Memory {
     device: DeviceId,
     shape: Shape,
-    element: Element,
+    format: Format,
     content: Content,
 }
 
@@ -29,18 +29,18 @@ pub(super) enum Content {
 }
 
 impl Memory {
-    pub(super) fn new(device: DeviceId, shape: Shape, element: Element, content: Content) -> Self {
-        Self { device, shape, element, content }
+    pub(super) fn new(device: DeviceId, shape: Shape, format: Format, content: Content) -> Self {
+        Self { device, shape, format, content }
     }
 
     /// A buffer of a GPU that begins with a tensor of `shape`; an error for one that is smaller.
     pub fn of_buffer(buffer: Buffer, shape: impl Into<Shape>, element: Element) -> Result<Self> {
-        let (device, shape) = (buffer.device(), shape.into());
-        let (given, wanted) = (buffer.bytes(), (shape.elements() * element.bytes()) as u64);
+        let (device, shape, format) = (buffer.device(), shape.into(), Format::rows(element));
+        let (given, wanted) = (buffer.bytes(), format.bytes(&shape) as u64);
         if given < wanted {
             return Err(Error::usage(format!("a tensor of shape {shape} needs {wanted} bytes, {given} are given")));
         }
-        Ok(Self { device, shape, element, content: Content::Buffer(buffer) })
+        Ok(Self { device, shape, format, content: Content::Buffer(buffer) })
     }
 
     /// The device that it belongs to.
@@ -55,7 +55,12 @@ impl Memory {
 
     /// Type of the elements.
     pub fn element(&self) -> Element {
-        self.element
+        self.format.element
+    }
+
+    /// How they lie.
+    pub fn format(&self) -> Format {
+        self.format
     }
 
     /// Bytes of the device's memory.
@@ -64,7 +69,7 @@ impl Memory {
             Content::Buffer(buffer) => buffer.bytes(),
             #[cfg(feature = "cpu")]
             Content::Tensor(tensor) => tensor.bytes().len() as u64,
-            Content::Exact(exact) => 8 * exact.shape().elements() as u64,
+            Content::Exact(exact) => (size_of::<f64>() * exact.shape().elements()) as u64,
         }
     }
 

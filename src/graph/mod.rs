@@ -11,6 +11,7 @@ mod device;
 mod gpu;
 #[cfg(feature = "cpu")]
 mod host;
+mod lowering;
 mod memory;
 mod plan;
 mod recording;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 use crate::tensor::{Error, Result, Tensor};
 
-pub use backend::Backend;
+pub use backend::{Backend, ExecutorOptions};
 pub use bisect::{Divergence, bisect};
 pub use device::{Choice, Device, DeviceOptions};
 pub use gpu::GpuExecutor;

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::kernels::{Access, Call, Cost, Kernel};
-use crate::tensor::{Element, Error, Result, Shape, Tensor};
+use crate::tensor::{Element, Error, Format, Result, Shape, Tensor};
 
 /// A value of a [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -290,12 +290,25 @@ impl Graph {
 
     /// Size of a value in bytes.
     pub fn bytes(&self, value: Value) -> u64 {
-        (self.shape(value).elements() * self.element(value).bytes()) as u64
+        Format::rows(self.element(value)).bytes(self.shape(value)) as u64
     }
 
     /// Where a value comes from.
     pub fn origin(&self, value: Value) -> &Origin {
         &self.values[value.0].origin
+    }
+
+    /// The same values and outputs before any call.
+    pub(super) fn without_calls(&self) -> Self {
+        Self { nodes: Vec::new(), ..self.clone() }
+    }
+
+    /// Adds a call of another graph of the same values.
+    pub(super) fn add(&mut self, node: Node) {
+        for output in node.outputs() {
+            self.values[output.0].origin = Origin::Call(self.nodes.len());
+        }
+        self.nodes.push(node);
     }
 
     /// The values that are fed.

@@ -5,12 +5,11 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::backend::refuse_variants;
 use super::memory::Content;
-use super::{Backend, DeviceWeights, Executor, Feed, Graph, Memory, Origin, Plan, Value, feed_of};
+use super::{Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Graph, Memory, Origin, Plan, Value, feed_of};
 use crate::gpu::DeviceId;
-use crate::kernels::{Access, Layout, Selection};
-use crate::tensor::{Error, Exact, Result, Shape, Tensor};
+use crate::kernels::Access;
+use crate::tensor::{Error, Exact, Format, Result, Shape, Tensor};
 
 /// The naive references as a device: plain loops in f64, rounded where a value is handed out. Slow, and right.
 #[derive(Debug)]
@@ -31,7 +30,7 @@ impl References {
 }
 
 fn memory(device: DeviceId, exact: Arc<Exact>) -> Result<Memory> {
-    Ok(Memory::new(device, exact.shape().clone(), exact.element(), Content::Exact(exact)))
+    Ok(Memory::new(device, exact.shape().clone(), Format::rows(exact.element()), Content::Exact(exact)))
 }
 
 impl Backend for References {
@@ -47,8 +46,13 @@ impl Backend for References {
         u64::MAX
     }
 
-    fn prepare(&self, graph: Arc<Graph>, weights: &DeviceWeights, selection: &Selection) -> Result<Box<dyn Executor>> {
-        refuse_variants(selection)?;
+    fn prepare(
+        &self,
+        graph: Arc<Graph>,
+        weights: &DeviceWeights,
+        options: &ExecutorOptions,
+    ) -> Result<Box<dyn Executor>> {
+        options.without_wgsl()?;
         Ok(Box::new(ReferenceExecutor {
             device: self.id,
             plan: Plan::new(&graph),
@@ -58,7 +62,7 @@ impl Backend for References {
         }))
     }
 
-    fn upload(&self, _: &str, tensor: Tensor, _: Layout) -> Result<Memory> {
+    fn upload(&self, _: &str, tensor: Tensor, _: Format) -> Result<Memory> {
         self.memory(Exact::from(&tensor))
     }
 

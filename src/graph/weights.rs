@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Device, Memory};
-use crate::kernels::Layout;
-use crate::tensor::{Data, Error, Result, Shape, Tensor};
+use crate::tensor::{Format, Result, Shape, Tensor};
 
 /// Named tensors: a checkpoint, or random ones.
 pub trait Weights: Send + Sync {
@@ -20,10 +19,7 @@ fn stacked(weights: &dyn Weights, parts: &[String], shape: &Shape) -> Result<Ten
         _ => {
             let mut values = Vec::with_capacity(shape.elements());
             for part in parts {
-                match weights.tensor(part)?.into_data() {
-                    Data::F32(part) => values.extend(part),
-                    Data::U32(_) => return Err(Error::usage(format!("weights {part} are words, not floats"))),
-                }
+                values.extend_from_slice(weights.tensor(part)?.as_f32()?);
             }
             Tensor::f32(shape.clone(), values)
         }
@@ -31,8 +27,8 @@ fn stacked(weights: &dyn Weights, parts: &[String], shape: &Shape) -> Result<Ten
     tensor.map_err(|error| error.within(format!("weights {}", parts.join(" + "))))
 }
 
-/// Which tensors, and how they are laid out.
-type Key = (Vec<String>, Layout);
+/// Which tensors, and in which format.
+type Key = (Vec<String>, Format);
 
 /// Weights of one model on one device. Cloning shares them.
 #[derive(Clone)]
@@ -58,14 +54,14 @@ impl DeviceWeights {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).values().map(Memory::bytes).sum()
     }
 
-    /// The tensors called `parts`, stacked to `shape` and laid out; uploaded unless they are there.
-    pub(super) fn memory(&self, parts: &[String], shape: &Shape, layout: Layout) -> Result<Memory> {
+    /// The tensors called `parts`, stacked to `shape` in `format`; uploaded unless they are there.
+    pub(super) fn memory(&self, parts: &[String], shape: &Shape, format: Format) -> Result<Memory> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (parts.to_vec(), layout);
+        let key = (parts.to_vec(), format);
         if let Some(memory) = held.get(&key) {
             return Ok(memory.clone());
         }
-        let memory = self.device.upload(&parts.join(" + "), self.stacked(parts, shape)?, layout)?;
+        let memory = self.device.upload(&parts.join(" + "), self.stacked(parts, shape)?, format)?;
         held.insert(key, memory.clone());
         Ok(memory)
     }

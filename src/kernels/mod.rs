@@ -21,6 +21,7 @@ pub mod pixels;
 pub mod products;
 pub mod rows;
 pub mod shader;
+pub mod weights;
 
 pub use activation::Activation;
 pub use clip_layout::{ClipLayout, Strides};
@@ -28,7 +29,7 @@ pub use contract::{
     Access, Binding, Call, Case, Cost, Family, Field, Fill, Kernel, Operation, input, rounded_reference, variants_of,
 };
 pub use shader::{
-    Class, Dispatches, Launch, Layout, Literals, Needs, Plan, Planned, Program, ProgramBuilder, Selection, Shader,
+    Class, Dispatches, Launch, Literals, Needs, Plan, Planned, Precision, Program, ProgramBuilder, Selection, Shader,
     Unfit, Variant, render, suite, word,
 };
 
@@ -46,6 +47,7 @@ pub static ALL: &[&Family] = &[
     &peaks::copy::FAMILY,
     &rows::pointwise::FAMILY,
     &rows::pool::FAMILY,
+    &weights::repack::FAMILY,
     &pixels::resample::FAMILY,
     &pixels::resize_bilinear::FAMILY,
     &pixels::select_frames::FAMILY,
@@ -72,7 +74,7 @@ mod tests {
     fn selections_are_parsed_and_checked() {
         let software = Capabilities::of_kind(DeviceKind::Software);
         let chosen = |text: &str, case: &Case| {
-            let plan = text.parse::<Selection>().unwrap().plan(&*case.call, &software).unwrap();
+            let plan = text.parse::<Selection>().unwrap().plan(&*case.call, &software, Precision::F32).unwrap();
             plan.variant.name
         };
         let (norm, product) = (&rows::layer_norm::FAMILY, &products::linear::FAMILY);

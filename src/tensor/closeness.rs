@@ -110,6 +110,7 @@ fn ratio(part: f64, whole: f64) -> f64 {
 fn as_f64(tensor: &Tensor) -> Vec<f64> {
     match tensor.clone().into_data() {
         Data::F32(values) => values.into_iter().map(f64::from).collect(),
+        Data::F16(values) => values.into_iter().map(f64::from).collect(),
         Data::U32(values) => values.into_iter().map(f64::from).collect(),
     }
 }

@@ -91,6 +91,7 @@ impl From<&Tensor> for Exact {
     fn from(tensor: &Tensor) -> Self {
         let values = match tensor.data() {
             Data::F32(values) => Values::Reals(values.iter().map(|&value| value.into()).collect()),
+            Data::F16(values) => Values::Reals(values.iter().map(|&value| value.into()).collect()),
             Data::U32(values) => Values::Words(values.clone()),
         };
         Self { shape: tensor.shape().clone(), values }

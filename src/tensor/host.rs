@@ -1,29 +1,16 @@
 //! Tensors in host memory.
 
-use super::{Error, Result, Shape};
+use half::f16;
 
-/// The type of a tensor's elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Element {
-    /// 32-bit float: everything a model computes.
-    F32,
-    /// 32-bit word: packed bytes, pixels (`r | g << 8 | b << 16`), indices, flags.
-    U32,
-}
-
-impl Element {
-    /// Size of one element in bytes.
-    pub const fn bytes(self) -> usize {
-        4
-    }
-}
+use super::{Element, Error, Format, Result, Shape};
 
 /// The elements of a [`Tensor`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Data {
     /// [`Element::F32`].
     F32(Vec<f32>),
+    /// [`Element::F16`].
+    F16(Vec<f16>),
     /// [`Element::U32`].
     U32(Vec<u32>),
 }
@@ -41,6 +28,7 @@ impl Tensor {
         let shape = shape.into();
         let elements = match &data {
             Data::F32(values) => values.len(),
+            Data::F16(values) => values.len(),
             Data::U32(values) => values.len(),
         };
         if elements != shape.elements() {
@@ -57,6 +45,11 @@ impl Tensor {
         Self::new(shape, Data::F32(values))
     }
 
+    /// 16-bit floats with their shape; an error where the counts differ.
+    pub fn f16(shape: impl Into<Shape>, values: Vec<f16>) -> Result<Self> {
+        Self::new(shape, Data::F16(values))
+    }
+
     /// Words with their shape; an error where the counts differ.
     pub fn u32(shape: impl Into<Shape>, values: Vec<u32>) -> Result<Self> {
         Self::new(shape, Data::U32(values))
@@ -67,6 +60,7 @@ impl Tensor {
         let shape = shape.into();
         let data = match element {
             Element::F32 => Data::F32(vec![0.0; shape.elements()]),
+            Element::F16 => Data::F16(vec![f16::ZERO; shape.elements()]),
             Element::U32 => Data::U32(vec![0; shape.elements()]),
         };
         Self { shape, data }
@@ -76,6 +70,7 @@ impl Tensor {
     pub fn from_bytes(shape: impl Into<Shape>, element: Element, bytes: &[u8]) -> Result<Self> {
         let data = match element {
             Element::F32 => Data::F32(bytemuck::pod_collect_to_vec(bytes)),
+            Element::F16 => Data::F16(bytemuck::pod_collect_to_vec(bytes)),
             Element::U32 => Data::U32(bytemuck::pod_collect_to_vec(bytes)),
         };
         Self::new(shape, data)
@@ -90,15 +85,16 @@ impl Tensor {
     pub fn element(&self) -> Element {
         match self.data {
             Data::F32(_) => Element::F32,
+            Data::F16(_) => Element::F16,
             Data::U32(_) => Element::U32,
         }
     }
 
-    /// The elements as floats, an error for a tensor of words.
+    /// The elements as floats, an error for a tensor of others.
     pub fn as_f32(&self) -> Result<&[f32]> {
         match &self.data {
             Data::F32(values) => Ok(values),
-            Data::U32(_) => Err(Error::usage(format!("tensor {} holds words where floats are wanted", self.shape))),
+            _ => Err(self.holds_others(Element::F32)),
         }
     }
 
@@ -106,14 +102,19 @@ impl Tensor {
     pub fn as_u32(&self) -> Result<&[u32]> {
         match &self.data {
             Data::U32(values) => Ok(values),
-            Data::F32(_) => Err(Error::usage(format!("tensor {} holds floats where words are wanted", self.shape))),
+            _ => Err(self.holds_others(Element::U32)),
         }
+    }
+
+    fn holds_others(&self, wanted: Element) -> Error {
+        Error::usage(format!("tensor {} holds {} where {wanted} is wanted", self.shape, self.element()))
     }
 
     /// The elements as bytes.
     pub fn bytes(&self) -> &[u8] {
         match &self.data {
             Data::F32(values) => bytemuck::cast_slice(values),
+            Data::F16(values) => bytemuck::cast_slice(values),
             Data::U32(values) => bytemuck::cast_slice(values),
         }
     }
@@ -142,6 +143,19 @@ impl Tensor {
             }
         }
         Self::f32(shape.clone(), values)
+    }
+
+    /// The same floats, each as the nearest that `element` holds; an error where it holds none so large.
+    pub fn rounded_to(&self, element: Element) -> Result<Self> {
+        let bytes = Format::rows(element).bytes_of(self)?;
+        match element {
+            Element::F16 => {
+                let halves = bytemuck::pod_collect_to_vec::<u8, f16>(&bytes);
+                let floats = halves.into_iter().take(self.shape.elements()).map(f16::to_f32);
+                Self::f32(self.shape.clone(), floats.collect())
+            }
+            _ => Self::from_bytes(self.shape.clone(), element, &bytes),
+        }
     }
 
     /// The same elements under another shape; an error where the counts differ.

@@ -1,10 +1,11 @@
-//! Shapes, element types, tensors on the host, those of the references, closeness of two tensors, the error type, and text that is safe to print.
+//! Shapes, formats, tensors on the host, those of the references, closeness of two tensors, the error type, and text that is safe to print.
 //!
 //! The lowest floor: it knows nothing of devices, kernels or models.
 
 mod closeness;
 mod error;
 mod exact;
+mod format;
 mod host;
 mod printable;
 mod shape;
@@ -12,6 +13,7 @@ mod shape;
 pub use closeness::{Closeness, Offender, Tolerance};
 pub use error::{Error, ErrorKind, Result};
 pub use exact::Exact;
-pub use host::{Data, Element, Tensor};
+pub use format::{Element, Format, Layout};
+pub use host::{Data, Tensor};
 pub use printable::{LONGEST_TEXT, printable};
 pub use shape::Shape;

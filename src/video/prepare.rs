@@ -100,10 +100,11 @@ impl Preparer {
         let weights = DeviceWeights::new(device, Arc::new(NoWeights));
         let parts = clip.uniform_parts().map(|part| {
             let first = &part.frames()[0];
-            let most = (GROUP_BYTES / (4 * first.height() * first.width())).clamp(1, part.frames().len());
+            let most =
+                (GROUP_BYTES / (Element::U32.bytes() * first.height() * first.width())).clamp(1, part.frames().len());
             let group = (1..=most).rev().find(|group| part.frames().len().is_multiple_of(*group)).unwrap_or(1);
             let recipe = Recipe::new(first, [part.frames().len(), group], preprocessing, crops, layout)?;
-            Ok((device.prepare(recipe.graph.clone(), &weights, variants)?, recipe))
+            Ok((device.prepare(recipe.graph.clone(), &weights, &variants.clone().into())?, recipe))
         });
         let parts: Vec<_> = parts.collect::<Result<_>>()?;
         let shape = joined_shape(parts.iter().map(|(_, recipe)| recipe))?;
@@ -259,10 +260,11 @@ impl Recipe {
     /// The bytes of a group of frames, each beginning with a word of its own.
     fn words(&self, frames: &[Arc<Frame>]) -> Result<Tensor> {
         let words = colour_format(self.format).frame_words(self.size);
-        let mut bytes = Vec::with_capacity(4 * words * frames.len());
+        let padded = words * Element::U32.bytes();
+        let mut bytes = Vec::with_capacity(padded * frames.len());
         for (place, frame) in frames.iter().enumerate() {
             bytes.extend_from_slice(frame.bytes());
-            bytes.resize(4 * words * (place + 1), 0);
+            bytes.resize(padded * (place + 1), 0);
         }
         Tensor::from_bytes([frames.len(), words], Element::U32, &bytes)
     }

@@ -98,6 +98,8 @@ pub(super) fn processor() -> Outcome {
     ensure(measured["devices"].as_array().is_some_and(|devices| devices.len() == 1), "not the processor alone")?;
     let refused =
         Ran::with("classify {} --model {} --device cpu --variant plain", &[pictures.path(), &crate::model()])?;
+    refused.complaint(2, &["WGSL"])?;
+    let refused = Ran::with("classify {} --model {} --device cpu --weights f16", &[pictures.path(), &crate::model()])?;
     refused.complaint(2, &["WGSL"])
 }
 

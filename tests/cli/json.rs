@@ -12,7 +12,8 @@ use super::common::data;
 use super::{Outcome, Ran, ensure, model, pictures, video};
 
 /// What is told as a whole: keys that are names of tensors, kernels or settings, and what not every device has.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
+    "formats",
     "dispatches[].uniform",
     "dispatches[].windows",
     "config",

@@ -22,8 +22,12 @@ struct Language {
     write: fn(&Module, &ModuleInfo) -> Result<String, String>,
 }
 
+/// What every device of these languages has: halves that are made floats.
+const EVERYWHERE: NagaCapabilities = NagaCapabilities::SHADER_FLOAT16_IN_FLOAT32;
+
 /// What kernels may ask a device for. 16-bit and 64-bit words and subgroups exist in Metal's language and in DXC's.
-const ALL_OFFERED: NagaCapabilities = NagaCapabilities::SUBGROUP
+const ALL_OFFERED: NagaCapabilities = EVERYWHERE
+    .union(NagaCapabilities::SUBGROUP)
     .union(NagaCapabilities::SUBGROUP_BARRIER)
     .union(NagaCapabilities::SHADER_FLOAT16)
     .union(NagaCapabilities::SHADER_INT64);
@@ -40,7 +44,7 @@ const LANGUAGES: [Language; 3] = [
     // The last that FXC compiles, which every Windows has: none of them exists there.
     Language {
         name: "HLSL 5.1",
-        capabilities: NagaCapabilities::empty(),
+        capabilities: EVERYWHERE,
         write: |module, info| direct3d(module, info, hlsl::ShaderModel::V5_1),
     },
 ];
@@ -79,8 +83,7 @@ fn renderings(family: &Family, variant: &'static Variant) -> Vec<(String, Capabi
     let mut renderings = Vec::new();
     for device in devices() {
         for case in (family.cases)() {
-            let device = Capabilities { limits: case.limits(&device.limits), ..device.clone() };
-            let plan = case.call.plan(variant, &device).unwrap_or_else(|unfit| panic!("{unfit}"));
+            let plan = case.plan(variant, &device).unwrap_or_else(|unfit| panic!("{unfit}"));
             for launch in plan.launches {
                 let wgsl = render(&variant.shader, &launch).unwrap_or_else(|error| panic!("{error}"));
                 if seen.insert(wgsl.clone()) {

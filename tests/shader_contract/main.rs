@@ -13,7 +13,7 @@ use naga::valid::{
 };
 use reads::members_read;
 use tubelet::gpu::{Capabilities, DeviceKind, Limits, Subgroup};
-use tubelet::kernels::{ALL, Access, Case, Family, Launch, Variant, render};
+use tubelet::kernels::{ALL, Access, Case, Family, Launch, Plan, Variant, render};
 use tubelet::tensor::Element;
 
 /// Devices as kernels see them: software, and GPUs with subgroups of every size that WGSL knows.
@@ -60,7 +60,7 @@ fn every_variant_is_valid_and_as_rust_believes() {
 #[test]
 fn a_variant_of_another_kernel_is_unfit() {
     for (family, other) in ALL.iter().zip(ALL.iter().cycle().skip(1)) {
-        let planned = (family.cases)()[0].call.plan(other.variants()[0], &devices()[0]);
+        let planned = (family.cases)()[0].plan(other.variants()[0], &devices()[0]);
         assert!(planned.is_err_and(|unfit| unfit.to_string().contains(family.name)), "{}", family.name);
     }
 }
@@ -74,8 +74,7 @@ fn every_variant_folds_its_workgroups_in_some_case() {
             family.variants().into_iter().flat_map(|variant| devices().into_iter().map(move |device| (variant, device)))
         {
             let folds = |case: &Case| {
-                let device = Capabilities { limits: case.limits(&device.limits), ..device.clone() };
-                let launches = case.call.plan(variant, &device).unwrap_or_else(|unfit| panic!("{unfit}")).launches;
+                let launches = case.plan(variant, &device).unwrap_or_else(|unfit| panic!("{unfit}")).launches;
                 case.checked && launches.iter().any(|launch| launch.groups[1] > 1)
             };
             if !(family.cases)().iter().any(folds) {
@@ -94,7 +93,7 @@ fn cases_that_are_only_timed_render_what_others_check() {
         let (checked, timed): (Vec<_>, Vec<_>) = (family.cases)().into_iter().partition(|case| case.checked);
         for variant in family.variants() {
             let literals = |case: &Case| -> Vec<_> {
-                let launches = case.call.plan(variant, &device).unwrap_or_else(|unfit| panic!("{unfit}")).launches;
+                let launches = case.plan(variant, &device).unwrap_or_else(|unfit| panic!("{unfit}")).launches;
                 launches.into_iter().map(|launch| launch.literals).collect()
             };
             let of_checked: Vec<_> = checked.iter().flat_map(literals).collect();
@@ -114,22 +113,24 @@ fn faults_of(family: &'static Family, variant: &'static Variant) -> HashSet<Stri
     let mut read = BTreeSet::new();
     for device in devices() {
         for case in (family.cases)() {
-            let device = Capabilities { limits: case.limits(&device.limits), ..device.clone() };
-            match case.call.plan(variant, &device) {
+            let limits = case.device(&device).limits;
+            match case.plan(variant, &device) {
                 Err(error) => _ = faults.insert(format!("{}, case {}: {error}", device.name, case.name)),
                 Ok(plan) => {
-                    for launch in plan.launches {
-                        let wgsl = render(&variant.shader, &launch).unwrap_or_else(|error| panic!("{error}"));
+                    for launch in &plan.launches {
+                        let wgsl = render(&variant.shader, launch).unwrap_or_else(|error| panic!("{error}"));
                         if seen.insert(wgsl.clone()) {
                             match parse(&wgsl) {
                                 Err(invalid) => _ = faults.insert(invalid),
                                 Ok((module, info)) => {
-                                    faults.extend(faults_in(family, variant, &device, &launch, &module));
+                                    faults.extend(uniform_faults(family, launch, &module));
+                                    faults.extend(binding_faults(family, &plan, &module));
+                                    faults.extend(entry_faults(variant, &device, &module));
                                     read.extend(members_read(&module, &info));
                                 }
                             }
                         }
-                        if launch.groups.iter().any(|&count| count > device.limits.workgroups) {
+                        if launch.groups.iter().any(|&count| count > limits.workgroups) {
                             faults.insert(format!("case {} dispatches {:?} workgroups", case.name, launch.groups));
                         }
                     }
@@ -150,19 +151,6 @@ fn parse(wgsl: &str) -> Result<(naga::Module, ModuleInfo), String> {
     validator.subgroup_stages(ShaderStages::COMPUTE).subgroup_operations(SubgroupOperationSet::all());
     let info = validator.validate(&module).map_err(|error| error.emit_to_string(wgsl))?;
     Ok((module, info))
-}
-
-fn faults_in(
-    family: &Family,
-    variant: &Variant,
-    device: &Capabilities,
-    launch: &Launch,
-    module: &naga::Module,
-) -> Vec<String> {
-    let mut faults = uniform_faults(family, launch, module);
-    faults.extend(binding_faults(family, module));
-    faults.extend(entry_faults(variant, device, module));
-    faults
 }
 
 /// The uniform struct against the Rust struct, member by member.
@@ -197,8 +185,8 @@ fn uniform_faults(family: &Family, launch: &Launch, module: &naga::Module) -> Ve
     faults
 }
 
-/// Names, access and element types of the storage bindings.
-fn binding_faults(family: &Family, module: &naga::Module) -> Vec<String> {
+/// Names, access and element types of the storage bindings, which hold what the plan says.
+fn binding_faults(family: &Family, plan: &Plan, module: &naga::Module) -> Vec<String> {
     let mut faults = Vec::new();
     let mut bound: Vec<_> =
         module.global_variables.iter().filter_map(|(_, global)| Some((binding_of(global)?, global))).collect();
@@ -217,8 +205,9 @@ fn binding_faults(family: &Family, module: &naga::Module) -> Vec<String> {
         if written != (believed.access == Access::Write) {
             faults.push(format!("{name}: written is {written}, Rust believes {:?}", believed.access));
         }
-        if element_of(module, global.ty) != Some(believed.element) {
-            faults.push(format!("{name}: elements are not {:?}", believed.element));
+        let stored = plan.formats[place].element;
+        if !element_of(module, global.ty).is_some_and(|scalar| holds(scalar, stored)) {
+            faults.push(format!("{name}: elements are not {stored}"));
         }
     }
     faults
@@ -228,17 +217,22 @@ fn binding_of(global: &naga::GlobalVariable) -> Option<u32> {
     global.binding.as_ref().filter(|binding| binding.group == 0).map(|binding| binding.binding)
 }
 
-fn element_of(module: &naga::Module, ty: naga::Handle<naga::Type>) -> Option<Element> {
-    let scalar = match module.types[ty].inner {
-        naga::TypeInner::Array { base, .. } => return element_of(module, base),
-        naga::TypeInner::Scalar(scalar) | naga::TypeInner::Vector { scalar, .. } => scalar,
-        _ => return None,
-    };
-    match scalar {
-        // A 64-bit word is two floats in one load.
-        naga::Scalar::F32 | naga::Scalar::U64 => Some(Element::F32),
-        naga::Scalar::U32 => Some(Element::U32),
+fn element_of(module: &naga::Module, ty: naga::Handle<naga::Type>) -> Option<naga::Scalar> {
+    match module.types[ty].inner {
+        naga::TypeInner::Array { base, .. } => element_of(module, base),
+        naga::TypeInner::Scalar(scalar) | naga::TypeInner::Vector { scalar, .. } => Some(scalar),
         _ => None,
+    }
+}
+
+/// Whether an array of `scalar` is how WGSL reads or writes elements of this type.
+fn holds(scalar: naga::Scalar, element: Element) -> bool {
+    match element {
+        // A 64-bit word is two floats in one load.
+        Element::F32 => [naga::Scalar::F32, naga::Scalar::U64].contains(&scalar),
+        // Two halves a word.
+        Element::F16 | Element::U32 => scalar == naga::Scalar::U32,
+        _ => false,
     }
 }
 

@@ -5,9 +5,9 @@ use std::ops::Range;
 use crate::gpu::Limits;
 use crate::kernels::attention::qkv::{Qkv, QkvLayout};
 use crate::kernels::attention::sequences::{Part, RowStrides};
-use crate::kernels::shader::cut::align_down;
+use crate::kernels::shader::cut::{align_down, bytes};
 use crate::kernels::shader::word;
-use crate::tensor::{Error, Result};
+use crate::tensor::{Element, Error, Result};
 
 crate::uniform! {
     /// What the uniform of every attention kernel begins with, see `shaders/attention/fields.wgsl`.
@@ -108,7 +108,7 @@ impl Places {
             self.origin + steps.sum::<i64>()
         };
         let (start, end) = (at(|range| range.start), at(|range| range.end - 1) + self.run as i64);
-        align_down(4 * start as u64..4 * end as u64, limits).0
+        align_down(bytes(&(start as usize..end as usize), Element::F32.bytes()), limits).0
     }
 
     /// Where a kernel finds token 0 of the first head of the first sequence of `piece`, counted from the start of its
@@ -116,7 +116,7 @@ impl Places {
     fn base(&self, piece: &Piece, window: &Range<u64>) -> u32 {
         let axes = [OUTER, INNER, HEADS];
         let steps: usize = axes.iter().map(|&axis| piece[axis].start * self.strides[axis]).sum();
-        (self.origin + steps as i64 - (window.start / 4) as i64) as u32
+        (self.origin + steps as i64 - (window.start / Element::F32.bytes_of(1)) as i64) as u32
     }
 
     /// The axis along which halving `piece` saves most; `None` where nothing is left to halve.

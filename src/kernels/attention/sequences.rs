@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::kernels::attention::mask::Mask;
 use crate::kernels::attention::qkv::Qkv;
-use crate::tensor::{Error, Result, Shape};
+use crate::tensor::{Element, Error, Result, Shape};
 
 /// Rows grouped into sequences, within which tokens attend to one another: token i of sequence (o, n) is row
 /// o · `outer_stride` + n · `inner_stride` + i · `token_stride`.
@@ -117,7 +117,7 @@ impl Part {
     /// (keys, values) of all tokens.
     pub(in crate::kernels) fn bytes_read(&self, width: usize, queries: usize, others: usize) -> u64 {
         let rows = self.sequences.count() * (queries + others * self.sequences.tokens);
-        4 * (rows * self.heads.len() * width) as u64
+        Element::F32.bytes_of(rows * self.heads.len() * width)
     }
 
     pub(in crate::kernels) fn validate(&self, qkv: &Qkv, queries: &Range<usize>) -> Result<()> {

@@ -6,7 +6,7 @@ use crate::kernels::attention::mask::{EmptyRow, Mask};
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
 use crate::kernels::shader::{Literals, Needs, word};
-use crate::tensor::Result;
+use crate::tensor::{Element, Result};
 
 /// How a variant chooses its tile: for heads of a width, a number of queries of each sequence, and a mask.
 pub(in crate::kernels) type Choice = fn(&Capabilities, usize, usize, &Mask) -> Tile;
@@ -111,14 +111,15 @@ impl Tile {
     /// Workgroup memory. A shared tile has keys or values, their moments, weights, and what lanes tell each other; a
     /// subgroup's has the lanes' own rows and scores.
     const fn workgroup_bytes(self, width: u32) -> u32 {
-        match self {
+        let floats = match self {
             Self::Plain { .. } => 0,
             Self::Shared { queries, lanes, .. } => {
                 let keys = 4 * lanes;
-                keys * width.div_ceil(4) * 16 + keys * 4 + queries * lanes * 16 + self.invocations() * 16
+                keys * width.next_multiple_of(4) + keys + 4 * (queries * lanes + self.invocations())
             }
-            Self::Subgroup { lanes, rows, span, .. } => 4 * lanes * rows * (width.next_multiple_of(4) + span),
-        }
+            Self::Subgroup { lanes, rows, span, .. } => lanes * rows * (width.next_multiple_of(4) + span),
+        };
+        floats * Element::F32.bytes() as u32
     }
 
     /// The literals of the template.

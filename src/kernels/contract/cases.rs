@@ -5,8 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::gpu::Limits;
+use crate::gpu::{Capabilities, Limits};
 use crate::kernels::contract::{Access, Call, Kernel};
+use crate::kernels::shader::{Plan, Precision, Unfit, Variant};
 use crate::tensor::{Element, Error, Result, Shape, Tensor, Tolerance};
 
 /// One call of a kernel with its inputs and what counts as right.
@@ -28,6 +29,8 @@ pub struct Case {
     pub binding_bytes: Option<u64>,
     /// A smaller limit on workgroups along a dimension, so that they must be folded into two.
     pub workgroups: Option<u32>,
+    /// How precisely its weights are stored.
+    pub precision: Precision,
 }
 
 /// How a case fills an input.
@@ -55,8 +58,8 @@ impl Case {
         let inputs = inputs
             .filter(|(binding, shape)| binding.access == Access::Read && shape.is_some())
             .map(|(binding, _)| match binding.element {
-                Element::F32 => Fill::Spread(1.0),
                 Element::U32 => Fill::Words(0),
+                Element::F32 | Element::F16 => Fill::Spread(1.0),
             })
             .collect();
         Self {
@@ -68,6 +71,7 @@ impl Case {
             timed: false,
             binding_bytes: None,
             workgroups: None,
+            precision: Precision::F32,
         }
     }
 
@@ -123,14 +127,28 @@ impl Case {
         self
     }
 
+    /// With weights in this precision.
+    #[must_use]
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
     /// `device` as this case wants it: with its smaller limits.
     #[must_use]
-    pub fn limits(&self, device: &Limits) -> Limits {
-        Limits {
-            binding_bytes: self.binding_bytes.unwrap_or(device.binding_bytes),
-            workgroups: self.workgroups.unwrap_or(device.workgroups),
-            ..device.clone()
-        }
+    pub fn device(&self, device: &Capabilities) -> Capabilities {
+        let limits = &device.limits;
+        let limits = Limits {
+            binding_bytes: self.binding_bytes.unwrap_or(limits.binding_bytes),
+            workgroups: self.workgroups.unwrap_or(limits.workgroups),
+            ..limits.clone()
+        };
+        Capabilities { limits, ..device.clone() }
+    }
+
+    /// What `variant` does for it on `device`.
+    pub fn plan(&self, variant: &'static Variant, device: &Capabilities) -> Result<Plan, Unfit> {
+        self.call.plan(variant, &self.device(device), self.precision)
     }
 
     /// The inputs by binding, `None` where absent; the same on every run.
@@ -148,6 +166,16 @@ impl Case {
                 }
             })
             .collect()
+    }
+
+    /// The same as its weights are stored: each of their floats the nearest that the precision has.
+    pub fn stored(&self, tensors: &[Option<Tensor>]) -> Result<Vec<Option<Tensor>>> {
+        let read = self.call.family().bindings.iter().filter(|binding| binding.access == Access::Read);
+        let stored = read.zip(tensors).map(|(binding, tensor)| match (tensor, binding.stored(self.precision)) {
+            (Some(tensor), stored) if stored != binding.element => tensor.rounded_to(stored).map(Some),
+            (tensor, _) => Ok(tensor.clone()),
+        });
+        stored.collect()
     }
 
     /// What the numbers at `place` start from.

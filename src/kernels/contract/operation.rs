@@ -9,7 +9,7 @@ use crate::gpu::{Capabilities, Slot};
 use crate::kernels::contract::Case;
 #[cfg(feature = "cpu")]
 use crate::kernels::host::{Arguments, Threads};
-use crate::kernels::shader::{Dispatches, Plan, Planned, Unfit, Variant};
+use crate::kernels::shader::{Dispatches, Plan, Planned, Precision, Unfit, Variant};
 use crate::tensor::{Element, Error, Exact, Result, Shape, Tensor};
 
 /// A kernel family: one formula, its bindings, and the WGSL variants that compute it.
@@ -53,6 +53,8 @@ pub struct Binding {
     pub element: Element,
     /// Its shape in the project's letters.
     pub shape: &'static str,
+    /// Whether it is a weight, which every variant reads in whatever floats weights are stored in.
+    pub weight: bool,
 }
 
 /// Whether a kernel reads or writes a binding.
@@ -67,22 +69,32 @@ pub enum Access {
 impl Binding {
     /// An input of floats.
     pub const fn read(name: &'static str, shape: &'static str) -> Self {
-        Self { name, access: Access::Read, element: Element::F32, shape }
+        Self { name, access: Access::Read, element: Element::F32, shape, weight: false }
+    }
+
+    /// An input of floats that is a weight: stored as [`Precision`] says.
+    pub const fn weight(name: &'static str, shape: &'static str) -> Self {
+        Self { weight: true, ..Self::read(name, shape) }
     }
 
     /// An input of words.
     pub const fn read_words(name: &'static str, shape: &'static str) -> Self {
-        Self { name, access: Access::Read, element: Element::U32, shape }
+        Self { element: Element::U32, ..Self::read(name, shape) }
     }
 
     /// An output of floats.
     pub const fn write(name: &'static str, shape: &'static str) -> Self {
-        Self { name, access: Access::Write, element: Element::F32, shape }
+        Self { access: Access::Write, ..Self::read(name, shape) }
     }
 
     /// An output of words.
     pub const fn write_words(name: &'static str, shape: &'static str) -> Self {
-        Self { name, access: Access::Write, element: Element::U32, shape }
+        Self { element: Element::U32, ..Self::write(name, shape) }
+    }
+
+    /// What its elements are stored in.
+    pub fn stored(&self, precision: Precision) -> Element {
+        if self.weight { precision.weights() } else { self.element }
     }
 }
 
@@ -185,8 +197,9 @@ pub trait Operation: Debug + Send + Sync {
     /// What it costs.
     fn cost(&self) -> Cost;
 
-    /// What `variant` does for this call on `device`: one dispatch where its limits allow, else one a piece.
-    fn plan(&self, variant: &'static Variant, device: &Capabilities) -> Result<Plan, Unfit>;
+    /// What `variant` does for this call on `device` with its weights in this precision: one dispatch where the limits
+    /// allow, else one a piece.
+    fn plan(&self, variant: &'static Variant, device: &Capabilities, precision: Precision) -> Result<Plan, Unfit>;
 
     /// See [`Kernel::reference`].
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>>;
@@ -213,7 +226,7 @@ impl<K: Kernel> Operation for K {
         Kernel::cost(self)
     }
 
-    fn plan(&self, variant: &'static Variant, device: &Capabilities) -> Result<Plan, Unfit> {
+    fn plan(&self, variant: &'static Variant, device: &Capabilities, precision: Precision) -> Result<Plan, Unfit> {
         let family = Kernel::family(self);
         let planned = K::variants().iter().find(|planned| std::ptr::eq(&planned.variant, variant));
         let planned = planned.ok_or_else(|| {
@@ -222,10 +235,17 @@ impl<K: Kernel> Operation for K {
                 variant.name, variant.shader.file, family.name
             ))
         })?;
-        let mut dispatches = Dispatches::new(device, family.bindings.len());
+        let mut dispatches = Dispatches::new(device, precision, family.bindings.iter().map(|binding| binding.element));
         (planned.plan)(self, &mut dispatches)?;
-        let (layouts, launches) = dispatches.finish();
-        Ok(Plan { variant, layouts, launches })
+        let (formats, launches) = dispatches.finish();
+        for (binding, format) in family.bindings.iter().zip(&formats) {
+            let stored = binding.stored(precision);
+            if format.element != stored {
+                let read = format.element;
+                return Err(Unfit::new(format!("it reads {} in {read}, not in {stored}", binding.name)));
+            }
+        }
+        Ok(Plan { variant, formats, launches })
     }
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
@@ -275,8 +295,8 @@ impl std::ops::Add for Cost {
 
 fn bytes_of(family: &Family, operands: &[Option<Shape>], access: Access) -> u64 {
     let bindings = family.bindings.iter().zip(operands).filter(|(binding, _)| binding.access == access);
-    let bytes = bindings.filter_map(|(binding, shape)| Some(shape.as_ref()?.elements() * binding.element.bytes()));
-    bytes.sum::<usize>() as u64
+    let bytes = bindings.filter_map(|(binding, shape)| Some(binding.element.bytes_of(shape.as_ref()?.elements())));
+    bytes.sum()
 }
 
 /// The tensor at place `binding` of a family's bindings, counted from 0, among the `inputs` that

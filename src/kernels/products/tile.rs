@@ -1,13 +1,13 @@
 //! The tile under every kernel that multiplies rows by a weight: `shaders/products/product*.wgsl`.
 
 use crate::gpu::Capabilities;
-use crate::kernels::shader::{Layout, Literals, Needs, Unfit};
-use crate::tensor::Result;
+use crate::kernels::shader::{Literals, Needs, Unfit};
+use crate::tensor::{Element, Format, Layout, Result};
 
 /// What `products/product.wgsl` needs.
 pub(super) const PLAIN: Needs = Needs::invocations(PLAIN_INVOCATIONS as u32).workgroup_bytes(0);
 /// What `products/product.workgroup.wgsl` needs: 16 steps of 128 rows (padded by 2) and of 64 columns.
-pub(super) const WORKGROUP: Needs = Needs::invocations(128).workgroup_bytes(4 * 16 * (128 + 2 + 64));
+pub(super) const WORKGROUP: Needs = Needs::invocations(128).workgroup_floats(16 * (128 + 2 + 64));
 /// What `products/product.subgroup.wgsl` needs: room for finished sums.
 pub(super) const SUBGROUP: Needs = Needs { subgroup: true, workgroup_bytes: 16 * FINISHED_SUMS as u32, invocations: 0 };
 
@@ -92,12 +92,13 @@ impl Tile {
         Self { rows, panel: 4 * lanes, lanes, tiles: 1, depth, iterations: 1, wide }
     }
 
-    /// How the weight lies.
-    pub(super) fn layout(self) -> Layout {
-        match self.wide {
+    /// How a weight of these elements lies.
+    pub(super) fn weight(self, element: Element) -> Format {
+        let layout = match self.wide {
             true => Layout::PairedPanels { columns: self.panel },
             false => Layout::Panels { columns: self.panel },
-        }
+        };
+        Format { element, layout }
     }
 
     /// Columns of a weight panel.
@@ -105,10 +106,11 @@ impl Tile {
         self.panel
     }
 
-    /// What the WGSL of the tile is rendered with.
-    pub(super) fn literals(self) -> Literals {
+    /// What the WGSL of the tile is rendered with, for a weight of these elements.
+    pub(super) fn literals(self, weight: Element) -> Literals {
         let stored = self.rows.min(FINISHED_SUMS / self.lanes);
-        Literals::new().with("rows", self.rows).with("lanes", self.lanes).with("stored", stored).with("wide", self.wide)
+        let tile = Literals::new().with("rows", self.rows).with("lanes", self.lanes).with("stored", stored);
+        tile.with("wide", self.wide).with("half", weight == Element::F16)
     }
 
     /// Workgroups for `rows` by `columns`.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::gpu::Limits;
-use crate::tensor::{Error, Result};
+use crate::tensor::{Element, Error, Result};
 
 /// Workgroups of a linear count as x, y and z: kernels take `x + y · num_workgroups.x` as their group and return where
 /// it is not below the count.
@@ -69,11 +69,11 @@ pub(in crate::kernels) fn bytes(range: &Range<usize>, bytes_per_unit: usize) -> 
     (range.start * bytes_per_unit) as u64..(range.end * bytes_per_unit) as u64
 }
 
-/// `range` (bytes) widened so that it starts where a binding may, and by how many elements of 4 bytes.
+/// `range` (bytes) widened so that it starts where a binding may, and by how many floats.
 pub(in crate::kernels) fn align_down(range: Range<u64>, limits: &Limits) -> (Range<u64>, u32) {
     let alignment = u64::from(limits.storage_alignment.max(1));
     let start = range.start / alignment * alignment;
-    (start..range.end, ((range.start - start) / 4) as u32)
+    (start..range.end, ((range.start - start) / Element::F32.bytes_of(1)) as u32)
 }
 
 /// An error where one invocation of a kernel would run more loop iterations than the device runs.
@@ -111,10 +111,10 @@ pub struct Seen {
 /// A frame may have any number of elements: windows begin at the aligned offset before their first frame.
 pub(in crate::kernels) fn frames(frames: usize, input: usize, output: usize, limits: &Limits) -> Result<Vec<FrameRun>> {
     let part = |run: &Range<usize>, elements: usize| {
-        let (window, first) = align_down(bytes(run, 4 * elements), limits);
+        let (window, first) = align_down(bytes(run, elements * Element::F32.bytes()), limits);
         Seen { window, first }
     };
-    let runs = runs_anywhere(frames, &[4 * input as u64, 4 * output as u64], limits)?;
+    let runs = runs_anywhere(frames, &[input, output].map(|elements| Element::F32.bytes_of(elements)), limits)?;
     Ok(runs
         .iter()
         .map(|run| FrameRun { frames: run.len(), input: part(run, input), output: part(run, output) })

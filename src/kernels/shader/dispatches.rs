@@ -6,8 +6,8 @@ use bytemuck::Pod;
 
 use crate::gpu::{Capabilities, Limits};
 use crate::kernels::shader::cut::{self, FrameRun};
-use crate::kernels::shader::{Layout, Literals, Unfit};
-use crate::tensor::{Error, Result};
+use crate::kernels::shader::{Literals, Precision, Unfit};
+use crate::tensor::{Element, Error, Format, Result};
 
 /// One dispatch of a kernel: what its WGSL is rendered with, its uniform, and the part of each operand it sees.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,14 +28,22 @@ pub struct Launch {
 /// take more loop iterations than it runs. Sizes are elements of four bytes.
 pub struct Dispatches<'a> {
     device: &'a Capabilities,
-    layouts: Vec<Layout>,
+    precision: Precision,
+    formats: Vec<Format>,
     launches: Vec<Launch>,
 }
 
+/// The elements that sizes are counted in: words are as large.
+const ELEMENT: Element = Element::F32;
+
 impl<'a> Dispatches<'a> {
-    /// None yet, for a kernel of this many bindings.
-    pub(in crate::kernels) fn new(device: &'a Capabilities, bindings: usize) -> Self {
-        Self { device, layouts: vec![Layout::Rows; bindings], launches: Vec::new() }
+    /// None yet, for a kernel whose bindings have these elements.
+    pub(in crate::kernels) fn new(
+        device: &'a Capabilities,
+        precision: Precision,
+        elements: impl Iterator<Item = Element>,
+    ) -> Self {
+        Self { device, precision, formats: elements.map(Format::rows).collect(), launches: Vec::new() }
     }
 
     /// The device they are for.
@@ -48,9 +56,14 @@ impl<'a> Dispatches<'a> {
         &self.device.limits
     }
 
-    /// The constant operand at `binding`, counted from 0, is wanted in `layout`.
-    pub fn lay_out(&mut self, binding: usize, layout: Layout) {
-        self.layouts[binding] = layout;
+    /// What the operands that are weights are to be stored in.
+    pub fn weights(&self) -> Element {
+        self.precision.weights()
+    }
+
+    /// The operand at `binding`, counted from 0, is wanted in `format` instead of in rows.
+    pub fn format(&mut self, binding: usize, format: Format) {
+        self.formats[binding] = format;
     }
 
     /// That one invocation runs this many loop iterations in all: unfit where the device stops before.
@@ -77,17 +90,17 @@ impl<'a> Dispatches<'a> {
 
     /// Whether an operand of this many elements can be bound wherever it starts.
     pub fn fits_anywhere(&self, elements: usize) -> bool {
-        4 * elements as u64 <= cut::room_anywhere(self.limits())
+        ELEMENT.bytes_of(elements) <= cut::room_anywhere(self.limits())
     }
 
     /// The bytes of a run of units of `elements_per_unit`.
     pub fn bytes(&self, run: &Range<usize>, elements_per_unit: usize) -> Range<u64> {
-        cut::bytes(run, 4 * elements_per_unit)
+        cut::bytes(run, elements_per_unit * ELEMENT.bytes())
     }
 
     /// The bytes of `elements`, widened to start where a binding may, and the element of that window they begin with.
     pub fn window(&self, elements: &Range<usize>) -> (Range<u64>, u32) {
-        cut::align_down(cut::bytes(elements, 4), self.limits())
+        cut::align_down(self.bytes(elements, 1), self.limits())
     }
 
     /// Adds a dispatch of `groups` workgroups, each of which takes its number as x + y · the groups along x.
@@ -105,13 +118,13 @@ impl<'a> Dispatches<'a> {
     }
 
     /// What has been written.
-    pub(in crate::kernels) fn finish(self) -> (Vec<Layout>, Vec<Launch>) {
-        (self.layouts, self.launches)
+    pub(in crate::kernels) fn finish(self) -> (Vec<Format>, Vec<Launch>) {
+        (self.formats, self.launches)
     }
 }
 
 fn in_bytes(elements: &[usize]) -> Vec<u64> {
-    elements.iter().map(|&elements| 4 * elements as u64).collect()
+    elements.iter().map(|&elements| ELEMENT.bytes_of(elements)).collect()
 }
 
 /// A size or offset as a field of a uniform; an error beyond 32 bits.

@@ -2,7 +2,7 @@
 
 pub(super) mod cut;
 mod dispatches;
-mod layout;
+mod precision;
 mod program;
 mod selection;
 pub mod suite;
@@ -11,7 +11,7 @@ mod variant;
 
 pub use cut::{FrameRun, Seen};
 pub use dispatches::{Dispatches, Launch, word};
-pub use layout::Layout;
+pub use precision::Precision;
 pub use program::{Program, ProgramBuilder, render};
 pub use selection::Selection;
 pub use template::{Literals, Templates};

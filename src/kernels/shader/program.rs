@@ -122,8 +122,11 @@ impl Program {
         &self.dispatches
     }
 
-    /// The dispatches of the call that was added at this place.
-    pub fn call(&self, place: usize) -> &[Dispatch] {
-        &self.dispatches[self.calls[place].clone()]
+    /// The dispatches of the calls that were added at these places.
+    pub fn calls(&self, places: &Range<usize>) -> &[Dispatch] {
+        match &self.calls[places.clone()] {
+            [] => &[],
+            calls @ [first, ..] => &self.dispatches[first.start..calls[calls.len() - 1].end],
+        }
     }
 }

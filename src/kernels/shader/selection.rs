@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::gpu::Capabilities;
 use crate::kernels::contract::{Family, Operation};
-use crate::kernels::shader::Plan;
+use crate::kernels::shader::{Plan, Precision};
 use crate::tensor::{Error, Result};
 
 /// Variants that are asked for instead of those a device would get.
@@ -27,21 +27,22 @@ impl Selection {
         *self == Self::default()
     }
 
-    /// How `call` runs on `device`: with the first variant that fits, those written for its class before others.
+    /// How `call` runs on `device` with its weights in this precision: with the first variant that fits, those written for
+    /// its class before others.
     ///
     /// An error where a variant is asked for that `device` cannot run or that does not fit the call: it is never replaced
     /// silently.
-    pub fn plan(&self, call: &dyn Operation, device: &Capabilities) -> Result<Plan> {
+    pub fn plan(&self, call: &dyn Operation, device: &Capabilities, precision: Precision) -> Result<Plan> {
         let family = call.family();
         call.validate().map_err(|error| error.within(family.name))?;
         if let Some(name) = self.forced(family) {
             let variant = family.variant_named(name, device)?;
             let unfit = |reason| Error::unsupported(format!("{}, variant {name}: {reason}", family.name));
-            return call.plan(variant, device).map_err(unfit);
+            return call.plan(variant, device, precision).map_err(unfit);
         }
         let mut reason = format!("{} can run none of its variants", device.name);
         for variant in family.variants_for(device) {
-            match call.plan(variant, device) {
+            match call.plan(variant, device, precision) {
                 Ok(plan) => return Ok(plan),
                 Err(unfit) => reason = unfit.to_string(),
             }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::gpu::{Buffer, Gpu};
 use crate::kernels::contract::{Access, Binding, Case, rounded_reference};
-use crate::kernels::shader::{ProgramBuilder, Variant};
-use crate::tensor::{Closeness, Element, Error, ErrorKind, Result, Shape, Tensor};
+use crate::kernels::shader::{Precision, ProgramBuilder, Variant};
+use crate::tensor::{Closeness, Element, Error, ErrorKind, Format, Result, Shape, Tensor, Tolerance};
 
 /// What became of a case.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,16 +47,40 @@ pub fn check(device: &Gpu, case: &Case, variant: &'static Variant) -> Outcome {
     }
 }
 
+/// Against the reference of the weights as they are stored; where that is not exact, against the reference of the exact
+/// ones too.
 fn compare(device: &Gpu, case: &Case, variant: &'static Variant) -> Result<Outcome> {
-    let inputs = case.tensors()?;
-    let present: Vec<_> = inputs.iter().map(Option::as_ref).collect();
-    let expected = rounded_reference(&*case.call, &present)?;
-    let actual = run(device, case, variant, &present)?;
-    Ok(judge(case, &actual, &expected))
+    let (inputs, of) = (case.tensors()?, |tensors: &[Option<Tensor>]| {
+        rounded_reference(&*case.call, &tensors.iter().map(Option::as_ref).collect::<Vec<_>>())
+    });
+    let plain = of(&case.stored(&inputs)?)?;
+    let actual = run(device, case, variant, &inputs.iter().map(Option::as_ref).collect::<Vec<_>>())?;
+    let outcome = judge(case, &actual, &plain);
+    match (outcome, case.precision) {
+        (outcome, Precision::F32) | (outcome @ Outcome::Failed(_), _) => Ok(outcome),
+        _ => Ok(judge_stored(case, &actual, &plain, &of(&inputs)?)),
+    }
 }
 
 /// Whether every output is as close as the case demands; the report is of the output that is farthest.
 pub fn judge(case: &Case, actual: &[Tensor], expected: &[Tensor]) -> Outcome {
+    judge_within(|_| case.tolerance, actual, expected)
+}
+
+/// Whether what was computed from weights of fewer bits is at most twice as far from `exact` as the `plain` computation
+/// with the same bits is.
+fn judge_stored(case: &Case, actual: &[Tensor], plain: &[Tensor], exact: &[Tensor]) -> Outcome {
+    let twice = |output: usize| match Closeness::between(&plain[output], &exact[output]) {
+        Some(Closeness { relative_l2, share_of_peak, .. }) => Tolerance {
+            relative_l2: case.tolerance.relative_l2.max(2.0 * relative_l2),
+            share_of_peak: case.tolerance.share_of_peak.max(2.0 * share_of_peak),
+        },
+        None => case.tolerance,
+    };
+    judge_within(twice, actual, exact)
+}
+
+fn judge_within(tolerance: impl Fn(usize) -> Tolerance, actual: &[Tensor], expected: &[Tensor]) -> Outcome {
     let mut farthest: Option<Closeness> = None;
     for (output, (actual, expected)) in actual.iter().zip(expected).enumerate() {
         let Some(closeness) = Closeness::between(actual, expected) else {
@@ -66,7 +90,7 @@ pub fn judge(case: &Case, actual: &[Tensor], expected: &[Tensor]) -> Outcome {
                 expected.shape()
             ));
         };
-        if !closeness.within(case.tolerance) {
+        if !closeness.within(tolerance(output)) {
             return Outcome::Failed(format!("output {output}: {closeness}"));
         }
         if farthest.as_ref().is_none_or(|farthest| closeness.relative_l2 > farthest.relative_l2) {
@@ -83,11 +107,11 @@ pub fn judge(case: &Case, actual: &[Tensor], expected: &[Tensor]) -> Outcome {
 ///
 /// An error where the kernel wrote behind an output, or the device failed.
 pub fn run(device: &Gpu, case: &Case, variant: &'static Variant, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
-    let device = &device.restricted(|capabilities| capabilities.limits = case.limits(&capabilities.limits));
     let call = &*case.call;
     let family = call.family();
     call.validate().map_err(|error| error.within(family.name))?;
-    let plan = call.plan(variant, device.capabilities());
+    let plan = case.plan(variant, device.capabilities());
+    let device = &device.restricted(|capabilities| *capabilities = case.device(capabilities));
     let plan =
         plan.map_err(|unfit| Error::unsupported(format!("{}, variant {}: {unfit}", family.name, variant.name)))?;
     let mut given = inputs.iter();
@@ -102,12 +126,12 @@ pub fn run(device: &Gpu, case: &Case, variant: &'static Variant, inputs: &[Optio
                 let tensor = given.next().copied().flatten().ok_or_else(|| {
                     Error::usage(format!("kernel {}: input {} is missing", family.name, binding.name))
                 })?;
-                Some(guarded(device, binding, &plan.layouts[place].lay_out(tensor)?)?)
+                Some(guarded(device, binding, &plan.formats[place].bytes_of(tensor)?)?)
             }
             (Access::Write, None) => None,
             (Access::Write, Some(shape)) => {
-                let bytes = shape.elements() * binding.element.bytes();
-                Some(guarded(device, binding, bytemuck::cast_slice(&vec![POISON; bytes / 4]))?)
+                let words = vec![POISON; plan.formats[place].words(&shape)];
+                Some(guarded(device, binding, bytemuck::cast_slice(&words))?)
             }
         });
     }
@@ -133,8 +157,8 @@ fn guarded(device: &Gpu, binding: &Binding, bytes: &[u8]) -> Result<Buffer> {
 }
 
 fn collect(device: &Gpu, binding: &Binding, shape: Shape, buffer: &Buffer) -> Result<Tensor> {
-    let operand = shape.elements() * binding.element.bytes();
-    let content = device.read(buffer, 0..(operand + 4 * GUARD_WORDS) as u64)?;
+    let operand = Format::rows(binding.element).bytes(&shape);
+    let content = device.read(buffer, 0..(operand + size_of_val(&[POISON; GUARD_WORDS])) as u64)?;
     let (values, guard) = content.split_at(operand);
     let words: Vec<u32> = bytemuck::pod_collect_to_vec(guard);
     if let Some(place) = words.iter().position(|word| *word != POISON) {

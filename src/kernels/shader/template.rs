@@ -51,6 +51,7 @@ const PIECES: &[(&str, &str)] = &[
     ("products/bias.wgsl", include_str!("../../../shaders/products/bias.wgsl")),
     ("pixels/pixel.wgsl", include_str!("../../../shaders/pixels/pixel.wgsl")),
     ("products/linear_operands.wgsl", include_str!("../../../shaders/products/linear_operands.wgsl")),
+    ("products/weight.wgsl", include_str!("../../../shaders/products/weight.wgsl")),
     ("rows/pool_step.wgsl", include_str!("../../../shaders/rows/pool_step.wgsl")),
     ("products/product.wgsl", include_str!("../../../shaders/products/product.wgsl")),
     ("products/product.subgroup.wgsl", include_str!("../../../shaders/products/product.subgroup.wgsl")),

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use crate::gpu::Capabilities;
+use crate::kernels::shader::Dispatches;
 use crate::kernels::shader::dispatches::Launch;
-use crate::kernels::shader::{Dispatches, Layout};
-use crate::tensor::Error;
+use crate::tensor::{Element, Error, Format};
 
 /// A WGSL file: a template of the folder `shaders/`, or one from elsewhere.
 #[derive(Clone, Copy, Debug)]
@@ -130,8 +130,8 @@ impl From<Error> for Unfit {
 pub struct Plan {
     /// The variant.
     pub variant: &'static Variant,
-    /// How it wants the operand of each binding laid out. Only weights and constants come otherwise than in rows.
-    pub layouts: Vec<Layout>,
+    /// In which format it wants the operand of each binding.
+    pub formats: Vec<Format>,
     /// Its dispatches, in order.
     pub launches: Vec<Launch>,
 }
@@ -157,6 +157,12 @@ impl Needs {
     #[must_use]
     pub const fn workgroup_bytes(self, workgroup_bytes: u32) -> Self {
         Self { workgroup_bytes, ..self }
+    }
+
+    /// The same and workgroup memory for this many floats.
+    #[must_use]
+    pub const fn workgroup_floats(self, floats: u32) -> Self {
+        self.workgroup_bytes(Element::F32.bytes_of(floats as usize) as u32)
     }
 }
 

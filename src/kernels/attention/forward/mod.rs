@@ -17,7 +17,7 @@ use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 #[cfg(feature = "cpu")]
 use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Exact, Result, Shape};
+use crate::tensor::{Element, Error, Exact, Result, Shape};
 
 /// The declaration of [`Attention`].
 pub static FAMILY: Family = Family {
@@ -182,9 +182,9 @@ impl Kernel for Attention {
     }
 
     fn bytes_read(&self) -> u64 {
-        let validity = self.parts.iter().find_map(Part::validity).map_or(0, |validity| 4 * validity.elements() as u64);
+        let validity = self.parts.iter().find_map(Part::validity).map_or(0, |validity| validity.elements());
         let of = |part: &Part| part.bytes_read(self.qkv.width, self.queries_of(part).len(), 2);
-        validity + self.parts.iter().map(of).sum::<u64>()
+        Element::U32.bytes_of(validity) + self.parts.iter().map(of).sum::<u64>()
     }
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {

@@ -14,7 +14,7 @@ use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 #[cfg(feature = "cpu")]
 use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Exact, Result, Shape};
+use crate::tensor::{Element, Exact, Result, Shape};
 
 /// The declaration of [`AttentionNormaliser`].
 pub static FAMILY: Family = Family {
@@ -94,7 +94,7 @@ impl Kernel for AttentionNormaliser {
     fn bytes_read(&self) -> u64 {
         let validity = self.part.validity().map_or(0, |validity| validity.elements());
         let weights = if self.weighted { self.qkv.rows } else { 0 };
-        4 * (validity + weights) as u64 + self.part.bytes_read(self.qkv.width, self.part.sequences.tokens, 1)
+        Element::F32.bytes_of(validity + weights) + self.part.bytes_read(self.qkv.width, self.part.sequences.tokens, 1)
     }
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {

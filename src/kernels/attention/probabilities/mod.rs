@@ -16,7 +16,7 @@ use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 #[cfg(feature = "cpu")]
 use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Exact, Result, Shape};
+use crate::tensor::{Element, Exact, Result, Shape};
 
 /// The declaration of [`AttentionProbabilities`].
 pub static FAMILY: Family = Family {
@@ -94,8 +94,8 @@ impl Kernel for AttentionProbabilities {
     }
 
     fn bytes_read(&self) -> u64 {
-        let validity = self.part.validity().map_or(0, |validity| 4 * validity.elements() as u64);
-        validity + self.part.bytes_read(self.qkv.width, self.queries.len(), 1)
+        let validity = self.part.validity().map_or(0, |validity| validity.elements());
+        Element::U32.bytes_of(validity) + self.part.bytes_read(self.qkv.width, self.queries.len(), 1)
     }
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
@@ -121,6 +121,7 @@ mod tests {
     use crate::kernels::attention::mask::Mask;
     use crate::kernels::attention::sequences::Sequences;
     use crate::kernels::contract::Operation;
+    use crate::kernels::shader::Precision;
 
     #[test]
     fn a_whole_clip_is_cut_to_128_mib() {
@@ -128,7 +129,7 @@ mod tests {
         let device = Capabilities { limits, ..Capabilities::of_kind(DeviceKind::Discrete) };
         let part = Part { heads: 0..12, sequences: Sequences::joint(1, 3137), mask: Mask::NONE };
         let call = AttentionProbabilities { qkv: Qkv::in_planes(3137, 12, 64), part, queries: 0..3137 };
-        let launches = Operation::plan(&call, &wgsl::VARIANTS[0].variant, &device).unwrap().launches;
+        let launches = Operation::plan(&call, &wgsl::VARIANTS[0].variant, &device, Precision::F32).unwrap().launches;
         let output: Vec<_> = launches.iter().filter_map(|launch| launch.windows[3].clone()).collect();
         assert!(launches.len() > 3 && output.len() == launches.len());
         assert!(output.iter().all(|window| window.end - window.start <= 128 << 20));

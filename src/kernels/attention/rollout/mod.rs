@@ -19,7 +19,7 @@ use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 #[cfg(feature = "cpu")]
 use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Exact, Result, Shape};
+use crate::tensor::{Element, Error, Exact, Result, Shape};
 
 /// The declaration of [`AttentionRollout`].
 pub static FAMILY: Family = Family {
@@ -108,7 +108,7 @@ impl Kernel for AttentionRollout {
         let validity = self.part.validity().map_or(0, |validity| validity.elements());
         let vectors = 1 + usize::from(self.keep.is_some()) + 2 * self.part.heads.len();
         let packed = self.part.bytes_read(self.qkv.width, self.part.sequences.tokens, 1);
-        packed + 4 * (validity + vectors * self.qkv.rows) as u64
+        packed + Element::F32.bytes_of(validity + vectors * self.qkv.rows)
     }
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {

@@ -10,7 +10,7 @@ use crate::kernels::attention::normaliser::{places, places_of_rows};
 use crate::kernels::attention::sequences::Part;
 use crate::kernels::attention::tile::{Choice, Tile};
 use crate::kernels::shader::{Dispatches, Planned, Unfit, wgsl, word};
-use crate::tensor::Result;
+use crate::tensor::{Element, Result};
 
 /// What a software device keeps near. Its workgroups go through the same queries one after another: where those of all heads
 /// are more, a launch has fewer heads.
@@ -76,10 +76,15 @@ impl AttentionRollout {
             .loop_iterations
             .map_or(heads.len(), |most| (u64::from(most) / (1 + iterations)) as usize);
         let run = match tile {
-            Tile::Subgroup { .. } => run.min(CACHE_BYTES / (4 * self.part.sequences.tokens * self.qkv.width)),
+            Tile::Subgroup { .. } => run.min(CACHE_BYTES / self.bytes_of_a_head()),
             _ => run,
         };
         Ok(heads.clone().step_by(run.max(1)).map(|start| start..heads.end.min(start + run.max(1))).collect())
+    }
+
+    /// Bytes of the queries of one head of a sequence.
+    fn bytes_of_a_head(&self) -> usize {
+        Element::F32.bytes() * self.part.sequences.tokens * self.qkv.width
     }
 
     /// Loop iterations of an invocation for each head it goes through.

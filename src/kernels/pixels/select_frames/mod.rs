@@ -10,7 +10,7 @@ use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 #[cfg(feature = "cpu")]
 use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Exact, Result, Shape};
+use crate::tensor::{Element, Error, Exact, Result, Shape};
 
 /// The declaration of [`SelectFrames`].
 pub static FAMILY: Family = Family {
@@ -79,7 +79,7 @@ impl Kernel for SelectFrames {
     }
 
     fn bytes_read(&self) -> u64 {
-        4 * (self.clips * self.picked * self.width() + self.picked) as u64
+        Element::F32.bytes_of(self.clips * self.picked * self.width() + self.picked)
     }
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {

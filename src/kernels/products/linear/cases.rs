@@ -3,6 +3,7 @@
 use super::{Linear, OutputLayout};
 use crate::kernels::activation::Activation;
 use crate::kernels::contract::{Case, Fill};
+use crate::kernels::shader::Precision;
 use crate::tensor::{Tensor, Tolerance};
 
 /// M × K by N × K, with nothing after the product.
@@ -32,6 +33,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.extend(switches());
     cases.extend(pieces());
     cases.extend(poisoned());
+    cases.extend(halves());
     cases
 }
 
@@ -116,6 +118,33 @@ fn pieces() -> Vec<Case> {
         Case::new("planes cut by rows and columns", planes(64, biased(200, 300, 768))).binding_bytes(200_000),
         Case::new("planes cut by columns", planes(12, biased(301, 12, 1152))).binding_bytes(600_000),
     ]
+}
+
+/// Weights of halves: on each path of the tile, cut and whole.
+fn halves() -> Vec<Case> {
+    let mlp_in = |rows, inner| activated(Activation::GeluTanh, biased(rows, inner, 3072));
+    let mut infinite: Vec<f32> = (0..36 * 24).map(|place| (place as f32).sin()).collect();
+    (infinite[30], infinite[60]) = (f32::NAN, f32::INFINITY);
+    let cases = vec![
+        Case::new("one element", of(1, 1, 1)),
+        Case::new("a tile", of(64, 16, 64)),
+        Case::new("a tile less one", of(63, 15, 63)),
+        Case::new("a tile and one", of(65, 17, 65)),
+        Case::new("primes", biased(67, 131, 101)),
+        Case::new("planes of three", planes(3, biased(19, 12, 36))),
+        Case::new("everything", residual(activated(Activation::GeluTanh, biased(21, 24, 24)))),
+        Case::new("small weights", biased(21, 24, 36)).fill(1, Fill::Spread(1e-6)),
+        Case::new("a NaN and an infinity stay in their columns", biased(9, 24, 36))
+            .given(1, Tensor::f32([36, 24], infinite)),
+        Case::new("cut for its weight", residual(biased(11, 60, 1000))).binding_bytes(46_000),
+        Case::new("cut for all", residual(biased(300, 96, 520))).binding_bytes(140_000),
+        Case::new("groups in two dimensions", of(300, 4, 1028)).workgroups(40),
+        Case::new("ViT-B MLP in", mlp_in(3137, 768)).timed_only(),
+        Case::new("ViT-B MLP in of fewer rows", mlp_in(96, 768)),
+        Case::new("ViT-B MLP in of fewer inputs", mlp_in(3137, 16)),
+    ];
+    let named = |case: Case| Case { name: format!("f16 weights, {}", case.name), ..case };
+    cases.into_iter().map(|case| named(case).precision(Precision::F16Weights)).collect()
 }
 
 /// NaN or infinity in one element shows in its row, and nowhere else.

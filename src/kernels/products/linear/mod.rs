@@ -22,7 +22,7 @@ pub static FAMILY: Family = Family {
     uniform: wgsl::Uniform::FIELDS,
     bindings: &[
         Binding::read("input", "[M, K]"),
-        Binding::read("weight", "[N, K]"),
+        Binding::weight("weight", "[N, K]"),
         Binding::read("bias", "[N]"),
         Binding::read("residual", "[M, N]"),
         Binding::write("output", "[M, N], or [N / D, M, D]"),

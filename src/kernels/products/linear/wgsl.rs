@@ -37,9 +37,11 @@ fn plan(call: &Linear, dispatches: &mut Dispatches<'_>, choose: Choice) -> Resul
     let wide = aligned && call.inner.is_multiple_of(8);
     let tile = choose(dispatches.device(), call.rows, call.columns, wide)?;
     dispatches.iterate(tile.iterations(call.inner))?;
-    dispatches.lay_out(WEIGHT, tile.layout());
-    let literals = tile.literals().with("aligned", aligned).with("activated", call.activation.is_some());
-    for piece in call.pieces(tile.panel(), dispatches.limits())? {
+    let weight = tile.weight(dispatches.weights());
+    dispatches.format(WEIGHT, weight);
+    let literals = tile.literals(weight.element).with("aligned", aligned);
+    let literals = literals.with("activated", call.activation.is_some());
+    for piece in call.pieces(tile.panel(), weight.element, dispatches.limits())? {
         call.launch(tile, &literals, &piece, dispatches)?;
     }
     Ok(())
@@ -68,6 +70,7 @@ impl Linear {
                 OutputLayout::Planes { .. } => word(piece.rows.start)?,
             },
         };
-        dispatches.launch(groups, literals.clone(), &uniform, self.windows(piece, tile.panel()))
+        let windows = self.windows(piece, tile.panel(), dispatches.weights());
+        dispatches.launch(groups, literals.clone(), &uniform, windows)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{ClipLayout, TubeletEmbed};
 use crate::kernels::contract::Case;
+use crate::kernels::shader::Precision;
 use crate::tensor::{Tensor, Tolerance};
 
 /// One clip of `[F, Y, X]` pixels in three channels, with a bias, planar.
@@ -36,7 +37,19 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = shapes();
     cases.extend(pieces());
     cases.extend(poisoned());
+    cases.extend(halves());
     cases
+}
+
+/// Weights of halves.
+fn halves() -> [Case; 4] {
+    let cases = [
+        Case::new("f16 weights, one element", channels(1, of([1, 1, 1], [1, 1, 1], 1))),
+        Case::new("f16 weights, golden clip", of([6, 8, 12], [2, 4, 4], 12)),
+        Case::new("f16 weights, odd tubelet", of([7, 23, 31], [3, 5, 7], 13)),
+        Case::new("f16 weights, a tile of tokens and one", channels(1, of([65, 3, 4], [1, 3, 4], 65))),
+    ];
+    cases.map(|case| case.precision(Precision::F16Weights))
 }
 
 fn shapes() -> Vec<Case> {

@@ -21,7 +21,7 @@ pub static FAMILY: Family = Family {
     uniform: wgsl::Uniform::FIELDS,
     bindings: &[
         Binding::read("clip", "[B, F, P, Y, X] or [B, F, Y, X, P]"),
-        Binding::read("weight", "[C, P·t·h·w]"),
+        Binding::weight("weight", "[C, P·t·h·w]"),
         Binding::read("bias", "[C]"),
         Binding::write("output", "[B·T·S, C]"),
     ],

@@ -7,7 +7,7 @@ use crate::gpu::Limits;
 use crate::kernels::products::tile::{self, Choice, Tile};
 use crate::kernels::shader::cut::{self, align_down, room_anywhere, runs_anywhere};
 use crate::kernels::shader::{Dispatches, Literals, Planned, Unfit, wgsl, word};
-use crate::tensor::Result;
+use crate::tensor::{Element, Result};
 
 /// The clips and temporal indices of one launch: several whole clips, or a part of one.
 #[derive(Clone, Debug)]
@@ -56,8 +56,9 @@ fn plan(call: &TubeletEmbed, dispatches: &mut Dispatches<'_>, choose: Choice) ->
     let tokens = call.batch * call.grid().iter().product::<usize>();
     let tile = choose(dispatches.device(), tokens, call.columns, false)?;
     dispatches.iterate(tile.iterations(call.inner()))?;
-    dispatches.lay_out(WEIGHT, tile.layout());
-    let literals = tile.literals().with("aligned", call.aligned());
+    let weight = tile.weight(dispatches.weights());
+    dispatches.format(WEIGHT, weight);
+    let literals = tile.literals(weight.element).with("aligned", call.aligned());
     for piece in call.pieces(dispatches.limits())? {
         call.launch(tile, &literals, &piece, dispatches)?;
     }
@@ -67,7 +68,7 @@ fn plan(call: &TubeletEmbed, dispatches: &mut Dispatches<'_>, choose: Choice) ->
 impl TubeletEmbed {
     /// Whole clips where at least one fits, else the temporal indices of each.
     fn pieces(&self, limits: &Limits) -> Result<Vec<Piece>> {
-        let bytes = |elements: usize| 4 * elements as u64;
+        let bytes = |elements| Element::F32.bytes_of(elements);
         let [times, ..] = self.grid();
         let clip = [bytes(self.frames * self.frame()), bytes(times * self.slab() * self.columns)];
         if clip.iter().all(|&bytes| bytes <= room_anywhere(limits)) {
@@ -84,7 +85,7 @@ impl TubeletEmbed {
     fn windows(&self, Piece { clips, times }: &Piece) -> [Range<u64>; 2] {
         let window = |clip: usize, time: usize| {
             let place = |clips: usize, times: usize| clips * clip + times * time;
-            cut::bytes(&(place(clips.start, times.start)..place(clips.end - 1, times.end)), 4)
+            cut::bytes(&(place(clips.start, times.start)..place(clips.end - 1, times.end)), Element::F32.bytes())
         };
         let [all_times, ..] = self.grid();
         let tokens = self.slab() * self.columns;

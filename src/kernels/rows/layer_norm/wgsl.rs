@@ -20,7 +20,7 @@ crate::uniform! {
 pub(super) static VARIANTS: [Planned<LayerNorm>; 2] = [
     Planned::gpu(
         wgsl!("rows/layer_norm.workgroup.wgsl"),
-        Needs::invocations(INVOCATIONS).workgroup_bytes(4 * INVOCATIONS),
+        Needs::invocations(INVOCATIONS).workgroup_floats(INVOCATIONS),
         |call, to| plan(call, to, 1, INVOCATIONS),
     ),
     Planned::any(wgsl!("rows/layer_norm.wgsl"), Needs::invocations(ROWS), |call, to| plan(call, to, ROWS, 4)),

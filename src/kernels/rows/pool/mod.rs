@@ -10,7 +10,7 @@ use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
 #[cfg(feature = "cpu")]
 use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Exact, Result, Shape};
+use crate::tensor::{Element, Error, Exact, Result, Shape};
 
 /// The declaration of [`Pool`].
 pub static FAMILY: Family = Family {
@@ -119,7 +119,7 @@ impl Kernel for Pool {
 
     fn bytes_read(&self) -> u64 {
         let validity = self.masking.map_or(0, |_| self.sequences * self.times());
-        4 * (self.sequences * self.pooled_tokens() * self.width + validity) as u64
+        Element::F32.bytes_of(self.sequences * self.pooled_tokens() * self.width + validity)
     }
 
     fn operations(&self) -> u64 {

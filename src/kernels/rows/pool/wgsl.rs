@@ -47,7 +47,7 @@ crate::uniform! {
 pub(super) static VARIANTS: [Planned<Pool>; 2] = [
     Planned::gpu(
         wgsl!("rows/pool.workgroup.wgsl"),
-        Needs::invocations(SHARED_COLUMNS * SLICES).workgroup_bytes(4 * SHARED_COLUMNS * SLICES),
+        Needs::invocations(SHARED_COLUMNS * SLICES).workgroup_floats(SHARED_COLUMNS * SLICES),
         |call, to| plan(call, to, SHARED_COLUMNS),
     ),
     Planned::any(wgsl!("rows/pool.wgsl"), Needs::invocations(COLUMNS), |call, to| plan(call, to, COLUMNS)),

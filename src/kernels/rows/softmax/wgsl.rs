@@ -21,7 +21,7 @@ crate::uniform! {
 pub(super) static VARIANTS: [Planned<Softmax>; 2] = [
     Planned::gpu(
         wgsl!("rows/softmax.workgroup.wgsl"),
-        Needs::invocations(INVOCATIONS).workgroup_bytes(4 * INVOCATIONS),
+        Needs::invocations(INVOCATIONS).workgroup_floats(INVOCATIONS),
         |call, to| plan(call, to, 1, INVOCATIONS),
     ),
     Planned::any(wgsl!("rows/softmax.wgsl"), Needs::invocations(ROWS), |call, to| plan(call, to, ROWS, PARTIALS)),
