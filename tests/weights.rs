@@ -76,14 +76,14 @@ fn f16_weights(device: &Device, model: Model, variants: &str) -> Result<Shown, F
     let weights: Arc<dyn Weights> = parameters(&config)?;
     let rounded = Arc::new(Rounded { weights: weights.clone(), names: names_of_weights(&graph) });
     let prepare = |device: &Device, weights: Arc<dyn Weights>, options: &ExecutorOptions| {
-        device.prepare(graph.clone(), &DeviceWeights::new(device, weights), options)
+        device.prepare(graph.clone(), &DeviceWeights::new(device, weights), options).wait()
     };
-    let mut trusted = prepare(&Device::references(), rounded, &ExecutorOptions::default())?;
+    let trusted = prepare(&Device::references(), rounded, &ExecutorOptions::default())?;
     let options = |precision| Ok::<_, Failed>(ExecutorOptions { variants: variants.parse()?, precision });
-    let mut halves = prepare(device, weights.clone(), &options(Precision::F16Weights)?)?;
-    assert_eq!(bisect(&mut *halves, &mut *trusted, &feeds, Tolerance::MODEL)?, None);
-    let mut floats = prepare(device, weights, &options(Precision::F32)?)?;
-    let found = bisect(&mut *floats, &mut *trusted, &feeds, Tolerance::MODEL)?;
+    let halves = prepare(device, weights.clone(), &options(Precision::F16Weights)?)?;
+    assert_eq!(bisect(&*halves, &*trusted, &feeds, Tolerance::MODEL).wait()?, None);
+    let floats = prepare(device, weights, &options(Precision::F32)?)?;
+    let found = bisect(&*floats, &*trusted, &feeds, Tolerance::MODEL).wait()?;
     assert_eq!(found.map(|divergence| divergence.kernel), Some("tubelet_embed"));
     Ok(Shown::Passed)
 }
@@ -125,13 +125,13 @@ fn computed_weight(device: &Device) -> Result<Shown, Failed> {
     let feeds = [("x", Feed::Host(&x)), ("fed", Feed::Host(&fed))];
     let prepare = |device: &Device, precision| {
         let weights = DeviceWeights::new(device, Arc::new(NoWeights));
-        device.prepare(graph.clone(), &weights, &ExecutorOptions { precision, ..ExecutorOptions::default() })
+        device.prepare(graph.clone(), &weights, &ExecutorOptions { precision, ..ExecutorOptions::default() }).wait()
     };
-    let mut trusted = prepare(&Device::references(), Precision::F32)?;
+    let trusted = prepare(&Device::references(), Precision::F32)?;
     for precision in [Precision::F32, Precision::F16Weights] {
-        let mut executor = prepare(device, precision)?;
+        let executor = prepare(device, precision)?;
         assert_eq!(executor.graph().nodes().len(), executor.implementations().len());
-        assert_eq!(bisect(&mut *executor, &mut *trusted, &feeds, Tolerance::MODEL)?, None, "{precision:?}");
+        assert_eq!(bisect(&*executor, &*trusted, &feeds, Tolerance::MODEL).wait()?, None, "{precision:?}");
     }
     Ok(Shown::Passed)
 }

@@ -87,16 +87,16 @@ pub fn measure_forward(
 
     progress("compiling");
     let shallow = vivit::record(&Config { layers: 1, ..config.clone() }, &request)?;
-    device.prepare(Arc::new(shallow.graph), &weights, options)?.compute(&feeds)?;
+    device.prepare(Arc::new(shallow.graph), &weights, options).wait()?.compute(&feeds, &[]).wait()?;
 
     progress("loading weights");
     let Recording { graph, .. } = vivit::record(config, &request)?;
     let graph = Arc::new(graph);
-    let mut executor = device.prepare(graph.clone(), &weights, options)?;
+    let executor = device.prepare(graph.clone(), &weights, options).wait()?;
     let mut best: Option<(Time, Duration, Vec<Duration>)> = None;
     for repetition in 0..repetitions.max(1) {
         progress(&format!("forward pass {} of {}", repetition + 1, repetitions.max(1)));
-        let (stamps, elapsed) = timed(device, || executor.compute_timed(&feeds))?;
+        let (stamps, elapsed) = timed(device, || executor.compute_timed(&feeds).wait())?;
         let computing = if stamps.is_empty() { elapsed.wall } else { stamps.iter().sum() };
         let time = Time::new(computing, elapsed.cpu);
         if best.as_ref().is_none_or(|(best, ..)| time.comparable() < best.comparable()) {

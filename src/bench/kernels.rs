@@ -76,7 +76,7 @@ pub(super) fn measure_peaks(device: &Device, repetitions: usize, progress: &mut 
 
 /// What ran, and the best of its times.
 fn measure(device: &Device, case: &Case, selection: &Selection, repetitions: usize) -> Result<(&'static str, Time)> {
-    let mut run = CaseRun::new(device, case, selection)?;
+    let run = CaseRun::new(device, case, selection)?;
     let mut best = run.time()?;
     for _ in 1..repetitions {
         let time = run.time()?;
@@ -100,8 +100,8 @@ impl CaseRun {
         let (graph, weights) = recorded(case)?;
         let weights = DeviceWeights::new(device, Arc::new(weights));
         let options = ExecutorOptions { variants: selection.clone(), precision: case.precision };
-        let executor = device.prepare(Arc::new(graph), &weights, &options)?;
-        let mut run = Self { device: device.clone(), executor };
+        let executor = device.prepare(Arc::new(graph), &weights, &options).wait()?;
+        let run = Self { device: device.clone(), executor };
         run.time()?;
         Ok(run)
     }
@@ -112,8 +112,8 @@ impl CaseRun {
     }
 
     /// Runs it once.
-    pub fn time(&mut self) -> Result<Time> {
-        let (stamps, elapsed) = timed(&self.device, || self.executor.compute_timed(&[]))?;
+    pub fn time(&self) -> Result<Time> {
+        let (stamps, elapsed) = timed(&self.device, || self.executor.compute_timed(&[]).wait())?;
         Ok(Time::new(stamps.first().copied().unwrap_or(elapsed.wall), elapsed.cpu))
     }
 }

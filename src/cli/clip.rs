@@ -98,7 +98,7 @@ impl ClipCommand {
             return Ok(Target {
                 frames: checkpoint.config.frames,
                 preprocessing: engine::preprocessing(checkpoint, self.reading.preset)?,
-                layout: checkpoint.family.layout(),
+                layout: checkpoint.provenance.layout(),
             });
         }
         let preset = self.reading.preset.unwrap_or(Preset::HfCorrected);
@@ -120,8 +120,8 @@ impl ClipCommand {
         layout: ClipLayout,
     ) -> Result<Tensor> {
         let _spinner = progress::spinner("preparing");
-        let mut preparer = Preparer::new(device, clip, preprocessing, layout, &self.device.variant)?;
-        preparer.prepare(clip)?.read(device)
+        let preparer = Preparer::new(device, clip, preprocessing, layout, &self.device.variant).wait()?;
+        preparer.prepare(clip).wait()?.read(device).wait()
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::forward::feeds;
 use super::{Classes, ClipPass, Input, Pass, Vivit};
+use crate::gpu::Pending;
 use crate::graph::Feed;
 use crate::tensor::{Error, Result, Tensor};
 use crate::video::PreparedClip;
-use crate::vivit::{self, AttentionLayer, Axis, Classifier, Config, RecordedMap, Request, Scope};
+use crate::vivit::{self, AttentionLayer, Axis, Classifier, Config, Encoder, RecordedMap, Request};
 
 /// Whose attention is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,28 +44,34 @@ impl Vivit {
     ///
     /// A layer, head or token that the model does not have, and a token that is masked; a pass with taps, or over more
     /// than one clip.
-    pub fn attention<'a>(&self, clip: impl Into<ClipPass<'a>>) -> Result<AttentionMaps> {
+    pub fn attention_async<'a>(&'a self, clip: impl Into<ClipPass<'a>>) -> Pending<'a, AttentionMaps> {
         let ClipPass { pass, input } = clip.into();
+        Pending::new(async move { self.attention_over(&pass, input).await })
+    }
+
+    async fn attention_over(&self, pass: &Pass, input: Input<'_>) -> Result<AttentionMaps> {
         pass.without_taps("attention")?;
         pass.of_one_view("attention")?;
         match input {
-            Input::Prepared(clip) => self.attention_of_prepared(&pass, clip),
-            Input::Clip(clip) | Input::Clips([clip]) => self.attention_of_prepared(&pass, &self.prepare(clip)?),
-            Input::Values(clip) => match self.batch_request(&pass, clip)? {
-                request @ Request { batch: 1, .. } => self.attention_maps(&pass, &request, Feed::Host(clip)),
+            Input::Prepared(clip) => self.attention_of_prepared(pass, clip).await,
+            Input::Clip(clip) | Input::Clips([clip]) => {
+                self.attention_of_prepared(pass, &self.prepare_async(clip).await?).await
+            }
+            Input::Values(clip) => match self.batch_request(pass, clip)? {
+                request @ Request { batch: 1, .. } => self.attention_maps(pass, &request, Feed::Host(clip)).await,
                 Request { batch, .. } => Err(of_one_clip(batch)),
             },
             Input::Clips(clips) => Err(of_one_clip(clips.len())),
         }
     }
 
-    fn attention_of_prepared(&self, pass: &Pass, clip: &PreparedClip) -> Result<AttentionMaps> {
+    async fn attention_of_prepared(&self, pass: &Pass, clip: &PreparedClip) -> Result<AttentionMaps> {
         let request = pass.request(1, self.layout());
         self.check_prepared(clip, &request)?;
-        self.attention_maps(pass, &request, Feed::Device(clip.memory()))
+        self.attention_maps(pass, &request, Feed::Device(clip.memory())).await
     }
 
-    fn attention_maps(&self, pass: &Pass, request: &Request, clip: Feed<'_>) -> Result<AttentionMaps> {
+    async fn attention_maps(&self, pass: &Pass, request: &Request, clip: Feed<'_>) -> Result<AttentionMaps> {
         let config = self.config();
         let vivit::MapRecording { recording, maps } = vivit::record_attention_maps(config, request, &pass.layer)?;
         let validity = pass.mask.validity(config, 1)?;
@@ -74,8 +81,8 @@ impl Vivit {
         let mut fed = feeds(clip, validity.as_ref());
         fed.extend(maps.iter().zip(&seeds).map(|(map, seed)| (map.seed.as_str(), Feed::Host(seed))));
         let wanted: Vec<_> = maps.iter().map(|map| map.weights).chain(recording.logits).collect();
-        let mut executor = self.prepare_graph(recording.graph)?;
-        let found = executor.run(&fed, &wanted)?;
+        let executor = self.prepare_graph(recording.graph).await?;
+        let found = executor.run(&fed, &wanted).await?;
         let (weights, logits) = found.split_at(maps.len());
         let labels = self.checkpoint().labels.as_deref();
         let classes =
@@ -102,7 +109,7 @@ fn check_query(config: &Config, query: AttentionQuery, maps: &[RecordedMap], val
             grid.temporal, grid.rows, grid.columns
         )));
     }
-    if [row, column] != [0, 0] && maps.iter().all(|map| map.scope == Scope::Frames) {
+    if [row, column] != [0, 0] && maps.iter().all(|map| map.encoder == Encoder::Temporal) {
         return Err(Error::usage(format!(
             "there is no token {time},{row},{column}: a temporal layer has one token for each temporal index; ask for \
              {time},0,0"
@@ -130,28 +137,29 @@ fn valid_indices(config: &Config, validity: Option<&Tensor>) -> Result<Vec<bool>
 fn seed(config: &Config, map: &RecordedMap, valid: &[bool], query: AttentionQuery) -> Result<Tensor> {
     let grid = config.grid();
     let class_token = usize::from(config.class_token());
-    let (sequences, per_time) = match map.scope {
-        Scope::Clip => (1, grid.spatial()),
-        Scope::Frame => (grid.temporal, grid.spatial()),
-        Scope::Frames => (1, 1),
+    let tokens = config.encoder_tokens(map.encoder);
+    let (sequences, per_time) = match map.encoder {
+        Encoder::Clip => (1, grid.spatial()),
+        Encoder::Spatial => (grid.temporal, grid.spatial()),
+        Encoder::Temporal => (1, 1),
     };
-    let mut seed = vec![0.0; sequences * map.tokens];
+    let mut seed = vec![0.0; sequences * tokens];
     match query {
         AttentionQuery::Token([time, row, column]) => {
             let position = row * grid.columns + column;
-            let token = match map.scope {
-                Scope::Clip => class_token + time * per_time + position,
-                Scope::Frame => time * map.tokens + class_token + position,
-                Scope::Frames => class_token + time,
+            let token = match map.encoder {
+                Encoder::Clip => class_token + time * per_time + position,
+                Encoder::Spatial => time * tokens + class_token + position,
+                Encoder::Temporal => class_token + time,
             };
             seed[token] = 1.0;
         }
         AttentionQuery::Clip => {
-            for sequence in seed.chunks_mut(map.tokens) {
+            for sequence in seed.chunks_mut(tokens) {
                 match config.classifier {
                     Classifier::Token | Classifier::FirstToken => sequence[0] = 1.0,
                     Classifier::Mean | Classifier::Max | Classifier::Sum => {
-                        let seen = |token: usize| map.scope == Scope::Frame || valid[token / per_time];
+                        let seen = |token: usize| map.encoder == Encoder::Spatial || valid[token / per_time];
                         let count = (0..sequence.len()).filter(|token| seen(*token)).count();
                         let share = 1.0 / count as f32;
                         (0..sequence.len()).filter(|token| seen(*token)).for_each(|token| sequence[token] = share);
@@ -176,12 +184,15 @@ enum Part {
 impl Part {
     fn new(config: &Config, map: &RecordedMap, weights: &[f32]) -> Self {
         let class_token = usize::from(config.class_token());
-        let tokens: Vec<f32> =
-            weights.chunks(map.tokens).flat_map(|sequence| &sequence[class_token..]).copied().collect();
-        match map.scope {
-            Scope::Clip => Self::Clip(map.axis, tokens),
-            Scope::Frame => Self::Frame(tokens),
-            Scope::Frames => Self::Frames(tokens),
+        let tokens: Vec<f32> = weights
+            .chunks(config.encoder_tokens(map.encoder))
+            .flat_map(|sequence| &sequence[class_token..])
+            .copied()
+            .collect();
+        match map.encoder {
+            Encoder::Clip => Self::Clip(map.axis, tokens),
+            Encoder::Spatial => Self::Frame(tokens),
+            Encoder::Temporal => Self::Frames(tokens),
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Runs a graph on the host's own processor.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::memory::Content;
 use super::{
-    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Graph, Memory, Node, Origin, Plan, Value, feed_of,
+    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, Node, Origin, Plan, Value, feed_of,
 };
-use crate::gpu::DeviceId;
+use crate::gpu::{DeviceId, Pending};
 use crate::kernels::Access;
 use crate::kernels::host::{Arguments, Operand, OperandMut, Threads, instructions};
 use crate::tensor::{Data, Element, Error, Format, Result, Shape, Tensor};
@@ -28,8 +28,13 @@ impl Host {
         Ok(Self { id: DeviceId::next(), name: name(threads.count()), threads })
     }
 
-    fn memory(&self, tensor: Tensor) -> Memory {
-        memory(self.id, tensor)
+    fn joined(&self, parts: &[Memory], shape: &Shape) -> Result<Memory> {
+        let mut values = Vec::with_capacity(shape.elements());
+        for part in parts {
+            part.check(self.id, &self.name)?;
+            values.extend_from_slice(part.tensor()?.as_f32()?);
+        }
+        Tensor::f32(shape.clone(), values).map(|tensor| memory(self.id, tensor))
     }
 }
 
@@ -57,53 +62,60 @@ impl Backend for Host {
         u64::MAX
     }
 
-    fn prepare(
-        &self,
+    fn prepare<'a>(
+        &'a self,
         graph: Arc<Graph>,
-        weights: &DeviceWeights,
-        options: &ExecutorOptions,
-    ) -> Result<Box<dyn Executor>> {
-        options.without_wgsl()?;
-        if let Some(half) = graph.values().find(|value| graph.element(*value) == Element::F16) {
-            return Err(Error::unsupported(format!("{} is of f16, and the host computes in f32", graph.name(half))));
-        }
-        let plan = Plan::new(&graph);
-        let fixed = fixed_values(&graph, weights)?;
-        let slots = plan.slots.iter().map(|bytes| vec![0.0; *bytes as usize / Element::F32.bytes()]).collect();
-        let (device, name, threads) = (self.id, self.name.clone(), self.threads.clone());
-        Ok(Box::new(HostExecutor { device, name, threads, graph, plan, fixed, slots }))
+        weights: &'a DeviceWeights,
+        options: &'a ExecutorOptions,
+    ) -> Pending<'a, Box<dyn Executor>> {
+        Pending::new(async move {
+            options.without_wgsl()?;
+            if let Some(half) = graph.values().find(|value| graph.element(*value) == Element::F16) {
+                return Err(Error::unsupported(format!(
+                    "{} is of f16, and the host computes in f32",
+                    graph.name(half)
+                )));
+            }
+            let plan = Plan::new(&graph);
+            let fixed = fixed_values(&graph, weights).await?;
+            let slots = plan.slots.iter().map(|bytes| vec![0.0; *bytes as usize / Element::F32.bytes()]).collect();
+            let (device, name, threads) = (self.id, self.name.clone(), self.threads.clone());
+            let slots = Mutex::new(slots);
+            Ok(Box::new(HostExecutor { device, name, threads, graph, plan, fixed, slots }) as Box<dyn Executor>)
+        })
     }
 
-    fn upload(&self, _: &str, tensor: Tensor, _: Format) -> Result<Memory> {
-        Ok(self.memory(tensor))
+    fn upload<'a>(&'a self, _: &'a str, tensor: Tensor, _: Format) -> Pending<'a, Memory> {
+        Pending::ready(Ok(memory(self.id, tensor)))
     }
 
-    fn read(&self, memory: &Memory) -> Result<Tensor> {
-        memory.check(self.id, &self.name)?;
-        memory.tensor().map(|tensor| (**tensor).clone())
+    fn read<'a>(&'a self, memory: &'a Memory) -> Pending<'a, Tensor> {
+        let tensor = memory.check(self.id, &self.name).and_then(|()| memory.tensor());
+        Pending::ready(tensor.map(|tensor| (**tensor).clone()))
     }
 
-    fn join(&self, parts: &[Memory], shape: &Shape) -> Result<Memory> {
-        let mut values = Vec::with_capacity(shape.elements());
-        for part in parts {
-            part.check(self.id, &self.name)?;
-            values.extend_from_slice(part.tensor()?.as_f32()?);
-        }
-        Tensor::f32(shape.clone(), values).map(|tensor| self.memory(tensor))
+    fn join<'a>(&'a self, parts: &'a [Memory], shape: &'a Shape) -> Pending<'a, Memory> {
+        Pending::ready(self.joined(parts, shape))
     }
 }
 
 /// Weights and constants, in the shapes that the graph gives them.
-fn fixed_values(graph: &Graph, weights: &DeviceWeights) -> Result<HashMap<Value, Arc<Tensor>>> {
-    let fixed = graph.values().filter_map(|value| match graph.origin(value) {
-        Origin::Weights(parts) => {
-            let memory = weights.memory(parts, graph.shape(value), Format::rows(graph.element(value)));
-            Some(memory.and_then(|memory| memory.tensor().cloned()).map(|tensor| (value, tensor)))
+async fn fixed_values(graph: &Graph, weights: &DeviceWeights) -> Result<HashMap<Value, Arc<Tensor>>> {
+    let mut fixed = HashMap::new();
+    for value in graph.values() {
+        match graph.origin(value) {
+            Origin::Weights(parts) => {
+                let rows = Format::rows(graph.element(value));
+                let memory = weights.memory(parts, graph.shape(value), rows).await?;
+                fixed.insert(value, memory.tensor()?.clone());
+            }
+            Origin::Constant(tensor) => {
+                fixed.insert(value, tensor.clone());
+            }
+            Origin::Input | Origin::Call(_) => {}
         }
-        Origin::Constant(tensor) => Some(Ok((value, tensor.clone()))),
-        Origin::Input | Origin::Call(_) => None,
-    });
-    fixed.collect()
+    }
+    Ok(fixed)
 }
 
 /// A graph bound to the host: everything allocated once, then run as often as wanted.
@@ -114,16 +126,18 @@ struct HostExecutor {
     graph: Arc<Graph>,
     plan: Plan,
     fixed: HashMap<Value, Arc<Tensor>>,
-    /// Memory of values, of floats or words.
-    slots: Vec<Vec<f32>>,
+    slots: Mutex<Slots>,
 }
+
+/// Memory of values, of floats or words.
+type Slots = Vec<Vec<f32>>;
 
 /// The tensors that are fed, by input.
 type Fed<'a> = HashMap<Value, &'a Tensor>;
 
 impl HostExecutor {
     /// Everything that is fed, checked.
-    fn fed<'a>(&self, feeds: &[(&str, Feed<'a>)]) -> Result<Fed<'a>> {
+    fn fed<'a>(&self, feeds: &Feeds<'a>) -> Result<Fed<'a>> {
         let fed = self.graph.inputs().map(|input| match feed_of(&self.graph, feeds, input)? {
             Feed::Host(tensor) => Ok((input, tensor)),
             Feed::Device(memory) => {
@@ -134,53 +148,78 @@ impl HostExecutor {
         fed.collect()
     }
 
+    /// Computes everything, and copies each of the `wanted` values before its slot is used again.
+    fn pass(&self, feeds: &Feeds<'_>, wanted: &[Value]) -> Result<Vec<Tensor>> {
+        let fed = self.fed(feeds)?;
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found: HashMap<Value, Tensor> = HashMap::new();
+        for node in self.graph.nodes() {
+            self.call(node, &fed, &mut slots)?;
+            for value in node.outputs().filter(|value| wanted.contains(value)) {
+                found.insert(value, self.copied(value, &slots)?);
+            }
+        }
+        wanted.iter().map(|value| found.get(value).cloned().ok_or_else(|| self.unknown(*value))).collect()
+    }
+
+    /// Computes everything, and says how long each call took.
+    fn timed(&self, feeds: &Feeds<'_>) -> Result<Vec<Duration>> {
+        let fed = self.fed(feeds)?;
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let timed = self.graph.nodes().iter().map(|node| {
+            let start = Instant::now();
+            self.call(node, &fed, &mut slots).map(|()| start.elapsed())
+        });
+        timed.collect()
+    }
+
     /// Computes one call.
-    fn call(&mut self, node: &Node, fed: &Fed<'_>) -> Result<()> {
+    fn call(&self, node: &Node, fed: &Fed<'_>, slots: &mut Slots) -> Result<()> {
         let name = || node.outputs().next().map(|value| self.graph.name(value).to_owned()).unwrap_or_default();
-        let slots: Vec<_> = node.outputs().filter_map(|value| Some((value, self.plan.slot(value)?))).collect();
+        let placed: Vec<_> = node.outputs().filter_map(|value| Some((value, self.plan.slot(value)?))).collect();
         // A slot is written by one call at a time, and read by none meanwhile.
-        let mut written: Vec<_> = slots.iter().map(|(_, slot)| std::mem::take(&mut self.slots[*slot])).collect();
-        let outputs = written.iter_mut().zip(&slots).map(|(memory, (value, _))| {
+        let mut written: Vec<_> = placed.iter().map(|(_, slot)| std::mem::take(&mut slots[*slot])).collect();
+        let outputs = written.iter_mut().zip(&placed).map(|(memory, (value, _))| {
             let memory = &mut memory[..self.graph.shape(*value).elements()];
             match self.graph.element(*value) {
                 Element::F32 => OperandMut::F32(memory),
                 _ => OperandMut::U32(bytemuck::cast_slice_mut(memory)),
             }
         });
-        let mut arguments = Arguments::new(self.inputs(node, fed)?, outputs.collect());
+        let mut arguments = Arguments::new(self.inputs(node, fed, slots)?, outputs.collect());
         let outcome = node.call.host(&mut arguments, &self.threads).map_err(|error| error.within(name()));
-        for ((_, slot), memory) in slots.into_iter().zip(written) {
-            self.slots[slot] = memory;
+        for ((_, slot), memory) in placed.into_iter().zip(written) {
+            slots[slot] = memory;
         }
         outcome
     }
 
-    fn inputs<'a>(&'a self, node: &Node, fed: &'a Fed<'_>) -> Result<Vec<Option<Operand<'a>>>> {
+    fn inputs<'a>(&'a self, node: &Node, fed: &'a Fed<'_>, slots: &'a Slots) -> Result<Vec<Option<Operand<'a>>>> {
         let bindings = node.call.family().bindings.iter().zip(&node.operands);
         let read = bindings.filter(|(binding, _)| binding.access == Access::Read);
-        read.map(|(_, value)| value.map(|value| self.operand(value, fed)).transpose()).collect()
+        read.map(|(_, value)| value.map(|value| self.operand(value, fed, slots)).transpose()).collect()
     }
 
-    fn operand<'a>(&'a self, value: Value, fed: &'a Fed<'_>) -> Result<Operand<'a>> {
+    fn operand<'a>(&'a self, value: Value, fed: &'a Fed<'_>, slots: &'a Slots) -> Result<Operand<'a>> {
         let tensor = self.fixed.get(&value).map(|tensor| &**tensor).or_else(|| fed.get(&value).copied());
         Ok(match (tensor.map(Tensor::data), self.plan.slot(value), self.graph.element(value)) {
             (Some(Data::F32(values)), ..) => Operand::F32(values),
             (Some(Data::U32(values)), ..) => Operand::U32(values),
-            (None, Some(slot), Element::F32) => Operand::F32(self.held(value, slot)),
-            (None, Some(slot), Element::U32) => Operand::U32(bytemuck::cast_slice(self.held(value, slot))),
+            (None, Some(slot), Element::F32) => Operand::F32(self.held(value, &slots[slot])),
+            (None, Some(slot), Element::U32) => Operand::U32(bytemuck::cast_slice(self.held(value, &slots[slot]))),
             _ => return Err(Error::usage(format!("{} has no memory of 32-bit elements", self.graph.name(value)))),
         })
     }
 
-    /// The memory of a value.
-    fn held(&self, value: Value, slot: usize) -> &[f32] {
-        &self.slots[slot][..self.graph.shape(value).elements()]
+    /// The memory of a value in its slot.
+    fn held<'a>(&self, value: Value, slot: &'a [f32]) -> &'a [f32] {
+        &slot[..self.graph.shape(value).elements()]
     }
 
     /// A copy of a value that is in its slot.
-    fn copied(&self, value: Value) -> Result<Tensor> {
+    fn copied(&self, value: Value, slots: &Slots) -> Result<Tensor> {
         let slot = self.plan.slot(value).ok_or_else(|| self.unknown(value))?;
-        let bytes = bytemuck::cast_slice(self.held(value, slot));
+        let bytes = bytemuck::cast_slice(self.held(value, &slots[slot]));
         Tensor::from_bytes(self.graph.shape(value).clone(), self.graph.element(value), bytes)
     }
 
@@ -198,37 +237,16 @@ impl Executor for HostExecutor {
         vec!["host"; self.graph.nodes().len()]
     }
 
-    fn compute(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<()> {
-        self.run(feeds, &[]).map(drop)
+    fn compute<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Memory>> {
+        let tensors = self.pass(feeds, wanted);
+        Pending::ready(tensors.map(|tensors| tensors.into_iter().map(|tensor| memory(self.device, tensor)).collect()))
     }
 
-    fn compute_timed(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<Vec<Duration>> {
-        let fed = self.fed(feeds)?;
-        let graph = self.graph.clone();
-        let timed = graph.nodes().iter().map(|node| {
-            let start = Instant::now();
-            self.call(node, &fed).map(|()| start.elapsed())
-        });
-        timed.collect()
+    fn compute_timed<'a>(&'a self, feeds: &'a Feeds<'a>) -> Pending<'a, Vec<Duration>> {
+        Pending::ready(self.timed(feeds))
     }
 
-    fn keep(&self, value: Value) -> Result<Memory> {
-        match self.plan.survives(value) && matches!(self.graph.origin(value), Origin::Call(_)) {
-            true => self.copied(value).map(|tensor| memory(self.device, tensor)),
-            false => Err(Error::usage(format!("{} is no output of this graph", self.graph.name(value)))),
-        }
-    }
-
-    fn run(&mut self, feeds: &[(&str, Feed<'_>)], wanted: &[Value]) -> Result<Vec<Tensor>> {
-        let fed = self.fed(feeds)?;
-        let mut found: HashMap<Value, Tensor> = HashMap::new();
-        let graph = self.graph.clone();
-        for node in graph.nodes() {
-            self.call(node, &fed)?;
-            for value in node.outputs().filter(|value| wanted.contains(value)) {
-                found.insert(value, self.copied(value)?);
-            }
-        }
-        wanted.iter().map(|value| found.get(value).cloned().ok_or_else(|| self.unknown(*value))).collect()
+    fn run<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Tensor>> {
+        Pending::ready(self.pass(feeds, wanted))
     }
 }

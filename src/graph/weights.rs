@@ -1,9 +1,11 @@
 //! Weights on a device, uploaded once however many graphs use them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Device, Memory};
+use crate::gpu::Turns;
 use crate::tensor::{Format, Result, Shape, Tensor};
 
 /// Named tensors: a checkpoint, or random ones.
@@ -30,12 +32,19 @@ fn stacked(weights: &dyn Weights, parts: &[String], shape: &Shape) -> Result<Ten
 /// Which tensors, and in which format.
 type Key = (Vec<String>, Format);
 
+/// What has been uploaded.
+#[derive(Default)]
+struct Held {
+    memory: Turns<HashMap<Key, Memory>>,
+    bytes: AtomicU64,
+}
+
 /// Weights of one model on one device. Cloning shares them.
 #[derive(Clone)]
 pub struct DeviceWeights {
     device: Device,
     source: Arc<dyn Weights>,
-    held: Arc<Mutex<HashMap<Key, Memory>>>,
+    held: Arc<Held>,
 }
 
 impl DeviceWeights {
@@ -51,17 +60,18 @@ impl DeviceWeights {
 
     /// Bytes on the device so far.
     pub fn bytes(&self) -> u64 {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).values().map(Memory::bytes).sum()
+        self.held.bytes.load(Ordering::Relaxed)
     }
 
     /// The tensors called `parts`, stacked to `shape` in `format`; uploaded unless they are there.
-    pub(super) fn memory(&self, parts: &[String], shape: &Shape, format: Format) -> Result<Memory> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) async fn memory(&self, parts: &[String], shape: &Shape, format: Format) -> Result<Memory> {
+        let mut held = self.held.memory.take().await;
         let key = (parts.to_vec(), format);
         if let Some(memory) = held.get(&key) {
             return Ok(memory.clone());
         }
-        let memory = self.device.upload(&parts.join(" + "), self.stacked(parts, shape)?, format)?;
+        let memory = self.device.upload(&parts.join(" + "), self.stacked(parts, shape)?, format).await?;
+        self.held.bytes.fetch_add(memory.bytes(), Ordering::Relaxed);
         held.insert(key, memory.clone());
         Ok(memory)
     }

@@ -1,15 +1,13 @@
 //! scenic's `config.json`: the experiment's configuration, as `ConfigDict.to_json` writes it.
 
-use std::path::Path;
-
 use serde::Deserialize;
 
-use crate::checkpoint::location::text;
+use crate::checkpoint::stored::StoredFile;
 use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
 use crate::video::Fields;
 use crate::vivit::{
     Classifier, FactorisedDotProduct, FactorisedEncoder, FactorisedSelfAttention, Joint, LabelHead, Labelling, Model,
-    Order,
+    ModelOption, Order,
 };
 
 /// What `config.json` says, as far as it does.
@@ -38,6 +36,17 @@ pub(super) struct Said {
     pub(super) labelling: Labelling,
     /// Whether clips were trained on with values in [0, 1] instead of [-1, 1].
     pub(super) not_centred: bool,
+}
+
+impl Said {
+    /// The model's own options that show in no parameter.
+    pub(super) fn options(&self) -> Vec<ModelOption> {
+        let order = self.order.map(|order| match order {
+            Order::SpaceTime => "space_time",
+            Order::TimeSpace => "time_space",
+        });
+        order.map(|order| ModelOption::new("order", order)).into_iter().collect()
+    }
 }
 
 /// The sizes of one encoder, as far as they are said.
@@ -88,11 +97,11 @@ impl Section {
     }
 }
 
-/// Reads the `config.json` at `path`.
-pub(super) fn read(path: &Path) -> Result<Said> {
+/// Reads a `config.json`.
+pub(super) fn read(file: &StoredFile) -> Result<Said> {
     let fields =
-        Fields::parse(&text(path)?).map_err(|instead| Error::file(format!("{} is {instead}", path.display())))?;
-    said(&fields).map_err(|reason| Error::file(format!("{}: {reason}", path.display())))
+        Fields::parse(&file.text()?).map_err(|instead| Error::file(format!("{} is {instead}", file.display())))?;
+    said(&fields).map_err(|reason| Error::file(format!("{}: {reason}", file.display())))
 }
 
 fn said(fields: &Fields) -> Result<Said, String> {

@@ -4,11 +4,11 @@ use std::error::Error;
 use std::sync::Arc;
 
 use rust_peers::Layer;
-use tubelet::graph::{DeviceWeights, Feed, Graph, Value, Weights};
+use tubelet::graph::{DeviceWeights, ExecutorOptions, Feed, Graph, Value, Weights};
 use tubelet::kernels::attention::{Attention, Mask, Qkv, Sequences};
 use tubelet::kernels::products::{Linear, OutputLayout};
 use tubelet::kernels::rows::LayerNorm;
-use tubelet::kernels::{Activation, Selection};
+use tubelet::kernels::Activation;
 use tubelet::tensor::Element;
 use tubelet::{Device, Tensor};
 
@@ -77,9 +77,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let device = Device::host(Some(1))?;
     let weights = DeviceWeights::new(&device, Arc::new(Named(Layer::of_arguments()?)));
     let (graph, output) = record(count, tokens)?;
-    let mut executor = device.prepare(Arc::new(graph), &weights, &Selection::automatic())?;
+    let executor = device.prepare(Arc::new(graph), &weights, &ExecutorOptions::default()).wait()?;
     layer.measure("tubelet", device.name(), || {
-        let found = executor.run(&[("input", Feed::Host(&input))], &[output])?;
+        let found = executor.run(&[("input", Feed::Host(&input))], &[output]).wait()?;
         Ok(found[0].as_f32()?.to_vec())
     })
 }
