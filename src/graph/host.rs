@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::memory::Content;
 use super::{
@@ -162,6 +163,17 @@ impl HostExecutor {
         wanted.iter().map(|value| found.get(value).cloned().ok_or_else(|| self.unknown(*value))).collect()
     }
 
+    /// Computes everything, and says how long each call took.
+    fn timed(&self, feeds: &Feeds<'_>) -> Result<Vec<Duration>> {
+        let fed = self.fed(feeds)?;
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let timed = self.graph.nodes().iter().map(|node| {
+            let start = Instant::now();
+            self.call(node, &fed, &mut slots).map(|()| start.elapsed())
+        });
+        timed.collect()
+    }
+
     /// Computes one call.
     fn call(&self, node: &Node, fed: &Fed<'_>, slots: &mut Slots) -> Result<()> {
         let name = || node.outputs().next().map(|value| self.graph.name(value).to_owned()).unwrap_or_default();
@@ -229,6 +241,10 @@ impl Executor for HostExecutor {
     fn compute<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Memory>> {
         let tensors = self.pass(feeds, wanted);
         Pending::ready(tensors.map(|tensors| tensors.into_iter().map(|tensor| memory(self.device, tensor)).collect()))
+    }
+
+    fn compute_timed<'a>(&'a self, feeds: &'a Feeds<'a>) -> Pending<'a, Vec<Duration>> {
+        Pending::ready(self.timed(feeds))
     }
 
     fn run<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Tensor>> {
