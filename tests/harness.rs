@@ -11,8 +11,8 @@ use common::{DeviceTests, Shown};
 use tubelet::gpu::Gpu;
 use tubelet::kernels::suite::{Outcome, check, judge};
 use tubelet::kernels::{
-    Binding, Case, Class, Dispatches, Family, Fill, Kernel, Literals, Needs, Planned, Shader, Unfit, Variant, input,
-    variants_of, word,
+    Binding, Case, DeviceClass, Dispatches, Family, Fill, Kernel, Literals, Needs, Planned, Shader, Unfit, Variant,
+    input, variants_of, word,
 };
 use tubelet::tensor::{Closeness, Exact, Result, Shape, Tensor};
 
@@ -80,7 +80,7 @@ macro_rules! scale {
                     ),
                 ),
                 needs: Needs::invocations(16),
-                class: Class::Any,
+                class: DeviceClass::Any,
             },
             plan: $plan,
         }

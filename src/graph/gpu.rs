@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::lowering::Lowered;
 use super::memory::Content;
 use super::{
-    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, Node, Origin, Plan, Value, feed_of,
+    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, MemoryPlan, Node, Origin, Value,
+    feed_of,
 };
 use crate::gpu::{Buffer, Capabilities, Commands, DeviceId, DeviceKind, Gpu, Pending, Readback};
 use crate::kernels::{self, Program, ProgramBuilder, Variant};
@@ -89,7 +90,7 @@ pub struct GpuExecutor {
     device: Gpu,
     /// As it was recorded.
     graph: Arc<Graph>,
-    plan: Plan,
+    plan: MemoryPlan,
     slots: Vec<Buffer>,
     variants: Vec<&'static Variant>,
     program: Program,
@@ -107,7 +108,7 @@ impl GpuExecutor {
         let device = weights.device().gpu().cloned();
         let device = device.ok_or_else(|| Error::usage("kernels in WGSL need a GPU, and the weights are elsewhere"))?;
         let lowered = Lowered::new(&graph, device.capabilities(), options)?;
-        let plan = Plan::new(&lowered.graph);
+        let plan = MemoryPlan::new(&lowered.graph);
         let mut slots = Vec::with_capacity(plan.slots.len());
         for bytes in &plan.slots {
             slots.push(device.buffer("intermediate values", *bytes).await?);
@@ -124,7 +125,7 @@ impl GpuExecutor {
     }
 
     /// Where values live.
-    pub fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &MemoryPlan {
         &self.plan
     }
 
@@ -201,7 +202,7 @@ fn operations_per_submission(device: &Capabilities) -> u64 {
 struct Operands<'a> {
     device: &'a Gpu,
     graph: &'a Graph,
-    plan: &'a Plan,
+    plan: &'a MemoryPlan,
     slots: &'a [Buffer],
     weights: &'a DeviceWeights,
 }

@@ -6,7 +6,7 @@ use super::{Graph, Origin, Value};
 ///
 /// A slot is a buffer of its own: one buffer cannot be bound both to be read and to be written in a dispatch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct MemoryPlan {
     /// The size of each slot in bytes.
     pub slots: Vec<u64>,
     /// The slot of each value, by the value's place; `None` for weights and constants.
@@ -15,7 +15,7 @@ pub struct Plan {
     last_use: Vec<Option<usize>>,
 }
 
-impl Plan {
+impl MemoryPlan {
     /// Plans `graph`. Inputs live from the start, outputs to the end.
     pub fn new(graph: &Graph) -> Self {
         let values = graph.values().count();
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn a_chain_alternates_between_two_slots() {
         let graph = chain(5);
-        let plan = Plan::new(&graph);
+        let plan = MemoryPlan::new(&graph);
         assert_eq!(plan.slots, [128, 128]);
         for node in graph.nodes() {
             let written: Vec<_> = node.outputs().map(|value| plan.slot(value)).collect();
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn outputs_survive_and_intermediates_do_not() {
         let graph = chain(3);
-        let plan = Plan::new(&graph);
+        let plan = MemoryPlan::new(&graph);
         assert!(plan.survives(graph.find("y2").unwrap()));
         assert!(!plan.survives(graph.find("y0").unwrap()));
         assert_eq!(plan.slot(graph.find("scale").unwrap()), None);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::memory::Content;
 use super::{
-    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, Origin, Plan, Value, feed_of,
+    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, MemoryPlan, Origin, Value, feed_of,
 };
 use crate::gpu::{DeviceId, Pending};
 use crate::kernels::Access;
@@ -57,7 +57,7 @@ impl Backend for References {
         options: &'a ExecutorOptions,
     ) -> Pending<'a, Box<dyn Executor>> {
         Pending::ready(options.without_wgsl().map(|()| {
-            let (device, plan, weights) = (self.id, Plan::new(&graph), weights.clone());
+            let (device, plan, weights) = (self.id, MemoryPlan::new(&graph), weights.clone());
             Box::new(ReferenceExecutor { device, plan, graph, weights }) as Box<dyn Executor>
         }))
     }
@@ -80,7 +80,7 @@ impl Backend for References {
 struct ReferenceExecutor {
     device: DeviceId,
     graph: Arc<Graph>,
-    plan: Plan,
+    plan: MemoryPlan,
     weights: DeviceWeights,
 }
 
