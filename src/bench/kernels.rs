@@ -122,11 +122,14 @@ fn operands(device: &Gpu, case: &Case, plan: &Plan) -> Result<Vec<Option<Buffer>
     let bindings = kernel.family().bindings.iter().zip(kernel.operands()).enumerate();
     bindings
         .map(|(place, (binding, shape))| match (binding.access, shape) {
+            (Access::Scratch, _) if plan.scratch[place] > 0 => {
+                device.buffer(binding.name, plan.scratch[place]).map(Some)
+            }
             (Access::Write, Some(shape)) => {
                 device.buffer(binding.name, plan.formats[place].bytes(&shape) as u64).map(Some)
             }
-            (Access::Write, None) => Ok(None),
-            (Access::Read, _) => match inputs.next().flatten() {
+            (Access::Write | Access::Scratch, _) => Ok(None),
+            (Access::Read | Access::Update, _) => match inputs.next().flatten() {
                 None => Ok(None),
                 Some(tensor) => device.buffer_with(binding.name, &plan.formats[place].bytes_of(&tensor)?).map(Some),
             },

@@ -1,11 +1,13 @@
 //! Runs a graph's kernels on a GPU.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::lowering::Lowered;
 use super::memory::Content;
+use super::packed::{PackedWeights, Remade};
 use super::{
     Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Graph, Memory, Node, Origin, Plan, Value, feed_of,
 };
@@ -82,6 +84,10 @@ pub struct GpuExecutor {
     graph: Arc<Graph>,
     plan: Plan,
     slots: Vec<Buffer>,
+    /// The rows of the weights that it updates.
+    masters: HashMap<Value, Memory>,
+    weights: DeviceWeights,
+    packed: PackedWeights,
     variants: Vec<&'static Variant>,
     program: Program,
     /// The calls of the program that each recorded one has become.
@@ -94,18 +100,23 @@ impl GpuExecutor {
         let device = weights.device().gpu().cloned();
         let device = device.ok_or_else(|| Error::usage("kernels in WGSL need a GPU, and the weights are elsewhere"))?;
         let lowered = Lowered::new(&graph, device.capabilities(), options)?;
-        let plan = Plan::new(&lowered.graph);
+        let plan = Plan::with_scratch(&lowered.graph, &lowered.scratch());
         let slots: Vec<_> =
             plan.slots.iter().map(|bytes| device.buffer("intermediate values", *bytes)).collect::<Result<_>>()?;
-        let operands = Operands { device: &device, graph: &lowered.graph, plan: &plan, slots: &slots, weights };
+        let masters = weights.masters(&graph)?;
+        let operands =
+            Operands { device: &device, graph: &lowered.graph, plan: &plan, slots: &slots, masters: &masters, weights };
         let variants = lowered.recorded_plans().map(|plan| plan.variant).collect();
         let mut builder = ProgramBuilder::new(&device)?;
-        for (node, plan) in lowered.graph.nodes().iter().zip(lowered.plans) {
-            let bound = operands.of(node, &plan)?;
+        let mut packed = PackedWeights::new(weights);
+        for ((place, node), plan) in lowered.graph.nodes().iter().enumerate().zip(lowered.plans) {
+            let bound = operands.of(place, node, &plan)?;
+            packed.add(&lowered.graph, node, &plan, &bound);
             builder.call(node.call.family(), plan, bound);
         }
         let (program, calls) = (builder.finish()?, lowered.calls);
-        Ok(Self { device, graph, plan, slots, variants, program, calls })
+        let weights = weights.clone();
+        Ok(Self { device, graph, plan, slots, masters, weights, packed, variants, program, calls })
     }
 
     /// Where values live.
@@ -120,21 +131,38 @@ impl GpuExecutor {
 
     /// The device memory in which the output `value` is after a run; an error for a value that does not survive.
     pub fn buffer(&self, value: Value) -> Result<&Buffer> {
-        match self.plan.slot(value) {
-            Some(slot) if self.plan.survives(value) => Ok(&self.slots[slot]),
+        match self.memory(value) {
+            Some(buffer) if self.plan.survives(value) => Ok(buffer),
             _ => Err(Error::usage(format!("{} is no output of this graph", self.graph.name(value)))),
+        }
+    }
+
+    /// Where `value` is once it is computed.
+    fn memory(&self, value: Value) -> Option<&Buffer> {
+        match self.plan.weights(value) {
+            Some(weights) => self.masters.get(&weights)?.buffer().ok(),
+            None => self.plan.slot(value).map(|slot| &self.slots[slot]),
         }
     }
 
     /// Computes everything, timing each call on the device: one duration a call.
     pub fn compute_timed(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<Vec<Duration>> {
         let mut commands = self.device.commands();
+        let remade = self.packed.remake(&self.device, &mut commands)?;
         self.feed(feeds, &mut commands)?;
         for place in 0..self.graph.nodes().len() {
             self.split(place, &mut commands);
             commands.dispatch_timed(self.program.calls(&self.calls[place]));
         }
-        commands.run()
+        let times = commands.run()?;
+        self.account(&remade);
+        Ok(times)
+    }
+
+    /// What a pass that has run has done to weights.
+    fn account(&self, remade: &[Remade<'_>]) {
+        self.packed.made(remade);
+        self.masters.keys().filter_map(|value| self.graph.parts(*value)).for_each(|parts| self.weights.update(parts));
     }
 
     /// Begins another submission before the call at `place` where the one so far holds as much as it should.
@@ -165,19 +193,22 @@ impl GpuExecutor {
     /// Feeds, runs, and copies each `copied` value out as soon as it is computed.
     fn submit<'a>(&'a self, feeds: &[(&str, Feed<'a>)], copied: &[(Value, &'a Buffer)]) -> Result<()> {
         let mut commands = self.device.commands();
+        let remade = self.packed.remake(&self.device, &mut commands)?;
         self.feed(feeds, &mut commands)?;
         for (place, node) in self.graph.nodes().iter().enumerate() {
             self.split(place, &mut commands);
             commands.dispatch(self.program.calls(&self.calls[place]));
             for output in node.outputs() {
                 for (_, to) in copied.iter().filter(|(value, _)| *value == output) {
-                    if let Some(slot) = self.plan.slot(output) {
-                        commands.copy(&self.slots[slot], 0..self.graph.bytes(output), to, 0);
+                    if let Some(memory) = self.memory(output) {
+                        commands.copy(memory, 0..self.graph.bytes(output), to, 0);
                     }
                 }
             }
         }
-        commands.run().map(drop)
+        commands.run()?;
+        self.account(&remade);
+        Ok(())
     }
 }
 
@@ -197,21 +228,24 @@ struct Operands<'a> {
     graph: &'a Graph,
     plan: &'a Plan,
     slots: &'a [Buffer],
+    masters: &'a HashMap<Value, Memory>,
     weights: &'a DeviceWeights,
 }
 
 impl Operands<'_> {
     /// The device memory of everything that `node` binds, laid out as `plan` wants it.
-    fn of(&self, node: &Node, plan: &kernels::Plan) -> Result<Vec<Option<Buffer>>> {
+    fn of(&self, place: usize, node: &Node, plan: &kernels::Plan) -> Result<Vec<Option<Buffer>>> {
         let shapes = node.call.operands();
         let operands = node.operands.iter().zip(&shapes).zip(&plan.formats);
+        let scratch = |binding| self.plan.scratch(place, binding).map(|slot| self.slots[slot].clone());
         let buffer = |((value, shape), format): ((&Option<Value>, &Option<Shape>), &Format)| {
             // Constant operands are laid out in the shape the kernel gives them.
             value
                 .map(|value| self.buffer(value, shape.as_ref().unwrap_or(self.graph.shape(value)), *format))
                 .transpose()
         };
-        operands.map(buffer).collect()
+        let operands = operands.map(buffer).enumerate();
+        operands.map(|(binding, buffer)| Ok(buffer?.or_else(|| scratch(binding)))).collect()
     }
 
     fn buffer(&self, value: Value, shape: &Shape, format: Format) -> Result<Buffer> {
@@ -222,7 +256,15 @@ impl Operands<'_> {
                 self.device.upload(self.graph.name(value), tensor, format)?.buffer().cloned()
             }
             (_, Some(slot)) => Ok(self.slots[slot].clone()),
-            (_, None) => Err(Error::usage(format!("{} has no memory", self.graph.name(value)))),
+            (_, None) => self.updated(value),
+        }
+    }
+
+    /// The memory of a value that updates have made of weights.
+    fn updated(&self, value: Value) -> Result<Buffer> {
+        match self.plan.weights(value).and_then(|weights| self.masters.get(&weights)) {
+            Some(memory) => memory.buffer().cloned(),
+            None => Err(Error::usage(format!("{} has no memory", self.graph.name(value)))),
         }
     }
 }

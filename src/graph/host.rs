@@ -67,10 +67,11 @@ impl Backend for Host {
             return Err(Error::unsupported(format!("{} is of f16, and the host computes in f32", graph.name(half))));
         }
         let plan = Plan::new(&graph);
-        let fixed = fixed_values(&graph, weights)?;
+        weights.masters(&graph)?;
+        let fixed = Fixed::new(&graph, weights)?;
         let slots = plan.slots.iter().map(|bytes| vec![0.0; *bytes as usize / Element::F32.bytes()]).collect();
         let (device, name, threads) = (self.id, self.name.clone(), self.threads.clone());
-        Ok(Box::new(HostExecutor { device, name, threads, graph, plan, fixed, slots }))
+        Ok(Box::new(HostExecutor { device, name, threads, graph, plan, weights: weights.clone(), fixed, slots }))
     }
 
     fn upload(&self, _: &str, tensor: Tensor, _: Format) -> Result<Memory> {
@@ -92,17 +93,25 @@ impl Backend for Host {
     }
 }
 
-/// Weights and constants, in the shapes that the graph gives them.
-fn fixed_values(graph: &Graph, weights: &DeviceWeights) -> Result<HashMap<Value, Arc<Tensor>>> {
-    let fixed = graph.values().filter_map(|value| match graph.origin(value) {
-        Origin::Weights(parts) => {
-            let memory = weights.memory(parts, graph.shape(value), Format::rows(graph.element(value)));
-            Some(memory.and_then(|memory| memory.tensor().cloned()).map(|tensor| (value, tensor)))
-        }
-        Origin::Constant(tensor) => Some(Ok((value, tensor.clone()))),
-        Origin::Input | Origin::Call(_) => None,
-    });
-    fixed.collect()
+/// Weights and constants, as they are after so many updates.
+struct Fixed {
+    tensors: HashMap<Value, Arc<Tensor>>,
+    updates: u64,
+}
+
+impl Fixed {
+    fn new(graph: &Graph, weights: &DeviceWeights) -> Result<Self> {
+        let updates = weights.updates();
+        let tensors = graph.values().filter_map(|value| match graph.origin(value) {
+            Origin::Weights(parts) => {
+                let memory = weights.memory(parts, graph.shape(value), Format::rows(graph.element(value)));
+                Some(memory.and_then(|memory| memory.tensor().cloned()).map(|tensor| (value, tensor)))
+            }
+            Origin::Constant(tensor) => Some(Ok((value, tensor.clone()))),
+            Origin::Input | Origin::Call(_) => None,
+        });
+        Ok(Self { tensors: tensors.collect::<Result<_>>()?, updates })
+    }
 }
 
 /// A graph bound to the host: everything allocated once, then run as often as wanted.
@@ -112,7 +121,8 @@ struct HostExecutor {
     threads: Arc<Threads>,
     graph: Arc<Graph>,
     plan: Plan,
-    fixed: HashMap<Value, Arc<Tensor>>,
+    weights: DeviceWeights,
+    fixed: Fixed,
     /// Memory of values, of floats or words.
     slots: Vec<Vec<f32>>,
 }
@@ -135,23 +145,53 @@ impl HostExecutor {
 
     /// Computes one call.
     fn call(&mut self, node: &Node, fed: &Fed<'_>) -> Result<()> {
-        let name = || node.outputs().next().map(|value| self.graph.name(value).to_owned()).unwrap_or_default();
-        let slots: Vec<_> = node.outputs().filter_map(|value| Some((value, self.plan.slot(value)?))).collect();
-        // A slot is written by one call at a time, and read by none meanwhile.
-        let mut written: Vec<_> = slots.iter().map(|(_, slot)| std::mem::take(&mut self.slots[*slot])).collect();
-        let outputs = written.iter_mut().zip(&slots).map(|(memory, (value, _))| {
-            let memory = &mut memory[..self.graph.shape(*value).elements()];
-            match self.graph.element(*value) {
+        let graph = self.graph.clone();
+        let name = || node.outputs().next().map(|value| graph.name(value).to_owned()).unwrap_or_default();
+        // Memory is written by one call at a time, and read by none meanwhile.
+        let mut written: Vec<_> = node.outputs().map(|value| (value, self.take(node, value, fed))).collect();
+        let outputs = written.iter_mut().map(|(value, memory)| {
+            let memory = &mut memory[..graph.shape(*value).elements()];
+            match graph.element(*value) {
                 Element::F32 => OperandMut::F32(memory),
                 _ => OperandMut::U32(bytemuck::cast_slice_mut(memory)),
             }
         });
         let mut arguments = Arguments::new(self.inputs(node, fed)?, outputs.collect());
         let outcome = node.call.host(&mut arguments, &self.threads).map_err(|error| error.within(name()));
-        for ((_, slot), memory) in slots.into_iter().zip(written) {
-            self.slots[slot] = memory;
+        for (value, memory) in written {
+            self.put_back(value, memory)?;
         }
         outcome
+    }
+
+    /// The memory that `value` is to be written in, with what it replaces where it is an update.
+    fn take(&mut self, node: &Node, value: Value, fed: &Fed<'_>) -> Vec<f32> {
+        let weights = self.plan.weights(value).and_then(|weights| self.fixed.tensors.remove(&weights));
+        let mut memory = match (weights.map(|tensor| Arc::unwrap_or_clone(tensor).into_data()), self.plan.slot(value)) {
+            (Some(Data::F32(floats)), _) => floats,
+            (_, Some(slot)) => std::mem::take(&mut self.slots[slot]),
+            (_, None) => vec![0.0; self.graph.shape(value).elements()],
+        };
+        let replaced = node.updates().find(|(_, new)| *new == value);
+        if let Some(Data::F32(floats)) = replaced.and_then(|(old, _)| fed.get(&old)).map(|tensor| tensor.data()) {
+            memory[..floats.len()].copy_from_slice(floats);
+        }
+        memory
+    }
+
+    /// What [`take`](Self::take) has given, written.
+    fn put_back(&mut self, value: Value, memory: Vec<f32>) -> Result<()> {
+        let weights = self.plan.weights(value);
+        match (weights.and_then(|weights| Some((weights, self.graph.parts(weights)?))), self.plan.slot(value)) {
+            (Some((weights, parts)), _) => {
+                let updated = self::memory(self.device, Tensor::f32(self.graph.shape(weights).clone(), memory)?);
+                self.fixed.tensors.insert(weights, updated.tensor()?.clone());
+                self.weights.replace(parts, updated);
+            }
+            (None, Some(slot)) => self.slots[slot] = memory,
+            (None, None) => {}
+        }
+        Ok(())
     }
 
     fn inputs<'a>(&'a self, node: &Node, fed: &'a Fed<'_>) -> Result<Vec<Option<Operand<'a>>>> {
@@ -161,7 +201,8 @@ impl HostExecutor {
     }
 
     fn operand<'a>(&'a self, value: Value, fed: &'a Fed<'_>) -> Result<Operand<'a>> {
-        let tensor = self.fixed.get(&value).map(|tensor| &**tensor).or_else(|| fed.get(&value).copied());
+        let fixed = self.fixed.tensors.get(&self.plan.weights(value).unwrap_or(value)).map(|tensor| &**tensor);
+        let tensor = fixed.or_else(|| fed.get(&value).copied());
         Ok(match (tensor.map(Tensor::data), self.plan.slot(value), self.graph.element(value)) {
             (Some(Data::F32(values)), ..) => Operand::F32(values),
             (Some(Data::U32(values)), ..) => Operand::U32(values),
@@ -178,6 +219,9 @@ impl HostExecutor {
 
     /// A copy of a value that is in its slot.
     fn copied(&self, value: Value) -> Result<Tensor> {
+        if let Some(updated) = self.plan.weights(value).and_then(|weights| self.fixed.tensors.get(&weights)) {
+            return (**updated).clone().reshaped(self.graph.shape(value).clone());
+        }
         let slot = self.plan.slot(value).ok_or_else(|| self.unknown(value))?;
         let bytes = bytemuck::cast_slice(self.held(value, slot));
         Tensor::from_bytes(self.graph.shape(value).clone(), self.graph.element(value), bytes)
@@ -210,6 +254,9 @@ impl Executor for HostExecutor {
 
     fn run(&mut self, feeds: &[(&str, Feed<'_>)], wanted: &[Value]) -> Result<Vec<Tensor>> {
         let fed = self.fed(feeds)?;
+        if self.fixed.updates != self.weights.updates() {
+            self.fixed = Fixed::new(&self.graph, &self.weights)?;
+        }
         let mut found: HashMap<Value, Tensor> = HashMap::new();
         let graph = self.graph.clone();
         for node in graph.nodes() {
