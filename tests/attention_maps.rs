@@ -15,8 +15,8 @@ use tubelet::graph::Taps;
 use tubelet::tensor::{Closeness, ErrorKind, Tensor, Tolerance};
 use tubelet::video::{Clip, Frame, PixelFormat, PreparedClip, Preset};
 use tubelet::vivit::{
-    AttentionLayer, Classifier, Config, FactorisedEncoder, FactorisedSelfAttention, FrameMask, HeadOrder, Model, Order,
-    Temporal, Tubelet,
+    AttentionLayer, Classifier, Config, Encoder, FactorisedEncoder, FactorisedSelfAttention, FrameMask, HeadOrder,
+    Model, Order, Temporal, Tubelet,
 };
 use tubelet::{LoadOptions, Pass, Vivit, checkpoint};
 
@@ -135,12 +135,18 @@ impl Setting {
     }
 
     /// The matrices of one block, in the order of the forward pass, each with the axis that it is along.
-    fn of_block(&self, stage: &str, rows: usize, layer: usize, head: Option<usize>) -> Vec<(&'static str, Matrix)> {
+    fn of_block(
+        &self,
+        encoder: Encoder,
+        rows: usize,
+        layer: usize,
+        head: Option<usize>,
+    ) -> Vec<(&'static str, Matrix)> {
         let positions = self.config().grid().spatial();
         let half = self.config().heads / 2;
         let space = move |sequence: usize, token: usize| sequence * positions + token;
         let time = move |sequence: usize, token: usize| token * positions + sequence;
-        let name = |axis: &str| format!("{stage}{axis}attention_probs.{layer}");
+        let name = |axis: &str| format!("{encoder}{axis}attention_probs.{layer}");
         let space_of = |head| self.matrix(&name("space."), rows, head, space).map(|matrix| ("space", matrix));
         let time_of = |head| self.matrix(&name("time."), rows, head, time).map(|matrix| ("time", matrix));
         match self.config().model {
@@ -165,10 +171,10 @@ impl Setting {
     }
 
     /// Rollout of an encoder of `rows` rows as a matrix, built up from the first layer.
-    fn rolled(&self, stage: &str, rows: usize, layers: usize) -> Matrix {
+    fn rolled(&self, encoder: Encoder, rows: usize, layers: usize) -> Matrix {
         let mut product = identity(rows);
         for layer in 0..layers {
-            let matrices = self.of_block(stage, rows, layer, None);
+            let matrices = self.of_block(encoder, rows, layer, None);
             let steps: Vec<Matrix> = match self.config().model {
                 // Its heads attend side by side, in equal numbers.
                 Model::FactorisedDotProduct(_) => vec![mix(&matrices[0].1, &matrices[1].1)],
@@ -289,7 +295,7 @@ fn rollout(device: &Device, config: &Config, query: AttentionQuery, mask: &Frame
     let class_token = usize::from(config.class_token());
     let (map, profile) = match config.model {
         Model::FactorisedEncoder(model) => {
-            let spatial = setting.rolled("spatial.", TIMES * (class_token + POSITIONS), config.layers);
+            let spatial = setting.rolled(Encoder::Spatial, TIMES * (class_token + POSITIONS), config.layers);
             let shares = spatial_shares(&setting, &spatial, query);
             let times = match model.temporal {
                 Temporal::Mean => {
@@ -297,7 +303,7 @@ fn rollout(device: &Device, config: &Config, query: AttentionQuery, mask: &Frame
                     VALID.map(|valid| if valid || !masked { 1.0 / count } else { 0.0 }).to_vec()
                 }
                 Temporal::Encoder(size) => {
-                    let temporal = setting.rolled("temporal.", class_token + TIMES, size.layers);
+                    let temporal = setting.rolled(Encoder::Temporal, class_token + TIMES, size.layers);
                     hand_down(&seed(config, query, 1, masked), &temporal)[class_token..].to_vec()
                 }
             };
@@ -308,7 +314,7 @@ fn rollout(device: &Device, config: &Config, query: AttentionQuery, mask: &Frame
             (map, profile)
         }
         _ => {
-            let matrix = setting.rolled("", class_token + TIMES * POSITIONS, config.layers);
+            let matrix = setting.rolled(Encoder::Clip, class_token + TIMES * POSITIONS, config.layers);
             let map = hand_down(&seed(config, query, POSITIONS, masked), &matrix)[class_token..].to_vec();
             let profile = sums(&map);
             (map, profile)
@@ -324,34 +330,36 @@ fn blocks(device: &Device, config: &Config, query: AttentionQuery) -> Result<Sho
     let setting = setting(device, config, &mask)?;
     let class_token = usize::from(config.class_token());
     for (layer, head) in [(0, None), (2, None), (1, Some(0)), (2, Some(3))] {
-        let ask = |encoder: &str| {
+        let ask = |encoder: Encoder| {
             let query = match query {
                 // The temporal encoder has one token for each temporal index.
-                AttentionQuery::Token([time, ..]) if encoder == "temporal." => AttentionQuery::Token([time, 0, 0]),
+                AttentionQuery::Token([time, ..]) if encoder == Encoder::Temporal => {
+                    AttentionQuery::Token([time, 0, 0])
+                }
                 query => query,
             };
-            ask(&setting, AttentionLayer::Block { encoder: encoder.into(), layer, head }, query, &mask)
+            ask(&setting, AttentionLayer::Block { encoder, layer, head }, query, &mask)
         };
         if let Model::FactorisedEncoder(model) = config.model {
-            let matrices = setting.of_block("spatial.", TIMES * (class_token + POSITIONS), layer, head);
+            let matrices = setting.of_block(Encoder::Spatial, TIMES * (class_token + POSITIONS), layer, head);
             let shares = spatial_shares(&setting, &matrices[0].1, query).concat();
-            let found = ask("spatial.")?;
+            let found = ask(Encoder::Spatial)?;
             compare("spatial map", found.map.as_f32()?, &shares)?;
             assert_eq!(found.profile, None);
             if model.temporal != Temporal::Mean {
-                let matrices = setting.of_block("temporal.", class_token + TIMES, layer, head);
+                let matrices = setting.of_block(Encoder::Temporal, class_token + TIMES, layer, head);
                 let times = hand_down(&seed(config, query, 1, false), &matrices[0].1)[class_token..].to_vec();
-                let found = ask("temporal.")?;
+                let found = ask(Encoder::Temporal)?;
                 let even: Vec<_> = times.iter().flat_map(|time| [time / POSITIONS as f64; POSITIONS]).collect();
                 compare("temporal map", found.map.as_f32()?, &even)?;
                 compare("temporal profile", &profile_of(found)?, &times)?;
             }
             continue;
         }
-        let found = ask("")?;
+        let found = ask(Encoder::Clip)?;
         let weights = seed(config, query, POSITIONS, false);
         let handed: BTreeMap<_, _> = setting
-            .of_block("", class_token + TIMES * POSITIONS, layer, head)
+            .of_block(Encoder::Clip, class_token + TIMES * POSITIONS, layer, head)
             .into_iter()
             .map(|(axis, matrix)| (axis, hand_down(&weights, &matrix)[class_token..].to_vec()))
             .collect();
@@ -365,17 +373,22 @@ fn blocks(device: &Device, config: &Config, query: AttentionQuery) -> Result<Sho
 
 fn wrong_use(device: &Device) -> Result<Shown, Failed> {
     let setting = setting(device, &base().as_model(FactorisedEncoder::default().into()), &FrameMask::default())?;
-    let block = |encoder: &str, layer, head| AttentionLayer::Block { encoder: encoder.to_owned(), layer, head };
+    let block = |encoder, layer, head| AttentionLayer::Block { encoder, layer, head };
     let token = AttentionQuery::Token;
     let [(_, all), (_, masked)] = masks();
     for (layer, query, mask, culprit) in [
         (AttentionLayer::Rollout, token([4, 0, 0]), &all, "4 temporal indices of 2×3 tokens"),
         (AttentionLayer::Rollout, token([0, 0, 3]), &all, "there is no token 0,0,3"),
         (AttentionLayer::Rollout, token([2, 0, 0]), &masked, "2,0,0 is masked: only the temporal indices 0, 1, 3 "),
-        (block("temporal.", 1, None), token([0, 1, 1]), &all, "ask for 0,0,0"),
-        (block("spatial.", 3, None), AttentionQuery::Clip, &all, "spatial.0 to spatial.2 and temporal.0 to temporal.3"),
-        (block("", 0, None), AttentionQuery::Clip, &all, "no layer 0"),
-        (block("spatial.", 0, Some(4)), AttentionQuery::Clip, &all, "no head 4: the block has 4"),
+        (block(Encoder::Temporal, 1, None), token([0, 1, 1]), &all, "ask for 0,0,0"),
+        (
+            block(Encoder::Spatial, 3, None),
+            AttentionQuery::Clip,
+            &all,
+            "spatial.0 to spatial.2 and temporal.0 to temporal.3",
+        ),
+        (block(Encoder::Clip, 0, None), AttentionQuery::Clip, &all, "no layer 0"),
+        (block(Encoder::Spatial, 0, Some(4)), AttentionQuery::Clip, &all, "no head 4: the block has 4"),
     ] {
         let pass = Pass::new().layer(layer).query(query).mask(mask.clone());
         let error = setting.model.attention(pass.over(&setting.clip)).unwrap_err();

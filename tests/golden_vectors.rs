@@ -255,7 +255,7 @@ struct Formula {
 impl Formula {
     fn new(config: &Config) -> Result<Self, Error> {
         config.validate()?;
-        let specs = config.parameters();
+        let specs = config.parameters()?;
         let mut paths: Vec<_> = specs.iter().map(|spec| path(&spec.name)).collect();
         paths.sort_unstable();
         Ok(Self { specs, paths })

@@ -200,7 +200,7 @@ fn close(found: &Tensor, expected: &Tensor, within: f32, what: &str) {
 
 /// A trained model, from a file.
 fn trained(file: &str) -> Trained {
-    let hints = Hints { frames: Some(6), size: Some([12, 12]), ..Hints::default() };
+    let hints = Hints::new().frames(6).size([12, 12]);
     load_trained(data(file).to_str().unwrap(), &Hub::default(), &hints, None).unwrap_or_else(|error| panic!("{error}"))
 }
 

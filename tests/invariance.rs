@@ -216,7 +216,7 @@ fn both(
     derive: fn(&ParameterSpec, &dyn Parameters) -> Result<Tensor, Error>,
 ) -> Result<[Vivit; 2], Failed> {
     let parameters = parameters(source)?;
-    let derived = Derived { specs: config.parameters(), source: parameters.clone(), derive };
+    let derived = Derived { specs: config.parameters()?, source: parameters.clone(), derive };
     Ok([load(device, config, Arc::new(derived))?, load(device, source, parameters)?])
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::location::{Location, text};
-use super::{Family, PreprocessorFile, huggingface, native, scenic};
+use super::{FORMATS, PreprocessorFile, Provenance};
 use crate::tensor::{Error, Result};
 use crate::video::Fields;
 use crate::vivit::Config;
@@ -13,16 +13,16 @@ use crate::vivit::Config;
 pub struct Described {
     /// The model.
     pub config: Config,
-    /// Whose file it is.
-    pub family: Family,
+    /// Where the model's weights come from, or will seem to.
+    pub provenance: Provenance,
     /// The names of the classes, in order, where they are given.
     pub labels: Option<Vec<String>>,
     /// How clips are prepared, where a file beside it says so.
     pub preprocessor: Option<PreprocessorFile>,
 }
 
-/// Reads the `config.json` at `path`, or in the folder there: scenic's, that of the `transformers` library or this
-/// project's own.
+/// Reads the `config.json` at `path`, or in the folder there, in any format: scenic's, that of the `transformers` library or
+/// this project's own.
 ///
 /// # Errors
 ///
@@ -32,20 +32,12 @@ pub fn read_config(path: &Path) -> Result<Described> {
     let fields =
         Fields::parse(&text(&path)?).map_err(|instead| Error::file(format!("{} is {instead}", path.display())))?;
     let has = |name: &str| fields.get(name, "", None::<serde_json::Value>).is_ok_and(|value| value.is_some());
-    let (config, family, labels) = if has("format") {
-        native::read_config(&path)?
-    } else if has("model_type") {
-        let (config, labels) = huggingface::read_config(&path)?;
-        (config, Family::HuggingFace, labels)
-    } else if has("model") {
-        (scenic::read_config(&path)?, Family::Scenic, None)
-    } else {
-        return Err(Error::file(format!(
-            "{} describes no ViViT model: it has neither format (this project's own), model_type (transformers) nor \
-             model (scenic)",
-            path.display()
-        )));
+    let Some(format) = FORMATS.iter().find(|format| has(format.field)) else {
+        let known: Vec<_> = FORMATS.iter().map(|format| format!("{} ({})", format.field, format.owner)).collect();
+        let path = path.display();
+        return Err(Error::file(format!("{path} describes no ViViT model: it has none of {}", known.join(", "))));
     };
+    let described = (format.read_config)(&path)?;
     let (preprocessor, _) = PreprocessorFile::find(&Location::file(&path))?;
-    Ok(Described { config, family, labels, preprocessor })
+    Ok(Described { preprocessor, ..described })
 }

@@ -7,9 +7,9 @@ use super::arrays::{Arrays, Dtype};
 use super::misfits::{Fault, Misfit, Misfits, layer};
 use crate::graph::Weights;
 use crate::tensor::{Error, Result, Shape, Tensor};
-use crate::vivit::{Config, ParameterSpec, Parameters};
+use crate::vivit::{ParameterSpec, Parameters};
 
-/// How a family's files write down the tensors that [`Config::parameters`] lists.
+/// How a family's files write down the tensors that [`Config::parameters`](crate::vivit::Config::parameters) lists.
 pub(super) trait Convention: fmt::Debug + Send + Sync {
     /// The name under which the file at hand should have the tensor called `name`.
     fn stored(&self, name: &str) -> String;
@@ -51,7 +51,7 @@ pub(super) struct Fitted {
 type Unfit = (Box<dyn Arrays>, Misfits);
 
 impl Fitted {
-    /// Finds every tensor of `config` in `arrays`, and a note on what else is there and of no use; else gives back the
+    /// Finds every tensor that `specs` lists in `arrays`, and a note on what else is there and of no use; else gives back the
     /// arrays and all that does not fit.
     ///
     /// Where every tensor is found, `strays` are of no use: class weights of a loss, buffers, a training's state. Where one
@@ -59,10 +59,9 @@ impl Fitted {
     pub(super) fn new(
         arrays: Box<dyn Arrays>,
         convention: Box<dyn Convention>,
-        config: &Config,
+        specs: Vec<ParameterSpec>,
         strays: Strays,
     ) -> Result<(Self, Option<String>), Unfit> {
-        let specs = config.parameters();
         let mut misfits = Vec::new();
         let mut stored = HashMap::new();
         let mut used = HashSet::new();

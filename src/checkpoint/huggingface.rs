@@ -11,10 +11,13 @@ use std::path::Path;
 
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted, Strays};
+use super::format::{Called, Format, Usage};
 use super::location::Location;
 use super::misfits::Misfits;
-use super::{Called, Checkpoint, Family, Format, Hints, PreprocessorFile};
+use super::{Checkpoint, Described, Hints, PreprocessorFile, Provenance};
+use crate::kernels::ClipLayout;
 use crate::tensor::{Error, Result};
+use crate::video::Preset;
 use crate::vivit::{Config, Labelling};
 pub(super) use config::{ImageSize, gelu};
 use evidence::Evidence;
@@ -22,18 +25,27 @@ pub(super) use names::Spelling;
 use names::unused;
 pub(super) use writing::preprocessor;
 
-/// Any names: what is not understood is said in this family's words.
-pub(super) const FORMAT: Format = Format { recognises: |_| true, load, convention };
+/// Names joined by dots.
+pub(super) const FORMAT: Format = Format {
+    recognises: |names| names.iter().all(|name| !name.contains('/')),
+    field: "model_type",
+    owner: "transformers",
+    read_config,
+    load,
+    convention,
+};
+
+pub(super) const USAGE: Usage = Usage { name: "Hugging Face", layout: ClipLayout::Btchw, preset: Preset::HfCorrected };
 
 fn convention(arrays: Box<dyn Arrays>, _config: &Config) -> Called {
     let spelling = Spelling::of(arrays.names().into_iter());
     (arrays, Box::new(spelling))
 }
 
-/// The model that the `config.json` at `path` describes, and the names of its classes.
-pub(super) fn read_config(path: &Path) -> Result<(Config, Option<Vec<String>>)> {
-    let described = config::read(path)?;
-    Ok((described.config, described.labels))
+fn read_config(path: &Path) -> Result<Described> {
+    let found = config::read(path)?;
+    let provenance = Provenance::HuggingFace;
+    Ok(Described { config: found.config, provenance, labels: found.labels, preprocessor: None })
 }
 
 /// Loads the checkpoint whose files lie at `location`, with its weights in `arrays`. These files leave nothing open that
@@ -59,7 +71,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
     };
     let spelling = Spelling::of(arrays.names().into_iter());
     let (parameters, note) =
-        Fitted::new(arrays, Box::new(spelling), &config, Strays::Any).map_err(|(arrays, misfits)| {
+        Fitted::new(arrays, Box::new(spelling), config.parameters()?, Strays::Any).map_err(|(arrays, misfits)| {
             let place = format!("{} does not fit {}", arrays.path().display(), config_path.display());
             refusal(&place, &*arrays, spelling, &config, &misfits)
         })?;
@@ -67,7 +79,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
     let (preprocessor, note) = PreprocessorFile::find(&location)?;
     notes.extend(note);
     Ok(Checkpoint {
-        family: Family::HuggingFace,
+        provenance: Provenance::HuggingFace,
         config,
         parameters: std::sync::Arc::new(parameters),
         labels,

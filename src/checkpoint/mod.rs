@@ -1,11 +1,11 @@
 //! Parameter files: from a file, a folder or a name on the Hugging Face hub to a configuration and named tensors.
 //!
 //! [`load`] takes a folder, a single file, or a name such as `google/vivit-b-16x2-kinetics400` that it looks up in the
-//! local hub cache and, with feature `hub`, downloads into it. Two families are read: that of the `transformers` library,
+//! local hub cache and, with feature `hub`, downloads into it. Two formats are read beside this project's own: that of the `transformers` library,
 //! and scenic's, the original implementation, as Flax's msgpack files or as safetensors. [`untrained`] makes weights up
 //! for a shape that nobody has published, so that it can be run and timed all the same.
 //!
-//! Whatever the family, the tensors go by the names and layouts of [`Config::parameters`], checked to be complete and of
+//! Whatever the format, the tensors go by the names and layouts of [`Config::parameters`], checked to be complete and of
 //! the right shapes, and are read one at a time when they are asked for: loading costs a look at the headers. Pickled
 //! files (`pytorch_model.bin`) are not read, since reading one runs what it holds.
 //!
@@ -36,6 +36,7 @@ mod described;
 mod disagreements;
 mod fit;
 mod flax;
+mod format;
 mod hints;
 mod hub;
 mod huggingface;
@@ -66,55 +67,67 @@ pub use preprocessor::PreprocessorFile;
 pub use untrained::untrained;
 
 use arrays::Arrays;
-use fit::{Convention, Fitted, Strays};
+use fit::{Fitted, Strays};
+use format::{Format, Usage};
 use location::Location;
 
-/// Where a checkpoint's weights come from, and so how its files are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Family {
+/// The formats of published models, from a line for each, and what models of each have in common.
+macro_rules! formats {
+    ($($(#[$doc:meta])* $provenance:ident = $format:ident;)*) => {
+        /// Where a checkpoint's weights come from: it decides how clips are laid out and prepared.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[non_exhaustive]
+        pub enum Provenance {
+            $($(#[$doc])* $provenance,)*
+            /// Random weights that no training has seen.
+            Untrained,
+        }
+
+        impl Provenance {
+            fn usage(self) -> &'static Usage {
+                match self {
+                    $(Self::$provenance => &$format::USAGE,)*
+                    Self::Untrained => &untrained::USAGE,
+                }
+            }
+        }
+
+        /// Every format. The first that recognises a file reads it; this project's own holds models of any provenance.
+        static FORMATS: &[Format] = &[native::FORMAT, $($format::FORMAT),*];
+    };
+}
+
+formats! {
     /// `config.json` and safetensors files of the `transformers` library.
-    HuggingFace,
+    HuggingFace = huggingface;
     /// Parameters of scenic, the original implementation, in Flax's names and layouts.
-    Scenic,
-    /// Random weights that no training has seen.
-    Untrained,
+    Scenic = scenic;
 }
 
-impl Family {
-    /// The order of the axes of this family's clips.
+impl Provenance {
+    /// The order of the axes of its models' clips.
     pub fn layout(self) -> ClipLayout {
-        match self {
-            Self::HuggingFace | Self::Untrained => ClipLayout::Btchw,
-            Self::Scenic => ClipLayout::Bthwc,
-        }
+        self.usage().layout
     }
 
-    /// How this family's clips are prepared where neither the user nor the model says otherwise.
+    /// How its models' clips are prepared where neither the user nor the model says otherwise.
     pub fn preset(self) -> Preset {
-        match self {
-            Self::HuggingFace | Self::Untrained => Preset::HfCorrected,
-            Self::Scenic => Preset::Scenic,
-        }
+        self.usage().preset
     }
 }
 
-impl fmt::Display for Family {
+impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::HuggingFace => "Hugging Face",
-            Self::Scenic => "scenic",
-            Self::Untrained => "untrained",
-        })
+        f.write_str(self.usage().name)
     }
 }
 
 /// A model's configuration and weights, with what came along.
 #[derive(Debug)]
 pub struct Checkpoint {
-    /// How the files are written.
-    pub family: Family,
+    /// Where the weights come from.
+    pub provenance: Provenance,
     /// The model that the weights fit.
     pub config: Config,
     /// The weights, complete and of the shapes that [`Config::parameters`] lists.
@@ -144,21 +157,6 @@ impl Checkpoint {
         Ok(Self { config, parameters, notes: [self.notes, notes].concat(), ..self })
     }
 }
-
-/// How one family's files are told and read.
-struct Format {
-    /// Whether arrays of these names are of this family.
-    recognises: fn(&[&str]) -> bool,
-    load: fn(Location, Box<dyn Arrays>, &Hints) -> Result<Checkpoint>,
-    /// The arrays of a known model, and how they are called.
-    convention: fn(Box<dyn Arrays>, &Config) -> Called,
-}
-
-/// Arrays and how they are called.
-type Called = (Box<dyn Arrays>, Box<dyn Convention>);
-
-/// Every format. The first that recognises a file reads it.
-const FORMATS: [Format; 3] = [scenic::FORMAT, native::FORMAT, huggingface::FORMAT];
 
 /// Loads the checkpoint in a folder, of a file of weights, or of a name on the Hugging Face hub, `ORGANISATION/NAME` or
 /// `ORGANISATION/NAME@REVISION`.
@@ -216,7 +214,7 @@ pub fn load_trained(name_or_path: &str, hub: &Hub, hints: &Hints, image_heads: O
     Ok(Trained { config, parameters, source, notes })
 }
 
-/// Loads the parameters of a model that is known to be `config`, from files of any family, with or without a
+/// Loads the parameters of a model that is known to be `config`, from files of any format, with or without a
 /// `config.json`, which is not looked at.
 ///
 /// # Errors
@@ -227,18 +225,19 @@ pub fn load_parameters(name_or_path: &str, hub: &Hub, config: &Config) -> Result
     let mut location = hub.locate(name_or_path)?;
     let arrays = open(&mut location)?;
     let (arrays, convention) = (format_of(&*arrays).convention)(arrays, config);
-    let (fitted, _) = Fitted::new(arrays, convention, config, Strays::Any).map_err(|(arrays, misfits)| {
-        Error::file(format!(
-            "{} does not hold the parameters of {config}: {}:\n  {}",
-            arrays.path().display(),
-            misfits.census(),
-            misfits.lines().join("\n  ")
-        ))
-    })?;
+    let (fitted, _) =
+        Fitted::new(arrays, convention, config.parameters()?, Strays::Any).map_err(|(arrays, misfits)| {
+            Error::file(format!(
+                "{} does not hold the parameters of {config}: {}:\n  {}",
+                arrays.path().display(),
+                misfits.census(),
+                misfits.lines().join("\n  ")
+            ))
+        })?;
     Ok(Arc::new(fitted))
 }
 
-/// The weights at `location`, by the names that their family gives them.
+/// The weights at `location`, by the names that their format gives them.
 fn open(location: &mut Location) -> Result<Box<dyn Arrays>> {
     let arrays = weights::open(location)?;
     prefix::strip(location, arrays)
@@ -246,6 +245,7 @@ fn open(location: &mut Location) -> Result<Box<dyn Arrays>> {
 
 fn format_of(arrays: &dyn Arrays) -> &'static Format {
     let names = arrays.names();
+    // What is not understood is said in the words of the format that most models are in.
     FORMATS.iter().find(|format| (format.recognises)(&names)).unwrap_or(&huggingface::FORMAT)
 }
 

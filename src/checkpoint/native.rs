@@ -8,10 +8,11 @@ use serde_json::{Map, Value};
 
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted, Strays};
+use super::format::Format;
 use super::location::{Location, text};
 use super::reason::reason;
 use super::writing::{self, CONFIG};
-use super::{Checkpoint, Family, Format, Hints, PreprocessorFile};
+use super::{Checkpoint, Described, Hints, PreprocessorFile, Provenance};
 use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
 use crate::video::shortened;
 use crate::vivit::Config;
@@ -19,6 +20,9 @@ use crate::vivit::Config;
 /// Names joined by dots as they are here.
 pub(super) const FORMAT: Format = Format {
     recognises: |names| names.contains(&"embedding.kernel"),
+    field: "format",
+    owner: "this project's own",
+    read_config,
     load,
     convention: |arrays, _| (arrays, Box::new(Canonical)),
 };
@@ -32,7 +36,8 @@ const MARK: &str = "tubelet";
 struct Card {
     format: String,
     /// Whose weights they were: it decides how clips are laid out and prepared.
-    family: Family,
+    #[serde(rename = "family")]
+    provenance: Provenance,
     /// The names of the classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     labels: Option<Vec<String>>,
@@ -77,10 +82,9 @@ impl Card {
     }
 }
 
-/// The model that the `config.json` at `path` describes, whose weights it had, and the names of its classes.
-pub(super) fn read_config(path: &Path) -> Result<(Config, Family, Option<Vec<String>>)> {
+fn read_config(path: &Path) -> Result<Described> {
     let (card, config) = Card::read(path)?;
-    Ok((config, card.family, card.labels))
+    Ok(Described { config, provenance: card.provenance, labels: card.labels, preprocessor: None })
 }
 
 /// The names of the tensors, as they are.
@@ -99,7 +103,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
     })?;
     let (card, config) = Card::read(&path)?;
     let (parameters, strays) =
-        Fitted::new(arrays, Box::new(Canonical), &config, Strays::Any).map_err(|(arrays, misfits)| {
+        Fitted::new(arrays, Box::new(Canonical), config.parameters()?, Strays::Any).map_err(|(arrays, misfits)| {
             Error::file(format!(
                 "{} does not fit {}: {}:\n  {}\nTake both from the same model.",
                 arrays.path().display(),
@@ -110,7 +114,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
         })?;
     let (preprocessor, note) = PreprocessorFile::find(&location)?;
     Ok(Checkpoint {
-        family: card.family,
+        provenance: card.provenance,
         config,
         parameters: std::sync::Arc::new(parameters),
         labels: card.labels,
@@ -131,8 +135,8 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
 ///
 /// A folder that holds a model already, unless `overwrite`; a disk that is full; a tensor that cannot be read.
 pub fn save(folder: &Path, checkpoint: &Checkpoint, overwrite: bool) -> Result<()> {
-    let Checkpoint { family, labels, notes, config, preprocessor, .. } = checkpoint;
-    let card = Card { format: MARK.into(), family: *family, labels: labels.clone(), notes: notes.clone() };
+    let Checkpoint { provenance, labels, notes, config, preprocessor, .. } = checkpoint;
+    let card = Card { format: MARK.into(), provenance: *provenance, labels: labels.clone(), notes: notes.clone() };
     let text = serde_json::to_string_pretty(&Written { card, config })
         .map_err(|error| Error::usage(format!("the configuration cannot be written as JSON: {error}")))?;
     writing::folder(folder, &*checkpoint.parameters, &text, preprocessor.as_ref(), overwrite)

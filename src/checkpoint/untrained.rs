@@ -1,9 +1,14 @@
 //! Random weights for a shape that nobody has trained.
 
-use super::{Checkpoint, Family};
+use super::format::Usage;
+use super::{Checkpoint, Provenance};
+use crate::kernels::ClipLayout;
 use crate::tensor::Result;
+use crate::video::Preset;
 use crate::vivit::random::{Distribution, RandomParameters};
 use crate::vivit::{Config, ParameterSpec};
+
+pub(super) const USAGE: Usage = Usage { name: "untrained", layout: ClipLayout::Btchw, preset: Preset::HfCorrected };
 
 /// A model of shape `config` with random weights: the same for the same `seed`, on every machine.
 ///
@@ -15,11 +20,10 @@ use crate::vivit::{Config, ParameterSpec};
 ///
 /// A configuration that [`Config::validate`] refuses.
 pub fn untrained(config: Config, seed: u64) -> Result<Checkpoint> {
-    config.validate()?;
     Ok(Checkpoint {
-        family: Family::Untrained,
+        provenance: Provenance::Untrained,
         source: format!("untrained weights from seed {seed}"),
-        parameters: std::sync::Arc::new(RandomParameters::new(config.parameters(), seed, distribution)),
+        parameters: std::sync::Arc::new(RandomParameters::new(config.parameters()?, seed, distribution)),
         labels: None,
         preprocessor: None,
         notes: vec!["UNTRAINED MODEL: random weights, so its predictions mean nothing".into()],

@@ -11,7 +11,7 @@ use tubelet::graph::{Choice, Device, DeviceOptions, ExecutorOptions};
 use tubelet::kernels::{ALL, Precision, Selection};
 use tubelet::tensor::{Error, ErrorKind, Result};
 use tubelet::video::Preset;
-use tubelet::vivit::{Classifier, Config, FactorisedDotProduct, FactorisedSelfAttention, HeadOrder, Model, Order};
+use tubelet::vivit::{Classifier, Config, Model, ModelOption};
 use tubelet::{LoadOptions, Vivit};
 
 use super::known::known;
@@ -55,57 +55,48 @@ pub(super) struct HintArguments {
     /// Sides of a frame in pixels, as in training: 224, or 224x320 (rows x columns).
     #[arg(long, value_name = "SIZE", value_parser = sides, help_heading = HINTS, hide_short_help = true)]
     size: Option<[usize; 2]>,
-    /// Which attention comes first in Model 3.
-    #[arg(long, help_heading = HINTS, hide_short_help = true)]
-    order: Option<OrderChoice>,
+    /// An option of the model's own, as in its config.json: order=time_space of Model 3, heads=spatial_first of Model 4,
+    /// temporal.layers=4 or temporal=mean of Model 2. May be repeated.
+    #[arg(long = "option", value_name = "NAME=VALUE", help_heading = HINTS, hide_short_help = true)]
+    options: Vec<ModelOption>,
     /// How the output becomes one vector.
     #[arg(long, help_heading = HINTS, hide_short_help = true)]
     classifier: Option<ClassifierChoice>,
-    /// Which half of Model 4's heads attends over time.
-    #[arg(long, help_heading = HINTS, hide_short_help = true)]
-    heads: Option<HeadChoice>,
 }
 
 impl HintArguments {
     pub(super) fn hints(&self) -> Hints {
-        Hints {
-            kind: self.kind,
-            frames: self.frames,
-            size: self.size,
-            order: self.order.map(OrderChoice::order),
-            classifier: self.classifier.map(ClassifierChoice::classifier),
-            heads: self.heads.map(HeadChoice::heads),
-        }
+        Hints::new()
+            .kind(self.kind)
+            .options(self.options.clone())
+            .frames(self.frames)
+            .size(self.size)
+            .classifier(self.classifier.map(ClassifierChoice::classifier))
     }
 
     /// The named shape, in as far as it is not told otherwise.
     fn of_shape(&self, shape: &str) -> Result<Config> {
-        let config = self.of_kind(Config::named(shape)?);
-        if matches!(config.model, Model::FactorisedDotProduct(_)) && !config.heads.is_multiple_of(2) {
-            let halved = |name: &&&str| Config::named(name).is_ok_and(|config| config.heads.is_multiple_of(2));
-            let halved: Vec<_> = Config::SHAPES.iter().filter(halved).copied().collect();
-            return Err(Error::usage(format!(
-                "the {} heads of {shape} cannot be halved, as Model 4 does; those of {} can",
-                config.heads,
-                halved.join(", ")
-            )));
-        }
-        let [rows, columns] = self.size.unwrap_or([config.rows, config.columns]);
-        let classifier = self.classifier.map_or(config.classifier, ClassifierChoice::classifier);
-        Ok(Config { frames: self.frames.unwrap_or(config.frames), rows, columns, classifier, ..config })
+        let config = self.told(Config::named(shape)?)?;
+        let fits = |name: &&&str| {
+            let other = Config::named(name).and_then(|config| self.told(config));
+            other.is_ok_and(|config| config.validate().is_ok())
+        };
+        config.validate().map(|()| config).map_err(|error| {
+            let fitting: Vec<_> = Config::SHAPES.iter().filter(fits).copied().collect();
+            match fitting.as_slice() {
+                [] => error,
+                names => Error::usage(format!("{error}; not so {}", names.join(", "))),
+            }
+        })
     }
 
-    fn of_kind(&self, config: Config) -> Config {
-        let Some(model) = self.kind else { return config };
-        config.as_model(match model {
-            Model::FactorisedSelfAttention(model) => {
-                FactorisedSelfAttention { order: self.order.map_or(model.order, OrderChoice::order) }.into()
-            }
-            Model::FactorisedDotProduct(model) => {
-                FactorisedDotProduct { heads: self.heads.map_or(model.heads, HeadChoice::heads) }.into()
-            }
-            model => model,
-        })
+    /// `config` with all that is told.
+    fn told(&self, config: Config) -> Result<Config> {
+        let config = self.kind.map_or(config.clone(), |model| config.as_model(model));
+        let model = self.options.iter().try_fold(config.model, |model, option| model.with_option(option))?;
+        let [rows, columns] = self.size.unwrap_or([config.rows, config.columns]);
+        let classifier = self.classifier.map_or(config.classifier, ClassifierChoice::classifier);
+        Ok(Config { model, frames: self.frames.unwrap_or(config.frames), rows, columns, classifier, ..config })
     }
 }
 
@@ -121,36 +112,6 @@ struct ClipArguments {
     /// Sides of a frame in pixels, 288 or 224x320 (rows x columns); the positions are interpolated over space.
     #[arg(long, value_name = "SIZE", value_parser = sides, help_heading = OTHER_CLIPS, hide_short_help = true)]
     clip_size: Option<[usize; 2]>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub(super) enum OrderChoice {
-    SpaceTime,
-    TimeSpace,
-}
-
-impl OrderChoice {
-    fn order(self) -> Order {
-        match self {
-            Self::SpaceTime => Order::SpaceTime,
-            Self::TimeSpace => Order::TimeSpace,
-        }
-    }
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub(super) enum HeadChoice {
-    TemporalFirst,
-    SpatialFirst,
-}
-
-impl HeadChoice {
-    fn heads(self) -> HeadOrder {
-        match self {
-            Self::TemporalFirst => HeadOrder::TemporalFirst,
-            Self::SpatialFirst => HeadOrder::SpatialFirst,
-        }
-    }
 }
 
 /// How the output becomes one vector.
@@ -262,7 +223,7 @@ fn no_model() -> Error {
 }
 
 fn said(checkpoint: Checkpoint) -> Checkpoint {
-    tracing::debug!("{} checkpoint {}: {}", checkpoint.family, checkpoint.source, checkpoint.config);
+    tracing::debug!("{} checkpoint {}: {}", checkpoint.provenance, checkpoint.source, checkpoint.config);
     checkpoint.notes.iter().for_each(|note| output::note(note));
     checkpoint
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tubelet::engine::{AttentionMaps, AttentionQuery};
 use tubelet::report::{Colours, Enlargement, Line, Look, Overlay, Profile, Scale};
 use tubelet::tensor::{Error, Result, Tensor};
-use tubelet::vivit::{AttentionLayer, Config, Model};
+use tubelet::vivit::{AttentionLayer, Config, Encoder};
 use tubelet::{Class, Vivit};
 
 use super::preamble::Preamble;
@@ -115,7 +115,7 @@ impl LookArguments {
 #[derive(Clone, Debug, PartialEq)]
 enum Layer {
     Rollout,
-    Block { encoder: String, layer: usize },
+    Block { encoder: Encoder, layer: usize },
 }
 
 impl FromStr for Layer {
@@ -127,7 +127,8 @@ impl FromStr for Layer {
         }
         let start = text.rfind('.').map_or(0, |dot| dot + 1);
         let layer = text[start..].parse().map_err(|_| "it must be rollout, or a layer such as 11 or spatial.11")?;
-        Ok(Self::Block { encoder: text[..start].to_owned(), layer })
+        let encoder = text[..start].parse().map_err(|error: Error| error.to_string())?;
+        Ok(Self::Block { encoder, layer })
     }
 }
 
@@ -236,28 +237,28 @@ impl Attention {
             (Layer::Rollout, Some(_)) => {
                 Err(Error::usage("rollout takes the mean over all heads; choose a --layer to see one --head of it"))
             }
-            (Layer::Block { encoder, layer }, _)
-                if encoder.is_empty() && matches!(config.model, Model::FactorisedEncoder(_)) =>
+            (Layer::Block { encoder: Encoder::Clip, layer }, _)
+                if config.encoders().iter().all(|(encoder, _)| *encoder != Encoder::Clip) =>
             {
                 Err(Error::usage(format!(
                     "this model has two encoders: choose --layer spatial.{layer} or temporal.{layer}"
                 )))
             }
-            (Layer::Block { encoder, layer }, _) if encoder == "spatial." && self.profile.is_some() => {
+            (Layer::Block { encoder: Encoder::Spatial, layer }, _) if self.profile.is_some() => {
                 Err(Error::usage(format!(
                     "there is no --profile of layer spatial.{layer}, which sees each temporal index by itself: choose a \
                      temporal layer, or rollout"
                 )))
             }
             (Layer::Block { encoder, layer }, head) => {
-                Ok(AttentionLayer::Block { encoder: encoder.clone(), layer: *layer, head })
+                Ok(AttentionLayer::Block { encoder: *encoder, layer: *layer, head })
             }
         }
     }
 
     /// Whether the tokens of the layer are temporal indices, not squares of frames.
     fn is_temporal(&self) -> bool {
-        matches!(&self.layer, Layer::Block { encoder, .. } if encoder == "temporal.")
+        matches!(self.layer, Layer::Block { encoder: Encoder::Temporal, .. })
     }
 
     fn layer_name(&self) -> String {
@@ -372,9 +373,13 @@ mod tests {
     #[test]
     fn layers_heads_and_queries_are_written_shortly() {
         assert_eq!("rollout".parse(), Ok(Layer::Rollout));
-        assert_eq!("11".parse(), Ok(Layer::Block { encoder: String::new(), layer: 11 }));
-        assert_eq!("spatial.3".parse(), Ok(Layer::Block { encoder: "spatial.".to_owned(), layer: 3 }));
-        assert!("spatial".parse::<Layer>().is_err() && "-1".parse::<Layer>().is_err());
+        assert_eq!("11".parse(), Ok(Layer::Block { encoder: Encoder::Clip, layer: 11 }));
+        assert_eq!("spatial.3".parse(), Ok(Layer::Block { encoder: Encoder::Spatial, layer: 3 }));
+        assert!(
+            "spatial".parse::<Layer>().is_err()
+                && "video.1".parse::<Layer>().is_err()
+                && "-1".parse::<Layer>().is_err()
+        );
         assert_eq!(("mean".parse(), "3".parse()), (Ok(Head(None)), Ok(Head(Some(3)))));
         assert_eq!("cls".parse(), Ok(Query(AttentionQuery::Clip)));
         assert_eq!("7,6,9".parse(), Ok(Query(AttentionQuery::Token([7, 6, 9]))));

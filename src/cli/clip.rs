@@ -98,7 +98,7 @@ impl ClipCommand {
             return Ok(Target {
                 frames: checkpoint.config.frames,
                 preprocessing: engine::preprocessing(checkpoint, self.reading.preset)?,
-                layout: checkpoint.family.layout(),
+                layout: checkpoint.provenance.layout(),
             });
         }
         let preset = self.reading.preset.unwrap_or(Preset::HfCorrected);

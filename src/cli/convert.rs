@@ -20,7 +20,7 @@ holds model.safetensors and config.json, which then says all that the original f
 Examples:
   tubelet convert google/vivit-b-16x2-kinetics400 vivit-b
   tubelet convert vivit_base_16x2_fe/checkpoint vivit-b-fe
-  tubelet convert checkpoint_77 model3 --kind 3 --order space-time \\
+  tubelet convert checkpoint_77 model3 --kind 3 --option order=space-time \\
       --frames 32 --size 224
   tubelet convert vivit_base_16x2/checkpoint vivit-b-hf --to hugging-face")]
 pub(super) struct Convert {
@@ -80,7 +80,7 @@ impl super::Run for Convert {
         }
         let preamble = Preamble::new("convert").checkpoint(&checkpoint);
         let config = checkpoint.config;
-        let specs = config.parameters();
+        let specs = config.parameters()?;
         let report = Report {
             preamble,
             architecture: config.to_string(),

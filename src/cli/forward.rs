@@ -101,7 +101,7 @@ impl Forward {
         let layout = match self.layout {
             Some(Layout::Btchw) => ClipLayout::Btchw,
             Some(Layout::Bthwc) => ClipLayout::Bthwc,
-            None => checkpoint.family.layout(),
+            None => checkpoint.provenance.layout(),
         };
         let config = &checkpoint.config;
         engine::check_clips(config, clips, layout).map_err(|error| error.within(self.clip.display()))?;

@@ -6,14 +6,12 @@ use std::sync::Arc;
 
 use clap::{ValueEnum, ValueHint};
 use serde::Serialize;
-use tubelet::checkpoint::{self, Checkpoint, Described, Family, Hints, Hub, Trained};
+use tubelet::checkpoint::{self, Checkpoint, Described, Hints, Hub, Provenance, Trained};
 use tubelet::tensor::{Error, ErrorKind, Result};
 use tubelet::vivit::initialise::{
     Inflation, Initialisation, Initialised, Origin, Positions, TemporalAttention, from_scratch,
 };
-use tubelet::vivit::{
-    Config, EncoderSize, FactorisedEncoder, Gelu, Labelling, Model, ParameterSpec, Parameters, Temporal, Tubelet,
-};
+use tubelet::vivit::{Config, Gelu, Labelling, Model, ModelOption, ParameterSpec, Parameters, Tubelet};
 
 use super::arguments::{ClassifierChoice, at_least_one, sides};
 use super::known::known;
@@ -86,15 +84,16 @@ struct TargetArguments {
     /// Classes. Without it 400, with --keep-head those of the image model.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     classes: Option<usize>,
-    /// Layers of Model 2's temporal encoder; 0 for the mean over time instead.
-    #[arg(long, value_name = "N", default_value = "4")]
-    temporal_layers: usize,
+    /// An option of the model's own, as in its config.json: temporal.layers=4 or temporal=mean of Model 2, order=time_space
+    /// of Model 3, heads=spatial_first of Model 4. May be repeated.
+    #[arg(long = "option", value_name = "NAME=VALUE")]
+    options: Vec<ModelOption>,
     /// How the output becomes one vector. Without it a class token in Models 1 and 2, the mean in Models 3 and 4.
     #[arg(long)]
     classifier: Option<ClassifierChoice>,
     /// All of this in a file: the config.json of scenic, of the transformers library, or of this program.
     #[arg(long, value_name = "CONFIG.json",
-        conflicts_with_all = ["model", "tubelet", "frames", "size", "classes", "temporal_layers", "classifier"])]
+        conflicts_with_all = ["model", "tubelet", "frames", "size", "classes", "options", "classifier"])]
     config: Option<PathBuf>,
 }
 
@@ -222,19 +221,15 @@ impl Init {
     fn trained(&self, target: Option<&Described>) -> Result<Trained> {
         let SourceArguments { image_heads, from_frames, from_size } = self.source;
         let hub = Hub { progress: true, ..Hub::from_env() };
-        let told = Hints { frames: from_frames, size: from_size, ..Hints::default() };
+        let told = Hints::new().frames(from_frames).size(from_size);
         let loaded = checkpoint::load_trained(&self.from, &hub, &told, image_heads);
         let as_target = match target {
-            Some(Described { config, .. }) => Hints {
-                kind: Some(config.model),
-                order: match config.model {
-                    Model::FactorisedSelfAttention(model) => Some(model.order),
-                    _ => None,
-                },
-                size: from_size.or(Some([config.rows, config.columns])),
-                ..told
-            },
-            None => Hints { kind: self.target.model, size: from_size.or(self.target.size), ..told },
+            Some(Described { config, .. }) => told
+                .clone()
+                .kind(config.model)
+                .options(config.model.untold_options()?)
+                .size(from_size.or(Some([config.rows, config.columns]))),
+            None => told.clone().kind(self.target.model).size(from_size.or(self.target.size)),
         };
         match loaded {
             Err(error) if error.kind() == ErrorKind::Usage => {
@@ -246,9 +241,9 @@ impl Init {
 
     fn save(&self, target: Described, parameters: Arc<dyn Parameters>, source: &str) -> Result<()> {
         let _spinner = progress::spinner("writing");
-        let Described { config, family, labels, preprocessor } = target;
+        let Described { config, provenance, labels, preprocessor } = target;
         let made = Checkpoint {
-            family,
+            provenance,
             labels: labels.filter(|labels| labels.len() == config.classes),
             config,
             parameters,
@@ -275,8 +270,9 @@ impl TargetArguments {
             Some([side, frames]) => Tubelet { frames, rows: side, columns: side },
             None => Tubelet { frames: 2, ..source.tubelet },
         };
+        let usual = source.clone().as_model(model);
         let config = Config {
-            model: self.with_temporal_layers(model, source),
+            model: self.options.iter().try_fold(usual.model, |model, option| model.with_option(option))?,
             frames: self.frames,
             rows,
             columns,
@@ -284,7 +280,7 @@ impl TargetArguments {
             frame_sampling: None,
             classes: self.classes.unwrap_or(if keep_head { source.classes } else { 400 }),
             labelling: Labelling::Single,
-            classifier: self.classifier.map_or(model.usual_classifier(), ClassifierChoice::classifier),
+            classifier: self.classifier.map_or(usual.classifier, ClassifierChoice::classifier),
             // As ViViT was trained, whatever the image model's library computes.
             layer_norm_eps: 1e-6,
             gelu: Gelu::Tanh,
@@ -292,18 +288,7 @@ impl TargetArguments {
             ..source.clone()
         };
         config.validate()?;
-        Ok(Described { config, family: Family::Scenic, labels: None, preprocessor: None })
-    }
-
-    fn with_temporal_layers(&self, model: Model, source: &Config) -> Model {
-        match (model, self.temporal_layers) {
-            (Model::FactorisedEncoder(_), 0) => FactorisedEncoder { temporal: Temporal::Mean }.into(),
-            (Model::FactorisedEncoder(_), layers) => {
-                let size = EncoderSize { layers, heads: source.heads, hidden: source.hidden };
-                FactorisedEncoder { temporal: Temporal::Encoder(size) }.into()
-            }
-            (model, _) => model,
-        }
+        Ok(Described { config, provenance: Provenance::Scenic, labels: None, preprocessor: None })
     }
 }
 

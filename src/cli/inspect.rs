@@ -24,7 +24,7 @@ that of loading them.
 Examples:
   tubelet inspect google/vivit-b-16x2-kinetics400
   tubelet inspect vivit_base_16x2_fe/checkpoint --all
-  tubelet inspect checkpoint_77 --kind 3 --order time-space \\
+  tubelet inspect checkpoint_77 --kind 3 --option order=time-space \\
       --frames 32 --size 224
   tubelet inspect vit.npz --json")]
 pub(super) struct Inspect {
@@ -96,18 +96,20 @@ impl super::Run for Inspect {
 impl Inspect {
     /// The model in the files, a video model or an image model.
     fn summary(&self, hub: &Hub) -> Result<Summary> {
-        let described = |what: String, config: Config, labels: Option<Vec<String>>, notes, input| Summary {
-            what,
-            parameters: config.parameters().iter().map(|spec| spec.shape.elements()).sum(),
-            multiply_accumulates: config.multiply_accumulates(),
-            labels: labels.map(|labels| labels.len()),
-            config,
-            notes,
-            input,
+        let described = |what: String, config: Config, labels: Option<Vec<String>>, notes, input| -> Result<_> {
+            Ok(Summary {
+                what,
+                parameters: config.parameters()?.iter().map(|spec| spec.shape.elements()).sum(),
+                multiply_accumulates: config.multiply_accumulates()?,
+                labels: labels.map(|labels| labels.len()),
+                config,
+                notes,
+                input,
+            })
         };
         match checkpoint::load_hinted(&self.checkpoint, hub, &self.hints.hints()) {
-            Ok(Checkpoint { family, config, labels, notes, .. }) => {
-                Ok(described(format!("{config}; {family} files"), config, labels, notes, "a clip"))
+            Ok(Checkpoint { provenance, config, labels, notes, .. }) => {
+                described(format!("{config}; {provenance} files"), config, labels, notes, "a clip")
             }
             Err(error) => match checkpoint::image::load(&self.checkpoint, hub, None) {
                 Ok(Trained { config, notes, .. }) => {
@@ -122,7 +124,7 @@ impl Inspect {
                         config.rows,
                         config.columns
                     );
-                    Ok(described(what, config, None, notes, "an image"))
+                    described(what, config, None, notes, "an image")
                 }
                 Err(_) => Err(error),
             },

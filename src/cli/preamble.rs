@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tubelet::Vivit;
-use tubelet::checkpoint::{Checkpoint, Family};
+use tubelet::checkpoint::{Checkpoint, Provenance};
 
 use super::video::VideoReport;
 
@@ -54,7 +54,7 @@ impl Preamble {
 
     /// With a model that is on no device.
     pub(super) fn checkpoint(self, checkpoint: &Checkpoint) -> Self {
-        let (model, untrained) = (checkpoint.source.clone(), checkpoint.family == Family::Untrained);
+        let (model, untrained) = (checkpoint.source.clone(), checkpoint.provenance == Provenance::Untrained);
         Self { model: Some(model), untrained: Some(untrained), ..self }
     }
 

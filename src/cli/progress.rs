@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use tubelet::Vivit;
 use tubelet::tensor::Element;
+use tubelet::vivit::ParameterSpec;
 
 use super::output;
 
@@ -118,8 +119,8 @@ pub(super) fn spinner(what: impl Into<Cow<'static, str>>) -> ProgressBar {
 
 /// Does `work`, which uploads a model's weights on the way, and shows how far it is.
 pub(super) fn showing_upload<T>(model: &Vivit, work: impl FnOnce() -> T) -> T {
-    let elements = model.config().parameters().iter().map(|parameter| parameter.shape.elements()).sum();
-    let total = Element::F32.bytes_of(elements);
+    let elements = |specs: Vec<ParameterSpec>| specs.iter().map(|spec| spec.shape.elements()).sum();
+    let total = Element::F32.bytes_of(model.config().parameters().map_or(0, elements));
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tubelet::checkpoint::Family;
+use tubelet::checkpoint::Provenance;
 use tubelet::engine::{SlidingOptions, Window};
 use tubelet::report::{Line, Timeline};
 use tubelet::tensor::{Error, Result};
@@ -136,7 +136,7 @@ fn facts(model: &Vivit, source: &dyn FrameSource, options: SlidingOptions, causa
     let Information { height, width, frames_per_second, .. } = *source.information();
     let rate = frames_per_second.map_or(String::new(), |rate| format!(", {} a second", (100.0 * rate).round() / 100.0));
     let SlidingOptions { stride, step, .. } = options;
-    let untrained = model.checkpoint().family == Family::Untrained;
+    let untrained = model.checkpoint().provenance == Provenance::Untrained;
     let frames = model.config().frames;
     output::fields([
         ("video", format!("{width}×{height} pixels{rate}")),

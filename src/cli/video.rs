@@ -176,7 +176,7 @@ pub(super) fn origin(preset: Option<Preset>, checkpoint: Option<&Checkpoint>, pr
     match (preset, checkpoint.and_then(|checkpoint| checkpoint.preprocessor.as_ref())) {
         (Some(preset), _) => format!("preset {preset}"),
         (None, None) => {
-            let preset = checkpoint.map_or(Preset::HfCorrected, |checkpoint| checkpoint.family.preset());
+            let preset = checkpoint.map_or(Preset::HfCorrected, |checkpoint| checkpoint.provenance.preset());
             format!("preset {preset}, the default")
         }
         (None, Some(file)) => {

@@ -5,7 +5,7 @@ use super::{Classes, ClipPass, Input, Pass, Vivit};
 use crate::graph::Feed;
 use crate::tensor::{Error, Result, Tensor};
 use crate::video::PreparedClip;
-use crate::vivit::{self, AttentionLayer, Axis, Classifier, Config, RecordedMap, Request, Scope};
+use crate::vivit::{self, AttentionLayer, Axis, Classifier, Config, Encoder, RecordedMap, Request};
 
 /// Whose attention is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,7 +102,7 @@ fn check_query(config: &Config, query: AttentionQuery, maps: &[RecordedMap], val
             grid.temporal, grid.rows, grid.columns
         )));
     }
-    if [row, column] != [0, 0] && maps.iter().all(|map| map.scope == Scope::Frames) {
+    if [row, column] != [0, 0] && maps.iter().all(|map| map.encoder == Encoder::Temporal) {
         return Err(Error::usage(format!(
             "there is no token {time},{row},{column}: a temporal layer has one token for each temporal index; ask for \
              {time},0,0"
@@ -130,28 +130,29 @@ fn valid_indices(config: &Config, validity: Option<&Tensor>) -> Result<Vec<bool>
 fn seed(config: &Config, map: &RecordedMap, valid: &[bool], query: AttentionQuery) -> Result<Tensor> {
     let grid = config.grid();
     let class_token = usize::from(config.class_token());
-    let (sequences, per_time) = match map.scope {
-        Scope::Clip => (1, grid.spatial()),
-        Scope::Frame => (grid.temporal, grid.spatial()),
-        Scope::Frames => (1, 1),
+    let tokens = config.encoder_tokens(map.encoder);
+    let (sequences, per_time) = match map.encoder {
+        Encoder::Clip => (1, grid.spatial()),
+        Encoder::Spatial => (grid.temporal, grid.spatial()),
+        Encoder::Temporal => (1, 1),
     };
-    let mut seed = vec![0.0; sequences * map.tokens];
+    let mut seed = vec![0.0; sequences * tokens];
     match query {
         AttentionQuery::Token([time, row, column]) => {
             let position = row * grid.columns + column;
-            let token = match map.scope {
-                Scope::Clip => class_token + time * per_time + position,
-                Scope::Frame => time * map.tokens + class_token + position,
-                Scope::Frames => class_token + time,
+            let token = match map.encoder {
+                Encoder::Clip => class_token + time * per_time + position,
+                Encoder::Spatial => time * tokens + class_token + position,
+                Encoder::Temporal => class_token + time,
             };
             seed[token] = 1.0;
         }
         AttentionQuery::Clip => {
-            for sequence in seed.chunks_mut(map.tokens) {
+            for sequence in seed.chunks_mut(tokens) {
                 match config.classifier {
                     Classifier::Token | Classifier::FirstToken => sequence[0] = 1.0,
                     Classifier::Mean | Classifier::Max | Classifier::Sum => {
-                        let seen = |token: usize| map.scope == Scope::Frame || valid[token / per_time];
+                        let seen = |token: usize| map.encoder == Encoder::Spatial || valid[token / per_time];
                         let count = (0..sequence.len()).filter(|token| seen(*token)).count();
                         let share = 1.0 / count as f32;
                         (0..sequence.len()).filter(|token| seen(*token)).for_each(|token| sequence[token] = share);
@@ -176,12 +177,15 @@ enum Part {
 impl Part {
     fn new(config: &Config, map: &RecordedMap, weights: &[f32]) -> Self {
         let class_token = usize::from(config.class_token());
-        let tokens: Vec<f32> =
-            weights.chunks(map.tokens).flat_map(|sequence| &sequence[class_token..]).copied().collect();
-        match map.scope {
-            Scope::Clip => Self::Clip(map.axis, tokens),
-            Scope::Frame => Self::Frame(tokens),
-            Scope::Frames => Self::Frames(tokens),
+        let tokens: Vec<f32> = weights
+            .chunks(config.encoder_tokens(map.encoder))
+            .flat_map(|sequence| &sequence[class_token..])
+            .copied()
+            .collect();
+        match map.encoder {
+            Encoder::Clip => Self::Clip(map.axis, tokens),
+            Encoder::Spatial => Self::Frame(tokens),
+            Encoder::Temporal => Self::Frames(tokens),
         }
     }
 }

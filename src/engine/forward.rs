@@ -8,7 +8,7 @@ use crate::graph::{Feed, Graph, Taps, Value};
 use crate::kernels::ClipLayout;
 use crate::tensor::{Error, Result, Tensor};
 use crate::video::PreparedClip;
-use crate::vivit::{self, Config, FrameMask, Recording, Request};
+use crate::vivit::{self, Config, FrameMask, ModelInput, Recording, Request};
 
 /// Which values of a recording a verb returns, and under which names.
 pub(super) type Wanted = fn(&Config, &Recording, &Request) -> Result<Vec<(String, Value)>>;
@@ -152,8 +152,8 @@ impl Vivit {
 
 /// What goes into a graph: the clip, and which temporal indices are valid where some are not.
 pub(super) fn feeds<'a>(clip: Feed<'a>, validity: Option<&'a Tensor>) -> Vec<(&'static str, Feed<'a>)> {
-    let validity = validity.map(|validity| ("validity", Feed::Host(validity)));
-    [("clip", clip)].into_iter().chain(validity).collect()
+    let validity = validity.map(|validity| (ModelInput::Validity.name(), Feed::Host(validity)));
+    [(ModelInput::Clip.name(), clip)].into_iter().chain(validity).collect()
 }
 
 pub(super) fn headless() -> Error {

@@ -31,7 +31,7 @@ pub use views::{Average, Views};
 #[non_exhaustive]
 pub struct LoadOptions {
     /// How clips become the model's input. Without it the model's own preprocessor file decides, else its family:
-    /// [`Family::preset`](checkpoint::Family::preset).
+    /// [`Provenance::preset`](checkpoint::Provenance::preset).
     pub preset: Option<Preset>,
     /// Kernel variants to run instead of the device's own choice.
     pub variants: Selection,
@@ -139,7 +139,7 @@ impl Vivit {
 
     /// The order of the axes of the model's input: that of its family.
     pub fn layout(&self) -> ClipLayout {
-        self.loaded.checkpoint.family.layout()
+        self.loaded.checkpoint.provenance.layout()
     }
 
     /// How clips are taken from a video: the model's number of frames, every second one, in the middle.
@@ -250,7 +250,7 @@ pub fn preprocessing(checkpoint: &Checkpoint, preset: Option<Preset>) -> Result<
     let size = [checkpoint.config.rows, checkpoint.config.columns];
     let file = match (preset, &checkpoint.preprocessor) {
         (None, Some(file)) => file,
-        (preset, _) => return preset.unwrap_or(checkpoint.family.preset()).preprocessing(size),
+        (preset, _) => return preset.unwrap_or(checkpoint.provenance.preset()).preprocessing(size),
     };
     let of_model = |error: Error| error.within(&checkpoint.source);
     let preprocessing = file.preprocessing().map_err(of_model)?;

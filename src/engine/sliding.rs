@@ -9,7 +9,7 @@ use crate::graph::{Executor, Feed, Value};
 use crate::kernels::Cost;
 use crate::tensor::{Error, Result, Tensor};
 use crate::video::{Clip, Frame};
-use crate::vivit::{self, Config, FactorisedEncoder, Model, Request};
+use crate::vivit::{self, Config, FactorisedEncoder, Model, ModelInput, Request};
 
 /// How a window slides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,7 +232,7 @@ impl Sliding {
                 let (executor, wanted) = &mut halves.temporal;
                 let vectors = kept.iter().flatten().copied().collect();
                 let vectors = Tensor::f32([1, config.grid().temporal, config.width], vectors)?;
-                let found = executor.run(&[("frame_representation", Feed::Host(&vectors))], wanted)?;
+                let found = executor.run(&[(ModelInput::FrameRepresentation.name(), Feed::Host(&vectors))], wanted)?;
                 let logits = found.first().ok_or_else(headless)?;
                 let labels = self.model.checkpoint().labels.as_deref();
                 Classes::new(logits.as_f32()?, &config.labelling, labels)

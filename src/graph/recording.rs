@@ -387,6 +387,11 @@ impl Graph {
         self.values().filter(|value| matches!(self.origin(*value), Origin::Call(_)))
     }
 
+    /// Multiply-accumulates of all products of matrices; what is done element by element is not counted.
+    pub fn multiply_accumulates(&self) -> u64 {
+        self.nodes.iter().map(|node| node.call.multiply_accumulates()).sum()
+    }
+
     /// What all calls cost together.
     pub fn cost(&self) -> Cost {
         self.nodes.iter().map(|node| node.call.cost()).fold(Cost::default(), |sum, cost| sum + cost)

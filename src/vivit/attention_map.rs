@@ -3,7 +3,7 @@
 //! The weights of tokens at the top are handed down layer by layer, as one vector: no N×N matrix is stored
 //! (Abnar and Zuidema, 2020, arXiv 2005.00928, with ½ for the residual path and the mean over heads).
 
-use super::{Axis, Config, RecordedAttention, Recording, Request, Scope};
+use super::{Axis, Config, Encoder, RecordedAttention, Recording, Request};
 use crate::graph::{Graph, Value};
 use crate::kernels::attention::AttentionNormaliser;
 use crate::kernels::attention::Part;
@@ -18,8 +18,8 @@ pub enum AttentionLayer {
     Rollout,
     /// One block of an encoder, its residual path left out.
     Block {
-        /// What the names of the encoder's values begin with: empty, or in Model 2 `spatial.` or `temporal.`.
-        encoder: String,
+        /// The encoder; the only one of a model is [`Encoder::Clip`].
+        encoder: Encoder,
         /// Index of the block, from 0.
         layer: usize,
         /// One head alone instead of the mean over all.
@@ -30,16 +30,14 @@ pub enum AttentionLayer {
 /// One map in the making: weights handed from tokens at the top to tokens at the bottom.
 #[derive(Clone, Debug)]
 pub struct RecordedMap {
-    /// What the encoder whose tokens these are sees at a time.
-    pub scope: Scope,
+    /// The encoder whose tokens these are.
+    pub encoder: Encoder,
     /// Over what its tokens attend.
     pub axis: Axis,
     /// The input that holds the weights at the top, one for each row `[R]`.
     pub seed: String,
     /// The weights at the bottom, `[R]`.
     pub weights: Value,
-    /// Tokens of a sequence of the encoder, its class token included.
-    pub tokens: usize,
 }
 
 /// A forward pass with maps of its attention.
@@ -63,7 +61,7 @@ pub fn record_attention_maps(config: &Config, request: &Request, layer: &Attenti
     let mut recording = super::record(config, &Request { statistics, ..request.clone() })?;
     let maps = match layer {
         AttentionLayer::Rollout => rollout(&mut recording)?,
-        AttentionLayer::Block { encoder, layer, head } => block(&mut recording, encoder, *layer, *head)?,
+        AttentionLayer::Block { encoder, layer, head } => block(&mut recording, *encoder, *layer, *head)?,
     };
     maps.iter().try_for_each(|map| recording.graph.output(map.weights))?;
     Ok(MapRecording { recording, maps })
@@ -71,38 +69,30 @@ pub fn record_attention_maps(config: &Config, request: &Request, layer: &Attenti
 
 /// A map for each encoder, from its last layer to its first.
 fn rollout(recording: &mut Recording) -> Result<Vec<RecordedMap>> {
-    let mut encoders: Vec<String> = Vec::new();
-    for attention in &recording.attentions {
-        if !encoders.contains(&attention.encoder) {
-            encoders.push(attention.encoder.clone());
-        }
-    }
-    let all = std::mem::take(&mut recording.attentions);
-    let maps = encoders.into_iter().map(|encoder| {
-        let of_encoder: Vec<_> = all.iter().filter(|attention| attention.encoder == encoder).collect();
-        let rows = of_encoder[0].packing.rows;
-        let seed = format!("{encoder}seed");
-        let mut weights = recording.graph.input(&seed, [rows], Element::F32)?;
-        for attention in of_encoder.iter().rev() {
+    let Recording { graph, attentions, .. } = recording;
+    let of_encoder = |encoder| attentions.iter().rev().filter(move |attention| attention.encoder() == encoder);
+    let mut maps = Vec::new();
+    for encoder in Encoder::ALL {
+        let Some(top) = of_encoder(encoder).next() else { continue };
+        let seed = encoder.value("seed");
+        let mut weights = graph.input(&seed, [top.packing.rows], Element::F32)?;
+        for attention in of_encoder(encoder) {
             let residual = Some((weights, ROLLOUT));
-            let name = format!("{}rollout.{}", attention.stage, attention.layer);
             let parts: Vec<_> = attention.parts.iter().map(|(_, part)| part).collect();
-            weights = hand_down(&mut recording.graph, attention, &parts, weights, residual, ROLLOUT, &name)?;
+            let name = attention.layer.value("rollout");
+            weights = hand_down(graph, attention, &parts, weights, residual, ROLLOUT, &name)?;
         }
-        let RecordedAttention { scope, tokens, .. } = *of_encoder[0];
-        Ok(RecordedMap { scope, axis: Axis::Whole, seed, weights, tokens })
-    });
-    let maps = maps.collect();
-    recording.attentions = all;
-    maps
+        maps.push(RecordedMap { encoder, axis: Axis::Whole, seed, weights });
+    }
+    Ok(maps)
 }
 
 /// The maps of one block: one for each way in which its tokens attend.
-fn block(recording: &mut Recording, encoder: &str, layer: usize, head: Option<usize>) -> Result<Vec<RecordedMap>> {
+fn block(recording: &mut Recording, encoder: Encoder, layer: usize, head: Option<usize>) -> Result<Vec<RecordedMap>> {
     let chosen: Vec<_> = recording
         .attentions
         .iter()
-        .filter(|attention| attention.encoder == encoder && attention.layer == layer)
+        .filter(|attention| attention.encoder() == encoder && attention.layer() == layer)
         .cloned()
         .collect();
     let Some(heads) = chosen.first().map(|attention| attention.packing.heads) else {
@@ -123,8 +113,7 @@ fn block(recording: &mut Recording, encoder: &str, layer: usize, head: Option<us
             let seed = name("seed");
             let top = recording.graph.input(&seed, [attention.packing.rows], Element::F32)?;
             let weights = hand_down(&mut recording.graph, attention, &[&part], top, None, 1.0, &name("attention_map"))?;
-            let RecordedAttention { scope, tokens, .. } = *attention;
-            maps.push(RecordedMap { scope, axis: *axis, seed, weights, tokens });
+            maps.push(RecordedMap { encoder, axis: *axis, seed, weights });
         }
     }
     Ok(maps)
@@ -170,14 +159,11 @@ fn hand_down(
     base.map(|(value, _)| value).ok_or_else(|| Error::usage("a block without heads"))
 }
 
-fn unknown_block(recording: &Recording, encoder: &str, layer: usize) -> Error {
-    let mut known: Vec<(String, usize)> = Vec::new();
-    for attention in &recording.attentions {
-        match known.iter_mut().find(|(name, _)| *name == attention.encoder) {
-            Some((_, last)) => *last = (*last).max(attention.layer),
-            None => known.push((attention.encoder.clone(), attention.layer)),
-        }
-    }
-    let known: Vec<_> = known.iter().map(|(name, last)| format!("{name}0 to {name}{last}")).collect();
+fn unknown_block(recording: &Recording, encoder: Encoder, layer: usize) -> Error {
+    let last = |encoder: Encoder| {
+        let of_encoder = recording.attentions.iter().filter(|attention| attention.encoder() == encoder);
+        of_encoder.map(RecordedAttention::layer).max().map(|last| format!("{encoder}0 to {encoder}{last}"))
+    };
+    let known: Vec<_> = Encoder::ALL.into_iter().filter_map(last).collect();
     Error::usage(format!("the model has no layer {encoder}{layer}; it has {}", known.join(" and ")))
 }

@@ -1,104 +1,199 @@
-//! Encoders and their blocks, which the models put together in different ways.
+//! Encoders and their layers: where their parameters are, and what their values are called.
 
-use super::EncoderSize;
-use super::recording::{Attending, Recorder, Scope};
-use crate::graph::Value;
-use crate::tensor::Result;
+use std::fmt;
+use std::str::FromStr;
 
-/// An encoder's place in a model: where its parameters are and how its values are called.
-pub(super) struct Encoder<'a> {
-    /// Path of its parameters.
-    pub path: &'a str,
-    /// What the names of its values begin with.
-    pub stage: &'a str,
-    pub scope: Scope,
-    /// Tokens of a sequence, the class token included.
-    pub tokens: usize,
-    pub size: EncoderSize,
+use super::{Config, EncoderSize, Grid};
+use crate::tensor::Error;
+
+/// An encoder of a model, by what it sees at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Encoder {
+    /// All tokens of a clip: the only encoder of its model.
+    Clip,
+    /// The tokens of one temporal index: the first encoder of Model 2.
+    Spatial,
+    /// One token for each temporal index: the second encoder of Model 2.
+    Temporal,
 }
 
-impl<'a> Encoder<'a> {
-    pub(super) fn new(path: &'a str, stage: &'a str, scope: Scope, tokens: usize, size: EncoderSize) -> Self {
-        Self { path, stage, scope, tokens, size }
+impl Encoder {
+    /// Every encoder.
+    pub const ALL: [Self; 3] = [Self::Clip, Self::Spatial, Self::Temporal];
+
+    /// The encoder that the parameter called `name` belongs to; `None` for those in front of and behind encoders.
+    pub fn of_parameter(name: &str) -> Option<Self> {
+        let path = name.split('.').next().unwrap_or(name);
+        Self::ALL.into_iter().find(|encoder| [encoder.path(), encoder.class_token()].contains(&path))
+    }
+
+    /// Its name in a sentence: `temporal encoder`.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Clip => "encoder",
+            Self::Spatial => "spatial encoder",
+            Self::Temporal => "temporal encoder",
+        }
+    }
+
+    /// The path of its parameters.
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::Clip => "Transformer",
+            Self::Spatial => "SpatialTransformer",
+            Self::Temporal => "TemporalTransformer",
+        }
+    }
+
+    /// The name of its class token.
+    pub(super) fn class_token(self) -> &'static str {
+        match self {
+            Self::Clip => "cls",
+            Self::Spatial => "cls_SpatialTransformer",
+            Self::Temporal => "cls_TemporalTransformer",
+        }
+    }
+
+    /// The path of its position table.
+    pub(super) fn positions(self) -> String {
+        format!("{}.posembed_input.pos_embedding", self.path())
     }
 
     /// The name of one of its values.
-    pub(super) fn tap(&self, name: &str) -> String {
-        format!("{}{name}", self.stage)
-    }
-
-    /// Its block at `index`, from 0.
-    pub(super) fn layer(&self, index: usize) -> Layer {
-        let path = format!("{}.encoderblock_{index}", self.path);
-        let stage = self.stage.to_owned();
-        Layer { path, encoder: stage.clone(), stage, scope: self.scope, tokens: self.tokens, index, size: self.size }
+    pub(super) fn value(self, name: &str) -> String {
+        format!("{self}{name}")
     }
 }
 
-/// A block's place in a model.
+/// What the names of its values begin with: nothing, `spatial.` or `temporal.`.
+impl fmt::Display for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Clip => "",
+            Self::Spatial => "spatial.",
+            Self::Temporal => "temporal.",
+        })
+    }
+}
+
+impl FromStr for Encoder {
+    type Err = Error;
+
+    /// What [`Display`](fmt::Display) writes.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|encoder| encoder.to_string() == text).ok_or_else(|| {
+            let name = text.trim_end_matches('.');
+            Error::usage(format!("no encoder is called {name:?}; there are spatial and temporal ones, in Model 2"))
+        })
+    }
+}
+
+/// Over what a token attends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Axis {
+    /// Everything that its encoder sees.
+    Whole,
+    /// The tokens of its temporal index.
+    Space,
+    /// The temporal indices of its position.
+    Time,
+}
+
+impl Axis {
+    /// Its name in paths and values; empty for the whole.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "",
+            Self::Space => "space",
+            Self::Time => "time",
+        }
+    }
+
+    /// What the names of its values begin with.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Whole => "",
+            Self::Space => "space.",
+            Self::Time => "time.",
+        }
+    }
+}
+
+/// A layer of an encoder, or one of several attentions in it.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Layer {
-    path: String,
-    encoder: String,
-    stage: String,
-    pub scope: Scope,
-    /// Tokens of a sequence of the encoder, the class token included.
-    pub tokens: usize,
+    pub encoder: Encoder,
     /// From 0.
     pub index: usize,
     pub size: EncoderSize,
+    /// Over what this attention goes, where the layer has several.
+    pub attention: Axis,
 }
 
 impl Layer {
+    pub(super) fn new(encoder: Encoder, index: usize, size: EncoderSize) -> Self {
+        Self { encoder, index, size, attention: Axis::Whole }
+    }
+
+    /// Its attention over `axis`, one of several.
+    pub(super) fn over(self, axis: Axis) -> Self {
+        Self { attention: axis, ..self }
+    }
+
     /// The path of one of its modules.
-    pub(super) fn parameter(&self, module: &str) -> String {
-        format!("{}.{module}", self.path)
+    pub(super) fn parameter(self, module: &str) -> String {
+        format!("{}.encoderblock_{}.{module}", self.encoder.path(), self.index)
     }
 
     /// The name of one of its values.
-    pub(super) fn tap(&self, name: &str) -> String {
-        format!("{}{name}.{}", self.stage, self.index)
+    pub(super) fn value(self, name: &str) -> String {
+        format!("{}{}{name}.{}", self.encoder, self.attention.prefix(), self.index)
     }
 
     /// The name of its output.
-    pub(super) fn output(&self) -> String {
-        format!("{}hidden_state.{}", self.stage, self.index + 1)
-    }
-
-    /// What the names of its encoder's values begin with.
-    pub(super) fn encoder(&self) -> &str {
-        &self.encoder
-    }
-
-    /// What its values' names begin with.
-    pub(super) fn stage(&self) -> &str {
-        &self.stage
-    }
-
-    /// One of several attentions in this block.
-    pub(super) fn within(&self, name: &str) -> Self {
-        let stage = format!("{}{name}.", self.stage);
-        Self { path: self.path.clone(), encoder: self.encoder.clone(), stage, ..*self }
+    pub(super) fn output(self) -> String {
+        format!("{}hidden_state.{}", self.encoder, self.index + 1)
     }
 }
 
-/// One pre-norm block: x + attention, then x + MLP (paper, equations 2 and 3; spec §2.1).
-pub(super) fn block(recorder: &mut Recorder<'_>, layer: &Layer, attending: &[Attending], x: Value) -> Result<Value> {
-    let x = attend(recorder, layer, ["LayerNorm_0", "MultiHeadDotProductAttention_0"], attending, x)?;
-    let normed = recorder.layer_norm(&layer.parameter("LayerNorm_1"), x, &layer.tap("layernorm_after"))?;
-    recorder.mlp(layer, &layer.parameter("MlpBlock_0"), normed, x)
+impl Config {
+    /// The tokens of one sequence of an encoder, its class token left out.
+    pub fn encoder_grid(&self, encoder: Encoder) -> Grid {
+        match encoder {
+            Encoder::Clip => self.grid(),
+            Encoder::Spatial => Grid { temporal: 1, ..self.grid() },
+            Encoder::Temporal => Grid { rows: 1, columns: 1, ..self.grid() },
+        }
+    }
+
+    /// How many tokens a sequence of an encoder has, its class token included.
+    pub fn encoder_tokens(&self, encoder: Encoder) -> usize {
+        self.encoder_grid(encoder).tokens() + usize::from(self.class_token())
+    }
 }
 
-/// x + attention of its LayerNorm, each with the parameters of that module.
-pub(super) fn attend(
-    recorder: &mut Recorder<'_>,
-    layer: &Layer,
-    [norm, attention]: [&str; 2],
-    attending: &[Attending],
-    x: Value,
-) -> Result<Value> {
-    let normed = recorder.layer_norm(&layer.parameter(norm), x, &layer.tap("layernorm_before"))?;
-    let path = layer.parameter(attention);
-    let qkv = recorder.query_key_value(layer, &path, normed)?;
-    let context = recorder.attention(layer, attending, qkv, x)?;
-    recorder.project(layer, &path, context, x)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoder_is_told_by_the_names_of_its_parameters() {
+        for encoder in Encoder::ALL {
+            assert_eq!(Encoder::of_parameter(encoder.class_token()), Some(encoder));
+            assert_eq!(Encoder::of_parameter(&encoder.positions()), Some(encoder));
+            assert_eq!(encoder.to_string().parse::<Encoder>().unwrap(), encoder);
+        }
+        assert_eq!(Encoder::of_parameter("embedding.kernel"), None);
+        assert!("video.".parse::<Encoder>().unwrap_err().to_string().contains("\"video\""));
+    }
+
+    #[test]
+    fn values_say_encoder_attention_and_layer() {
+        let size = EncoderSize { layers: 4, heads: 2, hidden: 8 };
+        let layer = Layer::new(Encoder::Temporal, 3, size);
+        assert_eq!(layer.value("qkv"), "temporal.qkv.3");
+        assert_eq!(layer.output(), "temporal.hidden_state.4");
+        assert_eq!(layer.parameter("MlpBlock_0"), "TemporalTransformer.encoderblock_3.MlpBlock_0");
+        assert_eq!(Layer::new(Encoder::Clip, 0, size).over(Axis::Time).value("qkv"), "time.qkv.0");
+    }
 }

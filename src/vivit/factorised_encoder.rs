@@ -4,17 +4,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::config::plural;
-use super::encoder::{self, Encoder};
+use super::definition::Definition;
+use super::encoder::{Axis, Encoder};
 use super::initialise::Counterpart;
-use super::model::Definition;
 use super::naive::{Naive, Place, Sequence, Sight};
-use super::parameters::Specs;
-use super::recording::{Attending, Axis, Recorder, Recording, Request, Scope};
-use super::validation::validate_encoder;
-use super::{Classifier, Config, EncoderSize, Grid, Model, work};
+use super::recorder::Recorder;
+use super::recording::Recording;
+use super::request::Request;
+use super::{Classifier, Config, EncoderSize};
 use crate::graph::{Graph, Value};
-use crate::kernels::attention::{Mask, Sequences};
-use crate::kernels::rows::pool::Pooling;
 use crate::tensor::Result;
 
 /// Model 2, the factorised encoder:
@@ -52,18 +50,7 @@ impl Default for Temporal {
 /// Layers of the temporal encoder (paper, section 4.2).
 const PAPER_LAYERS: usize = 4;
 
-const SPATIAL: &str = "SpatialTransformer";
-const SPATIAL_CLASS_TOKEN: &str = "cls_SpatialTransformer";
-const TEMPORAL: &str = "TemporalTransformer";
-const TEMPORAL_CLASS_TOKEN: &str = "cls_TemporalTransformer";
-
 impl FactorisedEncoder {
-    /// Tokens of one temporal index, and of the sequence of temporal indices, with their class tokens.
-    fn sequences(config: &Config) -> [usize; 2] {
-        let class_token = usize::from(config.class_token());
-        [config.grid().spatial(), config.grid().temporal].map(|tokens| tokens + class_token)
-    }
-
     /// Records the way from a clip to the vectors of its temporal indices alone: `frame_representation` [B, T, C]. The
     /// clip may have any number of tubelets in time, since none depends on another.
     pub fn record_spatial(&self, config: &Config, request: &Request) -> Result<(Graph, Value)> {
@@ -84,65 +71,44 @@ impl FactorisedEncoder {
 
     /// `frame_representation` [B, T, C]: a vector for each temporal index, from `patches` [B, T·S, C].
     fn encode_frames(recorder: &mut Recorder<'_>, patches: Value) -> Result<Value> {
-        let config = recorder.config;
-        let frames = recorder.batch * config.grid().temporal;
-        let [tokens, _] = Self::sequences(config);
-        let encoder = Encoder::new(SPATIAL, "spatial.", Scope::Frame, tokens, config.encoder());
-        let mut x = recorder.embeddings(&encoder, SPATIAL_CLASS_TOKEN, patches, frames)?;
-        let attending = Attending {
-            name: "",
-            axis: Axis::Whole,
-            heads: 0..config.heads,
-            sequences: Sequences::joint(frames, tokens),
-            mask: Mask::NONE,
-        };
-        for index in 0..config.layers {
-            x = encoder::block(recorder, &encoder.layer(index), std::slice::from_ref(&attending), x)?;
-        }
-        let output = recorder.encoder_norm(&encoder, x)?;
-        recorder.pool_frames(output)
+        let output = encoder(recorder, Encoder::Spatial, recorder.config.encoder(), patches)?;
+        recorder.pool(Encoder::Spatial, output)
     }
 
     /// One vector a clip from `frames` [B, T, C].
     fn encode_time(self, recorder: &mut Recorder<'_>, frames: Value) -> Result<Value> {
-        let config = recorder.config;
-        let size = match self.temporal {
-            Temporal::Mean => return recorder.pool(frames, Pooling::Mean, 1),
-            Temporal::Encoder(size) => size,
-        };
-        let [_, tokens] = Self::sequences(config);
-        let encoder = Encoder::new(TEMPORAL, "temporal.", Scope::Frames, tokens, size);
-        let mut x = recorder.embeddings(&encoder, TEMPORAL_CLASS_TOKEN, frames, recorder.batch)?;
-        let attending = Attending {
-            name: "",
-            axis: Axis::Whole,
-            heads: 0..size.heads,
-            sequences: Sequences::joint(recorder.batch, tokens),
-            mask: recorder.mask(usize::from(config.class_token()), 1),
-        };
-        for index in 0..size.layers {
-            x = encoder::block(recorder, &encoder.layer(index), std::slice::from_ref(&attending), x)?;
+        match self.temporal {
+            Temporal::Mean => recorder.mean_of_frames(frames),
+            Temporal::Encoder(size) => {
+                let output = encoder(recorder, Encoder::Temporal, size, frames)?;
+                recorder.pool(Encoder::Temporal, output)
+            }
         }
-        let output = recorder.encoder_norm(&encoder, x)?;
-        recorder.pool_clips(output, 1)
     }
 }
 
-impl Definition for FactorisedEncoder {
-    fn validate(&self, config: &Config) -> Result<()> {
-        match self.temporal {
-            Temporal::Encoder(size) => validate_encoder("temporal encoder", size, config.width),
-            Temporal::Mean => Ok(()),
-        }
-    }
+fn encoder(recorder: &mut Recorder<'_>, encoder: Encoder, size: EncoderSize, tokens: Value) -> Result<Value> {
+    recorder
+        .encoder(encoder, size, tokens, |recorder, layer, x| recorder.block(layer, &[(Axis::Whole, 0..size.heads)], x))
+}
 
+impl Definition for FactorisedEncoder {
     fn usual_classifier(&self) -> Classifier {
         Classifier::Token
     }
 
-    fn fitted_to(&self, config: &Config) -> Option<Model> {
-        let temporal = EncoderSize { layers: PAPER_LAYERS, ..config.encoder() };
-        (*self == Self::default()).then(|| Self { temporal: Temporal::Encoder(temporal) }.into())
+    fn fit_to(&mut self, config: &Config) {
+        if *self == Self::default() {
+            self.temporal = Temporal::Encoder(EncoderSize { layers: PAPER_LAYERS, ..config.encoder() });
+        }
+    }
+
+    fn encoders(&self, config: &Config) -> Vec<(Encoder, EncoderSize)> {
+        let spatial = (Encoder::Spatial, config.encoder());
+        match self.temporal {
+            Temporal::Encoder(size) => vec![spatial, (Encoder::Temporal, size)],
+            Temporal::Mean => vec![spatial],
+        }
     }
 
     fn layers(&self, config: &Config) -> String {
@@ -152,51 +118,16 @@ impl Definition for FactorisedEncoder {
         }
     }
 
-    fn parameters(&self, config: &Config, specs: &mut Specs) {
-        let [spatial, temporal] = Self::sequences(config);
-        specs.class_token(config, SPATIAL_CLASS_TOKEN);
-        specs.encoder(SPATIAL, config.width, spatial, config.layers, |specs, path| {
-            specs.block(path, config, config.encoder());
-        });
-        if let Temporal::Encoder(size) = self.temporal {
-            specs.class_token(config, TEMPORAL_CLASS_TOKEN);
-            specs.encoder(TEMPORAL, config.width, temporal, size.layers, |specs, path| specs.block(path, config, size));
-        }
-    }
-
-    fn positions(&self, config: &Config, name: &str) -> Grid {
-        match name.starts_with(TEMPORAL) {
-            true => Grid { rows: 1, columns: 1, ..config.grid() },
-            false => Grid { temporal: 1, ..config.grid() },
-        }
-    }
-
     /// The spatial encoder is an image model's; the temporal one has none.
     fn counterpart(&self, name: &str) -> Counterpart {
-        if name == SPATIAL_CLASS_TOKEN {
-            return Counterpart::ClassToken("cls".into());
+        match Encoder::of_parameter(name) {
+            Some(Encoder::Temporal) => Counterpart::Nothing,
+            Some(encoder) if name == encoder.class_token() => {
+                Counterpart::ClassToken(Encoder::Clip.class_token().to_owned())
+            }
+            Some(encoder) => Counterpart::Named(name.replacen(encoder.path(), Encoder::Clip.path(), 1)),
+            None => Counterpart::Named(name.to_owned()),
         }
-        match name.split_once('.') {
-            Some((SPATIAL, part)) => Counterpart::Named(format!("Transformer.{part}")),
-            Some((TEMPORAL, _)) => Counterpart::Nothing,
-            None if name == TEMPORAL_CLASS_TOKEN => Counterpart::Nothing,
-            _ => Counterpart::Named(name.to_owned()),
-        }
-    }
-
-    fn multiply_accumulates(&self, config: &Config) -> u64 {
-        let c = config.width;
-        let [spatial, temporal] = Self::sequences(config);
-        let encoder = |sequences: usize, n: usize, size: EncoderSize| {
-            let rows = sequences * n;
-            let block = work::projections(rows, c) + work::attention(rows, n, c) + work::mlp(rows, c, size.hidden);
-            size.layers as u64 * block
-        };
-        let over_time = match self.temporal {
-            Temporal::Encoder(size) => encoder(1, temporal, size),
-            Temporal::Mean => 0,
-        };
-        encoder(config.grid().temporal, spatial, config.encoder()) + over_time
     }
 
     fn encode(&self, recorder: &mut Recorder<'_>, patches: Value) -> Result<Value> {
@@ -209,19 +140,16 @@ impl Definition for FactorisedEncoder {
         let mut frames = Sequence::default();
         for tokens in patches.by_time() {
             let place = Place { position: None, ..tokens.places[0] };
-            let tokens = naive.with_class_token("cls_SpatialTransformer", tokens)?;
-            let output =
-                naive.encoder(["SpatialTransformer", "spatial."], config.layers, tokens, |naive, path, x| {
-                    naive.block(path, config.encoder(), x, &|_, _, _| Sight::Seen)
-                })?;
+            let output = naive.encoder(Encoder::Spatial, config.layers, tokens, |naive, path, x| {
+                naive.block(path, config.encoder(), x, &|_, _, _| Sight::Seen)
+            })?;
             frames.push(place, output.pool(config.classifier, |_| true));
         }
         naive.keep("frame_representation", &[frames.x.len(), config.width], frames.x.concat());
         let Temporal::Encoder(size) = self.temporal else {
             return Ok(frames.pool(Classifier::Mean, |place| naive.is_valid(place)));
         };
-        let tokens = naive.with_class_token("cls_TemporalTransformer", frames)?;
-        let output = naive.encoder(["TemporalTransformer", "temporal."], size.layers, tokens, |naive, path, x| {
+        let output = naive.encoder(Encoder::Temporal, size.layers, frames, |naive, path, x| {
             naive.block(path, size, x, &|_, query, key| naive.through_time(query, key))
         })?;
         Ok(output.pool(config.classifier, |place| naive.is_valid(place)))

@@ -3,16 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::encoder::{self, Encoder, Layer};
+use super::Config;
+use super::definition::{Definition, Untold};
+use super::encoder::{Axis, Encoder, Layer};
 use super::initialise::Counterpart;
-use super::model::Definition;
 use super::naive::{Naive, Sequence};
-use super::parameters::Specs;
-use super::recording::{Attending, Axis, Recorder, Scope};
+use super::recorder::Recorder;
 use super::validation::pooled_only;
-use super::{Config, work};
 use crate::graph::Value;
-use crate::kernels::attention::{Mask, Sequences};
 use crate::tensor::Result;
 
 /// Model 3, factorised self-attention:
@@ -38,8 +36,6 @@ pub enum Order {
     TimeSpace,
 }
 
-const ENCODER: &str = "Transformer";
-
 impl FactorisedSelfAttention {
     fn axes(self) -> [Axis; 2] {
         match self.order {
@@ -48,32 +44,15 @@ impl FactorisedSelfAttention {
         }
     }
 
-    fn block(self, recorder: &mut Recorder<'_>, layer: &Layer, mut x: Value) -> Result<Value> {
+    fn block(self, recorder: &mut Recorder<'_>, layer: Layer, mut x: Value) -> Result<Value> {
         for axis in self.axes() {
-            x = attend(recorder, layer, axis, x)?;
+            let name = axis.name();
+            let modules = [format!("LayerNorm_{name}"), format!("MultiHeadDotProductAttention_{name}")];
+            let heads = 0..layer.size.heads;
+            x = recorder.attend(layer.over(axis), [&modules[0], &modules[1]], &[(axis, heads)], x)?;
         }
-        let normed = recorder.layer_norm(&layer.parameter("LayerNorm_mlp"), x, &layer.tap("layernorm_after"))?;
-        recorder.mlp(layer, &layer.parameter("MlpBlock"), normed, x)
+        recorder.mlp(layer, ["LayerNorm_mlp", "MlpBlock"], x)
     }
-}
-
-/// x + attention over one axis.
-fn attend(recorder: &mut Recorder<'_>, layer: &Layer, axis: Axis, x: Value) -> Result<Value> {
-    let config = recorder.config;
-    let grid = config.grid();
-    let sequences = match axis {
-        Axis::Time => Sequences::temporal(recorder.batch, grid.temporal, grid.spatial()),
-        _ => Sequences::spatial(recorder.batch, grid.temporal, grid.spatial()),
-    };
-    let mask = match axis {
-        Axis::Time => recorder.mask(0, 1),
-        _ => Mask::NONE,
-    };
-    let name = axis.name();
-    let attending = [Attending { name: "", axis, heads: 0..config.heads, sequences, mask }];
-    let norm = format!("LayerNorm_{name}");
-    let attention = format!("MultiHeadDotProductAttention_{name}");
-    encoder::attend(recorder, &layer.within(name), [&norm, &attention], &attending, x)
 }
 
 impl Definition for FactorisedSelfAttention {
@@ -81,16 +60,8 @@ impl Definition for FactorisedSelfAttention {
         pooled_only("factorised self-attention", config.classifier)
     }
 
-    fn parameters(&self, config: &Config, specs: &mut Specs) {
-        specs.encoder(ENCODER, config.width, config.tokens(), config.layers, |specs, path| {
-            for axis in self.axes() {
-                let name = axis.name();
-                specs.layer_norm(&format!("{path}.LayerNorm_{name}"), config.width);
-                specs.attention(&format!("{path}.MultiHeadDotProductAttention_{name}"), config);
-            }
-            specs.layer_norm(&format!("{path}.LayerNorm_mlp"), config.width);
-            specs.mlp(&format!("{path}.MlpBlock"), config.width, config.hidden);
-        });
+    fn untold(&self) -> Option<Untold> {
+        Some(Untold { name: "order", values: &["space_time", "time_space"], meaning: "which attention comes first" })
     }
 
     /// A block's attention over space and its MLP are an image model's; the LayerNorm before the attention over time
@@ -110,27 +81,15 @@ impl Definition for FactorisedSelfAttention {
         }
     }
 
-    fn multiply_accumulates(&self, config: &Config) -> u64 {
-        let (grid, n, c) = (config.grid(), config.tokens(), config.width);
-        let attention = work::attention(n, grid.spatial(), c) + work::attention(n, grid.temporal, c);
-        let block = 2 * work::projections(n, c) + attention + work::mlp(n, c, config.hidden);
-        config.layers as u64 * block
-    }
-
     fn encode(&self, recorder: &mut Recorder<'_>, patches: Value) -> Result<Value> {
-        let config = recorder.config;
-        let encoder = Encoder::new(ENCODER, "", Scope::Clip, config.tokens(), config.encoder());
-        let mut x = recorder.embeddings(&encoder, "", patches, recorder.batch)?;
-        for index in 0..config.layers {
-            x = self.block(recorder, &encoder.layer(index), x)?;
-        }
-        let output = recorder.encoder_norm(&encoder, x)?;
-        recorder.pool_clips(output, config.grid().spatial())
+        let block = |recorder: &mut Recorder<'_>, layer, x| self.block(recorder, layer, x);
+        let output = recorder.encoder(Encoder::Clip, recorder.config.encoder(), patches, block)?;
+        recorder.pool(Encoder::Clip, output)
     }
 
     fn encode_naively(&self, naive: &mut Naive<'_>, patches: Sequence) -> Result<Vec<f64>> {
         let config = naive.config;
-        let output = naive.encoder(["Transformer", ""], config.layers, patches, |naive, path, x| {
+        let output = naive.encoder(Encoder::Clip, config.layers, patches, |naive, path, x| {
             let space = |x: &mut Sequence| {
                 let modules = [path, "LayerNorm_space", "MultiHeadDotProductAttention_space"];
                 naive.attend(modules, config.heads, x, &|_, query, key| naive.over_space(query, key))

@@ -2,14 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::encoder::{self, Encoder};
-use super::model::Definition;
+use super::Classifier;
+use super::definition::Definition;
+use super::encoder::{Axis, Encoder};
 use super::naive::{Naive, Sequence};
-use super::parameters::Specs;
-use super::recording::{Attending, Axis, Recorder, Scope};
-use super::{Classifier, Config, work};
+use super::recorder::Recorder;
 use crate::graph::Value;
-use crate::kernels::attention::Sequences;
 use crate::tensor::Result;
 
 /// Model 1, joint space-time attention:
@@ -21,54 +19,22 @@ use crate::tensor::Result;
 #[serde(deny_unknown_fields)]
 pub struct Joint;
 
-const ENCODER: &str = "Transformer";
-const CLASS_TOKEN: &str = "cls";
-
 impl Definition for Joint {
-    fn validate(&self, _: &Config) -> Result<()> {
-        Ok(())
-    }
-
     fn usual_classifier(&self) -> Classifier {
         Classifier::Token
     }
 
-    fn parameters(&self, config: &Config, specs: &mut Specs) {
-        specs.class_token(config, CLASS_TOKEN);
-        specs.encoder(ENCODER, config.width, config.sequence(), config.layers, |specs, path| {
-            specs.block(path, config, config.encoder());
-        });
-    }
-
-    fn multiply_accumulates(&self, config: &Config) -> u64 {
-        let (n, c) = (config.sequence(), config.width);
-        let block = work::projections(n, c) + work::attention(n, n, c) + work::mlp(n, c, config.hidden);
-        config.layers as u64 * block
-    }
-
     fn encode(&self, recorder: &mut Recorder<'_>, patches: Value) -> Result<Value> {
-        let config = recorder.config;
-        let spatial = config.grid().spatial();
-        let encoder = Encoder::new(ENCODER, "", Scope::Clip, config.sequence(), config.encoder());
-        let mut x = recorder.embeddings(&encoder, CLASS_TOKEN, patches, recorder.batch)?;
-        let attending = Attending {
-            name: "",
-            axis: Axis::Whole,
-            heads: 0..config.heads,
-            sequences: Sequences::joint(recorder.batch, config.sequence()),
-            mask: recorder.mask(usize::from(config.class_token()), spatial),
-        };
-        for index in 0..config.layers {
-            x = encoder::block(recorder, &encoder.layer(index), std::slice::from_ref(&attending), x)?;
-        }
-        let output = recorder.encoder_norm(&encoder, x)?;
-        recorder.pool_clips(output, spatial)
+        let size = recorder.config.encoder();
+        let output = recorder.encoder(Encoder::Clip, size, patches, |recorder, layer, x| {
+            recorder.block(layer, &[(Axis::Whole, 0..size.heads)], x)
+        })?;
+        recorder.pool(Encoder::Clip, output)
     }
 
     fn encode_naively(&self, naive: &mut Naive<'_>, patches: Sequence) -> Result<Vec<f64>> {
         let config = naive.config;
-        let tokens = naive.with_class_token("cls", patches)?;
-        let output = naive.encoder(["Transformer", ""], config.layers, tokens, |naive, path, x| {
+        let output = naive.encoder(Encoder::Clip, config.layers, patches, |naive, path, x| {
             naive.block(path, config.encoder(), x, &|_, query, key| naive.through_time(query, key))
         })?;
         Ok(output.pool(config.classifier, |place| naive.is_valid(place)))

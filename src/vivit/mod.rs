@@ -9,12 +9,13 @@
 //!
 //! let config = Config::named("vit-b/16x2")?;
 //! assert_eq!(config.sequence(), 3137);
-//! assert_eq!(config.parameters().iter().map(|parameter| parameter.shape.elements()).sum::<usize>(), 88_954_000);
+//! assert_eq!(config.parameters()?.iter().map(|parameter| parameter.shape.elements()).sum::<usize>(), 88_954_000);
 //! # Ok::<(), tubelet::tensor::Error>(())
 //! ```
 
 mod attention_map;
 mod config;
+mod definition;
 mod encoder;
 mod factorised_dot_product;
 mod factorised_encoder;
@@ -25,28 +26,33 @@ mod mask;
 mod model;
 pub mod naive;
 mod named;
+mod options;
 mod parameters;
 pub(crate) mod random;
+mod recorder;
 mod recording;
+mod request;
 mod switches;
 mod validation;
-mod work;
 
 pub use attention_map::{AttentionLayer, MapRecording, RecordedMap, record_attention_maps};
 pub use config::{Config, Grid};
+pub use encoder::{Axis, Encoder};
 pub use factorised_dot_product::{FactorisedDotProduct, HeadOrder};
 pub use factorised_encoder::{FactorisedEncoder, Temporal};
 pub use factorised_self_attention::{FactorisedSelfAttention, Order};
 pub use joint::Joint;
 pub use mask::{FrameMask, Masking, TubeletRule};
 pub use model::Model;
+pub use options::ModelOption;
 pub use parameters::{ParameterSpec, Parameters};
-pub use recording::{Axis, RecordedAttention, Recording, Request, Scope, clip_shape};
+pub use recording::{RecordedAttention, Recording};
+pub use request::{ModelInput, Request, clip_shape};
 pub use switches::{Classifier, EncoderSize, FrameSampling, Gelu, LabelHead, Labelling, Tubelet};
 pub(crate) use validation::MOST_LAYERS;
 
 use crate::tensor::Result;
-use recording::Recorder;
+use recorder::Recorder;
 
 /// Records a model's forward pass; which values it computes apart follows `request`.
 pub fn record(config: &Config, request: &Request) -> Result<Recording> {

@@ -1,67 +1,17 @@
-//! The list of the paper's models, and what each of them defines.
+//! The list of the paper's models. Nothing that a model is made of imports it.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::config::plural;
+use super::Classifier;
+use super::definition::{Definition, Untold};
 use super::factorised_dot_product::FactorisedDotProduct;
 use super::factorised_encoder::FactorisedEncoder;
 use super::factorised_self_attention::FactorisedSelfAttention;
-use super::initialise::Counterpart;
 use super::joint::Joint;
-use super::naive::{Naive, Sequence};
-use super::parameters::Specs;
-use super::recording::Recorder;
-use super::{Classifier, Config, Grid};
-use crate::graph::Value;
 use crate::tensor::{Error, Result};
-
-/// What sets a model apart from the others: all between the tubelet projection and the head.
-pub(super) trait Definition {
-    /// An error where the model's own options or the switches of `config` make no sense for it.
-    fn validate(&self, config: &Config) -> Result<()>;
-
-    /// How its output becomes one vector in the published configurations.
-    fn usual_classifier(&self) -> Classifier {
-        Classifier::Mean
-    }
-
-    /// The model, of its own sizes those that go with `config`; `None` where they are told or it has none.
-    fn fitted_to(&self, _config: &Config) -> Option<Model> {
-        None
-    }
-
-    /// How many blocks it has, in words.
-    fn layers(&self, config: &Config) -> String {
-        format!("{} layer{}", config.layers, plural(config.layers, "s"))
-    }
-
-    /// Lists the parameters, in the order of the forward pass.
-    fn parameters(&self, config: &Config, specs: &mut Specs);
-
-    /// The tokens whose positions the table called `name` holds.
-    fn positions(&self, config: &Config, name: &str) -> Grid {
-        let _ = name;
-        config.grid()
-    }
-
-    /// What an image model has for the parameter called `name`.
-    fn counterpart(&self, name: &str) -> Counterpart {
-        Counterpart::Named(name.to_owned())
-    }
-
-    /// Multiply-accumulates of one clip.
-    fn multiply_accumulates(&self, config: &Config) -> u64;
-
-    /// Records the way from `patches` [B, T·S, C] to one vector a clip, [B, C].
-    fn encode(&self, recorder: &mut Recorder<'_>, patches: Value) -> Result<Value>;
-
-    /// Computes the same for one clip, without anything that [`Definition::encode`] is made of: each is there to find
-    /// the faults of the other.
-    fn encode_naively(&self, naive: &mut Naive<'_>, patches: Sequence) -> Result<Vec<f64>>;
-}
 
 /// The enum of all models, from a line for each.
 macro_rules! models {
@@ -107,6 +57,12 @@ macro_rules! models {
                     $(Self::$variant(model) => model,)*
                 }
             }
+
+            pub(super) fn definition_mut(&mut self) -> &mut dyn Definition {
+                match self {
+                    $(Self::$variant(model) => model,)*
+                }
+            }
         }
 
         $(impl From<$variant> for Model {
@@ -133,6 +89,11 @@ impl Model {
     /// for one.
     pub fn usual_classifier(&self) -> Classifier {
         self.definition().usual_classifier()
+    }
+
+    /// The option of its own that shows in no parameter and must be told, where it has one.
+    pub(crate) fn untold(&self) -> Option<Untold> {
+        self.definition().untold()
     }
 }
 

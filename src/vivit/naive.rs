@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 pub(super) use layers::{Place, Sequence, Sight};
 
-use super::{Classifier, Config, FrameMask, FrameSampling, Parameters, Tubelet, TubeletRule};
+use super::{Classifier, Config, Encoder, FrameMask, FrameSampling, Parameters, Tubelet, TubeletRule};
 use crate::kernels::ClipLayout;
 use crate::tensor::{Error, Result, Tensor};
 
@@ -175,7 +175,7 @@ impl Naive<'_> {
     }
 
     /// `tokens` behind the class token called `name`, where the model has one.
-    pub(super) fn with_class_token(&self, name: &str, tokens: Sequence) -> Result<Sequence> {
+    fn with_class_token(&self, name: &str, tokens: Sequence) -> Result<Sequence> {
         if self.config.classifier != Classifier::Token {
             return Ok(tokens);
         }
@@ -187,27 +187,29 @@ impl Naive<'_> {
         Ok(sequence)
     }
 
-    /// An encoder at `path`: positions, `layers` times `block`, LayerNorm. Its values' names begin with `stage`.
+    /// An encoder: class token, positions, `layers` times `block` with the path of its parameters, LayerNorm.
     pub(super) fn encoder(
         &mut self,
-        [path, stage]: [&str; 2],
+        encoder: Encoder,
         layers: usize,
-        mut tokens: Sequence,
+        tokens: Sequence,
         block: impl Fn(&Self, &str, &mut Sequence) -> Result<()>,
     ) -> Result<Sequence> {
         let width = self.config.width;
+        let path = encoder.path();
+        let mut tokens = self.with_class_token(encoder.class_token(), tokens)?;
         let shape = [tokens.x.len(), width];
         let positions = self.parameter(&format!("{path}.posembed_input.pos_embedding"), tokens.x.len() * width)?;
         for (token, position) in tokens.x.iter_mut().zip(positions.chunks(width)) {
             layers::add(token, position);
         }
-        self.keep(&format!("{stage}embeddings"), &shape, tokens.x.concat());
+        self.keep(&encoder.value("embeddings"), &shape, tokens.x.concat());
         for layer in 0..layers {
             block(self, &format!("{path}.encoderblock_{layer}"), &mut tokens)?;
-            self.keep(&format!("{stage}hidden_state.{}", layer + 1), &shape, tokens.x.concat());
+            self.keep(&encoder.value(&format!("hidden_state.{}", layer + 1)), &shape, tokens.x.concat());
         }
         tokens.x = self.layer_norm(&format!("{path}.encoder_norm"), &tokens.x)?;
-        self.keep(&format!("{stage}sequence_output"), &shape, tokens.x.concat());
+        self.keep(&encoder.value("sequence_output"), &shape, tokens.x.concat());
         Ok(tokens)
     }
 

@@ -81,7 +81,8 @@ impl Config {
     /// one but of the 4 layers that the paper gives it (section 4.2), unless `model` is not at its defaults.
     #[must_use]
     pub fn as_model(self, model: Model) -> Self {
-        let model = model.definition().fitted_to(&self).unwrap_or(model);
+        let mut model = model;
+        model.definition_mut().fit_to(&self);
         Self { classifier: model.usual_classifier(), model, ..self }
     }
 }

@@ -1,6 +1,6 @@
 //! Which configurations make sense.
 
-use super::{Classifier, Config, EncoderSize, FactorisedEncoder, FrameSampling, Labelling, Model, Temporal, Tubelet};
+use super::{Classifier, Config, Encoder, EncoderSize, FrameSampling, Labelling, Tubelet};
 use crate::kernels::attention::Qkv;
 use crate::tensor::{Error, Result};
 
@@ -23,7 +23,9 @@ impl Config {
         self.validate_sizes()?;
         self.validate_tokens()?;
         self.labelling.validate(self.classes)?;
-        validate_encoder("encoder", self.encoder(), self.width)?;
+        for (encoder, size) in self.encoders() {
+            validate_encoder(encoder.title(), size, self.width)?;
+        }
         self.model.definition().validate(self)?;
         if !(self.layer_norm_eps.is_finite() && self.layer_norm_eps > 0.0) {
             return Err(Error::usage(format!(
@@ -93,16 +95,13 @@ impl Config {
         bounded("representation layer", &[c, self.features()], MOST_ELEMENTS)?;
         bounded("head", &[self.features(), self.classes], MOST_ELEMENTS)?;
         bounded("work of the tubelet projection", &[n, self.tubelet_values(), c], MOST_WORK)?;
-        let work = |what, n: usize, EncoderSize { layers, hidden, .. }| {
+        let work = |what: &str, n: usize, EncoderSize { layers, hidden, .. }| {
             bounded(what, &[layers, n, c, n.max(c).max(hidden), 8], MOST_WORK)
         };
-        work("work of the encoder", n, self.encoder())?;
-        match self.model {
-            Model::FactorisedEncoder(FactorisedEncoder { temporal: Temporal::Encoder(size) }) => {
-                work("work of the temporal encoder", temporal + 1, size)
-            }
-            _ => Ok(()),
-        }
+        self.encoders().into_iter().try_for_each(|(encoder, size)| {
+            let tokens = if encoder == Encoder::Temporal { temporal + 1 } else { n };
+            work(&format!("work of the {}", encoder.title()), tokens, size)
+        })
     }
 }
 
@@ -132,7 +131,7 @@ impl Labelling {
 }
 
 /// An error where an encoder of this size and `width` makes no sense.
-pub(super) fn validate_encoder(what: &str, size: EncoderSize, width: usize) -> Result<()> {
+fn validate_encoder(what: &str, size: EncoderSize, width: usize) -> Result<()> {
     let EncoderSize { layers, heads, hidden } = size;
     at_least_one(&[("number of layers", layers), ("number of heads", heads), ("MLP's hidden width", hidden)])
         .map_err(|error| error.within(what))?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use tempfile::TempDir;
-use tubelet::checkpoint::{Checkpoint, Family, Hub, load_with};
+use tubelet::checkpoint::{Checkpoint, Hub, Provenance, load_with};
 use tubelet::tensor::{Closeness, Error, ErrorKind, Tensor, Tolerance};
 use tubelet::vivit::{Config, Gelu, Grid};
 
@@ -116,9 +116,9 @@ fn assert_same_weights(actual: &Checkpoint, expected: &Checkpoint, tolerance: To
 fn every_fixture_loads_complete() {
     for name in FIXTURES {
         let checkpoint = load(&fixture(name)).unwrap();
-        assert_eq!(checkpoint.family, Family::HuggingFace);
+        assert_eq!(checkpoint.provenance, Provenance::HuggingFace);
         assert!(checkpoint.source.ends_with(name) && checkpoint.notes.is_empty());
-        let specs = checkpoint.config.parameters();
+        let specs = checkpoint.config.parameters().unwrap();
         assert_eq!(checkpoint.parameters.names(), specs.iter().map(|spec| spec.name.as_str()).collect::<Vec<_>>());
         for spec in &specs {
             assert_eq!(checkpoint.parameters.shape(&spec.name).unwrap(), spec.shape, "{name} {}", spec.name);

@@ -32,7 +32,7 @@ fn a_saved_model_is_the_same() {
     for name in SAVED {
         let (expected, folder) = saved(name);
         let found = load(folder.path()).unwrap();
-        assert_eq!((found.family, &found.labels), (expected.family, &expected.labels), "{name}");
+        assert_eq!((found.provenance, &found.labels), (expected.provenance, &expected.labels), "{name}");
         assert_eq!((&found.config, &found.notes), (&expected.config, &expected.notes), "{name}");
         assert_eq!(found.parameters.names(), expected.parameters.names());
         for tensor in expected.parameters.names() {
@@ -40,7 +40,7 @@ fn a_saved_model_is_the_same() {
             assert_eq!(found.bytes(), expected.bytes(), "{name}: {tensor}");
         }
         let described = read_config(folder.path()).unwrap();
-        assert_eq!((described.config, described.family), (expected.config, expected.family), "{name}");
+        assert_eq!((described.config, described.provenance), (expected.config, expected.provenance), "{name}");
     }
 }
 

@@ -3,7 +3,7 @@
 use tubelet::checkpoint::{FlaxLayout, Hints, load_hinted};
 use tubelet::vivit::{
     Classifier, EncoderSize, FactorisedDotProduct, FactorisedSelfAttention, FrameSampling, HeadOrder, Joint, LabelHead,
-    Labelling, Model, Order, Temporal, Tubelet,
+    Labelling, Model, ModelOption, Order, Temporal, Tubelet,
 };
 
 use super::flax_file::{Leaf, flax_file};
@@ -54,17 +54,21 @@ fn folder_of(fixture_name: &str, files: &[(&str, &str)]) -> TempDir {
 }
 
 /// The sizes of a fixture's clips, as a user would tell them.
+fn option(text: &str) -> ModelOption {
+    text.parse().unwrap()
+}
+
 fn extent(name: &str) -> Hints {
     let config = load(&fixture(name)).unwrap().config;
-    Hints { frames: Some(config.frames), size: Some([config.rows, config.columns]), ..Hints::default() }
+    Hints::new().frames(config.frames).size([config.rows, config.columns])
 }
 
 #[test]
 fn every_tree_loads_complete() {
     for name in SCENIC {
         let checkpoint = load(&fixture(name)).unwrap();
-        assert_eq!((checkpoint.family, checkpoint.labels), (Family::Scenic, None));
-        let specs = checkpoint.config.parameters();
+        assert_eq!((checkpoint.provenance, checkpoint.labels), (Provenance::Scenic, None));
+        let specs = checkpoint.config.parameters().unwrap();
         assert_eq!(checkpoint.parameters.names(), specs.iter().map(|spec| spec.name.as_str()).collect::<Vec<_>>());
         for spec in &specs {
             assert_eq!(checkpoint.parameters.shape(&spec.name).unwrap(), spec.shape, "{name} {}", spec.name);
@@ -220,12 +224,12 @@ fn without_a_configuration_hints_tell_the_rest() {
         ("scenic-model1", Hints::default()),
         ("scenic-model1-sampling", Hints::default()),
         ("scenic-model2", Hints::default()),
-        ("scenic-model3", Hints { order: Some(Order::TimeSpace), ..Hints::default() }),
-        ("scenic-model4", Hints { kind: Some(FactorisedDotProduct::default().into()), ..Hints::default() }),
+        ("scenic-model3", Hints::new().options(vec![option("order=time_space")])),
+        ("scenic-model4", Hints::new().kind(Model::from(FactorisedDotProduct::default()))),
     ] {
         let Hints { frames, size, .. } = extent(name);
         let folder = folder_of(name, &[("checkpoint", "checkpoint")]);
-        let checkpoint = hinted(folder.path(), Hints { frames, size, ..hints }).unwrap();
+        let checkpoint = hinted(folder.path(), hints.frames(frames).size(size)).unwrap();
         let expected = load(&fixture(name)).unwrap();
         let assumed = checkpoint.notes.iter().any(|note| note.contains("--classifier mean is assumed"));
         assert_eq!(assumed, expected.config.classifier == Classifier::Mean, "{:?}", checkpoint.notes);
@@ -240,7 +244,7 @@ fn what_is_open_is_asked_for() {
         ("scenic-model1", &["--frames N --size HxW: how 75 tokens divide", "--frames 6 --size 40x40"][..]),
         ("scenic-model1-sampling", &["--frames N --size HxW: how 60 tokens divide", "sampled)"]),
         ("scenic-model2", &["--size HxW: how 15 tokens of a temporal index", "--size 24x40, --size 40x24"]),
-        ("scenic-model3", &["--order space-time or --order time-space", "--frames N --size HxW"]),
+        ("scenic-model3", &["--option order=space_time or --option order=time_space", "--frames N --size HxW"]),
         ("scenic-model4", &["--kind joint or --kind factorised-dot-product", "--frames N --size HxW"]),
     ] {
         let folder = bare(name);
@@ -249,18 +253,17 @@ fn what_is_open_is_asked_for() {
         assert_names(&error.to_string(), &["checkpoint_3 does not say everything about its model"]);
         assert_names(&error.to_string(), questions);
     }
-    let frames = Hints { frames: Some(10), ..Hints::default() };
+    let frames = Hints::new().frames(10);
     let error = hinted_refusal(bare("scenic-model1").path(), frames).to_string();
     assert_names(&error, &["--size HxW: how 15 tokens of a temporal index", "--size 24x40"]);
     assert!(!error.contains("--frames"), "{error}");
-    let error =
-        hinted_refusal(bare("scenic-model1-sampling").path(), Hints { size: Some([24, 32]), ..Hints::default() });
+    let error = hinted_refusal(bare("scenic-model1-sampling").path(), Hints::new().size([24, 32]));
     assert_names(&error.to_string(), &["--frames N: of how many frames some are sampled"]);
 }
 
 #[test]
 fn the_length_of_clips_follows_from_their_size() {
-    let size = Hints { size: Some([24, 40]), ..Hints::default() };
+    let size = Hints::new().size([24, 40]);
     for name in ["scenic-model1", "scenic-model2"] {
         let folder = folder_of(name, &[("checkpoint", "checkpoint")]);
         assert_eq!(hinted(folder.path(), size.clone()).unwrap().config, load(&fixture(name)).unwrap().config);
@@ -270,56 +273,51 @@ fn the_length_of_clips_follows_from_their_size() {
 #[test]
 fn hints_choose_among_what_the_parameters_allow() {
     let folder = folder_of("scenic-model4", &[("checkpoint", "checkpoint")]);
-    let hints = Hints { size: Some([24, 40]), kind: Some(Joint.into()), ..Hints::default() };
-    let joint = hinted(folder.path(), Hints { classifier: Some(Classifier::Max), ..hints.clone() }).unwrap();
+    let hints = Hints::new().size([24, 40]).kind(Model::from(Joint));
+    let joint = hinted(folder.path(), hints.clone().classifier(Classifier::Max)).unwrap();
     assert_eq!((joint.config.model, joint.config.classifier), (Joint.into(), Classifier::Max));
     assert!(joint.notes.is_empty(), "{:?}", joint.notes);
-    let kind = Some(FactorisedDotProduct::default().into());
-    let paper = Hints { kind, heads: Some(HeadOrder::SpatialFirst), ..hints };
+    let kind = Model::from(FactorisedDotProduct::default());
+    let paper = hints.kind(kind).options(vec![option("heads=spatial_first")]);
     let paper = hinted(folder.path(), paper).unwrap().config.model;
     assert_eq!(paper, FactorisedDotProduct { heads: HeadOrder::SpatialFirst }.into());
 }
 
 #[test]
 fn hints_must_not_contradict_the_files() {
-    let none = Hints::default;
     for (name, hints, culprits) in [
-        ("scenic-model2", Hints { kind: Some(Joint.into()), ..none() }, ["--kind joint contradicts", "Model 2"]),
-        ("scenic-model2", Hints { frames: Some(12), ..none() }, ["--frames 12 contradicts", "clips of 10×24×40×3"]),
-        (
-            "scenic-model2",
-            Hints { size: Some([40, 24]), ..none() },
-            ["--size 40x24 contradicts", "clips of 10×24×40×3"],
-        ),
+        ("scenic-model2", Hints::new().kind(Model::from(Joint)), ["--kind joint contradicts", "Model 2"]),
+        ("scenic-model2", Hints::new().frames(12), ["--frames 12 contradicts", "clips of 10×24×40×3"]),
+        ("scenic-model2", Hints::new().size([40, 24]), ["--size 40x24 contradicts", "clips of 10×24×40×3"]),
         (
             "scenic-model3",
-            Hints { order: Some(Order::SpaceTime), ..none() },
-            ["--order space-time", "--order time-space"],
-        ),
-        ("scenic-model1", Hints { order: Some(Order::SpaceTime), ..none() }, ["--order space-time", "Model 1"]),
-        (
-            "scenic-model3",
-            Hints { classifier: Some(Classifier::Max), ..none() },
-            ["--classifier max", "--classifier mean"],
+            Hints::new().options(vec![option("order=space_time")]),
+            ["--option order=space_time", "--option order=time_space"],
         ),
         (
             "scenic-model1",
-            Hints { heads: Some(HeadOrder::SpatialFirst), ..none() },
-            ["--heads spatial-first", "Model 1"],
+            Hints::new().options(vec![option("order=space_time")]),
+            ["--option order=space_time", "Model 1"],
         ),
-        ("hf-tiny", Hints { frames: Some(7), ..none() }, ["--frames 7 contradicts", "clips of 8×32×32×3"]),
-        ("hf-tiny", Hints { kind: Some(FactorisedDotProduct::default().into()), ..none() }, ["--kind", "Model 1"]),
+        ("scenic-model3", Hints::new().classifier(Classifier::Max), ["--classifier max", "--classifier mean"]),
+        (
+            "scenic-model1",
+            Hints::new().options(vec![option("heads=spatial_first")]),
+            ["--option heads=spatial_first", "Model 1"],
+        ),
+        ("hf-tiny", Hints::new().frames(7), ["--frames 7 contradicts", "clips of 8×32×32×3"]),
+        ("hf-tiny", Hints::new().kind(Model::from(FactorisedDotProduct::default())), ["--kind", "Model 1"]),
     ] {
         let error = hinted_refusal(&fixture(name), hints);
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert_names(&error.to_string(), &culprits);
     }
     let folder = folder_of("scenic-model2", &[("checkpoint", "checkpoint")]);
-    let wrong = Hints { frames: Some(12), size: Some([24, 40]), ..none() };
+    let wrong = Hints::new().frames(12).size([24, 40]);
     let error = hinted_refusal(folder.path(), wrong);
     assert_names(&error.to_string(), &["clips of 12 frames of 24×40 make 6×3×5 tokens", "positions for 5×15"]);
     assert_eq!(error.kind(), ErrorKind::Usage);
-    let agreeing = Hints { kind: Some(Joint.into()), frames: Some(8), size: Some([32, 32]), ..none() };
+    let agreeing = Hints::new().kind(Model::from(Joint)).frames(8).size([32, 32]);
     hinted(&fixture("hf-tiny"), agreeing).unwrap();
 }
 
@@ -474,7 +472,7 @@ fn a_baseline_without_temporal_encoder_is_model_2() {
     let config = load(folder.path()).unwrap().config;
     assert!(matches!(config.model, Model::FactorisedEncoder(model) if model.temporal == Temporal::Mean), "{config}");
     fs::remove_file(folder.path().join("config.json")).unwrap();
-    let error = hinted_refusal(folder.path(), Hints { size: Some([24, 40]), ..Hints::default() });
+    let error = hinted_refusal(folder.path(), Hints::new().size([24, 40]));
     assert_names(&error.to_string(), &["--frames N: how many frames a clip has shows in no parameter"]);
     assert_eq!(hinted(folder.path(), extent("scenic-model2")).unwrap().config, config);
 }

@@ -11,7 +11,7 @@ fn tiny() -> Config {
 #[test]
 fn the_seed_decides_everything() {
     let [first, again, other] = [7, 7, 8].map(|seed| untrained(tiny(), seed).unwrap());
-    assert_eq!(first.family, Family::Untrained);
+    assert_eq!(first.provenance, Provenance::Untrained);
     assert!(first.source.contains("untrained") && first.source.contains('7'));
     for name in first.parameters.names() {
         assert_eq!(tensor(&first, name), tensor(&again, name));
@@ -26,7 +26,7 @@ const PINNED: [f32; 3] = [-0.03293349, -0.079341374, -0.067055106];
 #[test]
 fn every_tensor_is_alive_and_of_a_sane_size() {
     let checkpoint = untrained(tiny(), 1).unwrap();
-    let specs = checkpoint.config.parameters();
+    let specs = checkpoint.config.parameters().unwrap();
     assert_eq!(checkpoint.parameters.names(), specs.iter().map(|spec| spec.name.as_str()).collect::<Vec<_>>());
     for spec in specs {
         assert_eq!(checkpoint.parameters.shape(&spec.name).unwrap(), spec.shape);

@@ -12,7 +12,7 @@ use std::process::Command;
 
 use libtest_mimic::Failed;
 use tempfile::TempDir;
-use tubelet::checkpoint::{self, Checkpoint, Family};
+use tubelet::checkpoint::{self, Checkpoint, Provenance};
 use tubelet::vivit::{Config, Tubelet};
 
 use super::common::data;
@@ -33,8 +33,8 @@ const STAND_INS: [(&str, &str); 14] = [
     ("tubelet bench --full", "tubelet bench --kernel layer_norm"),
     ("--kernel attention --kernel linear", "--kernel layer_norm --kernel softmax"),
     // The checkpoint beside the examples is a small one.
-    ("--order space-time --frames 32 --size 224", "--order space-time --frames 10 --size 24x40"),
-    ("--order time-space --frames 32 --size 224", "--order space-time --frames 10 --size 24x40"),
+    ("--option order=space-time --frames 32 --size 224", "--option order=space-time --frames 10 --size 24x40"),
+    ("--option order=time-space --frames 32 --size 224", "--option order=space-time --frames 10 --size 24x40"),
     // Its patches are small.
     ("--tubelet 16x2", "--tubelet 4x2"),
     // A home of its own.
@@ -118,7 +118,11 @@ impl Room {
             ..Config::named("vit-ti")?
         };
         let made = checkpoint::untrained(config, 0)?;
-        checkpoint::save(&self.path("DIR"), &Checkpoint { family: Family::Scenic, notes: Vec::new(), ..made }, false)?;
+        checkpoint::save(
+            &self.path("DIR"),
+            &Checkpoint { provenance: Provenance::Scenic, notes: Vec::new(), ..made },
+            false,
+        )?;
         for (name, files) in [("vivit-b-16x2-kinetics400", "hf-tiny"), ("vit-base-patch16-224-in21k", "hf-vit-tiny")] {
             let repository = self.path(&format!("hub/models--google--{name}"));
             let (refs, snapshot) = (repository.join("refs"), repository.join("snapshots/0123abc"));

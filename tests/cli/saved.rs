@@ -145,7 +145,7 @@ pub(super) fn fortran_order() -> Outcome {
     to.finish()?;
     let written = |from: &Path, name: &str| -> Result<Vec<u8>, Failed> {
         let output = folder.path().join(name);
-        let arguments = "init --from {} --model 2 --tubelet 4x2 --frames 8 --temporal-layers 2 --output {}";
+        let arguments = "init --from {} --model 2 --tubelet 4x2 --frames 8 --option temporal.layers=2 --output {}";
         Ran::with(arguments, &[from, &output])?.success()?;
         Ok(fs::read(output.join("model.safetensors"))?)
     };

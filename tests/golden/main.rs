@@ -62,8 +62,9 @@ fn main() -> ExitCode {
         });
         tests.add_without_device(format!("{folder}::naive"), move || {
             let golden = Golden::read(folder)?;
-            let Checkpoint { family, config, parameters, .. } = checkpoint::load(&golden.folder)?;
-            let found = naive::forward(&config, &*parameters, &golden.clip, family.layout(), &FrameMask::default())?;
+            let Checkpoint { provenance, config, parameters, .. } = checkpoint::load(&golden.folder)?;
+            let found =
+                naive::forward(&config, &*parameters, &golden.clip, provenance.layout(), &FrameMask::default())?;
             let known = |name: &&str| golden.place(name, &config).is_some_and(|place| found.contains_key(&place.tap));
             let names: Vec<_> = golden.expected.keys().map(String::as_str).filter(known).collect();
             assert!(names.contains(&"logits"), "{names:?}");
@@ -129,7 +130,7 @@ impl Golden {
     /// Everything that was recorded, tapped.
     fn pass(&self, checkpoint: &Checkpoint) -> Pass {
         let taps = self.expected.keys().filter_map(|name| self.place(name, &checkpoint.config));
-        Pass::new().layout(checkpoint.family.layout()).taps(Taps::Names(taps.map(|place| place.tap).collect()))
+        Pass::new().layout(checkpoint.provenance.layout()).taps(Taps::Names(taps.map(|place| place.tap).collect()))
     }
 
     fn place(&self, name: &str, config: &Config) -> Option<Place> {

@@ -123,8 +123,8 @@ pub(super) fn read(location: Location, arrays: Box<dyn Arrays>, heads: Option<us
         .config(&described, heads, &mut notes)
         .map_err(|reason| Error::file(format!("{} holds no image transformer: {reason}", path.display())))?;
     let Sizes { arrays, convention } = sizes;
-    let (parameters, strays) =
-        Fitted::new(Box::new(arrays), convention, &config, Strays::Buffers).map_err(|(_, misfits)| {
+    let (parameters, strays) = Fitted::new(Box::new(arrays), convention, config.parameters()?, Strays::Buffers)
+        .map_err(|(_, misfits)| {
             Error::file(format!(
                 "{} holds no plain image transformer: {}:\n  {}\nTake a model without additions, or download it again.",
                 path.display(),

@@ -9,7 +9,7 @@ use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
 use crate::video::Fields;
 use crate::vivit::{
     Classifier, FactorisedDotProduct, FactorisedEncoder, FactorisedSelfAttention, Joint, LabelHead, Labelling, Model,
-    Order,
+    ModelOption, Order,
 };
 
 /// What `config.json` says, as far as it does.
@@ -38,6 +38,17 @@ pub(super) struct Said {
     pub(super) labelling: Labelling,
     /// Whether clips were trained on with values in [0, 1] instead of [-1, 1].
     pub(super) not_centred: bool,
+}
+
+impl Said {
+    /// The model's own options that show in no parameter.
+    pub(super) fn options(&self) -> Vec<ModelOption> {
+        let order = self.order.map(|order| match order {
+            Order::SpaceTime => "space_time",
+            Order::TimeSpace => "time_space",
+        });
+        order.map(|order| ModelOption::new("order", order)).into_iter().collect()
+    }
 }
 
 /// The sizes of one encoder, as far as they are said.

@@ -18,19 +18,29 @@ use std::sync::Arc;
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted, Strays};
 use super::flax::{FlaxLayout, ParameterTree};
+use super::format::{Called, Format, Usage};
 use super::location::Location;
 use super::writing::CONFIG;
-use super::{Called, Checkpoint, Family, Format, Hints, PreprocessorFile, huggingface};
+use super::{Checkpoint, Described, Hints, PreprocessorFile, Provenance, huggingface};
+use crate::kernels::ClipLayout;
 use crate::tensor::{Error, Result, Shape, Tensor};
-use crate::video::Values;
-use crate::vivit::{Config, Model, ParameterSpec, Temporal};
+use crate::video::{Preset, Values};
+use crate::vivit::{Config, Encoder, ParameterSpec};
 use config::Said;
 use evidence::Evidence;
 use reconciliation::Reconciliation;
 
 /// Names joined by `/`.
-pub(super) const FORMAT: Format =
-    Format { recognises: |names| names.iter().any(|name| name.contains('/')), load, convention };
+pub(super) const FORMAT: Format = Format {
+    recognises: |names| names.iter().any(|name| name.contains('/')),
+    field: "model",
+    owner: "scenic",
+    read_config,
+    load,
+    convention,
+};
+
+pub(super) const USAGE: Usage = Usage { name: "scenic", layout: ClipLayout::Bthwc, preset: Preset::Scenic };
 
 /// The values of a training without `zero_centering`, [0, 1], which no preset gives.
 const NOT_CENTRED: Values = Values { scale: 1.0 / 255.0, zero_centred: false, normalise: None };
@@ -40,11 +50,11 @@ fn convention(arrays: Box<dyn Arrays>, config: &Config) -> Called {
 }
 
 /// The model that the `config.json` at `path` describes, which must say everything.
-pub(super) fn read_config(path: &Path) -> Result<Config> {
+fn read_config(path: &Path) -> Result<Described> {
     let within = |reason: String| Error::file(format!("{}: {reason}", path.display()));
     let config = described::config(&config::read(path)?).map_err(within)?;
     config.validate().map_err(|error| within(error.to_string()))?;
-    Ok(config)
+    Ok(Described { config, provenance: Provenance::Scenic, labels: None, preprocessor: None })
 }
 
 fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Checkpoint> {
@@ -58,8 +68,8 @@ fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Ch
         Reconciliation { weights: &path, config: config_path.as_deref(), found: &found, said: &said, hints };
     let (config, mut further) = reconciliation.model()?;
     let convention = Flax::of(&config);
-    let (parameters, strays) =
-        Fitted::new(Box::new(tree), Box::new(convention), &config, Strays::Any).map_err(|(_, misfits)| {
+    let (parameters, strays) = Fitted::new(Box::new(tree), Box::new(convention), config.parameters()?, Strays::Any)
+        .map_err(|(_, misfits)| {
             Error::file(format!(
                 "{} does not hold a whole model ({}): {}:\n  {}\nCopy or download it again.",
                 path.display(),
@@ -82,7 +92,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Ch
         found => found,
     };
     Ok(Checkpoint {
-        family: Family::Scenic,
+        provenance: Provenance::Scenic,
         config,
         parameters: Arc::new(parameters),
         labels: None,
@@ -95,27 +105,24 @@ fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Ch
 /// Flax's names and layouts.
 #[derive(Debug)]
 pub(super) struct Flax {
-    /// Heads of the encoder, of Model 2 of the spatial one.
-    heads: usize,
-    /// Heads of Model 2's temporal encoder.
-    temporal_heads: usize,
+    /// How many heads each encoder has.
+    heads: Vec<(Encoder, usize)>,
 }
 
 impl Flax {
-    /// Those of a model whose encoder has that many `heads`.
+    /// Those of a model whose only encoder has that many `heads`.
     pub(super) fn with_heads(heads: usize) -> Self {
-        Self { heads, temporal_heads: heads }
+        Self { heads: vec![(Encoder::Clip, heads)] }
     }
 
     fn of(config: &Config) -> Self {
-        let temporal_heads = match config.model {
-            Model::FactorisedEncoder(model) => match model.temporal {
-                Temporal::Encoder(size) => size.heads,
-                Temporal::Mean => config.heads,
-            },
-            _ => config.heads,
-        };
-        Self { heads: config.heads, temporal_heads }
+        Self { heads: config.encoders().into_iter().map(|(encoder, size)| (encoder, size.heads)).collect() }
+    }
+
+    /// The heads of the encoder that the parameter called `name` belongs to; 1 for those of no encoder.
+    fn heads_of(&self, name: &str) -> usize {
+        let own = Encoder::of_parameter(name);
+        self.heads.iter().find(|(encoder, _)| Some(*encoder) == own).map_or(1, |(_, heads)| *heads)
     }
 }
 
@@ -125,9 +132,7 @@ impl Convention for Flax {
     }
 
     fn shape(&self, spec: &ParameterSpec) -> Shape {
-        let temporal = spec.name.starts_with("TemporalTransformer.");
-        let heads = if temporal { self.temporal_heads } else { self.heads };
-        FlaxLayout::of(&spec.name).flax_shape(&spec.shape, heads)
+        FlaxLayout::of(&spec.name).flax_shape(&spec.shape, self.heads_of(&spec.name))
     }
 
     fn restored(&self, name: &str, array: Tensor) -> Result<Tensor> {
@@ -143,7 +148,8 @@ mod tests {
     use super::*;
     use crate::checkpoint::arrays::Dtype;
     use crate::vivit::{
-        Classifier, EncoderSize, FactorisedEncoder, FactorisedSelfAttention, LabelHead, Labelling, Order,
+        Classifier, EncoderSize, FactorisedEncoder, FactorisedSelfAttention, LabelHead, Labelling, ModelOption, Order,
+        Temporal,
     };
 
     /// The shapes of a file's arrays, which is all that loading looks at.
@@ -153,7 +159,8 @@ mod tests {
     impl Shapes {
         fn of(config: &Config) -> Box<Self> {
             let flax = Flax::of(config);
-            let shapes = config.parameters().into_iter().map(|spec| (flax.stored(&spec.name), flax.shape(&spec)));
+            let shapes =
+                config.parameters().unwrap().into_iter().map(|spec| (flax.stored(&spec.name), flax.shape(&spec)));
             Box::new(Self(shapes.collect()))
         }
     }
@@ -225,10 +232,10 @@ mod tests {
         assert!(spatial.contains("how 196 tokens of a temporal index divide"), "{spatial}");
         assert!(spatial.contains("it may be --size 224x224, --size 112x448"), "{spatial}");
         // Told to be longer, it is none of the released ones.
-        let longer = asked(&released, &Hints { frames: Some(128), ..Hints::default() });
+        let longer = asked(&released, &Hints::new().frames(128));
         assert!(longer.contains("how 49 tokens of a temporal index divide"), "{longer}");
         assert!(longer.contains("it may be --size 112x112"), "{longer}");
-        let longer = Hints { frames: Some(128), size: Some([112, 112]), ..Hints::default() };
+        let longer = Hints::new().frames(128).size([112, 112]);
         assert_eq!(loaded(&released, &longer).unwrap().config.frames, 128);
     }
 
@@ -236,7 +243,7 @@ mod tests {
     fn pooling_without_a_name_is_the_mean() {
         let model = FactorisedSelfAttention { order: Order::SpaceTime }.into();
         let config = Config { model, classifier: Classifier::Mean, ..Config::named("vit-ti/16x2").unwrap() };
-        let hints = Hints { order: Some(Order::SpaceTime), size: Some([224; 2]), ..Hints::default() };
+        let hints = Hints::new().options(vec![ModelOption::new("order", "space_time")]).size([224; 2]);
         let checkpoint = loaded(&config, &hints).unwrap();
         assert_eq!(checkpoint.config, config);
         assert!(checkpoint.notes[0].contains("--classifier mean is assumed"), "{:?}", checkpoint.notes);
@@ -245,7 +252,7 @@ mod tests {
     #[test]
     fn an_odd_number_of_heads_is_no_model_4() {
         let config = Config { classifier: Classifier::Mean, classes: 7, ..Config::named("vit-ti/16x2").unwrap() };
-        let hints = Hints { size: Some([224; 2]), ..Hints::default() };
+        let hints = Hints::new().size([224; 2]);
         assert_eq!(loaded(&config, &hints).unwrap().config.model, config.model);
         let even = loaded(&Config { heads: 4, ..config }, &hints).unwrap_err().to_string();
         assert!(even.contains("--kind joint or --kind factorised-dot-product"), "{even}");

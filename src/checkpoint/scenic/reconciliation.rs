@@ -6,11 +6,11 @@ use super::config::Said;
 use super::evidence::Evidence;
 use super::extent::Extent;
 use super::released::{FRAMES, Released, SIDE};
-use crate::checkpoint::hints::{Hints, kind_flag, order_flag};
+use crate::checkpoint::hints::{Hints, kind_flag, option_flag};
 use crate::tensor::{Error, Result};
 use crate::vivit::{
     Classifier, Config, FactorisedDotProduct, FactorisedEncoder, FactorisedSelfAttention, FrameSampling, Gelu, Joint,
-    Labelling, Model, Order, Temporal, Tubelet,
+    Labelling, Model, ModelOption, Temporal, Tubelet,
 };
 
 /// All that is known of a model.
@@ -105,22 +105,18 @@ impl Reconciliation<'_> {
         ))
     }
 
-    /// The model with those of its own options that show in no parameter; what cannot be told is `open`.
+    /// The model with those of its own options that show in no parameter; what cannot be told is `open`. What contradicts
+    /// the files is found when they are read.
     fn with_options(&self, model: Model, open: &mut Vec<String>) -> Model {
-        match model {
-            Model::FactorisedSelfAttention(_) => match self.said.order.or(self.hints.order) {
-                Some(order) => FactorisedSelfAttention { order }.into(),
-                None => {
-                    let flags = [Order::SpaceTime, Order::TimeSpace].map(order_flag);
-                    open.push(format!("{}: which attention comes first shows in no parameter", flags.join(" or ")));
-                    model
-                }
-            },
-            Model::FactorisedDotProduct(_) => {
-                FactorisedDotProduct { heads: self.hints.heads.unwrap_or_default() }.into()
-            }
-            model => model,
+        let said: Vec<_> = self.said.options().into_iter().chain(self.hints.options.iter().cloned()).rev().collect();
+        if let Some(untold) = model.untold()
+            && said.iter().all(|option| option.name() != untold.name)
+        {
+            let flags = untold.values.iter().map(|value| option_flag(&ModelOption::new(untold.name, *value)));
+            let flags: Vec<_> = flags.collect();
+            open.push(format!("{}: {} shows in no parameter", flags.join(" or "), untold.meaning));
         }
+        said.iter().fold(model, |model, option| model.with_option(option).unwrap_or(model))
     }
 
     /// The released checkpoint of this shape, where nobody says how large its clips are.

@@ -182,6 +182,11 @@ pub trait Kernel: Debug + Send + Sync + Sized + 'static {
     /// Arithmetic operations: a multiply-add is two.
     fn operations(&self) -> u64;
 
+    /// Those of the operations that multiply matrices: a multiply-add is one.
+    fn multiply_accumulates(&self) -> u64 {
+        0
+    }
+
     /// Bytes that have to be read: all present inputs, each once. A kernel that needs only a part of them says so.
     fn bytes_read(&self) -> u64 {
         bytes_of(self.family(), &self.operands(), Access::reads)
@@ -225,6 +230,9 @@ pub trait Operation: Debug + Send + Sync {
     /// What it costs.
     fn cost(&self) -> Cost;
 
+    /// See [`Kernel::multiply_accumulates`].
+    fn multiply_accumulates(&self) -> u64;
+
     /// What `variant` does for this call on `device` with its weights in this precision: one dispatch where the limits
     /// allow, else one a piece.
     fn plan(&self, variant: &'static Variant, device: &Capabilities, precision: Precision) -> Result<Plan, Unfit>;
@@ -252,6 +260,10 @@ impl<K: Kernel> Operation for K {
 
     fn cost(&self) -> Cost {
         Kernel::cost(self)
+    }
+
+    fn multiply_accumulates(&self) -> u64 {
+        Kernel::multiply_accumulates(self)
     }
 
     fn plan(&self, variant: &'static Variant, device: &Capabilities, precision: Precision) -> Result<Plan, Unfit> {

@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn fitted(from: &Config, to: &Config) -> FittedPositions {
-        fit_positions(Arc::new(Numbered(from.parameters())), from, to).unwrap()
+        fit_positions(Arc::new(Numbered(from.parameters().unwrap())), from, to).unwrap()
     }
 
     /// The first column of the table called `name`, whose shape is as promised.
@@ -159,8 +159,8 @@ mod tests {
             ["positions are interpolated from 2 temporal indices of 2×2 to 2 temporal indices of 2×3, for clips of \
               4×8×12 where the model was trained on 4×8×8"]
         );
-        assert_eq!(parameters.names(), Numbered(config(4, 8, 12).parameters()).names());
-        for ParameterSpec { name, shape } in config(4, 8, 12).parameters() {
+        assert_eq!(parameters.names(), Numbered(config(4, 8, 12).parameters().unwrap()).names());
+        for ParameterSpec { name, shape } in config(4, 8, 12).parameters().unwrap() {
             assert_eq!(parameters.shape(&name).unwrap(), shape, "{name}");
         }
     }
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn another_model_is_refused() {
         let (from, to) = (config(4, 8, 8), Config { layers: 2, ..config(4, 8, 12) });
-        let parameters = Arc::new(Numbered(from.parameters()));
+        let parameters = Arc::new(Numbered(from.parameters().unwrap()));
         let error = fit_positions(parameters, &from, &to).unwrap_err().to_string();
         assert!(error.contains("1 layer") && error.contains("2 layers"), "{error}");
     }
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn tables_of_other_clips_are_refused() {
         let (shown, from, to) = (config(4, 4, 4), config(4, 8, 8), config(4, 8, 12));
-        let error = fit_positions(Arc::new(Numbered(shown.parameters())), &from, &to).unwrap_err().to_string();
+        let error = fit_positions(Arc::new(Numbered(shown.parameters().unwrap())), &from, &to).unwrap_err().to_string();
         assert!(error.contains(JOINT) && error.contains("must have 8 rows"), "{error}");
     }
 }

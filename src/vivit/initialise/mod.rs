@@ -100,7 +100,7 @@ impl Initialisation {
     ) -> Result<Initialised> {
         target.validate()?;
         comparable(source, target)?;
-        let specs = target.parameters();
+        let specs = target.parameters()?;
         for ParameterSpec { name, shape } in &specs {
             let found = start.shape(name)?;
             if found != *shape {

@@ -2,7 +2,7 @@
 
 use crate::tensor::{Error, Result, Shape, Tensor};
 use crate::vivit::validation::{MOST_ELEMENTS, bounded};
-use crate::vivit::{Config, Grid};
+use crate::vivit::{Config, Encoder, Grid};
 
 use super::described;
 
@@ -151,7 +151,7 @@ impl Config {
     /// The tokens whose positions the table called `name` holds, without a class token: in Model 2 one table is over
     /// space and one over time.
     pub fn positions(&self, name: &str) -> Grid {
-        self.model.definition().positions(self, name)
+        self.encoder_grid(Encoder::of_parameter(name).unwrap_or(Encoder::Clip))
     }
 }
 

@@ -16,8 +16,7 @@ use crate::vivit::{Config, ParameterSpec, Parameters};
 ///
 /// A configuration that [`Config::validate`] refuses.
 pub fn from_scratch(config: &Config, seed: u64) -> crate::tensor::Result<Arc<dyn Parameters>> {
-    config.validate()?;
-    Ok(Arc::new(RandomParameters::new(config.parameters(), seed, distribution)))
+    Ok(Arc::new(RandomParameters::new(config.parameters()?, seed, distribution)))
 }
 
 fn distribution(ParameterSpec { name, shape }: &ParameterSpec) -> Distribution {

@@ -98,6 +98,14 @@ impl Attention {
         self.qkv.heads * self.qkv.width
     }
 
+    /// How many queries look at how many keys, in all heads together.
+    fn pairs(&self) -> u64 {
+        let pairs = self.parts.iter().map(|part| {
+            part.heads.len() * part.sequences.count() * self.queries_of(part).len() * part.sequences.tokens
+        });
+        pairs.sum::<usize>() as u64
+    }
+
     pub(super) fn queries_of(&self, part: &Part) -> Range<usize> {
         self.queries.clone().unwrap_or(0..part.sequences.tokens)
     }
@@ -175,10 +183,11 @@ impl Kernel for Attention {
 
     fn operations(&self) -> u64 {
         // For each query and key: two products over D; maximum, difference, exponential, sum.
-        let pairs = self.parts.iter().map(|part| {
-            part.heads.len() * part.sequences.count() * self.queries_of(part).len() * part.sequences.tokens
-        });
-        pairs.sum::<usize>() as u64 * (4 * self.qkv.width as u64 + 4)
+        self.pairs() * (4 * self.qkv.width as u64 + 4)
+    }
+
+    fn multiply_accumulates(&self) -> u64 {
+        self.pairs() * 2 * self.qkv.width as u64
     }
 
     fn bytes_read(&self) -> u64 {

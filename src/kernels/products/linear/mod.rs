@@ -126,6 +126,10 @@ impl Kernel for Linear {
         (self.rows * self.columns) as u64 * (2 * self.inner as u64 + added)
     }
 
+    fn multiply_accumulates(&self) -> u64 {
+        (self.rows * self.columns) as u64 * self.inner as u64
+    }
+
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::linear(self, inputs)
     }

@@ -124,7 +124,12 @@ impl Kernel for TubeletEmbed {
 
     fn operations(&self) -> u64 {
         let tokens = self.batch * self.grid().iter().product::<usize>();
-        (tokens * self.columns) as u64 * (2 * self.inner() as u64 + u64::from(self.bias))
+        2 * Kernel::multiply_accumulates(self) + u64::from(self.bias) * (tokens * self.columns) as u64
+    }
+
+    fn multiply_accumulates(&self) -> u64 {
+        let tokens = self.batch * self.grid().iter().product::<usize>();
+        (tokens * self.columns) as u64 * self.inner() as u64
     }
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {

@@ -1,0 +1,56 @@
+//! What is asked of a recording.
+
+use super::Config;
+use super::mask::Masking;
+use crate::graph::Taps;
+use crate::kernels::ClipLayout;
+use crate::tensor::Shape;
+
+/// What is asked of a model besides its logits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// B, clips at a time.
+    pub batch: usize,
+    /// The order of a clip's axes.
+    pub layout: ClipLayout,
+    /// The values wanted beside the outputs, by name.
+    pub taps: Taps,
+    /// What tokens do not see.
+    pub masking: Masking,
+    /// Whether attention leaves the statistics of its softmax, `attention_statistics.I`: rollout needs them.
+    pub statistics: bool,
+}
+
+impl Request {
+    /// `batch` clips in `layout`; nothing tapped, nothing masked.
+    pub fn new(batch: usize, layout: ClipLayout) -> Self {
+        Self { batch, layout, taps: Taps::None, masking: Masking::NONE, statistics: false }
+    }
+}
+
+/// What a graph is fed, apart from the seeds of attention maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelInput {
+    /// The clips, `[B, F, P, Y, X]` or `[B, F, Y, X, P]`.
+    Clip,
+    /// Where frames may be masked: which temporal indices are valid, words of `[B, T]`.
+    Validity,
+    /// Where Model 2 is recorded from its temporal encoder on: the vectors of the temporal indices, `[B, T, C]`.
+    FrameRepresentation,
+}
+
+impl ModelInput {
+    /// The name of the graph's input.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Clip => "clip",
+            Self::Validity => "validity",
+            Self::FrameRepresentation => "frame_representation",
+        }
+    }
+}
+
+/// The shape of [`ModelInput::Clip`].
+pub fn clip_shape(config: &Config, request: &Request) -> Shape {
+    request.layout.shape(request.batch, config.frames, [config.rows, config.columns], config.planes)
+}
