@@ -160,16 +160,16 @@ fn check_all(device: &Gpu) -> Result<()> {
 fn squared_relu(device: &Gpu, values: &[f32]) -> Result<Vec<f32>> {
     let call = SquaredRelu { elements: values.len() };
     let plan = Selection::automatic().plan(&call, device.capabilities(), Precision::F32)?;
-    let input = device.buffer_with("input", bytemuck::cast_slice(values))?;
+    let input = device.buffer_with("input", bytemuck::cast_slice(values)).wait()?;
     let bytes = Element::F32.bytes_of(values.len());
-    let output = device.buffer("output", bytes)?;
-    let mut builder = ProgramBuilder::new(device)?;
+    let output = device.buffer("output", bytes).wait()?;
+    let mut builder = ProgramBuilder::new(device).wait()?;
     builder.call(&SQUARED_RELU, plan, vec![Some(input), Some(output.clone())]);
-    let program = builder.finish()?;
+    let program = builder.finish().wait()?;
     let mut commands = device.commands();
     commands.dispatch(program.dispatches());
-    commands.run()?;
-    Ok(bytemuck::pod_collect_to_vec(&device.read(&output, 0..bytes)?))
+    commands.run().wait()?;
+    Ok(bytemuck::pod_collect_to_vec(&device.read(&output, 0..bytes).wait()?))
 }
 
 fn main() -> Result<()> {

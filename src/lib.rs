@@ -24,7 +24,13 @@
 //! # What it does not do
 //!
 //! Inference only, in f32; weights may be stored as f16. Pickled checkpoints are not read.
-//! Calls block: run them on a thread of their own where that matters.
+//!
+//! # Without blocking
+//!
+//! A call that waits for a device has a twin whose name ends in `_async`; below [`engine`] it returns a
+//! [`Pending`](gpu::Pending), which is a future and can be waited for. Natively futures complete under any executor: the
+//! device has a thread that polls it for them. On `wasm32` there are no blocking forms. The processor as a device computes in
+//! the thread that polls the future.
 //!
 //! # The floors
 //!

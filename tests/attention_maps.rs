@@ -95,7 +95,7 @@ fn setting(device: &Device, config: &Config, mask: &FrameMask) -> Result<Setting
     let clip = model.prepare(&Clip::new(frames, (0..8).collect())?)?;
     let pass = Pass::new().taps(Taps::All).mask(mask.clone());
     let parameters = checkpoint::untrained(config.clone(), 5)?.parameters;
-    let probabilities = forward_by_references(config, parameters, &clip.read(device)?, &pass)?;
+    let probabilities = forward_by_references(config, parameters, &clip.read(device).wait()?, &pass)?;
     Ok(Setting { model, clip, probabilities })
 }
 

@@ -75,7 +75,7 @@ fn inputs_of(call: &Attention, validity: [u32; BATCH * TIMES]) -> Vec<Option<Ten
 
 fn outputs(device: &Gpu, variant: &'static Variant, call: &Attention, inputs: &[Option<Tensor>]) -> Vec<f32> {
     let present: Vec<_> = inputs.iter().map(Option::as_ref).collect();
-    let outputs = run(device, &Case::new("masks", call.clone()), variant, &present).unwrap();
+    let outputs = run(device, &Case::new("masks", call.clone()), variant, &present).wait().unwrap();
     outputs[0].as_f32().unwrap().to_vec()
 }
 

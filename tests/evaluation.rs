@@ -56,13 +56,13 @@ fn three_crops(device: &Device) {
         let preprocessing = preset.preprocessing([9, 17]).unwrap();
         let layout = tubelet::kernels::ClipLayout::Bthwc;
         let automatic = Selection::automatic();
-        let mut preparer =
-            Preparer::with_crops(device, &clip, &preprocessing, Crops::Three, layout, &automatic).unwrap();
-        let prepared = preparer.prepare_crops(&clip).unwrap();
+        let preparer =
+            Preparer::with_crops(device, &clip, &preprocessing, Crops::Three, layout, &automatic).wait().unwrap();
+        let prepared = preparer.prepare_crops(&clip).wait().unwrap();
         let expected = crops_by_references(&clip, &preprocessing, Crops::Three, layout).unwrap();
         assert_eq!((prepared.len(), expected.len()), (3, 3));
         for (crop, expected) in prepared.iter().zip(&expected) {
-            assert_eq!(crop.read(device).unwrap(), *expected, "{size:?}, {preset}");
+            assert_eq!(crop.read(device).wait().unwrap(), *expected, "{size:?}, {preset}");
         }
         assert!(expected[0] != expected[1] && expected[1] != expected[2], "{size:?}, {preset}");
     }

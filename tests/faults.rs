@@ -61,29 +61,29 @@ const SLOTS: [Slot; 2] = [Slot::Uniform, Slot::Write];
 
 /// The dispatch of [`INCREMENT`] on a buffer of its own, which starts as 0, 1, 2, 3.
 fn increment(device: &Gpu) -> Result<(Dispatch, tubelet::gpu::Buffer)> {
-    let uniform = device.buffer_with("parameters", bytemuck::bytes_of(&1u32))?;
-    let words = device.buffer_with("words", bytemuck::cast_slice(&[0u32, 1, 2, 3]))?;
-    let pipeline = device.pipeline("increment", INCREMENT, &SLOTS)?;
-    let bindings = device.bind("increment", &pipeline, &[uniform.window(0..4), words.whole()])?;
+    let uniform = device.buffer_with("parameters", bytemuck::bytes_of(&1u32)).wait()?;
+    let words = device.buffer_with("words", bytemuck::cast_slice(&[0u32, 1, 2, 3])).wait()?;
+    let pipeline = device.pipeline("increment", INCREMENT, &SLOTS).wait()?;
+    let bindings = device.bind("increment", &pipeline, &[uniform.window(0..4), words.whole()]).wait()?;
     Ok((Dispatch { pipeline, bindings, groups: [1, 1, 1] }, words))
 }
 
 fn run(device: &Gpu, dispatch: &Dispatch) -> Result<()> {
     let mut commands = device.commands();
     commands.dispatch(std::slice::from_ref(dispatch));
-    commands.run().map(drop)
+    commands.run().wait().map(drop)
 }
 
 fn works(device: &Gpu) -> Result<()> {
     let (dispatch, words) = increment(device)?;
     run(device, &dispatch)?;
-    assert_eq!(bytemuck::pod_collect_to_vec::<u8, u32>(&device.read(&words, 0..16)?), [1, 2, 3, 4]);
+    assert_eq!(bytemuck::pod_collect_to_vec::<u8, u32>(&device.read(&words, 0..16).wait()?), [1, 2, 3, 4]);
     Ok(())
 }
 
 fn submissions_of_one_recording_follow_each_other(device: &Gpu) {
     let (dispatch, words) = increment(device).unwrap();
-    let copy = device.buffer("copy", 16).unwrap();
+    let copy = device.buffer("copy", 16).wait().unwrap();
     let mut commands = device.commands();
     commands.split();
     commands.dispatch(std::slice::from_ref(&dispatch));
@@ -91,8 +91,8 @@ fn submissions_of_one_recording_follow_each_other(device: &Gpu) {
     commands.copy(&words, 0..16, &copy, 0);
     commands.split();
     commands.dispatch(std::slice::from_ref(&dispatch));
-    commands.run().unwrap();
-    let read = |buffer| bytemuck::pod_collect_to_vec::<u8, u32>(&device.read(buffer, 0..16).unwrap());
+    commands.run().wait().unwrap();
+    let read = |buffer| bytemuck::pod_collect_to_vec::<u8, u32>(&device.read(buffer, 0..16).wait().unwrap());
     assert_eq!(read(&copy), [1, 2, 3, 4]);
     assert_eq!(read(&words), [2, 3, 4, 5]);
 }
@@ -131,13 +131,13 @@ fn a_lost_device_says_so_whatever_is_asked_of_it(device: &Gpu) {
     let (dispatch, words) = increment(&device).unwrap();
     device.destroy();
     let lost = |result: Result<()>| assert_error(result, ErrorKind::DeviceLost, &["lost", "open it again"]);
-    lost(device.buffer("more", 16).map(drop));
-    lost(device.write(&words, 0, &[0; 16]));
-    lost(device.read(&words, 0..16).map(drop));
-    lost(device.pipeline("another", &format!("{INCREMENT} // another"), &SLOTS).map(drop));
-    lost(device.bind("increment", &dispatch.pipeline, &[words.whole(), words.whole()]).map(drop));
+    lost(device.buffer("more", 16).wait().map(drop));
+    lost(device.write(&words, 0, &[0; 16]).wait());
+    lost(device.read(&words, 0..16).wait().map(drop));
+    lost(device.pipeline("another", &format!("{INCREMENT} // another"), &SLOTS).wait().map(drop));
+    lost(device.bind("increment", &dispatch.pipeline, &[words.whole(), words.whole()]).wait().map(drop));
     lost(run(&device, &dispatch));
-    lost(device.clone().buffer("through a clone", 16).map(drop));
+    lost(device.clone().buffer("through a clone", 16).wait().map(drop));
     works(&own_device(&device)).unwrap();
 }
 
@@ -149,7 +149,7 @@ fn a_case_on_a_lost_device_fails(device: &Gpu) {
 }
 
 fn a_device_that_does_not_exist_lists_those_that_do(_: &Gpu) {
-    let found = devices();
+    let found = devices().unwrap();
     let first = &found[0];
     let name = Gpu::named("no such device").map(drop);
     assert_error(name, ErrorKind::NoDevice, &["no device named \"no such device\"", &format!("0: {}", first.name)]);
@@ -163,19 +163,19 @@ fn a_buffer_beyond_the_limit_is_refused_with_the_sizes(device: &Gpu) {
     let limit = device.capabilities().limits.buffer_bytes;
     let wanted = (limit + 1).next_multiple_of(16);
     let sizes = [&*wanted.to_string(), &*limit.to_string(), "activations"];
-    assert_error(device.buffer("activations", limit + 1), ErrorKind::Unsupported, &sizes);
+    assert_error(device.buffer("activations", limit + 1).wait(), ErrorKind::Unsupported, &sizes);
     let small = device.restricted(|capabilities| capabilities.limits.buffer_bytes = 1024);
-    small.buffer("activations", 1024).unwrap();
-    assert_error(small.buffer("activations", 1025), ErrorKind::Unsupported, &["1040", "1024"]);
+    small.buffer("activations", 1024).wait().unwrap();
+    assert_error(small.buffer("activations", 1025).wait(), ErrorKind::Unsupported, &["1040", "1024"]);
 }
 
 fn a_size_that_overflows_is_refused(device: &Gpu) {
-    assert_error(device.buffer("everything", u64::MAX), ErrorKind::Unsupported, &["everything"]);
+    assert_error(device.buffer("everything", u64::MAX).wait(), ErrorKind::Unsupported, &["everything"]);
 }
 
 fn a_broken_shader_is_an_error_and_the_device_goes_on(device: &Gpu) {
     let broken = |wgsl: &str, says: &[&str]| {
-        assert_error(device.pipeline("the broken one", wgsl, &SLOTS), ErrorKind::Device, says);
+        assert_error(device.pipeline("the broken one", wgsl, &SLOTS).wait(), ErrorKind::Device, says);
         works(device).unwrap();
     };
     broken("fn main( {", &["compiling the broken one"]);
@@ -184,7 +184,7 @@ fn a_broken_shader_is_an_error_and_the_device_goes_on(device: &Gpu) {
     broken(&INCREMENT.replace("binding(1)", "binding(7)"), &["7"]);
     broken(&INCREMENT.replace("workgroup_size(4)", "workgroup_size(4096)"), &["4096"]);
     let slots = [Slot::Uniform, Slot::Read];
-    assert_error(device.pipeline("read only", INCREMENT, &slots), ErrorKind::Device, &["read only"]);
+    assert_error(device.pipeline("read only", INCREMENT, &slots).wait(), ErrorKind::Device, &["read only"]);
 }
 
 /// Each device numbers its memory from the same start: unchecked, a buffer of one would be another's of the same number.
@@ -193,21 +193,21 @@ fn what_belongs_to_another_device_is_refused(device: &Gpu) {
     let (dispatch, words) = increment(device).unwrap();
     let (_, theirs) = increment(&other).unwrap();
     let refused = &["belongs to another open device"];
-    assert_error(device.read(&theirs, 0..16), ErrorKind::Usage, refused);
-    assert_error(device.write(&theirs, 0, &[0; 4]), ErrorKind::Usage, refused);
+    assert_error(device.read(&theirs, 0..16).wait(), ErrorKind::Usage, refused);
+    assert_error(device.write(&theirs, 0, &[0; 4]).wait(), ErrorKind::Usage, refused);
     let windows = [words.window(0..4), theirs.whole()];
-    assert_error(device.bind("increment", &dispatch.pipeline, &windows), ErrorKind::Usage, refused);
+    assert_error(device.bind("increment", &dispatch.pipeline, &windows).wait(), ErrorKind::Usage, refused);
     let own = [words.window(0..4), words.whole()];
-    assert_error(other.bind("increment", &dispatch.pipeline, &own), ErrorKind::Usage, refused);
+    assert_error(other.bind("increment", &dispatch.pipeline, &own).wait(), ErrorKind::Usage, refused);
     for (from, to) in [(&words, &theirs), (&theirs, &words)] {
         let mut commands = device.commands();
         commands.copy(from, 0..4, to, 0);
-        assert_error(commands.run(), ErrorKind::Usage, refused);
+        assert_error(commands.run().wait(), ErrorKind::Usage, refused);
     }
     let dispatches = [dispatch];
     let mut commands = other.commands();
     commands.dispatch(&dispatches);
-    assert_error(commands.run(), ErrorKind::Usage, refused);
+    assert_error(commands.run().wait(), ErrorKind::Usage, refused);
 }
 
 /// The same adapter, opened once more.
@@ -217,9 +217,9 @@ fn device_again() -> Gpu {
 
 fn windows_outside_their_buffer_are_refused(device: &Gpu) {
     let (dispatch, words) = increment(device).unwrap();
-    let uniform = device.buffer_with("parameters", bytemuck::bytes_of(&1u32)).unwrap();
-    let large = device.buffer("large", 4096).unwrap();
-    let bind = |window| device.bind("increment", &dispatch.pipeline, &[uniform.whole(), window]);
+    let uniform = device.buffer_with("parameters", bytemuck::bytes_of(&1u32)).wait().unwrap();
+    let large = device.buffer("large", 4096).wait().unwrap();
+    let bind = |window| device.bind("increment", &dispatch.pipeline, &[uniform.whole(), window]).wait();
     bind(large.window(256..512)).unwrap();
     assert_error(bind(words.window(0..32)), ErrorKind::Usage, &["increment", "0..32", "16 bytes"]);
     assert_error(bind(large.window(512..512)), ErrorKind::Usage, &["512..512"]);
@@ -227,19 +227,23 @@ fn windows_outside_their_buffer_are_refused(device: &Gpu) {
     let reversed = 512..256;
     assert_error(bind(large.window(reversed.clone())), ErrorKind::Usage, &["512..256"]);
     assert_error(bind(large.window(4..260)), ErrorKind::Device, &["increment", "align"]);
-    assert_error(device.bind("increment", &dispatch.pipeline, &[words.whole()]), ErrorKind::Device, &["increment"]);
+    assert_error(
+        device.bind("increment", &dispatch.pipeline, &[words.whole()]).wait(),
+        ErrorKind::Device,
+        &["increment"],
+    );
 
-    assert_error(device.read(&words, 0..32), ErrorKind::Usage, &["0..32", "16 bytes"]);
-    assert_error(device.read(&words, reversed.clone()), ErrorKind::Usage, &["512..256"]);
-    assert_error(device.write(&words, 8, &[0; 12]), ErrorKind::Usage, &["8..20", "16 bytes"]);
-    assert_error(device.write(&words, u64::MAX, &[0; 4]), ErrorKind::Usage, &["16 bytes"]);
-    assert_eq!(device.read(&words, 8..8).unwrap(), [0u8; 0]);
-    device.write(&words, 16, &[]).unwrap();
+    assert_error(device.read(&words, 0..32).wait(), ErrorKind::Usage, &["0..32", "16 bytes"]);
+    assert_error(device.read(&words, reversed.clone()).wait(), ErrorKind::Usage, &["512..256"]);
+    assert_error(device.write(&words, 8, &[0; 12]).wait(), ErrorKind::Usage, &["8..20", "16 bytes"]);
+    assert_error(device.write(&words, u64::MAX, &[0; 4]).wait(), ErrorKind::Usage, &["16 bytes"]);
+    assert_eq!(device.read(&words, 8..8).wait().unwrap(), [0u8; 0]);
+    device.write(&words, 16, &[]).wait().unwrap();
 
     let copy = |range, at| {
         let mut commands = device.commands();
         commands.copy(&large, range, &words, at);
-        commands.run()
+        commands.run().wait()
     };
     copy(0..16, 0).unwrap();
     assert_error(copy(0..16, 4), ErrorKind::Usage, &["4..20", "16 bytes"]);
@@ -257,15 +261,16 @@ fn too_many_workgroups_are_refused(device: &Gpu) {
 fn timing_without_timestamps_is_unsupported(device: &Gpu) {
     let (dispatch, _) = increment(device).unwrap();
     let without = device.restricted(|capabilities| capabilities.timestamps = false);
-    let mut commands = without.commands();
+    assert_error(without.timed_commands(1).wait(), ErrorKind::Unsupported, &["timestamps"]);
+    let mut commands = device.commands();
     commands.dispatch_timed(std::slice::from_ref(&dispatch));
-    assert_error(commands.run(), ErrorKind::Unsupported, &["timestamps"]);
+    assert_error(commands.run().wait(), ErrorKind::Usage, &["1 steps", "to time 0"]);
 }
 
 fn the_same_text_with_other_bindings_is_another_pipeline(device: &Gpu) {
-    device.pipeline("right", INCREMENT, &SLOTS).unwrap();
+    device.pipeline("right", INCREMENT, &SLOTS).wait().unwrap();
     let slots = [Slot::Uniform, Slot::Read];
-    assert_error(device.pipeline("wrong", INCREMENT, &slots), ErrorKind::Device, &["compiling wrong"]);
+    assert_error(device.pipeline("wrong", INCREMENT, &slots).wait(), ErrorKind::Device, &["compiling wrong"]);
 }
 
 fn small_case() -> Case {
@@ -295,7 +300,7 @@ fn one_thread_s_failure_is_not_another_s(device: &Gpu) {
         scope.spawn(|| {
             for round in 0..50 {
                 let wgsl = format!("broken {round}");
-                assert_error(device.pipeline("broken", &wgsl, &SLOTS), ErrorKind::Device, &["broken"]);
+                assert_error(device.pipeline("broken", &wgsl, &SLOTS).wait(), ErrorKind::Device, &["broken"]);
             }
         });
         scope.spawn(|| {
@@ -330,7 +335,7 @@ fn a_lent_device_keeps_its_owner_s_error_handler(device: &Gpu) {
     let counter = heard.clone();
     raw.on_uncaptured_error(Arc::new(move |_| _ = counter.fetch_add(1, Ordering::Relaxed)));
     let device = Gpu::from_wgpu(raw.clone(), queue);
-    assert_error(device.pipeline("broken", "fn main( {", &SLOTS), ErrorKind::Device, &["broken"]);
+    assert_error(device.pipeline("broken", "fn main( {", &SLOTS).wait(), ErrorKind::Device, &["broken"]);
     works(&device).unwrap();
     assert_eq!(heard.load(Ordering::Relaxed), 0, "what tubelet causes reaches tubelet's caller, not the owner");
     drop(raw.create_shader_module(wgpu::ShaderModuleDescriptor {
@@ -346,8 +351,8 @@ fn a_lent_device_that_its_owner_gives_up_is_lost(device: &Gpu) {
     let (dispatch, words) = increment(&device).unwrap();
     raw.destroy();
     let lost = |result: Result<()>| assert_error(result, ErrorKind::DeviceLost, &["lost"]);
-    lost(device.read(&words, 0..16).map(drop));
-    lost(device.buffer("more", 16).map(drop));
+    lost(device.read(&words, 0..16).wait().map(drop));
+    lost(device.buffer("more", 16).wait().map(drop));
     lost(run(&device, &dispatch));
 }
 

@@ -1,5 +1,5 @@
 //! The source keeps to its floors: a file imports from its own floor and those below, never from one above; wgpu is
-//! named in `gpu` only, naga not at all.
+//! named in `gpu` only, naga not at all; one folder waits for devices.
 
 use std::path::{Path, PathBuf};
 
@@ -54,6 +54,8 @@ fn a_file_that_looks_up_is_found() {
         ("graph/gpu.rs", "use crate::Vivit;"),
         ("graph/gpu.rs", "fn run(device: &wgpu::Device) {}"),
         ("gpu/device.rs", "use naga::Module;"),
+        ("gpu/device.rs", "fn wait(device: &Device) { device.poll(PollType::Poll) }"),
+        ("engine/mod.rs", "fn wait(future: Future) { pollster::block_on(future) }"),
         ("attic/mod.rs", "// nothing"),
         ("kernels/rows/pool/wgsl.rs", "use crate::kernels::ALL;"),
         ("kernels/rows/pool/mod.rs", "use crate::kernels::{Family, contract::Kernel};"),
@@ -76,6 +78,7 @@ fn a_file_that_looks_up_is_found() {
         ("kernels/mod.rs", "//! Used by [`crate::graph::Graph`]; needs no wgpu.\n/* crate::engine */"),
         ("kernels/mod.rs", "let text = \"crate::graph and wgpu \\\" naga\"; let raw = r#\"crate::cli \" wgpu\"#;"),
         ("gpu/device.rs", "use wgpu::Device;"),
+        ("gpu/pending/native.rs", "fn wait(future: Future) { pollster::block_on(future) }"),
         ("bench/mod.rs", "use crate::report::Table;"),
         ("cli/classify.rs", "use tubelet::{Vivit, video::Clip};"),
         ("lib.rs", "pub use crate::engine::Vivit;"),
@@ -110,11 +113,15 @@ fn faults_of(place: &Path, text: &str) -> Vec<String> {
         faults.extend(faults_within_kernels(place, &modules, &code));
     }
     let forbidden: &[&str] = if modules[0] == "gpu" { &["naga"] } else { &["naga", "wgpu"] };
-    for word in words(&code).filter(|word| forbidden.contains(word)) {
+    let forbidden_to_wait: &[&str] = if place.starts_with(WAITS) { &[] } else { &["pollster", "PollType"] };
+    for word in words(&code).filter(|word| forbidden.contains(word) || forbidden_to_wait.contains(word)) {
         faults.push(format!("{}: {word} is named", place.display()));
     }
     faults
 }
+
+/// What alone blocks a thread or polls a device.
+const WAITS: &str = "gpu/pending";
 
 /// What kernels of every wing are made of; what stands beside them is a wing.
 const BELOW_THE_WINGS: [&str; 5] = ["activation", "clip_layout", "contract", "host", "shader"];

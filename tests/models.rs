@@ -247,21 +247,21 @@ fn bisecting(device: &Device) -> Result<Shown, Failed> {
     let clip = clips(&config, 1, ClipLayout::Btchw)?;
     let feeds = [("clip", Feed::Host(&clip))];
     let prepared = |device: &Device, weights| {
-        device.prepare(graph.clone(), &DeviceWeights::new(device, weights), &ExecutorOptions::default())
+        device.prepare(graph.clone(), &DeviceWeights::new(device, weights), &ExecutorOptions::default()).wait()
     };
     let on_device = |weights| prepared(device, weights);
-    let mut trusted = prepared(&Device::references(), weights.clone())?;
+    let trusted = prepared(&Device::references(), weights.clone())?;
 
-    let mut right = on_device(weights.clone())?;
-    assert_eq!(bisect(&mut *right, &mut *trusted, &feeds, Tolerance::MODEL)?, None);
+    let right = on_device(weights.clone())?;
+    assert_eq!(bisect(&*right, &*trusted, &feeds, Tolerance::MODEL).wait()?, None);
 
     for (name, kernel, value) in [
         ("Transformer.encoderblock_1.LayerNorm_1.scale", "layer_norm", "layernorm_after.1"),
         ("Transformer.encoderblock_0.MultiHeadDotProductAttention_0.key.kernel", "linear", "qkv.0"),
         ("embedding.kernel", "tubelet_embed", "patch_embeddings"),
     ] {
-        let mut wrong = on_device(Arc::new(Tampered { weights: weights.clone(), name }))?;
-        let found = bisect(&mut *wrong, &mut *trusted, &feeds, Tolerance::MODEL)?;
+        let wrong = on_device(Arc::new(Tampered { weights: weights.clone(), name }))?;
+        let found = bisect(&*wrong, &*trusted, &feeds, Tolerance::MODEL).wait()?;
         let found = found.ok_or_else(|| Failed::from(format!("a wrong {name} went unnoticed")))?;
         assert_eq!((found.kernel, found.value.as_str()), (kernel, value), "{found}");
     }
@@ -282,7 +282,7 @@ fn engine_end_to_end(device: &Device) -> Result<Shown, Failed> {
     let model = model(device, &config)?;
     let clip = frames(config.frames)?;
     let prepared = prepared_by_references(&clip, model.preprocessing(), model.layout())?;
-    assert_eq!(model.prepare(&clip)?.read(device)?, prepared);
+    assert_eq!(model.prepare(&clip)?.read(device).wait()?, prepared);
 
     let expected = model.forward(Pass::new().taps(Taps::All).over(&prepared))?;
     let classes = model.classify(&clip)?;
@@ -321,7 +321,7 @@ fn clips_of_another_device(device: &Device) -> Result<Shown, Failed> {
                 Err(error) if place != own => {
                     assert_eq!(error.kind(), ErrorKind::Usage);
                     assert!(error.to_string().contains("another open device"), "{error}");
-                    assert!(prepared.read(other).is_err());
+                    assert!(prepared.read(other).wait().is_err());
                 }
                 Ok(_) => return Err(format!("device {place} took a clip of device {own}").into()),
                 Err(error) => return Err(error.into()),
@@ -346,8 +346,8 @@ fn wrong_input(device: &Device) -> Result<Shown, Failed> {
     let references = Device::references();
     let weights = DeviceWeights::new(&references, checkpoint::untrained(config.clone(), 1)?.parameters);
     let graph = Arc::new(vivit::record(&config, &Request::new(1, ClipLayout::Btchw))?.graph);
-    let mut executor = references.prepare(graph, &weights, &ExecutorOptions::default())?;
-    let message = executor.run(&[], &[]).unwrap_err().to_string();
+    let executor = references.prepare(graph, &weights, &ExecutorOptions::default()).wait()?;
+    let message = executor.run(&[], &[]).wait().unwrap_err().to_string();
     assert!(message.contains("clip"), "{message}");
     Ok(Shown::Passed)
 }

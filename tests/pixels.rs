@@ -50,7 +50,7 @@ fn main() -> ExitCode {
 fn run(device: &Gpu, kernel: impl Kernel + 'static, inputs: &[&Tensor]) -> Tensor {
     let variant = kernel.family().variants_for(device.capabilities())[0];
     let inputs: Vec<_> = inputs.iter().copied().map(Some).collect();
-    suite::run(device, &Case::new("alone", kernel), variant, &inputs).unwrap().remove(0)
+    suite::run(device, &Case::new("alone", kernel), variant, &inputs).wait().unwrap().remove(0)
 }
 
 fn colour_format(format: PixelFormat) -> colour::Format {
@@ -181,8 +181,8 @@ fn clips_prepared_on_the_device_are_those_prepared_by_the_references(device: &Gp
     for Pictures { name, frames, short_edge, crop } in pictures(&recorded) {
         let clip = Clip::new(frames.into_iter().map(Arc::new).collect(), vec![0, 1]).unwrap();
         let prepared = |preprocessing: &Preprocessing, layout| {
-            let mut preparer = Preparer::new(device, &clip, preprocessing, layout, &Selection::automatic()).unwrap();
-            let prepared = preparer.prepare(&clip).unwrap().read(device).unwrap();
+            let preparer = Preparer::new(device, &clip, preprocessing, layout, &Selection::automatic()).wait().unwrap();
+            let prepared = preparer.prepare(&clip).wait().unwrap().read(device).wait().unwrap();
             assert_eq!(
                 prepared,
                 prepared_by_references(&clip, preprocessing, layout).unwrap(),
@@ -216,10 +216,11 @@ fn each_frame_is_prepared_by_its_own_size(device: &Gpu) {
         let prepared = |clip: &Clip| {
             let automatic = Selection::automatic();
             let crops = Crops::Three;
-            let mut preparer = Preparer::with_crops(device, clip, &preprocessing, crops, layout, &automatic).unwrap();
+            let preparer =
+                Preparer::with_crops(device, clip, &preprocessing, crops, layout, &automatic).wait().unwrap();
             assert!(preparer.fits(clip));
-            let crops = preparer.prepare_crops(clip).unwrap();
-            crops.iter().map(|crop| crop.read(device).unwrap()).collect::<Vec<_>>()
+            let crops = preparer.prepare_crops(clip).wait().unwrap();
+            crops.iter().map(|crop| crop.read(device).wait().unwrap()).collect::<Vec<_>>()
         };
         let whole = prepared(&clip);
         assert_eq!(whole, crops_by_references(&clip, &preprocessing, Crops::Three, layout).unwrap());

@@ -2,8 +2,11 @@
 
 mod common;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use common::{DeviceTests, Shown};
 use libtest_mimic::Failed;
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     tests.add_everywhere("wrong use is an error", wrong_use);
     for model in Model::all() {
         tests.add_everywhere(format!("{} after an error", model.name()), move |device| goes_on(device, model));
+        tests.add(format!("{} after a future that is dropped", model.name()), move |device| broken_off(device, model));
     }
     tests.run("sliding")
 }
@@ -165,6 +169,31 @@ fn goes_on(device: &Device, model: Model) -> Result<Shown, Failed> {
     }
     assert_eq!(sliding.push(&Frame::new(1, 60_000, PixelFormat::Rgb24, vec![0; 180_000])?)?, None);
     assert_eq!(sliding.push(&frame(13)?).unwrap_err().kind(), ErrorKind::Usage);
+    let mut found = Vec::new();
+    for place in 14..FRAMES {
+        found.extend(sliding.push(&frame(place)?)?);
+    }
+    let later: Vec<_> = expected.into_iter().filter(|window| window.frames[0] >= 14).collect();
+    assert_eq!(found, later);
+    Ok(Shown::Passed)
+}
+
+/// A frame that is not taken to the end is in no window, nor is one before it.
+fn broken_off(device: &Device, model: Model) -> Result<Shown, Failed> {
+    let model = vivit(device, config(model))?;
+    let options = SlidingOptions::new(2);
+    let expected = windows(&model, options, &Pass::new())?;
+    let mut sliding = model.sliding(options, &Pass::new())?;
+    for place in 0..13 {
+        sliding.push(&frame(place)?)?;
+    }
+    // Frame 13 is the second of a group, which the device prepares then.
+    let last = frame(13)?;
+    let mut pushed = sliding.push_async(&last);
+    if Pin::new(&mut pushed).poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+        return Ok(Shown::Unsupported);
+    }
+    drop(pushed);
     let mut found = Vec::new();
     for place in 14..FRAMES {
         found.extend(sliding.push(&frame(place)?)?);

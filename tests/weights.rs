@@ -89,14 +89,14 @@ fn f16_weights(device: &Device, model: Model, variants: &str) -> Result<Shown, F
     let weights: Arc<dyn Weights> = parameters(&config)?;
     let rounded = Arc::new(Rounded { weights: weights.clone(), names: names_of_weights(&graph) });
     let prepare = |device: &Device, weights: Arc<dyn Weights>, options: &ExecutorOptions| {
-        device.prepare(graph.clone(), &DeviceWeights::new(device, weights), options)
+        device.prepare(graph.clone(), &DeviceWeights::new(device, weights), options).wait()
     };
-    let mut trusted = prepare(&Device::references(), rounded, &ExecutorOptions::default())?;
+    let trusted = prepare(&Device::references(), rounded, &ExecutorOptions::default())?;
     let options = |precision| Ok::<_, Failed>(ExecutorOptions { variants: variants.parse()?, precision });
-    let mut halves = prepare(device, weights.clone(), &options(Precision::F16Weights)?)?;
-    assert_eq!(bisect(&mut *halves, &mut *trusted, &feeds, Tolerance::MODEL)?, None);
-    let mut floats = prepare(device, weights, &options(Precision::F32)?)?;
-    let found = bisect(&mut *floats, &mut *trusted, &feeds, Tolerance::MODEL)?;
+    let halves = prepare(device, weights.clone(), &options(Precision::F16Weights)?)?;
+    assert_eq!(bisect(&*halves, &*trusted, &feeds, Tolerance::MODEL).wait()?, None);
+    let floats = prepare(device, weights, &options(Precision::F32)?)?;
+    let found = bisect(&*floats, &*trusted, &feeds, Tolerance::MODEL).wait()?;
     assert_eq!(found.map(|divergence| divergence.kernel), Some("tubelet_embed"));
     Ok(Shown::Passed)
 }
@@ -138,13 +138,13 @@ fn computed_weight(device: &Device) -> Result<Shown, Failed> {
     let feeds = [("x", Feed::Host(&x)), ("fed", Feed::Host(&fed))];
     let prepare = |device: &Device, precision| {
         let weights = DeviceWeights::new(device, Arc::new(NoWeights));
-        device.prepare(graph.clone(), &weights, &ExecutorOptions { precision, ..ExecutorOptions::default() })
+        device.prepare(graph.clone(), &weights, &ExecutorOptions { precision, ..ExecutorOptions::default() }).wait()
     };
-    let mut trusted = prepare(&Device::references(), Precision::F32)?;
+    let trusted = prepare(&Device::references(), Precision::F32)?;
     for precision in [Precision::F32, Precision::F16Weights] {
-        let mut executor = prepare(device, precision)?;
+        let executor = prepare(device, precision)?;
         assert_eq!(executor.graph().nodes().len(), executor.implementations().len());
-        assert_eq!(bisect(&mut *executor, &mut *trusted, &feeds, Tolerance::MODEL)?, None, "{precision:?}");
+        assert_eq!(bisect(&*executor, &*trusted, &feeds, Tolerance::MODEL).wait()?, None, "{precision:?}");
     }
     Ok(Shown::Passed)
 }
@@ -219,8 +219,8 @@ fn steps(device: &Device, precision: Precision) -> Result<Shown, Failed> {
     let weights = DeviceWeights::new(device, Arc::new(Start));
     let options = ExecutorOptions { precision, ..ExecutorOptions::default() };
     let (forward, step) = (Arc::new(forward_graph()?), Arc::new(step_graph()?));
-    let mut before = device.prepare(forward.clone(), &weights, &options)?;
-    let mut stepping = device.prepare(step.clone(), &weights, &options)?;
+    let before = device.prepare(forward.clone(), &weights, &options).wait()?;
+    let stepping = device.prepare(step.clone(), &weights, &options).wait()?;
     let (x, rate) = (numbers([5, WEIGHT[1]], 0.3)?, Tensor::f32([1], vec![0.25])?);
     let feeds = [("x", Feed::Host(&x))];
     let value = |graph: &Graph, name: &str| graph.find(name).ok_or_else(|| format!("no value {name}"));
@@ -231,16 +231,16 @@ fn steps(device: &Device, precision: Precision) -> Result<Shown, Failed> {
         if let Some(gradient) = taken.checked_sub(1).map(|last| &gradients[last]) {
             let feeds = [feeds[0], ("gradient", Feed::Host(gradient)), ("rate", Feed::Host(&rate))];
             let stepped = [value(&step, "stepped weight")?, value(&step, "product after")?];
-            let found = stepping.run(&feeds, &stepped)?;
+            let found = stepping.run(&feeds, &stepped).wait()?;
             let weight = after_steps(&gradients[..taken], 0.25)?;
             expect_close("the stepped weight", &found[0], &weight, Tolerance::KERNEL)?;
             expect_close("the product after", &found[1], &times(&x, &weight)?, Tolerance::KERNEL)?;
         }
         let weight = after_steps(&gradients[..taken], 0.25)?;
         let stored = if device.gpu().is_some() { weight.rounded_to(precision.weights())? } else { weight.clone() };
-        let mut later = device.prepare(forward.clone(), &weights, &options)?;
-        for executor in [&mut before, &mut later] {
-            let found = executor.run(&feeds, &wanted)?;
+        let later = device.prepare(forward.clone(), &weights, &options).wait()?;
+        for executor in [&before, &later] {
+            let found = executor.run(&feeds, &wanted).wait()?;
             // A float that is off by a unit of its last place may be rounded to the next half.
             let tolerance = if precision == F32 { Tolerance::KERNEL } else { HALF_APART };
             expect_close(&format!("the product, {taken} steps"), &found[0], &times(&x, &stored)?, tolerance)?;
@@ -273,22 +273,26 @@ fn fed_values(device: &Device) -> Result<Shown, Failed> {
     graph.output(second)?;
     let graph = Arc::new(graph);
     let prepare = |device: &Device| {
-        device.prepare(graph.clone(), &DeviceWeights::new(device, Arc::new(NoWeights)), &ExecutorOptions::default())
+        device
+            .prepare(graph.clone(), &DeviceWeights::new(device, Arc::new(NoWeights)), &ExecutorOptions::default())
+            .wait()
     };
-    let (mut executor, mut trusted) = (prepare(device)?, prepare(&Device::references())?);
+    let (executor, trusted) = (prepare(device)?, prepare(&Device::references())?);
     let (fed, rate) = (numbers(WEIGHT, 0.7)?, Tensor::f32([1], vec![0.25])?);
-    let memory = device.upload("fed", fed.clone(), Format::rows(Element::F32))?;
+    let expected_fed = fed.clone();
+    let memory = device.upload("fed", fed.clone(), Format::rows(Element::F32)).wait()?;
     for fed in [Feed::Host(&fed), Feed::Device(&memory)] {
         for _ in 0..2 {
-            let found = executor.run(&[("fed", fed), ("rate", Feed::Host(&rate))], &[sum, first, second])?;
-            let feeds = [("fed", Feed::Host(&numbers(WEIGHT, 0.7)?)), ("rate", Feed::Host(&rate))];
-            let expected = trusted.run(&feeds, &[sum, first, second])?;
+            let feeds = [("fed", fed), ("rate", Feed::Host(&rate))];
+            let found = executor.run(&feeds, &[sum, first, second]).wait()?;
+            let feeds = [("fed", Feed::Host(&expected_fed)), ("rate", Feed::Host(&rate))];
+            let expected = trusted.run(&feeds, &[sum, first, second]).wait()?;
             for (found, expected) in found.iter().zip(&expected) {
                 expect_close("an update", found, expected, Tolerance::KERNEL)?;
             }
         }
     }
-    assert_eq!(device.read(&memory)?, fed);
+    assert_eq!(device.read(&memory).wait()?, fed);
     Ok(Shown::Passed)
 }
 
@@ -303,7 +307,7 @@ fn stacked_alike(device: &Device) -> Result<Shown, Failed> {
     let (stacked, step) = (Arc::new(graph), Arc::new(step_graph()?));
     for graphs in [[stacked.clone(), step.clone()], [step, stacked]] {
         let weights = DeviceWeights::new(device, Arc::new(Start));
-        let prepare = |graph: &Arc<Graph>| device.prepare(graph.clone(), &weights, &ExecutorOptions::default());
+        let prepare = |graph: &Arc<Graph>| device.prepare(graph.clone(), &weights, &ExecutorOptions::default()).wait();
         let executor = prepare(&graphs[0])?;
         let error = prepare(&graphs[1]).err().ok_or("weights are read and updated in other stacks")?;
         assert_eq!(error.kind(), ErrorKind::Usage);

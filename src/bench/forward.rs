@@ -89,18 +89,18 @@ pub fn measure_forward(
 
     progress("compiling");
     let shallow = vivit::record(&Config { layers: 1, ..config.clone() }, &request)?;
-    GpuExecutor::new(Arc::new(shallow.graph), &weights, options)?.compute(&feeds)?;
+    GpuExecutor::new(Arc::new(shallow.graph), &weights, options).wait()?.compute(&feeds, &[]).wait()?;
 
     progress("loading weights");
     let Recording { graph, .. } = vivit::record(config, &request)?;
     let graph = Arc::new(graph);
-    let mut executor = GpuExecutor::new(graph.clone(), &weights, options)?;
+    let executor = GpuExecutor::new(graph.clone(), &weights, options).wait()?;
     let mut best: Option<(Time, Duration, Vec<Duration>)> = None;
     for repetition in 0..repetitions.max(1) {
         progress(&format!("forward pass {} of {}", repetition + 1, repetitions.max(1)));
         let (stamps, elapsed) = timed(device, || match device.capabilities().timestamps {
-            true => executor.compute_timed(&feeds),
-            false => executor.compute(&feeds).map(|()| Vec::new()),
+            true => executor.compute_timed(&feeds).wait(),
+            false => executor.compute(&feeds, &[]).wait().map(|_| Vec::new()),
         })?;
         let computing = if stamps.is_empty() { elapsed.wall } else { stamps.iter().sum() };
         let time = Time::new(computing, elapsed.cpu);

@@ -93,10 +93,10 @@ pub struct CaseRun {
 impl CaseRun {
     /// Prepares `case` as planned for `device`; the first run, which compiles, is behind it.
     pub fn new(device: &Gpu, case: &Case, plan: Plan) -> Result<Self> {
-        let mut builder = ProgramBuilder::new(device)?;
+        let mut builder = ProgramBuilder::new(device).wait()?;
         let operands = operands(device, case, &plan)?;
         builder.call(case.call.family(), plan, operands);
-        let run = Self { device: device.clone(), program: builder.finish()? };
+        let run = Self { device: device.clone(), program: builder.finish().wait()? };
         run.time()?;
         Ok(run)
     }
@@ -105,12 +105,15 @@ impl CaseRun {
     pub fn time(&self) -> Result<Time> {
         let timestamps = self.device.capabilities().timestamps;
         let (stamps, elapsed) = timed(&self.device, || {
-            let mut commands = self.device.commands();
+            let mut commands = match timestamps {
+                true => self.device.timed_commands(1).wait()?,
+                false => self.device.commands(),
+            };
             match timestamps {
                 true => commands.dispatch_timed(self.program.dispatches()),
                 false => commands.dispatch(self.program.dispatches()),
             }
-            commands.run()
+            commands.run().wait()
         })?;
         Ok(Time::new(stamps.first().copied().unwrap_or(elapsed.wall), elapsed.cpu))
     }
@@ -123,15 +126,17 @@ fn operands(device: &Gpu, case: &Case, plan: &Plan) -> Result<Vec<Option<Buffer>
     bindings
         .map(|(place, (binding, shape))| match (binding.access, shape) {
             (Access::Scratch, _) if plan.scratch[place] > 0 => {
-                device.buffer(binding.name, plan.scratch[place]).map(Some)
+                device.buffer(binding.name, plan.scratch[place]).wait().map(Some)
             }
             (Access::Write, Some(shape)) => {
-                device.buffer(binding.name, plan.formats[place].bytes(&shape) as u64).map(Some)
+                device.buffer(binding.name, plan.formats[place].bytes(&shape) as u64).wait().map(Some)
             }
             (Access::Write | Access::Scratch, _) => Ok(None),
             (Access::Read | Access::Update, _) => match inputs.next().flatten() {
                 None => Ok(None),
-                Some(tensor) => device.buffer_with(binding.name, &plan.formats[place].bytes_of(&tensor)?).map(Some),
+                Some(tensor) => {
+                    device.buffer_with(binding.name, &plan.formats[place].bytes_of(&tensor)?).wait().map(Some)
+                }
             },
         })
         .collect()

@@ -4,7 +4,6 @@
 //! shrinks while it is open is an error where a map would end the process.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -13,6 +12,7 @@ use bytemuck::Pod;
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
+use super::stored::{Opened, StoredFile};
 use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// What a large file's stand-in in a Git repository begins with.
@@ -85,12 +85,12 @@ pub(super) struct Run {
 #[derive(Debug)]
 pub(super) struct ArrayFile {
     pub(super) path: PathBuf,
-    file: Mutex<File>,
+    file: Mutex<Opened>,
 }
 
 impl ArrayFile {
-    pub(super) fn new(path: &Path, file: File) -> Self {
-        Self { path: path.to_owned(), file: Mutex::new(file) }
+    pub(super) fn new(file: &StoredFile, opened: Opened) -> Self {
+        Self { path: file.path().to_owned(), file: Mutex::new(opened) }
     }
 
     /// The array called `name`, whose elements lie in `runs`.
@@ -141,9 +141,9 @@ pub(super) fn zeroed<E: Pod>(elements: usize) -> io::Result<Vec<E>> {
 }
 
 /// What is said of a file of which only the stand-in in a Git repository is there.
-pub(super) fn git_lfs_pointer(path: &Path) -> Error {
+pub(super) fn git_lfs_pointer(file: &StoredFile) -> Error {
     Error::file(format!(
         "{} is the stand-in of a file kept by Git LFS: run `git lfs pull` in its repository",
-        path.display()
+        file.display()
     ))
 }

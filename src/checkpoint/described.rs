@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::location::{Location, text};
+use super::location::Location;
+use super::stored::StoredFile;
 use super::{FORMATS, PreprocessorFile, Provenance};
 use crate::tensor::{Error, Result};
 use crate::video::Fields;
@@ -29,15 +30,16 @@ pub struct Described {
 /// A file of something else, and fields that are missing or make no sense, each by its name.
 pub fn read_config(path: &Path) -> Result<Described> {
     let path = if path.is_dir() { path.join("config.json") } else { path.to_owned() };
+    let file = StoredFile::on_disk(&path);
     let fields =
-        Fields::parse(&text(&path)?).map_err(|instead| Error::file(format!("{} is {instead}", path.display())))?;
+        Fields::parse(&file.text()?).map_err(|instead| Error::file(format!("{} is {instead}", path.display())))?;
     let has = |name: &str| fields.get(name, "", None::<serde_json::Value>).is_ok_and(|value| value.is_some());
     let Some(format) = FORMATS.iter().find(|format| has(format.field)) else {
         let known: Vec<_> = FORMATS.iter().map(|format| format!("{} ({})", format.field, format.owner)).collect();
         let path = path.display();
         return Err(Error::file(format!("{path} describes no ViViT model: it has none of {}", known.join(", "))));
     };
-    let described = (format.read_config)(&path)?;
+    let described = (format.read_config)(&file)?;
     let (preprocessor, _) = PreprocessorFile::find(&Location::file(&path))?;
     Ok(Described { preprocessor, ..described })
 }

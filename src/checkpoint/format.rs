@@ -1,10 +1,9 @@
 //! What a format of checkpoints defines.
 
-use std::path::Path;
-
 use super::arrays::Arrays;
 use super::fit::Convention;
 use super::location::Location;
+use super::stored::StoredFile;
 use super::{Checkpoint, Described, Hints};
 use crate::kernels::ClipLayout;
 use crate::tensor::Result;
@@ -20,7 +19,7 @@ pub(super) struct Format {
     /// Whose files they are, in a few words.
     pub(super) owner: &'static str,
     /// What a `config.json` alone describes; its preprocessor is looked for elsewhere.
-    pub(super) read_config: fn(&Path) -> Result<Described>,
+    pub(super) read_config: fn(&StoredFile) -> Result<Described>,
     /// The checkpoint whose files lie at a place, with its weights in the arrays.
     pub(super) load: fn(Location, Box<dyn Arrays>, &Hints) -> Result<Checkpoint>,
     /// The arrays of a known model, and how they are called.

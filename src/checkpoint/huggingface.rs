@@ -7,13 +7,12 @@ mod writing;
 
 pub use writing::save_hugging_face;
 
-use std::path::Path;
-
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted, Strays};
 use super::format::{Called, Format, Usage};
 use super::location::Location;
 use super::misfits::Misfits;
+use super::stored::StoredFile;
 use super::{Checkpoint, Described, Hints, PreprocessorFile, Provenance};
 use crate::kernels::ClipLayout;
 use crate::tensor::{Error, Result};
@@ -42,8 +41,8 @@ fn convention(arrays: Box<dyn Arrays>, _config: &Config) -> Called {
     (arrays, Box::new(spelling))
 }
 
-fn read_config(path: &Path) -> Result<Described> {
-    let found = config::read(path)?;
+fn read_config(file: &StoredFile) -> Result<Described> {
+    let found = config::read(file)?;
     let provenance = Provenance::HuggingFace;
     Ok(Described { config: found.config, provenance, labels: found.labels, preprocessor: None })
 }

@@ -51,6 +51,7 @@ mod preprocessor;
 mod reason;
 mod safetensors;
 mod scenic;
+mod stored;
 mod untrained;
 mod weights;
 mod writing;
@@ -70,6 +71,7 @@ use arrays::Arrays;
 use fit::{Fitted, Strays};
 use format::{Format, Usage};
 use location::Location;
+use stored::StoredFile;
 
 /// The formats of published models, from a line for each, and what models of each have in common.
 macro_rules! formats {
@@ -197,6 +199,37 @@ pub fn load_hinted(name_or_path: &str, hub: &Hub, hints: &Hints) -> Result<Check
         )),
         false => error,
     })
+}
+
+/// Loads the checkpoint whose files are in memory, each by the name that it has in a folder, such as `config.json` and
+/// `model.safetensors`. No file system is needed; the bytes are kept as long as the weights.
+///
+/// `source` is what messages call that folder, and `hints` tell what the files may not say.
+///
+/// # Errors
+///
+/// As [`load_hinted`].
+///
+/// ```no_run
+/// # async fn fetched(name: &str) -> Vec<u8> { todo!() }
+/// # async fn example() -> tubelet::Result<()> {
+/// let mut files = Vec::new();
+/// for name in ["config.json", "model.safetensors"] {
+///     files.push((name.to_owned(), fetched(name).await));
+/// }
+/// let checkpoint = tubelet::checkpoint::from_bytes("vivit-b", files, &Default::default())?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn from_bytes(source: &str, files: Vec<(String, Vec<u8>)>, hints: &Hints) -> Result<Checkpoint> {
+    let names = files.iter().map(|(name, _)| name.as_str());
+    let weights = weights::among(names).map(str::to_owned).ok_or_else(|| {
+        Error::file(format!("none of the files of {source} is known to hold its weights: call it model.safetensors"))
+    })?;
+    let weights = StoredFile::in_memory(source, &weights, files);
+    let mut location = Location::in_memory(weights, source);
+    let arrays = open(&mut location)?;
+    read(location, arrays, hints)
 }
 
 /// Loads a model to begin another one from: an image model, as [`image::load`] does, or a video model.

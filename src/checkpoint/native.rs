@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted, Strays};
 use super::format::Format;
-use super::location::{Location, text};
+use super::location::Location;
 use super::reason::reason;
+use super::stored::StoredFile;
 use super::writing::{self, CONFIG};
 use super::{Checkpoint, Described, Hints, PreprocessorFile, Provenance};
 use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
@@ -55,10 +56,10 @@ struct Written<'a> {
 }
 
 impl Card {
-    /// The card and the configuration in the file at `path`, checked.
-    fn read(path: &Path) -> Result<(Self, Config)> {
-        let invalid = |reason: String| Error::file(format!("{}: {reason}", path.display()));
-        let (mut card, config) = Self::parse(&text(path)?).map_err(|error| invalid(reason(&error)))?;
+    /// The card and the configuration in `file`, checked.
+    fn read(file: &StoredFile) -> Result<(Self, Config)> {
+        let invalid = |reason: String| Error::file(format!("{}: {reason}", file.display()));
+        let (mut card, config) = Self::parse(&file.text()?).map_err(|error| invalid(reason(&error)))?;
         let printed = card.labels.iter_mut().flatten().chain(&mut card.notes);
         printed.for_each(|text| *text = printable(text, LONGEST_TEXT));
         if card.format != MARK {
@@ -82,8 +83,8 @@ impl Card {
     }
 }
 
-fn read_config(path: &Path) -> Result<Described> {
-    let (card, config) = Card::read(path)?;
+fn read_config(file: &StoredFile) -> Result<Described> {
+    let (card, config) = Card::read(file)?;
     Ok(Described { config, provenance: card.provenance, labels: card.labels, preprocessor: None })
 }
 

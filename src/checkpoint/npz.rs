@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use zip::ZipArchive;
 
 use super::arrays::{Arrays, Dtype, Run, floats, zeroed};
+use super::stored::{Opened, StoredFile};
 use crate::tensor::{Error, LONGEST_TEXT, Result, Shape, Tensor, printable};
 
 /// What the files of arrays within the archive end in.
@@ -22,7 +22,7 @@ const LONGEST_HEADER: u64 = 1 << 16;
 /// An open archive whose arrays have the sizes that their headers promise.
 pub(super) struct NpzFile {
     path: PathBuf,
-    archive: Mutex<ZipArchive<BufReader<File>>>,
+    archive: Mutex<ZipArchive<BufReader<Opened>>>,
     arrays: HashMap<String, StoredArray>,
 }
 
@@ -54,9 +54,9 @@ struct Order {
 
 impl NpzFile {
     /// Opens an archive and reads the headers of its arrays.
-    pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|error| Error::io("open", path, &error))?;
-        let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| damaged(path, error))?;
+    pub(super) fn open(file: &StoredFile) -> Result<Self> {
+        let path = file.path();
+        let mut archive = ZipArchive::new(BufReader::new(file.open()?)).map_err(|error| damaged(path, error))?;
         let repeated = || damaged(path, "two of its arrays have the same name");
         if archive.has_duplicate_names() {
             return Err(repeated());
@@ -282,7 +282,7 @@ mod tests {
             let half = npy("{'descr': '|V2', 'fortran_order': False, 'shape': (), }", &[0x40, 0x40]);
             let members = [("a/b.npy", single()), ("c.npy", half), ("readme.txt", b"no array".to_vec())];
             let file = archive(&members, method);
-            let npz = NpzFile::open(file.path()).unwrap();
+            let npz = NpzFile::open(&StoredFile::on_disk(file.path())).unwrap();
             assert_eq!(npz.tensor("a/b").unwrap(), Tensor::f32([1, 2], vec![1.5, -2.0]).unwrap());
             assert_eq!(npz.tensor("c").unwrap(), Tensor::f32([0; 0], vec![3.0]).unwrap());
             assert_eq!(npz.names().len(), 2);
@@ -295,7 +295,7 @@ mod tests {
         let step = npy("{'descr': '<i4', 'fortran_order': False, 'shape': (), }", &[7, 0, 0, 0]);
         let complex = npy("{'descr': '>c8', 'fortran_order': True, 'shape': (1, ), }", &[0; 8]);
         let file = archive(&[("step.npy", step), ("complex.npy", complex)], CompressionMethod::Stored);
-        let npz = NpzFile::open(file.path()).unwrap();
+        let npz = NpzFile::open(&StoredFile::on_disk(file.path())).unwrap();
         assert_eq!(npz.dtype("step"), Some(Dtype::Other("<i4".into())));
         let error = npz.tensor("complex").unwrap_err().to_string();
         assert!(error.contains("`complex`") && error.contains("type >c8"), "{error}");
@@ -329,7 +329,7 @@ mod tests {
         }
         let members: Vec<_> = members.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
         let file = archive(&members, CompressionMethod::Deflated);
-        let npz = NpzFile::open(file.path()).unwrap();
+        let npz = NpzFile::open(&StoredFile::on_disk(file.path())).unwrap();
         assert_eq!(npz.names().len(), 12);
         for name in npz.names() {
             assert_eq!(npz.tensor(name).unwrap(), Tensor::f32(axes, values.clone()).unwrap(), "{name}");
@@ -343,7 +343,7 @@ mod tests {
         let nothing = npy("{'descr': '>f4', 'fortran_order': True, 'shape': (3, 0), }", &[]);
         let members = [("line.npy", line), ("number.npy", number), ("nothing.npy", nothing)];
         let file = archive(&members, CompressionMethod::Stored);
-        let npz = NpzFile::open(file.path()).unwrap();
+        let npz = NpzFile::open(&StoredFile::on_disk(file.path())).unwrap();
         assert_eq!(npz.tensor("line").unwrap(), Tensor::f32([2], vec![1.0, 2.0]).unwrap());
         assert_eq!(npz.tensor("number").unwrap(), Tensor::f32([0; 0], vec![2.0]).unwrap());
         assert_eq!(npz.tensor("nothing").unwrap(), Tensor::f32([3, 0], vec![]).unwrap());
@@ -361,25 +361,25 @@ mod tests {
             (npy("{'descr': '<f4'}", &[]), "has the header {'descr': '<f4'}"),
         ] {
             let file = archive(&[("a.npy", bytes)], CompressionMethod::Deflated);
-            let error = NpzFile::open(file.path()).unwrap_err().to_string();
+            let error = NpzFile::open(&StoredFile::on_disk(file.path())).unwrap_err().to_string();
             assert!(error.contains("array `a` ") && error.contains(culprit), "{error}");
         }
         let uncounted = npy("{'descr': '<i8', 'fortran_order': False, 'shape': (1099511627776, 1099511627776), }", &[]);
         let file = archive(&[("a.npy", uncounted)], CompressionMethod::Stored);
-        let error = NpzFile::open(file.path()).unwrap_err().to_string();
+        let error = NpzFile::open(&StoredFile::on_disk(file.path())).unwrap_err().to_string();
         assert!(error.contains("not the size of <i8 elements in [1099511627776, 1099511627776]"), "{error}");
         let pickled = archive(&[("archive/data.pkl", vec![0x80, 2])], CompressionMethod::Stored);
-        let error = NpzFile::open(pickled.path()).unwrap_err().to_string();
+        let error = NpzFile::open(&StoredFile::on_disk(pickled.path())).unwrap_err().to_string();
         assert!(error.contains("without NumPy arrays"), "{error}");
         let file = archive(&[("a.npy", single())], CompressionMethod::Stored);
         let mut bytes = std::fs::read(file.path()).unwrap();
         let place = bytes.windows(4).position(|window| window == 1.5f32.to_le_bytes()).unwrap();
         bytes[place] ^= 1;
         std::fs::write(file.path(), &bytes).unwrap();
-        let error = NpzFile::open(file.path()).unwrap().tensor("a").unwrap_err().to_string();
+        let error = NpzFile::open(&StoredFile::on_disk(file.path())).unwrap().tensor("a").unwrap_err().to_string();
         assert!(error.contains("is damaged"), "{error}");
         std::fs::write(file.path(), &bytes[..bytes.len() - 30]).unwrap();
-        assert!(NpzFile::open(file.path()).unwrap_err().to_string().contains("is damaged"));
+        assert!(NpzFile::open(&StoredFile::on_disk(file.path())).unwrap_err().to_string().contains("is damaged"));
     }
 
     /// An archive in whose directory and contents the bytes `old` read `new`.
@@ -404,14 +404,14 @@ mod tests {
         let bomb = [single(), vec![0; 1 << 24]].concat();
         let actual = (bomb.len() as u32).to_le_bytes();
         let file = forged(&[("a.npy", bomb)], CompressionMethod::Deflated, &actual, &claimed);
-        let error = NpzFile::open(file.path()).unwrap().tensor("a").unwrap_err().to_string();
+        let error = NpzFile::open(&StoredFile::on_disk(file.path())).unwrap().tensor("a").unwrap_err().to_string();
         assert!(error.contains("is damaged"), "{error}");
         let vast = SINGLE.replace("(1, 2)", "(268435456, )");
         let header = npy(&vast, &[]);
         let claimed = (header.len() as u32 + (1 << 30)).to_le_bytes();
         let actual = (header.len() as u32).to_le_bytes();
         let file = forged(&[("a.npy", header)], CompressionMethod::Deflated, &actual, &claimed);
-        let error = NpzFile::open(file.path()).unwrap().tensor("a").unwrap_err().to_string();
+        let error = NpzFile::open(&StoredFile::on_disk(file.path())).unwrap().tensor("a").unwrap_err().to_string();
         assert!(error.contains("is damaged"), "{error}");
     }
 
@@ -419,7 +419,7 @@ mod tests {
     fn an_array_that_is_there_twice_is_refused() {
         let members = [("a.npy", single()), ("b.npy", single())];
         let file = forged(&members, CompressionMethod::Stored, b"b.npy", b"a.npy");
-        let error = NpzFile::open(file.path()).unwrap_err().to_string();
+        let error = NpzFile::open(&StoredFile::on_disk(file.path())).unwrap_err().to_string();
         assert!(error.contains("two of its arrays have the same name"), "{error}");
     }
 }

@@ -1,10 +1,9 @@
 //! The file that says how clips were prepared for a model.
 
-use std::path::Path;
-
 use serde_json::Value;
 
-use super::location::{Location, text};
+use super::location::Location;
+use super::stored::StoredFile;
 use crate::tensor::{Error, Result};
 use crate::video::Preprocessing;
 
@@ -32,9 +31,9 @@ pub struct PreprocessorFile {
 impl PreprocessorFile {
     /// The file that decides at `location`, and a note where another one says something else.
     pub(super) fn find(location: &Location) -> Result<(Option<Self>, Option<String>)> {
-        let parts = location.find(PARTS).map(|path| parts(&path)).transpose()?.unwrap_or_default();
+        let parts = location.find(PARTS).map(|file| parts(&file)).transpose()?.unwrap_or_default();
         let file = |name: &str| {
-            let text = location.find(name).map(|path| text(&path)).transpose()?;
+            let text = location.find(name).map(|file| file.text()).transpose()?;
             Ok(text.map(|text| Self { name: name.into(), text }))
         };
         let [of_videos, of_images] = parts.map(|text| text.map(|text| Self { name: PARTS.into(), text }));
@@ -68,8 +67,8 @@ impl PreprocessorFile {
 }
 
 /// The parts of a `processor_config.json` about videos and about pictures.
-fn parts(path: &Path) -> Result<[Option<String>; 2]> {
-    let fields: Value = serde_json::from_str(&text(path)?)
-        .map_err(|error| Error::file(format!("{} is not JSON ({error}): download it again", path.display())))?;
+fn parts(file: &StoredFile) -> Result<[Option<String>; 2]> {
+    let fields: Value = serde_json::from_str(&file.text()?)
+        .map_err(|error| Error::file(format!("{} is not JSON ({error}): download it again", file.display())))?;
     Ok(["video_processor", "image_processor"].map(|part| fields.get(part).map(Value::to_string)))
 }

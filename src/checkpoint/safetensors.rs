@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -11,6 +10,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::arrays::{ArrayFile, Arrays, Dtype, GIT_LFS_POINTER, Run, git_lfs_pointer, zeroed};
 use super::reason::reason;
+use super::stored::StoredFile;
 use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// Bytes before the header: its length.
@@ -30,25 +30,25 @@ pub(super) struct SafetensorsFile {
 impl SafetensorsFile {
     /// Opens a file and checks its header: every tensor lies within the file, none overlaps another, no name comes
     /// twice.
-    pub(super) fn open(path: &Path) -> Result<Self> {
-        let mut file = File::open(path).map_err(|error| Error::io("open", path, &error))?;
+    pub(super) fn open(file: &StoredFile) -> Result<Self> {
+        let mut opened = file.open()?;
         let damaged = |reason: String| {
-            Error::file(format!("{} is damaged ({reason}): copy or download it again", path.display()))
+            Error::file(format!("{} is damaged ({reason}): copy or download it again", file.display()))
         };
-        let read = |error: std::io::Error| Error::io("read", path, &error);
-        let size = file.metadata().map_err(read)?.len();
-        let header_size = match header_size(&mut file, size).map_err(read)? {
+        let read = |error: std::io::Error| Error::io("read", file.path(), &error);
+        let size = opened.size().map_err(read)?;
+        let header_size = match header_size(&mut opened, size).map_err(read)? {
             Ok(header_size) => header_size,
-            Err(Opening::GitLfs) => return Err(git_lfs_pointer(path)),
+            Err(Opening::GitLfs) => return Err(git_lfs_pointer(file)),
             Err(Opening::Damaged(reason)) => return Err(damaged(reason)),
         };
         let mut header = zeroed(header_size as usize).map_err(read)?;
-        file.read_exact(&mut header).map_err(read)?;
+        opened.read_exact(&mut header).map_err(read)?;
         let data = LENGTH_BYTES + header_size;
         let Header(entries) = serde_json::from_slice(&header)
             .map_err(|error| damaged(format!("its header is not a list of tensors: {}", reason(&error))))?;
         let tensors = checked(entries, size - data).map_err(damaged)?;
-        Ok(Self { file: ArrayFile::new(path, file), data, tensors })
+        Ok(Self { file: ArrayFile::new(file, opened), data, tensors })
     }
 }
 
@@ -93,7 +93,7 @@ enum Opening {
 }
 
 /// The length of the header, in bytes, where a file of `size` bytes can hold it.
-fn header_size(file: &mut File, size: u64) -> std::io::Result<Result<u64, Opening>> {
+fn header_size(file: &mut impl Read, size: u64) -> std::io::Result<Result<u64, Opening>> {
     if size < LENGTH_BYTES {
         return Ok(Err(Opening::Damaged(match size {
             0 => "it is empty".into(),

@@ -1,7 +1,6 @@
 //! The files that hold a model's weights: a safetensors file, several of them, or a Flax checkpoint.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -9,9 +8,10 @@ use serde::Deserialize;
 
 use super::arrays::{Arrays, Dtype};
 use super::flax::FlaxCheckpoint;
-use super::location::{Location, text};
+use super::location::Location;
 use super::reason::reason;
 use super::safetensors::SafetensorsFile;
+use super::stored::StoredFile;
 use crate::tensor::{Error, Result, Shape, Tensor, printable};
 
 /// The weights of a model in one file.
@@ -27,8 +27,8 @@ const FLAX: &str = "checkpoint";
 
 /// Opens the weights at `location`: the file that it names, else those of its first folder that has any.
 pub(super) fn open(location: &mut Location) -> Result<Box<dyn Arrays>> {
-    if let Some(path) = &location.file {
-        return open_file(path);
+    if let Some(file) = &location.file {
+        return open_file(file);
     }
     for folder in location.folders.clone() {
         let [whole, index] = [WHOLE, INDEX].map(|name| folder.join(name));
@@ -37,13 +37,13 @@ pub(super) fn open(location: &mut Location) -> Result<Box<dyn Arrays>> {
             location.notes.extend(flax.map(|(flax, _)| {
                 format!("{} is not looked at beside the safetensors file: give its path to load it", flax.display())
             }));
-            return if whole.is_file() { open_file(&whole) } else { open_file(&index) };
+            return open_file(&StoredFile::on_disk(if whole.is_file() { whole } else { index }));
         }
         if let Some((flax, number)) = flax {
             if number > 1 {
                 location.notes.push(format!("{} is the newest of {number} checkpoints in its folder", flax.display()));
             }
-            return open_file(&flax);
+            return open_file(&StoredFile::on_disk(flax));
         }
     }
     Err(Error::file(match location.folders.iter().find_map(|folder| pickled(folder)) {
@@ -56,38 +56,45 @@ pub(super) fn open(location: &mut Location) -> Result<Box<dyn Arrays>> {
     }))
 }
 
-fn open_file(path: &Path) -> Result<Box<dyn Arrays>> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+/// Which of the files with these names holds the weights of a model.
+pub(super) fn among<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    let known = [WHOLE, INDEX, FLAX].into_iter().find_map(|known| names.clone().find(|name| *name == known));
+    let mut others = names.filter(|name| !name.ends_with(".json"));
+    known.or_else(|| others.next().filter(|_| others.next().is_none()))
+}
+
+fn open_file(file: &StoredFile) -> Result<Box<dyn Arrays>> {
+    let name = file.name();
     if name.ends_with(SAFETENSORS) {
-        Ok(Box::new(SafetensorsFile::open(path)?))
+        Ok(Box::new(SafetensorsFile::open(file)?))
     } else if name.ends_with(".safetensors.index.json") {
-        Ok(Box::new(Shards::open(path.to_owned())?))
-    } else if let Some(file) = PICKLED.into_iter().find(|pickled| name == *pickled) {
-        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        Err(Error::file(Pickled { folder, file }.sentences("")))
-    } else if is_archive(path) {
-        open_archive(path)
+        Ok(Box::new(Shards::open(file)?))
+    } else if let Some(pickled) = PICKLED.into_iter().find(|pickled| name == *pickled) {
+        let folder = file.path().parent().unwrap_or(Path::new("")).to_owned();
+        Err(Error::file(Pickled { folder, file: pickled }.sentences("")))
+    } else if is_archive(file) {
+        open_archive(file)
     } else {
-        Ok(Box::new(FlaxCheckpoint::open(path)?))
+        Ok(Box::new(FlaxCheckpoint::open(file)?))
     }
 }
 
 /// Whether a file begins as a ZIP archive does, and so an `.npz` file.
-fn is_archive(path: &Path) -> bool {
+fn is_archive(file: &StoredFile) -> bool {
     let mut start = [0; 4];
-    File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *b"PK\x03\x04"
+    file.open().is_ok_and(|mut file| file.read_exact(&mut start).is_ok()) && start == *b"PK\x03\x04"
 }
 
 #[cfg(feature = "npz")]
-fn open_archive(path: &Path) -> Result<Box<dyn Arrays>> {
-    Ok(Box::new(super::npz::NpzFile::open(path)?))
+fn open_archive(file: &StoredFile) -> Result<Box<dyn Arrays>> {
+    Ok(Box::new(super::npz::NpzFile::open(file)?))
 }
 
 #[cfg(not(feature = "npz"))]
-fn open_archive(path: &Path) -> Result<Box<dyn Arrays>> {
+fn open_archive(file: &StoredFile) -> Result<Box<dyn Arrays>> {
     Err(Error::unsupported(format!(
         "{} is an .npz file, which this build cannot read (it lacks feature `npz`)",
-        path.display()
+        file.display()
     )))
 }
 
@@ -110,9 +117,9 @@ struct ShardIndex {
 }
 
 impl ShardIndex {
-    fn read(path: &Path) -> Result<Self> {
-        let index: Self = serde_json::from_str(&text(path)?).map_err(|error| {
-            Error::file(format!("{} is no list of shards ({}): download it again", path.display(), reason(&error)))
+    fn read(file: &StoredFile) -> Result<Self> {
+        let index: Self = serde_json::from_str(&file.text()?).map_err(|error| {
+            Error::file(format!("{} is no list of shards ({}): download it again", file.display(), reason(&error)))
         })?;
         let is_shard = |shard: &str| {
             shard.ends_with(SAFETENSORS) && !shard.contains(|c: char| ['/', '\\', ':'].contains(&c) || c.is_control())
@@ -120,7 +127,7 @@ impl ShardIndex {
         if let Some(shard) = index.weight_map.values().find(|shard| !is_shard(shard)) {
             return Err(Error::file(format!(
                 "{} names the shard `{}`, but a shard is a {SAFETENSORS} file in the same folder",
-                path.display(),
+                file.display(),
                 printable(shard, 80)
             )));
         }
@@ -137,14 +144,15 @@ pub(super) fn complete(folder: &Path) -> Result<bool> {
     if folder.join(WHOLE).is_file() {
         return Ok(true);
     }
-    let index = folder.join(INDEX);
-    Ok(index.is_file() && ShardIndex::read(&index)?.shards().into_iter().all(|shard| folder.join(shard).is_file()))
+    let index = StoredFile::on_disk(folder.join(INDEX));
+    Ok(index.exists() && ShardIndex::read(&index)?.shards().into_iter().all(|shard| index.beside(shard).exists()))
 }
 
 /// The files that the list of shards at `index` names.
 #[cfg(feature = "hub")]
 pub(super) fn shards(index: &Path) -> Result<Vec<String>> {
-    Ok(ShardIndex::read(index)?.shards().into_iter().map(str::to_owned).collect())
+    let index = ShardIndex::read(&StoredFile::on_disk(index))?;
+    Ok(index.shards().into_iter().map(str::to_owned).collect())
 }
 
 /// A folder that holds only pickled weights.
@@ -186,32 +194,32 @@ struct Shards {
 }
 
 impl Shards {
-    fn open(path: PathBuf) -> Result<Self> {
-        let index = ShardIndex::read(&path)?;
+    fn open(list: &StoredFile) -> Result<Self> {
+        let index = ShardIndex::read(list)?;
         let mut files = Vec::new();
         for shard in index.shards() {
-            let shard = path.with_file_name(shard);
-            if !shard.is_file() {
+            let shard = list.beside(shard);
+            if !shard.exists() {
                 return Err(Error::file(format!(
                     "{} names the shard {}, which is missing: copy or download it too",
-                    path.display(),
+                    list.display(),
                     shard.display()
                 )));
             }
             files.push(SafetensorsFile::open(&shard)?);
         }
         for (name, shard) in &index.weight_map {
-            let shard = path.with_file_name(shard);
-            if !files.iter().any(|file| file.path() == shard && file.shape(name).is_some()) {
+            let shard = list.beside(shard);
+            if !files.iter().any(|file| file.path() == shard.path() && file.shape(name).is_some()) {
                 return Err(Error::file(format!(
                     "{} places tensor `{name}` in {}, which does not hold it: download both again",
-                    path.display(),
+                    list.display(),
                     shard.display()
                 )));
             }
         }
         let holders = holders(&files)?;
-        Ok(Self { path, files, holders })
+        Ok(Self { path: list.path().to_owned(), files, holders })
     }
 
     fn file(&self, name: &str) -> Option<&SafetensorsFile> {

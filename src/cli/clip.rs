@@ -120,8 +120,8 @@ impl ClipCommand {
         layout: ClipLayout,
     ) -> Result<Tensor> {
         let _spinner = progress::spinner("preparing");
-        let mut preparer = Preparer::new(device, clip, preprocessing, layout, &self.device.variant)?;
-        preparer.prepare(clip)?.read(device)
+        let preparer = Preparer::new(device, clip, preprocessing, layout, &self.device.variant).wait()?;
+        preparer.prepare(clip).wait()?.read(device).wait()
     }
 }
 

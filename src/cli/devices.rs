@@ -54,7 +54,7 @@ struct Entry {
 
 impl super::Run for Devices {
     fn run(self) -> Result<()> {
-        let found = devices();
+        let found = devices()?;
         let host = Device::host(None).ok();
         if found.is_empty() && host.is_none() {
             // Opening one says what to install.

@@ -2,6 +2,7 @@
 
 use super::forward::feeds;
 use super::{Classes, ClipPass, Input, Pass, Vivit};
+use crate::gpu::Pending;
 use crate::graph::Feed;
 use crate::tensor::{Error, Result, Tensor};
 use crate::video::PreparedClip;
@@ -43,28 +44,34 @@ impl Vivit {
     ///
     /// A layer, head or token that the model does not have, and a token that is masked; a pass with taps, or over more
     /// than one clip.
-    pub fn attention<'a>(&self, clip: impl Into<ClipPass<'a>>) -> Result<AttentionMaps> {
+    pub fn attention_async<'a>(&'a self, clip: impl Into<ClipPass<'a>>) -> Pending<'a, AttentionMaps> {
         let ClipPass { pass, input } = clip.into();
+        Pending::new(async move { self.attention_over(&pass, input).await })
+    }
+
+    async fn attention_over(&self, pass: &Pass, input: Input<'_>) -> Result<AttentionMaps> {
         pass.without_taps("attention")?;
         pass.of_one_view("attention")?;
         match input {
-            Input::Prepared(clip) => self.attention_of_prepared(&pass, clip),
-            Input::Clip(clip) | Input::Clips([clip]) => self.attention_of_prepared(&pass, &self.prepare(clip)?),
-            Input::Values(clip) => match self.batch_request(&pass, clip)? {
-                request @ Request { batch: 1, .. } => self.attention_maps(&pass, &request, Feed::Host(clip)),
+            Input::Prepared(clip) => self.attention_of_prepared(pass, clip).await,
+            Input::Clip(clip) | Input::Clips([clip]) => {
+                self.attention_of_prepared(pass, &self.prepare_async(clip).await?).await
+            }
+            Input::Values(clip) => match self.batch_request(pass, clip)? {
+                request @ Request { batch: 1, .. } => self.attention_maps(pass, &request, Feed::Host(clip)).await,
                 Request { batch, .. } => Err(of_one_clip(batch)),
             },
             Input::Clips(clips) => Err(of_one_clip(clips.len())),
         }
     }
 
-    fn attention_of_prepared(&self, pass: &Pass, clip: &PreparedClip) -> Result<AttentionMaps> {
+    async fn attention_of_prepared(&self, pass: &Pass, clip: &PreparedClip) -> Result<AttentionMaps> {
         let request = pass.request(1, self.layout());
         self.check_prepared(clip, &request)?;
-        self.attention_maps(pass, &request, Feed::Device(clip.memory()))
+        self.attention_maps(pass, &request, Feed::Device(clip.memory())).await
     }
 
-    fn attention_maps(&self, pass: &Pass, request: &Request, clip: Feed<'_>) -> Result<AttentionMaps> {
+    async fn attention_maps(&self, pass: &Pass, request: &Request, clip: Feed<'_>) -> Result<AttentionMaps> {
         let config = self.config();
         let vivit::MapRecording { recording, maps } = vivit::record_attention_maps(config, request, &pass.layer)?;
         let validity = pass.mask.validity(config, 1)?;
@@ -74,8 +81,8 @@ impl Vivit {
         let mut fed = feeds(clip, validity.as_ref());
         fed.extend(maps.iter().zip(&seeds).map(|(map, seed)| (map.seed.as_str(), Feed::Host(seed))));
         let wanted: Vec<_> = maps.iter().map(|map| map.weights).chain(recording.logits).collect();
-        let mut executor = self.prepare_graph(recording.graph)?;
-        let found = executor.run(&fed, &wanted)?;
+        let executor = self.prepare_graph(recording.graph).await?;
+        let found = executor.run(&fed, &wanted).await?;
         let (weights, logits) = found.split_at(maps.len());
         let labels = self.checkpoint().labels.as_deref();
         let classes =

@@ -1,9 +1,9 @@
 //! One forward pass: classes, features, or any value inside.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 
 use super::{ClipPass, Input, Pass, Vivit};
+use crate::gpu::Pending;
 use crate::graph::{Feed, Graph, Taps, Value};
 use crate::kernels::ClipLayout;
 use crate::tensor::{Error, Result, Tensor};
@@ -26,11 +26,13 @@ impl Vivit {
     /// # Errors
     ///
     /// A clip of another size than the model's; a pass with taps or of several views.
-    pub fn features<'a>(&self, clip: impl Into<ClipPass<'a>>) -> Result<Tensor> {
+    pub fn features_async<'a>(&'a self, clip: impl Into<ClipPass<'a>>) -> Pending<'a, Tensor> {
         let ClipPass { pass, input } = clip.into();
-        pass.without_taps("features")?;
-        let found = self.values("features", &pass, input, features_and_taps)?;
-        found.into_values().next().ok_or_else(|| Error::usage("the model's features are missing"))
+        Pending::new(async move {
+            pass.without_taps("features")?;
+            let found = self.values("features", &pass, input, features_and_taps).await?;
+            found.into_values().next().ok_or_else(|| Error::usage("the model's features are missing"))
+        })
     }
 
     /// What the head sees of each clip under the name `features`, `[B, C]`, and every value that is tapped.
@@ -38,9 +40,9 @@ impl Vivit {
     /// # Errors
     ///
     /// A clip of another size than the model's; several views; a tap that the model does not have, with those it has.
-    pub fn taps<'a>(&self, clip: impl Into<ClipPass<'a>>) -> Result<BTreeMap<String, Tensor>> {
+    pub fn taps_async<'a>(&'a self, clip: impl Into<ClipPass<'a>>) -> Pending<'a, BTreeMap<String, Tensor>> {
         let ClipPass { pass, input } = clip.into();
-        self.values("taps", &pass, input, features_and_taps)
+        Pending::new(async move { self.values("taps", &pass, input, features_and_taps).await })
     }
 
     /// The output of the head, `logits` `[B, K]`, with every value that is tapped. Of a model without a head it is what the
@@ -51,14 +53,14 @@ impl Vivit {
     /// # Errors
     ///
     /// Clips of another size than the model's; several views; a tap that the model does not have, with those it has.
-    pub fn forward<'a>(&self, clips: impl Into<ClipPass<'a>>) -> Result<BTreeMap<String, Tensor>> {
+    pub fn forward_async<'a>(&'a self, clips: impl Into<ClipPass<'a>>) -> Pending<'a, BTreeMap<String, Tensor>> {
         let ClipPass { pass, input } = clips.into();
-        self.values("forward", &pass, input, output_and_taps)
+        Pending::new(async move { self.values("forward", &pass, input, output_and_taps).await })
     }
 
     /// The logits of each clip of `input`, one after the other.
-    pub(super) fn logits(&self, pass: &Pass, input: Input<'_>) -> Result<Vec<Vec<f32>>> {
-        let found = self.values("classify", pass, input, logits_alone)?;
+    pub(super) async fn logits(&self, pass: &Pass, input: Input<'_>) -> Result<Vec<Vec<f32>>> {
+        let found = self.values("classify", pass, input, logits_alone).await?;
         self.rows_of_logits(&found)
     }
 
@@ -69,34 +71,35 @@ impl Vivit {
     }
 
     /// Runs a pass over one view and returns the values that `wanted` picks.
-    fn values(&self, verb: &str, pass: &Pass, input: Input<'_>, wanted: Wanted) -> Result<Named> {
+    async fn values(&self, verb: &str, pass: &Pass, input: Input<'_>, wanted: Wanted) -> Result<Named> {
         pass.of_one_view(verb)?;
         match input {
-            Input::Clip(clip) => self.prepared_values(pass, &self.prepare(clip)?, wanted),
-            Input::Clips([clip]) => self.prepared_values(pass, &self.prepare(clip)?, wanted),
+            Input::Clip(clip) | Input::Clips([clip]) => {
+                self.prepared_values(pass, &self.prepare_async(clip).await?, wanted).await
+            }
             Input::Clips(clips) => {
                 let given = clips.len();
                 Err(Error::usage(format!("{verb} takes the clip of one view, {given} clips are given")))
             }
-            Input::Prepared(clip) => self.prepared_values(pass, clip, wanted),
-            Input::Values(clips) => self.batch_values(pass, clips, wanted),
+            Input::Prepared(clip) => self.prepared_values(pass, clip, wanted).await,
+            Input::Values(clips) => self.batch_values(pass, clips, wanted).await,
         }
     }
 
-    fn prepared_values(&self, pass: &Pass, clip: &PreparedClip, wanted: Wanted) -> Result<Named> {
+    async fn prepared_values(&self, pass: &Pass, clip: &PreparedClip, wanted: Wanted) -> Result<Named> {
         let request = pass.request(1, self.layout());
         self.check_prepared(clip, &request)?;
-        self.run(&request, Feed::Device(clip.memory()), &pass.mask, wanted)
+        self.run(&request, Feed::Device(clip.memory()), &pass.mask, wanted).await
     }
 
     /// A batch of clips in host memory, as many at a time as the device's buffers hold.
-    fn batch_values(&self, pass: &Pass, clips: &Tensor, wanted: Wanted) -> Result<Named> {
+    async fn batch_values(&self, pass: &Pass, clips: &Tensor, wanted: Wanted) -> Result<Named> {
         let whole = self.batch_request(pass, clips)?;
         // A mask that does not fit is found before anything is computed.
         pass.mask.validity(self.config(), whole.batch)?;
         let at_once = self.clips_at_once(&whole)?;
         if whole.batch <= at_once {
-            return self.run(&whole, Feed::Host(clips), &pass.mask, wanted);
+            return self.run(&whole, Feed::Host(clips), &pass.mask, wanted).await;
         }
         let values = clips.as_f32()?;
         let clip = values.len() / whole.batch;
@@ -105,7 +108,7 @@ impl Vivit {
             let part = Request { batch: values.len() / clip, ..whole.clone() };
             let clips = Tensor::f32(vivit::clip_shape(self.config(), &part), values.to_vec())?;
             let mask = pass.mask.of_clips(first..first + part.batch, self.config().frames);
-            parts.push(self.run(&part, Feed::Host(&clips), &mask, wanted)?);
+            parts.push(self.run(&part, Feed::Host(&clips), &mask, wanted).await?);
         }
         let recording = vivit::record(self.config(), &whole)?;
         let join = |(name, value): (String, Value)| {
@@ -117,12 +120,18 @@ impl Vivit {
     }
 
     /// Runs the clips of `request`, of which `mask` says what is not seen, and returns the values that `wanted` picks.
-    pub(super) fn run(&self, request: &Request, clips: Feed<'_>, mask: &FrameMask, wanted: Wanted) -> Result<Named> {
-        let shared = self.executor(request)?;
+    pub(super) async fn run(
+        &self,
+        request: &Request,
+        clips: Feed<'_>,
+        mask: &FrameMask,
+        wanted: Wanted,
+    ) -> Result<Named> {
+        let shared = self.executor(request).await?;
         let (names, values): (Vec<_>, Vec<_>) = wanted(self.config(), &shared.recording, request)?.into_iter().unzip();
         let validity = mask.validity(self.config(), request.batch)?;
-        let mut executor = shared.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(names.into_iter().zip(executor.run(&feeds(clips, validity.as_ref()), &values)?).collect())
+        let found = shared.executor.run(&feeds(clips, validity.as_ref()), &values).await?;
+        Ok(names.into_iter().zip(found).collect())
     }
 
     /// An error where a clip is not one of `request`.

@@ -7,11 +7,14 @@ mod pass;
 mod seen;
 mod sliding;
 mod views;
+#[cfg(not(target_arch = "wasm32"))]
+mod waiting;
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::checkpoint::{self, Checkpoint};
+use crate::gpu::{Pending, Turns};
 use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Graph};
 use crate::kernels::{ClipLayout, Precision, Selection};
 use crate::tensor::{Error, Result};
@@ -69,6 +72,19 @@ impl LoadOptions {
 ///
 /// Weights are uploaded once, when a forward pass first needs them; passes of the same batch and taps reuse everything
 /// that the first one built. Cloning shares all of it, also between threads: passes over the same executor take turns.
+///
+/// Every call that waits for the device has a form that is a future instead, `classify_async` beside `classify`. Any
+/// executor can await it, and nothing is blocked meanwhile. In a browser these are all there is.
+///
+/// ```no_run
+/// # async fn example(clip: tubelet::video::Clip, files: Vec<(String, Vec<u8>)>) -> tubelet::Result<()> {
+/// let device = tubelet::Device::open_async(&Default::default()).await?;
+/// let checkpoint = tubelet::checkpoint::from_bytes("vivit", files, &Default::default())?;
+/// let model = tubelet::Vivit::from_checkpoint(&device, checkpoint, Default::default())?;
+/// let classes = model.classify_async(&clip).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Vivit {
     loaded: Arc<Loaded>,
@@ -81,8 +97,8 @@ struct Loaded {
     preprocessing: Preprocessing,
     options: LoadOptions,
     weights: DeviceWeights,
-    executors: Mutex<Vec<(Request, SharedExecutor)>>,
-    preparers: Mutex<Vec<Preparer>>,
+    executors: Turns<Vec<(Request, SharedExecutor)>>,
+    preparers: Turns<Vec<Arc<Preparer>>>,
     /// The most views to compute at a time: fewer once the device has run out of memory.
     most_views: AtomicUsize,
 }
@@ -90,7 +106,7 @@ struct Loaded {
 /// An executor and what it computes.
 #[derive(Clone)]
 struct SharedExecutor {
-    executor: Arc<Mutex<Box<dyn Executor>>>,
+    executor: Arc<dyn Executor>,
     recording: Arc<Recording>,
 }
 
@@ -101,7 +117,8 @@ const KEPT_EXECUTORS: usize = 4;
 const KEPT_PREPARERS: usize = 4;
 
 impl Vivit {
-    /// Loads a model by folder or by name on the Hugging Face hub, as [`checkpoint::load`] does.
+    /// Loads a model by folder or by name on the Hugging Face hub, as [`checkpoint::load`] does. It reads files and does not
+    /// wait for the device.
     pub fn load(device: &Device, name_or_path: &str) -> Result<Self> {
         Self::from_checkpoint(device, checkpoint::load(name_or_path)?, LoadOptions::default())
     }
@@ -114,8 +131,8 @@ impl Vivit {
             preprocessing: preprocessing(&checkpoint, options.preset)?,
             options,
             weights: DeviceWeights::new(device, source),
-            executors: Mutex::default(),
-            preparers: Mutex::default(),
+            executors: Turns::default(),
+            preparers: Turns::default(),
             most_views: AtomicUsize::new(usize::MAX),
             checkpoint,
         };
@@ -162,8 +179,8 @@ impl Vivit {
     /// # Errors
     ///
     /// A tap that the model does not have, with those it has.
-    pub fn load_weights(&self, pass: &Pass) -> Result<()> {
-        self.executor_of_views(pass).map(drop)
+    pub fn load_weights_async<'a>(&'a self, pass: &'a Pass) -> Pending<'a, ()> {
+        Pending::new(async move { self.executor_of_views(pass).await.map(drop) })
     }
 
     /// Resizes, crops and scales a clip on the device.
@@ -171,9 +188,11 @@ impl Vivit {
     /// # Errors
     ///
     /// A model that does not take the three colour planes of a video.
-    pub fn prepare(&self, clip: &Clip) -> Result<PreparedClip> {
-        let first = self.prepare_crops(clip, Crops::Central)?.into_iter().next();
-        first.ok_or_else(|| Error::usage("a clip without crops"))
+    pub fn prepare_async<'a>(&'a self, clip: &'a Clip) -> Pending<'a, PreparedClip> {
+        Pending::new(async move {
+            let first = self.prepare_crops_async(clip, Crops::Central).await?.into_iter().next();
+            first.ok_or_else(|| Error::usage("a clip without crops"))
+        })
     }
 
     /// Resizes and scales a clip on the device, and cuts each of `crops` from it.
@@ -181,34 +200,39 @@ impl Vivit {
     /// # Errors
     ///
     /// A model that does not take the three colour planes of a video, and pictures that three crops do not fit.
-    pub fn prepare_crops(&self, clip: &Clip, crops: Crops) -> Result<Vec<PreparedClip>> {
+    pub fn prepare_crops_async<'a>(&'a self, clip: &'a Clip, crops: Crops) -> Pending<'a, Vec<PreparedClip>> {
+        Pending::new(async move { self.preparer(clip, crops).await?.prepare_crops(clip).await })
+    }
+
+    /// The preparer of clips like this one.
+    async fn preparer(&self, clip: &Clip, crops: Crops) -> Result<Arc<Preparer>> {
         check_video(self.config())?;
-        let mut kept = self.loaded.preparers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.loaded.preparers.take().await;
         let known = kept.iter().position(|preparer| preparer.fits(clip) && preparer.crops() == crops);
-        let mut preparer = match known {
+        let preparer = match known {
             // The one used last is the one forgotten last.
             Some(index) => kept.remove(index),
             None => {
                 let Loaded { device, preprocessing, options, .. } = &*self.loaded;
-                Preparer::with_crops(device, clip, preprocessing, crops, self.layout(), &options.variants)?
+                let made = Preparer::with_crops(device, clip, preprocessing, crops, self.layout(), &options.variants);
+                Arc::new(made.await?)
             }
         };
-        let prepared = preparer.prepare_crops(clip);
         kept.truncate(KEPT_PREPARERS - 1);
-        kept.insert(0, preparer);
-        prepared
+        kept.insert(0, preparer.clone());
+        Ok(preparer)
     }
 
     /// An executor of a graph on the model's device and weights.
-    fn prepare_graph(&self, graph: Graph) -> Result<Box<dyn Executor>> {
+    async fn prepare_graph(&self, graph: Graph) -> Result<Box<dyn Executor>> {
         let Loaded { device, weights, options, .. } = &*self.loaded;
         let options = ExecutorOptions { variants: options.variants.clone(), precision: options.precision };
-        device.prepare(Arc::new(graph), weights, &options)
+        device.prepare(Arc::new(graph), weights, &options).await
     }
 
     /// The executor of a request: compiled, with all weights uploaded.
-    fn executor(&self, request: &Request) -> Result<SharedExecutor> {
-        let mut kept = self.loaded.executors.lock().unwrap_or_else(PoisonError::into_inner);
+    async fn executor(&self, request: &Request) -> Result<SharedExecutor> {
+        let mut kept = self.loaded.executors.take().await;
         if let Some(index) = kept.iter().position(|(known, _)| known == request) {
             // The one used last is the one forgotten last.
             let known = kept.remove(index);
@@ -222,8 +246,8 @@ impl Vivit {
         let recording = vivit::record(self.config(), request)?;
         // A wrong tap is found before weights are uploaded for nothing.
         forward::tapped(self.config(), &recording, request)?;
-        let executor = self.prepare_graph(recording.graph.clone())?;
-        let shared = SharedExecutor { executor: Arc::new(Mutex::new(executor)), recording: Arc::new(recording) };
+        let executor = self.prepare_graph(recording.graph.clone()).await?;
+        let shared = SharedExecutor { executor: executor.into(), recording: Arc::new(recording) };
         kept.push((request.clone(), shared.clone()));
         Ok(shared)
     }

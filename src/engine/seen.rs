@@ -1,6 +1,7 @@
 //! What a model sees of a clip, as pictures.
 
 use super::Vivit;
+use crate::gpu::Pending;
 use crate::kernels::ClipLayout;
 use crate::tensor::{Result, Tensor};
 use crate::video::{Frame, PixelFormat, PreparedClip};
@@ -20,13 +21,15 @@ impl Vivit {
     /// sampling only those that are sampled.
     ///
     /// An error for a clip of another size than the model's.
-    pub fn seen_frames(&self, clip: &PreparedClip) -> Result<SeenFrames> {
-        super::check_video(self.config())?;
-        self.check_prepared(clip, &Request::new(1, self.layout()))?;
-        let places = places(self.config());
-        let values = clip.read(self.device())?;
-        let frame = |place: &usize| self.picture(&values, *place);
-        Ok(SeenFrames { frames: places.iter().map(frame).collect::<Result<_>>()?, places })
+    pub fn seen_frames_async<'a>(&'a self, clip: &'a PreparedClip) -> Pending<'a, SeenFrames> {
+        Pending::new(async move {
+            super::check_video(self.config())?;
+            self.check_prepared(clip, &Request::new(1, self.layout()))?;
+            let places = places(self.config());
+            let values = clip.read(self.device()).await?;
+            let frame = |place: &usize| self.picture(&values, *place);
+            Ok(SeenFrames { frames: places.iter().map(frame).collect::<Result<_>>()?, places })
+        })
     }
 
     /// One frame of a prepared clip, its values as bytes again.

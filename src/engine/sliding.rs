@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::forward::{feeds, headless, logits_alone};
 use super::{Classes, Pass, Vivit};
+use crate::gpu::Pending;
 use crate::graph::{Executor, Feed, Value};
 use crate::kernels::Cost;
 use crate::tensor::{Error, Result, Tensor};
@@ -52,6 +53,8 @@ pub struct Sliding {
     model: Vivit,
     options: SlidingOptions,
     pass: Pass,
+    /// Whether the last frame was not taken to the end: no window is to hold what came before.
+    broken_off: bool,
     /// Frames that the source has delivered.
     delivered: usize,
     /// Looked-at frames to let pass before the next that a window holds, where a step is longer than a window.
@@ -86,7 +89,11 @@ impl Vivit {
     ///
     /// A step or stride of 0, and a model without a head; a pass with taps, of several views, or with masked frames, which
     /// move with the window.
-    pub fn sliding(&self, options: SlidingOptions, pass: &Pass) -> Result<Sliding> {
+    pub fn sliding_async<'a>(&'a self, options: SlidingOptions, pass: &'a Pass) -> Pending<'a, Sliding> {
+        Pending::new(self.slide(options, pass))
+    }
+
+    async fn slide(&self, options: SlidingOptions, pass: &Pass) -> Result<Sliding> {
         let config = self.config();
         super::check_video(config)?;
         pass.without_taps("sliding")?;
@@ -104,10 +111,10 @@ impl Vivit {
         let group = common_divisor(config.frames, advance);
         let reuse = match config.model {
             Model::FactorisedEncoder(encoder) if shares_tubelets(config, group) => {
-                self.vectors(encoder, group, pass)?
+                self.vectors(encoder, group, pass).await?
             }
             _ => {
-                self.executor(&pass.request(1, self.layout()))?;
+                self.executor(&pass.request(1, self.layout())).await?;
                 Reuse::Pixels { kept: VecDeque::new() }
             }
         };
@@ -116,6 +123,7 @@ impl Vivit {
             options,
             // Frames are prepared in the layout of the model.
             pass: Pass { layout: None, ..pass.clone() },
+            broken_off: false,
             delivered: 0,
             pass_over: 0,
             waiting: Vec::new(),
@@ -126,14 +134,14 @@ impl Vivit {
     }
 
     /// The two halves of Model 2: pixels of a group to vectors, vectors of a window to classes.
-    fn vectors(&self, encoder: FactorisedEncoder, group: usize, pass: &Pass) -> Result<Reuse> {
+    async fn vectors(&self, encoder: FactorisedEncoder, group: usize, pass: &Pass) -> Result<Reuse> {
         let part = Config { frames: group, ..self.config().clone() };
         let (graph, vectors) = encoder.record_spatial(&part, &Request::new(1, self.layout()))?;
-        let spatial = self.prepare_graph(graph)?;
+        let spatial = self.prepare_graph(graph).await?;
         let window = pass.request(1, self.layout());
         let recording = encoder.record_temporal(self.config(), &window)?;
         let wanted = logits_alone(self.config(), &recording, &window)?.into_iter().map(|(_, value)| value).collect();
-        let temporal = self.prepare_graph(recording.graph)?;
+        let temporal = self.prepare_graph(recording.graph).await?;
         let halves = Halves { spatial: (spatial, vectors), temporal: (temporal, wanted) };
         Ok(Reuse::Vectors { halves: Box::new(halves), kept: VecDeque::new() })
     }
@@ -153,17 +161,20 @@ fn common_divisor(a: usize, b: usize) -> usize {
 impl Sliding {
     /// Takes the next frame of the source, and returns the window that it completes.
     ///
-    /// An error for a frame that cannot be prepared. A window of other frames than its own would follow, so after an error the
-    /// next window begins with the next frame.
-    pub fn push(&mut self, frame: &Frame) -> Result<Option<Window>> {
-        let outcome = self.take(frame);
-        if outcome.is_err() {
-            self.start_over();
-        }
-        outcome
+    /// An error for a frame that cannot be prepared. A window of other frames than its own would follow, so after an error,
+    /// and after a future that is dropped unfinished, the next window begins with the next frame.
+    pub fn push_async<'a>(&'a mut self, frame: &'a Frame) -> Pending<'a, Option<Window>> {
+        Pending::new(async move {
+            if std::mem::replace(&mut self.broken_off, true) {
+                self.start_over();
+            }
+            let window = self.take(frame).await?;
+            self.broken_off = false;
+            Ok(window)
+        })
     }
 
-    fn take(&mut self, frame: &Frame) -> Result<Option<Window>> {
+    async fn take(&mut self, frame: &Frame) -> Result<Option<Window>> {
         let index = self.delivered;
         self.delivered += 1;
         if !index.is_multiple_of(self.options.stride) {
@@ -180,11 +191,11 @@ impl Sliding {
         if self.waiting.len() < self.group {
             return Ok(None);
         }
-        self.keep_group()?;
+        self.keep_group().await?;
         if self.starts.len() * self.group < self.model.config().frames {
             return Ok(None);
         }
-        let classes = self.classify()?;
+        let classes = self.classify().await?;
         let first = self.starts.front().copied().unwrap_or(index);
         self.advance();
         Ok(Some(Window { frames: [first, index], classes }))
@@ -209,30 +220,31 @@ impl Sliding {
     }
 
     /// Prepares the waiting frames and keeps what the next windows need of them.
-    fn keep_group(&mut self) -> Result<()> {
+    async fn keep_group(&mut self) -> Result<()> {
         let frames = std::mem::take(&mut self.waiting);
         let indices = (0..frames.len()).collect();
-        let prepared = self.model.prepare(&Clip::new(frames, indices)?)?;
+        let prepared = self.model.prepare_async(&Clip::new(frames, indices)?).await?;
         match &mut self.reuse {
             Reuse::Vectors { halves, kept } => {
                 let (executor, vectors) = &mut halves.spatial;
-                let found = executor.run(&feeds(Feed::Device(prepared.memory()), None), &[*vectors])?;
+                let found = executor.run(&feeds(Feed::Device(prepared.memory()), None), &[*vectors]).await?;
                 kept.extend(found.iter().map(|found| Ok(found.as_f32()?.to_vec())).collect::<Result<Vec<_>>>()?);
             }
-            Reuse::Pixels { kept } => kept.push_back(prepared.read(self.model.device())?.as_f32()?.to_vec()),
+            Reuse::Pixels { kept } => kept.push_back(prepared.read(self.model.device()).await?.as_f32()?.to_vec()),
         }
         Ok(())
     }
 
     /// The classes of the window that is kept.
-    fn classify(&mut self) -> Result<Classes> {
+    async fn classify(&mut self) -> Result<Classes> {
         let config = self.model.config();
         match &mut self.reuse {
             Reuse::Vectors { halves, kept } => {
                 let (executor, wanted) = &mut halves.temporal;
                 let vectors = kept.iter().flatten().copied().collect();
                 let vectors = Tensor::f32([1, config.grid().temporal, config.width], vectors)?;
-                let found = executor.run(&[(ModelInput::FrameRepresentation.name(), Feed::Host(&vectors))], wanted)?;
+                let feeds = [(ModelInput::FrameRepresentation.name(), Feed::Host(&vectors))];
+                let found = executor.run(&feeds, wanted).await?;
                 let logits = found.first().ok_or_else(headless)?;
                 let labels = self.model.checkpoint().labels.as_deref();
                 Classes::new(logits.as_f32()?, &config.labelling, labels)
@@ -240,7 +252,7 @@ impl Sliding {
             Reuse::Pixels { kept } => {
                 let pixels = kept.iter().flatten().copied().collect();
                 let clip = Tensor::f32(vivit::clip_shape(config, &self.window()), pixels)?;
-                self.model.classify(self.pass.over(&clip))
+                self.model.classify_async(self.pass.over(&clip)).await
             }
         }
     }

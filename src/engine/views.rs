@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::classes::{Classes, probabilities};
 use super::forward::logits_alone;
 use super::{ClipPass, Input, Pass, SharedExecutor, Vivit};
+use crate::gpu::Pending;
 use crate::graph::{Feed, Plan};
 use crate::tensor::{Error, ErrorKind, Result};
 use crate::video::{Clip, Crops, PreparedClip, Sampling};
@@ -124,20 +124,28 @@ impl Average {
     }
 }
 
-/// Computes all `items`; in halves where the device has too little memory for them, after `shrink` was told how many are
-/// tried next.
-fn as_memory_allows<T>(
-    items: &[T],
-    compute: &mut dyn FnMut(&[T]) -> Result<()>,
-    shrink: &mut dyn FnMut(usize),
-) -> Result<()> {
-    match compute(items) {
-        Err(error) if error.kind() == ErrorKind::OutOfMemory && items.len() > 1 => {
-            let half = items.len().div_ceil(2);
-            shrink(half);
-            items.chunks(half).try_for_each(|half| as_memory_allows(half, compute, shrink))
+/// Parts of something, one after the other: as large as the device has memory for.
+struct Parts<'a, T>(Vec<&'a [T]>);
+
+impl<'a, T> Parts<'a, T> {
+    /// All `items` as one part.
+    fn of(items: &'a [T]) -> Self {
+        Self(vec![items])
+    }
+
+    /// The next part.
+    fn next(&mut self) -> Option<&'a [T]> {
+        self.0.pop()
+    }
+
+    /// Puts a part back in halves, and returns their size; unless it failed for another reason than too little memory.
+    fn halve(&mut self, part: &'a [T], error: Error) -> Result<usize> {
+        if error.kind() != ErrorKind::OutOfMemory || part.len() < 2 {
+            return Err(error);
         }
-        outcome => outcome,
+        let half = part.len().div_ceil(2);
+        self.0.extend(part.chunks(half).rev());
+        Ok(half)
     }
 }
 
@@ -185,15 +193,17 @@ impl Vivit {
     /// # Errors
     ///
     /// A model without a head; clips of another size, or another number of them than the views have; a pass with taps.
-    pub fn classify<'a>(&self, clips: impl Into<ClipPass<'a>>) -> Result<Classes> {
+    pub fn classify_async<'a>(&'a self, clips: impl Into<ClipPass<'a>>) -> Pending<'a, Classes> {
         let ClipPass { pass, input } = clips.into();
-        let labelling = &self.config().labelling;
-        let views = self.view_logits(pass.over(input))?;
-        let logits = match views.as_slice() {
-            [only] if pass.average == Average::Logits => only.clone(),
-            views => pass.average.of(views, labelling)?,
-        };
-        Classes::new(&logits, labelling, self.checkpoint().labels.as_deref())
+        Pending::new(async move {
+            let labelling = &self.config().labelling;
+            let views = self.view_logits_async(pass.over(input)).await?;
+            let logits = match views.as_slice() {
+                [only] if pass.average == Average::Logits => only.clone(),
+                views => pass.average.of(views, labelling)?,
+            };
+            Classes::new(&logits, labelling, self.checkpoint().labels.as_deref())
+        })
     }
 
     /// The logits of each view, in scenic's order: the first crop of all clips, then the second, then the third.
@@ -202,18 +212,22 @@ impl Vivit {
     ///
     /// # Errors
     ///
-    /// As [`classify`](Self::classify).
-    pub fn view_logits<'a>(&self, clips: impl Into<ClipPass<'a>>) -> Result<Vec<Vec<f32>>> {
+    /// As [`classify_async`](Self::classify_async).
+    pub fn view_logits_async<'a>(&'a self, clips: impl Into<ClipPass<'a>>) -> Pending<'a, Vec<Vec<f32>>> {
         let ClipPass { pass, input } = clips.into();
-        pass.without_taps("classify")?;
-        match input {
-            Input::Clip(clip) if pass.views.count() > 1 => self.logits_of_all_views(&pass, std::slice::from_ref(clip)),
-            Input::Clips(clips) => self.logits_of_all_views(&pass, clips),
-            input => self.logits(&pass, input),
-        }
+        Pending::new(async move {
+            pass.without_taps("classify")?;
+            match input {
+                Input::Clip(clip) if pass.views.count() > 1 => {
+                    self.logits_of_all_views(&pass, std::slice::from_ref(clip)).await
+                }
+                Input::Clips(clips) => self.logits_of_all_views(&pass, clips).await,
+                input => self.logits(&pass, input).await,
+            }
+        })
     }
 
-    fn logits_of_all_views(&self, pass: &Pass, clips: &[Clip]) -> Result<Vec<Vec<f32>>> {
+    async fn logits_of_all_views(&self, pass: &Pass, clips: &[Clip]) -> Result<Vec<Vec<f32>>> {
         let views = pass.views;
         if clips.len() != views.clips {
             return Err(Error::usage(format!("views {views} are of {} clips, not of {}", views.clips, clips.len())));
@@ -223,13 +237,13 @@ impl Vivit {
         let mut computed = 0;
         let at_once = self.views_at_once(pass)?;
         for (index, clip) in clips.iter().enumerate() {
-            let crops = self.prepare_crops(clip, views.crops)?.into_iter().enumerate();
+            let crops = self.prepare_crops_async(clip, views.crops).await?.into_iter().enumerate();
             waiting.extend(crops.map(|(crop, prepared)| (crop * views.clips + index, prepared)));
             let last = index + 1 == clips.len();
             let at_once = at_once.min(self.loaded.most_views.load(Ordering::Relaxed));
             while waiting.len() >= at_once || last && !waiting.is_empty() {
                 let rest = waiting.split_off(at_once.min(waiting.len()));
-                self.compute_views(&waiting, pass, &mut logits)?;
+                self.compute_views(&waiting, pass, &mut logits).await?;
                 computed += waiting.len();
                 pass.tell(computed);
                 waiting = rest;
@@ -239,12 +253,12 @@ impl Vivit {
     }
 
     /// The executor of the views that are computed together.
-    pub(super) fn executor_of_views(&self, pass: &Pass) -> Result<SharedExecutor> {
+    pub(super) async fn executor_of_views(&self, pass: &Pass) -> Result<SharedExecutor> {
         loop {
             let at_once = self.views_at_once(pass)?;
-            match self.executor(&pass.request(at_once, pass.layout.unwrap_or(self.layout()))) {
+            match self.executor(&pass.request(at_once, pass.layout.unwrap_or(self.layout()))).await {
                 Err(error) if error.kind() == ErrorKind::OutOfMemory && at_once > 1 => {
-                    self.limit_views(at_once.div_ceil(2));
+                    self.limit_views(at_once.div_ceil(2)).await;
                 }
                 outcome => return outcome,
             }
@@ -265,30 +279,32 @@ impl Vivit {
     }
 
     /// Writes the logits of `views`, each with its index, to `logits`.
-    fn compute_views(&self, views: &[(usize, PreparedClip)], pass: &Pass, logits: &mut [Vec<f32>]) -> Result<()> {
-        let mut compute = |part: &[(usize, PreparedClip)]| {
-            let found = self.batch_logits(part, pass)?;
-            part.iter().zip(found).for_each(|((index, _), found)| logits[*index] = found);
-            Ok(())
-        };
-        as_memory_allows(views, &mut compute, &mut |half| self.limit_views(half))
+    async fn compute_views(&self, views: &[(usize, PreparedClip)], pass: &Pass, logits: &mut [Vec<f32>]) -> Result<()> {
+        let mut parts = Parts::of(views);
+        while let Some(part) = parts.next() {
+            match self.batch_logits(part, pass).await {
+                Ok(found) => part.iter().zip(found).for_each(|((index, _), found)| logits[*index] = found),
+                Err(error) => self.limit_views(parts.halve(part, error)?).await,
+            }
+        }
+        Ok(())
     }
 
     /// Computes no more than `most` views at a time from now on.
-    fn limit_views(&self, most: usize) {
+    async fn limit_views(&self, most: usize) {
         tracing::debug!("too little memory for more than {most} views at a time");
         self.loaded.most_views.store(most, Ordering::Relaxed);
-        self.loaded.executors.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.loaded.executors.take().await.clear();
     }
 
     /// The logits of views in one batch.
-    fn batch_logits(&self, views: &[(usize, PreparedClip)], pass: &Pass) -> Result<Vec<Vec<f32>>> {
-        let batch = PreparedClip::batch(self.device(), &views.iter().map(|(_, view)| view).collect::<Vec<_>>())?;
+    async fn batch_logits(&self, views: &[(usize, PreparedClip)], pass: &Pass) -> Result<Vec<Vec<f32>>> {
+        let batch = PreparedClip::batch(self.device(), &views.iter().map(|(_, view)| view).collect::<Vec<_>>()).await?;
         let valid = pass.mask.valid.as_ref().map(|valid| valid.repeat(views.len()));
         let mask = FrameMask { valid, ..pass.mask.clone() };
         let request = pass.request(views.len(), self.layout());
         self.check_prepared(&batch, &request)?;
-        let found = self.run(&request, Feed::Device(batch.memory()), &mask, logits_alone)?;
+        let found = self.run(&request, Feed::Device(batch.memory()), &mask, logits_alone).await?;
         self.rows_of_logits(&found)
     }
 }
@@ -353,21 +369,23 @@ mod tests {
     fn what_does_not_fit_is_computed_in_halves() {
         let computed = |fits: usize| {
             let (mut done, mut tried) = (Vec::new(), Vec::new());
-            let mut compute = |items: &[u8]| match items.len() <= fits {
-                true => {
-                    done.extend_from_slice(items);
-                    Ok(())
+            let mut parts = Parts::of(&[1, 2, 3, 4, 5]);
+            while let Some(part) = parts.next() {
+                if part.len() <= fits {
+                    done.extend_from_slice(part);
+                    continue;
                 }
-                false => Err(Error::new(ErrorKind::OutOfMemory, "full")),
-            };
-            let outcome = as_memory_allows(&[1, 2, 3, 4, 5], &mut compute, &mut |half| tried.push(half));
-            (outcome.is_ok(), done, tried)
+                match parts.halve(part, Error::new(ErrorKind::OutOfMemory, "full")) {
+                    Ok(half) => tried.push(half),
+                    Err(_) => return (false, done, tried),
+                }
+            }
+            (true, done, tried)
         };
         assert_eq!(computed(5), (true, vec![1, 2, 3, 4, 5], vec![]));
         assert_eq!(computed(2), (true, vec![1, 2, 3, 4, 5], vec![3, 2]));
         assert_eq!(computed(0), (false, vec![], vec![3, 2, 1]));
-        let mut lost = |_: &[u8]| Err(Error::new(ErrorKind::DeviceLost, "gone"));
-        let error = as_memory_allows(&[1, 2], &mut lost, &mut |half| panic!("{half}")).unwrap_err();
+        let error = Parts::of(&[1, 2]).halve(&[1, 2], Error::new(ErrorKind::DeviceLost, "gone")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::DeviceLost);
     }
 

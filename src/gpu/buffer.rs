@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::DeviceId;
-use crate::tensor::{Error, Result};
+use crate::tensor::{Error, ErrorKind, Result};
 
 /// A piece of device memory, in bytes. Cloning shares it; it is freed with its last owner.
 #[derive(Clone, Debug)]
@@ -70,5 +70,25 @@ impl Window {
             offset: self.range.start,
             size: std::num::NonZeroU64::new(self.bytes()),
         })
+    }
+}
+
+/// Memory that [`Commands::read`](super::Commands::read) copies to and the host reads.
+#[derive(Debug)]
+pub struct Readback {
+    pub(super) buffer: Buffer,
+    bytes: u64,
+}
+
+impl Readback {
+    pub(super) fn new(buffer: Buffer, bytes: u64) -> Self {
+        Self { buffer, bytes }
+    }
+
+    /// What was copied to it; an error before the commands that do so have run.
+    pub fn bytes(&self) -> Result<Vec<u8>> {
+        let mapped = self.buffer.raw.get_mapped_range(0..self.bytes);
+        let mapped = mapped.map_err(|_| Error::new(ErrorKind::Device, "the device's memory cannot be read back"))?;
+        Ok(mapped.to_vec())
     }
 }

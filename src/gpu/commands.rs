@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::{Bindings, Buffer, Gpu, Pipeline};
+use super::{Bindings, Buffer, Gpu, Pending, Pipeline, Readback};
 use crate::tensor::{Error, ErrorKind, Result};
 
 /// One dispatch of a pipeline.
@@ -45,18 +45,37 @@ impl Step<'_> {
     }
 }
 
+/// What a device writes into one of its buffers before it begins.
+struct Upload<'a> {
+    to: &'a Buffer,
+    at: u64,
+    bytes: &'a [u8],
+}
+
 /// Work recorded for one submission.
 ///
 /// Consecutive dispatches share a compute pass unless they are timed; the driver orders those that touch the same
 /// buffers.
 pub struct Commands<'a> {
     device: &'a Gpu,
+    uploads: Vec<Upload<'a>>,
     steps: Vec<Step<'a>>,
+    readbacks: Vec<&'a Readback>,
+    stamps: Option<Stamps>,
 }
 
 impl<'a> Commands<'a> {
     pub(super) fn new(device: &'a Gpu) -> Self {
-        Self { device, steps: Vec::new() }
+        Self { device, uploads: Vec::new(), steps: Vec::new(), readbacks: Vec::new(), stamps: None }
+    }
+
+    pub(super) fn timed(device: &'a Gpu, steps: usize) -> Pending<'a, Self> {
+        Pending::new(async move { Ok(Self { stamps: Some(Stamps::new(device, steps).await?), ..Self::new(device) }) })
+    }
+
+    /// Writes `bytes` (a multiple of 4 long) to `buffer` from byte `at` on, before all that runs.
+    pub fn write(&mut self, buffer: &'a Buffer, at: u64, bytes: &'a [u8]) {
+        self.uploads.push(Upload { to: buffer, at, bytes });
     }
 
     /// Runs `dispatches` in order.
@@ -64,7 +83,8 @@ impl<'a> Commands<'a> {
         self.steps.push(Step::Dispatches { dispatches, timed: false });
     }
 
-    /// Runs `dispatches` in order, in a pass of their own whose GPU time [`Commands::run`] returns.
+    /// Runs `dispatches` in order, in a pass of their own whose GPU time [`Commands::run`] returns: for
+    /// [`Gpu::timed_commands`].
     pub fn dispatch_timed(&mut self, dispatches: &'a [Dispatch]) {
         self.steps.push(Step::Dispatches { dispatches, timed: true });
     }
@@ -74,45 +94,55 @@ impl<'a> Commands<'a> {
         self.steps.push(Step::Copy { from, range, to, at });
     }
 
+    /// Copies `range` (bytes, multiples of 4) of `from` to where the host can read it once all has run.
+    pub fn read(&mut self, from: &'a Buffer, range: Range<u64>, to: &'a Readback) {
+        self.copy(from, range, &to.buffer, 0);
+        self.readbacks.push(to);
+    }
+
     /// What follows goes into a submission of its own: some systems reset a device that works on one for seconds.
     pub fn split(&mut self) {
         self.steps.push(Step::Split);
     }
 
-    /// Submits everything, waits for it, and returns the GPU time of each timed step.
+    /// Submits everything at once, with nothing from elsewhere in between; resolves when it has run, to the GPU time of
+    /// each timed step.
     ///
-    /// An error where the driver refuses, memory runs out, the device is lost, or timing was asked of a device without
-    /// timestamps.
-    pub fn run(self) -> Result<Vec<Timing>> {
-        let timed = self.steps.iter().filter(|step| matches!(step, Step::Dispatches { timed: true, .. })).count();
-        if timed > 0 && !self.device.capabilities().timestamps {
-            return Err(Error::unsupported(format!(
-                "{} has no GPU timestamps; measure wall-clock time instead",
-                self.device.capabilities().name
-            )));
-        }
-        self.steps.iter().try_for_each(|step| step.check(self.device))?;
-        // A query set holds at most 4096 timestamps (WebGPU), two of them a step.
-        const TIMED_STEPS: usize = 2048;
-        if timed > TIMED_STEPS {
-            return Err(Error::usage(format!("{timed} timed steps in one submission; at most {TIMED_STEPS} fit")));
-        }
-        let stamps = (timed > 0).then(|| Stamps::new(self.device, timed)).transpose()?;
+    /// An error where the driver refuses, memory runs out, the device is lost, or more is timed than was said.
+    pub fn run(self) -> Pending<'static, Vec<Timing>> {
+        Pending::from(self.submit())
+    }
+
+    fn submit(self) -> Result<Pending<'static, Vec<Timing>>> {
         let device = self.device;
-        device.guarded("running commands", || {
-            for recorded in self.encode(stamps.as_ref()) {
-                device.queue().submit([recorded]);
-            }
-        })?;
-        device.wait()?;
-        match stamps {
-            None => Ok(Vec::new()),
-            Some(stamps) => stamps.read(device),
+        let timed = self.steps.iter().filter(|step| matches!(step, Step::Dispatches { timed: true, .. })).count();
+        let most = self.stamps.as_ref().map_or(0, |stamps| stamps.steps);
+        if timed > most {
+            return Err(Error::usage(format!("{timed} steps are timed in a submission that was to time {most}")));
         }
+        self.uploads.iter().try_for_each(|upload| device.check_write(upload.to, upload.at, upload.bytes))?;
+        self.steps.iter().try_for_each(|step| step.check(device))?;
+        let (submission, report) = device.reported("running commands", || {
+            let encoded = self.encode();
+            let _submitting = device.submitting();
+            for Upload { to, at, bytes } in &self.uploads {
+                device.queue().write_buffer(&to.raw, *at, bytes);
+            }
+            device.submit(encoded, self.readbacks.iter().map(|readback| &readback.buffer))
+        })?;
+        let (device, stamps) = (device.clone(), self.stamps);
+        Ok(Pending::new(async move {
+            report.await?;
+            device.done(submission).await?;
+            match stamps {
+                None => Ok(Vec::new()),
+                Some(stamps) => stamps.read(&device, timed).await,
+            }
+        }))
     }
 
     /// One command buffer a submission.
-    fn encode(&self, stamps: Option<&Stamps>) -> Vec<wgpu::CommandBuffer> {
+    fn encode(&self) -> Vec<wgpu::CommandBuffer> {
         let encoder = || self.device.raw().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut finished = Vec::new();
         let mut current = encoder();
@@ -125,7 +155,7 @@ impl<'a> Commands<'a> {
                 }
                 Step::Split => finished.push(std::mem::replace(&mut current, encoder()).finish()),
                 Step::Dispatches { dispatches, timed } => {
-                    let timestamp_writes = stamps.filter(|_| *timed).map(|stamps| {
+                    let timestamp_writes = self.stamps.as_ref().filter(|_| *timed).map(|stamps| {
                         next_stamp += 2;
                         stamps.around(next_stamp - 2)
                     });
@@ -139,7 +169,7 @@ impl<'a> Commands<'a> {
                 }
             }
         }
-        if let Some(stamps) = stamps {
+        if let Some(stamps) = &self.stamps {
             current.resolve_query_set(&stamps.queries, 0..next_stamp, &stamps.resolved.raw, 0);
         }
         finished.push(current.finish());
@@ -155,28 +185,35 @@ fn record(pass: &mut wgpu::ComputePass<'_>, dispatches: &[Dispatch]) {
     }
 }
 
-/// A pair of timestamps for each timed step.
+/// Pairs of timestamps, one for each step that can be timed.
 struct Stamps {
+    steps: usize,
     queries: wgpu::QuerySet,
     resolved: Buffer,
 }
 
+/// A query set holds at most 4096 timestamps (WebGPU), two of them a step.
+const TIMED_STEPS: usize = 2048;
+
 impl Stamps {
-    fn new(device: &Gpu, steps: usize) -> Result<Self> {
-        let count = 2 * steps as u32;
-        let queries = device.guarded("creating timestamps", || {
-            device.raw().create_query_set(&wgpu::QuerySetDescriptor {
-                label: None,
-                ty: wgpu::QueryType::Timestamp,
-                count,
-            })
-        })?;
-        let resolved = device.buffer_for(
-            "timestamps",
-            8 * u64::from(count),
-            wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
-        )?;
-        Ok(Self { queries, resolved })
+    async fn new(device: &Gpu, steps: usize) -> Result<Self> {
+        if !device.capabilities().timestamps {
+            return Err(Error::unsupported(format!(
+                "{} has no GPU timestamps; measure wall-clock time instead",
+                device.capabilities().name
+            )));
+        }
+        if steps > TIMED_STEPS {
+            return Err(Error::usage(format!("{steps} timed steps in one submission; at most {TIMED_STEPS} fit")));
+        }
+        let count = 2 * steps.max(1) as u32;
+        let queries = device.step("creating timestamps", || {
+            let ty = wgpu::QueryType::Timestamp;
+            device.raw().create_query_set(&wgpu::QuerySetDescriptor { label: None, ty, count })
+        });
+        let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
+        let resolved = device.buffer_for("timestamps", 8 * u64::from(count), usage);
+        Ok(Self { steps, queries: queries.await?, resolved: resolved.await? })
     }
 
     fn around(&self, first: u32) -> wgpu::ComputePassTimestampWrites<'_> {
@@ -187,8 +224,10 @@ impl Stamps {
         }
     }
 
-    fn read(&self, device: &Gpu) -> Result<Vec<Timing>> {
-        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&device.read(&self.resolved, 0..self.resolved.bytes())?);
+    /// The times of the first `timed` steps.
+    async fn read(&self, device: &Gpu, timed: usize) -> Result<Vec<Timing>> {
+        let ticks = device.read(&self.resolved, 0..16 * timed as u64).await?;
+        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&ticks);
         let nanoseconds_per_tick = f64::from(device.queue().get_timestamp_period());
         let elapsed = |pair: &[u64]| pair[1].saturating_sub(pair[0]) as f64 * nanoseconds_per_tick * 1e-9;
         ticks

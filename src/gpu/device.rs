@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::panic::AssertUnwindSafe;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::fault::{self, Loss};
-use super::{Bindings, Buffer, Capabilities, Commands, DeviceId, DeviceKind, Pipeline, Slot, Window};
+use super::fault::{self, Loss, Report};
+use super::pending::{Done, Poller, Submission};
+use super::{
+    Bindings, Buffer, Capabilities, Commands, DeviceId, DeviceKind, Pending, Pipeline, Readback, Slot, Window,
+};
 use crate::tensor::{Error, ErrorKind, Result};
 
 /// Which of the machine's devices to open.
@@ -20,7 +21,7 @@ pub enum GpuChoice {
     Fastest,
     /// The same, of those that are no software devices.
     Hardware,
-    /// The one at this place of [`devices`].
+    /// The one at this place of [`devices_async`].
     Index(usize),
     /// The first whose name contains this, whatever the case.
     Name(String),
@@ -79,18 +80,25 @@ impl Default for GpuOptions {
 }
 
 /// The capabilities of every device of this machine, in the order that [`GpuChoice::Index`] counts.
-pub fn devices() -> Vec<Capabilities> {
-    adapters().iter().map(Capabilities::of_adapter).collect()
+#[cfg(not(target_arch = "wasm32"))]
+pub fn devices() -> Result<Vec<Capabilities>> {
+    devices_async().wait()
 }
 
-fn adapters() -> Vec<wgpu::Adapter> {
-    let backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
+/// The capabilities of every device of this machine, in the order that [`GpuChoice::Index`] counts, as a future.
+pub fn devices_async() -> Pending<'static, Vec<Capabilities>> {
+    Pending::new(async { Ok(adapters().await.iter().map(Capabilities::of_adapter).collect()) })
+}
+
+async fn adapters() -> Vec<wgpu::Adapter> {
+    let backends =
+        wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12 | wgpu::Backends::BROWSER_WEBGPU;
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends,
         flags: wgpu::InstanceFlags::empty(),
         ..wgpu::InstanceDescriptor::new_without_display_handle()
     });
-    pollster::block_on(instance.enumerate_adapters(backends))
+    instance.enumerate_adapters(backends).await
 }
 
 /// An open device. Cloning shares it.
@@ -108,15 +116,15 @@ struct Shared {
     raw: wgpu::Device,
     queue: wgpu::Queue,
     loss: Loss,
+    poller: Arc<Poller>,
+    /// Held while something is written and submitted that belongs together.
+    submitting: Mutex<()>,
     checks: bool,
     /// By WGSL and bindings.
     pipelines: Mutex<HashMap<PipelineKey, Pipeline>>,
-    /// Bytes written to the queue since it was last waited for: each is held in a staging copy until then.
+    /// Bytes written to the queue since the device was last known to be done: each is held in a staging copy until then.
     staged: AtomicU64,
 }
-
-/// How long a finished read may wait for another thread that is about to announce it.
-const MAPPING: Duration = Duration::from_secs(60);
 
 /// Uploads wait for the device once this much is staged, so that loading a model does not hold it twice.
 const STAGED_BYTES: u64 = 64 << 20;
@@ -131,37 +139,40 @@ impl Gpu {
     /// Opens a device with all the limits its adapter has.
     ///
     /// [`ErrorKind::NoDevice`] where none answers, with what to install or which names there are.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn open(options: &GpuOptions) -> Result<Self> {
-        let adapter = choose(adapters(), &options.choice)?;
-        let wanted = wgpu::Features::SUBGROUP
-            | wgpu::Features::TIMESTAMP_QUERY
-            | wgpu::Features::SHADER_F16
-            | wgpu::Features::SHADER_INT64;
-        let descriptor = wgpu::DeviceDescriptor {
-            label: Some("tubelet"),
-            required_features: adapter.features() & wanted,
-            required_limits: adapter.limits(),
-            ..Default::default()
-        };
-        let name = adapter.get_info().name;
-        let (raw, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| {
-            Error::new(ErrorKind::NoDevice, format!("{name} cannot be opened: {}", fault::one_line(&error.to_string())))
-        })?;
-        let loss = Loss::default();
-        let recorder = loss.clone();
-        raw.set_device_lost_callback(move |reason, message| recorder.record(format!("{reason:?}: {message}")));
-        let recorder = loss.clone();
-        raw.on_uncaptured_error(Arc::new(move |report| {
-            tracing::error!("outside any error scope: {report}");
-            if let kind @ ErrorKind::DeviceLost = fault::translate(report).kind() {
-                recorder.record(format!("{kind:?}"));
-            }
-        }));
-        let capabilities = Capabilities::of_adapter(&adapter);
-        Ok(Self::assemble(raw, queue, loss, options.checks, capabilities))
+        Self::open_async(options).wait()
+    }
+
+    /// Opens a device with all the limits its adapter has, as a future.
+    ///
+    /// [`ErrorKind::NoDevice`] where none answers, with what to install or which names there are.
+    pub fn open_async(options: &GpuOptions) -> Pending<'static, Self> {
+        let GpuOptions { choice, checks } = options.clone();
+        Pending::new(async move {
+            let adapter = choose(adapters().await, &choice)?;
+            let wanted = wgpu::Features::SUBGROUP
+                | wgpu::Features::TIMESTAMP_QUERY
+                | wgpu::Features::SHADER_F16
+                | wgpu::Features::SHADER_INT64;
+            let descriptor = wgpu::DeviceDescriptor {
+                label: Some("tubelet"),
+                required_features: adapter.features() & wanted,
+                required_limits: adapter.limits(),
+                ..Default::default()
+            };
+            let (raw, queue) = adapter.request_device(&descriptor).await.map_err(|error| {
+                let (name, reason) = (adapter.get_info().name, fault::one_line(&error.to_string()));
+                Error::new(ErrorKind::NoDevice, format!("{name} cannot be opened: {reason}"))
+            })?;
+            let loss = heard_loss(&raw);
+            let capabilities = Capabilities::of_adapter(&adapter);
+            Ok(Self::assemble(raw, queue, loss, checks, capabilities))
+        })
     }
 
     /// Opens the first device whose name contains `name`.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn named(name: &str) -> Result<Self> {
         Self::open(&GpuOptions { choice: GpuChoice::Name(name.to_owned()), ..Default::default() })
     }
@@ -179,6 +190,8 @@ impl Gpu {
     fn assemble(raw: wgpu::Device, queue: wgpu::Queue, loss: Loss, checks: bool, capabilities: Capabilities) -> Self {
         let shared = Shared {
             id: DeviceId::next(),
+            poller: Arc::new(Poller::new(raw.clone(), loss.clone())),
+            submitting: Mutex::default(),
             raw,
             queue,
             loss,
@@ -230,7 +243,7 @@ impl Gpu {
     }
 
     /// Memory of `bytes` (rounded up to a multiple of 16), its content unspecified (wgpu clears it).
-    pub fn buffer(&self, label: &str, bytes: u64) -> Result<Buffer> {
+    pub fn buffer(&self, label: &str, bytes: u64) -> Pending<'static, Buffer> {
         let usage = wgpu::BufferUsages::STORAGE
             | wgpu::BufferUsages::UNIFORM
             | wgpu::BufferUsages::COPY_SRC
@@ -238,89 +251,106 @@ impl Gpu {
         self.buffer_for(label, bytes, usage)
     }
 
-    pub(super) fn buffer_for(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<Buffer> {
+    pub(super) fn buffer_for(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Pending<'static, Buffer> {
         let size = bytes.max(1).checked_next_multiple_of(16).unwrap_or(u64::MAX);
         let limit = self.capabilities.limits.buffer_bytes;
         if size > limit {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!(
-                    "{label} needs {size} bytes, but {} allows buffers of {limit} bytes; use a smaller clip or fewer at a time",
-                    self.capabilities.name
-                ),
-            ));
+            let name = &self.capabilities.name;
+            return Pending::ready(Err(Error::unsupported(format!(
+                "{label} needs {size} bytes, but {name} allows buffers of {limit} bytes; use a smaller clip or fewer at a time"
+            ))));
         }
         let descriptor = wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
         let place = format!("allocating {size} bytes for {label} on {}", self.capabilities.name);
-        let raw = self.guarded(place, || self.shared.raw.create_buffer(&descriptor))?;
-        Ok(Buffer { raw, device: self.id() })
+        let device = self.id();
+        self.step(place, || Buffer { raw: self.shared.raw.create_buffer(&descriptor), device })
     }
 
     /// Memory that holds `bytes`.
-    pub fn buffer_with(&self, label: &str, bytes: &[u8]) -> Result<Buffer> {
-        let buffer = self.buffer(label, bytes.len() as u64)?;
-        self.write(&buffer, 0, bytes)?;
-        Ok(buffer)
+    pub fn buffer_with<'a>(&'a self, label: &'a str, bytes: &'a [u8]) -> Pending<'a, Buffer> {
+        Pending::new(async move {
+            let buffer = self.buffer(label, bytes.len() as u64).await?;
+            self.write(&buffer, 0, bytes).await?;
+            Ok(buffer)
+        })
+    }
+
+    /// Memory of `bytes` (rounded up to a multiple of 16) that commands write and the host reads.
+    pub fn readback(&self, bytes: u64) -> Pending<'static, Readback> {
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let buffer = self.buffer_for("reading back", bytes, usage);
+        Pending::new(async move { Ok(Readback::new(buffer.await?, bytes)) })
     }
 
     /// Writes `bytes` (a multiple of 4 long) to `buffer` from byte `at` on, before any later command runs.
-    pub fn write(&self, buffer: &Buffer, at: u64, bytes: &[u8]) -> Result<()> {
+    pub fn write(&self, buffer: &Buffer, at: u64, bytes: &[u8]) -> Pending<'static, ()> {
+        Pending::from(self.begin_writing(buffer, at, bytes))
+    }
+
+    fn begin_writing(&self, buffer: &Buffer, at: u64, bytes: &[u8]) -> Result<Pending<'static, ()>> {
+        self.check_write(buffer, at, bytes)?;
+        let size = bytes.len() as u64;
+        let is_much = self.shared.staged.fetch_add(size, Ordering::Relaxed) + size > STAGED_BYTES;
+        let (submission, report) = self.reported("uploading", || {
+            self.shared.queue.write_buffer(&buffer.raw, at, bytes);
+            is_much.then(|| self.submit(Vec::new(), [].into_iter()))
+        })?;
+        let device = self.clone();
+        Ok(Pending::new(async move {
+            report.await?;
+            match submission {
+                None => Ok(()),
+                Some(submission) => device.done(submission).await,
+            }
+        }))
+    }
+
+    /// An error where `bytes` cannot be written to `buffer` from byte `at` on.
+    pub(super) fn check_write(&self, buffer: &Buffer, at: u64, bytes: &[u8]) -> Result<()> {
         self.check_owner(buffer.device, "the buffer to write")?;
-        buffer.check(&(at..at.saturating_add(bytes.len() as u64))).map_err(|error| error.within("uploading"))?;
-        self.guarded("uploading", || self.shared.queue.write_buffer(&buffer.raw, at, bytes))?;
-        let staged = self.shared.staged.fetch_add(bytes.len() as u64, Ordering::Relaxed) + bytes.len() as u64;
-        if staged > STAGED_BYTES {
-            self.guarded("uploading", || self.shared.queue.submit([]))?;
-            self.wait()?;
-        }
-        Ok(())
+        buffer.check(&(at..at.saturating_add(bytes.len() as u64))).map_err(|error| error.within("uploading"))
     }
 
     /// Reads `range` (bytes, multiples of 4) of `buffer` back.
-    pub fn read(&self, buffer: &Buffer, range: Range<u64>) -> Result<Vec<u8>> {
-        self.check_owner(buffer.device, "the buffer to read")?;
-        buffer.check(&range).map_err(|error| error.within("reading back"))?;
-        let size = range.end - range.start;
-        if size == 0 {
-            return Ok(Vec::new());
-        }
-        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let staging = self.buffer_for("reading back", size, usage)?;
-        let (sender, receiver) = std::sync::mpsc::channel();
-        self.guarded("reading back", || {
-            let mut encoder = self.shared.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            encoder.copy_buffer_to_buffer(&buffer.raw, range.start, &staging.raw, 0, size);
-            self.shared.queue.submit([encoder.finish()]);
-            staging.raw.map_async(wgpu::MapMode::Read, .., move |outcome| drop(sender.send(outcome)));
-        })?;
-        self.wait()?;
-        let failed = || Error::new(ErrorKind::Device, "the device's memory cannot be read back");
-        receiver.recv_timeout(MAPPING).map_err(|_| failed())?.map_err(|_| failed())?;
-        let view = staging.raw.get_mapped_range(0..size).map_err(|_| failed())?;
-        Ok(view.to_vec())
+    pub fn read<'a>(&'a self, buffer: &'a Buffer, range: Range<u64>) -> Pending<'a, Vec<u8>> {
+        Pending::new(async move {
+            self.check_owner(buffer.device, "the buffer to read")?;
+            buffer.check(&range).map_err(|error| error.within("reading back"))?;
+            if range.is_empty() {
+                return Ok(Vec::new());
+            }
+            let readback = self.readback(range.end - range.start).await?;
+            let mut commands = self.commands();
+            commands.read(buffer, range, &readback);
+            commands.run().await?;
+            readback.bytes()
+        })
     }
 
     /// Compiles WGSL whose entry point is `main`, or finds it compiled before. `slots` are its bindings in group 0.
     ///
     /// It is compiled with run-time checks, whatever the device was opened with.
-    pub fn pipeline(&self, label: &str, wgsl: &str, slots: &[Slot]) -> Result<Pipeline> {
+    pub fn pipeline(&self, label: &str, wgsl: &str, slots: &[Slot]) -> Pending<'static, Pipeline> {
         self.cached(label, wgsl, slots, true)
     }
 
     /// [`Gpu::pipeline`] for this crate's own kernels: without run-time checks where the device was opened so.
-    pub(crate) fn pipeline_of_kernel(&self, label: &str, wgsl: &str, slots: &[Slot]) -> Result<Pipeline> {
+    pub(crate) fn pipeline_of_kernel(&self, label: &str, wgsl: &str, slots: &[Slot]) -> Pending<'static, Pipeline> {
         self.cached(label, wgsl, slots, self.shared.checks)
     }
 
-    fn cached(&self, label: &str, wgsl: &str, slots: &[Slot], checked: bool) -> Result<Pipeline> {
-        let cache = || self.shared.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+    fn cached(&self, label: &str, wgsl: &str, slots: &[Slot], checked: bool) -> Pending<'static, Pipeline> {
         let key = (wgsl.to_owned(), slots.to_vec(), checked);
-        if let Some(pipeline) = cache().get(&key) {
-            return Ok(pipeline.clone());
+        if let Some(pipeline) = self.shared.pipelines().get(&key) {
+            return Pending::ready(Ok(pipeline.clone()));
         }
-        let pipeline = self.guarded(format!("compiling {label}"), || self.compile(label, wgsl, slots, checked))?;
-        cache().insert(key, pipeline.clone());
-        Ok(pipeline)
+        let compiled = self.step(format!("compiling {label}"), || self.compile(label, wgsl, slots, checked));
+        let shared = self.shared.clone();
+        Pending::new(async move {
+            let pipeline = compiled.await?;
+            shared.pipelines().insert(key, pipeline.clone());
+            Ok(pipeline)
+        })
     }
 
     fn compile(&self, label: &str, wgsl: &str, slots: &[Slot], checked: bool) -> Pipeline {
@@ -363,23 +393,37 @@ impl Gpu {
     }
 
     /// Binds `windows`, in the order of the pipeline's slots.
-    pub fn bind(&self, label: &str, pipeline: &Pipeline, windows: &[Window]) -> Result<Bindings> {
-        self.check_owner(pipeline.device, "the pipeline")?;
-        windows.iter().try_for_each(|window| self.check_owner(window.buffer.device, "a buffer to bind"))?;
-        windows.iter().try_for_each(Window::check).map_err(|error| error.within(format!("binding {label}")))?;
+    pub fn bind(&self, label: &str, pipeline: &Pipeline, windows: &[Window]) -> Pending<'static, Bindings> {
+        let place = format!("binding {label}");
+        if let Err(error) = self.check_windows(pipeline, windows, &place) {
+            return Pending::ready(Err(error));
+        }
         let entries: Vec<_> = windows
             .iter()
             .enumerate()
             .map(|(binding, window)| wgpu::BindGroupEntry { binding: binding as u32, resource: window.binding() })
             .collect();
         let descriptor = wgpu::BindGroupDescriptor { label: Some(label), layout: &pipeline.layout, entries: &entries };
-        let raw = self.guarded(format!("binding {label}"), || self.shared.raw.create_bind_group(&descriptor))?;
-        Ok(Bindings { raw, device: self.id() })
+        let device = self.id();
+        self.step(place, || Bindings { raw: self.shared.raw.create_bind_group(&descriptor), device })
+    }
+
+    fn check_windows(&self, pipeline: &Pipeline, windows: &[Window], place: &str) -> Result<()> {
+        self.check_owner(pipeline.device, "the pipeline")?;
+        windows.iter().try_for_each(|window| self.check_owner(window.buffer.device, "a buffer to bind"))?;
+        windows.iter().try_for_each(Window::check).map_err(|error| error.within(place))
     }
 
     /// Work to record and run.
     pub fn commands(&self) -> Commands<'_> {
         Commands::new(self)
+    }
+
+    /// Work to record and run, of which up to `steps` steps are timed.
+    ///
+    /// An error for a device without timestamps, and for more steps than one submission can time.
+    pub fn timed_commands(&self, steps: usize) -> Pending<'_, Commands<'_>> {
+        Commands::timed(self, steps)
     }
 
     pub(super) fn raw(&self) -> &wgpu::Device {
@@ -390,24 +434,73 @@ impl Gpu {
         &self.shared.queue
     }
 
-    pub(super) fn guarded<T>(&self, place: impl std::fmt::Display, work: impl FnOnce() -> T) -> Result<T> {
-        fault::guarded(&self.shared.raw, &self.shared.loss, place, work)
+    /// What the caller writes and submits while it is held, no one else's gets between.
+    pub(super) fn submitting(&self) -> MutexGuard<'_, ()> {
+        self.shared.submitting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until everything submitted so far is done.
-    pub(super) fn wait(&self) -> Result<()> {
-        let poll = || self.shared.raw.poll(wgpu::PollType::wait_indefinitely());
-        // wgpu panics where the driver loses the device while it is waited for.
-        let polled = std::panic::catch_unwind(AssertUnwindSafe(poll));
-        self.shared.staged.store(0, Ordering::Relaxed);
-        if polled.is_err() {
-            self.shared.loss.record("the driver stopped answering".to_owned());
-        }
-        self.shared.loss.check()?;
-        polled
-            .map_or(Ok(()), |outcome| outcome.map(drop))
-            .map_err(|error| Error::new(ErrorKind::Device, format!("waiting for {}: {error}", self.capabilities.name)))
+    /// Runs `work`, and what the driver says of it, which begins with `place`.
+    pub(super) fn reported<T>(&self, place: impl Into<String>, work: impl FnOnce() -> T) -> Result<(T, Report)> {
+        fault::reported(&self.shared.raw, &self.shared.loss, place.into(), work)
     }
+
+    /// Runs `work`; its value, unless the driver complains.
+    pub(super) fn step<T: Send + 'static>(
+        &self,
+        place: impl Into<String>,
+        work: impl FnOnce() -> T,
+    ) -> Pending<'static, T> {
+        Pending::from(self.reported(place, work).map(|(value, report)| {
+            Pending::new(async move {
+                report.await?;
+                Ok(value)
+            })
+        }))
+    }
+
+    /// Gives the device `recorded`, one submission each, after which the host can read each of `readable`.
+    pub(super) fn submit<'a>(
+        &self,
+        recorded: Vec<wgpu::CommandBuffer>,
+        readable: impl Iterator<Item = &'a Buffer>,
+    ) -> Submission {
+        let mut index = None;
+        for recorded in recorded {
+            index = Some(self.shared.queue.submit([recorded]));
+        }
+        let index = index.unwrap_or_else(|| self.shared.queue.submit([]));
+        Submission::new(&self.shared.queue, index, readable.map(|buffer| &buffer.raw))
+    }
+
+    /// Resolves once the device has done `submission`.
+    pub(super) async fn done(&self, submission: Submission) -> Result<()> {
+        let outcome = Done::new(submission, self.shared.poller.clone()).await;
+        self.shared.staged.store(0, Ordering::Relaxed);
+        self.shared.loss.check().await?;
+        let name = &self.capabilities.name;
+        outcome.map_err(|reason| Error::new(ErrorKind::Device, format!("waiting for {name}: {reason}")))
+    }
+}
+
+impl Shared {
+    fn pipelines(&self) -> MutexGuard<'_, HashMap<PipelineKey, Pipeline>> {
+        self.pipelines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The loss of a device of our own, which tells of it.
+fn heard_loss(device: &wgpu::Device) -> Loss {
+    let loss = Loss::default();
+    let recorder = loss.clone();
+    device.set_device_lost_callback(move |reason, message| recorder.record(format!("{reason:?}: {message}")));
+    let recorder = loss.clone();
+    device.on_uncaptured_error(Arc::new(move |report| {
+        tracing::error!("outside any error scope: {report}");
+        if let kind @ ErrorKind::DeviceLost = fault::translate(report).kind() {
+            recorder.record(format!("{kind:?}"));
+        }
+    }));
+    loss
 }
 
 fn choose(adapters: Vec<wgpu::Adapter>, choice: &GpuChoice) -> Result<wgpu::Adapter> {

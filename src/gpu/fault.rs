@@ -1,7 +1,11 @@
 //! Whatever a driver does wrong, as an error.
 
-use std::sync::{Arc, Mutex};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
+use super::pending::{Boxed, detach};
 use crate::tensor::{Error, ErrorKind, Result};
 
 /// Where a device's loss is remembered, with the driver's words.
@@ -19,17 +23,12 @@ impl Loss {
     }
 
     pub(super) fn record(&self, reason: String) {
-        let mut loss = self.reason.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        loss.get_or_insert(reason);
+        self.reason.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason);
     }
 
-    /// An error where the device is lost.
-    pub(super) fn check(&self) -> Result<()> {
-        if self.lent.as_ref().is_some_and(is_lost) {
-            self.record("its owner gave it up or the driver was reset".to_owned());
-        }
-        let loss = self.reason.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match loss.as_ref() {
+    /// An error where the device is known to be lost.
+    pub(super) fn known(&self) -> Result<()> {
+        match self.reason.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             None => Ok(()),
             Some(reason) => Err(Error::new(
                 ErrorKind::DeviceLost,
@@ -37,10 +36,20 @@ impl Loss {
             )),
         }
     }
+
+    /// An error where the device is lost, which a lent one is asked.
+    pub(super) async fn check(&self) -> Result<()> {
+        if let Some(device) = &self.lent
+            && complaint(device).await.is_none()
+        {
+            self.record("its owner gave it up or the driver was reset".to_owned());
+        }
+        self.known()
+    }
 }
 
-/// Whether a device is lost: a living one refuses a buffer that is good for nothing, a lost one reports nothing at all.
-fn is_lost(device: &wgpu::Device) -> bool {
+/// What a device says to a buffer that is good for nothing: a living one refuses it, a lost one says nothing at all.
+fn complaint(device: &wgpu::Device) -> impl Future<Output = Option<wgpu::Error>> + Send + use<> {
     let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
     drop(device.create_buffer(&wgpu::BufferDescriptor {
         label: None,
@@ -48,28 +57,71 @@ fn is_lost(device: &wgpu::Device) -> bool {
         usage: wgpu::BufferUsages::empty(),
         mapped_at_creation: false,
     }));
-    pollster::block_on(scope.pop()).is_none()
+    scope.pop()
 }
 
-/// Runs `work` with an error scope of every kind around it; what the driver reports becomes an error that begins with
-/// `place`.
-pub(super) fn guarded<T>(
+/// What the driver has to say of one stretch of calls. Dropped before it is known, it goes to the log.
+#[must_use]
+pub(super) struct Report(Option<Boxed<'static, Result<()>>>);
+
+/// Runs `work` with an error scope of every kind around it. They close with it: they are those of this thread.
+///
+/// The report begins with `place`. An error where the device is lost already; then `work` is not done.
+pub(super) fn reported<T>(
     device: &wgpu::Device,
     loss: &Loss,
-    place: impl std::fmt::Display,
+    place: String,
     work: impl FnOnce() -> T,
-) -> Result<T> {
-    loss.check()?;
+) -> Result<(T, Report)> {
+    loss.known()?;
     let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
     let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
     let internal = device.push_error_scope(wgpu::ErrorFilter::Internal);
     let value = work();
-    let reports =
-        [pollster::block_on(internal.pop()), pollster::block_on(memory.pop()), pollster::block_on(validation.pop())];
-    loss.check()?;
-    match reports.into_iter().flatten().next() {
-        None => Ok(value),
-        Some(report) => Err(translate(report).within(place)),
+    let said = [internal.pop(), memory.pop(), validation.pop()];
+    let loss = loss.clone();
+    let report = async move {
+        let mut first = None;
+        for said in said {
+            first = first.or(said.await);
+        }
+        loss.check().await?;
+        match first {
+            None => Ok(()),
+            Some(error) => {
+                let error = translate(error).within(place);
+                if error.kind() == ErrorKind::DeviceLost {
+                    loss.record("the driver says so".to_owned());
+                }
+                Err(error)
+            }
+        }
+    };
+    Ok((value, Report(Some(Box::pin(report)))))
+}
+
+impl Future for Report {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(report) = &mut self.0 else { return Poll::Ready(Ok(())) };
+        let outcome = report.as_mut().poll(context);
+        if outcome.is_ready() {
+            self.0 = None;
+        }
+        outcome
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if let Some(report) = self.0.take() {
+            detach(Box::pin(async move {
+                if let Err(error) = report.await {
+                    tracing::error!("{error}");
+                }
+            }));
+        }
     }
 }
 

@@ -4,7 +4,8 @@
 //! the adapter's real limits, keeps every compiled [`Pipeline`], and turns whatever a driver does (validation errors,
 //! out of memory, a lost device) into an [`Error`](crate::tensor::Error) of the right kind.
 //!
-//! Above this floor there are [`Buffer`]s, [`Pipeline`]s with their [`Bindings`], and [`Commands`] that run them.
+//! Above this floor there are [`Buffer`]s, [`Pipeline`]s with their [`Bindings`], and [`Commands`] that run them. What a
+//! device is still working on is [`Pending`].
 
 mod buffer;
 mod capabilities;
@@ -12,13 +13,21 @@ mod commands;
 mod device;
 mod fault;
 mod identity;
+mod pending;
 mod pipeline;
+mod turns;
 
-pub use buffer::{Buffer, Window};
+pub use buffer::{Buffer, Readback, Window};
 pub use capabilities::{Capabilities, DeviceKind, Limits, MatrixShape, Subgroup};
 pub use commands::{Commands, Dispatch, Timing};
-pub use device::{Gpu, GpuChoice, GpuOptions, devices};
+#[cfg(not(target_arch = "wasm32"))]
+pub use device::devices;
+pub use device::{Gpu, GpuChoice, GpuOptions, devices_async};
 pub use identity::DeviceId;
+#[cfg(not(target_arch = "wasm32"))]
+pub use pending::NoWaiting;
+pub use pending::Pending;
 pub use pipeline::{Bindings, Pipeline, Slot};
+pub(crate) use turns::Turns;
 /// The wgpu that the crate is built on, for applications that share a device with it.
 pub use wgpu;

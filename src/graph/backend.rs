@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::{DeviceWeights, Executor, Graph, Memory};
-use crate::gpu::{DeviceId, Gpu};
+use crate::gpu::{DeviceId, Gpu, Pending};
 use crate::kernels::{Precision, Selection};
 use crate::tensor::{Error, Format, Result, Shape, Tensor};
 
@@ -29,21 +29,21 @@ pub trait Backend: Debug + Send + Sync {
     /// Compiles `graph`, uploads the weights that it uses and allocates what it needs, once for many runs.
     ///
     /// An error of usage where `options` ask for what only kernels in WGSL have, and it runs none.
-    fn prepare(
-        &self,
+    fn prepare<'a>(
+        &'a self,
         graph: Arc<Graph>,
-        weights: &DeviceWeights,
-        options: &ExecutorOptions,
-    ) -> Result<Box<dyn Executor>>;
+        weights: &'a DeviceWeights,
+        options: &'a ExecutorOptions,
+    ) -> Pending<'a, Box<dyn Executor>>;
 
     /// Takes a tensor into its memory, in this format where it is a GPU. `name` is for errors.
-    fn upload(&self, name: &str, tensor: Tensor, format: Format) -> Result<Memory>;
+    fn upload<'a>(&'a self, name: &'a str, tensor: Tensor, format: Format) -> Pending<'a, Memory>;
 
     /// The tensor in host memory.
-    fn read(&self, memory: &Memory) -> Result<Tensor>;
+    fn read<'a>(&'a self, memory: &'a Memory) -> Pending<'a, Tensor>;
 
     /// Tensors one behind another, as one of `shape`.
-    fn join(&self, parts: &[Memory], shape: &Shape) -> Result<Memory>;
+    fn join<'a>(&'a self, parts: &'a [Memory], shape: &'a Shape) -> Pending<'a, Memory>;
 }
 
 /// How an [`Executor`] is prepared.

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::{Executor, Feed};
-use crate::tensor::{Closeness, Error, Result, Tolerance};
+use super::{Executor, Feeds, Graph};
+use crate::gpu::Pending;
+use crate::tensor::{Closeness, Error, Result, Tensor, Tolerance};
 
 /// The first call on which two executors differ.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,19 +29,31 @@ impl fmt::Display for Divergence {
 /// where all agree.
 ///
 /// Reads every value of the graph back from both: meant for small clips.
-pub fn bisect(
-    suspect: &mut dyn Executor,
-    trusted: &mut dyn Executor,
-    feeds: &[(&str, Feed<'_>)],
+pub fn bisect<'a>(
+    suspect: &'a dyn Executor,
+    trusted: &'a dyn Executor,
+    feeds: &'a Feeds<'a>,
+    tolerance: Tolerance,
+) -> Pending<'a, Option<Divergence>> {
+    Pending::new(async move {
+        let computed: Vec<_> = suspect.graph().computed().collect();
+        if !computed.iter().copied().eq(trusted.graph().computed()) {
+            return Err(Error::usage("the two executors run different graphs"));
+        }
+        let actual = suspect.run(feeds, &computed).await?;
+        let expected = trusted.run(feeds, &computed).await?;
+        first_divergence(suspect.graph(), &actual, &expected, tolerance)
+    })
+}
+
+/// The first call of `graph` whose outputs differ, of the values of all calls in order.
+fn first_divergence(
+    graph: &Graph,
+    actual: &[Tensor],
+    expected: &[Tensor],
     tolerance: Tolerance,
 ) -> Result<Option<Divergence>> {
-    let computed: Vec<_> = suspect.graph().computed().collect();
-    if !computed.iter().copied().eq(trusted.graph().computed()) {
-        return Err(Error::usage("the two executors run different graphs"));
-    }
-    let actual = suspect.run(feeds, &computed)?;
-    let expected = trusted.run(feeds, &computed)?;
-    let graph = suspect.graph();
+    let computed: Vec<_> = graph.computed().collect();
     for (place, node) in graph.nodes().iter().enumerate() {
         for value in node.outputs() {
             let Some(index) = computed.iter().position(|computed| *computed == value) else { continue };

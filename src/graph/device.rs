@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Backend;
 use super::reference::References;
-use crate::gpu::{Gpu, GpuChoice, GpuOptions};
+use crate::gpu::{Gpu, GpuChoice, GpuOptions, Pending};
 use crate::tensor::{Error, ErrorKind, Result};
 
 /// Where models run: a GPU, the host's processor, or the naive references. Cloning shares it.
@@ -71,21 +71,34 @@ impl Device {
     ///
     /// [`NoDevice`](crate::tensor::ErrorKind::NoDevice) where none answers, with what to install or which names there
     /// are.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn open(options: &DeviceOptions) -> Result<Self> {
-        let gpu = |choice: GpuChoice| Gpu::open(&GpuOptions { choice, checks: options.checks }).map(Self::from);
-        match &options.choice {
-            Choice::Fastest if cfg!(feature = "cpu") => match gpu(GpuChoice::Hardware) {
-                Err(error) if error.kind() == ErrorKind::NoDevice => Self::host(options.threads),
-                opened => opened,
-            },
-            Choice::Fastest => gpu(GpuChoice::Fastest),
-            Choice::Host => Self::host(options.threads),
-            Choice::References => Ok(Self::references()),
-            Choice::Gpu(choice) => gpu(choice.clone()),
-        }
+        Self::open_async(options).wait()
+    }
+
+    /// Opens a device, as a future.
+    ///
+    /// [`NoDevice`](crate::tensor::ErrorKind::NoDevice) where none answers, with what to install or which names there
+    /// are.
+    pub fn open_async(options: &DeviceOptions) -> Pending<'static, Self> {
+        let DeviceOptions { choice, checks, threads } = options.clone();
+        let gpu = move |choice| async move { Gpu::open_async(&GpuOptions { choice, checks }).await.map(Self::from) };
+        Pending::new(async move {
+            match choice {
+                Choice::Fastest if cfg!(feature = "cpu") => match gpu(GpuChoice::Hardware).await {
+                    Err(error) if error.kind() == ErrorKind::NoDevice => Self::host(threads),
+                    opened => opened,
+                },
+                Choice::Fastest => gpu(GpuChoice::Fastest).await,
+                Choice::Host => Self::host(threads),
+                Choice::References => Ok(Self::references()),
+                Choice::Gpu(choice) => gpu(choice).await,
+            }
+        })
     }
 
     /// Opens the first GPU whose name contains `name`.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn named(name: &str) -> Result<Self> {
         Gpu::named(name).map(Self::from)
     }

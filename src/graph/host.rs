@@ -1,13 +1,13 @@
 //! Runs a graph on the host's own processor.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::memory::Content;
 use super::{
-    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Graph, Memory, Node, Origin, Plan, Value, feed_of,
+    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, Node, Origin, Plan, Value, feed_of,
 };
-use crate::gpu::DeviceId;
+use crate::gpu::{DeviceId, Pending};
 use crate::kernels::Access;
 use crate::kernels::host::{Arguments, Operand, OperandMut, Threads, instructions};
 use crate::tensor::{Data, Element, Error, Format, Result, Shape, Tensor};
@@ -27,8 +27,13 @@ impl Host {
         Ok(Self { id: DeviceId::next(), name: name(threads.count()), threads })
     }
 
-    fn memory(&self, tensor: Tensor) -> Memory {
-        memory(self.id, tensor)
+    fn joined(&self, parts: &[Memory], shape: &Shape) -> Result<Memory> {
+        let mut values = Vec::with_capacity(shape.elements());
+        for part in parts {
+            part.check(self.id, &self.name)?;
+            values.extend_from_slice(part.tensor()?.as_f32()?);
+        }
+        Tensor::f32(shape.clone(), values).map(|tensor| memory(self.id, tensor))
     }
 }
 
@@ -56,62 +61,61 @@ impl Backend for Host {
         u64::MAX
     }
 
-    fn prepare(
-        &self,
+    fn prepare<'a>(
+        &'a self,
         graph: Arc<Graph>,
-        weights: &DeviceWeights,
-        options: &ExecutorOptions,
-    ) -> Result<Box<dyn Executor>> {
-        options.without_wgsl()?;
-        if let Some(half) = graph.values().find(|value| graph.element(*value) == Element::F16) {
-            return Err(Error::unsupported(format!("{} is of f16, and the host computes in f32", graph.name(half))));
-        }
-        let plan = Plan::new(&graph);
-        weights.masters(&graph)?;
-        let fixed = Fixed::new(&graph, weights)?;
-        let slots = plan.slots.iter().map(|bytes| vec![0.0; *bytes as usize / Element::F32.bytes()]).collect();
-        let (device, name, threads) = (self.id, self.name.clone(), self.threads.clone());
-        Ok(Box::new(HostExecutor { device, name, threads, graph, plan, weights: weights.clone(), fixed, slots }))
-    }
-
-    fn upload(&self, _: &str, tensor: Tensor, _: Format) -> Result<Memory> {
-        Ok(self.memory(tensor))
-    }
-
-    fn read(&self, memory: &Memory) -> Result<Tensor> {
-        memory.check(self.id, &self.name)?;
-        memory.tensor().map(|tensor| (**tensor).clone())
-    }
-
-    fn join(&self, parts: &[Memory], shape: &Shape) -> Result<Memory> {
-        let mut values = Vec::with_capacity(shape.elements());
-        for part in parts {
-            part.check(self.id, &self.name)?;
-            values.extend_from_slice(part.tensor()?.as_f32()?);
-        }
-        Tensor::f32(shape.clone(), values).map(|tensor| self.memory(tensor))
-    }
-}
-
-/// Weights and constants, as they are after so many updates.
-struct Fixed {
-    tensors: HashMap<Value, Arc<Tensor>>,
-    updates: u64,
-}
-
-impl Fixed {
-    fn new(graph: &Graph, weights: &DeviceWeights) -> Result<Self> {
-        let updates = weights.updates();
-        let tensors = graph.values().filter_map(|value| match graph.origin(value) {
-            Origin::Weights(parts) => {
-                let memory = weights.memory(parts, graph.shape(value), Format::rows(graph.element(value)));
-                Some(memory.and_then(|memory| memory.tensor().cloned()).map(|tensor| (value, tensor)))
+        weights: &'a DeviceWeights,
+        options: &'a ExecutorOptions,
+    ) -> Pending<'a, Box<dyn Executor>> {
+        Pending::new(async move {
+            options.without_wgsl()?;
+            if let Some(half) = graph.values().find(|value| graph.element(*value) == Element::F16) {
+                return Err(Error::unsupported(format!(
+                    "{} is of f16, and the host computes in f32",
+                    graph.name(half)
+                )));
             }
-            Origin::Constant(tensor) => Some(Ok((value, tensor.clone()))),
-            Origin::Input | Origin::Call(_) => None,
-        });
-        Ok(Self { tensors: tensors.collect::<Result<_>>()?, updates })
+            let plan = Plan::new(&graph);
+            weights.masters(&graph).await?;
+            let fixed = fixed_values(&graph, weights).await?;
+            let slots = plan.slots.iter().map(|bytes| vec![0.0; *bytes as usize / Element::F32.bytes()]).collect();
+            let (device, name, threads) = (self.id, self.name.clone(), self.threads.clone());
+            let (memory, weights) = (Mutex::new(Values { slots, fixed, updates: 0 }), weights.clone());
+            Ok(Box::new(HostExecutor { device, name, threads, graph, plan, weights, memory }) as Box<dyn Executor>)
+        })
     }
+
+    fn upload<'a>(&'a self, _: &'a str, tensor: Tensor, _: Format) -> Pending<'a, Memory> {
+        Pending::ready(Ok(memory(self.id, tensor)))
+    }
+
+    fn read<'a>(&'a self, memory: &'a Memory) -> Pending<'a, Tensor> {
+        let tensor = memory.check(self.id, &self.name).and_then(|()| memory.tensor());
+        Pending::ready(tensor.map(|tensor| (**tensor).clone()))
+    }
+
+    fn join<'a>(&'a self, parts: &'a [Memory], shape: &'a Shape) -> Pending<'a, Memory> {
+        Pending::ready(self.joined(parts, shape))
+    }
+}
+
+/// Weights and constants, in the shapes that the graph gives them.
+async fn fixed_values(graph: &Graph, weights: &DeviceWeights) -> Result<HashMap<Value, Arc<Tensor>>> {
+    let mut fixed = HashMap::new();
+    for value in graph.values() {
+        match graph.origin(value) {
+            Origin::Weights(parts) => {
+                let rows = Format::rows(graph.element(value));
+                let memory = weights.memory(parts, graph.shape(value), rows).await?;
+                fixed.insert(value, memory.tensor()?.clone());
+            }
+            Origin::Constant(tensor) => {
+                fixed.insert(value, tensor.clone());
+            }
+            Origin::Input | Origin::Call(_) => {}
+        }
+    }
+    Ok(fixed)
 }
 
 /// A graph bound to the host: everything allocated once, then run as often as wanted.
@@ -122,9 +126,17 @@ struct HostExecutor {
     graph: Arc<Graph>,
     plan: Plan,
     weights: DeviceWeights,
-    fixed: Fixed,
-    /// Memory of values, of floats or words.
+    memory: Mutex<Values>,
+}
+
+/// Where the values of a graph are.
+struct Values {
+    /// Memory of floats or words.
     slots: Vec<Vec<f32>>,
+    /// Weights and constants.
+    fixed: HashMap<Value, Arc<Tensor>>,
+    /// The updates that the weights have seen.
+    updates: u64,
 }
 
 /// The tensors that are fed, by input.
@@ -132,7 +144,7 @@ type Fed<'a> = HashMap<Value, &'a Tensor>;
 
 impl HostExecutor {
     /// Everything that is fed, checked.
-    fn fed<'a>(&self, feeds: &[(&str, Feed<'a>)]) -> Result<Fed<'a>> {
+    fn fed<'a>(&self, feeds: &Feeds<'a>) -> Result<Fed<'a>> {
         let fed = self.graph.inputs().map(|input| match feed_of(&self.graph, feeds, input)? {
             Feed::Host(tensor) => Ok((input, tensor)),
             Feed::Device(memory) => {
@@ -143,33 +155,62 @@ impl HostExecutor {
         fed.collect()
     }
 
+    /// Computes everything, and copies each of the `wanted` values before its slot is used again.
+    fn pass(&self, feeds: &Feeds<'_>, wanted: &[Value]) -> Result<Vec<Tensor>> {
+        let fed = self.fed(feeds)?;
+        let mut values = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        self.see_updates(&mut values)?;
+        let mut found: HashMap<Value, Tensor> = HashMap::new();
+        for node in self.graph.nodes() {
+            self.call(node, &fed, &mut values)?;
+            for value in node.outputs().filter(|value| wanted.contains(value)) {
+                found.insert(value, self.copied(value, &values)?);
+            }
+        }
+        wanted.iter().map(|value| found.get(value).cloned().ok_or_else(|| self.unknown(*value))).collect()
+    }
+
+    /// Weights as updates have left them.
+    fn see_updates(&self, values: &mut Values) -> Result<()> {
+        let updates = self.weights.updates();
+        if values.updates == updates.count() {
+            return Ok(());
+        }
+        values.updates = updates.count();
+        for (value, tensor) in &mut values.fixed {
+            if let Some(rows) = self.graph.parts(*value).and_then(|parts| updates.rows(parts)) {
+                *tensor = rows.tensor()?.clone();
+            }
+        }
+        Ok(())
+    }
+
     /// Computes one call.
-    fn call(&mut self, node: &Node, fed: &Fed<'_>) -> Result<()> {
-        let graph = self.graph.clone();
-        let name = || node.outputs().next().map(|value| graph.name(value).to_owned()).unwrap_or_default();
+    fn call(&self, node: &Node, fed: &Fed<'_>, values: &mut Values) -> Result<()> {
+        let name = || node.outputs().next().map(|value| self.graph.name(value).to_owned()).unwrap_or_default();
         // Memory is written by one call at a time, and read by none meanwhile.
-        let mut written: Vec<_> = node.outputs().map(|value| (value, self.take(node, value, fed))).collect();
+        let mut written: Vec<_> = node.outputs().map(|value| (value, self.take(node, value, fed, values))).collect();
         let outputs = written.iter_mut().map(|(value, memory)| {
-            let memory = &mut memory[..graph.shape(*value).elements()];
-            match graph.element(*value) {
+            let memory = &mut memory[..self.graph.shape(*value).elements()];
+            match self.graph.element(*value) {
                 Element::F32 => OperandMut::F32(memory),
                 _ => OperandMut::U32(bytemuck::cast_slice_mut(memory)),
             }
         });
-        let mut arguments = Arguments::new(self.inputs(node, fed)?, outputs.collect());
+        let mut arguments = Arguments::new(self.inputs(node, fed, values)?, outputs.collect());
         let outcome = node.call.host(&mut arguments, &self.threads).map_err(|error| error.within(name()));
         for (value, memory) in written {
-            self.put_back(value, memory)?;
+            self.put_back(value, memory, values)?;
         }
         outcome
     }
 
     /// The memory that `value` is to be written in, with what it replaces where it is an update.
-    fn take(&mut self, node: &Node, value: Value, fed: &Fed<'_>) -> Vec<f32> {
-        let weights = self.plan.weights(value).and_then(|weights| self.fixed.tensors.remove(&weights));
+    fn take(&self, node: &Node, value: Value, fed: &Fed<'_>, values: &mut Values) -> Vec<f32> {
+        let weights = self.plan.weights(value).and_then(|weights| values.fixed.remove(&weights));
         let mut memory = match (weights.map(|tensor| Arc::unwrap_or_clone(tensor).into_data()), self.plan.slot(value)) {
             (Some(Data::F32(floats)), _) => floats,
-            (_, Some(slot)) => std::mem::take(&mut self.slots[slot]),
+            (_, Some(slot)) => std::mem::take(&mut values.slots[slot]),
             (_, None) => vec![0.0; self.graph.shape(value).elements()],
         };
         let replaced = node.updates().find(|(_, new)| *new == value);
@@ -180,50 +221,52 @@ impl HostExecutor {
     }
 
     /// What [`take`](Self::take) has given, written.
-    fn put_back(&mut self, value: Value, memory: Vec<f32>) -> Result<()> {
+    fn put_back(&self, value: Value, memory: Vec<f32>, values: &mut Values) -> Result<()> {
         let weights = self.plan.weights(value);
         match (weights.and_then(|weights| Some((weights, self.graph.parts(weights)?))), self.plan.slot(value)) {
             (Some((weights, parts)), _) => {
                 let updated = self::memory(self.device, Tensor::f32(self.graph.shape(weights).clone(), memory)?);
-                self.fixed.tensors.insert(weights, updated.tensor()?.clone());
-                self.weights.replace(parts, updated);
+                values.fixed.insert(weights, updated.tensor()?.clone());
+                self.weights.updates().replace(parts, updated);
             }
-            (None, Some(slot)) => self.slots[slot] = memory,
+            (None, Some(slot)) => values.slots[slot] = memory,
             (None, None) => {}
         }
         Ok(())
     }
 
-    fn inputs<'a>(&'a self, node: &Node, fed: &'a Fed<'_>) -> Result<Vec<Option<Operand<'a>>>> {
+    fn inputs<'a>(&'a self, node: &Node, fed: &'a Fed<'_>, values: &'a Values) -> Result<Vec<Option<Operand<'a>>>> {
         let bindings = node.call.family().bindings.iter().zip(&node.operands);
         let read = bindings.filter(|(binding, _)| binding.access == Access::Read);
-        read.map(|(_, value)| value.map(|value| self.operand(value, fed)).transpose()).collect()
+        read.map(|(_, value)| value.map(|value| self.operand(value, fed, values)).transpose()).collect()
     }
 
-    fn operand<'a>(&'a self, value: Value, fed: &'a Fed<'_>) -> Result<Operand<'a>> {
-        let fixed = self.fixed.tensors.get(&self.plan.weights(value).unwrap_or(value)).map(|tensor| &**tensor);
+    fn operand<'a>(&'a self, value: Value, fed: &'a Fed<'_>, values: &'a Values) -> Result<Operand<'a>> {
+        let fixed = values.fixed.get(&self.plan.weights(value).unwrap_or(value)).map(|tensor| &**tensor);
         let tensor = fixed.or_else(|| fed.get(&value).copied());
         Ok(match (tensor.map(Tensor::data), self.plan.slot(value), self.graph.element(value)) {
             (Some(Data::F32(values)), ..) => Operand::F32(values),
             (Some(Data::U32(values)), ..) => Operand::U32(values),
-            (None, Some(slot), Element::F32) => Operand::F32(self.held(value, slot)),
-            (None, Some(slot), Element::U32) => Operand::U32(bytemuck::cast_slice(self.held(value, slot))),
+            (None, Some(slot), Element::F32) => Operand::F32(self.held(value, &values.slots[slot])),
+            (None, Some(slot), Element::U32) => {
+                Operand::U32(bytemuck::cast_slice(self.held(value, &values.slots[slot])))
+            }
             _ => return Err(Error::usage(format!("{} has no memory of 32-bit elements", self.graph.name(value)))),
         })
     }
 
-    /// The memory of a value.
-    fn held(&self, value: Value, slot: usize) -> &[f32] {
-        &self.slots[slot][..self.graph.shape(value).elements()]
+    /// The memory of a value in its slot.
+    fn held<'a>(&self, value: Value, slot: &'a [f32]) -> &'a [f32] {
+        &slot[..self.graph.shape(value).elements()]
     }
 
     /// A copy of a value that is in its slot.
-    fn copied(&self, value: Value) -> Result<Tensor> {
-        if let Some(updated) = self.plan.weights(value).and_then(|weights| self.fixed.tensors.get(&weights)) {
+    fn copied(&self, value: Value, values: &Values) -> Result<Tensor> {
+        if let Some(updated) = self.plan.weights(value).and_then(|weights| values.fixed.get(&weights)) {
             return (**updated).clone().reshaped(self.graph.shape(value).clone());
         }
         let slot = self.plan.slot(value).ok_or_else(|| self.unknown(value))?;
-        let bytes = bytemuck::cast_slice(self.held(value, slot));
+        let bytes = bytemuck::cast_slice(self.held(value, &values.slots[slot]));
         Tensor::from_bytes(self.graph.shape(value).clone(), self.graph.element(value), bytes)
     }
 
@@ -241,30 +284,12 @@ impl Executor for HostExecutor {
         vec!["host"; self.graph.nodes().len()]
     }
 
-    fn compute(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<()> {
-        self.run(feeds, &[]).map(drop)
+    fn compute<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Memory>> {
+        let tensors = self.pass(feeds, wanted);
+        Pending::ready(tensors.map(|tensors| tensors.into_iter().map(|tensor| memory(self.device, tensor)).collect()))
     }
 
-    fn keep(&self, value: Value) -> Result<Memory> {
-        match self.plan.survives(value) && matches!(self.graph.origin(value), Origin::Call(_)) {
-            true => self.copied(value).map(|tensor| memory(self.device, tensor)),
-            false => Err(Error::usage(format!("{} is no output of this graph", self.graph.name(value)))),
-        }
-    }
-
-    fn run(&mut self, feeds: &[(&str, Feed<'_>)], wanted: &[Value]) -> Result<Vec<Tensor>> {
-        let fed = self.fed(feeds)?;
-        if self.fixed.updates != self.weights.updates() {
-            self.fixed = Fixed::new(&self.graph, &self.weights)?;
-        }
-        let mut found: HashMap<Value, Tensor> = HashMap::new();
-        let graph = self.graph.clone();
-        for node in graph.nodes() {
-            self.call(node, &fed)?;
-            for value in node.outputs().filter(|value| wanted.contains(value)) {
-                found.insert(value, self.copied(value)?);
-            }
-        }
-        wanted.iter().map(|value| found.get(value).cloned().ok_or_else(|| self.unknown(*value))).collect()
+    fn run<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Tensor>> {
+        Pending::ready(self.pass(feeds, wanted))
     }
 }

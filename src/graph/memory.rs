@@ -44,8 +44,8 @@ impl Memory {
     }
 
     /// Memory of a GPU for a tensor of `shape`, which holds nothing yet. `name` is for errors.
-    pub(super) fn empty(gpu: &Gpu, name: &str, shape: &Shape, format: Format) -> Result<Self> {
-        let buffer = gpu.buffer(name, format.bytes(shape) as u64)?;
+    pub(super) async fn empty(gpu: &Gpu, name: &str, shape: &Shape, format: Format) -> Result<Self> {
+        let buffer = gpu.buffer(name, format.bytes(shape) as u64).await?;
         Ok(Self::new(gpu.id(), shape.clone(), format, Content::Buffer(buffer)))
     }
 

@@ -19,6 +19,7 @@ mod recording;
 mod reference;
 mod weights;
 
+use crate::gpu::Pending;
 use crate::tensor::{Error, Result, Tensor};
 
 pub use backend::{Backend, ExecutorOptions};
@@ -39,26 +40,29 @@ pub enum Feed<'a> {
     Device(&'a Memory),
 }
 
-/// Runs a graph.
-pub trait Executor: Send {
+/// What is put into each input of a graph, by its name.
+pub type Feeds<'a> = [(&'a str, Feed<'a>)];
+
+/// Runs a graph. Passes that several tasks or threads ask for follow one another, each with its own values.
+pub trait Executor: Send + Sync {
     /// The graph it runs.
     fn graph(&self) -> &Graph;
 
     /// What computes each call: the name of a variant, `host`, `reference`.
     fn implementations(&self) -> Vec<&'static str>;
 
-    /// Computes everything from `feeds` and leaves the outputs on the device.
-    fn compute(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<()>;
+    /// Computes everything from `feeds`, which name every input of the graph, and returns the `wanted` values in the
+    /// device's memory.
+    ///
+    /// An error for a value that no call computes.
+    fn compute<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Memory>>;
 
-    /// The output `value` of what was last computed, to be kept on the device; an error for a value that is no output.
-    fn keep(&self, value: Value) -> Result<Memory>;
-
-    /// Computes everything from `feeds`, which name every input of the graph, and returns the `wanted` values.
-    fn run(&mut self, feeds: &[(&str, Feed<'_>)], wanted: &[Value]) -> Result<Vec<Tensor>>;
+    /// [`compute`](Self::compute), with the `wanted` values in host memory.
+    fn run<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Tensor>>;
 }
 
 /// The feed of the input called `name`; an error where it is missing or its shape is another.
-fn feed_of<'a>(graph: &Graph, feeds: &[(&str, Feed<'a>)], input: Value) -> Result<Feed<'a>> {
+fn feed_of<'a>(graph: &Graph, feeds: &Feeds<'a>, input: Value) -> Result<Feed<'a>> {
     let name = graph.name(input);
     let (_, feed) = feeds
         .iter()

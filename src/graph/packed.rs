@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::weights::Newer;
+use super::weights::Updates;
 use super::{DeviceWeights, Graph, Node};
 use crate::gpu::{Buffer, Commands, Gpu};
 use crate::kernels::weights::{Repack, repack};
@@ -21,14 +21,8 @@ struct Packed {
     shape: Shape,
     format: Format,
     buffer: Buffer,
-    /// Makes it of its rows: compiled where an update first calls for it.
+    /// Makes it of its rows: compiled where graphs update it.
     program: OnceLock<Program>,
-}
-
-/// A weight that is made anew, and the updates that it has seen then.
-pub(super) struct Remade<'a> {
-    packed: &'a Packed,
-    updates: u64,
 }
 
 impl PackedWeights {
@@ -51,36 +45,37 @@ impl PackedWeights {
         }
     }
 
-    /// Makes those anew that are stale, by `commands`.
-    pub(super) fn remake<'a>(&'a self, device: &Gpu, commands: &mut Commands<'a>) -> Result<Vec<Remade<'a>>> {
-        let mut remade = Vec::new();
-        for packed in &self.packed {
-            if let Some(Newer { rows, updates }) = self.weights.newer(&packed.parts, packed.format) {
-                commands.dispatch(packed.program(device, rows.buffer()?)?.dispatches());
-                remade.push(Remade { packed, updates });
+    /// Compiles what makes those anew that graphs update.
+    pub(super) async fn compile(&self, device: &Gpu) -> Result<()> {
+        for packed in self.packed.iter().filter(|packed| packed.program.get().is_none()) {
+            let rows = self.weights.updates().rows(&packed.parts).cloned();
+            if let Some(rows) = rows {
+                packed.compile(device, rows.buffer()?).await?;
             }
         }
-        Ok(remade)
+        Ok(())
     }
 
-    /// That the commands have run by which weights were made anew.
-    pub(super) fn made(&self, remade: &[Remade<'_>]) {
-        for Remade { packed, updates } in remade {
-            self.weights.remade(&packed.parts, packed.format, *updates);
+    /// Makes those anew, by `commands`, that are stale: of what had been updated when they were compiled.
+    pub(super) fn remake<'a>(&'a self, updates: &mut Updates, commands: &mut Commands<'a>) {
+        for packed in &self.packed {
+            let is_stale = updates.newer(&packed.parts, packed.format).is_some();
+            if let Some(program) = packed.program.get().filter(|_| is_stale) {
+                commands.dispatch(program.dispatches());
+                updates.remade(&packed.parts, packed.format);
+            }
         }
     }
 }
 
 impl Packed {
-    fn program(&self, device: &Gpu, rows: &Buffer) -> Result<&Program> {
-        if let Some(program) = self.program.get() {
-            return Ok(program);
-        }
+    async fn compile(&self, device: &Gpu, rows: &Buffer) -> Result<()> {
         let call = Repack { columns: self.shape.rows(), inner: self.shape.last(), format: self.format };
         let plan = Selection::automatic().plan(&call, device.capabilities(), Precision::F32)?;
-        let mut builder = ProgramBuilder::new(device)?;
+        let mut builder = ProgramBuilder::new(device).await?;
         builder.call(&repack::FAMILY, plan, vec![Some(rows.clone()), Some(self.buffer.clone())]);
-        let program = builder.finish()?;
-        Ok(self.program.get_or_init(|| program))
+        let program = builder.finish().await?;
+        self.program.get_or_init(|| program);
+        Ok(())
     }
 }

@@ -5,8 +5,10 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::memory::Content;
-use super::{Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Graph, Memory, Origin, Plan, Value, feed_of};
-use crate::gpu::DeviceId;
+use super::{
+    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, Origin, Plan, Value, feed_of,
+};
+use crate::gpu::{DeviceId, Pending};
 use crate::tensor::{Error, Exact, Format, Result, Shape, Tensor};
 
 /// The naive references as a device: plain loops in f64, rounded where a value is handed out. Slow, and right.
@@ -22,13 +24,15 @@ impl References {
         Self { id: DeviceId::next() }
     }
 
-    fn memory(&self, exact: Exact) -> Result<Memory> {
-        memory(self.id, Arc::new(exact))
+    fn joined(&self, parts: &[Memory], shape: &Shape) -> Result<Memory> {
+        parts.iter().try_for_each(|part| part.check(self.id, NAME))?;
+        let parts: Vec<_> = parts.iter().map(|part| part.exact().map(|exact| &**exact)).collect::<Result<_>>()?;
+        Ok(memory(self.id, Arc::new(Exact::joined(&parts, shape)?)))
     }
 }
 
-fn memory(device: DeviceId, exact: Arc<Exact>) -> Result<Memory> {
-    Ok(Memory::new(device, exact.shape().clone(), Format::rows(exact.element()), Content::Exact(exact)))
+fn memory(device: DeviceId, exact: Arc<Exact>) -> Memory {
+    Memory::new(device, exact.shape().clone(), Format::rows(exact.element()), Content::Exact(exact))
 }
 
 impl Backend for References {
@@ -44,36 +48,31 @@ impl Backend for References {
         u64::MAX
     }
 
-    fn prepare(
-        &self,
+    fn prepare<'a>(
+        &'a self,
         graph: Arc<Graph>,
-        weights: &DeviceWeights,
-        options: &ExecutorOptions,
-    ) -> Result<Box<dyn Executor>> {
-        options.without_wgsl()?;
-        weights.masters(&graph)?;
-        Ok(Box::new(ReferenceExecutor {
-            device: self.id,
-            plan: Plan::new(&graph),
-            graph,
-            weights: weights.clone(),
-            outputs: HashMap::new(),
-        }))
+        weights: &'a DeviceWeights,
+        options: &'a ExecutorOptions,
+    ) -> Pending<'a, Box<dyn Executor>> {
+        Pending::new(async move {
+            options.without_wgsl()?;
+            weights.masters(&graph).await?;
+            let (device, plan, weights) = (self.id, Plan::new(&graph), weights.clone());
+            Ok(Box::new(ReferenceExecutor { device, plan, graph, weights }) as Box<dyn Executor>)
+        })
     }
 
-    fn upload(&self, _: &str, tensor: Tensor, _: Format) -> Result<Memory> {
-        self.memory(Exact::from(&tensor))
+    fn upload<'a>(&'a self, _: &'a str, tensor: Tensor, _: Format) -> Pending<'a, Memory> {
+        Pending::ready(Ok(memory(self.id, Arc::new(Exact::from(&tensor)))))
     }
 
-    fn read(&self, memory: &Memory) -> Result<Tensor> {
-        memory.check(self.id, NAME)?;
-        memory.exact()?.rounded()
+    fn read<'a>(&'a self, memory: &'a Memory) -> Pending<'a, Tensor> {
+        let exact = memory.check(self.id, NAME).and_then(|()| memory.exact());
+        Pending::ready(exact.and_then(|exact| exact.rounded()))
     }
 
-    fn join(&self, parts: &[Memory], shape: &Shape) -> Result<Memory> {
-        parts.iter().try_for_each(|part| part.check(self.id, NAME))?;
-        let parts: Vec<_> = parts.iter().map(|part| part.exact().map(|exact| &**exact)).collect::<Result<_>>()?;
-        self.memory(Exact::joined(&parts, shape)?)
+    fn join<'a>(&'a self, parts: &'a [Memory], shape: &'a Shape) -> Pending<'a, Memory> {
+        Pending::ready(self.joined(parts, shape))
     }
 }
 
@@ -83,17 +82,18 @@ struct ReferenceExecutor {
     graph: Arc<Graph>,
     plan: Plan,
     weights: DeviceWeights,
-    /// Of what was last computed.
-    outputs: HashMap<Value, Arc<Exact>>,
 }
 
 impl ReferenceExecutor {
-    fn source(&self, feeds: &[(&str, Feed<'_>)], value: Value) -> Result<Arc<Exact>> {
+    fn source(&self, feeds: &Feeds<'_>, value: Value) -> Result<Arc<Exact>> {
         let exact = match self.graph.origin(value) {
-            Origin::Weights(parts) => match self.weights.updated(parts) {
-                Some(memory) => (**memory.exact()?).clone().reshaped(self.graph.shape(value).clone())?,
-                None => Exact::from(&self.weights.stacked(parts, self.graph.shape(value))?),
-            },
+            Origin::Weights(parts) => {
+                let updated = self.weights.updates().rows(parts).cloned();
+                match updated {
+                    Some(memory) => (**memory.exact()?).clone().reshaped(self.graph.shape(value).clone())?,
+                    None => Exact::from(&self.weights.stacked(parts, self.graph.shape(value))?),
+                }
+            }
             Origin::Constant(tensor) => Exact::from(&**tensor),
             Origin::Input => match feed_of(&self.graph, feeds, value)? {
                 Feed::Host(tensor) => Exact::from(tensor),
@@ -109,8 +109,8 @@ impl ReferenceExecutor {
         Ok(Arc::new(exact))
     }
 
-    /// Computes everything, and returns the values that are `wanted` and those that survive.
-    fn values(&self, feeds: &[(&str, Feed<'_>)], wanted: &[Value]) -> Result<HashMap<Value, Arc<Exact>>> {
+    /// Computes everything, and returns the `wanted` values.
+    fn values(&self, feeds: &Feeds<'_>, wanted: &[Value]) -> Result<Vec<Arc<Exact>>> {
         let mut alive: HashMap<Value, Arc<Exact>> = HashMap::new();
         let mut kept = HashMap::new();
         for (place, node) in self.graph.nodes().iter().enumerate() {
@@ -126,7 +126,7 @@ impl ReferenceExecutor {
             for (value, exact) in node.outputs().zip(outputs) {
                 let exact = Arc::new(exact.reshaped(self.graph.shape(value).clone())?);
                 if let Some(parts) = self.plan.weights(value).and_then(|weights| self.graph.parts(weights)) {
-                    self.weights.replace(parts, memory(self.device, exact.clone())?);
+                    self.weights.updates().replace(parts, memory(self.device, exact.clone()));
                 }
                 alive.insert(value, exact);
             }
@@ -144,11 +144,8 @@ impl ReferenceExecutor {
             }
         }
         kept.extend(alive);
-        Ok(kept)
-    }
-
-    fn unknown(&self, value: Value) -> Error {
-        Error::usage(format!("{} is not computed by this graph", self.graph.name(value)))
+        let unknown = |value| Error::usage(format!("{} is not computed by this graph", self.graph.name(value)));
+        wanted.iter().map(|value| kept.get(value).cloned().ok_or_else(|| unknown(*value))).collect()
     }
 }
 
@@ -161,17 +158,13 @@ impl Executor for ReferenceExecutor {
         vec!["reference"; self.graph.nodes().len()]
     }
 
-    fn compute(&mut self, feeds: &[(&str, Feed<'_>)]) -> Result<()> {
-        self.outputs = self.values(feeds, &[])?;
-        Ok(())
+    fn compute<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Memory>> {
+        let values = self.values(feeds, wanted);
+        Pending::ready(values.map(|values| values.into_iter().map(|exact| memory(self.device, exact)).collect()))
     }
 
-    fn keep(&self, value: Value) -> Result<Memory> {
-        memory(self.device, self.outputs.get(&value).ok_or_else(|| self.unknown(value))?.clone())
-    }
-
-    fn run(&mut self, feeds: &[(&str, Feed<'_>)], wanted: &[Value]) -> Result<Vec<Tensor>> {
-        let values = self.values(feeds, wanted)?;
-        wanted.iter().map(|value| values.get(value).ok_or_else(|| self.unknown(*value))?.rounded()).collect()
+    fn run<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Tensor>> {
+        let values = self.values(feeds, wanted);
+        Pending::ready(values.and_then(|values| values.iter().map(|exact| exact.rounded()).collect()))
     }
 }

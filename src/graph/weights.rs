@@ -1,10 +1,12 @@
 //! Weights on a device, uploaded once however many graphs use them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::recording::{share_a_tensor, stackings};
 use super::{Device, Graph, Memory, Node, Value};
+use crate::gpu::Turns;
 use crate::tensor::{Element, Format, Result, Shape, Tensor};
 
 /// Named tensors: a checkpoint, or random ones.
@@ -28,6 +30,17 @@ fn stacked(weights: &dyn Weights, parts: &[String], shape: &Shape) -> Result<Ten
     tensor.map_err(|error| error.within(format!("weights {}", parts.join(" + "))))
 }
 
+/// Which tensors, and in which format.
+type Key = (Vec<String>, Format);
+
+/// What has been uploaded, and what has become of it.
+#[derive(Default)]
+struct Held {
+    memory: Turns<HashMap<Key, Memory>>,
+    bytes: AtomicU64,
+    updates: Mutex<Updates>,
+}
+
 /// Weights of one model on one device: state with a name, shared by all graphs that use it. Cloning shares them.
 ///
 /// A weight is uploaded once in each format that graphs read it in. Where a graph updates it, its rows stay on the device
@@ -36,35 +49,28 @@ fn stacked(weights: &dyn Weights, parts: &[String], shape: &Shape) -> Result<Ten
 pub struct DeviceWeights {
     device: Device,
     source: Arc<dyn Weights>,
-    held: Arc<Mutex<HashMap<Vec<String>, Weight>>>,
+    held: Arc<Held>,
 }
 
-/// One weight on the device: tensors of these names, stacked.
+/// The weights that graphs update. Whoever has them says in which order passes see updates.
 #[derive(Default)]
-struct Weight {
-    /// How often it has been updated.
-    updates: u64,
-    /// Whether graphs update it.
-    is_updated: bool,
-    forms: HashMap<Format, Form>,
+pub(super) struct Updates {
+    masters: HashMap<Vec<String>, Master>,
+    /// All stacks that graphs read.
+    read: HashSet<Vec<String>>,
+    count: u64,
 }
 
-/// A weight in one format.
-struct Form {
-    memory: Memory,
-    /// The updates that it has seen.
+/// A weight that graphs update.
+struct Master {
+    rows: Memory,
     updates: u64,
+    /// The updates that other formats have seen; none where they are as they were loaded.
+    seen: HashMap<Format, u64>,
 }
 
 /// The format in which weights are updated.
 const MASTER: Format = Format::rows(Element::F32);
-
-/// The rows of a weight of which another format is stale.
-pub(super) struct Newer {
-    pub(super) rows: Memory,
-    /// The updates that they have seen.
-    pub(super) updates: u64,
-}
 
 impl DeviceWeights {
     /// Weights of `source`, uploaded to `device` when a graph first needs them.
@@ -79,107 +85,113 @@ impl DeviceWeights {
 
     /// Bytes on the device so far.
     pub fn bytes(&self) -> u64 {
-        self.held().values().flat_map(|weight| weight.forms.values()).map(|form| form.memory.bytes()).sum()
-    }
-
-    /// How often weights have been updated, all together.
-    pub fn updates(&self) -> u64 {
-        self.held().values().map(|weight| weight.updates).sum()
+        self.held.bytes.load(Ordering::Relaxed)
     }
 
     /// The tensors called `parts`, stacked to `shape` in `format`; uploaded unless they are there.
-    pub(super) fn memory(&self, parts: &[String], shape: &Shape, format: Format) -> Result<Memory> {
-        let mut held = self.held();
-        check_stacking(&held, parts)?;
-        let weight = held.entry(parts.to_vec()).or_default();
-        if let Some(form) = weight.forms.get(&format) {
-            return Ok(form.memory.clone());
+    pub(super) async fn memory(&self, parts: &[String], shape: &Shape, format: Format) -> Result<Memory> {
+        self.updates().read(parts)?;
+        let mut held = self.held.memory.take().await;
+        let key = (parts.to_vec(), format);
+        if let Some(memory) = held.get(&key) {
+            return Ok(memory.clone());
         }
-        let name = parts.join(" + ");
-        let memory = match (weight.updates, self.device.gpu()) {
+        let (name, is_updated) = (parts.join(" + "), self.updates().rows(parts).is_some());
+        let memory = match self.device.gpu().filter(|_| is_updated) {
             // Made of the master before it is read.
-            (1.., Some(gpu)) => Memory::empty(gpu, &name, shape, format)?,
-            _ => self.device.upload(&name, stacked(&*self.source, parts, shape)?, format)?,
+            Some(gpu) => Memory::empty(gpu, &name, shape, format).await?,
+            None => self.device.upload(&name, stacked(&*self.source, parts, shape)?, format).await?,
         };
-        weight.forms.insert(format, Form { memory: memory.clone(), updates: 0 });
-        Ok(memory)
-    }
-
-    /// The rows of the tensors called `parts`, stacked to `shape`, for a graph that updates them.
-    pub(super) fn master(&self, parts: &[String], shape: &Shape) -> Result<Memory> {
-        let mut read = self.held().keys().filter(|other| other.as_slice() != parts).cloned().collect::<Vec<_>>();
-        read.retain(|other| share_a_tensor(other, parts));
-        if let Some(other) = read.first() {
-            return Err(stackings(other, parts));
-        }
-        let memory = self.memory(parts, shape, MASTER)?;
-        self.held().entry(parts.to_vec()).or_default().is_updated = true;
+        self.held.bytes.fetch_add(memory.bytes(), Ordering::Relaxed);
+        held.insert(key, memory.clone());
         Ok(memory)
     }
 
     /// The rows of all that `graph` updates, by their values there.
-    pub(super) fn masters(&self, graph: &Graph) -> Result<HashMap<Value, Memory>> {
-        let replaced = graph.nodes().iter().flat_map(Node::updates).map(|(old, _)| old);
-        let weights = replaced.filter_map(|value| Some((value, graph.parts(value)?)));
-        weights.map(|(value, parts)| Ok((value, self.master(parts, graph.shape(value))?))).collect()
-    }
-
-    /// The rows of the tensors called `parts` where graphs update them.
-    pub(super) fn updated(&self, parts: &[String]) -> Option<Memory> {
-        let held = self.held();
-        let weight = held.get(parts).filter(|weight| weight.is_updated)?;
-        weight.forms.get(&MASTER).map(|form| form.memory.clone())
-    }
-
-    /// What the tensors called `parts` in `format` have to be made of anew; `None` where they are as new as their rows.
-    pub(super) fn newer(&self, parts: &[String], format: Format) -> Option<Newer> {
-        let held = self.held();
-        let weight = held.get(parts)?;
-        let stale = format != MASTER && weight.forms.get(&format)?.updates < weight.updates;
-        let rows = weight.forms.get(&MASTER).filter(|_| stale)?.memory.clone();
-        Some(Newer { rows, updates: weight.updates })
-    }
-
-    /// That the tensors called `parts` in `format` have seen so many updates.
-    pub(super) fn remade(&self, parts: &[String], format: Format, updates: u64) {
-        if let Some(form) = self.held().get_mut(parts).and_then(|weight| weight.forms.get_mut(&format)) {
-            form.updates = updates;
+    pub(super) async fn masters(&self, graph: &Graph) -> Result<HashMap<Value, Memory>> {
+        let mut masters = HashMap::new();
+        for (value, _) in graph.nodes().iter().flat_map(Node::updates) {
+            if let Some(parts) = graph.parts(value) {
+                let rows = self.memory(parts, graph.shape(value), MASTER).await?;
+                self.updates().register(parts, rows.clone())?;
+                masters.insert(value, rows);
+            }
         }
-    }
-
-    /// That the rows of the tensors called `parts` have been updated where they are.
-    pub(super) fn update(&self, parts: &[String]) {
-        if let Some(weight) = self.held().get_mut(parts) {
-            weight.updates += 1;
-        }
-    }
-
-    /// Puts what an update has made of the tensors called `parts` in the place of their rows.
-    pub(super) fn replace(&self, parts: &[String], rows: Memory) {
-        let mut held = self.held();
-        let weight = held.entry(parts.to_vec()).or_default();
-        weight.updates += 1;
-        weight.forms.insert(MASTER, Form { memory: rows, updates: weight.updates });
+        Ok(masters)
     }
 
     /// The tensors called `parts`, stacked to `shape`, in host memory: as they were before any update.
     pub(super) fn stacked(&self, parts: &[String], shape: &Shape) -> Result<Tensor> {
-        check_stacking(&self.held(), parts)?;
+        self.updates().read(parts)?;
         stacked(&*self.source, parts, shape)
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<Vec<String>, Weight>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What updates have done. Not to be held across an await.
+    pub(super) fn updates(&self) -> MutexGuard<'_, Updates> {
+        self.held.updates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// An error where graphs update tensors of `parts` in another stack.
-fn check_stacking(held: &HashMap<Vec<String>, Weight>, parts: &[String]) -> Result<()> {
-    let stacked_otherwise = |(other, weight): &(&Vec<String>, &Weight)| {
-        weight.is_updated && other.as_slice() != parts && share_a_tensor(other, parts)
-    };
-    match held.iter().find(stacked_otherwise) {
-        None => Ok(()),
-        Some((other, _)) => Err(stackings(parts, other)),
+impl Updates {
+    /// How many there have been, of all weights together.
+    #[cfg(feature = "cpu")]
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The rows of the tensors called `parts`, where graphs update them.
+    pub(super) fn rows(&self, parts: &[String]) -> Option<&Memory> {
+        self.masters.get(parts).map(|master| &master.rows)
+    }
+
+    /// That a graph reads the tensors called `parts`; an error where others update some of them in another stack.
+    fn read(&mut self, parts: &[String]) -> Result<()> {
+        if let Some(other) = self.masters.keys().find(|other| *other != parts && share_a_tensor(other, parts)) {
+            return Err(stackings(parts, other));
+        }
+        if !self.read.contains(parts) {
+            self.read.insert(parts.to_vec());
+        }
+        Ok(())
+    }
+
+    /// That a graph updates the tensors called `parts`; an error where others read some of them in another stack.
+    fn register(&mut self, parts: &[String], rows: Memory) -> Result<()> {
+        if let Some(other) = self.read.iter().find(|other| *other != parts && share_a_tensor(other, parts)) {
+            return Err(stackings(other, parts));
+        }
+        let master = || Master { rows, updates: 0, seen: HashMap::new() };
+        self.masters.entry(parts.to_vec()).or_insert_with(master);
+        Ok(())
+    }
+
+    /// What the tensors called `parts` in `format` are to be made of anew; `None` where they are as new as their rows.
+    pub(super) fn newer(&self, parts: &[String], format: Format) -> Option<&Memory> {
+        let master = self.masters.get(parts).filter(|_| format != MASTER)?;
+        let seen = master.seen.get(&format).copied().unwrap_or(0);
+        (seen < master.updates).then_some(&master.rows)
+    }
+
+    /// That the tensors called `parts` in `format` are made of their rows as they are now.
+    pub(super) fn remade(&mut self, parts: &[String], format: Format) {
+        if let Some(master) = self.masters.get_mut(parts) {
+            master.seen.insert(format, master.updates);
+        }
+    }
+
+    /// That the rows of the tensors called `parts` are updated where they are.
+    pub(super) fn update(&mut self, parts: &[String]) {
+        if let Some(master) = self.masters.get_mut(parts) {
+            master.updates += 1;
+            self.count += 1;
+        }
+    }
+
+    /// Puts what an update has made of the tensors called `parts` in the place of their rows.
+    pub(super) fn replace(&mut self, parts: &[String], rows: Memory) {
+        self.update(parts);
+        if let Some(master) = self.masters.get_mut(parts) {
+            master.rows = rows;
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{
     Antialiased, Clip, CropWindow, Crops, Filter, Frame, Lerp, PixelFormat, Preprocessing, Resample, coefficients,
 };
+use crate::gpu::Pending;
 use crate::graph::{Device, DeviceWeights, Executor, Feed, Graph, Memory, Value, Weights};
 use crate::kernels::pixels::colour::{self, Colour};
 use crate::kernels::pixels::normalise::Normalise;
@@ -37,7 +38,7 @@ impl PreparedClip {
     }
 
     /// Clips of the same shape as one batch, on the device.
-    pub(crate) fn batch(device: &Device, clips: &[&Self]) -> Result<Self> {
+    pub(crate) async fn batch(device: &Device, clips: &[&Self]) -> Result<Self> {
         let [first, ..] = clips else { return Err(Error::usage("a batch of no clips")) };
         if let [only] = clips {
             return Ok((*only).clone());
@@ -48,11 +49,11 @@ impl PreparedClip {
         let mut axes = first.shape().axes().to_vec();
         axes[0] *= clips.len();
         let parts: Vec<_> = clips.iter().map(|clip| clip.memory.clone()).collect();
-        Ok(Self { memory: device.join(&parts, &axes.into())? })
+        Ok(Self { memory: device.join(&parts, &axes.into()).await? })
     }
 
     /// The clip in host memory.
-    pub fn read(&self, device: &Device) -> Result<Tensor> {
+    pub fn read<'a>(&'a self, device: &'a Device) -> Pending<'a, Tensor> {
         device.read(&self.memory)
     }
 }
@@ -77,38 +78,37 @@ const GROUP_BYTES: usize = 32 << 20;
 
 impl Preparer {
     /// A preparer for clips like `clip`, of which the model sees the middle.
-    pub fn new(
-        device: &Device,
-        clip: &Clip,
-        preprocessing: &Preprocessing,
+    pub fn new<'a>(
+        device: &'a Device,
+        clip: &'a Clip,
+        preprocessing: &'a Preprocessing,
         layout: ClipLayout,
-        variants: &Selection,
-    ) -> Result<Self> {
+        variants: &'a Selection,
+    ) -> Pending<'a, Self> {
         Self::with_crops(device, clip, preprocessing, Crops::Central, layout, variants)
     }
 
     /// A preparer for clips like `clip`, of which the model sees `crops`. Frames are uploaded and brought to RGB once for
     /// all of them.
-    pub fn with_crops(
-        device: &Device,
-        clip: &Clip,
-        preprocessing: &Preprocessing,
+    pub fn with_crops<'a>(
+        device: &'a Device,
+        clip: &'a Clip,
+        preprocessing: &'a Preprocessing,
         crops: Crops,
         layout: ClipLayout,
-        variants: &Selection,
-    ) -> Result<Self> {
-        let weights = DeviceWeights::new(device, Arc::new(NoWeights));
-        let parts = clip.uniform_parts().map(|part| {
-            let first = &part.frames()[0];
-            let most =
-                (GROUP_BYTES / (Element::U32.bytes() * first.height() * first.width())).clamp(1, part.frames().len());
-            let group = (1..=most).rev().find(|group| part.frames().len().is_multiple_of(*group)).unwrap_or(1);
-            let recipe = Recipe::new(first, [part.frames().len(), group], preprocessing, crops, layout)?;
-            Ok((device.prepare(recipe.graph.clone(), &weights, &variants.clone().into())?, recipe))
-        });
-        let parts: Vec<_> = parts.collect::<Result<_>>()?;
-        let shape = joined_shape(parts.iter().map(|(_, recipe)| recipe))?;
-        Ok(Self { device: device.clone(), crops, parts, shape })
+        variants: &'a Selection,
+    ) -> Pending<'a, Self> {
+        Pending::new(async move {
+            let weights = DeviceWeights::new(device, Arc::new(NoWeights));
+            let options = variants.clone().into();
+            let mut parts = Vec::new();
+            for part in clip.uniform_parts() {
+                let recipe = Recipe::of_part(&part, preprocessing, crops, layout)?;
+                parts.push((device.prepare(recipe.graph.clone(), &weights, &options).await?, recipe));
+            }
+            let shape = joined_shape(parts.iter().map(|(_, recipe)| recipe))?;
+            Ok(Self { device: device.clone(), crops, parts, shape })
+        })
     }
 
     /// Whether `clip` is like the one that this was made for.
@@ -124,35 +124,42 @@ impl Preparer {
     }
 
     /// Prepares a clip: its first crop.
-    pub fn prepare(&mut self, clip: &Clip) -> Result<PreparedClip> {
-        let first = self.prepare_crops(clip)?.into_iter().next();
-        first.ok_or_else(|| Error::usage("a clip without crops"))
+    pub fn prepare<'a>(&'a self, clip: &'a Clip) -> Pending<'a, PreparedClip> {
+        Pending::new(async move {
+            let first = self.prepare_crops(clip).await?.into_iter().next();
+            first.ok_or_else(|| Error::usage("a clip without crops"))
+        })
     }
 
     /// Prepares a clip: each of its crops.
-    pub fn prepare_crops(&mut self, clip: &Clip) -> Result<Vec<PreparedClip>> {
-        if !self.fits(clip) {
-            return Err(Error::usage("this clip has another size, length or format than the first"));
-        }
-        let mut crops = vec![Vec::new(); self.crops.count()];
-        for ((executor, recipe), part) in self.parts.iter_mut().zip(clip.uniform_parts()) {
-            for frames in part.frames().chunks(recipe.group) {
-                executor.compute(&[("frames", Feed::Host(&recipe.words(frames)?))])?;
-                for (pieces, value) in crops.iter_mut().zip(&recipe.values) {
-                    pieces.push(executor.keep(*value)?);
+    pub fn prepare_crops<'a>(&'a self, clip: &'a Clip) -> Pending<'a, Vec<PreparedClip>> {
+        Pending::new(async move {
+            if !self.fits(clip) {
+                return Err(Error::usage("this clip has another size, length or format than the first"));
+            }
+            let mut crops = vec![Vec::new(); self.crops.count()];
+            for ((executor, recipe), part) in self.parts.iter().zip(clip.uniform_parts()) {
+                for frames in part.frames().chunks(recipe.group) {
+                    let words = recipe.words(frames)?;
+                    let prepared = executor.compute(&[("frames", Feed::Host(&words))], &recipe.values).await?;
+                    crops.iter_mut().zip(prepared).for_each(|(pieces, piece)| pieces.push(piece));
                 }
             }
-        }
-        crops.into_iter().map(|pieces| self.join(pieces)).collect()
+            let mut prepared = Vec::with_capacity(crops.len());
+            for pieces in crops {
+                prepared.push(self.join(pieces).await?);
+            }
+            Ok(prepared)
+        })
     }
 
     /// The clip whose groups of frames these are.
-    fn join(&self, mut pieces: Vec<Memory>) -> Result<PreparedClip> {
+    async fn join(&self, mut pieces: Vec<Memory>) -> Result<PreparedClip> {
         let memory = match pieces.pop() {
             Some(whole) if pieces.is_empty() => whole,
             last => {
                 pieces.extend(last);
-                self.device.join(&pieces, &self.shape)?
+                self.device.join(&pieces, &self.shape).await?
             }
         };
         Ok(PreparedClip { memory })
@@ -209,6 +216,14 @@ struct Recipe {
 }
 
 impl Recipe {
+    /// For clips like `part`, in groups as large as is good for them.
+    fn of_part(part: &Clip, preprocessing: &Preprocessing, crops: Crops, layout: ClipLayout) -> Result<Self> {
+        let (first, frames) = (&part.frames()[0], part.frames().len());
+        let most = (GROUP_BYTES / (Element::U32.bytes() * first.height() * first.width())).clamp(1, frames);
+        let group = (1..=most).rev().find(|group| frames.is_multiple_of(*group)).unwrap_or(1);
+        Self::new(first, [frames, group], preprocessing, crops, layout)
+    }
+
     /// For clips of `frames` like `first`, prepared `group` at a time.
     fn new(
         first: &Frame,

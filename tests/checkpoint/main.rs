@@ -13,6 +13,7 @@ use tubelet::tensor::{Closeness, Error, ErrorKind, Tensor, Tolerance};
 use tubelet::vivit::{Config, Gelu, Grid};
 
 mod bad_files;
+mod bytes;
 mod flax_file;
 #[cfg(feature = "hub")]
 mod hostile_hub;

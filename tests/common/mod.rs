@@ -1,6 +1,7 @@
 //! What several test programs share.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub(crate) mod executor;
 pub(crate) mod small;
 
 use std::path::PathBuf;
@@ -130,7 +131,16 @@ impl DeviceTests {
 
     /// Runs them all and prints how many there were of each outcome.
     pub(crate) fn run(self, title: &str) -> ExitCode {
-        let conclusion = libtest_mimic::run(&Arguments::from_args(), self.trials);
+        self.run_with(title, Arguments::from_args())
+    }
+
+    /// [`run`](Self::run), one after another.
+    pub(crate) fn run_in_turn(self, title: &str) -> ExitCode {
+        self.run_with(title, Arguments { test_threads: Some(1), ..Arguments::from_args() })
+    }
+
+    fn run_with(self, title: &str, arguments: Arguments) -> ExitCode {
+        let conclusion = libtest_mimic::run(&arguments, self.trials);
         let unsupported = self.unsupported.load(Ordering::Relaxed);
         println!(
             "{title}: {} passed, {} failed, {} skipped, {unsupported} unsupported",

@@ -91,8 +91,8 @@ pub(crate) fn crops_by_references(
 ) -> tubelet::Result<Vec<Tensor>> {
     let references = Device::references();
     let automatic = Selection::automatic();
-    let mut preparer = Preparer::with_crops(&references, clip, preprocessing, crops, layout, &automatic)?;
-    preparer.prepare_crops(clip)?.iter().map(|crop| crop.read(&references)).collect()
+    let preparer = Preparer::with_crops(&references, clip, preprocessing, crops, layout, &automatic).wait()?;
+    preparer.prepare_crops(clip).wait()?.iter().map(|crop| crop.read(&references).wait()).collect()
 }
 
 /// The middle of a clip, prepared by the naive references.

@@ -1,7 +1,7 @@
 //! Other people's answers: checkpoints with the tensors that the original implementations computed from them.
 //!
 //! Every tensor of every folder, on the reference executor and on the device with each kernel variant in turn, to a
-//! relative L2 of 1e-5; and those that the naive forward pass has.
+//! relative L2 of 1e-5; once more by futures, which block nothing; and those that the naive forward pass has.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
+use common::executor::{block_on, both};
 use common::small::forward_by_references;
 use common::{DeviceTests, Shown, data};
 use libtest_mimic::Failed;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
         tests.add_everywhere(format!("{folder}::device"), move |device| {
             on_device(folder, device, Selection::automatic())
         });
+        tests.add_everywhere(format!("{folder}::awaited"), move |device| block_on(awaited(folder, device)));
         for variant in variants.clone() {
             tests.add(format!("{folder}::{variant}"), move |device| on_device(folder, device, variant.parse()?));
         }
@@ -101,6 +103,20 @@ fn on_device(folder: &str, device: &tubelet::Device, variants: Selection) -> Res
     };
     golden.compare_some(&fused, model.config(), &["logits"])?;
     golden.compare(&model.forward(pass.over(&golden.clip))?, model.config())?;
+    Ok(Shown::Passed)
+}
+
+/// Both passes at once, in a thread in which every call that waits for a device is an error.
+async fn awaited(folder: &str, device: &tubelet::Device) -> Result<Shown, Failed> {
+    let golden = Golden::read(folder)?;
+    let checkpoint = checkpoint::load(&golden.folder)?;
+    let pass = golden.pass(&checkpoint);
+    let model = Vivit::from_checkpoint(device, checkpoint, LoadOptions::new())?;
+    let tapped = pass.over(&golden.clip);
+    let (fused, tapped) = both(model.forward_async(&golden.clip), model.forward_async(tapped)).await;
+    golden.compare_some(&fused?, model.config(), &["logits"])?;
+    golden.compare(&tapped?, model.config())?;
+    assert_eq!(model.forward(&golden.clip).unwrap_err().kind(), ErrorKind::Usage, "this thread may not wait");
     Ok(Shown::Passed)
 }
 

@@ -9,13 +9,13 @@ mod msgpack;
 mod tree;
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::Path;
 
 pub use layout::FlaxLayout;
 pub(crate) use tree::{ParameterTree, ROOTS};
 
 use super::arrays::{ArrayFile, Arrays, Dtype, GIT_LFS_POINTER, git_lfs_pointer};
+use super::stored::StoredFile;
 use crate::tensor::{Error, LONGEST_TEXT, Result, Shape, Tensor, printable};
 use msgpack::{Fault, StoredArray};
 
@@ -29,22 +29,22 @@ pub(super) struct FlaxCheckpoint {
 
 impl FlaxCheckpoint {
     /// Opens a file and walks once through it, passing over the arrays' elements.
-    pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|error| Error::io("open", path, &error))?;
-        let read = |error: std::io::Error| Error::io("read", path, &error);
-        let size = file.metadata().map_err(read)?.len();
-        match msgpack::scan(&file, size) {
-            Ok(arrays) if arrays.is_empty() => Err(Error::file(format!("{} holds no arrays", path.display()))),
-            Ok(arrays) => Ok(Self { file: ArrayFile::new(path, file), arrays }),
+    pub(super) fn open(file: &StoredFile) -> Result<Self> {
+        let mut opened = file.open()?;
+        let read = |error: std::io::Error| Error::io("read", file.path(), &error);
+        let size = opened.size().map_err(read)?;
+        match msgpack::scan(&mut opened, size) {
+            Ok(arrays) if arrays.is_empty() => Err(Error::file(format!("{} holds no arrays", file.display()))),
+            Ok(arrays) => Ok(Self { file: ArrayFile::new(file, opened), arrays }),
             Err(Fault::Unreadable(error)) => Err(read(error)),
-            Err(Fault::OtherFormat(start)) if start == *GIT_LFS_POINTER => Err(git_lfs_pointer(path)),
+            Err(Fault::OtherFormat(start)) if start == *GIT_LFS_POINTER => Err(git_lfs_pointer(file)),
             Err(Fault::OtherFormat(_)) => Err(Error::file(format!(
                 "{} is neither a .safetensors nor an .npz file nor a Flax checkpoint, which begins with a msgpack map",
-                path.display()
+                file.display()
             ))),
             Err(Fault::Damaged(reason)) => Err(Error::file(format!(
                 "{} is damaged ({}): copy or download it again",
-                path.display(),
+                file.display(),
                 printable(&reason, LONGEST_TEXT)
             ))),
         }

@@ -1,12 +1,11 @@
 //! `config.json`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::checkpoint::location::text;
+use crate::checkpoint::stored::StoredFile;
 use crate::tensor::{Error, Result, printable};
 use crate::video::{Fields, shortened};
 use crate::vivit::{Classifier, Config, Gelu, Joint, Labelling, Tubelet};
@@ -47,11 +46,11 @@ impl ImageSize {
 /// The classes of a model whose `config.json` says nothing of them; the library leaves its default out.
 pub(super) const DEFAULT_CLASSES: usize = 2;
 
-/// Reads the `config.json` at `path`.
-pub(super) fn read(path: &Path) -> Result<Description> {
+/// Reads a `config.json`.
+pub(super) fn read(file: &StoredFile) -> Result<Description> {
     let fields =
-        Fields::parse(&text(path)?).map_err(|instead| Error::file(format!("{} is {instead}", path.display())))?;
-    describe(&fields).map_err(|reason| Error::file(format!("{}: {reason}", path.display())))
+        Fields::parse(&file.text()?).map_err(|instead| Error::file(format!("{} is {instead}", file.display())))?;
+    describe(&fields).map_err(|reason| Error::file(format!("{}: {reason}", file.display())))
 }
 
 /// What the fields say that decide a model's arithmetic; others are not looked at. A missing one has its published

@@ -5,7 +5,7 @@ use super::{Called, Described, Format};
 use crate::checkpoint::arrays::Arrays;
 use crate::checkpoint::fit::Convention;
 use crate::checkpoint::huggingface::{ImageSize, Spelling, gelu};
-use crate::checkpoint::location::{Location, text};
+use crate::checkpoint::location::Location;
 use crate::tensor::{Error, Result};
 use crate::video::{Fields, shortened};
 use crate::vivit::Gelu;
@@ -45,12 +45,12 @@ fn views(arrays: Box<dyn Arrays>) -> Called {
 
 /// What `config.json` says, where there is one.
 fn described(location: &Location) -> Result<Described> {
-    let Some(path) = location.find("config.json") else {
+    let Some(file) = location.find("config.json") else {
         return Ok(Described { heads: None, size: None, gelu: Gelu::Erf, layer_norm_eps: 1e-12 });
     };
     let fields =
-        Fields::parse(&text(&path)?).map_err(|instead| Error::file(format!("{} is {instead}", path.display())))?;
-    said(&fields).map_err(|reason| Error::file(format!("{}: {reason}", path.display())))
+        Fields::parse(&file.text()?).map_err(|instead| Error::file(format!("{} is {instead}", file.display())))?;
+    said(&fields).map_err(|reason| Error::file(format!("{}: {reason}", file.display())))
 }
 
 /// What the fields say; a missing one has the library's default.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use super::Hub;
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted, Strays};
-use super::location::{Location, text};
+use super::location::Location;
 use crate::tensor::{Error, Result};
 use crate::video::Fields;
 use crate::vivit::{Config, Gelu, Parameters};
@@ -96,7 +96,7 @@ pub(super) fn recognises(location: &Location, arrays: &dyn Arrays) -> bool {
 
 /// Whether a configuration tells of a video model, which has the parameters of an image model where it samples frames.
 fn samples_frames(location: &Location) -> bool {
-    let fields = location.find("config.json").and_then(|path| Fields::parse(&text(&path).ok()?).ok());
+    let fields = location.find("config.json").and_then(|file| Fields::parse(&file.text().ok()?).ok());
     let model = fields.and_then(|fields| fields.nested("model").ok());
     model.is_some_and(|model| {
         let encoding = model.get("temporal_encoding_config", "", None::<serde_json::Value>);

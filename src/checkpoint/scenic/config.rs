@@ -1,10 +1,8 @@
 //! scenic's `config.json`: the experiment's configuration, as `ConfigDict.to_json` writes it.
 
-use std::path::Path;
-
 use serde::Deserialize;
 
-use crate::checkpoint::location::text;
+use crate::checkpoint::stored::StoredFile;
 use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
 use crate::video::Fields;
 use crate::vivit::{
@@ -99,11 +97,11 @@ impl Section {
     }
 }
 
-/// Reads the `config.json` at `path`.
-pub(super) fn read(path: &Path) -> Result<Said> {
+/// Reads a `config.json`.
+pub(super) fn read(file: &StoredFile) -> Result<Said> {
     let fields =
-        Fields::parse(&text(path)?).map_err(|instead| Error::file(format!("{} is {instead}", path.display())))?;
-    said(&fields).map_err(|reason| Error::file(format!("{}: {reason}", path.display())))
+        Fields::parse(&file.text()?).map_err(|instead| Error::file(format!("{} is {instead}", file.display())))?;
+    said(&fields).map_err(|reason| Error::file(format!("{}: {reason}", file.display())))
 }
 
 fn said(fields: &Fields) -> Result<Said, String> {

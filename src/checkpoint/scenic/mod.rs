@@ -12,7 +12,6 @@ mod extent;
 mod reconciliation;
 mod released;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::arrays::Arrays;
@@ -20,6 +19,7 @@ use super::fit::{Convention, Fitted, Strays};
 use super::flax::{FlaxLayout, ParameterTree};
 use super::format::{Called, Format, Usage};
 use super::location::Location;
+use super::stored::StoredFile;
 use super::writing::CONFIG;
 use super::{Checkpoint, Described, Hints, PreprocessorFile, Provenance, huggingface};
 use crate::kernels::ClipLayout;
@@ -49,10 +49,10 @@ fn convention(arrays: Box<dyn Arrays>, config: &Config) -> Called {
     (Box::new(ParameterTree::of(arrays)), Box::new(Flax::of(config)))
 }
 
-/// The model that the `config.json` at `path` describes, which must say everything.
-fn read_config(path: &Path) -> Result<Described> {
-    let within = |reason: String| Error::file(format!("{}: {reason}", path.display()));
-    let config = described::config(&config::read(path)?).map_err(within)?;
+/// The model that a `config.json` describes, which must say everything.
+fn read_config(file: &StoredFile) -> Result<Described> {
+    let within = |reason: String| Error::file(format!("{}: {reason}", file.display()));
+    let config = described::config(&config::read(file)?).map_err(within)?;
     config.validate().map_err(|error| within(error.to_string()))?;
     Ok(Described { config, provenance: Provenance::Scenic, labels: None, preprocessor: None })
 }
@@ -62,10 +62,15 @@ fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Ch
     let path = tree.path().to_owned();
     let found = Evidence::of(&tree)
         .map_err(|reason| Error::file(format!("{} holds no ViViT model of scenic: {reason}", path.display())))?;
-    let config_path = location.find("config.json");
-    let said = config_path.as_deref().map_or(Ok(Said::default()), config::read)?;
-    let reconciliation =
-        Reconciliation { weights: &path, config: config_path.as_deref(), found: &found, said: &said, hints };
+    let config_file = location.find("config.json");
+    let said = config_file.as_ref().map_or(Ok(Said::default()), config::read)?;
+    let reconciliation = Reconciliation {
+        weights: &path,
+        config: config_file.as_ref().map(StoredFile::path),
+        found: &found,
+        said: &said,
+        hints,
+    };
     let (config, mut further) = reconciliation.model()?;
     let convention = Flax::of(&config);
     let (parameters, strays) = Fitted::new(Box::new(tree), Box::new(convention), config.parameters()?, Strays::Any)

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use crate::gpu::{Buffer, Dispatch, Gpu, Slot, Window};
+use crate::gpu::{Buffer, Dispatch, Gpu, Pending, Slot, Window};
 use crate::kernels::contract::Family;
 use crate::kernels::shader::{Launch, Plan, Shader, Templates};
 use crate::tensor::{Error, ErrorKind, Result};
@@ -38,11 +38,11 @@ pub struct Program {
 
 impl<'a> ProgramBuilder<'a> {
     /// A program for `device`, without calls yet.
-    pub fn new(device: &'a Gpu) -> Result<Self> {
-        Ok(Self {
-            device,
-            absent: [device.buffer("absent input", 16)?, device.buffer("absent output", 16)?],
-            calls: Vec::new(),
+    pub fn new(device: &'a Gpu) -> Pending<'a, Self> {
+        let absent = [device.buffer("absent input", 16), device.buffer("absent output", 16)];
+        Pending::new(async move {
+            let [input, output] = absent;
+            Ok(Self { device, absent: [input.await?, output.await?], calls: Vec::new() })
         })
     }
 
@@ -53,7 +53,11 @@ impl<'a> ProgramBuilder<'a> {
     }
 
     /// Compiles and binds everything.
-    pub fn finish(self) -> Result<Program> {
+    pub fn finish(self) -> Pending<'a, Program> {
+        Pending::new(self.bound())
+    }
+
+    async fn bound(self) -> Result<Program> {
         let limits = &self.device.capabilities().limits;
         let stride = |launch: &Launch| launch.uniform.len().next_multiple_of(limits.uniform_alignment as usize);
         let mut uniforms = Vec::new();
@@ -62,14 +66,14 @@ impl<'a> ProgramBuilder<'a> {
             uniforms.extend_from_slice(&launch.uniform);
             uniforms.resize(end, 0);
         }
-        let arena = self.device.buffer_with("kernel uniforms", &uniforms)?;
+        let arena = self.device.buffer_with("kernel uniforms", &uniforms).await?;
         let mut program = Program { dispatches: Vec::new(), calls: Vec::new() };
         let mut at = 0;
         for call in &self.calls {
             let first = program.dispatches.len();
             for launch in &call.plan.launches {
                 let place = at as u64..(at + launch.uniform.len()) as u64;
-                program.dispatches.push(self.bind(call, launch, arena.window(place))?);
+                program.dispatches.push(self.bind(call, launch, arena.window(place)).await?);
                 at += stride(launch);
             }
             program.calls.push(first..program.dispatches.len());
@@ -77,13 +81,14 @@ impl<'a> ProgramBuilder<'a> {
         Ok(program)
     }
 
-    fn bind(&self, call: &BoundCall, launch: &Launch, uniforms: Window) -> Result<Dispatch> {
+    async fn bind(&self, call: &BoundCall, launch: &Launch, uniforms: Window) -> Result<Dispatch> {
         let shader = call.plan.variant.shader;
         let wgsl = render(&shader, launch)?;
         let pipeline = match shader.own {
-            true => self.device.pipeline_of_kernel(shader.file, &wgsl, &call.slots)?,
-            false => self.device.pipeline(shader.file, &wgsl, &call.slots)?,
+            true => self.device.pipeline_of_kernel(shader.file, &wgsl, &call.slots),
+            false => self.device.pipeline(shader.file, &wgsl, &call.slots),
         };
+        let pipeline = pipeline.await?;
         let mut windows = vec![uniforms];
         let slots = call.slots.iter().skip(1);
         for ((operand, range), slot) in call.operands.iter().zip(&launch.windows).zip(slots) {
@@ -96,7 +101,7 @@ impl<'a> ProgramBuilder<'a> {
             self.check_window(call.label, &window)?;
             windows.push(window);
         }
-        let bindings = self.device.bind(call.label, &pipeline, &windows)?;
+        let bindings = self.device.bind(call.label, &pipeline, &windows).await?;
         Ok(Dispatch { pipeline, bindings, groups: launch.groups })
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::gpu::{Buffer, Gpu};
+use crate::gpu::{Buffer, Gpu, Pending};
 use crate::kernels::contract::{Access, Binding, Case, rounded_reference};
 use crate::kernels::shader::{Precision, ProgramBuilder, Variant};
 use crate::tensor::{Closeness, Element, Error, ErrorKind, Format, Result, Shape, Tensor, Tolerance};
@@ -37,24 +37,30 @@ const POISON: u32 = 0x7fa5_5a5a;
 ///
 /// Outputs are poisoned beforehand; behind every operand lies a guard of NaN that must neither be read with effect nor
 /// be written.
+#[cfg(not(target_arch = "wasm32"))]
 pub fn check(device: &Gpu, case: &Case, variant: &'static Variant) -> Outcome {
-    if let Some(missing) = variant.missing(device.capabilities()) {
-        return Outcome::Unsupported(format!("{} lacks {missing}", device.capabilities().name));
-    }
-    match compare(device, case, variant) {
-        Ok(outcome) => outcome,
-        Err(error) => Outcome::Failed(error.to_string()),
-    }
+    check_async(device, case, variant).wait().unwrap_or_else(|error| Outcome::Failed(error.to_string()))
+}
+
+/// [`check`], as a future.
+pub fn check_async<'a>(device: &'a Gpu, case: &'a Case, variant: &'static Variant) -> Pending<'a, Outcome> {
+    Pending::new(async move {
+        if let Some(missing) = variant.missing(device.capabilities()) {
+            return Ok(Outcome::Unsupported(format!("{} lacks {missing}", device.capabilities().name)));
+        }
+        let outcome = compare(device, case, variant).await;
+        Ok(outcome.unwrap_or_else(|error| Outcome::Failed(error.to_string())))
+    })
 }
 
 /// Against the reference of the weights as they are stored; where that is not exact, against the reference of the exact
 /// ones too.
-fn compare(device: &Gpu, case: &Case, variant: &'static Variant) -> Result<Outcome> {
+async fn compare(device: &Gpu, case: &Case, variant: &'static Variant) -> Result<Outcome> {
     let (inputs, of) = (case.tensors()?, |tensors: &[Option<Tensor>]| {
         rounded_reference(&*case.call, &tensors.iter().map(Option::as_ref).collect::<Vec<_>>())
     });
     let plain = of(&case.stored(&inputs)?)?;
-    let actual = run(device, case, variant, &inputs.iter().map(Option::as_ref).collect::<Vec<_>>())?;
+    let actual = run(device, case, variant, &inputs.iter().map(Option::as_ref).collect::<Vec<_>>()).await?;
     let outcome = judge(case, &actual, &plain);
     match (outcome, case.precision) {
         (outcome, Precision::F32) | (outcome @ Outcome::Failed(_), _) => Ok(outcome),
@@ -106,7 +112,21 @@ fn judge_within(tolerance: impl Fn(usize) -> Tolerance, actual: &[Tensor], expec
 /// Runs `case` alone on `device`: guarded inputs (`None` where absent) in, the outputs back.
 ///
 /// An error where the kernel wrote behind an output, or the device failed.
-pub fn run(device: &Gpu, case: &Case, variant: &'static Variant, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
+pub fn run<'a>(
+    device: &'a Gpu,
+    case: &'a Case,
+    variant: &'static Variant,
+    inputs: &'a [Option<&'a Tensor>],
+) -> Pending<'a, Vec<Tensor>> {
+    Pending::new(outputs(device, case, variant, inputs))
+}
+
+async fn outputs(
+    device: &Gpu,
+    case: &Case,
+    variant: &'static Variant,
+    inputs: &[Option<&Tensor>],
+) -> Result<Vec<Tensor>> {
     let call = &*case.call;
     let family = call.family();
     call.validate().map_err(|error| error.within(family.name))?;
@@ -126,51 +146,53 @@ pub fn run(device: &Gpu, case: &Case, variant: &'static Variant, inputs: &[Optio
                 let tensor = given.next().copied().flatten().ok_or_else(|| {
                     Error::usage(format!("kernel {}: input {} is missing", family.name, binding.name))
                 })?;
-                Some(guarded(device, binding, &plan.formats[place].bytes_of(tensor)?)?)
+                Some(guarded(device, binding, &plan.formats[place].bytes_of(tensor)?).await?)
             }
             (Access::Write, None) => None,
-            (Access::Write, Some(shape)) => Some(poisoned(device, binding, plan.formats[place].bytes(&shape))?),
+            (Access::Write, Some(shape)) => Some(poisoned(device, binding, plan.formats[place].bytes(&shape)).await?),
             (Access::Scratch, _) => match plan.scratch[place] {
                 0 => None,
-                bytes => Some(poisoned(device, binding, bytes as usize)?),
+                bytes => Some(poisoned(device, binding, bytes as usize).await?),
             },
         });
     }
     let scratch = plan.scratch.clone();
-    let mut builder = ProgramBuilder::new(device)?;
+    let mut builder = ProgramBuilder::new(device).await?;
     builder.call(family, plan, buffers.clone());
-    let program = builder.finish()?;
+    let program = builder.finish().await?;
     let mut commands = device.commands();
     commands.dispatch(program.dispatches());
-    commands.run()?;
+    commands.run().await?;
     let mut outputs = Vec::new();
     let operands = family.bindings.iter().zip(call.operands()).zip(scratch);
     for (((binding, shape), scratch), buffer) in operands.zip(&buffers) {
         match (binding.access, shape, buffer) {
             (Access::Write | Access::Update, Some(shape), Some(buffer)) => {
-                outputs.push(collect(device, binding, shape, buffer)?);
+                outputs.push(collect(device, binding, shape, buffer).await?);
             }
-            (Access::Scratch, _, Some(buffer)) => _ = within_guard(device, binding, scratch as usize, buffer)?,
+            (Access::Scratch, _, Some(buffer)) => {
+                within_guard(device, binding, scratch as usize, buffer).await?;
+            }
             _ => {}
         }
     }
     Ok(outputs)
 }
 
-fn poisoned(device: &Gpu, binding: &Binding, bytes: usize) -> Result<Buffer> {
+async fn poisoned(device: &Gpu, binding: &Binding, bytes: usize) -> Result<Buffer> {
     let words = vec![POISON; bytes.div_ceil(size_of_val(&POISON))];
-    guarded(device, binding, bytemuck::cast_slice(&words))
+    guarded(device, binding, bytemuck::cast_slice(&words)).await
 }
 
-fn guarded(device: &Gpu, binding: &Binding, bytes: &[u8]) -> Result<Buffer> {
+async fn guarded(device: &Gpu, binding: &Binding, bytes: &[u8]) -> Result<Buffer> {
     let mut content = bytes.to_vec();
     content.extend_from_slice(bytemuck::cast_slice(&[POISON; GUARD_WORDS]));
-    device.buffer_with(binding.name, &content)
+    device.buffer_with(binding.name, &content).await
 }
 
 /// The `bytes` of an operand before its guard; an error where that was written.
-fn within_guard(device: &Gpu, binding: &Binding, bytes: usize, buffer: &Buffer) -> Result<Vec<u8>> {
-    let mut content = device.read(buffer, 0..(bytes + size_of_val(&[POISON; GUARD_WORDS])) as u64)?;
+async fn within_guard(device: &Gpu, binding: &Binding, bytes: usize, buffer: &Buffer) -> Result<Vec<u8>> {
+    let mut content = device.read(buffer, 0..(bytes + size_of_val(&[POISON; GUARD_WORDS])) as u64).await?;
     let guard = content.split_off(bytes);
     let words: Vec<u32> = bytemuck::pod_collect_to_vec(&guard);
     if let Some(place) = words.iter().position(|word| *word != POISON) {
@@ -182,8 +204,8 @@ fn within_guard(device: &Gpu, binding: &Binding, bytes: usize, buffer: &Buffer) 
     Ok(content)
 }
 
-fn collect(device: &Gpu, binding: &Binding, shape: Shape, buffer: &Buffer) -> Result<Tensor> {
-    let values = within_guard(device, binding, Format::rows(binding.element).bytes(&shape), buffer)?;
+async fn collect(device: &Gpu, binding: &Binding, shape: Shape, buffer: &Buffer) -> Result<Tensor> {
+    let values = within_guard(device, binding, Format::rows(binding.element).bytes(&shape), buffer).await?;
     let unwritten = |word: &u32| *word == POISON;
     if let Some(place) = bytemuck::pod_collect_to_vec::<u8, u32>(&values).iter().position(unwritten)
         && binding.element == Element::F32

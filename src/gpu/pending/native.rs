@@ -1,0 +1,165 @@
+//! Who polls a device natively: the thread that waits, or one for all futures of the device.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::task::{Context, Waker};
+
+use super::{Boxed, Submission};
+use crate::gpu::fault::Loss;
+use crate::tensor::{Error, Result};
+
+thread_local! {
+    static CONDUCT: Cell<Conduct> = const { Cell::new(Conduct::Awaits) };
+}
+
+/// What a thread does with a future.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Conduct {
+    /// It polls it and goes on: another thread polls the device.
+    Awaits,
+    /// It has nothing else to do: it polls the device itself.
+    Waits,
+    /// It may not wait.
+    RefusesToWait,
+}
+
+/// Sets what this thread does until it is dropped.
+struct Conducted {
+    before: Conduct,
+    /// It is about the thread that made it.
+    of_this_thread: PhantomData<*const ()>,
+}
+
+impl Conducted {
+    fn new(conduct: Conduct) -> Self {
+        Self { before: CONDUCT.replace(conduct), of_this_thread: PhantomData }
+    }
+}
+
+impl Drop for Conducted {
+    fn drop(&mut self) {
+        CONDUCT.set(self.before);
+    }
+}
+
+/// While it lives, every blocking call of the thread that made it is an error of usage: for a thread that must not be held
+/// up, such as that of a window or of an executor.
+///
+/// ```
+/// let _guard = tubelet::gpu::NoWaiting::new();
+/// let refused = tubelet::Device::open(&Default::default()).unwrap_err();
+/// assert!(refused.to_string().contains("async"));
+/// ```
+#[must_use = "waiting is forbidden only while it lives"]
+pub struct NoWaiting(#[expect(dead_code, reason = "it is there to be dropped")] Conducted);
+
+impl NoWaiting {
+    /// Forbids this thread to wait.
+    #[expect(clippy::new_without_default, reason = "it does something")]
+    pub fn new() -> Self {
+        Self(Conducted::new(Conduct::RefusesToWait))
+    }
+}
+
+/// Blocks until `future` has resolved, polling devices in this thread.
+pub(super) fn wait<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    if CONDUCT.get() == Conduct::RefusesToWait {
+        return Err(Error::usage("this thread may not wait for a device; await the call's async form"));
+    }
+    let _waiting = Conducted::new(Conduct::Waits);
+    pollster::block_on(future)
+}
+
+/// Polls a device: in the thread that waits, else in a thread of its own, which starts with the first future that is
+/// awaited, sleeps while there is none, and ends with the poller.
+pub(in crate::gpu) struct Poller {
+    device: wgpu::Device,
+    loss: Loss,
+    queue: Arc<Queue>,
+}
+
+/// What the thread has to poll the device for.
+#[derive(Default)]
+struct Queue {
+    state: Mutex<QueueState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct QueueState {
+    submissions: VecDeque<Submission>,
+    started: bool,
+    ended: bool,
+}
+
+impl Poller {
+    pub(in crate::gpu) fn new(device: wgpu::Device, loss: Loss) -> Self {
+        Self { device, loss, queue: Arc::default() }
+    }
+
+    /// Sees to it that `submission` comes to an end.
+    pub(in crate::gpu) fn attend(&self, submission: &Submission) {
+        if CONDUCT.get() == Conduct::Waits {
+            return poll(&self.device, &self.loss, submission);
+        }
+        let mut queue = self.queue.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !queue.started {
+            if let Err(error) = self.start() {
+                return submission.fail(format!("no thread can be started to poll it: {error}"));
+            }
+            queue.started = true;
+        }
+        queue.submissions.push_back(submission.clone());
+        self.queue.changed.notify_one();
+    }
+
+    fn start(&self) -> std::io::Result<()> {
+        let (device, loss, queue) = (self.device.clone(), self.loss.clone(), self.queue.clone());
+        let work = move || {
+            while let Some(submission) = queue.next() {
+                poll(&device, &loss, &submission);
+            }
+        };
+        std::thread::Builder::new().name("tubelet polling".to_owned()).spawn(work).map(drop)
+    }
+}
+
+impl Drop for Poller {
+    fn drop(&mut self) {
+        self.queue.state.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
+        self.queue.changed.notify_one();
+    }
+}
+
+impl Queue {
+    /// The next submission, once there is one; `None` where there will be no more.
+    fn next(&self) -> Option<Submission> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = |state: &mut QueueState| state.submissions.is_empty() && !state.ended;
+        let mut state = self.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
+        if state.ended { None } else { state.submissions.pop_front() }
+    }
+}
+
+/// Polls `device` until it has done `submission`, which then is told so: by this thread, or by another that polls too.
+fn poll(device: &wgpu::Device, loss: &Loss, submission: &Submission) {
+    let until = wgpu::PollType::Wait { submission_index: Some(submission.index.clone()), timeout: None };
+    // wgpu panics where the driver loses the device meanwhile.
+    match std::panic::catch_unwind(AssertUnwindSafe(|| device.poll(until))) {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => submission.fail(error.to_string()),
+        Err(_) => {
+            loss.record("the driver stopped answering".to_owned());
+            submission.fail("it stopped answering");
+        }
+    }
+}
+
+/// Takes a driver's report that nobody awaits: natively it is there already.
+pub(in crate::gpu) fn detach(mut report: Boxed<'static, ()>) {
+    let _ = report.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+}

@@ -1,0 +1,73 @@
+//! Something that tasks use in turns.
+
+use std::future::poll_fn;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+/// Something that one task uses at a time, across awaits too, where a [`Mutex`] would hold up a thread and all its tasks.
+pub(crate) struct Turns<T: Default>(Mutex<State<T>>);
+
+struct State<T> {
+    /// Absent while it is someone's turn, who has it.
+    value: Option<T>,
+    waiting: Vec<Waker>,
+}
+
+impl<T: Default> Turns<T> {
+    /// Resolves when it is the caller's turn, which ends when the result is dropped.
+    pub(crate) async fn take(&self) -> Turn<'_, T> {
+        poll_fn(|context| {
+            let mut state = self.state();
+            match state.value.take() {
+                Some(value) => Poll::Ready(Turn { value, turns: self }),
+                None => {
+                    state.waiting.push(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Default> Default for Turns<T> {
+    fn default() -> Self {
+        Self(Mutex::new(State { value: Some(T::default()), waiting: Vec::new() }))
+    }
+}
+
+/// Someone's turn.
+pub(crate) struct Turn<'a, T: Default> {
+    value: T,
+    turns: &'a Turns<T>,
+}
+
+impl<T: Default> Deref for Turn<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: Default> DerefMut for Turn<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+}
+
+impl<T: Default> Drop for Turn<'_, T> {
+    fn drop(&mut self) {
+        let mut state = self.turns.state();
+        state.value = Some(std::mem::take(&mut self.value));
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        // All of them: one that is no longer polled would keep the others asleep.
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
