@@ -1,30 +1,34 @@
 //! Every timed case of every kernel, by criterion: `cargo bench --bench kernels -- attention`.
 //!
-//! On a device that runs shaders on the CPU, CPU seconds are measured: they change less with what else the machine does.
-//! Otherwise the device's own timestamps are. `TUBELET_DEVICE` chooses the device.
+//! On a device that computes on the CPU, CPU seconds are measured: they change less with what else the machine does.
+//! Otherwise the device's own timestamps are. `TUBELET_DEVICE` chooses the device, one that runs WGSL unless told
+//! otherwise.
 
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tubelet::bench::CaseRun;
-use tubelet::gpu::{Gpu, GpuChoice, GpuOptions};
-use tubelet::kernels::{ALL, Selection};
+use tubelet::graph::{Choice, Device, DeviceOptions};
+use tubelet::kernels::{ALL, Case, Precision, Selection};
 
 fn kernels(criterion: &mut Criterion) {
-    let choice =
-        std::env::var("TUBELET_DEVICE").map_or(GpuChoice::Fastest, |name| name.parse().expect("TUBELET_DEVICE"));
-    let device = match Gpu::open(&GpuOptions { choice, checks: false }) {
+    let choice = std::env::var("TUBELET_DEVICE").unwrap_or_else(|_| "gpu".to_owned());
+    let choice: Choice = choice.parse().expect("TUBELET_DEVICE");
+    let device = match Device::open(&DeviceOptions { choice, checks: false, ..Default::default() }) {
         Ok(device) => device,
         Err(error) => return eprintln!("nothing to measure: {error}"),
     };
     for family in ALL {
         let mut group = criterion.benchmark_group(family.name);
         group.sample_size(10).warm_up_time(Duration::from_millis(1));
-        for case in (family.cases)().into_iter().filter(|case| case.timed) {
+        // Narrower weights are of the kernels in WGSL.
+        let runs = |case: &Case| case.timed && (device.gpu().is_some() || case.precision == Precision::F32);
+        for case in (family.cases)().into_iter().filter(runs) {
             let cost = case.call.cost();
-            let plan = Selection::automatic().plan(&*case.call, device.capabilities(), case.precision);
-            let plan = plan.expect("a variant fits");
-            let name = plan.variant.name;
+            let name = device.gpu().map_or("host", |gpu| {
+                let plan = Selection::automatic().plan(&*case.call, gpu.capabilities(), case.precision);
+                plan.expect("a variant fits").variant.name
+            });
             group.throughput(match cost.operations {
                 0 => Throughput::Bytes(cost.read + cost.written),
                 operations => Throughput::Elements(operations),
@@ -32,8 +36,9 @@ fn kernels(criterion: &mut Criterion) {
             // Prepared when it is first measured: a filter skips the rest.
             let mut prepared = None;
             group.bench_with_input(BenchmarkId::new(name, &case.name), &case, |bencher, case| {
-                let run =
-                    prepared.get_or_insert_with(|| CaseRun::new(&device, case, plan.clone()).expect("the case runs"));
+                let run = prepared.get_or_insert_with(|| {
+                    CaseRun::new(&device, case, &Selection::automatic()).expect("the case runs")
+                });
                 bencher.iter_custom(|repetitions| {
                     let seconds: f64 = (0..repetitions).map(|_| run.time().expect("the case runs").comparable()).sum();
                     Duration::from_secs_f64(seconds)

@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use super::clock::{peak_memory, timed};
 use super::{Peaks, Time};
-use crate::gpu::Gpu;
-use crate::graph::{DeviceWeights, Executor, ExecutorOptions, Feed, GpuExecutor, Weights};
+use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Feed, Plan, Weights};
 use crate::kernels::{ClipLayout, Cost, Precision};
 use crate::tensor::{Element, Error, Result, Tensor};
 use crate::vivit::{self, Config, Recording, Request};
@@ -33,7 +32,8 @@ pub struct ForwardMeasurement {
     pub weight_bytes: u64,
     /// Bytes of intermediate values on the device.
     pub value_bytes: u64,
-    /// The most memory the process has held, in bytes: on a device that runs shaders on the CPU, device memory too.
+    /// The most memory the process has held, in bytes: on a device that computes on the CPU, device memory too, and that
+    /// of whatever was measured before.
     pub peak_memory: Option<u64>,
     /// Where the time goes, by kernel, the longest first; empty on a device without timestamps.
     pub kernels: Vec<KernelShare>,
@@ -44,7 +44,7 @@ pub struct ForwardMeasurement {
 pub struct KernelShare {
     /// The kernel.
     pub kernel: &'static str,
-    /// The variant that ran.
+    /// What ran: the variant, or `host`.
     pub variant: &'static str,
     /// Number of calls.
     pub calls: usize,
@@ -70,7 +70,7 @@ pub struct ForwardWork<'a> {
 ///
 /// Loading and packing the weights is done before, and so is compiling: by a pass of the same model with one layer.
 pub fn measure_forward(
-    device: &Gpu,
+    device: &Device,
     work: ForwardWork<'_>,
     repetitions: usize,
     peaks: &Peaks,
@@ -78,9 +78,9 @@ pub fn measure_forward(
 ) -> Result<ForwardMeasurement> {
     let ForwardWork { config, weights, batch, options } = work;
     let request = Request::new(batch, ClipLayout::Btchw);
-    let weights = DeviceWeights::new(&device.clone().into(), weights);
+    let weights = DeviceWeights::new(device, weights);
     let one = vivit::clip_shape(config, &Request { batch: 1, ..request.clone() }).elements();
-    let most = device.capabilities().limits.buffer_bytes / Element::F32.bytes_of(one);
+    let most = device.largest_value() / Element::F32.bytes_of(one);
     if batch as u64 > most {
         return Err(Error::usage(format!("a batch of {batch} clips; the device's buffers hold {most} at most")));
     }
@@ -89,19 +89,16 @@ pub fn measure_forward(
 
     progress("compiling");
     let shallow = vivit::record(&Config { layers: 1, ..config.clone() }, &request)?;
-    GpuExecutor::new(Arc::new(shallow.graph), &weights, options).wait()?.compute(&feeds, &[]).wait()?;
+    device.prepare(Arc::new(shallow.graph), &weights, options).wait()?.compute(&feeds, &[]).wait()?;
 
     progress("loading weights");
     let Recording { graph, .. } = vivit::record(config, &request)?;
     let graph = Arc::new(graph);
-    let executor = GpuExecutor::new(graph.clone(), &weights, options).wait()?;
+    let executor = device.prepare(graph.clone(), &weights, options).wait()?;
     let mut best: Option<(Time, Duration, Vec<Duration>)> = None;
     for repetition in 0..repetitions.max(1) {
         progress(&format!("forward pass {} of {}", repetition + 1, repetitions.max(1)));
-        let (stamps, elapsed) = timed(device, || match device.capabilities().timestamps {
-            true => executor.compute_timed(&feeds).wait(),
-            false => executor.compute(&feeds, &[]).wait().map(|_| Vec::new()),
-        })?;
+        let (stamps, elapsed) = timed(device, || executor.compute_timed(&feeds).wait())?;
         let computing = if stamps.is_empty() { elapsed.wall } else { stamps.iter().sum() };
         let time = Time::new(computing, elapsed.cpu);
         if best.as_ref().is_none_or(|(best, ..)| time.comparable() < best.comparable()) {
@@ -118,19 +115,19 @@ pub fn measure_forward(
         roofline_share: peaks.share(&cost, time.comparable()),
         precision: options.precision,
         weight_bytes: weights.bytes(),
-        value_bytes: executor.plan().bytes(),
+        value_bytes: Plan::new(&graph).bytes(),
         peak_memory: peak_memory(),
-        kernels: by_kernel(&executor, &graph, &stamps),
+        kernels: by_kernel(&*executor, &stamps),
     })
 }
 
-fn by_kernel(executor: &GpuExecutor, graph: &crate::graph::Graph, stamps: &[Duration]) -> Vec<KernelShare> {
+fn by_kernel(executor: &dyn Executor, stamps: &[Duration]) -> Vec<KernelShare> {
     let mut shares: BTreeMap<&str, KernelShare> = BTreeMap::new();
-    for ((node, variant), elapsed) in graph.nodes().iter().zip(executor.variants()).zip(stamps) {
+    for ((node, variant), elapsed) in executor.graph().nodes().iter().zip(executor.implementations()).zip(stamps) {
         let kernel = node.call.family().name;
         let share = shares.entry(kernel).or_insert_with(|| KernelShare {
             kernel,
-            variant: variant.name,
+            variant,
             calls: 0,
             cost: Cost::default(),
             seconds: 0.0,

@@ -1,12 +1,15 @@
 //! Each kernel at the sizes of a real model.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::clock::timed;
 use super::{Peaks, Time};
-use crate::gpu::{Buffer, Gpu};
-use crate::kernels::{self, ALL, Access, Case, Cost, Family, Plan, Program, ProgramBuilder, Selection};
-use crate::tensor::{Error, Result};
+use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Graph, Weights};
+use crate::kernels::{self, ALL, Access, Case, Cost, Family, Precision, Selection};
+use crate::tensor::{Error, Result, Tensor};
 
 /// One kernel at one size.
 #[derive(Clone, Debug, Serialize)]
@@ -15,7 +18,7 @@ pub struct KernelMeasurement {
     pub kernel: &'static str,
     /// The size.
     pub case: String,
-    /// The variant that ran.
+    /// What ran: the variant, or `host`.
     pub variant: &'static str,
     /// Operations and bytes.
     pub cost: Cost,
@@ -28,7 +31,7 @@ pub struct KernelMeasurement {
 /// Measures every timed case of the kernels that `wanted` accepts, `repetitions` times each after a first run that
 /// compiles; `progress` hears what comes next.
 pub fn measure_kernels(
-    device: &Gpu,
+    device: &Device,
     selection: &Selection,
     repetitions: usize,
     wanted: &dyn Fn(&Family) -> bool,
@@ -37,16 +40,16 @@ pub fn measure_kernels(
     let peaks = measure_peaks(device, repetitions, progress)?;
     let mut measurements = Vec::new();
     for family in ALL.iter().filter(|family| wanted(family)) {
-        for case in (family.cases)().into_iter().filter(|case| case.timed) {
+        // Narrower weights are of the kernels in WGSL.
+        let runs = |case: &Case| case.timed && (device.gpu().is_some() || case.precision == Precision::F32);
+        for case in (family.cases)().into_iter().filter(runs) {
             progress(&format!("{} {}", family.name, case.name));
-            let plan = selection.plan(&*case.call, device.capabilities(), case.precision)?;
-            let variant = plan.variant;
-            let time = measure(device, &case, plan, repetitions)?;
+            let (variant, time) = measure(device, &case, selection, repetitions)?;
             let cost = case.call.cost();
             measurements.push(KernelMeasurement {
                 kernel: family.name,
                 case: case.name,
-                variant: variant.name,
+                variant,
                 cost,
                 time,
                 roofline_share: peaks.share(&cost, time.comparable()),
@@ -57,13 +60,12 @@ pub fn measure_kernels(
 }
 
 /// The device's peaks, in the seconds that its measurements are compared in.
-pub(super) fn measure_peaks(device: &Gpu, repetitions: usize, progress: &mut dyn FnMut(&str)) -> Result<Peaks> {
+pub(super) fn measure_peaks(device: &Device, repetitions: usize, progress: &mut dyn FnMut(&str)) -> Result<Peaks> {
     let mut peak = |family: &'static Family| {
         progress(family.name);
         let case = (family.cases)().into_iter().find(|case| case.timed);
         let case = case.ok_or_else(|| Error::usage(format!("kernel {} has no timed case", family.name)))?;
-        let plan = Selection::automatic().plan(&*case.call, device.capabilities(), case.precision)?;
-        let time = measure(device, &case, plan, repetitions.max(3))?;
+        let (_, time) = measure(device, &case, &Selection::automatic(), repetitions.max(3))?;
         Ok::<_, Error>((case.call.cost(), time.comparable()))
     };
     let (arithmetic, seconds) = peak(&kernels::peaks::arithmetic::FAMILY)?;
@@ -72,8 +74,9 @@ pub(super) fn measure_peaks(device: &Gpu, repetitions: usize, progress: &mut dyn
     Ok(Peaks { operations_per_second, bytes_per_second: (copy.read + copy.written) as f64 / seconds })
 }
 
-fn measure(device: &Gpu, case: &Case, plan: Plan, repetitions: usize) -> Result<Time> {
-    let run = CaseRun::new(device, case, plan)?;
+/// What ran, and the best of its times.
+fn measure(device: &Device, case: &Case, selection: &Selection, repetitions: usize) -> Result<(&'static str, Time)> {
+    let run = CaseRun::new(device, case, selection)?;
     let mut best = run.time()?;
     for _ in 1..repetitions {
         let time = run.time()?;
@@ -81,63 +84,78 @@ fn measure(device: &Gpu, case: &Case, plan: Plan, repetitions: usize) -> Result<
             best = time;
         }
     }
-    Ok(best)
+    Ok((run.implementation(), best))
 }
 
 /// A case bound to a device, compiled and run once.
 pub struct CaseRun {
-    device: Gpu,
-    program: Program,
+    device: Device,
+    executor: Box<dyn Executor>,
 }
 
 impl CaseRun {
-    /// Prepares `case` as planned for `device`; the first run, which compiles, is behind it.
-    pub fn new(device: &Gpu, case: &Case, plan: Plan) -> Result<Self> {
-        let mut builder = ProgramBuilder::new(device).wait()?;
-        let operands = operands(device, case, &plan)?;
-        builder.call(case.call.family(), plan, operands);
-        let run = Self { device: device.clone(), program: builder.finish().wait()? };
+    /// Prepares `case` on `device`, with the variant that `selection` asks for; the first run, which compiles, is behind
+    /// it.
+    pub fn new(device: &Device, case: &Case, selection: &Selection) -> Result<Self> {
+        let (graph, weights) = recorded(case)?;
+        let weights = DeviceWeights::new(device, Arc::new(weights));
+        let options = ExecutorOptions { variants: selection.clone(), precision: case.precision };
+        let executor = device.prepare(Arc::new(graph), &weights, &options).wait()?;
+        let run = Self { device: device.clone(), executor };
         run.time()?;
         Ok(run)
     }
 
+    /// What computes it: the name of a variant, or `host`.
+    pub fn implementation(&self) -> &'static str {
+        self.executor.implementations().first().copied().unwrap_or_default()
+    }
+
     /// Runs it once.
     pub fn time(&self) -> Result<Time> {
-        let timestamps = self.device.capabilities().timestamps;
-        let (stamps, elapsed) = timed(&self.device, || {
-            let mut commands = match timestamps {
-                true => self.device.timed_commands(1).wait()?,
-                false => self.device.commands(),
-            };
-            match timestamps {
-                true => commands.dispatch_timed(self.program.dispatches()),
-                false => commands.dispatch(self.program.dispatches()),
-            }
-            commands.run().wait()
-        })?;
+        let (stamps, elapsed) = timed(&self.device, || self.executor.compute_timed(&[]).wait())?;
         Ok(Time::new(stamps.first().copied().unwrap_or(elapsed.wall), elapsed.cpu))
     }
 }
 
-fn operands(device: &Gpu, case: &Case, plan: &Plan) -> Result<Vec<Option<Buffer>>> {
-    let kernel = &*case.call;
-    let mut inputs = case.tensors()?.into_iter();
-    let bindings = kernel.family().bindings.iter().zip(kernel.operands()).enumerate();
-    bindings
-        .map(|(place, (binding, shape))| match (binding.access, shape) {
-            (Access::Scratch, _) if plan.scratch[place] > 0 => {
-                device.buffer(binding.name, plan.scratch[place]).wait().map(Some)
-            }
-            (Access::Write, Some(shape)) => {
-                device.buffer(binding.name, plan.formats[place].bytes(&shape) as u64).wait().map(Some)
-            }
-            (Access::Write | Access::Scratch, _) => Ok(None),
-            (Access::Read | Access::Update, _) => match inputs.next().flatten() {
-                None => Ok(None),
-                Some(tensor) => {
-                    device.buffer_with(binding.name, &plan.formats[place].bytes_of(&tensor)?).wait().map(Some)
-                }
-            },
-        })
-        .collect()
+/// A graph of nothing but the call, with its inputs in it, and where its weights come from.
+fn recorded(case: &Case) -> Result<(Graph, CaseWeights)> {
+    let mut graph = Graph::new();
+    let mut weights = CaseWeights::default();
+    let bindings = case.call.family().bindings;
+    let mut inputs = Vec::new();
+    let read = bindings.iter().filter(|binding| binding.access.reads());
+    for (binding, tensor) in read.zip(case.tensors()?) {
+        let Some(tensor) = tensor else {
+            inputs.push(None);
+            continue;
+        };
+        // A constant is not updated.
+        inputs.push(Some(if binding.weight || binding.access == Access::Update {
+            let value = graph.weights(&[binding.name.to_owned()], tensor.shape().clone())?;
+            weights.0.insert(binding.name, tensor);
+            value
+        } else {
+            graph.constant(binding.name, tensor)?
+        }));
+    }
+    let operands = bindings.iter().zip(case.call.operands());
+    let outputs = operands.filter(|(binding, _)| binding.access.writes());
+    let named: Vec<_> =
+        outputs.filter_map(|(binding, shape)| Some((format!("{} after", binding.name), shape?))).collect();
+    let outputs: Vec<_> = named.iter().map(|(name, shape)| (name.as_str(), shape.clone())).collect();
+    for output in graph.record_call(case.call.clone(), &inputs, &outputs)? {
+        graph.output(output)?;
+    }
+    Ok((graph, weights))
+}
+
+/// The weights of a case, by binding.
+#[derive(Default)]
+struct CaseWeights(HashMap<&'static str, Tensor>);
+
+impl Weights for CaseWeights {
+    fn tensor(&self, name: &str) -> Result<Tensor> {
+        self.0.get(name).cloned().ok_or_else(|| Error::usage(format!("the case has no weights {name}")))
+    }
 }

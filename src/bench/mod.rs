@@ -1,7 +1,7 @@
 //! Measurements: each kernel at the sizes of a real model, and whole forward passes.
 //!
 //! A device's peaks are measured in the same run ([`Peaks`]), so that each figure can be given as a share of what the
-//! device could do. On a device that runs shaders on the CPU, CPU seconds are what can be compared: they change
+//! device could do. On a device that computes on the CPU, CPU seconds are what can be compared: they change
 //! less with what else the machine does.
 
 mod clock;
@@ -22,7 +22,7 @@ pub use kernels::{CaseRun, KernelMeasurement, measure_kernels};
 pub struct Time {
     /// Seconds on the device, by its timestamps where it has them, else by the host's clock.
     pub seconds: f64,
-    /// CPU seconds of all threads of this process, on a device that runs shaders on the CPU.
+    /// CPU seconds of all threads of this process, on a device that computes on the CPU.
     pub cpu_seconds: Option<f64>,
 }
 
@@ -46,7 +46,7 @@ impl Peaks {
 }
 
 impl Time {
-    /// Seconds that say most about the work: CPU seconds where shaders run on the CPU.
+    /// Seconds that say most about the work: CPU seconds where the CPU computes.
     pub fn comparable(&self) -> f64 {
         self.cpu_seconds.unwrap_or(self.seconds)
     }

@@ -301,6 +301,30 @@ impl DeviceArguments {
         device.gpu().cloned().ok_or_else(no_wgsl)
     }
 
+    /// Opens the device to measure: where it is not named the fastest that runs WGSL, be it the software device, and where
+    /// none does the processor.
+    pub(super) fn open_to_measure(&self, checks: bool) -> Result<Device> {
+        if self.options() != ExecutorOptions::default() {
+            return self.open_gpu(checks).map(Device::from);
+        }
+        match (&self.device, cfg!(feature = "cpu")) {
+            (Choice::Host, _) => self.processor(),
+            (Choice::Fastest, true) => match self.open_gpu(checks) {
+                Err(error) if error.kind() == ErrorKind::NoDevice => {
+                    output::note(&format!("only this machine's processor is measured: {error}"));
+                    self.processor()
+                }
+                opened => opened.map(Device::from),
+            },
+            _ => self.open_gpu(checks).map(Device::from),
+        }
+    }
+
+    /// This machine's processor.
+    pub(super) fn processor(&self) -> Result<Device> {
+        self.open_choice(Choice::Host, true)
+    }
+
     fn open_choice(&self, choice: Choice, checks: bool) -> Result<Device> {
         let device = Device::open(&DeviceOptions { choice, checks, threads: self.threads })?;
         tracing::debug!("device {}, run-time checks {}", device.name(), if checks { "on" } else { "off" });

@@ -4,9 +4,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Serialize;
+use tubelet::Device;
 use tubelet::bench::{ForwardMeasurement, ForwardWork, KernelMeasurement, Peaks, measure_forward, measure_kernels};
 use tubelet::checkpoint::Checkpoint;
-use tubelet::gpu::Gpu;
+use tubelet::gpu::Capabilities;
+use tubelet::graph::ExecutorOptions;
 use tubelet::kernels::{ALL, Family};
 use tubelet::tensor::{Error, Result};
 use tubelet::vivit::Config;
@@ -18,17 +20,19 @@ use super::times::Speed;
 use super::video::counted;
 use super::{output, progress};
 
-/// Measure kernels and a forward pass against the device's peaks
+/// Measure kernels and a forward pass against the peaks of a device, and of the processor beside it
 #[derive(clap::Args)]
 #[command(after_help = "\
-Kernels are measured at the sizes of a real model. Times are the device's own (its timestamps), the best of the \
-repetitions. On a device that runs shaders on the CPU, CPU time is given too, and rates and shares follow it: it \
-changes less with what else the machine does. Run-time checks of shaders are off unless --checks is given.
+Kernels are measured at the sizes of a real model: those in WGSL on the fastest device that runs them, be it a software \
+device, and those in Rust on this machine's processor beside it. Times are the device's own (its timestamps), the best of \
+the repetitions. Where the processor computes, CPU time is given too, and rates and shares follow it: it changes less with \
+what else the machine does. Run-time checks of shaders are off unless --checks is given.
 
 Examples:
   tubelet bench
   tubelet bench --kernel attention --kernel linear
   tubelet bench --forward --untrained vit-ti
+  tubelet bench --forward --device cpu
   tubelet bench --full --json > bench.json")]
 pub(super) struct Bench {
     #[command(flatten)]
@@ -43,6 +47,9 @@ pub(super) struct Bench {
     /// Only the forward pass, of an untrained vit-b unless told otherwise.
     #[arg(long, conflicts_with = "kernel")]
     forward: bool,
+    /// Only on the device, not on the processor beside it.
+    #[arg(long)]
+    alone: bool,
     /// More repetitions of everything, for figures to publish.
     #[arg(long)]
     full: bool,
@@ -60,13 +67,28 @@ pub(super) struct Bench {
 struct Report {
     #[serde(flatten)]
     preamble: Preamble,
-    capabilities: tubelet::gpu::Capabilities,
     checks: bool,
-    peaks: Peaks,
-    kernels: Vec<KernelMeasurement>,
     /// What the forward pass is of.
     config: Option<Config>,
+    devices: Vec<DeviceReport>,
+}
+
+/// What was measured on one device.
+#[derive(Serialize)]
+struct DeviceReport {
+    name: String,
+    /// Of a device that runs WGSL.
+    capabilities: Option<Capabilities>,
+    peaks: Peaks,
+    kernels: Vec<KernelMeasurement>,
     forward: Option<ForwardMeasurement>,
+}
+
+impl DeviceReport {
+    /// Whether times of the CPU are its own.
+    fn computes_on_cpu(&self) -> bool {
+        self.capabilities.as_ref().is_none_or(Capabilities::is_software)
+    }
 }
 
 /// The name of a kernel, one that there is.
@@ -87,62 +109,79 @@ impl FromStr for KernelName {
 
 impl super::Run for Bench {
     fn run(self) -> Result<()> {
-        let device = self.device.open_gpu(self.checks)?;
-        let report = self.measure(&device)?;
+        let devices = self.devices()?;
+        let report = self.measure(&devices)?;
         output::report(self.json, &report, describe)
     }
 }
 
 impl Bench {
-    fn measure(&self, device: &Gpu) -> Result<Report> {
+    /// The device, and the processor beside it.
+    fn devices(&self) -> Result<Vec<Device>> {
+        let device = self.device.open_to_measure(self.checks)?;
+        let beside = cfg!(feature = "cpu") && !self.alone && device.gpu().is_some();
+        let processor = beside.then(|| self.device.processor()).transpose()?;
+        Ok([device].into_iter().chain(processor).collect())
+    }
+
+    fn measure(&self, devices: &[Device]) -> Result<Report> {
         // Loaded first, so that a wrong name is not found after minutes of measuring.
         let checkpoint = if self.kernel.is_empty() { Some(self.model.load_or_untrained("vit-b")?) } else { None };
+        let mut preamble = checkpoint.iter().fold(Preamble::new("bench"), Preamble::checkpoint);
+        preamble.device = devices.first().map(|device| device.name().to_owned());
+        let reports = devices.iter().map(|device| self.measure_device(device, checkpoint.as_ref()));
+        let devices = reports.collect::<Result<_>>()?;
+        Ok(Report { preamble, checks: self.checks, config: checkpoint.map(|checkpoint| checkpoint.config), devices })
+    }
+
+    fn measure_device(&self, device: &Device, checkpoint: Option<&Checkpoint>) -> Result<DeviceReport> {
         let spinner = progress::spinner("measuring");
-        let mut say = |what: &str| spinner.set_message(what.to_owned());
+        let mut say = |what: &str| spinner.set_message(format!("{what} on {}", device.name()));
         let wanted = |family: &Family| {
             !self.forward && (self.kernel.is_empty() || self.kernel.iter().any(|kernel| kernel.0 == family.name))
         };
+        // Variants and narrower weights are of the kernels in WGSL.
+        let options = device.gpu().map_or_else(ExecutorOptions::default, |_| self.device.options());
         let repetitions = if self.full { 10 } else { 1 };
-        let (peaks, kernels) = measure_kernels(device, &self.device.variant, repetitions, &wanted, &mut say)?;
-        let mut preamble = checkpoint.iter().fold(Preamble::new("bench"), Preamble::checkpoint);
-        preamble.device = Some(device.capabilities().name.clone());
-        let config = checkpoint.as_ref().map(|checkpoint| checkpoint.config.clone());
-        let options = self.device.options();
-        let mut forward = |Checkpoint { config, parameters, .. }| {
+        let (peaks, kernels) = measure_kernels(device, &options.variants, repetitions, &wanted, &mut say)?;
+        let mut forward = |Checkpoint { config, parameters, .. }: &Checkpoint| {
             let repetitions = if self.full { 3 } else { 1 };
-            let work = ForwardWork { config: &config, weights: parameters, batch: self.batch, options: &options };
+            let weights = parameters.clone();
+            let work = ForwardWork { config, weights, batch: self.batch, options: &options };
             measure_forward(device, work, repetitions, &peaks, &mut say)
         };
         let forward = checkpoint.map(&mut forward).transpose()?;
-        let (checks, capabilities) = (device.checks(), device.capabilities().clone());
-        Ok(Report { preamble, capabilities, checks, peaks, kernels, config, forward })
+        let capabilities = device.gpu().map(|gpu| gpu.capabilities().clone());
+        Ok(DeviceReport { name: device.name().to_owned(), capabilities, peaks, kernels, forward })
     }
 }
 
 fn describe(report: &Report) -> String {
-    let Report { preamble, capabilities: device, checks, peaks, kernels, config, forward } = report;
-    let (seconds, note) = match device.is_software() {
+    let Report { preamble, checks, config, devices } = report;
+    let model = preamble.model.as_deref().zip(config.as_ref());
+    let devices: Vec<_> = devices.iter().map(|device| describe_device(device, *checks, model)).collect();
+    devices.join("\n\n\n")
+}
+
+fn describe_device(report: &DeviceReport, checks: bool, model: Option<(&str, &Config)>) -> String {
+    let DeviceReport { name, capabilities, peaks, kernels, forward } = report;
+    let on_cpu = report.computes_on_cpu();
+    let (seconds, note) = match on_cpu {
         true => ("CPU second", "\nrates and shares below are those of CPU time"),
         false => ("second", ""),
     };
-    let facts = output::fields([
-        ("device", device.name.clone()),
-        ("driver", format!("{}, through {}", device.driver, device.backend)),
-        ("checks", if *checks { "on" } else { "off" }.to_owned()),
-        (
-            "peaks",
-            format!(
-                "{} GFLOP and {} GB a {seconds}, measured{note}",
-                giga(peaks.operations_per_second),
-                giga(peaks.bytes_per_second)
-            ),
-        ),
-    ]);
-    let mut blocks = vec![facts];
-    if !kernels.is_empty() {
-        blocks.push(kernel_table(kernels, device.is_software()));
+    let mut facts = vec![("device", name.clone())];
+    if let Some(device) = capabilities {
+        facts.push(("driver", format!("{}, through {}", device.driver, device.backend)));
+        facts.push(("checks", if checks { "on" } else { "off" }.to_owned()));
     }
-    if let (Some(forward), Some(model), Some(config)) = (forward, &preamble.model, config) {
+    let (operations, bytes) = (giga(peaks.operations_per_second), giga(peaks.bytes_per_second));
+    facts.push(("peaks", format!("{operations} GFLOP and {bytes} GB a {seconds}, measured{note}")));
+    let mut blocks = vec![output::facts(&facts)];
+    if !kernels.is_empty() {
+        blocks.push(kernel_table(kernels, on_cpu));
+    }
+    if let (Some(forward), Some((model, config))) = (forward, model) {
         blocks.push(describe_forward(forward, model, config));
         blocks.push(share_table(forward));
     }
@@ -158,8 +197,8 @@ fn elapsed(seconds: f64) -> String {
 }
 
 /// A block of rows for each kernel, a row for each of its sizes: narrow enough for a terminal.
-fn kernel_table(kernels: &[KernelMeasurement], software: bool) -> String {
-    let times: &[_] = if software { &[" GPU time", " CPU time"] } else { &[" GPU time"] };
+fn kernel_table(kernels: &[KernelMeasurement], on_cpu: bool) -> String {
+    let times: &[_] = if on_cpu { &["     time", " CPU time"] } else { &[" GPU time"] };
     let titles = [&["kernel (variant), sizes"], times, &[" GFLOP/s", " GB/s", " roofline"]].concat();
     let mut table = output::table(&titles);
     let mut before = None;
@@ -184,7 +223,7 @@ fn describe_forward(forward: &ForwardMeasurement, model: &str, config: &Config) 
     output::fields([
         ("forward pass", format!("{model}, {}", counted(*batch, "clip"))),
         ("of", config.to_string()),
-        ("time", format!("GPU {}{cpu}, on the clock {}", elapsed(time.seconds), elapsed(*wall_seconds))),
+        ("time", format!("{}{cpu}, on the clock {}", elapsed(time.seconds), elapsed(*wall_seconds))),
         ("speed", Speed::new(*batch, config.frames, Duration::from_secs_f64(*wall_seconds)).describe()),
         (
             "rate",
@@ -208,7 +247,7 @@ fn describe_forward(forward: &ForwardMeasurement, model: &str, config: &Config) 
 }
 
 fn share_table(forward: &ForwardMeasurement) -> String {
-    let mut table = output::table(&["kernel", "variant", " calls", " GFLOP", " GPU time", " share"]);
+    let mut table = output::table(&["kernel", "variant", " calls", " GFLOP", " time", " share"]);
     for share in &forward.kernels {
         table.add_row([
             share.kernel.to_owned(),

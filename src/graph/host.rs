@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::memory::Content;
 use super::{
@@ -185,6 +186,18 @@ impl HostExecutor {
         Ok(())
     }
 
+    /// Computes everything, and says how long each call took.
+    fn timed(&self, feeds: &Feeds<'_>) -> Result<Vec<Duration>> {
+        let fed = self.fed(feeds)?;
+        let mut values = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        self.see_updates(&mut values)?;
+        let timed = self.graph.nodes().iter().map(|node| {
+            let start = Instant::now();
+            self.call(node, &fed, &mut values).map(|()| start.elapsed())
+        });
+        timed.collect()
+    }
+
     /// Computes one call.
     fn call(&self, node: &Node, fed: &Fed<'_>, values: &mut Values) -> Result<()> {
         let name = || node.outputs().next().map(|value| self.graph.name(value).to_owned()).unwrap_or_default();
@@ -287,6 +300,10 @@ impl Executor for HostExecutor {
     fn compute<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Memory>> {
         let tensors = self.pass(feeds, wanted);
         Pending::ready(tensors.map(|tensors| tensors.into_iter().map(|tensor| memory(self.device, tensor)).collect()))
+    }
+
+    fn compute_timed<'a>(&'a self, feeds: &'a Feeds<'a>) -> Pending<'a, Vec<Duration>> {
+        Pending::ready(self.timed(feeds))
     }
 
     fn run<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Tensor>> {

@@ -19,6 +19,8 @@ mod recording;
 mod reference;
 mod weights;
 
+use std::time::Duration;
+
 use crate::gpu::Pending;
 use crate::tensor::{Error, Result, Tensor};
 
@@ -56,6 +58,9 @@ pub trait Executor: Send + Sync {
     ///
     /// An error for a value that no call computes.
     fn compute<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Memory>>;
+
+    /// Computes everything from `feeds` and says how long each call took; nothing where the device has no clock of its own.
+    fn compute_timed<'a>(&'a self, feeds: &'a Feeds<'a>) -> Pending<'a, Vec<Duration>>;
 
     /// [`compute`](Self::compute), with the `wanted` values in host memory.
     fn run<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Tensor>>;

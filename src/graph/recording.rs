@@ -162,13 +162,23 @@ impl Graph {
         inputs: &[Option<Value>],
         outputs: &[(&str, Shape)],
     ) -> Result<Vec<Value>> {
+        self.record_call(Arc::new(kernel), inputs, outputs)
+    }
+
+    /// Records a call of any kernel, as [`call_many`](Self::call_many) does.
+    pub fn record_call(
+        &mut self,
+        call: Call,
+        inputs: &[Option<Value>],
+        outputs: &[(&str, Shape)],
+    ) -> Result<Vec<Value>> {
         let name = outputs.first().map_or("a call without outputs", |(name, _)| *name);
-        let place = |error: Error| error.within(format!("{name} ({})", kernel.family().name));
-        kernel.validate().map_err(place)?;
+        let place = |error: Error| error.within(format!("{name} ({})", call.family().name));
+        call.validate().map_err(place)?;
         let mut given = inputs.iter().copied();
         let (mut operands, mut replaced) = (Vec::new(), Vec::new());
         let mut wanted_outputs = Vec::new();
-        for (binding, wanted) in kernel.family().bindings.iter().zip(kernel.operands()) {
+        for (binding, wanted) in call.family().bindings.iter().zip(call.operands()) {
             let value = if binding.access.reads() { given.next().flatten() } else { None };
             if binding.access.reads() {
                 self.check_operand(binding.name, binding.element, value, wanted.as_ref()).map_err(place)?;
@@ -192,7 +202,7 @@ impl Graph {
             values.push(value);
         }
         self.gone.extend(replaced.iter().flatten());
-        self.nodes.push(Node { call: Arc::new(kernel), operands, replaced });
+        self.nodes.push(Node { call, operands, replaced });
         Ok(values)
     }
 

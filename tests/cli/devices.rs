@@ -49,7 +49,7 @@ pub(super) fn none() -> Outcome {
     for (arguments, paths) in [
         ("classify {} --model {} --device gpu", &[pictures.path(), &crate::model()][..]),
         ("clip {} --output {} --device software", &[pictures.path(), &kept.output]),
-        ("bench --kernel layer_norm", &[]),
+        ("bench --kernel layer_norm --device gpu", &[]),
     ] {
         let mut paths = paths.iter();
         let arguments = arguments.split_whitespace().map(|argument| match argument {
@@ -92,6 +92,10 @@ pub(super) fn processor() -> Outcome {
     }
     let devices = run(&["devices", "--json"])?.json()?;
     ensure(devices["cpu"]["default"] == true && devices["devices"] == json!([]), "not the default")?;
+    let measured = run(&["bench", "--kernel", "pool", "--json"])?;
+    let noted = measured.stderr.contains("only this machine's processor is measured") || cfg!(not(target_os = "linux"));
+    let measured = measured.expect(noted, "no note")?.json()?;
+    ensure(measured["devices"].as_array().is_some_and(|devices| devices.len() == 1), "not the processor alone")?;
     let refused =
         Ran::with("classify {} --model {} --device cpu --variant plain", &[pictures.path(), &crate::model()])?;
     refused.complaint(2, &["WGSL"])?;

@@ -22,8 +22,8 @@ const NAMES: [&str; 11] = [
     "devices[].variants",
     "devices[].subgroup",
     "devices[].matrix_shapes",
-    "capabilities.subgroup",
-    "capabilities.matrix_shapes",
+    "devices[].capabilities.subgroup",
+    "devices[].capabilities.matrix_shapes",
 ];
 
 /// A report's keys in their order, those inside another after a dot.

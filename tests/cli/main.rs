@@ -785,18 +785,33 @@ fn verbose() -> Outcome {
 fn bench() -> Outcome {
     let report = Ran::with("bench --kernel layer_norm --json", &[])?.silent_success()?.json()?;
     let positive = |value: &Value| value.as_f64().is_some_and(|number| number > 0.0);
-    ensure(report["checks"] == false && report["forward"].is_null(), report.to_string())?;
-    ensure(positive(&report["peaks"]["operations_per_second"]), report["peaks"].to_string())?;
-    let kernels = report["kernels"].as_array().ok_or("no kernels")?;
-    ensure(!kernels.is_empty(), "no measurement")?;
-    for kernel in kernels {
-        let sound = kernel["kernel"] == "layer_norm"
-            && positive(&kernel["time"]["seconds"])
-            && positive(&kernel["cost"]["operations"])
-            && positive(&kernel["roofline_share"]);
-        ensure(sound, kernel.to_string())?;
+    ensure(report["checks"] == false, report.to_string())?;
+    let devices = report["devices"].as_array().ok_or("no devices")?;
+    let hosts: Vec<_> = devices.iter().map(|device| device["capabilities"].is_null()).collect();
+    ensure(hosts == [false, true], "the processor is not measured beside the device that runs WGSL")?;
+    for device in devices {
+        ensure(device["forward"].is_null(), device.to_string())?;
+        ensure(positive(&device["peaks"]["operations_per_second"]), device["peaks"].to_string())?;
+        let kernels = device["kernels"].as_array().ok_or("no kernels")?;
+        ensure(!kernels.is_empty(), "no measurement")?;
+        for kernel in kernels {
+            let sound = kernel["kernel"] == "layer_norm"
+                && (kernel["variant"] == "host") == device["capabilities"].is_null()
+                && positive(&kernel["time"]["seconds"])
+                && positive(&kernel["time"]["cpu_seconds"])
+                && positive(&kernel["cost"]["operations"])
+                && positive(&kernel["roofline_share"]);
+            ensure(sound, kernel.to_string())?;
+        }
     }
-    Ok(())
+    for (arguments, wanted) in [("--alone", [false]), ("--device cpu", [true])] {
+        let report = Ran::with(&format!("bench --kernel pool --json {arguments}"), &[])?.silent_success()?.json()?;
+        let devices = report["devices"].as_array().ok_or("no devices")?;
+        let hosts: Vec<_> = devices.iter().map(|device| device["capabilities"].is_null()).collect();
+        ensure(hosts == wanted, format!("{arguments} measures {hosts:?}"))?;
+    }
+    Ran::with("bench --kernel pool --device cpu --variant plain", &[])?.refusal(&["no kernels in WGSL"])?;
+    Ran::with("bench --kernel pool --device references", &[])?.refusal(&["no kernels in WGSL"])
 }
 
 fn read_npy(path: &Path) -> Result<Tensor, Failed> {

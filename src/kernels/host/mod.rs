@@ -22,4 +22,4 @@ pub(in crate::kernels) use elementary::{activate, exp2, exponential};
 pub(in crate::kernels) use product::{Factor, multiply};
 pub(in crate::kernels) use reduction::{highest, softmax, sum, weights};
 pub(in crate::kernels) use transposition::transpose;
-pub(in crate::kernels) use vector::{LANES, vectorised};
+pub(in crate::kernels) use vector::{LANES, vectorised, with_vectors};

@@ -27,3 +27,8 @@ pub fn instructions() -> &'static str {
 pub(in crate::kernels) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     ARCHITECTURE.dispatch(work)
 }
+
+/// Runs `work`, which is written in vectors of the processor at hand, where loops do not become them by themselves.
+pub(in crate::kernels) fn with_vectors<W: pulp::WithSimd>(work: W) -> W::Output {
+    ARCHITECTURE.dispatch(work)
+}

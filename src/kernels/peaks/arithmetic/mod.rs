@@ -1,10 +1,14 @@
 //! How fast a device multiplies and adds: the flat part of its roofline.
 
 mod cases;
+#[cfg(feature = "cpu")]
+mod host;
 mod reference;
 mod wgsl;
 
 use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+#[cfg(feature = "cpu")]
+use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Exact, Result, Shape};
 
@@ -61,5 +65,10 @@ impl Kernel for PeakArithmetic {
 
     fn reference(&self, _: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         reference::peak_arithmetic(self)
+    }
+
+    #[cfg(feature = "cpu")]
+    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
+        host::peak_arithmetic(self, arguments, threads)
     }
 }

@@ -1,9 +1,13 @@
 //! How fast a device moves memory: the slope of its roofline.
 
 mod cases;
+#[cfg(feature = "cpu")]
+mod host;
 mod wgsl;
 
 use crate::kernels::contract::{Binding, Family, Kernel, input, variants_of};
+#[cfg(feature = "cpu")]
+use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Exact, Result, Shape};
 
@@ -50,5 +54,10 @@ impl Kernel for PeakCopy {
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         Ok(vec![input(inputs, 0)?.clone()])
+    }
+
+    #[cfg(feature = "cpu")]
+    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
+        host::peak_copy(arguments, threads)
     }
 }
