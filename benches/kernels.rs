@@ -14,7 +14,7 @@ use tubelet::kernels::{ALL, Case, Precision, Selection};
 fn kernels(criterion: &mut Criterion) {
     let choice = std::env::var("TUBELET_DEVICE").unwrap_or_else(|_| "gpu".to_owned());
     let choice: Choice = choice.parse().expect("TUBELET_DEVICE");
-    let device = match Device::open(&DeviceOptions { choice, checks: false, ..Default::default() }) {
+    let device = match Device::open(&DeviceOptions::new().choice(choice).checks(false)) {
         Ok(device) => device,
         Err(error) => return eprintln!("nothing to measure: {error}"),
     };

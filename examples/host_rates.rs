@@ -63,11 +63,11 @@ fn table() -> Vec<Row> {
     let embed = TubeletEmbed {
         batch: 1,
         frames: 32,
-        height: 224,
-        width: 224,
-        channels: 3,
+        rows: 224,
+        columns: 224,
+        planes: 3,
         tubelet: [2, 16, 16],
-        columns: 768,
+        outputs: 768,
         bias: true,
         layout: ClipLayout::Bthwc,
     };

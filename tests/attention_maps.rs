@@ -70,8 +70,8 @@ fn configs() -> Vec<(&'static str, Config)> {
 
 fn masks() -> [(&'static str, FrameMask); 2] {
     let valid = vec![true, true, true, true, false, false, true, true];
-    let mask = FrameMask { valid: Some(valid), causal: true, ..FrameMask::default() };
-    [("everything seen", FrameMask::default()), ("masked", mask)]
+    let mask = FrameMask::new().valid(valid).causal(true);
+    [("everything seen", FrameMask::new()), ("masked", mask)]
 }
 
 struct Setting {
@@ -326,7 +326,7 @@ fn rollout(device: &Device, config: &Config, query: AttentionQuery, mask: &Frame
 }
 
 fn blocks(device: &Device, config: &Config, query: AttentionQuery) -> Result<Shown, Failed> {
-    let mask = FrameMask::default();
+    let mask = FrameMask::new();
     let setting = setting(device, config, &mask)?;
     let class_token = usize::from(config.class_token());
     for (layer, head) in [(0, None), (2, None), (1, Some(0)), (2, Some(3))] {
@@ -372,7 +372,7 @@ fn blocks(device: &Device, config: &Config, query: AttentionQuery) -> Result<Sho
 }
 
 fn wrong_use(device: &Device) -> Result<Shown, Failed> {
-    let setting = setting(device, &base().as_model(FactorisedEncoder::default().into()), &FrameMask::default())?;
+    let setting = setting(device, &base().as_model(FactorisedEncoder::default().into()), &FrameMask::new())?;
     let block = |encoder, layer, head| AttentionLayer::Block { encoder, layer, head };
     let token = AttentionQuery::Token;
     let [(_, all), (_, masked)] = masks();
@@ -398,6 +398,6 @@ fn wrong_use(device: &Device) -> Result<Shown, Failed> {
     // Another model, whose clips are longer.
     let longer = load(device, &Config { frames: 10, ..base() })?;
     assert_eq!(longer.seen_frames(&setting.clip).unwrap_err().kind(), ErrorKind::Usage);
-    assert_eq!(setting.model.seen_frames(&setting.clip)?.places, (0..8).collect::<Vec<_>>());
+    assert_eq!(setting.model.seen_frames(&setting.clip)?.indices, (0..8).collect::<Vec<_>>());
     Ok(Shown::Passed)
 }

@@ -12,8 +12,8 @@ use npyz::WriterBuilder;
 use tempfile::TempDir;
 use tubelet::engine::{Average, Classes, Views};
 use tubelet::eval::{
-    ClassNames, Evaluation, Item, Manifest, Metrics, Outcome, Pipeline, Protocol, Row, Run, Shard, Summary, Task,
-    merge, read_results,
+    ClassNames, Evaluation, Item, Manifest, Metrics, Protocol, Row, Run, Shard, Summary, Task, VideoOutcome,
+    VideoPipeline, merge, read_results,
 };
 use tubelet::graph::Device;
 use tubelet::kernels::Selection;
@@ -106,15 +106,12 @@ fn expect_views(model: &Vivit, mask: &FrameMask) {
 }
 
 fn views_one_by_one(device: &Device) {
-    expect_views(&model(device, Labelling::Single), &FrameMask::default());
+    expect_views(&model(device, Labelling::Single), &FrameMask::new());
 }
 
 fn masked_views(device: &Device) {
-    let valid = (0..9).map(|frame| frame != 3 && frame < 6).collect();
-    expect_views(
-        &model(device, Labelling::Single),
-        &FrameMask { valid: Some(valid), causal: true, ..FrameMask::default() },
-    );
+    let valid: Vec<_> = (0..9).map(|frame| frame != 3 && frame < 6).collect();
+    expect_views(&model(device, Labelling::Single), &FrameMask::new().valid(valid).causal(true));
 }
 
 fn averages(device: &Device) {
@@ -195,8 +192,7 @@ struct Job<'a> {
 impl Job<'_> {
     /// Evaluates a shard until `most` rows are written; the figures where it is finished.
     fn go(&self, shard: Shard, most: usize) -> Option<Summary> {
-        let protocol =
-            Protocol { views: TWO_BY_THREE, average: Average::Logits, stride: 2, mask: FrameMask::default() };
+        let protocol = Protocol { views: TWO_BY_THREE, average: Average::Logits, stride: 2, mask: FrameMask::new() };
         let run = Run::new(self.model, &protocol, self.manifest, shard).unwrap();
         let mut evaluation = Evaluation::open(self.manifest, run, &self.output, true).unwrap();
         let sampling = protocol.views.sampling(self.model.config().frames, protocol.stride);
@@ -207,7 +203,7 @@ impl Job<'_> {
             let views = self.model.view_logits(two_by_three().over(&clips))?;
             protocol.average.of(&views, labelling)
         };
-        let pipeline = Pipeline { workers: 2, decode, timeout: None, compute: &mut compute };
+        let pipeline = VideoPipeline { workers: 2, decode, timeout: None, compute: &mut compute };
         let mut written = 0;
         let outcome = evaluation.finish(pipeline, &mut |_, _| {
             written += 1;
@@ -268,8 +264,8 @@ fn tear(path: &Path) {
 fn expect_counted(summary: &Summary, rows: &[Row]) {
     let right = |most: usize| {
         let among = rows.iter().filter(|row| match &row.outcome {
-            Outcome::Failed(_) => false,
-            Outcome::Done(prediction) => {
+            VideoOutcome::Failed(_) => false,
+            VideoOutcome::Done(prediction) => {
                 let own = prediction.logits[row.labels[0]];
                 prediction.logits.iter().filter(|logit| **logit > own).count() < most
             }

@@ -1,7 +1,12 @@
 //! The source keeps to its floors: a file imports from its own floor and those below, never from one above; wgpu is
 //! named in `gpu` only, naga not at all; one folder waits for devices.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+#[path = "common/source.rs"]
+mod source;
+
+use source::{code_of, rust_files, words};
 
 /// From the bottom up. Floors in one row may import from each other.
 const FLOORS: [&[&str]; 11] = [
@@ -61,6 +66,11 @@ fn a_file_that_looks_up_is_found() {
         ("kernels/rows/pool/mod.rs", "use crate::kernels::{Family, contract::Kernel};"),
         ("kernels/contract/cases.rs", "use crate::kernels::rows::Pool;"),
         ("kernels/shader/program.rs", "use crate::kernels::attention::tile::Tile;"),
+        ("vivit/joint.rs", "use super::model::Definition;"),
+        ("vivit/recorder.rs", "use super::{Config, Model};"),
+        ("vivit/naive/layers.rs", "fn of(model: crate::vivit::Model) {}"),
+        ("vivit/definition.rs", "super::models! { Joint }"),
+        ("vivit/encoder.rs", "use super::initialise::Origin;"),
         ("tensor/shape.rs", "crate::uniform! { struct Uniform { rows: u32, } }"),
         ("kernels/mod.rs", "let quote = '\"'; use crate::graph::Graph;"),
         ("kernels/mod.rs", "fn of<'a>(x: &'a str) { crate::graph::plan(x) }"),
@@ -82,6 +92,8 @@ fn a_file_that_looks_up_is_found() {
         ("bench/mod.rs", "use crate::report::Table;"),
         ("cli/classify.rs", "use tubelet::{Vivit, video::Clip};"),
         ("lib.rs", "pub use crate::engine::Vivit;"),
+        ("vivit/joint.rs", "use super::definition::Definition;\nuse super::{Config, Encoder};"),
+        ("vivit/config.rs", "use super::Model;"),
     ] {
         assert!(faults(place, text).is_empty(), "{place}: {text}: {:?}", faults(place, text));
     }
@@ -109,8 +121,10 @@ fn faults_of(place: &Path, text: &str) -> Vec<String> {
             Some(_) => {}
         }
     }
-    if modules[0] == "kernels" {
-        faults.extend(faults_within_kernels(place, &modules, &code));
+    match modules[0].as_str() {
+        "kernels" => faults.extend(faults_within_kernels(place, &modules, &code)),
+        "vivit" => faults.extend(faults_within_vivit(place, &modules, &code)),
+        _ => {}
     }
     let forbidden: &[&str] = if modules[0] == "gpu" { &["naga"] } else { &["naga", "wgpu"] };
     let forbidden_to_wait: &[&str] = if place.starts_with(WAITS) { &[] } else { &["pollster", "PollType"] };
@@ -141,6 +155,26 @@ fn faults_within_kernels(place: &Path, modules: &[String], code: &str) -> Vec<St
         }
     }
     faults
+}
+
+/// Where the list of models is used. All else on the floor is what models are made of; a `Config` alone is used by models
+/// and holds one.
+const ABOVE_THE_MODELS: [&str; 7] = ["mod", "model", "options", "config", "counting", "named", "initialise"];
+
+/// The list of models stands above what it lists: no model and nothing that models are made of imports it, as a type or
+/// by its macro.
+fn faults_within_vivit(place: &Path, modules: &[String], code: &str) -> Vec<String> {
+    let own = modules.get(1).map_or("mod", String::as_str);
+    if ABOVE_THE_MODELS.contains(&own) {
+        return Vec::new();
+    }
+    let to_floor = "super::".repeat(modules.len() - 1);
+    let names = ["crate::vivit::", to_floor.as_str()].into_iter().flat_map(|prefix| names_behind(code, prefix));
+    let of_list = |name: &String| {
+        ["Model", "model", "models!", "options", "counting", "named", "initialise"].contains(&name.as_str())
+    };
+    let looks_up = |name: String| format!("{}: {name} is imported from the list of models", place.display());
+    names.filter(of_list).map(looks_up).collect()
 }
 
 /// Whether there is a module of this name in `kernels`.
@@ -208,67 +242,4 @@ fn first_names(path: &str) -> Vec<String> {
         }
     }
     names
-}
-
-fn words(code: &str) -> impl Iterator<Item = &str> {
-    code.split(|next: char| !(next.is_alphanumeric() || next == '_'))
-}
-
-/// The text without comments and the contents of strings and characters.
-fn code_of(text: &str) -> String {
-    let mut code = String::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let skipped = if rest.starts_with("//") {
-            rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with("/*") {
-            rest.find("*/").map_or(rest.len(), |end| end + 2)
-        } else if rest.starts_with("r\"") || rest.starts_with("r#") {
-            raw_string(rest)
-        } else if first == '"' {
-            quoted(rest, '"')
-        } else if rest.starts_with("'\\") || rest.chars().nth(2) == Some('\'') && first == '\'' {
-            quoted(rest, '\'')
-        } else {
-            code.push(first);
-            first.len_utf8()
-        };
-        rest = &rest[skipped..];
-    }
-    code
-}
-
-/// Bytes of the quoted text that `rest` begins with, its escapes considered.
-fn quoted(rest: &str, quote: char) -> usize {
-    let mut escaped = false;
-    for (at, next) in rest.char_indices().skip(1) {
-        match next {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            next if next == quote => return at + 1,
-            _ => {}
-        }
-    }
-    rest.len()
-}
-
-/// Bytes of the raw string that `rest` begins with, or of the `r` where it is none (`r#type`).
-fn raw_string(rest: &str) -> usize {
-    let hashes = rest[1..].bytes().take_while(|&byte| byte == b'#').count();
-    let Some(content) = rest[1 + hashes..].strip_prefix('"') else { return 1 };
-    let end = format!("\"{}", "#".repeat(hashes));
-    content.find(&end).map_or(rest.len(), |at| 2 + hashes + at + end.len())
-}
-
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files
 }

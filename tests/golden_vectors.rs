@@ -57,10 +57,9 @@ struct GoldenCase {
 
 impl GoldenCase {
     fn runs(&self) -> Vec<(&'static str, FrameMask, [f64; 5])> {
-        let without = |frames: &[usize], causal| FrameMask {
-            valid: (!frames.is_empty()).then(|| (0..6).map(|frame| !frames.contains(&frame)).collect()),
-            causal,
-            ..FrameMask::default()
+        let without = |frames: &[usize], causal| {
+            let valid = (0..6).map(|frame| !frames.contains(&frame)).collect::<Vec<_>>();
+            FrameMask::new().valid(Some(valid).filter(|_| !frames.is_empty())).causal(causal)
         };
         let mut runs = vec![("unmasked", without(&[], false), self.logits)];
         if let Some([late, causal, early]) = self.masked {

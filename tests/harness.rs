@@ -11,8 +11,8 @@ use common::{DeviceTests, Shown};
 use tubelet::gpu::Gpu;
 use tubelet::kernels::suite::{Outcome, check, judge};
 use tubelet::kernels::{
-    Binding, Case, Class, Dispatches, Family, Fill, Kernel, Literals, Needs, Operation, Planned, Precision, Selection,
-    Shader, Unfit, Variant, input, variants_of, word,
+    Binding, Case, DeviceClass, Dispatches, Family, Fill, Kernel, Literals, Needs, Operation, Planned, Precision,
+    Selection, Shader, Unfit, Variant, input, variants_of, word,
 };
 use tubelet::tensor::{Closeness, Element, Exact, Format, Result, Shape, Tensor};
 
@@ -82,7 +82,7 @@ macro_rules! scale {
                     ),
                 ),
                 needs: Needs::invocations(16),
-                class: Class::Any,
+                class: DeviceClass::Any,
             },
             plan: $plan,
         }
@@ -231,7 +231,7 @@ macro_rules! advance {
                     ),
                 ),
                 needs: Needs::invocations(16),
-                class: Class::Any,
+                class: DeviceClass::Any,
             },
             plan: |call, dispatches| {
                 dispatches.scratch(2, call.elements);

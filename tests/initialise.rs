@@ -16,7 +16,8 @@ use tubelet::checkpoint::{self, Hints, Hub, Trained, load_trained};
 use tubelet::graph::Weights;
 use tubelet::tensor::{Error, Result, Shape, Tensor};
 use tubelet::vivit::initialise::{
-    Inflation, Initialisation, Initialised, Origin, PositionTable, Positions, TemporalAttention, from_scratch, inflate,
+    Inflation, Initialisation, Initialised, ParameterOrigin, PositionTable, Positions, TemporalAttention, from_scratch,
+    inflate,
 };
 use tubelet::vivit::{
     Classifier, Config, EncoderSize, FactorisedDotProduct, FactorisedEncoder, FactorisedSelfAttention, FrameSampling,
@@ -186,7 +187,7 @@ fn check(made: &Initialised, expected: &Held, what: &str) {
         let [found, expected] = [made.tensor(&spec.name).unwrap(), expected.tensor(&spec.name).unwrap()];
         assert_eq!(found.shape(), &spec.shape);
         assert_eq!(found.shape(), expected.shape(), "{what}: {}", spec.name);
-        let computed = matches!(origin, Origin::Positions(_) | Origin::Inflated(_, _));
+        let computed = matches!(origin, ParameterOrigin::Positions(_) | ParameterOrigin::Inflated(_, _));
         close(&found, &expected, if computed { 1e-6 } else { 0.0 }, &format!("{what}: {} ({origin})", spec.name));
     }
 }
@@ -215,8 +216,8 @@ fn check_variant(name: &str, variant: &Value, file: &str) {
 
     let start = flax(&folder.join(format!("{name}.init.safetensors")));
     let kept = made.origins().filter(|(spec, origin)| match origin {
-        Origin::Start => true,
-        Origin::Zero => start.tensor(&spec.name).unwrap().as_f32().unwrap().iter().all(|&value| value == 0.0),
+        ParameterOrigin::Start => true,
+        ParameterOrigin::Zero => start.tensor(&spec.name).unwrap().as_f32().unwrap().iter().all(|&value| value == 0.0),
         _ => false,
     });
     let mut kept: Vec<_> = kept.map(|(spec, _)| spec.name.replace('.', "/")).collect();
@@ -356,7 +357,7 @@ fn hugging_face_models_from_an_image_model() {
         };
         let start = from_scratch(&expected.config, 0).unwrap();
         let made = rules.apply(&config, parameters, &expected.config, start).unwrap();
-        assert!(made.origins().all(|(_, origin)| *origin != Origin::Start), "{folder}");
+        assert!(made.origins().all(|(_, origin)| *origin != ParameterOrigin::Start), "{folder}");
         assert_eq!(made.unused(), Vec::<&str>::new());
         let names = expected.parameters.names().into_iter();
         let held = names.map(|name| (name.to_owned(), expected.parameters.tensor(name).unwrap())).collect();

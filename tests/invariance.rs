@@ -100,13 +100,13 @@ fn mask_of_holes(config: &Config, causal: bool) -> FrameMask {
         frame / deep < TIMES && (frame.is_multiple_of(deep) || HOLES[clip * TIMES + frame / deep])
     };
     let frames = config.frames;
-    let valid = (0..BATCH * frames).map(|place| valid(place / frames, place % frames)).collect();
-    FrameMask { valid: Some(valid), causal, ..FrameMask::default() }
+    let valid: Vec<_> = (0..BATCH * frames).map(|place| valid(place / frames, place % frames)).collect();
+    FrameMask::new().valid(valid).causal(causal)
 }
 
 fn with_all_valid_not_a_bit_changes(device: &Device, config: &Config) -> Result<Shown, Failed> {
     let (model, clips) = (load(device, config, parameters(config)?)?, base_clips(config)?);
-    let mask = FrameMask { valid: Some(vec![true; BATCH * config.frames]), ..FrameMask::default() };
+    let mask = FrameMask::new().valid(vec![true; BATCH * config.frames]);
     for taps in [Taps::None, Taps::All] {
         let pass = Pass::new().taps(taps);
         let masked = model.forward(pass.clone().mask(mask.clone()).over(&clips))?;
@@ -147,7 +147,7 @@ fn the_future_has_no_influence(device: &Device, config: &Config) -> Result<Shown
     let (name, [class_tokens, tokens_per_time]) = output_in_time(config);
     let taps = Taps::Names([name.to_owned()].into());
     let holes = mask_of_holes(config, true);
-    for mask in [FrameMask { valid: None, ..holes.clone() }, holes] {
+    for mask in [holes.clone().valid(None), holes] {
         let pass = Pass::new().taps(taps.clone()).mask(mask);
         let output = |clips: &Tensor| -> Result<Vec<f32>, Failed> {
             Ok(model.forward(pass.over(clips))?[name].as_f32()?.to_vec())
@@ -171,8 +171,8 @@ fn the_future_has_no_influence(device: &Device, config: &Config) -> Result<Shown
 fn nothing_valid(device: &Device, config: &Config) -> Result<Shown, Failed> {
     let clips = base_clips(config)?;
     // Of the second clip every tubelet has an invalid frame.
-    let valid = (0..BATCH * config.frames).map(|place| place < config.frames || place % 2 == 0).collect();
-    let pass = Pass::new().mask(FrameMask { valid: Some(valid), ..FrameMask::default() });
+    let valid: Vec<_> = (0..BATCH * config.frames).map(|place| place < config.frames || place % 2 == 0).collect();
+    let pass = Pass::new().mask(FrameMask::new().valid(valid));
     let on_device = load(device, config, parameters(config)?)?.forward(pass.over(&clips));
     for found in [on_device, forward_by_references(config, parameters(config)?, &clips, &pass)] {
         let error = found.err().ok_or("a clip without valid tubelets was computed")?;

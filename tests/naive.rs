@@ -129,14 +129,14 @@ fn switches(model: Model) -> Vec<(String, Config)> {
 const VALID: [u8; 9 * BATCH] = [1, 1, 0, 0, 1, 1, 1, 1, 0, 1, 0, 1, 1, 1, 1, 1, 1, 1];
 
 fn masks() -> Vec<(&'static str, FrameMask)> {
-    let holes = || FrameMask { valid: Some(VALID.map(|frame| frame == 1).to_vec()), ..FrameMask::default() };
+    let holes = || FrameMask::new().valid(VALID.map(|frame| frame == 1).to_vec());
     let uniform = EmptyRow::Uniform;
     vec![
         ("holes", holes()),
-        ("holes by any frame", FrameMask { tubelets: TubeletRule::Any, ..holes() }),
-        ("causal", FrameMask { causal: true, ..FrameMask::default() }),
-        ("causal with holes", FrameMask { causal: true, ..holes() }),
-        ("causal with holes, uniform", FrameMask { causal: true, empty_row: uniform, ..holes() }),
+        ("holes by any frame", holes().tubelets(TubeletRule::Any)),
+        ("causal", FrameMask::new().causal(true)),
+        ("causal with holes", holes().causal(true)),
+        ("causal with holes, uniform", holes().causal(true).empty_row(uniform)),
     ]
 }
 
@@ -144,7 +144,7 @@ fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (title, model) in models() {
         for (switch, config) in switches(model) {
-            cases.push(Case { name: format!("{title}::{switch}"), config, mask: FrameMask::default() });
+            cases.push(Case { name: format!("{title}::{switch}"), config, mask: FrameMask::new() });
         }
         for classifier in classifiers(model) {
             for (name, mask) in masks() {
@@ -184,7 +184,7 @@ fn expect_apart(cases: &[Case]) -> Result<(), Failed> {
 }
 
 fn every_switch_shows() -> Result<(), Failed> {
-    let of = |name: &str, config| Case { name: name.to_owned(), config, mask: FrameMask::default() };
+    let of = |name: &str, config| Case { name: name.to_owned(), config, mask: FrameMask::new() };
     expect_apart(&models().into_iter().map(|(name, model)| of(name, config(model))).collect::<Vec<_>>())?;
     for (title, model) in models() {
         // Without a head all is as it was with one, as far as it goes.
@@ -196,7 +196,7 @@ fn every_switch_shows() -> Result<(), Failed> {
 
 fn every_mask_shows() -> Result<(), Failed> {
     for (title, model) in models() {
-        let unmasked = ("unmasked", FrameMask::default());
+        let unmasked = ("unmasked", FrameMask::new());
         // Without attention over time nothing is causal.
         let causal = !matches!(model, Model::FactorisedEncoder(model) if model.temporal == Temporal::Mean);
         let masks = [unmasked].into_iter().chain(masks()).filter(|(_, mask)| causal || !mask.causal);
@@ -219,7 +219,7 @@ fn layouts_agree() -> Result<(), Failed> {
     }
     let planes_first = Tensor::f32(clips(&config, BATCH, ClipLayout::Btchw)?.shape().clone(), planes_first)?;
     let parameters = parameters(&config)?;
-    let forward = |clips, layout| naive::forward(&config, &*parameters, clips, layout, &FrameMask::default());
+    let forward = |clips, layout| naive::forward(&config, &*parameters, clips, layout, &FrameMask::new());
     assert_eq!(forward(&planes_last, ClipLayout::Bthwc)?, forward(&planes_first, ClipLayout::Btchw)?);
     Ok(())
 }
@@ -237,7 +237,7 @@ fn sampled_frames() -> Result<(), Failed> {
 
         let mut valid = vec![false; 9];
         [2, 7].into_iter().for_each(|frame| valid[frame] = true);
-        let mask = |valid| FrameMask { valid: Some(valid), ..FrameMask::default() };
+        let mask = |valid| FrameMask::new().valid(valid);
         let forward = |config: &Config, clip, valid| -> Result<_, Failed> {
             Ok(naive::forward(config, &*parameters(config)?, clip, ClipLayout::Btchw, &mask(valid))?)
         };
@@ -253,7 +253,7 @@ fn wrong_input() -> Result<(), Failed> {
     let right = clips(&config, BATCH, ClipLayout::Btchw)?;
     let parameters = parameters(&config)?;
     let refused = |config: &Config, clips: &Tensor, valid: &[bool], culprit: &str| -> Result<(), Failed> {
-        let mask = FrameMask { valid: Some(valid.to_vec()), ..FrameMask::default() };
+        let mask = FrameMask::new().valid(valid.to_vec());
         let found = naive::forward(config, &*parameters, clips, ClipLayout::Btchw, &mask);
         let error = found.err().ok_or_else(|| Failed::from(format!("no error about {culprit}")))?;
         assert_eq!(error.kind(), ErrorKind::Usage);

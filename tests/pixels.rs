@@ -53,10 +53,10 @@ fn run(device: &Gpu, kernel: impl Kernel + 'static, inputs: &[&Tensor]) -> Tenso
     suite::run(device, &Case::new("alone", kernel), variant, &inputs).wait().unwrap().remove(0)
 }
 
-fn colour_format(format: PixelFormat) -> colour::Format {
+fn colour_format(format: PixelFormat) -> colour::ColourFormat {
     match format {
-        PixelFormat::Rgb24 => colour::Format::Rgb24,
-        PixelFormat::Yuv420p { matrix, range } => colour::Format::Yuv420p(coefficients(matrix, range)),
+        PixelFormat::Rgb24 => colour::ColourFormat::Rgb24,
+        PixelFormat::Yuv420p { matrix, range } => colour::ColourFormat::Yuv420p(coefficients(matrix, range)),
     }
 }
 

@@ -10,7 +10,7 @@ use std::task::{Context, Waker};
 
 use common::{DeviceTests, Shown};
 use libtest_mimic::Failed;
-use tubelet::engine::{SlidingOptions, Window};
+use tubelet::engine::{SlidingOptions, WindowClasses};
 use tubelet::graph::Device;
 use tubelet::kernels::ClipLayout;
 use tubelet::tensor::{Closeness, ErrorKind, Tensor, Tolerance};
@@ -76,10 +76,10 @@ fn frame(place: usize) -> Result<Frame, Failed> {
 const FRAMES: usize = 50;
 
 fn causal() -> Pass {
-    Pass::new().mask(FrameMask { causal: true, ..FrameMask::default() })
+    Pass::new().mask(FrameMask::new().causal(true))
 }
 
-fn windows(model: &Vivit, options: SlidingOptions, pass: &Pass) -> Result<Vec<Window>, Failed> {
+fn windows(model: &Vivit, options: SlidingOptions, pass: &Pass) -> Result<Vec<WindowClasses>, Failed> {
     let mut sliding = model.sliding(options, pass)?;
     let mut windows = Vec::new();
     for place in 0..FRAMES {
@@ -148,7 +148,7 @@ fn wrong_use(device: &Device) -> Result<Shown, Failed> {
         let error = model.sliding(SlidingOptions::new(step).stride(stride), &Pass::new()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage);
     }
-    let masked = FrameMask { valid: Some(vec![true; 8]), ..FrameMask::default() };
+    let masked = FrameMask::new().valid(vec![true; 8]);
     for pass in [Pass::new().mask(masked), Pass::new().views("1x3".parse()?), Pass::new().tap("logits")] {
         assert_eq!(model.sliding(SlidingOptions::new(1), &pass).unwrap_err().kind(), ErrorKind::Usage);
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::clock::{peak_memory, timed};
 use super::{Peaks, Time};
-use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Feed, Plan, Weights};
+use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Feed, MemoryPlan, Weights};
 use crate::kernels::{ClipLayout, Cost, Precision};
 use crate::tensor::{Element, Error, Result, Tensor};
 use crate::vivit::{self, Config, Recording, Request};
@@ -115,7 +115,7 @@ pub fn measure_forward(
         roofline_share: peaks.share(&cost, time.comparable()),
         precision: options.precision,
         weight_bytes: weights.bytes(),
-        value_bytes: Plan::new(&graph).bytes(),
+        value_bytes: MemoryPlan::new(&graph).bytes(),
         peak_memory: peak_memory(),
         kernels: by_kernel(&*executor, &stamps),
     })

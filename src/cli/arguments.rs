@@ -85,7 +85,7 @@ impl HintArguments {
             let fitting: Vec<_> = Config::SHAPES.iter().filter(fits).copied().collect();
             match fitting.as_slice() {
                 [] => error,
-                names => Error::usage(format!("{error}; not so {}", names.join(", "))),
+                names => Error::usage(format!("{shape}: {error}; the shapes that fit are {}", names.join(", "))),
             }
         })
     }
@@ -326,7 +326,7 @@ impl DeviceArguments {
     }
 
     fn open_choice(&self, choice: Choice, checks: bool) -> Result<Device> {
-        let device = Device::open(&DeviceOptions { choice, checks, threads: self.threads })?;
+        let device = Device::open(&DeviceOptions::new().choice(choice).checks(checks).threads(self.threads))?;
         tracing::debug!("device {}, run-time checks {}", device.name(), if checks { "on" } else { "off" });
         Ok(device)
     }

@@ -289,7 +289,7 @@ impl Attention {
         report: &Report,
     ) -> Result<()> {
         let seen = model.seen_frames(prepared)?;
-        let seconds: Option<Vec<f64>> = seen.places.iter().map(|place| decoded.second(*place)).collect();
+        let seconds: Option<Vec<f64>> = seen.indices.iter().map(|index| decoded.second(*index)).collect();
         let profile = maps.profile.as_ref().map(|values| {
             let each = seen.frames.len() / values.len();
             let middle = |of_index: &[f64]| of_index.iter().sum::<f64>() / of_index.len() as f64;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::ValueHint;
 use serde::Serialize;
-use tubelet::eval::{Manifest, Outcome, Prediction, Protocol, Results, Row, Run, Task};
+use tubelet::eval::{Manifest, Prediction, Protocol, Results, Row, Run, Task, VideoOutcome};
 use tubelet::tensor::{Error, Result};
 use tubelet::vivit::{self, Request};
 use tubelet::{Average, Class, Classes, Views};
@@ -182,9 +182,9 @@ impl Classify {
         let run = Run { task, views: self.start.video.describe(self.views), ..run };
         let names = model.checkpoint().labels.clone();
         let (results, rows) = Results::open(output, run, self.videos.resume)?;
-        let finished = |row: &&Row| !self.videos.retry_failed || matches!(row.outcome, Outcome::Done(_));
+        let finished = |row: &&Row| !self.videos.retry_failed || matches!(row.outcome, VideoOutcome::Done(_));
         let done: BTreeSet<usize> = rows.iter().filter(finished).map(|row| row.row).collect();
-        let succeeded = rows.iter().filter(|row| matches!(row.outcome, Outcome::Done(_))).count();
+        let succeeded = rows.iter().filter(|row| matches!(row.outcome, VideoOutcome::Done(_))).count();
         let failed = done.len() - succeeded;
         Ok(Rows { results, names, done, failed })
     }
@@ -275,9 +275,9 @@ impl Rows {
     fn add(&mut self, row: usize, path: &Path, outcome: Result<&Vec<f32>, &Error>, elapsed: Duration) -> Result<()> {
         let outcome = match outcome {
             Ok(logits) => {
-                Outcome::Done(Prediction::new(&self.results.run().task, logits.clone(), self.names.as_deref())?)
+                VideoOutcome::Done(Prediction::new(&self.results.run().task, logits.clone(), self.names.as_deref())?)
             }
-            Err(error) => Outcome::Failed(error.to_string()),
+            Err(error) => VideoOutcome::Failed(error.to_string()),
         };
         let path = path.display().to_string();
         self.results.append(&Row { row, path, labels: Vec::new(), seconds: elapsed.as_secs_f64(), outcome })

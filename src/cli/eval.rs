@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::Serialize;
 use tubelet::checkpoint::Checkpoint;
 use tubelet::eval::{
-    ClassNames, Decode, Evaluation, Figure, Format, Manifest, Metrics, Outcome, Pipeline, Protocol, Run, Shard,
-    Summary, Task, merge, write_merged,
+    ClassNames, Decode, Evaluation, Figure, Manifest, ManifestFormat, Metrics, Protocol, Run, Shard, Summary, Task,
+    VideoOutcome, VideoPipeline, merge, write_merged,
 };
 use tubelet::tensor::{Error, ErrorKind, Result};
 use tubelet::video::{Clip, DEFAULT_STRIDE, Preset, Sampling};
@@ -92,8 +92,8 @@ pub(super) struct Eval {
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
     /// How the manifest is written, instead of by its beginning: table, list, kinetics, something-something, epic-kitchens.
-    #[arg(long, value_parser = known::<Format>(Format::ALL.map(Format::name)), hide_possible_values = true)]
-    format: Option<Format>,
+    #[arg(long, value_parser = known::<ManifestFormat>(ManifestFormat::ALL.map(ManifestFormat::name)), hide_possible_values = true)]
+    format: Option<ManifestFormat>,
     /// Evaluate one part of the manifest: 2/3 is the second of three.
     #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE, hide_default_value = true)]
     shard: Shard,
@@ -216,7 +216,7 @@ impl Eval {
         let _advice = Advice::give(goes_on.clone());
         let mut progress = progress::Videos::begin(evaluation.remaining(), views.count());
         let mut headline = Headline::default();
-        let pipeline = Pipeline {
+        let pipeline = VideoPipeline {
             workers: self.workers,
             decode: self.decode(views.sampling(model.config().frames, self.stride)),
             timeout: self.opening.timeout(),
@@ -224,8 +224,8 @@ impl Eval {
         };
         evaluation.finish(pipeline, &mut |metrics, row| {
             let failed = match &row.outcome {
-                Outcome::Failed(reason) => Some(reason),
-                Outcome::Done(_) => None,
+                VideoOutcome::Failed(reason) => Some(reason),
+                VideoOutcome::Done(_) => None,
             };
             failed.iter().for_each(|reason| progress.note(&format!("{} is left out: {reason}", row.path)));
             progress.finish(failed.is_none(), headline.of(metrics));

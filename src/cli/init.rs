@@ -9,7 +9,7 @@ use serde::Serialize;
 use tubelet::checkpoint::{self, Checkpoint, Described, Hints, Hub, Provenance, Trained};
 use tubelet::tensor::{Error, ErrorKind, Result};
 use tubelet::vivit::initialise::{
-    Inflation, Initialisation, Initialised, Origin, Positions, TemporalAttention, from_scratch,
+    Inflation, Initialisation, Initialised, ParameterOrigin, Positions, TemporalAttention, from_scratch,
 };
 use tubelet::vivit::{Config, Gelu, Labelling, Model, ModelOption, ParameterSpec, Parameters, Tubelet};
 
@@ -331,7 +331,7 @@ fn groups(made: &Initialised) -> Vec<Group> {
     for (ParameterSpec { name, .. }, origin) in made.origins() {
         let name = all_layers(name);
         let from = match origin {
-            Origin::Copied(source) => copied(&name, &all_layers(source)),
+            ParameterOrigin::Copied(source) => copied(&name, &all_layers(source)),
             origin => origin.to_string(),
         };
         let key = (bucket(&name), from);

@@ -55,18 +55,16 @@ impl MaskArguments {
     /// The mask for each of `clips` clips of `frames` frames.
     pub(super) fn mask(&self, clips: usize, frames: usize) -> Result<FrameMask> {
         let valid = self.valid_frames.as_ref().map(|ranges| ranges.within(frames)).transpose()?;
-        Ok(FrameMask {
-            valid: valid.map(|clip| clip.repeat(clips)),
-            tubelets: match self.tubelet_mask {
-                Rule::All => TubeletRule::All,
-                Rule::Any => TubeletRule::Any,
-            },
-            causal: self.causal,
-            empty_row: match self.empty_row {
-                Empty::Zero => EmptyRow::Zero,
-                Empty::Uniform => EmptyRow::Uniform,
-            },
-        })
+        let tubelets = match self.tubelet_mask {
+            Rule::All => TubeletRule::All,
+            Rule::Any => TubeletRule::Any,
+        };
+        let empty_row = match self.empty_row {
+            Empty::Zero => EmptyRow::Zero,
+            Empty::Uniform => EmptyRow::Uniform,
+        };
+        let valid = valid.map(|clip| clip.repeat(clips));
+        Ok(FrameMask::new().valid(valid).tubelets(tubelets).causal(self.causal).empty_row(empty_row))
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tubelet::checkpoint::Provenance;
-use tubelet::engine::{SlidingOptions, Window};
+use tubelet::engine::{SlidingOptions, WindowClasses};
 use tubelet::report::{Line, Timeline};
 use tubelet::tensor::{Error, Result};
 use tubelet::video::{FrameSource, Information};
@@ -178,7 +178,7 @@ impl Times {
     }
 }
 
-fn print_window(window: &Window, seconds: Option<[f64; 2]>, showing: &Showing) -> Result<ControlFlow<()>> {
+fn print_window(window: &WindowClasses, seconds: Option<[f64; 2]>, showing: &Showing) -> Result<ControlFlow<()>> {
     let classes = window.classes.top(showing.top);
     if showing.json {
         let (preamble, frames) = (&showing.preamble, window.frames);
@@ -221,7 +221,7 @@ impl Plot {
         Self { lines: top.min(LINES), heads: Vec::new(), names: HashMap::new(), windows: VecDeque::new() }
     }
 
-    fn add(&mut self, window: &Window, seconds: Option<[f64; 2]>) {
+    fn add(&mut self, window: &WindowClasses, seconds: Option<[f64; 2]>) {
         if self.windows.len() == MOST_WINDOWS {
             self.windows.pop_front();
         }
@@ -282,7 +282,7 @@ mod tests {
         let mut plot = Plot::new(top);
         for (place, logits) in windows.iter().enumerate() {
             let classes = Classes::new(logits, labelling, None).unwrap();
-            plot.add(&Window { frames: [place, place + 1], classes }, None);
+            plot.add(&WindowClasses { frames: [place, place + 1], classes }, None);
         }
         plot.timeline("a video".to_owned())
     }

@@ -6,7 +6,7 @@ use crate::gpu::Pending;
 use crate::graph::Feed;
 use crate::tensor::{Error, Result, Tensor};
 use crate::video::PreparedClip;
-use crate::vivit::{self, AttentionLayer, Axis, Classifier, Config, Encoder, RecordedMap, Request};
+use crate::vivit::{self, AttentionAxis, AttentionLayer, Classifier, Config, Encoder, RecordedMap, Request};
 
 /// Whose attention is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -174,7 +174,7 @@ fn seed(config: &Config, map: &RecordedMap, valid: &[bool], query: AttentionQuer
 /// One recorded map without class tokens.
 enum Part {
     /// `[T, S]`: shares of all tokens, over everything or along one axis.
-    Clip(Axis, Vec<f32>),
+    Clip(AttentionAxis, Vec<f32>),
     /// `[T, S]`: shares of each temporal index's own tokens.
     Frame(Vec<f32>),
     /// `[T]`: shares of temporal indices.
@@ -218,8 +218,8 @@ fn combined(config: &Config, parts: &[Part], valid: &[bool], pass: &Pass) -> Res
             let spread = times.iter().flat_map(|time| std::iter::repeat_n(time / positions as f32, positions));
             Ok((spread.collect(), Some(times.clone())))
         }
-        ([Part::Clip(Axis::Time, time), Part::Clip(_, tokens)], _)
-        | ([Part::Clip(_, tokens), Part::Clip(Axis::Time, time)], _) => Ok((tokens.clone(), summed(time))),
+        ([Part::Clip(AttentionAxis::Time, time), Part::Clip(_, tokens)], _)
+        | ([Part::Clip(_, tokens), Part::Clip(AttentionAxis::Time, time)], _) => Ok((tokens.clone(), summed(time))),
         ([Part::Clip(_, tokens)], _) => Ok((tokens.clone(), summed(tokens))),
         _ => Err(Error::usage("this layer has no attention to show")),
     }

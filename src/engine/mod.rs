@@ -26,7 +26,7 @@ pub use classes::{Class, Classes, HeadClasses};
 pub use forward::check_clips;
 pub use pass::{ClipPass, Input, Pass};
 pub use seen::SeenFrames;
-pub use sliding::{Sliding, SlidingOptions, Window};
+pub use sliding::{Sliding, SlidingOptions, WindowClasses};
 pub use views::{Average, Views};
 
 /// How a model is loaded.

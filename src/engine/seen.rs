@@ -12,8 +12,8 @@ use crate::vivit::{Config, Request};
 pub struct SeenFrames {
     /// RGB pictures, those of each temporal index adjacent, as many for each.
     pub frames: Vec<Frame>,
-    /// The place of each in the clip.
-    pub places: Vec<usize>,
+    /// The index of each in the clip.
+    pub indices: Vec<usize>,
 }
 
 impl Vivit {
@@ -25,15 +25,15 @@ impl Vivit {
         Pending::new(async move {
             super::check_video(self.config())?;
             self.check_prepared(clip, &Request::new(1, self.layout()))?;
-            let places = places(self.config());
+            let indices = seen_indices(self.config());
             let values = clip.read(self.device()).await?;
-            let frame = |place: &usize| self.picture(&values, *place);
-            Ok(SeenFrames { frames: places.iter().map(frame).collect::<Result<_>>()?, places })
+            let frame = |index: &usize| self.picture(&values, *index);
+            Ok(SeenFrames { frames: indices.iter().map(frame).collect::<Result<_>>()?, indices })
         })
     }
 
     /// One frame of a prepared clip, its values as bytes again.
-    fn picture(&self, values: &Tensor, place: usize) -> Result<Frame> {
+    fn picture(&self, values: &Tensor, index: usize) -> Result<Frame> {
         let Config { rows, columns, planes, .. } = *self.config();
         let table = self.preprocessing().value_table();
         let byte = |plane: usize, value: f32| {
@@ -41,7 +41,7 @@ impl Vivit {
             (255.0 * (value - black) / (white - black)).round() as u8
         };
         let pixels = rows * columns;
-        let frame = &values.as_f32()?[place * pixels * planes..][..pixels * planes];
+        let frame = &values.as_f32()?[index * pixels * planes..][..pixels * planes];
         let value = |pixel: usize, plane: usize| match self.layout() {
             ClipLayout::Btchw => frame[plane * pixels + pixel],
             ClipLayout::Bthwc => frame[pixel * planes + plane],
@@ -51,8 +51,8 @@ impl Vivit {
     }
 }
 
-/// The frames of a clip that become tokens.
-fn places(config: &Config) -> Vec<usize> {
+/// The indices of the frames of a clip that become tokens.
+fn seen_indices(config: &Config) -> Vec<usize> {
     match config.frame_sampling {
         Some(sampling) => sampling.indices(config.frames),
         None => (0..config.grid().temporal * config.tubelet.frames).collect(),

@@ -37,7 +37,7 @@ impl SlidingOptions {
 
 /// What a model says of one window.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Window {
+pub struct WindowClasses {
     /// Indices of its first and last frame in the source, from 0.
     pub frames: [usize; 2],
     /// Its classes: those of a clip of the same frames.
@@ -163,7 +163,7 @@ impl Sliding {
     ///
     /// An error for a frame that cannot be prepared. A window of other frames than its own would follow, so after an error,
     /// and after a future that is dropped unfinished, the next window begins with the next frame.
-    pub fn push_async<'a>(&'a mut self, frame: &'a Frame) -> Pending<'a, Option<Window>> {
+    pub fn push_async<'a>(&'a mut self, frame: &'a Frame) -> Pending<'a, Option<WindowClasses>> {
         Pending::new(async move {
             if std::mem::replace(&mut self.broken_off, true) {
                 self.start_over();
@@ -174,7 +174,7 @@ impl Sliding {
         })
     }
 
-    async fn take(&mut self, frame: &Frame) -> Result<Option<Window>> {
+    async fn take(&mut self, frame: &Frame) -> Result<Option<WindowClasses>> {
         let index = self.delivered;
         self.delivered += 1;
         if !index.is_multiple_of(self.options.stride) {
@@ -198,7 +198,7 @@ impl Sliding {
         let classes = self.classify().await?;
         let first = self.starts.front().copied().unwrap_or(index);
         self.advance();
-        Ok(Some(Window { frames: [first, index], classes }))
+        Ok(Some(WindowClasses { frames: [first, index], classes }))
     }
 
     /// A window as a pass of its own.

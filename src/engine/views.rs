@@ -8,7 +8,7 @@ use super::classes::{Classes, probabilities};
 use super::forward::logits_alone;
 use super::{ClipPass, Input, Pass, SharedExecutor, Vivit};
 use crate::gpu::Pending;
-use crate::graph::{Feed, Plan};
+use crate::graph::{Feed, MemoryPlan};
 use crate::tensor::{Error, ErrorKind, Result};
 use crate::video::{Clip, Crops, PreparedClip, Sampling};
 use crate::vivit::{self, FrameMask, Labelling};
@@ -272,7 +272,7 @@ impl Vivit {
             return Ok(1);
         }
         let request = pass.request(1, self.layout());
-        let bytes = Plan::new(&vivit::record(self.config(), &request)?.graph).bytes();
+        let bytes = MemoryPlan::new(&vivit::record(self.config(), &request)?.graph).bytes();
         let useful = (MOST_BATCH_BYTES / bytes.max(1)).clamp(1, views as u64) as usize;
         let most = useful.min(self.clips_at_once(&request)?).min(self.loaded.most_views.load(Ordering::Relaxed));
         Ok(views.div_ceil(views.div_ceil(most)))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AttentionMaps, Classes, ClipPass, Pass, SeenFrames, Sliding, SlidingOptions, Vivit, Window};
+use super::{AttentionMaps, Classes, ClipPass, Pass, SeenFrames, Sliding, SlidingOptions, Vivit, WindowClasses};
 use crate::tensor::{Result, Tensor};
 use crate::video::{Clip, Crops, Frame, PreparedClip};
 
@@ -65,7 +65,7 @@ impl Vivit {
 
 impl Sliding {
     /// Takes the next frame, and returns the window that it completes: [`push_async`](Self::push_async), waited for.
-    pub fn push(&mut self, frame: &Frame) -> Result<Option<Window>> {
+    pub fn push(&mut self, frame: &Frame) -> Result<Option<WindowClasses>> {
         self.push_async(frame).wait()
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::ahead::{decode_ahead, timed};
-use super::{Item, Manifest, Metrics, Outcome, Prediction, Results, Row, Run, Task};
+use super::{Item, Manifest, Metrics, Prediction, Results, Row, Run, Task, VideoOutcome};
 use crate::tensor::{ErrorKind, LONGEST_TEXT, Result, printable};
 
 /// What decodes a video, in any thread.
@@ -15,7 +15,7 @@ pub type Decode<Decoded> = Box<dyn Fn(&Item) -> Result<Decoded> + Send + Sync>;
 ///
 /// Decoding runs in threads of its own, several videos at a time; computing on the caller's thread, one after the other
 /// in the manifest's order.
-pub struct Pipeline<'a, Decoded> {
+pub struct VideoPipeline<'a, Decoded> {
     /// Threads that decode. Each has at most one video ready and one in work.
     pub workers: usize,
     /// Decodes a video. An error of kind [`Interrupted`](ErrorKind::Interrupted) ends the run.
@@ -49,7 +49,8 @@ impl<'a> Evaluation<'a> {
         let task = results.run().task.clone();
         let metrics = Metrics::of(&task, &rows)?;
         let done: BTreeSet<usize> = rows.iter().map(|row| row.row).collect();
-        let failed = rows.iter().filter(|row| matches!(row.outcome, Outcome::Failed(_))).map(|row| row.row).collect();
+        let failed =
+            rows.iter().filter(|row| matches!(row.outcome, VideoOutcome::Failed(_))).map(|row| row.row).collect();
         let remaining = shard.rows(manifest.items().len()).filter(|row| !done.contains(row)).collect();
         let names = manifest.names().all();
         Ok(Self { manifest, task, names, results, metrics, remaining, failed })
@@ -78,10 +79,10 @@ impl<'a> Evaluation<'a> {
     /// and ends the run by an error.
     pub fn finish<Decoded: Send + 'static>(
         &mut self,
-        pipeline: Pipeline<'_, Decoded>,
+        pipeline: VideoPipeline<'_, Decoded>,
         finished: &mut dyn FnMut(&Metrics, &Row) -> Result<()>,
     ) -> Result<()> {
-        let Pipeline { workers, decode, timeout, compute } = pipeline;
+        let VideoPipeline { workers, decode, timeout, compute } = pipeline;
         let items = self.manifest.items();
         let remaining = self.remaining.iter().map(|&row| (row, items[row].clone())).collect();
         let decode = move |(_, item): &(usize, Item)| decode(item);
@@ -104,10 +105,10 @@ impl<'a> Evaluation<'a> {
         let outcome = match logits {
             Ok(logits) => {
                 let prediction = Prediction::new(&self.task, logits, self.names.as_deref());
-                Outcome::Done(prediction.map_err(|error| error.within(&item.name))?)
+                VideoOutcome::Done(prediction.map_err(|error| error.within(&item.name))?)
             }
             Err(error) if of_video.contains(&error.kind()) => {
-                Outcome::Failed(printable(&error.to_string(), LONGEST_TEXT))
+                VideoOutcome::Failed(printable(&error.to_string(), LONGEST_TEXT))
             }
             Err(error) => return Err(error.within(&item.name)),
         };

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{AveragePrecision, Outcome, Prediction, Row, TOP, Task, Top};
+use super::{AveragePrecision, Prediction, Row, TOP, Task, Top, VideoOutcome};
 use crate::tensor::{Error, Result};
 use crate::vivit::LabelHead;
 
@@ -70,8 +70,8 @@ impl Metrics {
     /// Adds a row of results; an error for labels that the task does not have, and for scores of other classes.
     pub fn add(&mut self, row: &Row) -> Result<()> {
         match &row.outcome {
-            Outcome::Failed(_) => self.failed += 1,
-            Outcome::Done(prediction) => {
+            VideoOutcome::Failed(_) => self.failed += 1,
+            VideoOutcome::Done(prediction) => {
                 let counted = self.task.check_labels(&row.labels).and_then(|()| self.count(&row.labels, prediction));
                 counted.map_err(|error| error.within(&row.path))?;
             }
@@ -196,7 +196,7 @@ mod tests {
             path: "clip.mp4".into(),
             labels: labels.to_vec(),
             seconds: 0.5,
-            outcome: Outcome::Done(prediction),
+            outcome: VideoOutcome::Done(prediction),
         }
     }
 
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn failures_are_counted_apart() {
         let task = Task::new(Labelling::Single, 7).unwrap();
-        let failed = Row { outcome: Outcome::Failed("cut".into()), ..row(&task, &[0], &[0.0; 7]) };
+        let failed = Row { outcome: VideoOutcome::Failed("cut".into()), ..row(&task, &[0], &[0.0; 7]) };
         let metrics = Metrics::of(&task, [&failed]).unwrap();
         assert_eq!((metrics.videos(), metrics.failed(), figure(&metrics, "top-1")), (0, 1, None));
         assert_eq!(metrics.headline().len(), 2);

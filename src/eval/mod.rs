@@ -35,16 +35,16 @@ mod text;
 
 pub use ahead::decode_ahead;
 pub use identity::{Protocol, Run, fingerprint};
-pub use job::{Decode, Evaluation, Pipeline, UNREADABLE, UNSUITABLE};
+pub use job::{Decode, Evaluation, UNREADABLE, UNSUITABLE, VideoPipeline};
 pub use journal::{Identity, Journal};
-pub use manifest::{Format, Item, Manifest, Part};
+pub use manifest::{Excerpt, Item, Manifest, ManifestFormat};
 pub use merging::{merge, write_merged};
 pub use metrics::{Figure, Metrics, Summary};
 pub use names::ClassNames;
 pub use precision::{AveragePrecision, average_precision};
 pub use prediction::{Prediction, TOP, Top};
 pub use results::{Results, read_results};
-pub use rows::{Encoding, Outcome, Row};
+pub use rows::{Encoding, Row, VideoOutcome};
 pub use shard::Shard;
 pub use task::Task;
 

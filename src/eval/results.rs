@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Encoding, Journal, Outcome, Row, Run, journal};
+use super::{Encoding, Journal, Row, Run, VideoOutcome, journal};
 use crate::tensor::{Error, Result};
 
 /// A file of results that is being written: a [`Journal`] of rows.
@@ -68,7 +68,7 @@ fn parse(path: &Path, encoding: Encoding, run: &Run, text: &str) -> Result<Vec<R
             return Err(damaged(line, format!("row {} is not in shard {} of {}", row.row, run.shard, run.videos)));
         }
         match rows.insert(row.row, row) {
-            Some(Row { row, outcome: Outcome::Done(_), .. }) => {
+            Some(Row { row, outcome: VideoOutcome::Done(_), .. }) => {
                 Err(damaged(line, format!("row {row} is there a second time")))
             }
             _ => Ok(()),

@@ -21,12 +21,12 @@ pub struct Row {
     /// Time that decoding and computing took.
     pub seconds: f64,
     /// How it went.
-    pub outcome: Outcome,
+    pub outcome: VideoOutcome,
 }
 
 /// How it went with one video.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub enum VideoOutcome {
     /// What the model says of it.
     Done(Prediction),
     /// Why it could not be read.
@@ -146,9 +146,9 @@ fn to_object(task: &Task, row: &Row) -> Map<String, Value> {
     put("row", row.row.into());
     put("path", printable(&row.path, LONGEST_PATH).into());
     let (prediction, error) = match &row.outcome {
-        Outcome::Done(prediction) => (Some(prediction), None),
+        VideoOutcome::Done(prediction) => (Some(prediction), None),
         // Rows are lines, so nothing in them may end one.
-        Outcome::Failed(reason) => (None, Some(printable(reason, usize::MAX))),
+        VideoOutcome::Failed(reason) => (None, Some(printable(reason, usize::MAX))),
     };
     put("status", if error.is_none() { "ok" } else { "failed" }.into());
     put("error", error.into());
@@ -237,8 +237,8 @@ fn from_object(task: &Task, encoding: Encoding, object: &Map<String, Value>) -> 
     };
     task.check_labels(&labels)?;
     let outcome = match fields.text("status")? {
-        "failed" => Outcome::Failed(fields.text("error")?.to_owned()),
-        "ok" => Outcome::Done(Prediction {
+        "failed" => VideoOutcome::Failed(fields.text("error")?.to_owned()),
+        "ok" => VideoOutcome::Done(Prediction {
             tops: heads.iter().chain(&task.joint()).map(|head| fields.top(head)).collect::<Result<_>>()?,
             logits: if has_logits(task, encoding) { fields.logits(task.classes())? } else { Vec::new() },
         }),
@@ -328,7 +328,7 @@ mod tests {
 
     fn row(task: &Task, logits: &[f32], path: &str) -> Row {
         let labels = if task.is_multiple() { vec![6, 0, 2] } else { vec![2; task.heads().len()] };
-        let outcome = Outcome::Done(Prediction::new(task, logits.to_vec(), None).unwrap());
+        let outcome = VideoOutcome::Done(Prediction::new(task, logits.to_vec(), None).unwrap());
         Row { row: 12, path: path.to_owned(), labels, seconds: 0.125, outcome }
     }
 
@@ -353,12 +353,12 @@ mod tests {
     fn failures_keep_their_reason_on_one_line() {
         for task in tasks() {
             for encoding in [Encoding::Csv, Encoding::JsonLines] {
-                let failed = Outcome::Failed("cut off,\nffmpeg says: \"eof\"\r\n".into());
+                let failed = VideoOutcome::Failed("cut off,\nffmpeg says: \"eof\"\r\n".into());
                 let failed = Row { outcome: failed, ..row(&task, &[0.0; 7], "x.mp4") };
                 let line = encoding.line(&task, &failed).unwrap();
                 assert!(!line.contains('\n'));
                 let read = encoding.parse(&task, &line).unwrap();
-                assert_eq!(read.outcome, Outcome::Failed("cut off, ffmpeg says: \"eof\"  ".into()));
+                assert_eq!(read.outcome, VideoOutcome::Failed("cut off, ffmpeg says: \"eof\"  ".into()));
                 assert_eq!(read.labels, failed.labels);
             }
         }
@@ -376,14 +376,16 @@ mod tests {
                 assert_eq!(prediction.tops[2].names[0], "=cmd|'/c calc'!A0, d");
             }
             let labels = if task.is_multiple() { vec![1] } else { vec![0; task.heads().len()] };
-            let outcome = Outcome::Done(prediction);
+            let outcome = VideoOutcome::Done(prediction);
             let row = Row { row: 0, path: "-x.mp4".into(), labels, seconds: 0.0, outcome };
             let line = Encoding::Csv.line(&task, &row).unwrap();
             assert!(line.contains(",'=cmd") || line.contains(",\"'=cmd"), "{line}");
             assert!(line.starts_with("0,'-x.mp4,ok"), "{line}");
             for encoding in [Encoding::Csv, Encoding::JsonLines] {
                 let read = encoding.parse(&task, &encoding.line(&task, &row).unwrap()).unwrap();
-                let (Outcome::Done(read), Outcome::Done(written)) = (read.outcome, &row.outcome) else { panic!() };
+                let (VideoOutcome::Done(read), VideoOutcome::Done(written)) = (read.outcome, &row.outcome) else {
+                    panic!()
+                };
                 assert_eq!(read.tops, written.tops);
             }
         }
@@ -450,7 +452,7 @@ mod tests {
                 prop_assert_eq!(&Encoding::JsonLines.parse(&task, &line).unwrap(), &row);
                 let line = Encoding::Csv.line(&task, &row).unwrap();
                 let mut read = Encoding::Csv.parse(&task, &line).unwrap();
-                if let (Outcome::Done(read), Outcome::Done(written)) = (&mut read.outcome, &row.outcome)
+                if let (VideoOutcome::Done(read), VideoOutcome::Done(written)) = (&mut read.outcome, &row.outcome)
                     && !task.is_multiple()
                 {
                     prop_assert!(read.logits.is_empty());

@@ -63,7 +63,7 @@ fn evaluate(evaluation: &mut Evaluation<'_>, most: usize) -> Result<()> {
     let mut written = 0;
     let decode = Box::new(|item: &Item| logits(&item.name));
     let mut compute = Ok;
-    let pipeline = Pipeline { workers: 3, decode, timeout: None, compute: &mut compute };
+    let pipeline = VideoPipeline { workers: 3, decode, timeout: None, compute: &mut compute };
     evaluation.finish(pipeline, &mut |_, _| {
         written += 1;
         if written == most { Err(Error::new(ErrorKind::DeviceLost, "killed")) } else { Ok(()) }
@@ -98,7 +98,7 @@ fn figures_are_those_of_the_file() {
             assert!(rows.iter().map(|row| row.row).eq(0..40), "the manifest's order");
             assert_eq!(Metrics::of(&task, &rows).unwrap().summary(), summary);
             assert_eq!((summary.videos, summary.failed), (34, 6));
-            let failed = Outcome::Failed(format!("{} is cut off", rows[3].path));
+            let failed = VideoOutcome::Failed(format!("{} is cut off", rows[3].path));
             assert_eq!(rows[3].outcome, failed);
         }
     }
@@ -328,7 +328,7 @@ fn what_is_not_the_videos_fault_ends_the_run() {
         };
         let decode = Box::new(move |item: &Item| fails(&item.name, decoding).map(|()| item.name.clone()));
         let mut compute = |name: String| fails(&name, !decoding).map(|()| vec![0.5; CLASSES]);
-        let pipeline = Pipeline { workers: 2, decode, timeout: None, compute: &mut compute };
+        let pipeline = VideoPipeline { workers: 2, decode, timeout: None, compute: &mut compute };
         let outcome = evaluation.finish(pipeline, &mut |_, _| Ok(()));
         assert_eq!(outcome.is_err(), ends, "{kind:?}");
         drop(evaluation);
@@ -360,7 +360,7 @@ fn failures_are_tried_again() {
         let mut evaluation = again();
         let decode = Box::new(|_: &Item| Ok(vec![0.5; CLASSES]));
         let mut compute = Ok;
-        let pipeline = Pipeline { workers: 2, decode, timeout: None, compute: &mut compute };
+        let pipeline = VideoPipeline { workers: 2, decode, timeout: None, compute: &mut compute };
         evaluation.finish(pipeline, &mut |_, _| Ok(())).unwrap();
         let found = evaluation.metrics().summary();
         assert_eq!((found.videos, found.failed), (20, 0));
@@ -392,7 +392,7 @@ fn decoding_is_bounded() {
         computed += 1;
         Ok(vec![0.5; CLASSES])
     };
-    let pipeline = Pipeline { workers: 2, decode, timeout: None, compute: &mut compute };
+    let pipeline = VideoPipeline { workers: 2, decode, timeout: None, compute: &mut compute };
     evaluation.finish(pipeline, &mut |_, _| Ok(())).unwrap();
     let most = ahead.last().copied().unwrap();
     assert!((2..=5).contains(&most), "{ahead:?}");

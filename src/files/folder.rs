@@ -13,7 +13,7 @@ use crate::tensor::{Error, Result};
 /// A folder that is filled beside its place, to be put there when all its files are whole; else it goes without a trace.
 #[derive(Debug)]
 pub struct UnfinishedFolder {
-    place: PathBuf,
+    path: PathBuf,
     folder: TempDir,
     /// Open as long as the folder is being filled. Only some systems lock folders.
     _lock: Option<File>,
@@ -21,14 +21,14 @@ pub struct UnfinishedFolder {
 }
 
 impl UnfinishedFolder {
-    /// Begins the folder that is to be at `place`, where nothing is yet.
-    pub fn create(place: &Path) -> Result<Self> {
-        let failed = |error: std::io::Error| Error::io("make the folder", place, &cause(&error));
-        let parent = folder_of(place);
+    /// Begins the folder that is to be at `path`, where nothing is yet.
+    pub fn create(path: &Path) -> Result<Self> {
+        let failed = |error: std::io::Error| Error::io("make the folder", path, &cause(&error));
+        let parent = folder_of(path);
         leftovers::remove(parent);
         let (folder, registered) = Registered::new(|| builder(0o777).tempdir_in(parent)).map_err(failed)?;
         let lock = File::open(folder.path()).ok().filter(is_locked);
-        Ok(Self { place: place.to_owned(), folder, _lock: lock, registered })
+        Ok(Self { path: path.to_owned(), folder, _lock: lock, registered })
     }
 
     /// Where its files are written.
@@ -38,12 +38,12 @@ impl UnfinishedFolder {
 
     /// Puts it in its place; an error where something is there by now.
     pub fn put(self) -> Result<()> {
-        let Self { place, mut folder, registered, .. } = self;
+        let Self { path, mut folder, registered, .. } = self;
         let renamed = registered.release(|| {
-            std::fs::rename(folder.path(), &place)?;
+            std::fs::rename(folder.path(), &path)?;
             folder.disable_cleanup(true);
             Ok(())
         });
-        renamed.map_err(|error| Error::io("make the folder", &place, &error))
+        renamed.map_err(|error| Error::io("make the folder", &path, &error))
     }
 }

@@ -13,31 +13,31 @@ use crate::tensor::{Error, Result};
 /// A file that is written beside its place, to be put there when it is whole; else it goes without a trace.
 #[derive(Debug)]
 pub struct Unfinished {
-    place: PathBuf,
+    path: PathBuf,
     file: BufWriter<NamedTempFile>,
     registered: Registered,
 }
 
 impl Unfinished {
-    /// Begins the file that is to be at `place`, as private as any other new file.
+    /// Begins the file that is to be at `path`, as private as any other new file.
     ///
-    /// An error where its folder is missing or cannot be written to, or where something else than a file is at `place`.
-    pub fn create(place: &Path) -> Result<Self> {
-        let failed = |error: io::Error| Error::io("write", place, &cause(&error));
-        if std::fs::symlink_metadata(place).is_ok_and(|found| !found.is_file() && !found.is_symlink()) {
-            return Err(Error::file(format!("cannot write {}: what is there is no file", place.display())));
+    /// An error where its folder is missing or cannot be written to, or where something else than a file is at `path`.
+    pub fn create(path: &Path) -> Result<Self> {
+        let failed = |error: io::Error| Error::io("write", path, &cause(&error));
+        if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() && !found.is_symlink()) {
+            return Err(Error::file(format!("cannot write {}: what is there is no file", path.display())));
         }
-        let folder = folder_of(place);
+        let folder = folder_of(path);
         leftovers::remove(folder);
         let (file, registered) = Registered::new(|| create_locked(folder)).map_err(failed)?;
-        Ok(Self { place: place.to_owned(), file: BufWriter::new(file), registered })
+        Ok(Self { path: path.to_owned(), file: BufWriter::new(file), registered })
     }
 
     /// Everything written, to be put in its place.
     pub fn finish(self) -> Result<Finished> {
-        let Self { place, file, registered } = self;
-        let file = file.into_inner().map_err(|error| Error::io("write", &place, error.error()))?;
-        Ok(Finished { place, file, registered })
+        let Self { path, file, registered } = self;
+        let file = file.into_inner().map_err(|error| Error::io("write", &path, error.error()))?;
+        Ok(Finished { path, file, registered })
     }
 }
 
@@ -54,7 +54,7 @@ impl Write for Unfinished {
 /// A file that is whole and waits to be put in its place.
 #[derive(Debug)]
 pub struct Finished {
-    place: PathBuf,
+    path: PathBuf,
     file: NamedTempFile,
     registered: Registered,
 }
@@ -62,9 +62,9 @@ pub struct Finished {
 impl Finished {
     /// Puts it in its place, over the file or the link that is there.
     pub fn put(self) -> Result<()> {
-        let Self { place, file, registered } = self;
-        let put = registered.release(|| file.persist(&place).map(drop));
-        put.map_err(|error| Error::io("write", &place, &cause(&error.error)))
+        let Self { path, file, registered } = self;
+        let put = registered.release(|| file.persist(&path).map(drop));
+        put.map_err(|error| Error::io("write", &path, &cause(&error.error)))
     }
 }
 

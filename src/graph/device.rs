@@ -51,6 +51,7 @@ impl FromStr for Choice {
 
 /// How a device is opened.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct DeviceOptions {
     /// Which device.
     pub choice: Choice,
@@ -63,6 +64,31 @@ pub struct DeviceOptions {
 impl Default for DeviceOptions {
     fn default() -> Self {
         Self { choice: Choice::default(), checks: true, threads: None }
+    }
+}
+
+impl DeviceOptions {
+    /// The fastest device, with checks.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens this device.
+    #[must_use]
+    pub fn choice(self, choice: Choice) -> Self {
+        Self { choice, ..self }
+    }
+
+    /// Whether this crate's kernels check array bounds and bound their loops.
+    #[must_use]
+    pub fn checks(self, checks: bool) -> Self {
+        Self { checks, ..self }
+    }
+
+    /// The host computes with this many threads; `None` for as many as it runs at once.
+    #[must_use]
+    pub fn threads(self, threads: impl Into<Option<usize>>) -> Self {
+        Self { threads: threads.into(), ..self }
     }
 }
 

@@ -9,7 +9,8 @@ use super::lowering::Lowered;
 use super::memory::Content;
 use super::packed::PackedWeights;
 use super::{
-    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, Node, Origin, Plan, Value, feed_of,
+    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, MemoryPlan, Node, Origin, Value,
+    feed_of,
 };
 use crate::gpu::{Buffer, Capabilities, Commands, DeviceId, DeviceKind, Gpu, Pending, Readback};
 use crate::kernels::{self, Program, ProgramBuilder, Variant};
@@ -91,7 +92,7 @@ pub struct GpuExecutor {
     device: Gpu,
     /// As it was recorded.
     graph: Arc<Graph>,
-    plan: Plan,
+    plan: MemoryPlan,
     slots: Vec<Buffer>,
     /// The rows of the weights that it updates.
     masters: HashMap<Value, Memory>,
@@ -113,7 +114,7 @@ impl GpuExecutor {
         let device = weights.device().gpu().cloned();
         let device = device.ok_or_else(|| Error::usage("kernels in WGSL need a GPU, and the weights are elsewhere"))?;
         let lowered = Lowered::new(&graph, device.capabilities(), options)?;
-        let plan = Plan::with_scratch(&lowered.graph, &lowered.scratch());
+        let plan = MemoryPlan::with_scratch(&lowered.graph, &lowered.scratch());
         let mut slots = Vec::with_capacity(plan.slots.len());
         for bytes in &plan.slots {
             slots.push(device.buffer("intermediate values", *bytes).await?);
@@ -135,7 +136,7 @@ impl GpuExecutor {
     }
 
     /// Where values live.
-    pub fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &MemoryPlan {
         &self.plan
     }
 
@@ -237,7 +238,7 @@ fn operations_per_submission(device: &Capabilities) -> u64 {
 struct Operands<'a> {
     device: &'a Gpu,
     graph: &'a Graph,
-    plan: &'a Plan,
+    plan: &'a MemoryPlan,
     slots: &'a [Buffer],
     masters: &'a HashMap<Value, Memory>,
     weights: &'a DeviceWeights,

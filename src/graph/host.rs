@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::memory::Content;
 use super::{
-    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, Node, Origin, Plan, Value, feed_of,
+    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, MemoryPlan, Node, Origin, Value,
+    feed_of,
 };
 use crate::gpu::{DeviceId, Pending};
 use crate::kernels::Access;
@@ -76,7 +77,7 @@ impl Backend for Host {
                     graph.name(half)
                 )));
             }
-            let plan = Plan::new(&graph);
+            let plan = MemoryPlan::new(&graph);
             weights.masters(&graph).await?;
             let fixed = fixed_values(&graph, weights).await?;
             let slots = plan.slots.iter().map(|bytes| vec![0.0; *bytes as usize / Element::F32.bytes()]).collect();
@@ -125,7 +126,7 @@ struct HostExecutor {
     name: String,
     threads: Arc<Threads>,
     graph: Arc<Graph>,
-    plan: Plan,
+    plan: MemoryPlan,
     weights: DeviceWeights,
     memory: Mutex<Values>,
 }

@@ -7,7 +7,7 @@ use super::{Graph, Node, Origin, Value};
 ///
 /// A slot is a buffer of its own: one buffer cannot be bound both to be read and to be written in a dispatch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct MemoryPlan {
     /// The size of each slot in bytes.
     pub slots: Vec<u64>,
     /// The slot of each value, by the value's place; `None` for weights and constants.
@@ -20,7 +20,7 @@ pub struct Plan {
     last_use: Vec<Option<usize>>,
 }
 
-impl Plan {
+impl MemoryPlan {
     /// Plans `graph` without scratch. Inputs live from the start, outputs to the end.
     pub fn new(graph: &Graph) -> Self {
         Self::with_scratch(graph, &vec![Vec::new(); graph.nodes().len()])
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_chain_alternates_between_two_slots() {
         let graph = chain(5);
-        let plan = Plan::new(&graph);
+        let plan = MemoryPlan::new(&graph);
         assert_eq!(plan.slots, [128, 128]);
         for node in graph.nodes() {
             let written: Vec<_> = node.outputs().map(|value| plan.slot(value)).collect();
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn outputs_survive_and_intermediates_do_not() {
         let graph = chain(3);
-        let plan = Plan::new(&graph);
+        let plan = MemoryPlan::new(&graph);
         assert!(plan.survives(graph.find("y2").unwrap()));
         assert!(!plan.survives(graph.find("y0").unwrap()));
         assert_eq!(plan.slot(graph.find("scale").unwrap()), None);
@@ -195,7 +195,7 @@ mod tests {
         let normal = graph.call(call, &[Some(first), Some(scale), Some(bias)], "normal", [4, 8]).unwrap();
         graph.output(normal).unwrap();
         graph.output(again).unwrap();
-        let plan = Plan::new(&graph);
+        let plan = MemoryPlan::new(&graph);
         assert_eq!(plan.slot(first), plan.slot(x));
         assert_ne!(plan.slot(normal), plan.slot(first));
         assert_eq!([stepped, again].map(|value| (plan.slot(value), plan.weights(value))), [(None, Some(weight)); 2]);
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn scratch_has_a_slot_while_its_call_runs() {
         let graph = chain(3);
-        let plan = Plan::with_scratch(&graph, &[vec![], vec![0, 0, 0, 500], vec![0, 0, 0, 300]]);
+        let plan = MemoryPlan::with_scratch(&graph, &[vec![], vec![0, 0, 0, 500], vec![0, 0, 0, 300]]);
         assert_eq!((plan.scratch(0, 3), plan.scratch(1, 2)), (None, None));
         let scratch = plan.scratch(1, 3).unwrap();
         let [y0, y1] = ["y0", "y1"].map(|name| plan.slot(graph.find(name).unwrap()).unwrap());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::memory::Content;
 use super::{
-    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, Origin, Plan, Value, feed_of,
+    Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, MemoryPlan, Origin, Value, feed_of,
 };
 use crate::gpu::{DeviceId, Pending};
 use crate::tensor::{Error, Exact, Format, Result, Shape, Tensor};
@@ -58,7 +58,7 @@ impl Backend for References {
         Pending::new(async move {
             options.without_wgsl()?;
             weights.masters(&graph).await?;
-            let (device, plan, weights) = (self.id, Plan::new(&graph), weights.clone());
+            let (device, plan, weights) = (self.id, MemoryPlan::new(&graph), weights.clone());
             Ok(Box::new(ReferenceExecutor { device, plan, graph, weights }) as Box<dyn Executor>)
         })
     }
@@ -81,7 +81,7 @@ impl Backend for References {
 struct ReferenceExecutor {
     device: DeviceId,
     graph: Arc<Graph>,
-    plan: Plan,
+    plan: MemoryPlan,
     weights: DeviceWeights,
 }
 

@@ -29,8 +29,8 @@ pub use contract::{
     Access, Binding, Call, Case, Cost, Family, Field, Fill, Kernel, Operation, input, rounded_reference, variants_of,
 };
 pub use shader::{
-    Class, Dispatches, Launch, Literals, Needs, Plan, Planned, Precision, Program, ProgramBuilder, Selection, Shader,
-    Unfit, Variant, render, suite, word,
+    DeviceClass, Dispatches, Launch, Literals, Needs, Plan, Planned, Precision, Program, ProgramBuilder, Selection,
+    Shader, Unfit, Variant, render, suite, word,
 };
 
 /// Every kernel family.

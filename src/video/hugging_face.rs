@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    preset::{Normalise, Preprocessing, Resize, Values},
-    resample::{Filter, Resample},
+    preset::{PlaneStatistics, Preprocessing, Resize, Values},
+    resample::{Filter, Resampling},
 };
 use crate::tensor::{Error, Result};
 
@@ -76,7 +76,7 @@ impl Preprocessing {
         let fields = Fields::parse(text).map_err(|instead| Error::file(format!("the file is {instead}")))?;
         let file = File::read(&fields, processor).map_err(Error::file)?;
         file.check_supported()?;
-        let preprocessing = Self::new(file.resize()?, file.crop()?, Resample::Pillow(file.filter()?), file.values()?)
+        let preprocessing = Self::new(file.resize()?, file.crop()?, Resampling::Pillow(file.filter()?), file.values()?)
             .map_err(|error| Error::file(error.to_string()))?;
         Ok(match file.processor {
             Processor::Image => preprocessing,
@@ -234,15 +234,15 @@ impl File {
         Ok(Values { scale, zero_centred, normalise })
     }
 
-    fn normalise(&self) -> Result<Normalise> {
-        let mean = per_plane("image_mean", self.image_mean.as_ref(), Normalise::HALVES.mean)?;
-        let std = per_plane("image_std", self.image_std.as_ref(), Normalise::HALVES.std)?;
+    fn normalise(&self) -> Result<PlaneStatistics> {
+        let mean = per_plane("image_mean", self.image_mean.as_ref(), PlaneStatistics::HALVES.mean)?;
+        let std = per_plane("image_std", self.image_std.as_ref(), PlaneStatistics::HALVES.std)?;
         match &self.image_std {
             Some(value) if std.contains(&0.0) => Err(Error::file(format!(
                 "image_std is {value}, but values are divided by it: write numbers other than 0, or set do_normalize \
                  to false"
             ))),
-            _ => Ok(Normalise { mean, std }),
+            _ => Ok(PlaneStatistics { mean, std }),
         }
     }
 }
@@ -350,7 +350,7 @@ mod tests {
             (r#""BICUBIC""#, Filter::Bicubic),
             ("null", Filter::Bilinear),
         ] {
-            assert_eq!(filter(value), Resample::Pillow(expected), "{value}");
+            assert_eq!(filter(value), Resampling::Pillow(expected), "{value}");
         }
         assert!(parse(r#"{"resample": 5}"#).to_string().contains("Pillow's hamming"));
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{
-    Antialiased, Clip, CropWindow, Crops, Filter, Frame, Lerp, PixelFormat, Preprocessing, Resample, coefficients,
+    Antialiased, Clip, CropWindow, Crops, Filter, Frame, Lerp, PixelFormat, Preprocessing, Resampling, coefficients,
 };
 use crate::gpu::Pending;
 use crate::graph::{Device, DeviceWeights, Executor, Feed, Graph, Memory, Value, Weights};
@@ -252,8 +252,8 @@ impl Recipe {
             let mut pass = Pass { graph: &mut graph, pixels, frames: group, size, resized, crop, place };
             let (picture, seen) = match (resized == size, preprocessing.resample()) {
                 (true, _) => (pixels, Seen::Whole),
-                (false, Resample::Pillow(filter)) => (pass.antialiased(filter)?, Seen::Crop),
-                (false, Resample::TensorFlowBilinear) => (pass.bilinear()?, Seen::Crop),
+                (false, Resampling::Pillow(filter)) => (pass.antialiased(filter)?, Seen::Crop),
+                (false, Resampling::TensorFlowBilinear) => (pass.bilinear()?, Seen::Crop),
             };
             let call = normalise(&pass, seen, layout);
             let shape = layout.shape(1, group, cropped, 3);
@@ -291,10 +291,10 @@ enum Seen {
     Crop,
 }
 
-fn colour_format(format: PixelFormat) -> colour::Format {
+fn colour_format(format: PixelFormat) -> colour::ColourFormat {
     match format {
-        PixelFormat::Rgb24 => colour::Format::Rgb24,
-        PixelFormat::Yuv420p { matrix, range } => colour::Format::Yuv420p(coefficients(matrix, range)),
+        PixelFormat::Rgb24 => colour::ColourFormat::Rgb24,
+        PixelFormat::Yuv420p { matrix, range } => colour::ColourFormat::Yuv420p(coefficients(matrix, range)),
     }
 }
 

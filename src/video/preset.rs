@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 
 use super::{
     crop::{CropWindow, Extent},
-    resample::Resample,
+    resample::Resampling,
 };
 use crate::tensor::{Error, Result};
 
@@ -40,13 +40,13 @@ impl Preset {
     /// The short edge becomes ⌊256·S/224⌋ for the larger side S of the crop: 256 for 224.
     pub fn preprocessing(self, crop: [usize; 2]) -> Result<Preprocessing> {
         let resample = match self {
-            Self::Scenic => Resample::TensorFlowBilinear,
-            Self::HfCorrected | Self::HfDefault => Resample::PILLOW_BILINEAR,
+            Self::Scenic => Resampling::TensorFlowBilinear,
+            Self::HfCorrected | Self::HfDefault => Resampling::PILLOW_BILINEAR,
         };
         let values = match self {
             Self::Scenic => Values { scale: 2.0 / 255.0, ..Values::ZERO_CENTRED },
             Self::HfCorrected => Values::ZERO_CENTRED,
-            Self::HfDefault => Values { normalise: Some(Normalise::HALVES), ..Values::ZERO_CENTRED },
+            Self::HfDefault => Values { normalise: Some(PlaneStatistics::HALVES), ..Values::ZERO_CENTRED },
         };
         let short_edge = crop[0].max(crop[1]).saturating_mul(256) / 224;
         Preprocessing::new(Some(Resize::ShortEdge(short_edge)), Some(crop), resample, values)
@@ -150,14 +150,14 @@ impl Crops {
 
 /// Mean and standard deviation of each colour plane.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Normalise {
+pub struct PlaneStatistics {
     /// Subtracted.
     pub mean: [f32; 3],
     /// Divided by.
     pub std: [f32; 3],
 }
 
-impl Normalise {
+impl PlaneStatistics {
     /// Mean and standard deviation 0.5: what Hugging Face's processor assumes.
     pub const HALVES: Self = Self { mean: [0.5; 3], std: [0.5; 3] };
 }
@@ -170,7 +170,7 @@ pub struct Values {
     /// Whether 1 is subtracted after scaling.
     pub zero_centred: bool,
     /// Mean and standard deviation, applied last.
-    pub normalise: Option<Normalise>,
+    pub normalise: Option<PlaneStatistics>,
 }
 
 impl Values {
@@ -182,7 +182,7 @@ impl Values {
     fn value(&self, plane: usize, byte: u8) -> f32 {
         let scaled = (f64::from(byte) * self.scale) as f32;
         let centred = if self.zero_centred { scaled - 1.0 } else { scaled };
-        self.normalise.map_or(centred, |Normalise { mean, std }| (centred - mean[plane]) / std[plane])
+        self.normalise.map_or(centred, |PlaneStatistics { mean, std }| (centred - mean[plane]) / std[plane])
     }
 }
 
@@ -194,7 +194,7 @@ const LARGEST_SIDE: usize = 1 << 14;
 pub struct Preprocessing {
     resize: Option<Resize>,
     crop: Option<[usize; 2]>,
-    resample: Resample,
+    resample: Resampling,
     values: Values,
     /// Whether the extra black pixel of an odd padding comes before the picture.
     extra_before: bool,
@@ -204,12 +204,12 @@ impl Preprocessing {
     /// Resizes if asked, cuts the middle `crop` = [Y, X] out if asked, and scales.
     ///
     /// An error ([`Usage`](crate::tensor::ErrorKind::Usage)) for a side of 0, and for values that are not finite.
-    pub fn new(resize: Option<Resize>, crop: Option<[usize; 2]>, resample: Resample, values: Values) -> Result<Self> {
+    pub fn new(resize: Option<Resize>, crop: Option<[usize; 2]>, resample: Resampling, values: Values) -> Result<Self> {
         let sides = resize.map_or([1; 2], Resize::sides);
         if sides.contains(&0) || crop.is_some_and(|crop| crop.contains(&0)) {
             return Err(Error::usage("preprocessing cannot resize or crop to 0 pixels; ask for at least 1"));
         }
-        let extra_before = matches!(resample, Resample::Pillow(_));
+        let extra_before = matches!(resample, Resampling::Pillow(_));
         let preprocessing = Self { resize, crop, resample, values, extra_before };
         if preprocessing.value_table().iter().flatten().any(|value| !value.is_finite()) {
             return Err(Error::usage(
@@ -236,7 +236,7 @@ impl Preprocessing {
     }
 
     /// How resized pixels are computed.
-    pub fn resample(&self) -> Resample {
+    pub fn resample(&self) -> Resampling {
         self.resample
     }
 
@@ -342,8 +342,8 @@ impl fmt::Display for Preprocessing {
             write!(f, ", crop {width}x{height}")?;
         }
         match self.resample {
-            Resample::Pillow(filter) => write!(f, ", Pillow's {}", filter.name())?,
-            Resample::TensorFlowBilinear => f.write_str(", TensorFlow's bilinear")?,
+            Resampling::Pillow(filter) => write!(f, ", Pillow's {}", filter.name())?,
+            Resampling::TensorFlowBilinear => f.write_str(", TensorFlow's bilinear")?,
         }
         write!(f, ", values in {}", self.range())
     }
@@ -374,9 +374,9 @@ mod tests {
         {
             assert_eq!(preset.preprocessing([224, 224]).unwrap().range(), range);
         }
-        let normalise = Some(Normalise { mean: [0.5, 0.0, 0.5], std: [0.5; 3] });
+        let normalise = Some(PlaneStatistics { mean: [0.5, 0.0, 0.5], std: [0.5; 3] });
         let values = Values { scale: 1.0 / 255.0, zero_centred: false, normalise };
-        let planes = Preprocessing::new(None, None, Resample::PILLOW_BILINEAR, values).unwrap();
+        let planes = Preprocessing::new(None, None, Resampling::PILLOW_BILINEAR, values).unwrap();
         assert_eq!(planes.range(), "red [-1, 1], green [0, 2], blue [-1, 1]");
     }
 
@@ -422,11 +422,11 @@ mod tests {
 
     #[test]
     fn impossible_preprocessing_is_an_error() {
-        let new = |resize, crop, values| Preprocessing::new(resize, crop, Resample::PILLOW_BILINEAR, values);
+        let new = |resize, crop, values| Preprocessing::new(resize, crop, Resampling::PILLOW_BILINEAR, values);
         assert!(new(Some(Resize::ShortEdge(0)), None, Values::ZERO_CENTRED).is_err());
         assert!(new(None, Some([224, 0]), Values::ZERO_CENTRED).is_err());
         assert!(new(None, None, Values { scale: f64::NAN, ..Values::ZERO_CENTRED }).is_err());
-        let flat = Some(Normalise { mean: [0.5; 3], std: [0.5, 0.0, 0.5] });
+        let flat = Some(PlaneStatistics { mean: [0.5; 3], std: [0.5, 0.0, 0.5] });
         assert!(new(None, None, Values { normalise: flat, ..Values::ZERO_CENTRED }).is_err());
         assert!(Preset::Scenic.preprocessing([224, 224]).unwrap().resized_size([0, 5]).is_err());
     }

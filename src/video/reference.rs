@@ -116,7 +116,7 @@ mod tests {
     use safetensors::SafeTensors;
 
     use super::*;
-    use crate::video::{Resample, Resize, Values};
+    use crate::video::{Resampling, Resize, Values};
 
     const CASES: &[u8] = include_bytes!("../../tests/data/video/preprocess_cases.safetensors");
 
@@ -132,7 +132,7 @@ mod tests {
 
     fn hugging_face(short_edge: usize, crop: usize, values: Values) -> Preprocessing {
         let resize = Some(Resize::ShortEdge(short_edge));
-        Preprocessing::new(resize, Some([crop; 2]), Resample::PILLOW_BILINEAR, values).unwrap()
+        Preprocessing::new(resize, Some([crop; 2]), Resampling::PILLOW_BILINEAR, values).unwrap()
     }
 
     #[test]
@@ -189,7 +189,8 @@ mod tests {
             let bytes: Vec<u8> = RESIZED
                 .into_iter()
                 .flat_map(|[size, resized]| {
-                    let whole = Preprocessing::new(None, None, Resample::Pillow(filter), Values::ZERO_CENTRED).unwrap();
+                    let whole =
+                        Preprocessing::new(None, None, Resampling::Pillow(filter), Values::ZERO_CENTRED).unwrap();
                     antialiased(filter, &noise(size), size, resized, &whole.crop_window(resized))
                 })
                 .collect();

@@ -10,7 +10,7 @@ use crate::tensor::{Error, Result};
 
 /// How a resized pixel is computed from its source pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Resample {
+pub enum Resampling {
     /// Pillow's, by one of its filters: as wide as the reduction (antialiased), rounded to bytes after each axis. What
     /// Hugging Face's processor does. See [`Antialiased`].
     Pillow(Filter),
@@ -19,7 +19,7 @@ pub enum Resample {
     TensorFlowBilinear,
 }
 
-impl Resample {
+impl Resampling {
     /// What Hugging Face's processors do unless told otherwise.
     pub const PILLOW_BILINEAR: Self = Self::Pillow(Filter::Bilinear);
 }

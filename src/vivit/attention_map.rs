@@ -3,7 +3,7 @@
 //! The weights of tokens at the top are handed down layer by layer, as one vector: no N×N matrix is stored
 //! (Abnar and Zuidema, 2020, arXiv 2005.00928, with ½ for the residual path and the mean over heads).
 
-use super::{Axis, Config, Encoder, RecordedAttention, Recording, Request};
+use super::{AttentionAxis, Config, Encoder, RecordedAttention, Recording, Request};
 use crate::graph::{Graph, Value};
 use crate::kernels::attention::AttentionNormaliser;
 use crate::kernels::attention::Part;
@@ -33,7 +33,7 @@ pub struct RecordedMap {
     /// The encoder whose tokens these are.
     pub encoder: Encoder,
     /// Over what its tokens attend.
-    pub axis: Axis,
+    pub axis: AttentionAxis,
     /// The input that holds the weights at the top, one for each row `[R]`.
     pub seed: String,
     /// The weights at the bottom, `[R]`.
@@ -82,7 +82,7 @@ fn rollout(recording: &mut Recording) -> Result<Vec<RecordedMap>> {
             let name = attention.layer.value("rollout");
             weights = hand_down(graph, attention, &parts, weights, residual, ROLLOUT, &name)?;
         }
-        maps.push(RecordedMap { encoder, axis: Axis::Whole, seed, weights });
+        maps.push(RecordedMap { encoder, axis: AttentionAxis::Whole, seed, weights });
     }
     Ok(maps)
 }

@@ -1,8 +1,8 @@
 //! What a model of the list defines.
 
 use super::config::plural;
+use super::counterpart::Counterpart;
 use super::encoder::Encoder;
-use super::initialise::Counterpart;
 use super::naive::{Naive, Sequence};
 use super::recorder::Recorder;
 use super::{Classifier, Config, EncoderSize};

@@ -90,7 +90,7 @@ impl FromStr for Encoder {
 
 /// Over what a token attends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Axis {
+pub enum AttentionAxis {
     /// Everything that its encoder sees.
     Whole,
     /// The tokens of its temporal index.
@@ -99,7 +99,7 @@ pub enum Axis {
     Time,
 }
 
-impl Axis {
+impl AttentionAxis {
     /// Its name in paths and values; empty for the whole.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -127,16 +127,16 @@ pub(super) struct Layer {
     pub index: usize,
     pub size: EncoderSize,
     /// Over what this attention goes, where the layer has several.
-    pub attention: Axis,
+    pub attention: AttentionAxis,
 }
 
 impl Layer {
     pub(super) fn new(encoder: Encoder, index: usize, size: EncoderSize) -> Self {
-        Self { encoder, index, size, attention: Axis::Whole }
+        Self { encoder, index, size, attention: AttentionAxis::Whole }
     }
 
     /// Its attention over `axis`, one of several.
-    pub(super) fn over(self, axis: Axis) -> Self {
+    pub(super) fn over(self, axis: AttentionAxis) -> Self {
         Self { attention: axis, ..self }
     }
 
@@ -194,6 +194,6 @@ mod tests {
         assert_eq!(layer.value("qkv"), "temporal.qkv.3");
         assert_eq!(layer.output(), "temporal.hidden_state.4");
         assert_eq!(layer.parameter("MlpBlock_0"), "TemporalTransformer.encoderblock_3.MlpBlock_0");
-        assert_eq!(Layer::new(Encoder::Clip, 0, size).over(Axis::Time).value("qkv"), "time.qkv.0");
+        assert_eq!(Layer::new(Encoder::Clip, 0, size).over(AttentionAxis::Time).value("qkv"), "time.qkv.0");
     }
 }

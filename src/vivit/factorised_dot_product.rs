@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Config;
 use super::definition::Definition;
-use super::encoder::{Axis, Encoder};
+use super::encoder::{AttentionAxis, Encoder};
 use super::naive::{Naive, Sequence};
 use super::recorder::Recorder;
 use super::validation::pooled_only;
@@ -41,11 +41,11 @@ pub enum HeadOrder {
 
 impl FactorisedDotProduct {
     /// Which of `heads` heads attend over what.
-    fn halves(self, heads: usize) -> [(Axis, Range<usize>); 2] {
+    fn halves(self, heads: usize) -> [(AttentionAxis, Range<usize>); 2] {
         let (first, second) = (0..heads / 2, heads / 2..heads);
         match self.heads {
-            HeadOrder::TemporalFirst => [(Axis::Time, first), (Axis::Space, second)],
-            HeadOrder::SpatialFirst => [(Axis::Time, second), (Axis::Space, first)],
+            HeadOrder::TemporalFirst => [(AttentionAxis::Time, first), (AttentionAxis::Space, second)],
+            HeadOrder::SpatialFirst => [(AttentionAxis::Time, second), (AttentionAxis::Space, first)],
         }
     }
 }

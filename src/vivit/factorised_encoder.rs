@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::config::plural;
+use super::counterpart::Counterpart;
 use super::definition::Definition;
-use super::encoder::{Axis, Encoder};
-use super::initialise::Counterpart;
+use super::encoder::{AttentionAxis, Encoder};
 use super::naive::{Naive, Place, Sequence, Sight};
 use super::recorder::Recorder;
 use super::recording::Recording;
@@ -88,8 +88,9 @@ impl FactorisedEncoder {
 }
 
 fn encoder(recorder: &mut Recorder<'_>, encoder: Encoder, size: EncoderSize, tokens: Value) -> Result<Value> {
-    recorder
-        .encoder(encoder, size, tokens, |recorder, layer, x| recorder.block(layer, &[(Axis::Whole, 0..size.heads)], x))
+    recorder.encoder(encoder, size, tokens, |recorder, layer, x| {
+        recorder.block(layer, &[(AttentionAxis::Whole, 0..size.heads)], x)
+    })
 }
 
 impl Definition for FactorisedEncoder {

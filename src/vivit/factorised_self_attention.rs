@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::Config;
+use super::counterpart::Counterpart;
 use super::definition::{Definition, Untold};
-use super::encoder::{Axis, Encoder, Layer};
-use super::initialise::Counterpart;
+use super::encoder::{AttentionAxis, Encoder, Layer};
 use super::naive::{Naive, Sequence};
 use super::recorder::Recorder;
 use super::validation::pooled_only;
@@ -37,10 +37,10 @@ pub enum Order {
 }
 
 impl FactorisedSelfAttention {
-    fn axes(self) -> [Axis; 2] {
+    fn axes(self) -> [AttentionAxis; 2] {
         match self.order {
-            Order::SpaceTime => [Axis::Space, Axis::Time],
-            Order::TimeSpace => [Axis::Time, Axis::Space],
+            Order::SpaceTime => [AttentionAxis::Space, AttentionAxis::Time],
+            Order::TimeSpace => [AttentionAxis::Time, AttentionAxis::Space],
         }
     }
 

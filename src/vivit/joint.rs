@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Classifier;
 use super::definition::Definition;
-use super::encoder::{Axis, Encoder};
+use super::encoder::{AttentionAxis, Encoder};
 use super::naive::{Naive, Sequence};
 use super::recorder::Recorder;
 use crate::graph::Value;
@@ -27,7 +27,7 @@ impl Definition for Joint {
     fn encode(&self, recorder: &mut Recorder<'_>, patches: Value) -> Result<Value> {
         let size = recorder.config.encoder();
         let output = recorder.encoder(Encoder::Clip, size, patches, |recorder, layer, x| {
-            recorder.block(layer, &[(Axis::Whole, 0..size.heads)], x)
+            recorder.block(layer, &[(AttentionAxis::Whole, 0..size.heads)], x)
         })?;
         recorder.pool(Encoder::Clip, output)
     }

@@ -8,6 +8,7 @@ use crate::tensor::{Error, Result, Tensor};
 
 /// What of a clip is not seen. By default everything is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FrameMask {
     /// Which frames are valid, F for each clip of the batch, clip after clip; `None` where all are. They need not be
     /// contiguous.
@@ -32,7 +33,7 @@ pub enum TubeletRule {
 
 /// What a recorded graph can mask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Masking {
+pub struct GraphMask {
     /// Whether it has the input `validity`, words of [B, T]: 0 for a temporal index that is not seen.
     pub frames: bool,
     /// Whether tokens see their own and earlier temporal indices only.
@@ -41,15 +42,44 @@ pub struct Masking {
     pub empty_row: EmptyRow,
 }
 
-impl Masking {
+impl GraphMask {
     /// Everything is seen.
     pub const NONE: Self = Self { frames: false, causal: false, empty_row: EmptyRow::Zero };
 }
 
 impl FrameMask {
+    /// Everything is seen.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// These frames are valid, F for each clip of the batch, clip after clip; `None` for all of them.
+    #[must_use]
+    pub fn valid(self, valid: impl Into<Option<Vec<bool>>>) -> Self {
+        Self { valid: valid.into(), ..self }
+    }
+
+    /// A tubelet is valid by this rule.
+    #[must_use]
+    pub fn tubelets(self, tubelets: TubeletRule) -> Self {
+        Self { tubelets, ..self }
+    }
+
+    /// Whether tokens see their own and earlier temporal indices only.
+    #[must_use]
+    pub fn causal(self, causal: bool) -> Self {
+        Self { causal, ..self }
+    }
+
+    /// A query that sees no key gets this.
+    #[must_use]
+    pub fn empty_row(self, empty_row: EmptyRow) -> Self {
+        Self { empty_row, ..self }
+    }
+
     /// What a graph must be able to mask for this.
-    pub fn masking(&self) -> Masking {
-        Masking { frames: self.valid.is_some(), causal: self.causal, empty_row: self.empty_row }
+    pub fn masking(&self) -> GraphMask {
+        GraphMask { frames: self.valid.is_some(), causal: self.causal, empty_row: self.empty_row }
     }
 
     /// The mask of the clips in `batch` alone.

@@ -15,6 +15,8 @@
 
 mod attention_map;
 mod config;
+mod counterpart;
+mod counting;
 mod definition;
 mod encoder;
 mod factorised_dot_product;
@@ -37,12 +39,12 @@ mod validation;
 
 pub use attention_map::{AttentionLayer, MapRecording, RecordedMap, record_attention_maps};
 pub use config::{Config, Grid};
-pub use encoder::{Axis, Encoder};
+pub use encoder::{AttentionAxis, Encoder};
 pub use factorised_dot_product::{FactorisedDotProduct, HeadOrder};
 pub use factorised_encoder::{FactorisedEncoder, Temporal};
 pub use factorised_self_attention::{FactorisedSelfAttention, Order};
 pub use joint::Joint;
-pub use mask::{FrameMask, Masking, TubeletRule};
+pub use mask::{FrameMask, GraphMask, TubeletRule};
 pub use model::Model;
 pub use options::ModelOption;
 pub use parameters::{ParameterSpec, Parameters};

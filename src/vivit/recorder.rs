@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::encoder::{Axis, Encoder, Layer};
-use super::mask::Masking;
+use super::encoder::{AttentionAxis, Encoder, Layer};
+use super::mask::GraphMask;
 use super::parameters::ParameterSpec;
 use super::recording::{RecordedAttention, Recording};
 use super::request::{ModelInput, Request};
@@ -76,11 +76,11 @@ impl<'a> Recorder<'a> {
         let call = TubeletEmbed {
             batch: self.batch,
             frames,
-            height: rows,
-            width: columns,
-            channels: planes,
+            rows,
+            columns,
+            planes,
             tubelet: [tubelet.frames, tubelet.rows, tubelet.columns],
-            columns: width,
+            outputs: width,
             bias: true,
             layout: self.request.layout,
         };
@@ -138,7 +138,7 @@ impl<'a> Recorder<'a> {
 
     /// One pre-norm block: x + attention, then x + MLP (paper, equations 2 and 3; spec §2.1). `heads` says which of its
     /// heads attend over what.
-    pub(super) fn block(&mut self, layer: Layer, heads: &[(Axis, Range<usize>)], x: Value) -> Result<Value> {
+    pub(super) fn block(&mut self, layer: Layer, heads: &[(AttentionAxis, Range<usize>)], x: Value) -> Result<Value> {
         let x = self.attend(layer, ["LayerNorm_0", "MultiHeadDotProductAttention_0"], heads, x)?;
         self.mlp(layer, ["LayerNorm_1", "MlpBlock_0"], x)
     }
@@ -148,7 +148,7 @@ impl<'a> Recorder<'a> {
         &mut self,
         layer: Layer,
         [norm, attention]: [&str; 2],
-        heads: &[(Axis, Range<usize>)],
+        heads: &[(AttentionAxis, Range<usize>)],
         x: Value,
     ) -> Result<Value> {
         let normed = self.layer_norm(&layer.parameter(norm), x, &layer.value("layernorm_before"))?;
@@ -252,7 +252,13 @@ impl<'a> Recorder<'a> {
 
     /// Attention of the packed `qkv`: `attention_context.I`, shaped like `x`. Where `attention_probs.I` is tapped, the
     /// probabilities are computed beside it.
-    fn attention(&mut self, layer: Layer, heads: &[(Axis, Range<usize>)], qkv: Value, x: Value) -> Result<Value> {
+    fn attention(
+        &mut self,
+        layer: Layer,
+        heads: &[(AttentionAxis, Range<usize>)],
+        qkv: Value,
+        x: Value,
+    ) -> Result<Value> {
         let shape = self.graph.shape(x).clone();
         let packing = Qkv::in_planes(shape.rows(), layer.size.heads, self.config.width / layer.size.heads);
         let mut parts = Vec::new();
@@ -281,24 +287,24 @@ impl<'a> Recorder<'a> {
     }
 
     /// The sequences within which tokens of an encoder attend over `axis`.
-    fn attending(&self, encoder: Encoder, axis: Axis) -> Sequences {
+    fn attending(&self, encoder: Encoder, axis: AttentionAxis) -> Sequences {
         let Grid { temporal, .. } = self.config.encoder_grid(encoder);
         let spatial = self.config.encoder_grid(encoder).spatial();
         match axis {
-            Axis::Whole => Sequences::joint(self.sequences(encoder), self.config.encoder_tokens(encoder)),
-            Axis::Space => Sequences::spatial(self.batch, temporal, spatial),
-            Axis::Time => Sequences::temporal(self.batch, temporal, spatial),
+            AttentionAxis::Whole => Sequences::joint(self.sequences(encoder), self.config.encoder_tokens(encoder)),
+            AttentionAxis::Space => Sequences::spatial(self.batch, temporal, spatial),
+            AttentionAxis::Time => Sequences::temporal(self.batch, temporal, spatial),
         }
     }
 
     /// What tokens of an encoder that attend over `axis` do not see: masks hide temporal indices.
-    fn mask(&self, encoder: Encoder, axis: Axis) -> Mask {
-        let Masking { frames, causal, empty_row } = self.request.masking;
+    fn mask(&self, encoder: Encoder, axis: AttentionAxis) -> Mask {
+        let GraphMask { frames, causal, empty_row } = self.request.masking;
         let hides = |sequences: Mask| Mask { causal, validity: frames, ..sequences }.empty_row(empty_row);
         match (encoder, axis) {
-            (Encoder::Spatial, _) | (_, Axis::Space) => Mask::NONE,
-            (_, Axis::Time) => hides(Mask::of(0, 1)),
-            (_, Axis::Whole) => {
+            (Encoder::Spatial, _) | (_, AttentionAxis::Space) => Mask::NONE,
+            (_, AttentionAxis::Time) => hides(Mask::of(0, 1)),
+            (_, AttentionAxis::Whole) => {
                 let class_tokens = usize::from(self.config.class_token());
                 hides(Mask::of(class_tokens, self.config.encoder_grid(encoder).spatial()))
             }

@@ -1,6 +1,6 @@
 //! A model as kernel calls.
 
-use super::encoder::{Axis, Encoder, Layer};
+use super::encoder::{AttentionAxis, Encoder, Layer};
 use super::parameters::ParameterSpec;
 use crate::graph::{Graph, Value};
 use crate::kernels::attention::{Part, Qkv};
@@ -32,7 +32,7 @@ pub struct RecordedAttention {
     /// How they are packed.
     pub packing: Qkv,
     /// Which heads attend how.
-    pub parts: Vec<(Axis, Part)>,
+    pub parts: Vec<(AttentionAxis, Part)>,
     /// Which temporal indices are valid, where it is asked.
     pub validity: Option<Value>,
     /// `[H, 2, R]`: the statistics of its softmax, where they were asked for.

@@ -1,7 +1,7 @@
 //! What is asked of a recording.
 
 use super::Config;
-use super::mask::Masking;
+use super::mask::GraphMask;
 use crate::graph::Taps;
 use crate::kernels::ClipLayout;
 use crate::tensor::Shape;
@@ -16,7 +16,7 @@ pub struct Request {
     /// The values wanted beside the outputs, by name.
     pub taps: Taps,
     /// What tokens do not see.
-    pub masking: Masking,
+    pub masking: GraphMask,
     /// Whether attention leaves the statistics of its softmax, `attention_statistics.I`: rollout needs them.
     pub statistics: bool,
 }
@@ -24,7 +24,7 @@ pub struct Request {
 impl Request {
     /// `batch` clips in `layout`; nothing tapped, nothing masked.
     pub fn new(batch: usize, layout: ClipLayout) -> Self {
-        Self { batch, layout, taps: Taps::None, masking: Masking::NONE, statistics: false }
+        Self { batch, layout, taps: Taps::None, masking: GraphMask::NONE, statistics: false }
     }
 }
 

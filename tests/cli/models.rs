@@ -376,8 +376,16 @@ pub(crate) fn untrained_kinds() -> Outcome {
         let ran = Ran::with(&format!("classify {{}} --untrained {kind} {small}"), &[&video()])?.success()?;
         ensure(ran.json()?["shape"][1] == 4, kind)?;
     }
-    Ran::with("classify {} --untrained vit-ti --kind 4", &[&video()])?
-        .refusal(&["3 heads of vit-ti", "vit-s, vit-b, vit-l, vit-h"])?;
+    Ran::with("classify {} --untrained vit-ti --kind 4", &[&video()])?.refusal(&[
+        "vit-ti",
+        "3 heads cannot be halved",
+        "vit-s, vit-b, vit-l, vit-h",
+    ])?;
+    let option = |text: &str| format!("classify {{}} --untrained vit-ti/56x16 --kind 2 --json --option {text}");
+    let ran = Ran::with(&option("temporal.layers=1"), &[&video()])?.success()?;
+    let architecture = ran.json()?["architecture"].to_string();
+    ensure(architecture.contains("12 spatial and 1 temporal layers"), &architecture)?;
+    Ran::with(&option("order=time_space"), &[&video()])?.refusal(&["no option order", "temporal.layers=4"])?;
     Ran::with("classify {} --untrained vit-ti --kind 5", &[&video()])?.refusal(&["factorised-encoder (2)"])?;
     Ran::with("classify {} --untrained vit-ti --kind 3 --classifier token", &[&video()])?.refusal(&["no class token"])
 }

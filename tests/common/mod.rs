@@ -159,7 +159,7 @@ fn device() -> Result<Option<Device>, Error> {
         Err(_) => Choice::Gpu(gpu::GpuChoice::Fastest),
     };
     let required = std::env::var("TUBELET_REQUIRE_GPU").is_ok_and(|value| value == "1");
-    match Device::open(&DeviceOptions { choice, checks: true, ..Default::default() }) {
+    match Device::open(&DeviceOptions::new().choice(choice)) {
         Ok(device) => Ok(Some(device)),
         Err(error) if error.kind() == ErrorKind::NoDevice && !required => Ok(None),
         Err(error) => Err(error),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::{Item, Part, Reading, Table, files, name};
+use super::{Excerpt, Item, Reading, Table, files, name};
 use crate::eval::text::quoted;
 use crate::tensor::{Error, Result};
 
@@ -34,7 +34,7 @@ pub(super) fn read(reading: &Reading<'_>, text: &str) -> Result<Vec<Item>> {
         let mut whole = vec![folder_of_frames, kitchen.join(&video), video];
         whole.extend(files(&folders, &stem, &ENDINGS));
         let path = reading.find(&whole);
-        let part = Part {
+        let part = Excerpt {
             frames: frames.map(|(start, stop)| frame_range(&row[start], &row[stop])).transpose()?,
             seconds: times.map(|(start, stop)| Ok(seconds(&row[start])?..seconds(&row[stop])?)).transpose()?,
         };

@@ -1,6 +1,6 @@
 //! Lists without a header: a video and its label a line.
 
-use super::{Item, Part, Reading, name};
+use super::{Excerpt, Item, Reading, name};
 use crate::tensor::{Error, Result};
 use crate::vivit::{LabelHead, Labelling};
 
@@ -117,7 +117,7 @@ fn item(reading: &Reading<'_>, fields: Vec<String>, separator: Separator, counte
     let mut item = Item::new(name.clone(), reading.path(&name), labels);
     if counted {
         let frames = fields[1].parse().map_err(|_| Error::file("the number of frames is beyond all measure"))?;
-        item.part = Some(Part { frames: Some(0..frames), seconds: None });
+        item.part = Some(Excerpt { frames: Some(0..frames), seconds: None });
     }
     Ok(item)
 }

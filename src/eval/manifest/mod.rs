@@ -19,7 +19,7 @@ use crate::vivit::Labelling;
 
 /// How a manifest is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum ManifestFormat {
     /// CSV with a header: `path` (relative to the manifest, or to the root), and `label`, a number or a class name; `labels`
     /// parted by `;` or `|` for a multi-label model, or a column for each of several heads, called as it is. Tabs or
     /// semicolons may part the columns.
@@ -38,7 +38,7 @@ pub enum Format {
     EpicKitchens,
 }
 
-impl Format {
+impl ManifestFormat {
     /// Every format.
     pub const ALL: [Self; 5] = [Self::Table, Self::List, Self::Kinetics, Self::SomethingSomething, Self::EpicKitchens];
 
@@ -54,13 +54,13 @@ impl Format {
     }
 }
 
-impl fmt::Display for Format {
+impl fmt::Display for ManifestFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl FromStr for Format {
+impl FromStr for ManifestFormat {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
@@ -73,7 +73,7 @@ impl FromStr for Format {
 
 /// The part of a video that is meant, where it is not all.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Part {
+pub struct Excerpt {
     /// In frames of the original video.
     pub frames: Option<Range<usize>>,
     /// In seconds.
@@ -88,7 +88,7 @@ pub struct Item {
     /// Where it is.
     pub path: PathBuf,
     /// The part that is meant; `None` for all of it.
-    pub part: Option<Part>,
+    pub part: Option<Excerpt>,
     /// One class a head, or any number of them for a multi-label task.
     pub labels: Vec<usize>,
     /// Why it is not to be opened: a manifest names a path outside the folder that it was confined to.
@@ -126,7 +126,7 @@ impl Item {
 /// Labelled videos.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
-    format: Format,
+    format: ManifestFormat,
     items: Vec<Item>,
     names: ClassNames,
 }
@@ -144,7 +144,11 @@ impl Manifest {
     /// Videos of which nothing is known but where they are.
     pub fn unlabelled(videos: impl IntoIterator<Item = PathBuf>, task: &Task) -> Self {
         let item = |path: PathBuf| Item::new(path.display().to_string(), path, Vec::new());
-        Self { format: Format::List, items: videos.into_iter().map(item).collect(), names: ClassNames::none(task) }
+        Self {
+            format: ManifestFormat::List,
+            items: videos.into_iter().map(item).collect(),
+            names: ClassNames::none(task),
+        }
     }
 
     /// Reads the manifest at `path`. Without a `format`, its beginning decides. Without a `root`, paths are relative to the
@@ -155,7 +159,7 @@ impl Manifest {
     /// One sentence with the file and the line where a column is missing or a label is none of the task's.
     pub fn read(
         path: &Path,
-        format: Option<Format>,
+        format: Option<ManifestFormat>,
         root: Option<&Path>,
         task: &Task,
         names: &ClassNames,
@@ -165,11 +169,11 @@ impl Manifest {
         let reading = Reading { root: folder, confined: root.is_some(), task, names };
         let format = format.unwrap_or_else(|| detect(&text));
         let items = match format {
-            Format::Table => table::read(&reading, &text),
-            Format::List => list::read(&reading, &text),
-            Format::Kinetics => kinetics::read(&reading, &text),
-            Format::SomethingSomething => something_something::read(&reading, &text),
-            Format::EpicKitchens => epic_kitchens::read(&reading, &text),
+            ManifestFormat::Table => table::read(&reading, &text),
+            ManifestFormat::List => list::read(&reading, &text),
+            ManifestFormat::Kinetics => kinetics::read(&reading, &text),
+            ManifestFormat::SomethingSomething => something_something::read(&reading, &text),
+            ManifestFormat::EpicKitchens => epic_kitchens::read(&reading, &text),
         };
         let mut items = items.map_err(|error| error.within(path.display()))?;
         if let Some(root) = root {
@@ -182,7 +186,7 @@ impl Manifest {
     }
 
     /// How it was written.
-    pub fn format(&self) -> Format {
+    pub fn format(&self) -> ManifestFormat {
         self.format
     }
 
@@ -225,20 +229,20 @@ impl Manifest {
 }
 
 /// The format of a manifest that begins as `text` does; a table where it is none of the others.
-fn detect(text: &str) -> Format {
+fn detect(text: &str) -> ManifestFormat {
     if text.trim_start().starts_with('[') {
-        return Format::SomethingSomething;
+        return ManifestFormat::SomethingSomething;
     }
     let header = text.lines().next().unwrap_or("");
     let has = |column: &str| titles(header, table::separator(header)).iter().any(|title| title == column);
     if has("youtube_id") {
-        Format::Kinetics
+        ManifestFormat::Kinetics
     } else if has("narration_id") {
-        Format::EpicKitchens
+        ManifestFormat::EpicKitchens
     } else if !table::is_header(header) && list::is_list(text) {
-        Format::List
+        ManifestFormat::List
     } else {
-        Format::Table
+        ManifestFormat::Table
     }
 }
 

@@ -53,7 +53,7 @@ fn a_table_has_paths_and_labels() {
     let text = "\u{feff}label, path,more\n1,a.mp4,x\n walking ,\"b, c/d.mp4\",\n\n";
     let (kept, path) = folder(text, &[]);
     let manifest = read(&path, &single(3), &["running", "standing", "walking"]).unwrap();
-    assert_eq!(manifest.format(), Format::Table);
+    assert_eq!(manifest.format(), ManifestFormat::Table);
     assert_eq!(listed(&manifest, &kept), [item("a.mp4", "a.mp4", &[1]), item("b, c/d.mp4", "b, c/d.mp4", &[2])]);
 
     let (_kept, path) = folder("path,labels\na.mp4,2; 0|2\nb.mp4,\n", &[]);
@@ -102,7 +102,7 @@ fn kinetics_videos_are_found_in_every_usual_layout() {
     ];
     let (kept, path) = folder(text, &files);
     let manifest = read(&path, &single(2), &["air drumming", "riding a bike"]).unwrap();
-    assert_eq!(manifest.format(), Format::Kinetics);
+    assert_eq!(manifest.format(), ManifestFormat::Kinetics);
     let expected = [
         item("-Ab_1234567_000007_000017", files[0], &[1]),
         item("B2345678901_000100_000110", files[1], &[0]),
@@ -123,7 +123,7 @@ fn something_something_is_a_list_of_templates() {
                     "placeholders": ["a cube"]}, {"id": "7", "template": "Holding [something]"}]"#;
     let (kept, path) = folder(text, &["74225.webm", "20bn-something-something-v2/7.webm"]);
     let manifest = read(&path, &single(2), &["Holding something", "Spinning something that stops"]).unwrap();
-    assert_eq!(manifest.format(), Format::SomethingSomething);
+    assert_eq!(manifest.format(), ManifestFormat::SomethingSomething);
     let expected = [item("74225", "74225.webm", &[1]), item("7", "20bn-something-something-v2/7.webm", &[0])];
     assert_eq!(listed(&manifest, &kept), expected);
     for (text, part) in [
@@ -151,10 +151,10 @@ fn epic_kitchens_segments_are_cut_or_parts_of_whole_videos() {
     let text = format!("{EPIC}{}{}", row("0"), row("1"));
     let (kept, path) = folder(&text, &["P01/P01_01_1.mp4", "P01/videos/P01_01.MP4"]);
     let manifest = read(&path, &nouns_and_verbs(), &[]).unwrap();
-    assert_eq!(manifest.format(), Format::EpicKitchens);
+    assert_eq!(manifest.format(), ManifestFormat::EpicKitchens);
     let expected = [item("P01_01_0", "P01/videos/P01_01.MP4", &[8, 3]), item("P01_01_1", "P01/P01_01_1.mp4", &[8, 3])];
     assert_eq!(listed(&manifest, &kept), expected);
-    assert_eq!(manifest.items()[0].part, Some(Part { frames: Some(90..120), seconds: Some(1.5..62.25) }));
+    assert_eq!(manifest.items()[0].part, Some(Excerpt { frames: Some(90..120), seconds: Some(1.5..62.25) }));
     assert_eq!(manifest.items()[1].part, None);
     for (text, part) in [
         (text.replace("91,", "x,"), "line 2: \"x\" is no number of a frame"),
@@ -193,7 +193,7 @@ fn a_part_of_a_folder_of_frames_is_its_frames() {
 #[test]
 fn a_part_of_a_file_is_found_by_its_times() {
     let path: PathBuf = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/video/bigbuckbunny.mp4").into();
-    let part = Part { frames: Some(0..3), seconds: Some(0.2..0.32) };
+    let part = Excerpt { frames: Some(0..3), seconds: Some(0.2..0.32) };
     let item = Item { part: Some(part), ..Item::new("rabbit".into(), path.clone(), vec![0]) };
     let mut source = item.open(&OpenOptions::new()).unwrap();
     assert_eq!(source.frame_count().unwrap(), 3);
@@ -220,7 +220,7 @@ fn lists_without_a_header() {
     ] {
         let (kept, path) = folder(text, &[]);
         let manifest = read(&path, &single(3), &names).unwrap_or_else(|error| panic!("{text:?}: {error}"));
-        assert_eq!(manifest.format(), Format::List, "{text:?}");
+        assert_eq!(manifest.format(), ManifestFormat::List, "{text:?}");
         assert_eq!(listed(&manifest, &kept), expected.map(|(name, label)| item(name, name, &[label])), "{text:?}");
     }
     let multiple = Task::new(Labelling::Multiple, 6).unwrap();
@@ -244,7 +244,7 @@ fn lists_of_folders_of_frames() {
             let (kept, path) = folder(text, &["v/a/img_00001.jpg"]);
             let manifest = read(&path, &task, &[]).unwrap();
             assert_eq!(listed(&manifest, &kept), [item("v/a", "v/a", &[1]), item("v/b", "v/b", &[0])]);
-            let part = |frames| Some(Part { frames: Some(0..frames), seconds: None });
+            let part = |frames| Some(Excerpt { frames: Some(0..frames), seconds: None });
             assert_eq!([manifest.items()[0].part.clone(), manifest.items()[1].part.clone()], [part(3), part(2)]);
         }
     }
@@ -263,7 +263,7 @@ fn headers_in_any_way_of_writing_them() {
     ] {
         let (kept, path) = folder(text, &[]);
         let manifest = read(&path, &single(3), &[]).unwrap();
-        assert_eq!(manifest.format(), Format::Table, "{text}");
+        assert_eq!(manifest.format(), ManifestFormat::Table, "{text}");
         assert_eq!(listed(&manifest, &kept), [item("a.mp4", "a.mp4", &[1])], "{text}");
     }
 }
@@ -418,8 +418,8 @@ fn fingerprints_follow_names_and_labels() {
 
 #[test]
 fn formats_go_by_their_names() {
-    for format in Format::ALL {
-        assert_eq!(format.to_string().parse::<Format>().unwrap(), format);
+    for format in ManifestFormat::ALL {
+        assert_eq!(format.to_string().parse::<ManifestFormat>().unwrap(), format);
     }
-    assert!("xml".parse::<Format>().unwrap_err().to_string().contains("kinetics"));
+    assert!("xml".parse::<ManifestFormat>().unwrap_err().to_string().contains("kinetics"));
 }

@@ -75,17 +75,17 @@ impl Case {
         }
     }
 
-    /// With input number `place` (of those present) filled otherwise.
+    /// With input number `index` (of those present) filled otherwise.
     #[must_use]
-    pub fn fill(mut self, place: usize, fill: Fill) -> Self {
-        self.inputs[place] = fill;
+    pub fn fill(mut self, index: usize, fill: Fill) -> Self {
+        self.inputs[index] = fill;
         self
     }
 
-    /// With these elements in input number `place` (of those present). Where they could not be made, the case fails.
+    /// With these elements in input number `index` (of those present). Where they could not be made, the case fails.
     #[must_use]
-    pub fn given(self, place: usize, elements: Result<Tensor>) -> Self {
-        self.fill(place, elements.map_or_else(Fill::Unmade, Fill::Given))
+    pub fn given(self, index: usize, elements: Result<Tensor>) -> Self {
+        self.fill(index, elements.map_or_else(Fill::Unmade, Fill::Given))
     }
 
     /// With another tolerance.
@@ -157,12 +157,12 @@ impl Case {
         let bindings = self.call.family().bindings;
         let operands = self.call.operands().into_iter().enumerate();
         operands
-            .filter(|(place, _)| bindings[*place].access.reads())
-            .map(|(place, shape)| match shape {
+            .filter(|(index, _)| bindings[*index].access.reads())
+            .map(|(index, shape)| match shape {
                 None => Ok(None),
                 Some(shape) => {
                     let fill = fills.next().cloned().unwrap_or(Fill::Spread(1.0));
-                    fill.tensor(shape, self.seed(place)).map(Some)
+                    fill.tensor(shape, self.seed(index)).map(Some)
                 }
             })
             .collect()
@@ -178,10 +178,10 @@ impl Case {
         stored.collect()
     }
 
-    /// What the numbers at `place` start from.
-    fn seed(&self, place: usize) -> u64 {
+    /// What the numbers at `index` start from.
+    fn seed(&self, index: usize) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (self.call.family().name, &self.name, place).hash(&mut hasher);
+        (self.call.family().name, &self.name, index).hash(&mut hasher);
         hasher.finish()
     }
 }

@@ -76,40 +76,40 @@ impl<'a> Arguments<'a> {
         Ok(())
     }
 
-    /// The floats of input number `place`.
-    pub fn floats(&self, place: usize) -> Result<&'a [f32]> {
-        match self.inputs.get(place) {
+    /// The floats of input number `index`.
+    pub fn floats(&self, index: usize) -> Result<&'a [f32]> {
+        match self.inputs.get(index) {
             Some(Some(Operand::F32(values))) => Ok(values),
-            _ => Err(Error::usage(format!("input {place} is missing or not of floats"))),
+            _ => Err(Error::usage(format!("input {index} is missing or not of floats"))),
         }
     }
 
-    /// The floats of input number `place` where it is `present`, else none.
-    pub fn optional_floats(&self, place: usize, present: bool) -> Result<Option<&'a [f32]>> {
-        present.then(|| self.floats(place)).transpose()
+    /// The floats of input number `index` where it is `present`, else none.
+    pub fn optional_floats(&self, index: usize, present: bool) -> Result<Option<&'a [f32]>> {
+        present.then(|| self.floats(index)).transpose()
     }
 
-    /// The words of input number `place`.
-    pub fn words(&self, place: usize) -> Result<&'a [u32]> {
-        match self.inputs.get(place) {
+    /// The words of input number `index`.
+    pub fn words(&self, index: usize) -> Result<&'a [u32]> {
+        match self.inputs.get(index) {
             Some(Some(Operand::U32(values))) => Ok(values),
-            _ => Err(Error::usage(format!("input {place} is missing or not of words"))),
+            _ => Err(Error::usage(format!("input {index} is missing or not of words"))),
         }
     }
 
-    /// The memory of output number `place`, once.
-    pub fn output(&mut self, place: usize) -> Result<&'a mut [f32]> {
-        match self.outputs.get_mut(place).and_then(Option::take) {
+    /// The memory of output number `index`, once.
+    pub fn output(&mut self, index: usize) -> Result<&'a mut [f32]> {
+        match self.outputs.get_mut(index).and_then(Option::take) {
             Some(OperandMut::F32(values)) => Ok(values),
-            _ => Err(Error::usage(format!("output {place} is missing or not of floats"))),
+            _ => Err(Error::usage(format!("output {index} is missing or not of floats"))),
         }
     }
 
-    /// The words of output number `place`, once.
-    pub fn output_words(&mut self, place: usize) -> Result<&'a mut [u32]> {
-        match self.outputs.get_mut(place).and_then(Option::take) {
+    /// The words of output number `index`, once.
+    pub fn output_words(&mut self, index: usize) -> Result<&'a mut [u32]> {
+        match self.outputs.get_mut(index).and_then(Option::take) {
             Some(OperandMut::U32(values)) => Ok(values),
-            _ => Err(Error::usage(format!("output {place} is missing or not of words"))),
+            _ => Err(Error::usage(format!("output {index} is missing or not of words"))),
         }
     }
 }

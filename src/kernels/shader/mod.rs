@@ -16,4 +16,4 @@ pub use program::{Program, ProgramBuilder, render};
 pub use selection::Selection;
 pub use template::{Literals, Templates};
 pub(super) use variant::wgsl;
-pub use variant::{Class, Needs, Plan, Planned, Planner, Shader, Unfit, Variant};
+pub use variant::{DeviceClass, Needs, Plan, Planned, Planner, Shader, Unfit, Variant};

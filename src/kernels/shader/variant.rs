@@ -70,7 +70,7 @@ pub struct Variant {
     /// What a device must have to run it.
     pub needs: Needs,
     /// The devices it is meant for.
-    pub class: Class,
+    pub class: DeviceClass,
 }
 
 /// A variant of the kernel `K`, and how it plans a call: it sees the sizes and the device, and writes its dispatches or
@@ -88,17 +88,17 @@ pub type Planner<K> = fn(&K, &mut Dispatches<'_>) -> Result<(), Unfit>;
 impl<K: 'static> Planned<K> {
     /// For devices whose shaders run on the CPU.
     pub const fn software(shader: Shader, needs: Needs, plan: Planner<K>) -> Self {
-        Self { variant: Variant::new(shader, needs, Class::Software), plan }
+        Self { variant: Variant::new(shader, needs, DeviceClass::Software), plan }
     }
 
     /// For GPUs.
     pub const fn gpu(shader: Shader, needs: Needs, plan: Planner<K>) -> Self {
-        Self { variant: Variant::new(shader, needs, Class::Gpu), plan }
+        Self { variant: Variant::new(shader, needs, DeviceClass::Gpu), plan }
     }
 
     /// For devices that have nothing better.
     pub const fn any(shader: Shader, needs: Needs, plan: Planner<K>) -> Self {
-        Self { variant: Variant::new(shader, needs, Class::Any), plan }
+        Self { variant: Variant::new(shader, needs, DeviceClass::Any), plan }
     }
 }
 
@@ -170,7 +170,7 @@ impl Needs {
 
 /// The class of devices a variant is written for. Any device that has what the variant needs can run it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
+pub enum DeviceClass {
     /// Shaders run on the CPU: registers and few loads count, workgroup memory costs.
     Software,
     /// A GPU: workgroup memory and occupancy count.
@@ -181,7 +181,7 @@ pub enum Class {
 
 impl Variant {
     /// Named as its WGSL file says: `workgroup` in `linear.workgroup.wgsl`, `plain` in `linear.wgsl`.
-    pub const fn new(shader: Shader, needs: Needs, class: Class) -> Self {
+    pub const fn new(shader: Shader, needs: Needs, class: DeviceClass) -> Self {
         Self { name: shader.suffix(), shader, needs, class }
     }
 
@@ -202,10 +202,10 @@ impl Variant {
 
     /// How well it is meant for `device`: the lower the better.
     pub(in crate::kernels) fn rank(&self, device: &Capabilities) -> u32 {
-        let own = if device.is_software() { Class::Software } else { Class::Gpu };
+        let own = if device.is_software() { DeviceClass::Software } else { DeviceClass::Gpu };
         match self.class {
             class if class == own => 0,
-            Class::Any => 1,
+            DeviceClass::Any => 1,
             _ => 2,
         }
     }

@@ -7,17 +7,15 @@
 //! starting values: those [`from_scratch`], or those of any other source of parameters. [`fit_positions`] is the small
 //! change that a trained model needs to run on clips of another size or length.
 
-mod counterpart;
 mod inflation;
 mod loading;
 mod origin;
 mod positions;
 mod scratch;
 
-pub(super) use counterpart::Counterpart;
 pub use inflation::{Inflation, inflate};
 pub use loading::{FittedPositions, fit_positions};
-pub use origin::{ClassRow, Origin, PositionFit};
+pub use origin::{ClassRow, ParameterOrigin, PositionFit};
 pub use positions::{PositionTable, Positions};
 pub use scratch::from_scratch;
 
@@ -163,7 +161,7 @@ fn temporal_encoder(config: &Config) -> Option<EncoderSize> {
 #[derive(Debug)]
 struct Entry {
     spec: ParameterSpec,
-    origin: Origin,
+    origin: ParameterOrigin,
 }
 
 /// A model's parameters as [`Initialisation::apply`] makes them.
@@ -177,7 +175,7 @@ pub struct Initialised {
 
 impl Initialised {
     /// Each parameter with where it comes from, in the order of the forward pass.
-    pub fn origins(&self) -> impl Iterator<Item = (&ParameterSpec, &Origin)> {
+    pub fn origins(&self) -> impl Iterator<Item = (&ParameterSpec, &ParameterOrigin)> {
         self.entries.iter().map(|entry| (&entry.spec, &entry.origin))
     }
 

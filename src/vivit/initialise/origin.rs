@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use super::{Counterpart, Inflation, Initialisation, PositionTable, TemporalAttention, described, inflate};
+use super::{Inflation, Initialisation, PositionTable, TemporalAttention, described, inflate};
 use crate::tensor::{Element, Error, Result, Tensor};
+use crate::vivit::counterpart::Counterpart;
 use crate::vivit::{Config, Grid, ParameterSpec, Parameters};
 
 /// Where one parameter comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Origin {
+pub enum ParameterOrigin {
     /// It keeps its starting value.
     Start,
     /// It is zero.
@@ -49,7 +50,7 @@ pub enum ClassRow {
     Start,
 }
 
-impl Origin {
+impl ParameterOrigin {
     /// The name of the source's parameter, where it comes from one.
     pub fn source(&self) -> Option<&str> {
         match self {
@@ -93,7 +94,7 @@ impl PositionFit {
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ParameterOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start => f.write_str("starting values"),
@@ -133,7 +134,7 @@ pub(super) struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    pub(super) fn origin(&self, spec: &ParameterSpec) -> Result<Origin> {
+    pub(super) fn origin(&self, spec: &ParameterSpec) -> Result<ParameterOrigin> {
         match spec.name.split_once('.') {
             Some(("embedding", _)) => self.embedding(spec),
             Some(("output_projection", _)) => self.head(spec),
@@ -150,24 +151,24 @@ impl Plan<'_> {
         }
     }
 
-    fn copied_or_zero(&self, spec: &ParameterSpec) -> Result<Origin> {
+    fn copied_or_zero(&self, spec: &ParameterSpec) -> Result<ParameterOrigin> {
         match self.counterpart(&spec.name) {
             Counterpart::Named(name) => self.copied(spec, name),
             Counterpart::ClassToken(name) if self.rules.copy_cls_to_spatial => self.copied(spec, name),
-            Counterpart::ClassToken(_) | Counterpart::Nothing => Ok(Origin::Start),
+            Counterpart::ClassToken(_) | Counterpart::Nothing => Ok(ParameterOrigin::Start),
             Counterpart::Temporal(name) => match self.rules.temporal {
-                TemporalAttention::ZeroOut if spec.name.contains(".out.") => Ok(Origin::Zero),
+                TemporalAttention::ZeroOut if spec.name.contains(".out.") => Ok(ParameterOrigin::Zero),
                 TemporalAttention::ZeroOut | TemporalAttention::Copy => self.copied(spec, name),
-                TemporalAttention::ZeroAll => Ok(Origin::Zero),
-                TemporalAttention::Xavier => Ok(Origin::Start),
+                TemporalAttention::ZeroAll => Ok(ParameterOrigin::Zero),
+                TemporalAttention::Xavier => Ok(ParameterOrigin::Start),
             },
         }
     }
 
     /// The source's parameter of that name, where it has one: a bias may be missing.
-    fn copied(&self, spec: &ParameterSpec, name: String) -> Result<Origin> {
+    fn copied(&self, spec: &ParameterSpec, name: String) -> Result<ParameterOrigin> {
         if !self.names.contains(name.as_str()) {
-            return Ok(Origin::Start);
+            return Ok(ParameterOrigin::Start);
         }
         let found = self.parameters.shape(&name)?;
         if found != spec.shape {
@@ -176,26 +177,26 @@ impl Plan<'_> {
                 spec.name, spec.shape
             )));
         }
-        Ok(Origin::Copied(name))
+        Ok(ParameterOrigin::Copied(name))
     }
 
-    fn head(&self, spec: &ParameterSpec) -> Result<Origin> {
+    fn head(&self, spec: &ParameterSpec) -> Result<ParameterOrigin> {
         match (self.rules.keep_head, self.names.contains(spec.name.as_str())) {
-            (false, _) => Ok(Origin::Start),
+            (false, _) => Ok(ParameterOrigin::Start),
             (true, true) => self.copied(spec, spec.name.clone()),
             (true, false) => Err(Error::usage("the model to begin from has no head that could be kept")),
         }
     }
 
-    fn embedding(&self, spec: &ParameterSpec) -> Result<Origin> {
-        let Some(inflation) = self.rules.inflation else { return Ok(Origin::Start) };
+    fn embedding(&self, spec: &ParameterSpec) -> Result<ParameterOrigin> {
+        let Some(inflation) = self.rules.inflation else { return Ok(ParameterOrigin::Start) };
         let found = self.parameters.shape(&spec.name)?;
         match (found.axes(), spec.shape.axes()) {
-            (found, target) if found == target => Ok(Origin::Copied(spec.name.clone())),
+            (found, target) if found == target => Ok(ParameterOrigin::Copied(spec.name.clone())),
             (&[c, p, h, w], &[target_c, target_p, _, target_h, target_w])
                 if [c, p, h, w] == [target_c, target_p, target_h, target_w] =>
             {
-                Ok(Origin::Inflated(spec.name.clone(), inflation))
+                Ok(ParameterOrigin::Inflated(spec.name.clone(), inflation))
             }
             _ => Err(Error::usage(format!(
                 "a kernel of {found} cannot become one of {}: take tubelets with the rows and columns of the model to \
@@ -205,11 +206,11 @@ impl Plan<'_> {
         }
     }
 
-    fn positions(&self, spec: &ParameterSpec) -> Result<Origin> {
-        let Some(rule) = self.rules.positions else { return Ok(Origin::Start) };
-        let Counterpart::Named(name) = self.counterpart(&spec.name) else { return Ok(Origin::Start) };
+    fn positions(&self, spec: &ParameterSpec) -> Result<ParameterOrigin> {
+        let Some(rule) = self.rules.positions else { return Ok(ParameterOrigin::Start) };
+        let Counterpart::Named(name) = self.counterpart(&spec.name) else { return Ok(ParameterOrigin::Start) };
         if !self.names.contains(name.as_str()) {
-            return Ok(Origin::Start);
+            return Ok(ParameterOrigin::Start);
         }
         let from = self.source.positions(&name);
         let to = self.target.positions(&spec.name);
@@ -222,6 +223,6 @@ impl Plan<'_> {
             return self.copied(spec, name);
         }
         let resized = rule.resized(from, to)?;
-        Ok(Origin::Positions(PositionFit { name, from, resized, to, class_row }))
+        Ok(ParameterOrigin::Positions(PositionFit { name, from, resized, to, class_row }))
     }
 }

@@ -123,7 +123,7 @@ fn shapes() -> Vec<Case> {
     ]
 }
 
-/// What the base counts for, and weights that are 0.
+/// Calls with and without a base, and weights that are 0.
 fn switches() -> Vec<Case> {
     let alone = |call| AttentionRollout { keep: None, pass: 1.0, ..call };
     let of = |name: &str| case(name, joint(2, 41, 2, 12));

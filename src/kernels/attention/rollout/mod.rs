@@ -39,7 +39,7 @@ pub static FAMILY: Family = Family {
     cases: cases::cases,
 };
 
-/// What the base counts for in a step of rollout, and what passes through attention.
+/// The share of the residual path in a step of rollout, and that of attention.
 pub const ROLLOUT: f32 = 0.5;
 
 /// Hands the weight of each row, as a query, to the rows it attends to: `weights` · P, the mean over the heads of one
@@ -62,9 +62,9 @@ pub struct AttentionRollout {
     pub part: Part,
     /// The heads that `normaliser` has numbers of: those of the part, or more.
     pub normalised: Range<usize>,
-    /// What the base counts for; `None` where the call is given none.
+    /// The factor of `base`; `None` where the call has no base.
     pub keep: Option<f32>,
-    /// What the mean over the heads counts for.
+    /// The factor of the mean over the heads.
     pub pass: f32,
 }
 

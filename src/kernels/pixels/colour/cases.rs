@@ -1,7 +1,7 @@
 //! Frames to convert.
 
 use super::wgsl::INVOCATIONS;
-use super::{Coefficients, Colour, Format};
+use super::{Coefficients, Colour, ColourFormat};
 use crate::kernels::contract::Case;
 use crate::tensor::{Tensor, Tolerance};
 
@@ -15,14 +15,14 @@ const BT709_LIMITED: Coefficients =
 const BT709_FULL: Coefficients =
     Coefficients { luma: 8192, offset: 0, red_v: 12_901, green_u: -1534, green_v: -3835, blue_u: 15_201 };
 
-fn case(name: &str, frames: usize, size: [usize; 2], format: Format) -> Case {
+fn case(name: &str, frames: usize, size: [usize; 2], format: ColourFormat) -> Case {
     Case::new(name, Colour { frames, size, format }).tolerance(Tolerance::EXACT)
 }
 
 pub(super) fn cases() -> Vec<Case> {
     let group = 2 * INVOCATIONS as usize;
-    let yuv = |name: &str, frames, size| case(name, frames, size, Format::Yuv420p(BT601_LIMITED));
-    let rgb = |name: &str, frames, size| case(name, frames, size, Format::Rgb24);
+    let yuv = |name: &str, frames, size| case(name, frames, size, ColourFormat::Yuv420p(BT601_LIMITED));
+    let rgb = |name: &str, frames, size| case(name, frames, size, ColourFormat::Rgb24);
     let mut cases = vec![
         yuv("yuv420p, one block", 1, [2, 2]),
         yuv("yuv420p, planes that begin within a word", 3, [6, 10]),
@@ -32,9 +32,9 @@ pub(super) fn cases() -> Vec<Case> {
         yuv("yuv420p, 720p", 2, [720, 1280]),
         yuv("yuv420p, 1080p clip", 8, [1080, 1920]).timed(),
         yuv("yuv420p, cut into pieces", 11, [14, 22]).binding_bytes(4096),
-        case("yuv420p, BT.601 full", 1, [62, 94], Format::Yuv420p(BT601_FULL)),
-        case("yuv420p, BT.709 limited", 1, [62, 94], Format::Yuv420p(BT709_LIMITED)),
-        case("yuv420p, BT.709 full", 1, [62, 94], Format::Yuv420p(BT709_FULL)),
+        case("yuv420p, BT.601 full", 1, [62, 94], ColourFormat::Yuv420p(BT601_FULL)),
+        case("yuv420p, BT.709 limited", 1, [62, 94], ColourFormat::Yuv420p(BT709_LIMITED)),
+        case("yuv420p, BT.709 full", 1, [62, 94], ColourFormat::Yuv420p(BT709_FULL)),
         rgb("rgb24, one pixel", 1, [1, 1]),
         rgb("rgb24, two pixels a frame", 3, [1, 2]),
         rgb("rgb24, three pixels a frame", 3, [3, 1]),
@@ -46,7 +46,7 @@ pub(super) fn cases() -> Vec<Case> {
         rgb("rgb24, more groups than a dimension has", 1, [4100, 4100]),
     ];
     for (name, coefficients) in [("BT.601 limited", BT601_LIMITED), ("BT.709 full", BT709_FULL)] {
-        let sweep = case(&format!("yuv420p, every chroma, {name}"), 1, [512, 512], Format::Yuv420p(coefficients));
+        let sweep = case(&format!("yuv420p, every chroma, {name}"), 1, [512, 512], ColourFormat::Yuv420p(coefficients));
         cases.push(sweep.given(0, Tensor::u32([1, 512 * 512 / 4 * 3 / 2], every_chroma())));
     }
     cases

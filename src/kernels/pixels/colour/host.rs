@@ -1,6 +1,6 @@
 //! Bytes to pixels on the host.
 
-use super::{Coefficients, Colour, Format};
+use super::{Coefficients, Colour, ColourFormat};
 use crate::kernels::host::{Arguments, Threads, vectorised};
 use crate::tensor::Result;
 
@@ -18,13 +18,13 @@ pub(super) fn colour(call: &Colour, arguments: &mut Arguments<'_>, threads: &Thr
             vectorised(
                 #[inline(always)]
                 || match call.format {
-                    Format::Yuv420p(by) => {
+                    ColourFormat::Yuv420p(by) => {
                         let (luma, chroma) = frame.split_at(height * width);
                         let (u, v) = chroma.split_at(height * width / 4);
                         let half = y / 2 * (width / 2)..(y / 2 + 1) * (width / 2);
                         from_yuv(&by, &luma[y * width..][..width], &u[half.clone()], &v[half], pixels);
                     }
-                    Format::Rgb24 => from_rgb(&frame[3 * y * width..][..3 * width], pixels),
+                    ColourFormat::Rgb24 => from_rgb(&frame[3 * y * width..][..3 * width], pixels),
                 },
             );
         }

@@ -30,15 +30,15 @@ pub static FAMILY: Family = Family {
 pub struct Colour {
     /// F.
     pub frames: usize,
-    /// Y and X; both even for [`Format::Yuv420p`].
+    /// Y and X; both even for [`ColourFormat::Yuv420p`].
     pub size: [usize; 2],
     /// What the bytes are.
-    pub format: Format,
+    pub format: ColourFormat,
 }
 
 /// The layout of a frame's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum ColourFormat {
     /// A plane of luma `[Y, X]`, then U and V `[Y/2, X/2]` each; 2×2 pixels share a (u, v).
     Yuv420p(Coefficients),
     /// Red, green, blue of one pixel after the other: `[Y, X, 3]`.
@@ -69,7 +69,7 @@ pub struct Coefficients {
     pub blue_u: i32,
 }
 
-impl Format {
+impl ColourFormat {
     /// Words that the bytes of a frame of [Y, X] pixels take, the last one filled up.
     pub const fn frame_words(self, [height, width]: [usize; 2]) -> usize {
         match self {
@@ -99,7 +99,7 @@ impl Kernel for Colour {
         if self.frames * height * width == 0 {
             return Err(Error::usage(format!("{} frames of {height}x{width} have no pixels", self.frames)));
         }
-        if matches!(self.format, Format::Yuv420p(_)) && (height % 2 == 1 || width % 2 == 1) {
+        if matches!(self.format, ColourFormat::Yuv420p(_)) && (height % 2 == 1 || width % 2 == 1) {
             return Err(Error::usage(format!(
                 "yuv420p frames have even sides, not {height}x{width}; decode frames of odd sides as rgb24"
             )));
@@ -111,8 +111,8 @@ impl Kernel for Colour {
         let pixels = (self.frames * self.size[0] * self.size[1]) as u64;
         match self.format {
             // Luma: factor, difference, factor, shift; three sums. For four pixels: u and v, four products shifted, a sum.
-            Format::Yuv420p(_) => 7 * pixels + 13 * pixels.div_ceil(4),
-            Format::Rgb24 => 0,
+            ColourFormat::Yuv420p(_) => 7 * pixels + 13 * pixels.div_ceil(4),
+            ColourFormat::Rgb24 => 0,
         }
     }
 

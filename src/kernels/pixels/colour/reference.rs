@@ -1,6 +1,6 @@
 //! Bytes to pixels in plain loops.
 
-use super::{Coefficients, Colour, Format};
+use super::{Coefficients, Colour, ColourFormat};
 use crate::kernels::contract::input;
 use crate::tensor::{Exact, Result};
 
@@ -14,13 +14,13 @@ pub(super) fn colour(call: &Colour, inputs: &[Option<&Exact>]) -> Result<Vec<Exa
         for y in 0..height {
             for x in 0..width {
                 let [red, green, blue] = match call.format {
-                    Format::Yuv420p(coefficients) => {
+                    ColourFormat::Yuv420p(coefficients) => {
                         let (chroma, luma_bytes) = ((y / 2) * (width / 2) + x / 2, height * width);
                         let u = frame[luma_bytes + chroma];
                         let v = frame[luma_bytes + luma_bytes / 4 + chroma];
                         rgb(&coefficients, frame[y * width + x], u, v)
                     }
-                    Format::Rgb24 => {
+                    ColourFormat::Rgb24 => {
                         let place = 3 * (y * width + x);
                         [frame[place], frame[place + 1], frame[place + 2]]
                     }

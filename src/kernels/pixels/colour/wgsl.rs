@@ -1,6 +1,6 @@
 //! Colour conversion in WGSL.
 
-use super::{Coefficients, Colour, Format};
+use super::{Coefficients, Colour, ColourFormat};
 use crate::kernels::shader::{Dispatches, Literals, Needs, Planned, Unfit, wgsl, word};
 
 /// Invocations of a workgroup; each makes four pixels.
@@ -31,8 +31,8 @@ fn plan(call: &Colour, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
     let [height, width] = call.size;
     let frame_words = call.format.frame_words(call.size);
     let (name, coefficients) = match call.format {
-        Format::Yuv420p(coefficients) => ("yuv420p", coefficients),
-        Format::Rgb24 => ("rgb24", Coefficients::default()),
+        ColourFormat::Yuv420p(coefficients) => ("yuv420p", coefficients),
+        ColourFormat::Rgb24 => ("rgb24", Coefficients::default()),
     };
     let Coefficients { luma, offset, red_v, green_u, green_v, blue_u } = coefficients;
     let literals = Literals::new().with("invocations", INVOCATIONS).with("format", name);

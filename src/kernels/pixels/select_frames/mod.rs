@@ -28,7 +28,7 @@ pub static FAMILY: Family = Family {
 
 /// Copies the frames with the given indices, in their order, the same ones of every clip.
 ///
-/// An index is below `frames`, and may come more than once; who makes the indices sees to that. A larger one picks the last
+/// An index may come more than once and must be below `frames`, which the call does not check: a larger one picks the last
 /// frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelectFrames {

@@ -5,28 +5,18 @@ use crate::kernels::contract::Case;
 use crate::kernels::shader::Precision;
 use crate::tensor::{Tensor, Tolerance};
 
-/// One clip of `[F, Y, X]` pixels in three channels, with a bias, planar.
-fn of(clip: [usize; 3], tubelet: [usize; 3], columns: usize) -> TubeletEmbed {
-    let [frames, height, width] = clip;
-    TubeletEmbed {
-        batch: 1,
-        frames,
-        height,
-        width,
-        channels: 3,
-        tubelet,
-        columns,
-        bias: true,
-        layout: ClipLayout::Btchw,
-    }
+/// One clip of `[F, Y, X]` pixels in three planes, with a bias, planar.
+fn of(clip: [usize; 3], tubelet: [usize; 3], outputs: usize) -> TubeletEmbed {
+    let [frames, rows, columns] = clip;
+    TubeletEmbed { batch: 1, frames, rows, columns, planes: 3, tubelet, outputs, bias: true, layout: ClipLayout::Btchw }
 }
 
 fn interleaved(call: TubeletEmbed) -> TubeletEmbed {
     TubeletEmbed { layout: ClipLayout::Bthwc, ..call }
 }
 
-fn channels(channels: usize, call: TubeletEmbed) -> TubeletEmbed {
-    TubeletEmbed { channels, ..call }
+fn planes(planes: usize, call: TubeletEmbed) -> TubeletEmbed {
+    TubeletEmbed { planes, ..call }
 }
 
 fn batch(batch: usize, call: TubeletEmbed) -> TubeletEmbed {
@@ -44,10 +34,10 @@ pub(super) fn cases() -> Vec<Case> {
 /// Weights of halves.
 fn halves() -> [Case; 4] {
     let cases = [
-        Case::new("f16 weights, one element", channels(1, of([1, 1, 1], [1, 1, 1], 1))),
+        Case::new("f16 weights, one element", planes(1, of([1, 1, 1], [1, 1, 1], 1))),
         Case::new("f16 weights, golden clip", of([6, 8, 12], [2, 4, 4], 12)),
         Case::new("f16 weights, odd tubelet", of([7, 23, 31], [3, 5, 7], 13)),
-        Case::new("f16 weights, a tile of tokens and one", channels(1, of([65, 3, 4], [1, 3, 4], 65))),
+        Case::new("f16 weights, a tile of tokens and one", planes(1, of([65, 3, 4], [1, 3, 4], 65))),
     ];
     cases.map(|case| case.precision(Precision::F16Weights))
 }
@@ -56,7 +46,7 @@ fn shapes() -> Vec<Case> {
     let odd = of([7, 23, 31], [3, 5, 7], 13);
     let remainders = of([5, 9, 15], [2, 4, 4], 36);
     vec![
-        Case::new("one element", channels(1, of([1, 1, 1], [1, 1, 1], 1))),
+        Case::new("one element", planes(1, of([1, 1, 1], [1, 1, 1], 1))),
         Case::new("golden clip", of([6, 8, 12], [2, 4, 4], 12)),
         Case::new("golden clip interleaved", interleaved(of([6, 8, 12], [2, 4, 4], 12))),
         Case::new("without bias", TubeletEmbed { bias: false, ..of([6, 8, 12], [2, 4, 4], 12) }),
@@ -64,11 +54,11 @@ fn shapes() -> Vec<Case> {
         Case::new("remainders dropped interleaved", batch(2, interleaved(remainders))),
         Case::new("odd tubelet", odd.clone()),
         Case::new("odd tubelet interleaved", interleaved(odd)),
-        Case::new("two channels", channels(2, interleaved(of([4, 16, 24], [2, 8, 8], 60)))),
-        Case::new("five channels of single pixels", channels(5, of([2, 11, 13], [1, 1, 1], 50))),
+        Case::new("two planes", planes(2, interleaved(of([4, 16, 24], [2, 8, 8], 60)))),
+        Case::new("five planes of single pixels", planes(5, of([2, 11, 13], [1, 1, 1], 50))),
         Case::new("single frames", batch(3, of([3, 32, 16], [1, 8, 8], 130))),
         Case::new("aligned tubelet, odd width", of([2, 16, 18], [2, 8, 8], 36)),
-        Case::new("a tile of tokens and one", channels(1, of([65, 3, 4], [1, 3, 4], 65))),
+        Case::new("a tile of tokens and one", planes(1, of([65, 3, 4], [1, 3, 4], 65))),
         Case::new("ViT-B", of([32, 224, 224], [2, 16, 16], 768)).timed_only(),
         Case::new("ViT-B interleaved", interleaved(of([32, 224, 224], [2, 16, 16], 768))).timed_only(),
         Case::new("ViT-B of fewer columns", of([32, 224, 224], [2, 16, 16], 48)),
@@ -77,7 +67,7 @@ fn shapes() -> Vec<Case> {
         Case::new("ViT-B of smaller tubelets interleaved", interleaved(of([16, 56, 56], [1, 4, 4], 768))),
         Case::new("ViT-B of fewer pixels", of([4, 160, 160], [2, 16, 16], 768)),
         Case::new("groups in two dimensions", batch(2, of([4, 32, 32], [2, 4, 4], 260))).workgroups(10),
-        Case::new("long sum", channels(1, of([2, 187, 188], [2, 187, 188], 3))).tolerance(Tolerance {
+        Case::new("long sum", planes(1, of([2, 187, 188], [2, 187, 188], 3))).tolerance(Tolerance {
             // 70,312 additions one after the other, each off by half a unit of the last place.
             relative_l2: 1e-5,
             share_of_peak: 2e-5,
@@ -92,7 +82,7 @@ fn pieces() -> Vec<Case> {
         Case::new("cut between clips", batch(7, clip.clone())).binding_bytes(140_000),
         Case::new("cut in time", batch(2, clip.clone())).binding_bytes(30_000),
         Case::new("cut in time interleaved", batch(2, interleaved(clip))).binding_bytes(30_000),
-        Case::new("cut for its output", batch(3, channels(1, of([8, 16, 16], [2, 4, 4], 300)))).binding_bytes(60_000),
+        Case::new("cut for its output", batch(3, planes(1, of([8, 16, 16], [2, 4, 4], 300)))).binding_bytes(60_000),
         Case::new("cut between aligned clips", batch(5, pairs.clone())).binding_bytes(120_000),
         Case::new("cut in time, aligned", batch(2, pairs)).binding_bytes(40_000),
     ]
@@ -106,14 +96,14 @@ fn poisoned() -> Vec<Case> {
     let call = of([5, 9, 15], [2, 4, 4], 20);
     let poison = |(name, call, poisoned): (&str, TubeletEmbed, Poisoned)| {
         let [planes, columns] = match call.layout {
-            ClipLayout::Btchw => [call.channels, 1],
-            ClipLayout::Bthwc => [1, call.channels],
+            ClipLayout::Btchw => [call.planes, 1],
+            ClipLayout::Bthwc => [1, call.planes],
         };
         let mut clip = Vec::new();
         for frame in 0..call.frames {
-            for place in 0..planes * call.height * call.width * columns {
-                let pixel = place / columns % (call.height * call.width);
-                let here = poisoned([frame, pixel / call.width, pixel % call.width]);
+            for place in 0..planes * call.rows * call.columns * columns {
+                let pixel = place / columns % (call.rows * call.columns);
+                let here = poisoned([frame, pixel / call.columns, pixel % call.columns]);
                 clip.push(if here { f32::NAN } else { (place as f32).sin() });
             }
         }

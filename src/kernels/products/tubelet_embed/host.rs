@@ -13,7 +13,7 @@ pub(super) fn tubelet_embed(call: &TubeletEmbed, arguments: &mut Arguments<'_>, 
     let (clip, weight) = (arguments.floats(0)?, arguments.floats(1)?);
     let bias = arguments.optional_floats(2, call.bias)?;
     let output = arguments.output(0)?;
-    let (inner, columns, tokens) = (call.inner(), call.columns, output.len() / call.columns);
+    let (inner, columns, tokens) = (call.inner(), call.outputs, output.len() / call.outputs);
     let output = Disjoint::new(output);
     let mut panels = threads.scratch(packed(inner, columns));
     pack(weight, inner, &mut panels, threads);
@@ -54,14 +54,14 @@ impl TubeletEmbed {
     fn gather(&self, clip: &[f32], token: usize, to: &mut [f32]) {
         let [times, rows, columns] = self.grid();
         let [frames, height, width] = self.tubelet;
-        let strides = self.layout.strides([self.height, self.width], self.channels);
+        let strides = self.layout.strides([self.rows, self.columns], self.planes);
         let (slab, frame) = (rows * columns, self.frame());
         let first = token / (times * slab) * self.frames * frame
             + token / slab % times * frames * frame
             + token / columns % rows * height * strides.row
             + token % columns * width * strides.column;
         let mut lines = to.chunks_exact_mut(width);
-        for plane in 0..self.channels {
+        for plane in 0..self.planes {
             for time in 0..frames {
                 for (row, line) in (0..height).zip(&mut lines) {
                     let from = &clip[first + plane * strides.plane + time * frame + row * strides.row..];

@@ -41,15 +41,15 @@ pub struct TubeletEmbed {
     /// F.
     pub frames: usize,
     /// Y.
-    pub height: usize,
+    pub rows: usize,
     /// X.
-    pub width: usize,
+    pub columns: usize,
     /// P.
-    pub channels: usize,
+    pub planes: usize,
     /// t, h and w.
     pub tubelet: [usize; 3],
     /// C.
-    pub columns: usize,
+    pub outputs: usize,
     /// Whether a bias `[C]` is added.
     pub bias: bool,
     /// How the clip lies in memory.
@@ -60,17 +60,17 @@ impl TubeletEmbed {
     /// Tokens along time, rows and columns; none where there is no tubelet.
     fn grid(&self) -> [usize; 3] {
         let [t, h, w] = self.tubelet;
-        [(self.frames, t), (self.height, h), (self.width, w)].map(|(size, step)| size.checked_div(step).unwrap_or(0))
+        [(self.frames, t), (self.rows, h), (self.columns, w)].map(|(size, step)| size.checked_div(step).unwrap_or(0))
     }
 
     /// Elements of a frame.
     fn frame(&self) -> usize {
-        self.height * self.width * self.channels
+        self.rows * self.columns * self.planes
     }
 
     /// P·t·h·w.
     fn inner(&self) -> usize {
-        self.channels * self.tubelet.iter().product::<usize>()
+        self.planes * self.tubelet.iter().product::<usize>()
     }
 
     /// Tokens of a temporal index.
@@ -82,7 +82,7 @@ impl TubeletEmbed {
     /// Whether four neighbours along k are four neighbours in the clip, at an aligned place.
     fn aligned(&self) -> bool {
         let [_, _, w] = self.tubelet;
-        self.layout == ClipLayout::Btchw && [w, self.width, self.columns].iter().all(|size| size % 4 == 0)
+        self.layout == ClipLayout::Btchw && [w, self.columns, self.outputs].iter().all(|size| size % 4 == 0)
     }
 }
 
@@ -96,27 +96,27 @@ impl Kernel for TubeletEmbed {
     }
 
     fn operands(&self) -> Vec<Option<Shape>> {
-        let Self { batch, frames, height, width, channels, columns, .. } = *self;
+        let Self { batch, frames, rows, columns, planes, outputs, .. } = *self;
         let tokens = batch * self.grid().iter().product::<usize>();
         vec![
-            Some(self.layout.shape(batch, frames, [height, width], channels)),
-            Some([columns, self.inner()].into()),
-            self.bias.then(|| [columns].into()),
-            Some([tokens, columns].into()),
+            Some(self.layout.shape(batch, frames, [rows, columns], planes)),
+            Some([outputs, self.inner()].into()),
+            self.bias.then(|| [outputs].into()),
+            Some([tokens, outputs].into()),
         ]
     }
 
     fn validate(&self) -> Result<()> {
-        let Self { batch, frames, height, width, channels, tubelet: [t, h, w], columns, .. } = *self;
-        if [batch, channels, t, h, w, columns].contains(&0) || frames < t || height < h || width < w {
+        let Self { batch, frames, rows, columns, planes, tubelet: [t, h, w], outputs, .. } = *self;
+        if [batch, planes, t, h, w, outputs].contains(&0) || frames < t || rows < h || columns < w {
             return Err(Error::usage(format!(
-                "{batch} clips of {frames} × {height} × {width} pixels in {channels} channels hold no tubelet of \
-                 {t} × {h} × {w} to embed in {columns} columns"
+                "{batch} clips of {frames} × {rows} × {columns} pixels in {planes} planes hold no tubelet of \
+                 {t} × {h} × {w} to embed in {outputs} columns"
             )));
         }
         if self.inner() > LARGEST_TUBELET {
             return Err(Error::unsupported(format!(
-                "a tubelet of {t} × {h} × {w} pixels in {channels} channels has more than {LARGEST_TUBELET} elements"
+                "a tubelet of {t} × {h} × {w} pixels in {planes} planes has more than {LARGEST_TUBELET} elements"
             )));
         }
         Ok(())
@@ -124,12 +124,12 @@ impl Kernel for TubeletEmbed {
 
     fn operations(&self) -> u64 {
         let tokens = self.batch * self.grid().iter().product::<usize>();
-        2 * Kernel::multiply_accumulates(self) + u64::from(self.bias) * (tokens * self.columns) as u64
+        2 * Kernel::multiply_accumulates(self) + u64::from(self.bias) * (tokens * self.outputs) as u64
     }
 
     fn multiply_accumulates(&self) -> u64 {
         let tokens = self.batch * self.grid().iter().product::<usize>();
-        (tokens * self.columns) as u64 * self.inner() as u64
+        (tokens * self.outputs) as u64 * self.inner() as u64
     }
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
@@ -151,11 +151,11 @@ pub(super) mod tests {
         TubeletEmbed {
             batch: 3,
             frames: 7,
-            height: 9,
-            width: 15,
-            channels: 3,
+            rows: 9,
+            columns: 15,
+            planes: 3,
             tubelet: [2, 4, 4],
-            columns: 13,
+            outputs: 13,
             bias: true,
             layout: ClipLayout::Btchw,
         }
@@ -166,7 +166,7 @@ pub(super) mod tests {
         assert!(call().validate().is_ok());
         assert!(TubeletEmbed { frames: 1, ..call() }.validate().is_err());
         assert!(TubeletEmbed { tubelet: [0, 4, 4], ..call() }.validate().is_err());
-        let large = TubeletEmbed { frames: 200, height: 200, width: 200, tubelet: [200, 200, 200], ..call() };
+        let large = TubeletEmbed { frames: 200, rows: 200, columns: 200, tubelet: [200, 200, 200], ..call() };
         assert!(large.validate().is_err());
     }
 }

@@ -11,9 +11,9 @@ pub(super) fn tubelet_embed(call: &TubeletEmbed, inputs: &[Option<&Exact>]) -> R
     let mut output = Vec::new();
     for b in 0..call.batch {
         for i in 0..call.frames / t {
-            for j in 0..call.height / h {
-                for k in 0..call.width / w {
-                    for column in 0..call.columns {
+            for j in 0..call.rows / h {
+                for k in 0..call.columns / w {
+                    for column in 0..call.outputs {
                         let sum = product(call, clip, weight, [b, i, j, k], column);
                         output.push(sum + bias.map_or(0.0, |bias| bias[column]));
                     }
@@ -21,18 +21,18 @@ pub(super) fn tubelet_embed(call: &TubeletEmbed, inputs: &[Option<&Exact>]) -> R
             }
         }
     }
-    Ok(vec![Exact::of_reals([output.len() / call.columns, call.columns], output)?])
+    Ok(vec![Exact::of_reals([output.len() / call.outputs, call.outputs], output)?])
 }
 
 fn product(call: &TubeletEmbed, clip: &[f64], weight: &[f64], [b, i, j, k]: [usize; 4], column: usize) -> f64 {
     let [t, h, w] = call.tubelet;
     let mut sum = 0.0;
-    for c in 0..call.channels {
+    for c in 0..call.planes {
         for tau in 0..t {
             for y in 0..h {
                 for x in 0..w {
                     let pixel = pixel(call, b, i * t + tau, j * h + y, k * w + x, c);
-                    let tap = (((column * call.channels + c) * t + tau) * h + y) * w + x;
+                    let tap = (((column * call.planes + c) * t + tau) * h + y) * w + x;
                     sum += clip[pixel] * weight[tap];
                 }
             }
@@ -42,9 +42,9 @@ fn product(call: &TubeletEmbed, clip: &[f64], weight: &[f64], [b, i, j, k]: [usi
 }
 
 fn pixel(call: &TubeletEmbed, b: usize, frame: usize, row: usize, column: usize, plane: usize) -> usize {
-    let TubeletEmbed { frames, height, width, channels, .. } = *call;
+    let TubeletEmbed { frames, rows, columns, planes, .. } = *call;
     match call.layout {
-        ClipLayout::Btchw => (((b * frames + frame) * channels + plane) * height + row) * width + column,
-        ClipLayout::Bthwc => (((b * frames + frame) * height + row) * width + column) * channels + plane,
+        ClipLayout::Btchw => (((b * frames + frame) * planes + plane) * rows + row) * columns + column,
+        ClipLayout::Bthwc => (((b * frames + frame) * rows + row) * columns + column) * planes + plane,
     }
 }

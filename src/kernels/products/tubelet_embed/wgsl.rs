@@ -54,7 +54,7 @@ pub(super) static VARIANTS: [Planned<TubeletEmbed>; 3] = [
 
 fn plan(call: &TubeletEmbed, dispatches: &mut Dispatches<'_>, choose: Choice) -> Result<(), Unfit> {
     let tokens = call.batch * call.grid().iter().product::<usize>();
-    let tile = choose(dispatches.device(), tokens, call.columns, false)?;
+    let tile = choose(dispatches.device(), tokens, call.outputs, false)?;
     dispatches.iterate(tile.iterations(call.inner()))?;
     let weight = tile.weight(dispatches.weights());
     dispatches.format(WEIGHT, weight);
@@ -70,12 +70,12 @@ impl TubeletEmbed {
     fn pieces(&self, limits: &Limits) -> Result<Vec<Piece>> {
         let bytes = |elements| Element::F32.bytes_of(elements);
         let [times, ..] = self.grid();
-        let clip = [bytes(self.frames * self.frame()), bytes(times * self.slab() * self.columns)];
+        let clip = [bytes(self.frames * self.frame()), bytes(times * self.slab() * self.outputs)];
         if clip.iter().all(|&bytes| bytes <= room_anywhere(limits)) {
             let runs = runs_anywhere(self.batch, &clip, limits)?;
             return Ok(runs.into_iter().map(|clips| Piece { clips, times: 0..times }).collect());
         }
-        let time = [bytes(self.tubelet[0] * self.frame()), bytes(self.slab() * self.columns)];
+        let time = [bytes(self.tubelet[0] * self.frame()), bytes(self.slab() * self.outputs)];
         let runs = runs_anywhere(times, &time, limits)?;
         let cut = |clip| runs.iter().map(move |times| Piece { clips: clip..clip + 1, times: times.clone() });
         Ok((0..self.batch).flat_map(cut).collect())
@@ -88,7 +88,7 @@ impl TubeletEmbed {
             cut::bytes(&(place(clips.start, times.start)..place(clips.end - 1, times.end)), Element::F32.bytes())
         };
         let [all_times, ..] = self.grid();
-        let tokens = self.slab() * self.columns;
+        let tokens = self.slab() * self.outputs;
         [window(self.frames * self.frame(), self.tubelet[0] * self.frame()), window(all_times * tokens, tokens)]
     }
 
@@ -101,16 +101,16 @@ impl TubeletEmbed {
     ) -> Result<(), Unfit> {
         let [_, token_rows, token_columns] = self.grid();
         let [tubelet_frames, tubelet_rows, tubelet_columns] = self.tubelet;
-        let strides = self.layout.strides([self.height, self.width], self.channels);
+        let strides = self.layout.strides([self.rows, self.columns], self.planes);
         let [clip, output] = self.windows(piece);
         let (clip, clip_start) = align_down(clip, dispatches.limits());
         let (output, output_start) = align_down(output, dispatches.limits());
         let rows = piece.clips.len() * piece.times.len() * self.slab();
-        let groups = tile.groups(rows, self.columns);
+        let groups = tile.groups(rows, self.outputs);
         let uniform = Uniform {
             rows: word(rows)?,
             inner: word(self.inner())?,
-            columns: word(self.columns)?,
+            columns: word(self.outputs)?,
             bias: self.bias.into(),
             times: word(piece.times.len())?,
             token_rows: word(token_rows)?,

@@ -2,7 +2,7 @@
 
 /// What an image model, whose parameters go by Model 1's names, has for one parameter of a video model.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::vivit) enum Counterpart {
+pub(super) enum Counterpart {
     /// The parameter of that name, where it has one.
     Named(String),
     /// The class token of that name, which is taken over only on request.
