@@ -44,11 +44,11 @@
 //! | [`checkpoint`] | parameter files, to a configuration and named tensors |
 //! | [`vivit`] | configurations, masks; the models, each in a file of its own; initialisation from image models |
 //! | [`video`] | frames, sampling, presets, preparation on the device |
-//! | [`graph`] | kernel calls on named values: recording, memory plan, devices, bisecting |
+//! | [`graph`] | kernel calls on named values: recording, lowering, memory plan, devices, bisecting |
 //! | [`kernels`] | one folder a kernel, in wings: contract, WGSL, the processor's form, naive reference, cases |
 //! | [`gpu`] | the only floor that names wgpu: devices, buffers, pipelines, timing, faults |
 //! | [`files`] | files and folders that appear whole or not at all |
-//! | [`tensor`] | shapes, host tensors, closeness, the error type |
+//! | [`tensor`] | shapes, formats, host tensors, closeness, the error type |
 //!
 //! # Features
 //!

@@ -11,10 +11,10 @@ use common::{DeviceTests, Shown};
 use tubelet::gpu::Gpu;
 use tubelet::kernels::suite::{Outcome, check, judge};
 use tubelet::kernels::{
-    Binding, Case, DeviceClass, Dispatches, Family, Fill, Kernel, Literals, Needs, Planned, Shader, Unfit, Variant,
-    input, variants_of, word,
+    Binding, Case, DeviceClass, Dispatches, Family, Fill, Kernel, Literals, Needs, Operation, Planned, Precision,
+    Selection, Shader, Unfit, Variant, input, variants_of, word,
 };
-use tubelet::tensor::{Closeness, Exact, Result, Shape, Tensor};
+use tubelet::tensor::{Closeness, Element, Exact, Format, Result, Shape, Tensor};
 
 type Test = (&'static str, fn(&Gpu));
 
@@ -23,10 +23,12 @@ fn main() -> ExitCode {
         Ok(tests) => tests,
         Err(code) => return code,
     };
-    let on_device: [Test; 3] = [
+    let on_device: [Test; 5] = [
         ("the right kernel passes", the_right_kernel_passes),
         ("every fault is found", every_fault_is_found),
         ("what a device lacks is neither passed nor failed", what_a_device_lacks_is_neither_passed_nor_failed),
+        ("faults with updates, scratch and weights are found", faults_with_accesses_are_found),
+        ("weights are stored as asked or not at all", weights_are_stored_as_asked),
     ];
     for (name, test) in on_device {
         tests.add_on_gpu(name, move |device| {
@@ -198,6 +200,160 @@ fn what_a_device_lacks_is_neither_passed_nor_failed(device: &Gpu) {
     let small = device.restricted(|capabilities| capabilities.limits.workgroup_invocations = 8);
     let outcome = check(&small, &cases()[0], SCALE.variants()[0]);
     assert!(matches!(&outcome, Outcome::Unsupported(missing) if missing.contains("16 invocations")), "{outcome}");
+}
+
+/// A WGSL text that adds a weight to a value in place, by way of memory of its own.
+macro_rules! advance {
+    ($name:literal, $weight:literal, $step:literal, $stored:expr) => {
+        Planned {
+            variant: Variant {
+                name: $name,
+                shader: Shader::new(
+                    concat!("advance.", $name, ".wgsl"),
+                    concat!(
+                        "
+                struct Uniform { elements: u32, }
+                @group(0) @binding(0) var<uniform> call: Uniform;
+                @group(0) @binding(1) var<storage, read> weight: array<",
+                        $weight,
+                        ">;
+                @group(0) @binding(2) var<storage, read_write> value: array<f32>;
+                @group(0) @binding(3) var<storage, read_write> sums: array<f32>;
+
+                @compute @workgroup_size(16)
+                fn main(@builtin(global_invocation_id) place: vec3<u32>) {
+                    let e = place.x;
+                    if e >= call.elements { return; }
+                    ",
+                        $step,
+                        "
+                }"
+                    ),
+                ),
+                needs: Needs::invocations(16),
+                class: DeviceClass::Any,
+            },
+            plan: |call, dispatches| {
+                dispatches.scratch(2, call.elements);
+                dispatches.format(0, Format::rows($stored(dispatches)));
+                let uniform = AdvanceUniform { elements: word(call.elements)? };
+                let windows = vec![None, None, None];
+                dispatches.launch(call.elements.div_ceil(16) as u64, Literals::new(), &uniform, windows)
+            },
+        }
+    };
+}
+
+fn as_asked(dispatches: &Dispatches<'_>) -> Element {
+    dispatches.weights()
+}
+
+fn as_floats(_: &Dispatches<'_>) -> Element {
+    Element::F32
+}
+
+static ADVANCES: [Planned<Advance>; 6] = [
+    advance!("floats", "f32", "sums[e] = value[e] + weight[e]; value[e] = sums[e];", as_floats),
+    advance!("not_advanced", "f32", "sums[e] = value[e] + weight[e];", as_floats),
+    advance!(
+        "stale_scratch",
+        "f32",
+        "value[e] = value[e] + weight[e] + sums[e] * f32(call.elements - 41u);",
+        as_floats
+    ),
+    advance!("write_behind", "f32", "value[e] += weight[e]; sums[e + 1u] = 0.0;", as_floats),
+    advance!(
+        "halves",
+        "u32",
+        "let pair = unpack2x16float(weight[e / 2u]);
+         sums[e] = value[e] + select(pair.x, pair.y, e % 2u == 1u); value[e] = sums[e];",
+        as_asked
+    ),
+    advance!(
+        "wrong_halves",
+        "u32",
+        "let pair = unpack2x16float(weight[e / 2u]); value[e] += select(pair.x, pair.y, e % 2u == 0u);",
+        as_asked
+    ),
+];
+
+static ADVANCE: Family = Family {
+    name: "advance",
+    formula: "value[e] ← value[e] + weight[e]",
+    uniform: AdvanceUniform::FIELDS,
+    bindings: &[Binding::weight("weight", "[E]"), Binding::update("value", "[E]"), Binding::scratch("sums", "[E]")],
+    variants: variants_of::<Advance>,
+    cases: || vec![Case::new("41 numbers", Advance { elements: 41 })],
+};
+
+tubelet::uniform! {
+    struct AdvanceUniform {
+        elements: u32,
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Advance {
+    elements: usize,
+}
+
+impl Kernel for Advance {
+    fn family(&self) -> &'static Family {
+        &ADVANCE
+    }
+
+    fn variants() -> &'static [Planned<Self>] {
+        &ADVANCES
+    }
+
+    fn operands(&self) -> Vec<Option<Shape>> {
+        let shape = Some(Shape::from([self.elements]));
+        vec![shape.clone(), shape, None]
+    }
+
+    fn validate(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn operations(&self) -> u64 {
+        self.elements as u64
+    }
+
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
+        let (weight, value) = (input(inputs, 0)?.reals()?, input(inputs, 1)?.reals()?);
+        let sums = value.iter().zip(weight).map(|(value, weight)| value + weight).collect();
+        Ok(vec![Exact::of_reals([self.elements], sums)?])
+    }
+}
+
+fn faults_with_accesses_are_found(device: &Gpu) {
+    for (variant, precision, report) in [
+        ("floats", Precision::F32, None),
+        ("not_advanced", Precision::F32, Some("41 of 41 elements unequal")),
+        ("stale_scratch", Precision::F32, Some("first at [0]: NaN")),
+        ("write_behind", Precision::F32, Some("wrote behind sums: 1 elements after its end")),
+        ("halves", Precision::F16Weights, None),
+        ("wrong_halves", Precision::F16Weights, Some("elements unequal")),
+    ] {
+        let case = (ADVANCE.cases)().remove(0).precision(precision);
+        let variant = ADVANCE.variant_named(variant, device.capabilities()).unwrap();
+        match (check(device, &case, variant), report) {
+            (Outcome::Passed(_), None) => {}
+            (Outcome::Failed(said), Some(report)) => assert!(said.contains(report), "{}: {said}", variant.name),
+            (outcome, _) => panic!("{}: {outcome}", variant.name),
+        }
+    }
+}
+
+/// A variant that reads floats is unfit where halves are asked for, and the next is taken.
+fn weights_are_stored_as_asked(device: &Gpu) {
+    let (call, device) = (Advance { elements: 41 }, device.capabilities());
+    let chosen = |precision| Selection::automatic().plan(&call, device, precision).unwrap().variant.name;
+    assert_eq!(chosen(Precision::F32), "floats");
+    assert_eq!(chosen(Precision::F16Weights), "halves");
+    let floats = ADVANCE.variant_named("floats", device).unwrap();
+    let unfit = Operation::plan(&call, floats, device, Precision::F16Weights).unwrap_err();
+    assert_eq!(unfit.to_string(), "it reads weight in f32, not in f16");
 }
 
 fn shapes_and_numbers_of_outputs_are_judged() {

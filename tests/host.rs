@@ -97,20 +97,28 @@ fn run(case: &Case, threads: &Threads) -> Result<Vec<Tensor>> {
         Element::U32 => Tensor::as_u32(tensor).map(Operand::U32),
         _ => Tensor::as_f32(tensor).map(Operand::F32),
     };
-    let operands: Result<Vec<_>> = inputs.iter().map(|tensor| tensor.as_ref().map(operand).transpose()).collect();
-    let bindings = case.call.family().bindings.iter().zip(case.call.operands());
-    let written = bindings.filter(|(binding, _)| binding.access == Access::Write);
-    let written: Vec<_> = written.filter_map(|(binding, shape)| Some((binding.element, shape?))).collect();
-    let poisoned = |(element, shape): &(Element, Shape)| match element {
+    let poisoned = |element, shape: &Shape| match element {
         Element::U32 => Data::U32(vec![POISON; shape.elements()]),
         _ => Data::F32(vec![f32::from_bits(POISON); shape.elements()]),
     };
-    let mut outputs: Vec<_> = written.iter().map(poisoned).collect();
+    let mut given = inputs.iter();
+    let (mut operands, mut outputs, mut shapes) = (Vec::new(), Vec::new(), Vec::new());
+    for (binding, shape) in case.call.family().bindings.iter().zip(case.call.operands()) {
+        let tensor = if binding.access.reads() { given.next().and_then(Option::as_ref) } else { None };
+        match (binding.access, shape) {
+            (Access::Read, _) => operands.push(tensor.map(operand).transpose()?),
+            (Access::Write | Access::Update, Some(shape)) => {
+                outputs.push(tensor.map_or_else(|| poisoned(binding.element, &shape), |tensor| tensor.data().clone()));
+                shapes.push(shape);
+            }
+            _ => {}
+        }
+    }
     let memory = outputs.iter_mut().map(|data| match data {
         Data::F32(values) => OperandMut::F32(values),
         Data::U32(values) => OperandMut::U32(values),
         Data::F16(_) => unreachable!("outputs are floats or words"),
     });
-    case.call.host(&mut Arguments::new(operands?, memory.collect()), threads)?;
-    outputs.into_iter().zip(written).map(|(data, (_, shape))| Tensor::new(shape, data)).collect()
+    case.call.host(&mut Arguments::new(operands, memory.collect()), threads)?;
+    shapes.into_iter().zip(outputs).map(|(shape, data)| Tensor::new(shape, data)).collect()
 }

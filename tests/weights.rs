@@ -6,14 +6,15 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::small::{clips, config, models, parameters};
+use common::small::{clips, config, expect_close, models, parameters};
 use common::{DeviceTests, Shown};
 use libtest_mimic::Failed;
 use tubelet::graph::{Device, DeviceWeights, ExecutorOptions, Feed, Graph, Origin, Weights, bisect};
 use tubelet::kernels::products::{Linear, OutputLayout};
 use tubelet::kernels::rows::{Pointwise, Step};
-use tubelet::kernels::{ClipLayout, Precision};
-use tubelet::tensor::{Element, Error, ErrorKind, Result, Tensor, Tolerance};
+use tubelet::kernels::weights::SgdStep;
+use tubelet::kernels::{ClipLayout, Precision, rounded_reference};
+use tubelet::tensor::{Element, Error, ErrorKind, Format, Result, Tensor, Tolerance};
 use tubelet::vivit::{self, Config, Model, Request};
 use tubelet::{LoadOptions, Pass, Vivit, checkpoint};
 
@@ -30,8 +31,20 @@ fn main() -> ExitCode {
     tests.add("f16 weights take half the memory", half_the_memory);
     tests.add("a computed weight is repacked", computed_weight);
     tests.add_without_device("only kernels in WGSL have f16 weights", only_in_wgsl);
+    for precision in [Precision::F32, Precision::F16Weights] {
+        tests.add(format!("a step is seen by every graph: {precision:?}"), move |device| steps(device, precision));
+    }
+    tests.add_without_device("a step is seen by every graph: references", || {
+        steps(&Device::references(), F32).map(drop)
+    });
+    #[cfg(feature = "cpu")]
+    tests.add_without_device("a step is seen by every graph: host", || steps(&Device::host(Some(2))?, F32).map(drop));
+    tests.add_everywhere("what is fed is updated in memory of its own", fed_values);
+    tests.add_everywhere("weights are stacked alike where they are updated", stacked_alike);
     tests.run("weights")
 }
+
+const F32: Precision = Precision::F32;
 
 /// Weights of which those with these names are rounded to f16.
 struct Rounded {
@@ -117,7 +130,7 @@ fn computed_weight(device: &Device) -> Result<Shown, Failed> {
     for (name, weight) in [("by computed", computed), ("by fed", fed), ("by computed again", computed)] {
         let call = product(rows, inner, columns);
         let value = graph.call(call, &[Some(x), Some(weight), None, None], name, [rows, columns])?;
-        graph.output(value);
+        graph.output(value)?;
     }
     let graph = Arc::new(graph);
     let values = |rows: usize| Tensor::f32([rows, inner], (0..rows * inner).map(|at| (at as f32).sin()).collect());
@@ -132,6 +145,174 @@ fn computed_weight(device: &Device) -> Result<Shown, Failed> {
         let executor = prepare(device, precision)?;
         assert_eq!(executor.graph().nodes().len(), executor.implementations().len());
         assert_eq!(bisect(&*executor, &*trusted, &feeds, Tolerance::MODEL).wait()?, None, "{precision:?}");
+    }
+    Ok(Shown::Passed)
+}
+
+/// A weight, and a velocity of zeros, from the start.
+struct Start;
+
+const WEIGHT: [usize; 2] = [19, 24];
+
+impl Weights for Start {
+    fn tensor(&self, name: &str) -> Result<Tensor> {
+        match name {
+            "velocity" => Ok(Tensor::zeros(WEIGHT, Element::F32)),
+            _ => numbers(WEIGHT, 0.7),
+        }
+    }
+}
+
+fn numbers(shape: [usize; 2], factor: f32) -> Result<Tensor> {
+    Tensor::f32(shape, (0..shape[0] * shape[1]).map(|place| (place as f32 * factor).sin()).collect())
+}
+
+/// x times the weight, and the weight itself as a layer of sums reads it: in rows.
+fn forward_graph() -> Result<Graph> {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [5, WEIGHT[1]], Element::F32)?;
+    let weight = graph.weights(&["weight".to_owned()], WEIGHT)?;
+    let call = product(5, WEIGHT[1], WEIGHT[0]);
+    let product = graph.call(call, &[Some(x), Some(weight), None, None], "product", [5, WEIGHT[0]])?;
+    let call = Pointwise { rows: WEIGHT[0], width: WEIGHT[1], step: Step::Sum };
+    let twice = graph.call(call, &[Some(weight), Some(weight)], "twice", WEIGHT)?;
+    graph.output(product)?;
+    graph.output(twice)?;
+    Ok(graph)
+}
+
+/// A step of gradient descent on the weight, and the product by what it has become.
+fn step_graph() -> Result<Graph> {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [5, WEIGHT[1]], Element::F32)?;
+    let gradient = graph.input("gradient", WEIGHT, Element::F32)?;
+    let rate = graph.input("rate", [1], Element::F32)?;
+    let [weight, velocity] = ["weight", "velocity"].map(|name| graph.weights(&[name.to_owned()], WEIGHT));
+    let step = SgdStep { rows: WEIGHT[0], width: WEIGHT[1], momentum: Some(0.9) };
+    let inputs = [Some(gradient), Some(rate), Some(weight?), Some(velocity?)];
+    let outputs = [("stepped weight", WEIGHT.into()), ("stepped velocity", WEIGHT.into())];
+    let stepped = graph.call_many(step, &inputs, &outputs)?;
+    let call = product(5, WEIGHT[1], WEIGHT[0]);
+    let product = graph.call(call, &[Some(x), Some(stepped[0]), None, None], "product after", [5, WEIGHT[0]])?;
+    graph.output(stepped[0])?;
+    graph.output(product)?;
+    Ok(graph)
+}
+
+/// The weight after some steps, in plain numbers.
+fn after_steps(gradients: &[Tensor], rate: f64) -> Result<Tensor> {
+    let weight = Start.tensor("weight")?;
+    let mut values: Vec<f64> = weight.as_f32()?.iter().map(|value| f64::from(*value)).collect();
+    let mut velocity = vec![0.0; values.len()];
+    for gradient in gradients {
+        for ((value, velocity), gradient) in values.iter_mut().zip(&mut velocity).zip(gradient.as_f32()?) {
+            *velocity = 0.9f32 as f64 * *velocity + f64::from(*gradient);
+            *value -= rate * *velocity;
+        }
+    }
+    Tensor::f32(WEIGHT, values.into_iter().map(|value| value as f32).collect())
+}
+
+/// A graph that reads a weight in other formats sees it as another graph has left it, step by step; so does one that is
+/// prepared after steps have been taken.
+fn steps(device: &Device, precision: Precision) -> Result<Shown, Failed> {
+    let weights = DeviceWeights::new(device, Arc::new(Start));
+    let options = ExecutorOptions { precision, ..ExecutorOptions::default() };
+    let (forward, step) = (Arc::new(forward_graph()?), Arc::new(step_graph()?));
+    let before = device.prepare(forward.clone(), &weights, &options).wait()?;
+    let stepping = device.prepare(step.clone(), &weights, &options).wait()?;
+    let (x, rate) = (numbers([5, WEIGHT[1]], 0.3)?, Tensor::f32([1], vec![0.25])?);
+    let feeds = [("x", Feed::Host(&x))];
+    let value = |graph: &Graph, name: &str| graph.find(name).ok_or_else(|| format!("no value {name}"));
+    let wanted = [value(&forward, "product")?, value(&forward, "twice")?];
+    let gradients: Vec<_> =
+        [0.11, 0.23, 0.37].into_iter().map(|factor| numbers(WEIGHT, factor)).collect::<Result<_>>()?;
+    for taken in 0..=gradients.len() {
+        if let Some(gradient) = taken.checked_sub(1).map(|last| &gradients[last]) {
+            let feeds = [feeds[0], ("gradient", Feed::Host(gradient)), ("rate", Feed::Host(&rate))];
+            let stepped = [value(&step, "stepped weight")?, value(&step, "product after")?];
+            let found = stepping.run(&feeds, &stepped).wait()?;
+            let weight = after_steps(&gradients[..taken], 0.25)?;
+            expect_close("the stepped weight", &found[0], &weight, Tolerance::KERNEL)?;
+            expect_close("the product after", &found[1], &times(&x, &weight)?, Tolerance::KERNEL)?;
+        }
+        let weight = after_steps(&gradients[..taken], 0.25)?;
+        let stored = if device.gpu().is_some() { weight.rounded_to(precision.weights())? } else { weight.clone() };
+        let later = device.prepare(forward.clone(), &weights, &options).wait()?;
+        for executor in [&before, &later] {
+            let found = executor.run(&feeds, &wanted).wait()?;
+            // A float that is off by a unit of its last place may be rounded to the next half.
+            let tolerance = if precision == F32 { Tolerance::KERNEL } else { HALF_APART };
+            expect_close(&format!("the product, {taken} steps"), &found[0], &times(&x, &stored)?, tolerance)?;
+            let twice = Tensor::f32(WEIGHT, weight.as_f32()?.iter().map(|value| 2.0 * value).collect())?;
+            expect_close(&format!("the weight twice, {taken} steps"), &found[1], &twice, Tolerance::KERNEL)?;
+        }
+    }
+    Ok(Shown::Passed)
+}
+
+/// One weight of 24 half a unit of an f16 away.
+const HALF_APART: Tolerance = Tolerance { relative_l2: 1e-4, share_of_peak: 1e-4 };
+
+/// x · Wᵀ.
+fn times(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    let call = product(5, WEIGHT[1], WEIGHT[0]);
+    Ok(rounded_reference(&call, &[Some(x), Some(weight), None, None])?.remove(0))
+}
+
+/// What is fed stays as it is, run after run, and what is updated can be tapped before and after.
+fn fed_values(device: &Device) -> Result<Shown, Failed> {
+    let mut graph = Graph::new();
+    let fed = graph.input("fed", WEIGHT, Element::F32)?;
+    let rate = graph.input("rate", [1], Element::F32)?;
+    let sum = Pointwise { rows: WEIGHT[0], width: WEIGHT[1], step: Step::Sum };
+    let sum = graph.call(sum, &[Some(fed), Some(fed)], "sum", WEIGHT)?;
+    let step = SgdStep { rows: WEIGHT[0], width: WEIGHT[1], momentum: None };
+    let first = graph.call(step.clone(), &[Some(sum), Some(rate), Some(fed), None], "first", WEIGHT)?;
+    let second = graph.call(step, &[Some(first), Some(rate), Some(sum), None], "second", WEIGHT)?;
+    graph.output(second)?;
+    let graph = Arc::new(graph);
+    let prepare = |device: &Device| {
+        device
+            .prepare(graph.clone(), &DeviceWeights::new(device, Arc::new(NoWeights)), &ExecutorOptions::default())
+            .wait()
+    };
+    let (executor, trusted) = (prepare(device)?, prepare(&Device::references())?);
+    let (fed, rate) = (numbers(WEIGHT, 0.7)?, Tensor::f32([1], vec![0.25])?);
+    let expected_fed = fed.clone();
+    let memory = device.upload("fed", fed.clone(), Format::rows(Element::F32)).wait()?;
+    for fed in [Feed::Host(&fed), Feed::Device(&memory)] {
+        for _ in 0..2 {
+            let feeds = [("fed", fed), ("rate", Feed::Host(&rate))];
+            let found = executor.run(&feeds, &[sum, first, second]).wait()?;
+            let feeds = [("fed", Feed::Host(&expected_fed)), ("rate", Feed::Host(&rate))];
+            let expected = trusted.run(&feeds, &[sum, first, second]).wait()?;
+            for (found, expected) in found.iter().zip(&expected) {
+                expect_close("an update", found, expected, Tolerance::KERNEL)?;
+            }
+        }
+    }
+    assert_eq!(device.read(&memory).wait()?, fed);
+    Ok(Shown::Passed)
+}
+
+/// A weight that one graph updates by itself cannot be read by another as a part of a stack.
+fn stacked_alike(device: &Device) -> Result<Shown, Failed> {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [5, WEIGHT[1]], Element::F32)?;
+    let stack = graph.weights(&["weight".to_owned(), "other".to_owned()], [2 * WEIGHT[0], WEIGHT[1]])?;
+    let call = product(5, WEIGHT[1], 2 * WEIGHT[0]);
+    let value = graph.call(call, &[Some(x), Some(stack), None, None], "product", [5, 2 * WEIGHT[0]])?;
+    graph.output(value)?;
+    let (stacked, step) = (Arc::new(graph), Arc::new(step_graph()?));
+    for graphs in [[stacked.clone(), step.clone()], [step, stacked]] {
+        let weights = DeviceWeights::new(device, Arc::new(Start));
+        let prepare = |graph: &Arc<Graph>| device.prepare(graph.clone(), &weights, &ExecutorOptions::default()).wait();
+        let executor = prepare(&graphs[0])?;
+        let error = prepare(&graphs[1]).err().ok_or("weights are read and updated in other stacks")?;
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.to_string().contains("stack them alike"), "{error}");
+        drop(executor);
     }
     Ok(Shown::Passed)
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::clock::{peak_memory, timed};
 use super::{Peaks, Time};
 use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Feed, MemoryPlan, Weights};
-use crate::kernels::{ClipLayout, Cost};
+use crate::kernels::{ClipLayout, Cost, Precision};
 use crate::tensor::{Element, Error, Result, Tensor};
 use crate::vivit::{self, Config, Recording, Request};
 
@@ -26,6 +26,8 @@ pub struct ForwardMeasurement {
     pub wall_seconds: f64,
     /// The share of the device's roofline.
     pub roofline_share: f64,
+    /// How precisely weights are stored.
+    pub precision: Precision,
     /// Bytes of weights on the device.
     pub weight_bytes: u64,
     /// Bytes of intermediate values on the device.
@@ -111,6 +113,7 @@ pub fn measure_forward(
         time,
         wall_seconds: wall.as_secs_f64(),
         roofline_share: peaks.share(&cost, time.comparable()),
+        precision: options.precision,
         weight_bytes: weights.bytes(),
         value_bytes: MemoryPlan::new(&graph).bytes(),
         peak_memory: peak_memory(),

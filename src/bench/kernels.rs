@@ -124,13 +124,14 @@ fn recorded(case: &Case) -> Result<(Graph, CaseWeights)> {
     let mut weights = CaseWeights::default();
     let bindings = case.call.family().bindings;
     let mut inputs = Vec::new();
-    let read = bindings.iter().filter(|binding| binding.access == Access::Read);
+    let read = bindings.iter().filter(|binding| binding.access.reads());
     for (binding, tensor) in read.zip(case.tensors()?) {
         let Some(tensor) = tensor else {
             inputs.push(None);
             continue;
         };
-        inputs.push(Some(if binding.weight {
+        // A constant is not updated.
+        inputs.push(Some(if binding.weight || binding.access == Access::Update {
             let value = graph.weights(&[binding.name.to_owned()], tensor.shape().clone())?;
             weights.0.insert(binding.name, tensor);
             value
@@ -139,10 +140,12 @@ fn recorded(case: &Case) -> Result<(Graph, CaseWeights)> {
         }));
     }
     let operands = bindings.iter().zip(case.call.operands());
-    let outputs = operands.filter(|(binding, _)| binding.access == Access::Write);
-    let outputs: Vec<_> = outputs.filter_map(|(binding, shape)| Some((binding.name, shape?))).collect();
+    let outputs = operands.filter(|(binding, _)| binding.access.writes());
+    let named: Vec<_> =
+        outputs.filter_map(|(binding, shape)| Some((format!("{} after", binding.name), shape?))).collect();
+    let outputs: Vec<_> = named.iter().map(|(name, shape)| (name.as_str(), shape.clone())).collect();
     for output in graph.record_call(case.call.clone(), &inputs, &outputs)? {
-        graph.output(output);
+        graph.output(output)?;
     }
     Ok((graph, weights))
 }

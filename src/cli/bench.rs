@@ -216,7 +216,7 @@ fn kernel_table(kernels: &[KernelMeasurement], on_cpu: bool) -> String {
 }
 
 fn describe_forward(forward: &ForwardMeasurement, model: &str, config: &Config) -> String {
-    let ForwardMeasurement { batch, cost, time, wall_seconds, weight_bytes, value_bytes, .. } = forward;
+    let ForwardMeasurement { batch, cost, time, wall_seconds, precision, weight_bytes, value_bytes, .. } = forward;
     let cpu = time.cpu_seconds.map_or(String::new(), |cpu| format!(", CPU {}", elapsed(cpu)));
     let peak =
         forward.peak_memory.map_or(String::new(), |peak| format!(", the process at most {}", output::bytes(peak)));
@@ -234,7 +234,15 @@ fn describe_forward(forward: &ForwardMeasurement, model: &str, config: &Config) 
                 100.0 * forward.roofline_share
             ),
         ),
-        ("memory", format!("weights {}, values {}{peak}", output::bytes(*weight_bytes), output::bytes(*value_bytes))),
+        (
+            "memory",
+            format!(
+                "weights {} (products in {}), values {}{peak}",
+                output::bytes(*weight_bytes),
+                precision.weights(),
+                output::bytes(*value_bytes)
+            ),
+        ),
     ])
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tubelet::graph::ExecutorOptions;
-use tubelet::kernels::{ALL, Case, Family, Field, Launch, Plan, Precision, render};
+use tubelet::kernels::{ALL, Access, Case, Family, Field, Launch, Plan, Precision, render};
 use tubelet::tensor::{Error, Result};
 
 use super::arguments::DeviceArguments;
@@ -70,8 +70,12 @@ impl super::Run for Shader {
         let precision = if precision == Precision::F32 { case.precision } else { precision };
         let plan = variants.plan(&*case.call, &capabilities, precision)?;
         let dispatches = plan.launches.iter().map(|launch| dispatch(family, &plan, launch)).collect::<Result<_>>()?;
-        let formats = family.bindings.iter().zip(&plan.formats);
-        let formats = formats.map(|(binding, format)| (binding.name.to_owned(), format.to_string().into())).collect();
+        let formats = family.bindings.iter().zip(&plan.formats).zip(&plan.scratch);
+        let formats = formats.map(|((binding, format), scratch)| match binding.access {
+            Access::Scratch => (binding.name.to_owned(), format!("scratch of {scratch} bytes").into()),
+            _ => (binding.name.to_owned(), format.to_string().into()),
+        });
+        let formats = formats.collect();
         let mut preamble = Preamble::new("shader");
         preamble.device = Some(capabilities.name);
         let (kernel, variant) = (family.name, plan.variant.name);

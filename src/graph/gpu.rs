@@ -1,11 +1,13 @@
 //! Runs a graph's kernels on a GPU.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::lowering::Lowered;
 use super::memory::Content;
+use super::packed::PackedWeights;
 use super::{
     Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, MemoryPlan, Node, Origin, Value,
     feed_of,
@@ -92,6 +94,10 @@ pub struct GpuExecutor {
     graph: Arc<Graph>,
     plan: MemoryPlan,
     slots: Vec<Buffer>,
+    /// The rows of the weights that it updates.
+    masters: HashMap<Value, Memory>,
+    weights: DeviceWeights,
+    packed: PackedWeights,
     variants: Vec<&'static Variant>,
     program: Program,
     /// The calls of the program that each recorded one has become.
@@ -108,20 +114,25 @@ impl GpuExecutor {
         let device = weights.device().gpu().cloned();
         let device = device.ok_or_else(|| Error::usage("kernels in WGSL need a GPU, and the weights are elsewhere"))?;
         let lowered = Lowered::new(&graph, device.capabilities(), options)?;
-        let plan = MemoryPlan::new(&lowered.graph);
+        let plan = MemoryPlan::with_scratch(&lowered.graph, &lowered.scratch());
         let mut slots = Vec::with_capacity(plan.slots.len());
         for bytes in &plan.slots {
             slots.push(device.buffer("intermediate values", *bytes).await?);
         }
-        let operands = Operands { device: &device, graph: &lowered.graph, plan: &plan, slots: &slots, weights };
+        let masters = weights.masters(&graph).await?;
+        let operands =
+            Operands { device: &device, graph: &lowered.graph, plan: &plan, slots: &slots, masters: &masters, weights };
         let variants = lowered.recorded_plans().map(|plan| plan.variant).collect();
         let mut builder = ProgramBuilder::new(&device).await?;
-        for (node, plan) in lowered.graph.nodes().iter().zip(lowered.plans) {
-            let bound = operands.of(node, &plan).await?;
+        let mut packed = PackedWeights::new(weights);
+        for ((place, node), plan) in lowered.graph.nodes().iter().enumerate().zip(lowered.plans) {
+            let bound = operands.of(place, node, &plan).await?;
+            packed.add(&lowered.graph, node, &plan, &bound);
             builder.call(node.call.family(), plan, bound);
         }
         let (program, calls) = (builder.finish().await?, lowered.calls);
-        Ok(Self { device, graph, plan, slots, variants, program, calls })
+        let weights = weights.clone();
+        Ok(Self { device, graph, plan, slots, masters, weights, packed, variants, program, calls })
     }
 
     /// Where values live.
@@ -159,24 +170,49 @@ impl GpuExecutor {
         Ok(())
     }
 
-    /// A pass, with what `copy` records of each value and its slot as soon as it is computed: the slot is used again.
-    fn pass<'a>(
+    /// Submits a pass, with what `copy` records of each value and its memory as soon as it is computed: the memory is used
+    /// again.
+    async fn pass<'a>(
         &'a self,
         feeds: &Feeds<'a>,
         copy: impl Fn(Value, &'a Buffer, &mut Commands<'a>),
-    ) -> Result<Commands<'a>> {
-        let mut commands = self.device.commands();
-        self.feed(feeds, &mut commands)?;
-        for (place, node) in self.graph.nodes().iter().enumerate() {
-            self.split(place, &mut commands);
+    ) -> Result<Pending<'static, Vec<Duration>>> {
+        self.packed.compile(&self.device).await?;
+        self.submit(feeds, self.device.commands(), |commands, place| {
             commands.dispatch(self.program.calls(&self.calls[place]));
-            for output in node.outputs() {
-                if let Some(slot) = self.plan.slot(output) {
-                    copy(output, &self.slots[slot], &mut commands);
+            for output in self.graph.nodes()[place].outputs() {
+                if let Some(memory) = self.memory(output) {
+                    copy(output, memory, commands);
                 }
             }
+        })
+    }
+
+    /// Records a pass, each call as `dispatch` does it, and submits it. Passes see updates of weights in the order in which
+    /// they are submitted.
+    fn submit<'a>(
+        &'a self,
+        feeds: &Feeds<'a>,
+        mut commands: Commands<'a>,
+        dispatch: impl Fn(&mut Commands<'a>, usize),
+    ) -> Result<Pending<'static, Vec<Duration>>> {
+        self.feed(feeds, &mut commands)?;
+        let mut updates = self.weights.updates();
+        self.packed.remake(&mut updates, &mut commands);
+        for place in 0..self.graph.nodes().len() {
+            self.split(place, &mut commands);
+            dispatch(&mut commands, place);
         }
-        Ok(commands)
+        self.masters.keys().filter_map(|value| self.graph.parts(*value)).for_each(|parts| updates.update(parts));
+        Ok(commands.run())
+    }
+
+    /// Where `value` is once it is computed.
+    fn memory(&self, value: Value) -> Option<&Buffer> {
+        match self.plan.weights(value) {
+            Some(weights) => self.masters.get(&weights)?.buffer().ok(),
+            None => self.plan.slot(value).map(|slot| &self.slots[slot]),
+        }
     }
 
     /// An error for a value that no call computes.
@@ -204,22 +240,23 @@ struct Operands<'a> {
     graph: &'a Graph,
     plan: &'a MemoryPlan,
     slots: &'a [Buffer],
+    masters: &'a HashMap<Value, Memory>,
     weights: &'a DeviceWeights,
 }
 
 impl Operands<'_> {
     /// The device memory of everything that `node` binds, laid out as `plan` wants it.
-    async fn of(&self, node: &Node, plan: &kernels::Plan) -> Result<Vec<Option<Buffer>>> {
+    async fn of(&self, place: usize, node: &Node, plan: &kernels::Plan) -> Result<Vec<Option<Buffer>>> {
         let shapes = node.call.operands();
         let mut buffers = Vec::with_capacity(node.operands.len());
-        for ((value, shape), format) in node.operands.iter().zip(&shapes).zip(&plan.formats) {
+        for (binding, ((value, shape), format)) in node.operands.iter().zip(&shapes).zip(&plan.formats).enumerate() {
             buffers.push(match *value {
                 // Constant operands are laid out in the shape the kernel gives them.
                 Some(value) => {
                     let shape = shape.as_ref().unwrap_or(self.graph.shape(value));
                     Some(self.buffer(value, shape, *format).await?)
                 }
-                None => None,
+                None => self.plan.scratch(place, binding).map(|slot| self.slots[slot].clone()),
             });
         }
         Ok(buffers)
@@ -233,7 +270,15 @@ impl Operands<'_> {
                 self.device.upload(self.graph.name(value), tensor, format).await?.buffer().cloned()
             }
             (_, Some(slot)) => Ok(self.slots[slot].clone()),
-            (_, None) => Err(Error::usage(format!("{} has no memory", self.graph.name(value)))),
+            (_, None) => self.updated(value),
+        }
+    }
+
+    /// The memory of a value that updates have made of weights.
+    fn updated(&self, value: Value) -> Result<Buffer> {
+        match self.plan.weights(value).and_then(|weights| self.masters.get(&weights)) {
+            Some(memory) => memory.buffer().cloned(),
+            None => Err(Error::usage(format!("{} has no memory", self.graph.name(value)))),
         }
     }
 }
@@ -252,13 +297,12 @@ impl Executor for GpuExecutor {
             if !self.device.capabilities().timestamps {
                 return self.compute(feeds, &[]).await.map(|_| Vec::new());
             }
-            let mut commands = self.device.timed_commands(self.graph.nodes().len()).await?;
-            self.feed(feeds, &mut commands)?;
-            for place in 0..self.graph.nodes().len() {
-                self.split(place, &mut commands);
+            self.packed.compile(&self.device).await?;
+            let commands = self.device.timed_commands(self.graph.nodes().len()).await?;
+            let dispatch = |commands: &mut Commands<'a>, place: usize| {
                 commands.dispatch_timed(self.program.calls(&self.calls[place]));
-            }
-            commands.run().await
+            };
+            self.submit(feeds, commands, dispatch)?.await
         })
     }
 
@@ -269,12 +313,12 @@ impl Executor for GpuExecutor {
                 self.check_computed(value)?;
                 kept.push(self.device.buffer("kept value", self.graph.bytes(value)).await?);
             }
-            let pass = self.pass(feeds, |value, slot, commands| {
+            let pass = self.pass(feeds, |value, memory, commands| {
                 for (_, to) in wanted.iter().zip(&kept).filter(|(wanted, _)| **wanted == value) {
-                    commands.copy(slot, 0..self.graph.bytes(value), to, 0);
+                    commands.copy(memory, 0..self.graph.bytes(value), to, 0);
                 }
-            })?;
-            pass.run().await?;
+            });
+            pass.await?.await?;
             let memory = |(value, kept): (&Value, Buffer)| {
                 Memory::of_buffer(kept, self.graph.shape(*value).clone(), self.graph.element(*value))
             };
@@ -289,12 +333,12 @@ impl Executor for GpuExecutor {
                 self.check_computed(value)?;
                 readbacks.push(self.device.readback(self.graph.bytes(value)).await?);
             }
-            let pass = self.pass(feeds, |value, slot, commands| {
+            let pass = self.pass(feeds, |value, memory, commands| {
                 for (_, to) in wanted.iter().zip(&readbacks).filter(|(wanted, _)| **wanted == value) {
-                    commands.read(slot, 0..self.graph.bytes(value), to);
+                    commands.read(memory, 0..self.graph.bytes(value), to);
                 }
-            })?;
-            pass.run().await?;
+            });
+            pass.await?.await?;
             let tensor = |(value, readback): (&Value, &Readback)| {
                 Tensor::from_bytes(self.graph.shape(*value).clone(), self.graph.element(*value), &readback.bytes()?)
             };

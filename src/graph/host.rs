@@ -78,11 +78,12 @@ impl Backend for Host {
                 )));
             }
             let plan = MemoryPlan::new(&graph);
+            weights.masters(&graph).await?;
             let fixed = fixed_values(&graph, weights).await?;
             let slots = plan.slots.iter().map(|bytes| vec![0.0; *bytes as usize / Element::F32.bytes()]).collect();
             let (device, name, threads) = (self.id, self.name.clone(), self.threads.clone());
-            let slots = Mutex::new(slots);
-            Ok(Box::new(HostExecutor { device, name, threads, graph, plan, fixed, slots }) as Box<dyn Executor>)
+            let (memory, weights) = (Mutex::new(Values { slots, fixed, updates: 0 }), weights.clone());
+            Ok(Box::new(HostExecutor { device, name, threads, graph, plan, weights, memory }) as Box<dyn Executor>)
         })
     }
 
@@ -126,12 +127,19 @@ struct HostExecutor {
     threads: Arc<Threads>,
     graph: Arc<Graph>,
     plan: MemoryPlan,
-    fixed: HashMap<Value, Arc<Tensor>>,
-    slots: Mutex<Slots>,
+    weights: DeviceWeights,
+    memory: Mutex<Values>,
 }
 
-/// Memory of values, of floats or words.
-type Slots = Vec<Vec<f32>>;
+/// Where the values of a graph are.
+struct Values {
+    /// Memory of floats or words.
+    slots: Vec<Vec<f32>>,
+    /// Weights and constants.
+    fixed: HashMap<Value, Arc<Tensor>>,
+    /// The updates that the weights have seen.
+    updates: u64,
+}
 
 /// The tensors that are fed, by input.
 type Fed<'a> = HashMap<Value, &'a Tensor>;
@@ -152,62 +160,111 @@ impl HostExecutor {
     /// Computes everything, and copies each of the `wanted` values before its slot is used again.
     fn pass(&self, feeds: &Feeds<'_>, wanted: &[Value]) -> Result<Vec<Tensor>> {
         let fed = self.fed(feeds)?;
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut values = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        self.see_updates(&mut values)?;
         let mut found: HashMap<Value, Tensor> = HashMap::new();
         for node in self.graph.nodes() {
-            self.call(node, &fed, &mut slots)?;
+            self.call(node, &fed, &mut values)?;
             for value in node.outputs().filter(|value| wanted.contains(value)) {
-                found.insert(value, self.copied(value, &slots)?);
+                found.insert(value, self.copied(value, &values)?);
             }
         }
         wanted.iter().map(|value| found.get(value).cloned().ok_or_else(|| self.unknown(*value))).collect()
     }
 
+    /// Weights as updates have left them.
+    fn see_updates(&self, values: &mut Values) -> Result<()> {
+        let updates = self.weights.updates();
+        if values.updates == updates.count() {
+            return Ok(());
+        }
+        values.updates = updates.count();
+        for (value, tensor) in &mut values.fixed {
+            if let Some(rows) = self.graph.parts(*value).and_then(|parts| updates.rows(parts)) {
+                *tensor = rows.tensor()?.clone();
+            }
+        }
+        Ok(())
+    }
+
     /// Computes everything, and says how long each call took.
     fn timed(&self, feeds: &Feeds<'_>) -> Result<Vec<Duration>> {
         let fed = self.fed(feeds)?;
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut values = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        self.see_updates(&mut values)?;
         let timed = self.graph.nodes().iter().map(|node| {
             let start = Instant::now();
-            self.call(node, &fed, &mut slots).map(|()| start.elapsed())
+            self.call(node, &fed, &mut values).map(|()| start.elapsed())
         });
         timed.collect()
     }
 
     /// Computes one call.
-    fn call(&self, node: &Node, fed: &Fed<'_>, slots: &mut Slots) -> Result<()> {
+    fn call(&self, node: &Node, fed: &Fed<'_>, values: &mut Values) -> Result<()> {
         let name = || node.outputs().next().map(|value| self.graph.name(value).to_owned()).unwrap_or_default();
-        let placed: Vec<_> = node.outputs().filter_map(|value| Some((value, self.plan.slot(value)?))).collect();
-        // A slot is written by one call at a time, and read by none meanwhile.
-        let mut written: Vec<_> = placed.iter().map(|(_, slot)| std::mem::take(&mut slots[*slot])).collect();
-        let outputs = written.iter_mut().zip(&placed).map(|(memory, (value, _))| {
+        // Memory is written by one call at a time, and read by none meanwhile.
+        let mut written: Vec<_> = node.outputs().map(|value| (value, self.take(node, value, fed, values))).collect();
+        let outputs = written.iter_mut().map(|(value, memory)| {
             let memory = &mut memory[..self.graph.shape(*value).elements()];
             match self.graph.element(*value) {
                 Element::F32 => OperandMut::F32(memory),
                 _ => OperandMut::U32(bytemuck::cast_slice_mut(memory)),
             }
         });
-        let mut arguments = Arguments::new(self.inputs(node, fed, slots)?, outputs.collect());
+        let mut arguments = Arguments::new(self.inputs(node, fed, values)?, outputs.collect());
         let outcome = node.call.host(&mut arguments, &self.threads).map_err(|error| error.within(name()));
-        for ((_, slot), memory) in placed.into_iter().zip(written) {
-            slots[slot] = memory;
+        for (value, memory) in written {
+            self.put_back(value, memory, values)?;
         }
         outcome
     }
 
-    fn inputs<'a>(&'a self, node: &Node, fed: &'a Fed<'_>, slots: &'a Slots) -> Result<Vec<Option<Operand<'a>>>> {
-        let bindings = node.call.family().bindings.iter().zip(&node.operands);
-        let read = bindings.filter(|(binding, _)| binding.access == Access::Read);
-        read.map(|(_, value)| value.map(|value| self.operand(value, fed, slots)).transpose()).collect()
+    /// The memory that `value` is to be written in, with what it replaces where it is an update.
+    fn take(&self, node: &Node, value: Value, fed: &Fed<'_>, values: &mut Values) -> Vec<f32> {
+        let weights = self.plan.weights(value).and_then(|weights| values.fixed.remove(&weights));
+        let mut memory = match (weights.map(|tensor| Arc::unwrap_or_clone(tensor).into_data()), self.plan.slot(value)) {
+            (Some(Data::F32(floats)), _) => floats,
+            (_, Some(slot)) => std::mem::take(&mut values.slots[slot]),
+            (_, None) => vec![0.0; self.graph.shape(value).elements()],
+        };
+        let replaced = node.updates().find(|(_, new)| *new == value);
+        if let Some(Data::F32(floats)) = replaced.and_then(|(old, _)| fed.get(&old)).map(|tensor| tensor.data()) {
+            memory[..floats.len()].copy_from_slice(floats);
+        }
+        memory
     }
 
-    fn operand<'a>(&'a self, value: Value, fed: &'a Fed<'_>, slots: &'a Slots) -> Result<Operand<'a>> {
-        let tensor = self.fixed.get(&value).map(|tensor| &**tensor).or_else(|| fed.get(&value).copied());
+    /// What [`take`](Self::take) has given, written.
+    fn put_back(&self, value: Value, memory: Vec<f32>, values: &mut Values) -> Result<()> {
+        let weights = self.plan.weights(value);
+        match (weights.and_then(|weights| Some((weights, self.graph.parts(weights)?))), self.plan.slot(value)) {
+            (Some((weights, parts)), _) => {
+                let updated = self::memory(self.device, Tensor::f32(self.graph.shape(weights).clone(), memory)?);
+                values.fixed.insert(weights, updated.tensor()?.clone());
+                self.weights.updates().replace(parts, updated);
+            }
+            (None, Some(slot)) => values.slots[slot] = memory,
+            (None, None) => {}
+        }
+        Ok(())
+    }
+
+    fn inputs<'a>(&'a self, node: &Node, fed: &'a Fed<'_>, values: &'a Values) -> Result<Vec<Option<Operand<'a>>>> {
+        let bindings = node.call.family().bindings.iter().zip(&node.operands);
+        let read = bindings.filter(|(binding, _)| binding.access == Access::Read);
+        read.map(|(_, value)| value.map(|value| self.operand(value, fed, values)).transpose()).collect()
+    }
+
+    fn operand<'a>(&'a self, value: Value, fed: &'a Fed<'_>, values: &'a Values) -> Result<Operand<'a>> {
+        let fixed = values.fixed.get(&self.plan.weights(value).unwrap_or(value)).map(|tensor| &**tensor);
+        let tensor = fixed.or_else(|| fed.get(&value).copied());
         Ok(match (tensor.map(Tensor::data), self.plan.slot(value), self.graph.element(value)) {
             (Some(Data::F32(values)), ..) => Operand::F32(values),
             (Some(Data::U32(values)), ..) => Operand::U32(values),
-            (None, Some(slot), Element::F32) => Operand::F32(self.held(value, &slots[slot])),
-            (None, Some(slot), Element::U32) => Operand::U32(bytemuck::cast_slice(self.held(value, &slots[slot]))),
+            (None, Some(slot), Element::F32) => Operand::F32(self.held(value, &values.slots[slot])),
+            (None, Some(slot), Element::U32) => {
+                Operand::U32(bytemuck::cast_slice(self.held(value, &values.slots[slot])))
+            }
             _ => return Err(Error::usage(format!("{} has no memory of 32-bit elements", self.graph.name(value)))),
         })
     }
@@ -218,9 +275,12 @@ impl HostExecutor {
     }
 
     /// A copy of a value that is in its slot.
-    fn copied(&self, value: Value, slots: &Slots) -> Result<Tensor> {
+    fn copied(&self, value: Value, values: &Values) -> Result<Tensor> {
+        if let Some(updated) = self.plan.weights(value).and_then(|weights| values.fixed.get(&weights)) {
+            return (**updated).clone().reshaped(self.graph.shape(value).clone());
+        }
         let slot = self.plan.slot(value).ok_or_else(|| self.unknown(value))?;
-        let bytes = bytemuck::cast_slice(self.held(value, &slots[slot]));
+        let bytes = bytemuck::cast_slice(self.held(value, &values.slots[slot]));
         Tensor::from_bytes(self.graph.shape(value).clone(), self.graph.element(value), bytes)
     }
 

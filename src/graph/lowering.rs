@@ -32,6 +32,11 @@ impl Lowered {
         Ok(lowering.lowered)
     }
 
+    /// Bytes of scratch for each binding of each call.
+    pub(super) fn scratch(&self) -> Vec<Vec<u64>> {
+        self.plans.iter().map(|plan| plan.scratch.clone()).collect()
+    }
+
     /// The plan of each recorded call.
     pub(super) fn recorded_plans(&self) -> impl Iterator<Item = &Plan> {
         self.calls.iter().map(|calls| &self.plans[calls.end - 1])
@@ -55,7 +60,8 @@ impl Lowering<'_> {
         let plan = plan.map_err(|error| error.within(name()))?;
         let first = self.lowered.plans.len();
         let mut node = node.clone();
-        let bindings = node.call.family().bindings.iter().zip(&plan.formats).zip(&mut node.operands);
+        let family = node.call.family();
+        let bindings = family.bindings.iter().zip(&plan.formats).zip(&mut node.operands);
         for ((binding, format), operand) in bindings {
             let Some(value) = operand else { continue };
             let is_fixed = matches!(recorded.origin(*value), Origin::Weights(_) | Origin::Constant(_));

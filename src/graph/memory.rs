@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::gpu::{Buffer, DeviceId};
+use crate::gpu::{Buffer, DeviceId, Gpu};
 #[cfg(feature = "cpu")]
 use crate::tensor::Tensor;
 use crate::tensor::{Element, Error, Exact, Format, Result, Shape};
@@ -41,6 +41,12 @@ impl Memory {
             return Err(Error::usage(format!("a tensor of shape {shape} needs {wanted} bytes, {given} are given")));
         }
         Ok(Self { device, shape, format, content: Content::Buffer(buffer) })
+    }
+
+    /// Memory of a GPU for a tensor of `shape`, which holds nothing yet. `name` is for errors.
+    pub(super) async fn empty(gpu: &Gpu, name: &str, shape: &Shape, format: Format) -> Result<Self> {
+        let buffer = gpu.buffer(name, format.bytes(shape) as u64).await?;
+        Ok(Self::new(gpu.id(), shape.clone(), format, Content::Buffer(buffer)))
     }
 
     /// The device that it belongs to.

@@ -13,6 +13,7 @@ mod gpu;
 mod host;
 mod lowering;
 mod memory;
+mod packed;
 mod plan;
 mod recording;
 mod reference;

@@ -1,8 +1,9 @@
 //! Which values share memory.
 
-use super::{Graph, Origin, Value};
+use super::{Graph, Node, Origin, Value};
 
 /// A slot of memory for every input and computed value of a graph, shared by values that do not live at the same time.
+/// What an update writes takes over the slot of what it replaces; scratch has a slot while its call runs.
 ///
 /// A slot is a buffer of its own: one buffer cannot be bound both to be read and to be written in a dispatch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,35 +12,66 @@ pub struct MemoryPlan {
     pub slots: Vec<u64>,
     /// The slot of each value, by the value's place; `None` for weights and constants.
     slot_of: Vec<Option<usize>>,
+    /// The weights in whose memory each value lies: what updates have made of them.
+    weights_of: Vec<Option<Value>>,
+    /// The slot of each binding of each call that is scratch.
+    scratch: Vec<Vec<Option<usize>>>,
     /// The last call that needs each value; `None` where it is kept to the end.
     last_use: Vec<Option<usize>>,
 }
 
 impl MemoryPlan {
-    /// Plans `graph`. Inputs live from the start, outputs to the end.
+    /// Plans `graph` without scratch. Inputs live from the start, outputs to the end.
     pub fn new(graph: &Graph) -> Self {
+        Self::with_scratch(graph, &vec![Vec::new(); graph.nodes().len()])
+    }
+
+    /// As [`new`](Self::new), with this many bytes of scratch for each binding of each call.
+    pub fn with_scratch(graph: &Graph, scratch: &[Vec<u64>]) -> Self {
         let values = graph.values().count();
-        let mut plan = Self { slots: Vec::new(), slot_of: vec![None; values], last_use: last_uses(graph) };
+        let mut plan = Self {
+            slots: Vec::new(),
+            slot_of: vec![None; values],
+            weights_of: vec![None; values],
+            scratch: Vec::new(),
+            last_use: last_uses(graph),
+        };
         let mut free: Vec<usize> = Vec::new();
         for input in graph.inputs() {
-            plan.place(graph, input, &mut free);
+            plan.slot_of[input.0] = Some(plan.take(graph.bytes(input), &mut free));
         }
-        for (place, node) in graph.nodes().iter().enumerate() {
-            for output in node.outputs() {
-                plan.place(graph, output, &mut free);
+        for ((place, node), scratch) in graph.nodes().iter().enumerate().zip(scratch) {
+            let replaced = plan.hand_over(graph, node);
+            for output in node.outputs().filter(|value| !replaced.iter().any(|(_, new)| new == value)) {
+                plan.slot_of[output.0] = Some(plan.take(graph.bytes(output), &mut free));
             }
+            let scratch: Vec<_> =
+                scratch.iter().map(|&bytes| (bytes > 0).then(|| plan.take(bytes, &mut free))).collect();
             let mut ended: Vec<_> =
                 node.inputs().chain(node.outputs()).filter(|value| plan.last_use[value.0] == Some(place)).collect();
+            ended.retain(|value| !replaced.iter().any(|(old, _)| old == value));
             ended.sort_unstable();
             ended.dedup();
             free.extend(ended.into_iter().filter_map(|value| plan.slot_of[value.0]));
+            free.extend(scratch.iter().flatten());
+            plan.scratch.push(scratch);
         }
         plan
     }
 
-    /// Gives `value` the smallest free slot that holds it, else enlarges the largest free one, else a new one.
-    fn place(&mut self, graph: &Graph, value: Value, free: &mut Vec<usize>) {
-        let bytes = graph.bytes(value);
+    /// Gives what a call updates the memory of what it replaces; the pairs, the old value first.
+    fn hand_over(&mut self, graph: &Graph, node: &Node) -> Vec<(Value, Value)> {
+        let replaced: Vec<_> = node.updates().collect();
+        for (old, new) in &replaced {
+            self.slot_of[new.0] = self.slot_of[old.0];
+            let is_weight = matches!(graph.origin(*old), Origin::Weights(_));
+            self.weights_of[new.0] = if is_weight { Some(*old) } else { self.weights_of[old.0] };
+        }
+        replaced
+    }
+
+    /// The smallest free slot that holds so many bytes, else the largest free one, enlarged, else a new one.
+    fn take(&mut self, bytes: u64, free: &mut Vec<usize>) -> usize {
         let fitting = free.iter().enumerate().filter(|(_, slot)| self.slots[**slot] >= bytes);
         let chosen = fitting
             .min_by_key(|(_, slot)| self.slots[**slot])
@@ -53,17 +85,27 @@ impl MemoryPlan {
             }
         };
         self.slots[slot] = self.slots[slot].max(bytes);
-        self.slot_of[value.0] = Some(slot);
+        slot
     }
 
-    /// The slot of `value`; `None` for weights and constants.
+    /// The slot of `value`; `None` for weights, what updates have made of them, and constants.
     pub fn slot(&self, value: Value) -> Option<usize> {
         self.slot_of[value.0]
     }
 
-    /// Whether `value` is still in its slot when all calls have run.
+    /// The weights in whose memory `value` lies, where updates have made it of them.
+    pub fn weights(&self, value: Value) -> Option<Value> {
+        self.weights_of[value.0]
+    }
+
+    /// The slot in which the call at `place` works at a binding.
+    pub fn scratch(&self, place: usize, binding: usize) -> Option<usize> {
+        self.scratch[place].get(binding).copied().flatten()
+    }
+
+    /// Whether `value` is still in its memory when all calls have run.
     pub fn survives(&self, value: Value) -> bool {
-        self.slot(value).is_some() && self.last_use[value.0].is_none()
+        (self.slot(value).is_some() || self.weights(value).is_some()) && self.last_use[value.0].is_none()
     }
 
     /// The last call that needs `value`; `None` where it is kept to the end.
@@ -99,6 +141,7 @@ fn last_uses(graph: &Graph) -> Vec<Option<usize>> {
 mod tests {
     use super::*;
     use crate::kernels::rows::layer_norm::LayerNorm;
+    use crate::kernels::weights::SgdStep;
     use crate::tensor::Element;
 
     /// A chain of normalisations: only two slots are ever alive.
@@ -111,7 +154,7 @@ mod tests {
             let call = LayerNorm { rows: 4, width: 8, epsilon: 1e-6 };
             value = graph.call(call, &[Some(value), Some(scale), Some(bias)], &format!("y{step}"), [4, 8]).unwrap();
         }
-        graph.output(value);
+        graph.output(value).unwrap();
         graph
     }
 
@@ -133,5 +176,41 @@ mod tests {
         assert!(plan.survives(graph.find("y2").unwrap()));
         assert!(!plan.survives(graph.find("y0").unwrap()));
         assert_eq!(plan.slot(graph.find("scale").unwrap()), None);
+    }
+
+    #[test]
+    fn an_update_takes_over_what_it_replaces() {
+        let mut graph = Graph::new();
+        let [x, gradient] = ["x", "gradient"].map(|name| graph.input(name, [4, 8], Element::F32).unwrap());
+        let rate = graph.input("rate", [1], Element::F32).unwrap();
+        let weight = graph.weights(&["weight".to_owned()], [4, 8]).unwrap();
+        let mut step = |value, name| {
+            let call = SgdStep { rows: 4, width: 8, momentum: None };
+            graph.call(call, &[Some(gradient), Some(rate), Some(value), None], name, [4, 8]).unwrap()
+        };
+        let (first, stepped) = (step(x, "first"), step(weight, "stepped"));
+        let again = step(stepped, "again");
+        let call = LayerNorm { rows: 4, width: 8, epsilon: 1e-6 };
+        let [scale, bias] = ["scale", "bias"].map(|name| graph.weights(&[name.to_owned()], [8]).unwrap());
+        let normal = graph.call(call, &[Some(first), Some(scale), Some(bias)], "normal", [4, 8]).unwrap();
+        graph.output(normal).unwrap();
+        graph.output(again).unwrap();
+        let plan = MemoryPlan::new(&graph);
+        assert_eq!(plan.slot(first), plan.slot(x));
+        assert_ne!(plan.slot(normal), plan.slot(first));
+        assert_eq!([stepped, again].map(|value| (plan.slot(value), plan.weights(value))), [(None, Some(weight)); 2]);
+        assert!(plan.survives(again) && !plan.survives(stepped) && plan.weights(weight).is_none());
+    }
+
+    #[test]
+    fn scratch_has_a_slot_while_its_call_runs() {
+        let graph = chain(3);
+        let plan = MemoryPlan::with_scratch(&graph, &[vec![], vec![0, 0, 0, 500], vec![0, 0, 0, 300]]);
+        assert_eq!((plan.scratch(0, 3), plan.scratch(1, 2)), (None, None));
+        let scratch = plan.scratch(1, 3).unwrap();
+        let [y0, y1] = ["y0", "y1"].map(|name| plan.slot(graph.find(name).unwrap()).unwrap());
+        assert!(scratch != y0 && scratch != y1 && plan.slots[scratch] == 500);
+        // Afterwards it is anybody's: the next call's.
+        assert_eq!((plan.scratch(2, 3), plan.slots.len()), (Some(scratch), 3));
     }
 }

@@ -1,6 +1,6 @@
 //! The graph itself.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::kernels::{Access, Call, Cost, Kernel};
@@ -28,27 +28,37 @@ pub enum Origin {
 pub struct Node {
     /// The kernel and its sizes.
     pub call: Call,
-    /// What each binding of the kernel reads or writes, in order; `None` where the call leaves an input out.
+    /// What each binding of the kernel reads or writes, in order; `None` where the call leaves it out, and for scratch.
     pub operands: Vec<Option<Value>>,
+    /// For each binding that updates, the value whose memory its operand takes.
+    pub replaced: Vec<Option<Value>>,
 }
 
 impl Node {
+    /// What the bindings that read are given, in order; `None` where the call leaves it out.
+    pub fn given(&self) -> impl Iterator<Item = Option<Value>> + '_ {
+        let bindings = self.call.family().bindings.iter().zip(self.operands.iter().zip(&self.replaced));
+        bindings.filter_map(|(binding, (operand, replaced))| match binding.access {
+            Access::Read => Some(*operand),
+            Access::Update => Some(*replaced),
+            Access::Write | Access::Scratch => None,
+        })
+    }
+
     /// The values it reads.
     pub fn inputs(&self) -> impl Iterator<Item = Value> + '_ {
-        self.with(Access::Read)
+        self.given().flatten()
     }
 
     /// The values it writes.
     pub fn outputs(&self) -> impl Iterator<Item = Value> + '_ {
-        self.with(Access::Write)
+        let bindings = self.call.family().bindings.iter().zip(&self.operands);
+        bindings.filter(|(binding, _)| binding.access.writes()).filter_map(|(_, value)| *value)
     }
 
-    fn with(&self, access: Access) -> impl Iterator<Item = Value> + '_ {
-        let bindings = self.call.family().bindings.iter();
-        bindings
-            .zip(&self.operands)
-            .filter(move |(binding, _)| binding.access == access)
-            .filter_map(|(_, value)| *value)
+    /// The values that it writes in the memory of others: each with the one that is gone then, the old one first.
+    pub fn updates(&self) -> impl Iterator<Item = (Value, Value)> + '_ {
+        self.replaced.iter().zip(&self.operands).filter_map(|(old, new)| Some(((*old)?, (*new)?)))
     }
 }
 
@@ -90,6 +100,8 @@ pub struct Graph {
     nodes: Vec<Node>,
     outputs: Vec<Value>,
     names: HashMap<String, Value>,
+    /// The values that calls have overwritten.
+    gone: HashSet<Value>,
 }
 
 impl Graph {
@@ -112,6 +124,7 @@ impl Graph {
     /// Weights of `shape`: the tensors called `parts`, stacked along their first axis. Asked for twice, it is one value.
     pub fn weights(&mut self, parts: &[String], shape: impl Into<Shape>) -> Result<Value> {
         let (name, shape) = (parts.join(" + "), shape.into());
+        self.check_stacking(parts)?;
         match self.names.get(&name) {
             None => self.record(&name, shape, Element::F32, Origin::Weights(parts.to_vec())),
             Some(value) if *self.shape(*value) == shape => Ok(*value),
@@ -124,8 +137,9 @@ impl Graph {
 
     /// Records a call of a kernel with one output, which gets `name` and `shape` (the kernel's own rows, regrouped).
     ///
-    /// `inputs` are what its read bindings take, in order, `None` where left out. An error where a shape is not what the
-    /// kernel wants, or the kernel rejects its sizes.
+    /// `inputs` are what its bindings that read take, in order, `None` where left out. An error where a shape is not what
+    /// the kernel wants, or the kernel rejects its sizes; where an input has been overwritten by an update, or is to be by
+    /// this one and must not.
     pub fn call(
         &mut self,
         kernel: impl Kernel + 'static,
@@ -140,7 +154,8 @@ impl Graph {
     }
 
     /// Records a call like [`call`](Self::call) of a kernel with several outputs: those that the call has, in the order of
-    /// its bindings, get these names and shapes.
+    /// its bindings, get these names and shapes. An update is an output: the value it replaces must not be read any more,
+    /// be an output of the graph, or a constant. Replaced weights stay so on the device, for all graphs that use them.
     pub fn call_many(
         &mut self,
         kernel: impl Kernel + 'static,
@@ -161,32 +176,33 @@ impl Graph {
         let place = |error: Error| error.within(format!("{name} ({})", call.family().name));
         call.validate().map_err(place)?;
         let mut given = inputs.iter().copied();
-        let mut operands = Vec::new();
+        let (mut operands, mut replaced) = (Vec::new(), Vec::new());
         let mut wanted_outputs = Vec::new();
         for (binding, wanted) in call.family().bindings.iter().zip(call.operands()) {
-            match binding.access {
-                Access::Read => {
-                    let value = given.next().flatten();
-                    self.check_operand(binding.name, binding.element, value, wanted.as_ref()).map_err(place)?;
-                    operands.push(value);
-                }
-                Access::Write => {
-                    wanted_outputs.extend(wanted.map(|wanted| (operands.len(), wanted, binding.element)));
-                    operands.push(None);
-                }
+            let value = if binding.access.reads() { given.next().flatten() } else { None };
+            if binding.access.reads() {
+                self.check_operand(binding.name, binding.element, value, wanted.as_ref()).map_err(place)?;
             }
+            if binding.access.writes() {
+                wanted_outputs.extend(wanted.map(|wanted| (operands.len(), wanted, binding.element)));
+            }
+            operands.push(value.filter(|_| binding.access == Access::Read));
+            replaced.push(value.filter(|_| binding.access == Access::Update));
         }
         if given.next().is_some() {
             return Err(place(Error::usage(format!("{} inputs are more than it reads", inputs.len()))));
         }
         self.check_outputs(&wanted_outputs, outputs).map_err(place)?;
+        let given: Vec<_> = inputs.iter().copied().flatten().collect();
+        replaced.iter().flatten().try_for_each(|value| self.check_update(*value, &given)).map_err(place)?;
         let mut values = Vec::new();
         for ((operand, _, element), (name, shape)) in wanted_outputs.into_iter().zip(outputs) {
             let value = self.record(name, shape.clone(), element, Origin::Call(self.nodes.len()))?;
             operands[operand] = Some(value);
             values.push(value);
         }
-        self.nodes.push(Node { call, operands });
+        self.gone.extend(replaced.iter().flatten());
+        self.nodes.push(Node { call, operands, replaced });
         Ok(values)
     }
 
@@ -218,6 +234,7 @@ impl Graph {
             (None, None) => Ok(()),
             (None, Some(wanted)) => Err(Error::usage(format!("{binding} {wanted} is not given"))),
             (Some(_), None) => Err(Error::usage(format!("{binding} is given, but this call leaves it out"))),
+            (Some(value), Some(_)) if self.gone.contains(&value) => Err(self.overwritten(value)),
             (Some(value), Some(wanted)) => {
                 let (shape, own) = (self.shape(value), self.element(value));
                 if own != element || !shape.regroups(wanted) {
@@ -231,11 +248,62 @@ impl Graph {
         }
     }
 
-    /// Makes `value` an output: it is still there when a run ends.
-    pub fn output(&mut self, value: Value) {
+    /// An error where the call that is given these values must not overwrite `value`, one of them.
+    fn check_update(&self, value: Value, given: &[Value]) -> Result<()> {
+        let name = self.name(value);
+        if given.iter().filter(|other| **other == value).count() > 1 {
+            return Err(Error::usage(format!("{name} is given twice to a call that overwrites it")));
+        }
+        if self.outputs.contains(&value) {
+            return Err(Error::usage(format!("{name} is an output of the graph, and this call would overwrite it")));
+        }
+        match self.origin(value) {
+            Origin::Constant(_) => {
+                Err(Error::usage(format!("{name} is a constant, and this call would overwrite it for every later run")))
+            }
+            Origin::Weights(parts) => self.check_update_of_weights(parts),
+            Origin::Input | Origin::Call(_) => Ok(()),
+        }
+    }
+
+    /// An error where weights that are read here share tensors with `parts`, which are to be overwritten, but are stacked
+    /// otherwise.
+    fn check_update_of_weights(&self, parts: &[String]) -> Result<()> {
+        let stacked_otherwise = |other: &&[String]| *other != parts && share_a_tensor(other, parts);
+        match self.weights_recorded().map(|(_, other)| other).find(stacked_otherwise) {
+            None => Ok(()),
+            Some(other) => Err(stackings(other, parts)),
+        }
+    }
+
+    /// An error where weights that have been overwritten share tensors with `parts`, but are stacked otherwise.
+    fn check_stacking(&self, parts: &[String]) -> Result<()> {
+        let overwritten = self.weights_recorded().filter(|(value, _)| self.gone.contains(value));
+        match overwritten.map(|(_, other)| other).find(|other| *other != parts && share_a_tensor(other, parts)) {
+            None => Ok(()),
+            Some(other) => Err(stackings(parts, other)),
+        }
+    }
+
+    fn weights_recorded(&self) -> impl Iterator<Item = (Value, &[String])> {
+        self.values().filter_map(|value| Some((value, self.parts(value)?)))
+    }
+
+    fn overwritten(&self, value: Value) -> Error {
+        let updates = self.nodes.iter().flat_map(Node::updates);
+        let new = updates.filter(|(old, _)| *old == value).map(|(_, new)| self.name(new)).next().unwrap_or_default();
+        Error::usage(format!("{} has been overwritten: its memory holds {new} now", self.name(value)))
+    }
+
+    /// Makes `value` an output: it is still there when a run ends. An error where an update has overwritten it.
+    pub fn output(&mut self, value: Value) -> Result<()> {
+        if self.gone.contains(&value) {
+            return Err(self.overwritten(value));
+        }
         if !self.outputs.contains(&value) {
             self.outputs.push(value);
         }
+        Ok(())
     }
 
     fn check_name(&self, name: &str) -> Result<()> {
@@ -311,6 +379,14 @@ impl Graph {
         self.nodes.push(node);
     }
 
+    /// The tensors that `value` stacks, where it is weights.
+    pub(super) fn parts(&self, value: Value) -> Option<&[String]> {
+        match self.origin(value) {
+            Origin::Weights(parts) => Some(parts),
+            _ => None,
+        }
+    }
+
     /// The values that are fed.
     pub fn inputs(&self) -> impl Iterator<Item = Value> + '_ {
         self.values().filter(|value| *self.origin(*value) == Origin::Input)
@@ -332,11 +408,23 @@ impl Graph {
     }
 }
 
+/// Whether two stacks of weights have a tensor in common.
+pub(super) fn share_a_tensor(one: &[String], other: &[String]) -> bool {
+    one.iter().any(|part| other.contains(part))
+}
+
+/// The error for weights that are read in one stack and updated in another.
+pub(super) fn stackings(read: &[String], updated: &[String]) -> Error {
+    let (read, updated) = (read.join(" + "), updated.join(" + "));
+    Error::usage(format!("weights {read} are read and {updated} are updated: stack them alike"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::kernels::attention::{Attention, Mask, Qkv, Sequences};
     use crate::kernels::rows::layer_norm::LayerNorm;
+    use crate::kernels::weights::SgdStep;
 
     const CALL: LayerNorm = LayerNorm { rows: 2, width: 3, epsilon: 1e-6 };
 
@@ -345,6 +433,50 @@ mod tests {
         let x = graph.input("x", [2, 3], Element::F32).unwrap();
         let weights = graph.weights(&["w".to_owned()], [3]).unwrap();
         (graph, [Some(x), Some(weights), Some(weights)])
+    }
+
+    /// A step of gradient descent on the last of two values.
+    fn step(graph: &mut Graph, gradient: Value, value: Value, name: &str) -> Result<Value> {
+        let rate = graph.find("rate").map_or_else(|| graph.input("rate", [1], Element::F32), Ok)?;
+        let call = SgdStep { rows: 2, width: 3, momentum: None };
+        graph.call(call, &[Some(gradient), Some(rate), Some(value), None], name, [2, 3])
+    }
+
+    #[test]
+    fn what_an_update_replaces_is_gone() {
+        let mut graph = Graph::new();
+        let [x, gradient] = ["x", "gradient"].map(|name| graph.input(name, [2, 3], Element::F32).unwrap());
+        let first = step(&mut graph, gradient, x, "first").unwrap();
+        assert_eq!(graph.nodes()[0].updates().collect::<Vec<_>>(), [(x, first)]);
+        let message = step(&mut graph, x, first, "second").unwrap_err().to_string();
+        assert!(message.contains("x has been overwritten: its memory holds first now"), "{message}");
+        assert!(step(&mut graph, first, x, "second").is_err() && graph.output(x).is_err());
+        let message = step(&mut graph, first, first, "second").unwrap_err().to_string();
+        assert!(message.contains("first is given twice"), "{message}");
+        graph.output(first).unwrap();
+        let message = step(&mut graph, gradient, first, "second").unwrap_err().to_string();
+        assert!(message.contains("first is an output"), "{message}");
+        assert_eq!(graph.nodes().len(), 1);
+    }
+
+    #[test]
+    fn what_others_read_is_not_updated() {
+        let mut graph = Graph::new();
+        let gradient = graph.input("gradient", [2, 3], Element::F32).unwrap();
+        let table = graph.constant("table", Tensor::zeros([2, 3], Element::F32)).unwrap();
+        let message = step(&mut graph, gradient, table, "y").unwrap_err().to_string();
+        assert!(message.contains("table is a constant"), "{message}");
+        let [one, other] = ["a", "b"].map(str::to_owned);
+        graph.weights(&[one.clone(), other.clone()], [4, 3]).unwrap();
+        let alone = graph.weights(std::slice::from_ref(&one), [2, 3]).unwrap();
+        let message = step(&mut graph, gradient, alone, "y").unwrap_err().to_string();
+        assert!(message.contains("weights a + b are read and a are updated"), "{message}");
+        let mut graph = Graph::new();
+        let gradient = graph.input("gradient", [2, 3], Element::F32).unwrap();
+        let alone = graph.weights(std::slice::from_ref(&one), [2, 3]).unwrap();
+        step(&mut graph, gradient, alone, "y").unwrap();
+        assert!(graph.weights(&[one, other.clone()], [4, 3]).is_err());
+        assert!(graph.weights(&[other], [2, 3]).is_ok());
     }
 
     #[test]

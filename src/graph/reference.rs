@@ -10,7 +10,6 @@ use super::{
     Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, MemoryPlan, Origin, Value, feed_of,
 };
 use crate::gpu::{DeviceId, Pending};
-use crate::kernels::Access;
 use crate::tensor::{Error, Exact, Format, Result, Shape, Tensor};
 
 /// The naive references as a device: plain loops in f64, rounded where a value is handed out. Slow, and right.
@@ -56,10 +55,12 @@ impl Backend for References {
         weights: &'a DeviceWeights,
         options: &'a ExecutorOptions,
     ) -> Pending<'a, Box<dyn Executor>> {
-        Pending::ready(options.without_wgsl().map(|()| {
+        Pending::new(async move {
+            options.without_wgsl()?;
+            weights.masters(&graph).await?;
             let (device, plan, weights) = (self.id, MemoryPlan::new(&graph), weights.clone());
-            Box::new(ReferenceExecutor { device, plan, graph, weights }) as Box<dyn Executor>
-        }))
+            Ok(Box::new(ReferenceExecutor { device, plan, graph, weights }) as Box<dyn Executor>)
+        })
     }
 
     fn upload<'a>(&'a self, _: &'a str, tensor: Tensor, _: Format) -> Pending<'a, Memory> {
@@ -87,7 +88,13 @@ struct ReferenceExecutor {
 impl ReferenceExecutor {
     fn source(&self, feeds: &Feeds<'_>, value: Value) -> Result<Arc<Exact>> {
         let exact = match self.graph.origin(value) {
-            Origin::Weights(parts) => Exact::from(&self.weights.stacked(parts, self.graph.shape(value))?),
+            Origin::Weights(parts) => {
+                let updated = self.weights.updates().rows(parts).cloned();
+                match updated {
+                    Some(memory) => (**memory.exact()?).clone().reshaped(self.graph.shape(value).clone())?,
+                    None => Exact::from(&self.weights.stacked(parts, self.graph.shape(value))?),
+                }
+            }
             Origin::Constant(tensor) => Exact::from(&**tensor),
             Origin::Input => match feed_of(&self.graph, feeds, value)? {
                 Feed::Host(tensor) => Exact::from(tensor),
@@ -113,15 +120,16 @@ impl ReferenceExecutor {
                     place.insert(self.source(feeds, value)?);
                 }
             }
-            let bindings = node.call.family().bindings.iter().zip(&node.operands);
-            let inputs: Vec<_> = bindings
-                .filter(|(binding, _)| binding.access == Access::Read)
-                .map(|(_, value)| value.and_then(|value| alive.get(&value)).map(|exact| &**exact))
-                .collect();
+            let exact = |value: Option<Value>| value.and_then(|value| alive.get(&value)).map(|exact| &**exact);
+            let inputs: Vec<_> = node.given().map(exact).collect();
             let name = || node.outputs().next().map(|value| self.graph.name(value).to_owned()).unwrap_or_default();
             let outputs = node.call.reference(&inputs).map_err(|error| error.within(name()))?;
             for (value, exact) in node.outputs().zip(outputs) {
-                alive.insert(value, Arc::new(exact.reshaped(self.graph.shape(value).clone())?));
+                let exact = Arc::new(exact.reshaped(self.graph.shape(value).clone())?);
+                if let Some(parts) = self.plan.weights(value).and_then(|weights| self.graph.parts(weights)) {
+                    self.weights.updates().replace(parts, memory(self.device, exact.clone()));
+                }
+                alive.insert(value, exact);
             }
             let over = |value: &Value| match self.graph.origin(*value) {
                 Origin::Weights(_) | Origin::Constant(_) => true,

@@ -1,12 +1,13 @@
 //! Weights on a device, uploaded once however many graphs use them.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Device, Memory};
+use super::recording::{share_a_tensor, stackings};
+use super::{Device, Graph, Memory, Node, Value};
 use crate::gpu::Turns;
-use crate::tensor::{Format, Result, Shape, Tensor};
+use crate::tensor::{Element, Format, Result, Shape, Tensor};
 
 /// Named tensors: a checkpoint, or random ones.
 pub trait Weights: Send + Sync {
@@ -32,20 +33,44 @@ fn stacked(weights: &dyn Weights, parts: &[String], shape: &Shape) -> Result<Ten
 /// Which tensors, and in which format.
 type Key = (Vec<String>, Format);
 
-/// What has been uploaded.
+/// What has been uploaded, and what has become of it.
 #[derive(Default)]
 struct Held {
     memory: Turns<HashMap<Key, Memory>>,
     bytes: AtomicU64,
+    updates: Mutex<Updates>,
 }
 
-/// Weights of one model on one device. Cloning shares them.
+/// Weights of one model on one device: state with a name, shared by all graphs that use it. Cloning shares them.
+///
+/// A weight is uploaded once in each format that graphs read it in. Where a graph updates it, its rows stay on the device
+/// as the master: an update makes the other formats stale, and they are made anew before they are next read.
 #[derive(Clone)]
 pub struct DeviceWeights {
     device: Device,
     source: Arc<dyn Weights>,
     held: Arc<Held>,
 }
+
+/// The weights that graphs update. Whoever has them says in which order passes see updates.
+#[derive(Default)]
+pub(super) struct Updates {
+    masters: HashMap<Vec<String>, Master>,
+    /// All stacks that graphs read.
+    read: HashSet<Vec<String>>,
+    count: u64,
+}
+
+/// A weight that graphs update.
+struct Master {
+    rows: Memory,
+    updates: u64,
+    /// The updates that other formats have seen; none where they are as they were loaded.
+    seen: HashMap<Format, u64>,
+}
+
+/// The format in which weights are updated.
+const MASTER: Format = Format::rows(Element::F32);
 
 impl DeviceWeights {
     /// Weights of `source`, uploaded to `device` when a graph first needs them.
@@ -65,19 +90,108 @@ impl DeviceWeights {
 
     /// The tensors called `parts`, stacked to `shape` in `format`; uploaded unless they are there.
     pub(super) async fn memory(&self, parts: &[String], shape: &Shape, format: Format) -> Result<Memory> {
+        self.updates().read(parts)?;
         let mut held = self.held.memory.take().await;
         let key = (parts.to_vec(), format);
         if let Some(memory) = held.get(&key) {
             return Ok(memory.clone());
         }
-        let memory = self.device.upload(&parts.join(" + "), self.stacked(parts, shape)?, format).await?;
+        let (name, is_updated) = (parts.join(" + "), self.updates().rows(parts).is_some());
+        let memory = match self.device.gpu().filter(|_| is_updated) {
+            // Made of the master before it is read.
+            Some(gpu) => Memory::empty(gpu, &name, shape, format).await?,
+            None => self.device.upload(&name, stacked(&*self.source, parts, shape)?, format).await?,
+        };
         self.held.bytes.fetch_add(memory.bytes(), Ordering::Relaxed);
         held.insert(key, memory.clone());
         Ok(memory)
     }
 
-    /// The tensors called `parts`, stacked to `shape`, in host memory.
+    /// The rows of all that `graph` updates, by their values there.
+    pub(super) async fn masters(&self, graph: &Graph) -> Result<HashMap<Value, Memory>> {
+        let mut masters = HashMap::new();
+        for (value, _) in graph.nodes().iter().flat_map(Node::updates) {
+            if let Some(parts) = graph.parts(value) {
+                let rows = self.memory(parts, graph.shape(value), MASTER).await?;
+                self.updates().register(parts, rows.clone())?;
+                masters.insert(value, rows);
+            }
+        }
+        Ok(masters)
+    }
+
+    /// The tensors called `parts`, stacked to `shape`, in host memory: as they were before any update.
     pub(super) fn stacked(&self, parts: &[String], shape: &Shape) -> Result<Tensor> {
+        self.updates().read(parts)?;
         stacked(&*self.source, parts, shape)
+    }
+
+    /// What updates have done. Not to be held across an await.
+    pub(super) fn updates(&self) -> MutexGuard<'_, Updates> {
+        self.held.updates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Updates {
+    /// How many there have been, of all weights together.
+    #[cfg(feature = "cpu")]
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The rows of the tensors called `parts`, where graphs update them.
+    pub(super) fn rows(&self, parts: &[String]) -> Option<&Memory> {
+        self.masters.get(parts).map(|master| &master.rows)
+    }
+
+    /// That a graph reads the tensors called `parts`; an error where others update some of them in another stack.
+    fn read(&mut self, parts: &[String]) -> Result<()> {
+        if let Some(other) = self.masters.keys().find(|other| *other != parts && share_a_tensor(other, parts)) {
+            return Err(stackings(parts, other));
+        }
+        if !self.read.contains(parts) {
+            self.read.insert(parts.to_vec());
+        }
+        Ok(())
+    }
+
+    /// That a graph updates the tensors called `parts`; an error where others read some of them in another stack.
+    fn register(&mut self, parts: &[String], rows: Memory) -> Result<()> {
+        if let Some(other) = self.read.iter().find(|other| *other != parts && share_a_tensor(other, parts)) {
+            return Err(stackings(other, parts));
+        }
+        let master = || Master { rows, updates: 0, seen: HashMap::new() };
+        self.masters.entry(parts.to_vec()).or_insert_with(master);
+        Ok(())
+    }
+
+    /// What the tensors called `parts` in `format` are to be made of anew; `None` where they are as new as their rows.
+    pub(super) fn newer(&self, parts: &[String], format: Format) -> Option<&Memory> {
+        let master = self.masters.get(parts).filter(|_| format != MASTER)?;
+        let seen = master.seen.get(&format).copied().unwrap_or(0);
+        (seen < master.updates).then_some(&master.rows)
+    }
+
+    /// That the tensors called `parts` in `format` are made of their rows as they are now.
+    pub(super) fn remade(&mut self, parts: &[String], format: Format) {
+        if let Some(master) = self.masters.get_mut(parts) {
+            master.seen.insert(format, master.updates);
+        }
+    }
+
+    /// That the rows of the tensors called `parts` are updated where they are.
+    pub(super) fn update(&mut self, parts: &[String]) {
+        if let Some(master) = self.masters.get_mut(parts) {
+            master.updates += 1;
+            self.count += 1;
+        }
+    }
+
+    /// Puts what an update has made of the tensors called `parts` in the place of their rows.
+    pub(super) fn replace(&mut self, parts: &[String], rows: Memory) {
+        self.update(parts);
+        if let Some(master) = self.masters.get_mut(parts) {
+            master.rows = rows;
+        }
     }
 }

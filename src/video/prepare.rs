@@ -258,7 +258,7 @@ impl Recipe {
             let call = normalise(&pass, seen, layout);
             let shape = layout.shape(1, group, cropped, 3);
             let value = pass.graph.call(call, &[Some(picture), Some(table)], &pass.name("values"), shape)?;
-            graph.output(value);
+            graph.output(value)?;
             values.push(value);
         }
         Ok(Self { graph: Arc::new(graph), values, shape, frames, group, size, format: first.format() })

@@ -63,7 +63,7 @@ pub fn record_attention_maps(config: &Config, request: &Request, layer: &Attenti
         AttentionLayer::Rollout => rollout(&mut recording)?,
         AttentionLayer::Block { encoder, layer, head } => block(&mut recording, *encoder, *layer, *head)?,
     };
-    maps.iter().for_each(|map| recording.graph.output(map.weights));
+    maps.iter().try_for_each(|map| recording.graph.output(map.weights))?;
     Ok(MapRecording { recording, maps })
 }
 

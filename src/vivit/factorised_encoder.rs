@@ -57,7 +57,7 @@ impl FactorisedEncoder {
         let mut recorder = Recorder::new(config, request)?;
         let patches = recorder.patch_embeddings()?;
         let frames = Self::encode_frames(&mut recorder, patches)?;
-        Ok((recorder.into_graph(frames), frames))
+        Ok((recorder.into_graph(frames)?, frames))
     }
 
     /// Records the way from the vectors of a clip's temporal indices, the input `frame_representation` [B, T, C], to

@@ -395,9 +395,9 @@ impl<'a> Recorder<'a> {
     }
 
     /// The graph so far, with one output.
-    pub(super) fn into_graph(mut self, output: Value) -> Graph {
-        self.graph.output(output);
-        self.graph
+    pub(super) fn into_graph(mut self, output: Value) -> Result<Graph> {
+        self.graph.output(output)?;
+        Ok(self.graph)
     }
 
     /// The representation layer and the head, where the model has them.
@@ -413,7 +413,7 @@ impl<'a> Recorder<'a> {
                 self.dense_activated(&dense, Activation::Tanh, pooled, names, [self.batch, size])?
             }
         };
-        self.graph.output(features);
+        self.graph.output(features)?;
         if classes == 0 {
             return Ok(self.recording(features, None, None));
         }
@@ -421,13 +421,13 @@ impl<'a> Recorder<'a> {
         let inner = self.config.features();
         let dense = Dense { paths: &paths, inner, columns: classes, bias: true, output: OutputLayout::Rows };
         let logits = self.dense(&dense, features, "logits", [self.batch, classes])?;
-        self.graph.output(logits);
+        self.graph.output(logits)?;
         if self.config.labelling != Labelling::Single {
             return Ok(self.recording(features, Some(logits), None));
         }
         let call = Softmax { rows: self.batch, width: classes };
         let probabilities = self.graph.call(call, &[Some(logits)], "probabilities", [self.batch, classes])?;
-        self.graph.output(probabilities);
+        self.graph.output(probabilities)?;
         Ok(self.recording(features, Some(logits), Some(probabilities)))
     }
 

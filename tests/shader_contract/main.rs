@@ -202,7 +202,7 @@ fn binding_faults(family: &Family, plan: &Plan, module: &naga::Module) -> Vec<St
         }
         let written = matches!(global.space,
             naga::AddressSpace::Storage { access } if access.contains(naga::StorageAccess::STORE));
-        if written != (believed.access == Access::Write) {
+        if written != (believed.access != Access::Read) {
             faults.push(format!("{name}: written is {written}, Rust believes {:?}", believed.access));
         }
         let stored = plan.formats[place].element;

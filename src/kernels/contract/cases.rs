@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::gpu::{Capabilities, Limits};
-use crate::kernels::contract::{Access, Call, Kernel};
+use crate::kernels::contract::{Call, Kernel};
 use crate::kernels::shader::{Plan, Precision, Unfit, Variant};
 use crate::tensor::{Element, Error, Result, Shape, Tensor, Tolerance};
 
@@ -56,7 +56,7 @@ impl Case {
         let present = kernel.operands();
         let inputs = kernel.family().bindings.iter().zip(&present);
         let inputs = inputs
-            .filter(|(binding, shape)| binding.access == Access::Read && shape.is_some())
+            .filter(|(binding, shape)| binding.access.reads() && shape.is_some())
             .map(|(binding, _)| match binding.element {
                 Element::U32 => Fill::Words(0),
                 Element::F32 | Element::F16 => Fill::Spread(1.0),
@@ -151,13 +151,13 @@ impl Case {
         self.call.plan(variant, &self.device(device), self.precision)
     }
 
-    /// The inputs by binding, `None` where absent; the same on every run.
+    /// What the bindings that read are given, `None` where absent; the same on every run.
     pub fn tensors(&self) -> Result<Vec<Option<Tensor>>> {
         let mut fills = self.inputs.iter();
         let bindings = self.call.family().bindings;
         let operands = self.call.operands().into_iter().enumerate();
         operands
-            .filter(|(index, _)| bindings[*index].access == Access::Read)
+            .filter(|(index, _)| bindings[*index].access.reads())
             .map(|(index, shape)| match shape {
                 None => Ok(None),
                 Some(shape) => {
@@ -170,7 +170,7 @@ impl Case {
 
     /// The same as its weights are stored: each of their floats the nearest that the precision has.
     pub fn stored(&self, tensors: &[Option<Tensor>]) -> Result<Vec<Option<Tensor>>> {
-        let read = self.call.family().bindings.iter().filter(|binding| binding.access == Access::Read);
+        let read = self.call.family().bindings.iter().filter(|binding| binding.access.reads());
         let stored = read.zip(tensors).map(|(binding, tensor)| match (tensor, binding.stored(self.precision)) {
             (Some(tensor), stored) if stored != binding.element => tensor.rounded_to(stored).map(Some),
             (tensor, _) => Ok(tensor.clone()),

@@ -47,7 +47,7 @@ pub struct Field {
 pub struct Binding {
     /// Its name in WGSL.
     pub name: &'static str,
-    /// Read or written.
+    /// What is done with it.
     pub access: Access,
     /// The type of its elements.
     pub element: Element,
@@ -57,13 +57,30 @@ pub struct Binding {
     pub weight: bool,
 }
 
-/// Whether a kernel reads or writes a binding.
+/// What a kernel does with a binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// An input.
+    /// Reads it: an input.
     Read,
-    /// An output; every element is written.
+    /// Writes every element, whatever it held: an output.
     Write,
+    /// Reads and overwrites it: an output in the memory of an input, whose old value is gone then.
+    Update,
+    /// Works in it: memory that is the call's own while it runs, and holds anything before. A variant says how much it
+    /// wants.
+    Scratch,
+}
+
+impl Access {
+    /// Whether a call is given a value there.
+    pub const fn reads(self) -> bool {
+        matches!(self, Self::Read | Self::Update)
+    }
+
+    /// Whether a call leaves a value there.
+    pub const fn writes(self) -> bool {
+        matches!(self, Self::Write | Self::Update)
+    }
 }
 
 impl Binding {
@@ -90,6 +107,16 @@ impl Binding {
     /// An output of words.
     pub const fn write_words(name: &'static str, shape: &'static str) -> Self {
         Self { element: Element::U32, ..Self::write(name, shape) }
+    }
+
+    /// An input of floats that the output replaces in its memory.
+    pub const fn update(name: &'static str, shape: &'static str) -> Self {
+        Self { access: Access::Update, ..Self::read(name, shape) }
+    }
+
+    /// Memory of floats to work in.
+    pub const fn scratch(name: &'static str, shape: &'static str) -> Self {
+        Self { access: Access::Scratch, ..Self::read(name, shape) }
     }
 
     /// What its elements are stored in.
@@ -132,7 +159,7 @@ impl Family {
     pub fn slots(&self) -> Vec<Slot> {
         let storage = self.bindings.iter().map(|binding| match binding.access {
             Access::Read => Slot::Read,
-            Access::Write => Slot::Write,
+            Access::Write | Access::Update | Access::Scratch => Slot::Write,
         });
         std::iter::once(Slot::Uniform).chain(storage).collect()
     }
@@ -146,7 +173,7 @@ pub trait Kernel: Debug + Send + Sync + Sized + 'static {
     /// The ways to compute it in WGSL, the preferred first within each device class.
     fn variants() -> &'static [Planned<Self>];
 
-    /// The shape of each binding's operand; `None` where this call leaves an optional input out.
+    /// The shape of each binding's operand; `None` where this call leaves an optional one out, and for scratch.
     fn operands(&self) -> Vec<Option<Shape>>;
 
     /// An error where the sizes make no sense.
@@ -162,16 +189,17 @@ pub trait Kernel: Debug + Send + Sync + Sized + 'static {
 
     /// Bytes that have to be read: all present inputs, each once. A kernel that needs only a part of them says so.
     fn bytes_read(&self) -> u64 {
-        bytes_of(self.family(), &self.operands(), Access::Read)
+        bytes_of(self.family(), &self.operands(), Access::reads)
     }
 
     /// What it costs.
     fn cost(&self) -> Cost {
-        let written = bytes_of(self.family(), &self.operands(), Access::Write);
+        let written = bytes_of(self.family(), &self.operands(), Access::writes);
         Cost { operations: self.operations(), read: self.bytes_read(), written }
     }
 
-    /// The formula in plain loops, in f64 from end to end: one tensor an output.
+    /// The formula in plain loops, in f64 from end to end, of what the bindings that read are given: one tensor for each
+    /// that writes.
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>>;
 
     /// Computes it fast on the host's processor, from and into `arguments`, which fit its operands. An error where there
@@ -249,15 +277,15 @@ impl<K: Kernel> Operation for K {
         })?;
         let mut dispatches = Dispatches::new(device, precision, family.bindings.iter().map(|binding| binding.element));
         (planned.plan)(self, &mut dispatches)?;
-        let (formats, launches) = dispatches.finish();
-        for (binding, format) in family.bindings.iter().zip(&formats) {
+        let plan = dispatches.finish(variant);
+        for (binding, format) in family.bindings.iter().zip(&plan.formats) {
             let stored = binding.stored(precision);
             if format.element != stored {
                 let read = format.element;
                 return Err(Unfit::new(format!("it reads {} in {read}, not in {stored}", binding.name)));
             }
         }
-        Ok(Plan { variant, formats, launches })
+        Ok(plan)
     }
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
@@ -305,13 +333,13 @@ impl std::ops::Add for Cost {
     }
 }
 
-fn bytes_of(family: &Family, operands: &[Option<Shape>], access: Access) -> u64 {
-    let bindings = family.bindings.iter().zip(operands).filter(|(binding, _)| binding.access == access);
+fn bytes_of(family: &Family, operands: &[Option<Shape>], counts: fn(Access) -> bool) -> u64 {
+    let bindings = family.bindings.iter().zip(operands).filter(|(binding, _)| counts(binding.access));
     let bytes = bindings.filter_map(|(binding, shape)| Some(binding.element.bytes_of(shape.as_ref()?.elements())));
     bytes.sum()
 }
 
-/// The tensor at place `binding` of a family's bindings, counted from 0, among the `inputs` that
+/// The tensor at place `binding` of the bindings that read, counted from 0, among the `inputs` that
 /// [`Kernel::reference`] is given.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ pub enum Operand<'a> {
     U32(&'a [u32]),
 }
 
-/// What a call writes: every element, whatever it held.
+/// What a call writes: every element, whatever it held; of an update, the value that it overwrites.
 #[derive(Debug)]
 pub enum OperandMut<'a> {
     /// [`Element::F32`].
@@ -47,7 +47,8 @@ impl OperandMut<'_> {
 }
 
 impl<'a> Arguments<'a> {
-    /// The inputs in the order of their bindings, `None` where the call leaves one out, and the outputs in theirs.
+    /// What is only read, in the order of the bindings, `None` where the call leaves one out, and what is written or
+    /// updated, in theirs. Scratch is no argument: threads lend memory.
     pub fn new(inputs: Vec<Option<Operand<'a>>>, outputs: Vec<OperandMut<'a>>) -> Self {
         Self { inputs, outputs: outputs.into_iter().map(Some).collect() }
     }
@@ -58,8 +59,11 @@ impl<'a> Arguments<'a> {
         let mut outputs = self.outputs.iter();
         for (binding, shape) in family.bindings.iter().zip(shapes) {
             let given = match binding.access {
+                Access::Scratch => continue,
                 Access::Read => inputs.next().and_then(Option::as_ref).map(Operand::of),
-                _ => shape.as_ref().and_then(|_| outputs.next()).and_then(Option::as_ref).map(OperandMut::of),
+                Access::Write | Access::Update => {
+                    shape.as_ref().and_then(|_| outputs.next()).and_then(Option::as_ref).map(OperandMut::of)
+                }
             };
             let wanted = shape.as_ref().map(|shape| (binding.element, shape.elements()));
             if given != wanted {

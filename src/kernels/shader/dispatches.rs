@@ -6,7 +6,7 @@ use bytemuck::Pod;
 
 use crate::gpu::{Capabilities, Limits};
 use crate::kernels::shader::cut::{self, FrameRun};
-use crate::kernels::shader::{Literals, Precision, Unfit};
+use crate::kernels::shader::{Literals, Plan, Precision, Unfit, Variant};
 use crate::tensor::{Element, Error, Format, Result};
 
 /// One dispatch of a kernel: what its WGSL is rendered with, its uniform, and the part of each operand it sees.
@@ -30,6 +30,7 @@ pub struct Dispatches<'a> {
     device: &'a Capabilities,
     precision: Precision,
     formats: Vec<Format>,
+    scratch: Vec<u64>,
     launches: Vec<Launch>,
 }
 
@@ -43,7 +44,8 @@ impl<'a> Dispatches<'a> {
         precision: Precision,
         elements: impl Iterator<Item = Element>,
     ) -> Self {
-        Self { device, precision, formats: elements.map(Format::rows).collect(), launches: Vec::new() }
+        let formats: Vec<_> = elements.map(Format::rows).collect();
+        Self { device, precision, scratch: vec![0; formats.len()], formats, launches: Vec::new() }
     }
 
     /// The device they are for.
@@ -64,6 +66,11 @@ impl<'a> Dispatches<'a> {
     /// The operand at `binding`, counted from 0, is wanted in `format` instead of in rows.
     pub fn format(&mut self, binding: usize, format: Format) {
         self.formats[binding] = format;
+    }
+
+    /// At `binding`, counted from 0, memory for this many elements is wanted to work in.
+    pub fn scratch(&mut self, binding: usize, elements: usize) {
+        self.scratch[binding] = self.formats[binding].element.bytes_of(elements);
     }
 
     /// That one invocation runs this many loop iterations in all: unfit where the device stops before.
@@ -117,9 +124,9 @@ impl<'a> Dispatches<'a> {
         Ok(())
     }
 
-    /// What has been written.
-    pub(in crate::kernels) fn finish(self) -> (Vec<Format>, Vec<Launch>) {
-        (self.formats, self.launches)
+    /// What has been written, by `variant`.
+    pub(in crate::kernels) fn finish(self, variant: &'static Variant) -> Plan {
+        Plan { variant, formats: self.formats, scratch: self.scratch, launches: self.launches }
     }
 }
 

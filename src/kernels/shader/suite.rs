@@ -138,23 +138,25 @@ async fn outputs(
     let mut buffers = Vec::new();
     for (place, (binding, shape)) in family.bindings.iter().zip(call.operands()).enumerate() {
         buffers.push(match (binding.access, shape) {
-            (Access::Read, None) => {
+            (Access::Read | Access::Update, None) => {
                 given.next();
                 None
             }
-            (Access::Read, Some(_)) => {
+            (Access::Read | Access::Update, Some(_)) => {
                 let tensor = given.next().copied().flatten().ok_or_else(|| {
                     Error::usage(format!("kernel {}: input {} is missing", family.name, binding.name))
                 })?;
                 Some(guarded(device, binding, &plan.formats[place].bytes_of(tensor)?).await?)
             }
             (Access::Write, None) => None,
-            (Access::Write, Some(shape)) => {
-                let words = vec![POISON; plan.formats[place].words(&shape)];
-                Some(guarded(device, binding, bytemuck::cast_slice(&words)).await?)
-            }
+            (Access::Write, Some(shape)) => Some(poisoned(device, binding, plan.formats[place].bytes(&shape)).await?),
+            (Access::Scratch, _) => match plan.scratch[place] {
+                0 => None,
+                bytes => Some(poisoned(device, binding, bytes as usize).await?),
+            },
         });
     }
+    let scratch = plan.scratch.clone();
     let mut builder = ProgramBuilder::new(device).await?;
     builder.call(family, plan, buffers.clone());
     let program = builder.finish().await?;
@@ -162,12 +164,24 @@ async fn outputs(
     commands.dispatch(program.dispatches());
     commands.run().await?;
     let mut outputs = Vec::new();
-    for ((binding, shape), buffer) in family.bindings.iter().zip(call.operands()).zip(&buffers) {
-        if let (Access::Write, Some(shape), Some(buffer)) = (binding.access, shape, buffer) {
-            outputs.push(collect(device, binding, shape, buffer).await?);
+    let operands = family.bindings.iter().zip(call.operands()).zip(scratch);
+    for (((binding, shape), scratch), buffer) in operands.zip(&buffers) {
+        match (binding.access, shape, buffer) {
+            (Access::Write | Access::Update, Some(shape), Some(buffer)) => {
+                outputs.push(collect(device, binding, shape, buffer).await?);
+            }
+            (Access::Scratch, _, Some(buffer)) => {
+                within_guard(device, binding, scratch as usize, buffer).await?;
+            }
+            _ => {}
         }
     }
     Ok(outputs)
+}
+
+async fn poisoned(device: &Gpu, binding: &Binding, bytes: usize) -> Result<Buffer> {
+    let words = vec![POISON; bytes.div_ceil(size_of_val(&POISON))];
+    guarded(device, binding, bytemuck::cast_slice(&words)).await
 }
 
 async fn guarded(device: &Gpu, binding: &Binding, bytes: &[u8]) -> Result<Buffer> {
@@ -176,22 +190,27 @@ async fn guarded(device: &Gpu, binding: &Binding, bytes: &[u8]) -> Result<Buffer
     device.buffer_with(binding.name, &content).await
 }
 
-async fn collect(device: &Gpu, binding: &Binding, shape: Shape, buffer: &Buffer) -> Result<Tensor> {
-    let operand = Format::rows(binding.element).bytes(&shape);
-    let content = device.read(buffer, 0..(operand + size_of_val(&[POISON; GUARD_WORDS])) as u64).await?;
-    let (values, guard) = content.split_at(operand);
-    let words: Vec<u32> = bytemuck::pod_collect_to_vec(guard);
+/// The `bytes` of an operand before its guard; an error where that was written.
+async fn within_guard(device: &Gpu, binding: &Binding, bytes: usize, buffer: &Buffer) -> Result<Vec<u8>> {
+    let mut content = device.read(buffer, 0..(bytes + size_of_val(&[POISON; GUARD_WORDS])) as u64).await?;
+    let guard = content.split_off(bytes);
+    let words: Vec<u32> = bytemuck::pod_collect_to_vec(&guard);
     if let Some(place) = words.iter().position(|word| *word != POISON) {
         return Err(Error::new(
             ErrorKind::Device,
             format!("wrote behind {}: {} elements after its end", binding.name, place + 1),
         ));
     }
+    Ok(content)
+}
+
+async fn collect(device: &Gpu, binding: &Binding, shape: Shape, buffer: &Buffer) -> Result<Tensor> {
+    let values = within_guard(device, binding, Format::rows(binding.element).bytes(&shape), buffer).await?;
     let unwritten = |word: &u32| *word == POISON;
-    if let Some(place) = bytemuck::pod_collect_to_vec::<u8, u32>(values).iter().position(unwritten)
+    if let Some(place) = bytemuck::pod_collect_to_vec::<u8, u32>(&values).iter().position(unwritten)
         && binding.element == Element::F32
     {
         return Err(Error::new(ErrorKind::Device, format!("left element {place} of {} unwritten", binding.name)));
     }
-    Tensor::from_bytes(shape, binding.element, values)
+    Tensor::from_bytes(shape, binding.element, &values)
 }

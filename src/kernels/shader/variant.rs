@@ -132,6 +132,8 @@ pub struct Plan {
     pub variant: &'static Variant,
     /// In which format it wants the operand of each binding.
     pub formats: Vec<Format>,
+    /// Bytes that it works in at each binding that is scratch; 0 for others, and where it needs none.
+    pub scratch: Vec<u64>,
     /// Its dispatches, in order.
     pub launches: Vec<Launch>,
 }

@@ -1,0 +1,81 @@
+//! Weights in the formats in which kernels read them, made anew where an update of their rows has made them stale.
+
+use std::sync::OnceLock;
+
+use super::weights::Updates;
+use super::{DeviceWeights, Graph, Node};
+use crate::gpu::{Buffer, Commands, Gpu};
+use crate::kernels::weights::{Repack, repack};
+use crate::kernels::{Plan, Precision, Program, ProgramBuilder, Selection};
+use crate::tensor::{Element, Format, Result, Shape};
+
+/// The weights that a program reads in other formats than rows.
+pub(super) struct PackedWeights {
+    weights: DeviceWeights,
+    packed: Vec<Packed>,
+}
+
+struct Packed {
+    parts: Vec<String>,
+    /// `[N, K]`.
+    shape: Shape,
+    format: Format,
+    buffer: Buffer,
+    /// Makes it of its rows: compiled where graphs update it.
+    program: OnceLock<Program>,
+}
+
+impl PackedWeights {
+    /// None yet, of `weights`.
+    pub(super) fn new(weights: &DeviceWeights) -> Self {
+        Self { weights: weights.clone(), packed: Vec::new() }
+    }
+
+    /// Adds those that a call reads, whose operands are `bound`.
+    pub(super) fn add(&mut self, graph: &Graph, node: &Node, plan: &Plan, bound: &[Option<Buffer>]) {
+        let operands = node.operands.iter().zip(node.call.operands()).zip(&plan.formats).zip(bound);
+        for (((value, shape), format), buffer) in operands {
+            let parts = value.and_then(|value| graph.parts(value));
+            let (Some(parts), Some(shape), Some(buffer)) = (parts, shape, buffer) else { continue };
+            let known = |packed: &Packed| packed.parts == parts && packed.format == *format;
+            if *format != Format::rows(Element::F32) && !self.packed.iter().any(known) {
+                let (parts, buffer) = (parts.to_vec(), buffer.clone());
+                self.packed.push(Packed { parts, shape, format: *format, buffer, program: OnceLock::new() });
+            }
+        }
+    }
+
+    /// Compiles what makes those anew that graphs update.
+    pub(super) async fn compile(&self, device: &Gpu) -> Result<()> {
+        for packed in self.packed.iter().filter(|packed| packed.program.get().is_none()) {
+            let rows = self.weights.updates().rows(&packed.parts).cloned();
+            if let Some(rows) = rows {
+                packed.compile(device, rows.buffer()?).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes those anew, by `commands`, that are stale: of what had been updated when they were compiled.
+    pub(super) fn remake<'a>(&'a self, updates: &mut Updates, commands: &mut Commands<'a>) {
+        for packed in &self.packed {
+            let is_stale = updates.newer(&packed.parts, packed.format).is_some();
+            if let Some(program) = packed.program.get().filter(|_| is_stale) {
+                commands.dispatch(program.dispatches());
+                updates.remade(&packed.parts, packed.format);
+            }
+        }
+    }
+}
+
+impl Packed {
+    async fn compile(&self, device: &Gpu, rows: &Buffer) -> Result<()> {
+        let call = Repack { columns: self.shape.rows(), inner: self.shape.last(), format: self.format };
+        let plan = Selection::automatic().plan(&call, device.capabilities(), Precision::F32)?;
+        let mut builder = ProgramBuilder::new(device).await?;
+        builder.call(&repack::FAMILY, plan, vec![Some(rows.clone()), Some(self.buffer.clone())]);
+        let program = builder.finish().await?;
+        self.program.get_or_init(|| program);
+        Ok(())
+    }
+}

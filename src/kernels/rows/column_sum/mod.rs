@@ -1,0 +1,70 @@
+//! Sums over the rows of a matrix: the gradient of a bias.
+
+mod cases;
+#[cfg(feature = "cpu")]
+mod host;
+mod reference;
+mod wgsl;
+
+use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+#[cfg(feature = "cpu")]
+use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::shader::Planned;
+use crate::tensor::{Error, Exact, Result, Shape};
+
+/// The declaration of [`ColumnSum`].
+pub static FAMILY: Family = Family {
+    name: "column_sum",
+    formula: "out[c] = Σ_m in[m, c]",
+    uniform: wgsl::Uniform::FIELDS,
+    bindings: &[
+        Binding::read("input", "[M, C]"),
+        Binding::write("output", "[C]"),
+        Binding::scratch("partial_sums", "[strips, C]"),
+    ],
+    variants: variants_of::<ColumnSum>,
+    cases: cases::cases,
+};
+
+/// Adds up `rows` rows of `width` columns, in an order that the sizes alone decide.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnSum {
+    /// M.
+    pub rows: usize,
+    /// C.
+    pub width: usize,
+}
+
+impl Kernel for ColumnSum {
+    fn family(&self) -> &'static Family {
+        &FAMILY
+    }
+
+    fn variants() -> &'static [Planned<Self>] {
+        &wgsl::VARIANTS
+    }
+
+    fn operands(&self) -> Vec<Option<Shape>> {
+        vec![Some([self.rows, self.width].into()), Some([self.width].into()), None]
+    }
+
+    fn validate(&self) -> Result<()> {
+        if self.rows == 0 || self.width == 0 {
+            return Err(Error::usage(format!("{} rows of {} columns have no sums", self.rows, self.width)));
+        }
+        Ok(())
+    }
+
+    fn operations(&self) -> u64 {
+        (self.rows * self.width) as u64
+    }
+
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
+        reference::column_sum(self, inputs)
+    }
+
+    #[cfg(feature = "cpu")]
+    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
+        host::column_sum(self, arguments, threads)
+    }
+}

@@ -1,0 +1,94 @@
+//! A step of stochastic gradient descent, with momentum where it is asked for (spec §8.3).
+
+mod cases;
+#[cfg(feature = "cpu")]
+mod host;
+mod reference;
+mod wgsl;
+
+use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
+#[cfg(feature = "cpu")]
+use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::shader::Planned;
+use crate::tensor::{Error, Exact, Result, Shape};
+
+/// The declaration of [`SgdStep`].
+pub static FAMILY: Family = Family {
+    name: "sgd_step",
+    formula: "velocity ← momentum · velocity + gradient; value ← value − rate · velocity",
+    uniform: wgsl::Uniform::FIELDS,
+    bindings: &[
+        Binding::read("gradient", "[M, C]"),
+        Binding::read("rate", "[1]"),
+        Binding::update("value", "[M, C]"),
+        Binding::update("velocity", "[M, C]"),
+    ],
+    variants: variants_of::<SgdStep>,
+    cases: cases::cases,
+};
+
+/// Takes a step on `rows`×`width` values. The rate is an operand, for it changes from step to step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SgdStep {
+    /// M.
+    pub rows: usize,
+    /// C.
+    pub width: usize,
+    /// What is kept of the velocity, below 1. Without it there is none: values follow the gradient alone.
+    pub momentum: Option<f32>,
+}
+
+impl Kernel for SgdStep {
+    fn family(&self) -> &'static Family {
+        &FAMILY
+    }
+
+    fn variants() -> &'static [Planned<Self>] {
+        &wgsl::VARIANTS
+    }
+
+    fn operands(&self) -> Vec<Option<Shape>> {
+        let shape = Shape::from([self.rows, self.width]);
+        let velocity = self.momentum.map(|_| shape.clone());
+        vec![Some(shape.clone()), Some([1].into()), Some(shape), velocity]
+    }
+
+    fn validate(&self) -> Result<()> {
+        if self.rows == 0 || self.width == 0 {
+            return Err(Error::usage(format!("{} rows of {} columns have no elements", self.rows, self.width)));
+        }
+        match self.momentum {
+            Some(momentum) if !(0.0..1.0).contains(&momentum) => {
+                Err(Error::usage(format!("a momentum of {momentum}, which must be at least 0 and below 1")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn operations(&self) -> u64 {
+        let each = if self.momentum.is_some() { 4 } else { 2 };
+        each * (self.rows * self.width) as u64
+    }
+
+    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
+        reference::sgd_step(self, inputs)
+    }
+
+    #[cfg(feature = "cpu")]
+    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
+        host::sgd_step(self, arguments, threads)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_without_sense_are_errors() {
+        let of = |momentum| SgdStep { rows: 2, width: 3, momentum }.validate();
+        assert!(of(None).is_ok() && of(Some(0.9)).is_ok());
+        assert!([-0.1, 1.0, f32::NAN].into_iter().all(|momentum| of(Some(momentum)).is_err()));
+        assert!(SgdStep { rows: 0, width: 3, momentum: None }.validate().is_err());
+    }
+}
