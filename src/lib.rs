@@ -18,8 +18,8 @@
 //! # What it costs
 //!
 //! A ViViT-B of 32 frames is 0.9 TFLOP a clip in f32. Its weights take 340 MiB on the device and its intermediate values
-//! 83 MiB a clip. A forward pass is one submission (a few on GPUs that would take seconds); nothing is compiled,
-//! uploaded or allocated by the second one.
+//! 83 MiB a clip. A forward pass is one submission (a few on GPUs that would take seconds); the second one compiles
+//! and uploads nothing, and allocates only what its results are read from. (An attention map is prepared each time.)
 //!
 //! # What it does not do
 //!
@@ -30,7 +30,8 @@
 //! A call that waits for a device has a twin whose name ends in `_async`; below [`engine`] it returns a
 //! [`Pending`](gpu::Pending), which is a future and can be waited for. Natively futures complete under any executor: the
 //! device has a thread that polls it for them. On `wasm32` there are no blocking forms. The processor as a device computes in
-//! the thread that polls the future.
+//! the thread that polls the future, as reading a checkpoint and compiling do: where that hurts, spawn it. A future that has been
+//! started is to be polled to its end or dropped: what it holds, others wait for.
 //!
 //! # The floors
 //!
@@ -38,6 +39,7 @@
 //!
 //! | floor | what it holds |
 //! |---|---|
+//! | `bench` | measurements of kernels and forward passes, part of `cli` |
 //! | [`eval`] | data sets: manifests, figures, results that survive an interruption, shards |
 //! | [`engine`] | the public face: load, classify, views, sliding windows, features, attention maps, forward |
 //! | `report` | pictures: heat maps over frames, lines over time |

@@ -78,7 +78,10 @@ fn a_thread_that_may_not_wait_is_told_so(device: &Gpu) -> Result<Shown, Failed> 
     refused(devices().map(drop));
     refused(Device::open(&Default::default()).map(drop));
     std::thread::scope(|scope| scope.spawn(own_device).join().unwrap())?;
+    let second = NoWaiting::new();
     drop(guard);
+    refused(device.buffer("a buffer", 4).wait().map(drop));
+    drop(second);
     device.buffer("a buffer", 4).wait()?;
     Ok(Shown::Passed)
 }

@@ -16,7 +16,7 @@ use tubelet::video::{Clip, Frame, PixelFormat};
 use tubelet::vivit::{
     self, Classifier, Config, EncoderSize, FactorisedEncoder, Gelu, Joint, Labelling, Model, Request, Temporal, Tubelet,
 };
-use tubelet::{LoadOptions, Pass, Vivit, checkpoint};
+use tubelet::{LoadOptions, Pass, Views, Vivit, checkpoint};
 
 fn main() -> ExitCode {
     let mut tests = match DeviceTests::open() {
@@ -300,6 +300,13 @@ fn engine_end_to_end(device: &Device) -> Result<Shown, Failed> {
         assert_eq!(model.classify(&long).unwrap_err().kind(), ErrorKind::Usage);
         assert_eq!(model.features(&long).unwrap_err().kind(), ErrorKind::Usage);
     }
+    // Two videos have no classes together, and no views have none.
+    let shape = vivit::clip_shape(&config, &Request::new(2, model.layout()));
+    let two = Tensor::f32(shape, [prepared.as_f32()?, prepared.as_f32()?].concat())?;
+    assert!(model.classify(&two).unwrap_err().to_string().contains("view_logits"));
+    assert_eq!(model.view_logits(&two)?.len(), 2);
+    let none = Pass::new().views(Views { clips: 0, ..Views::default() });
+    assert_eq!(model.classify(none.over(&Vec::new())).unwrap_err().kind(), ErrorKind::Usage);
     let headless = self::model(device, &Config { classes: 0, ..config })?;
     assert!(headless.classify(&clip).unwrap_err().to_string().contains("features"));
     assert_eq!(headless.features(&clip)?.shape().axes(), [1, 20]);

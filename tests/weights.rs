@@ -31,14 +31,21 @@ fn main() -> ExitCode {
     tests.add("f16 weights take half the memory", half_the_memory);
     tests.add("a computed weight is repacked", computed_weight);
     tests.add_without_device("only kernels in WGSL have f16 weights", only_in_wgsl);
-    for precision in [Precision::F32, Precision::F16Weights] {
-        tests.add(format!("a step is seen by every graph: {precision:?}"), move |device| steps(device, precision));
+    for first in [Prepared::Reader, Prepared::Trainer] {
+        for precision in [Precision::F32, Precision::F16Weights] {
+            let title = format!("a step is seen by every graph: {first:?} first: {precision:?}");
+            tests.add(title, move |device| steps(device, precision, first));
+        }
+        tests.add_without_device(format!("a step is seen by every graph: {first:?} first: references"), move || {
+            steps(&Device::references(), F32, first).map(drop)
+        });
+        #[cfg(feature = "cpu")]
+        tests.add_without_device(format!("a step is seen by every graph: {first:?} first: host"), move || {
+            steps(&Device::host(Some(2))?, F32, first).map(drop)
+        });
     }
-    tests.add_without_device("a step is seen by every graph: references", || {
-        steps(&Device::references(), F32).map(drop)
-    });
-    #[cfg(feature = "cpu")]
-    tests.add_without_device("a step is seen by every graph: host", || steps(&Device::host(Some(2))?, F32).map(drop));
+    tests.add_everywhere("a weight is read between two steps", between_two_steps);
+    tests.add_everywhere("weights of another device are refused", weights_elsewhere);
     tests.add_everywhere("what is fed is updated in memory of its own", fed_values);
     tests.add_everywhere("weights are stacked alike where they are updated", stacked_alike);
     tests.run("weights")
@@ -215,12 +222,18 @@ fn after_steps(gradients: &[Tensor], rate: f64) -> Result<Tensor> {
 
 /// A graph that reads a weight in other formats sees it as another graph has left it, step by step; so does one that is
 /// prepared after steps have been taken.
-fn steps(device: &Device, precision: Precision) -> Result<Shown, Failed> {
+fn steps(device: &Device, precision: Precision, first: Prepared) -> Result<Shown, Failed> {
     let weights = DeviceWeights::new(device, Arc::new(Start));
     let options = ExecutorOptions { precision, ..ExecutorOptions::default() };
     let (forward, step) = (Arc::new(forward_graph()?), Arc::new(step_graph()?));
-    let before = device.prepare(forward.clone(), &weights, &options).wait()?;
-    let stepping = device.prepare(step.clone(), &weights, &options).wait()?;
+    let prepare = |graph: &Arc<Graph>| device.prepare(graph.clone(), &weights, &options).wait();
+    let (before, stepping) = match first {
+        Prepared::Reader => (prepare(&forward)?, prepare(&step)?),
+        Prepared::Trainer => {
+            let stepping = prepare(&step)?;
+            (prepare(&forward)?, stepping)
+        }
+    };
     let (x, rate) = (numbers([5, WEIGHT[1]], 0.3)?, Tensor::f32([1], vec![0.25])?);
     let feeds = [("x", Feed::Host(&x))];
     let value = |graph: &Graph, name: &str| graph.find(name).ok_or_else(|| format!("no value {name}"));
@@ -249,6 +262,53 @@ fn steps(device: &Device, precision: Precision) -> Result<Shown, Failed> {
         }
     }
     Ok(Shown::Passed)
+}
+
+/// Which of two graphs is prepared before the other: the one that reads a weight, or the one that steps it.
+#[derive(Clone, Copy, Debug)]
+enum Prepared {
+    Reader,
+    Trainer,
+}
+
+/// A product with what a step has made of a weight, which another step then replaces.
+fn between_two_steps(device: &Device) -> Result<Shown, Failed> {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [5, WEIGHT[1]], Element::F32)?;
+    let gradient = graph.input("gradient", WEIGHT, Element::F32)?;
+    let rate = graph.input("rate", [1], Element::F32)?;
+    let step = SgdStep { rows: WEIGHT[0], width: WEIGHT[1], momentum: None };
+    let weight = graph.weights(&["weight".to_owned()], WEIGHT)?;
+    let once = graph.call(step.clone(), &[Some(gradient), Some(rate), Some(weight), None], "once", WEIGHT)?;
+    let call = product(5, WEIGHT[1], WEIGHT[0]);
+    let product = graph.call(call, &[Some(x), Some(once), None, None], "product", [5, WEIGHT[0]])?;
+    let twice = graph.call(step, &[Some(gradient), Some(rate), Some(once), None], "twice", WEIGHT)?;
+    graph.output(product)?;
+    graph.output(twice)?;
+    let weights = DeviceWeights::new(device, Arc::new(Start));
+    let executor = device.prepare(Arc::new(graph), &weights, &ExecutorOptions::default()).wait()?;
+    let (x, slope, rate) = (numbers([5, WEIGHT[1]], 0.3)?, numbers(WEIGHT, 0.11)?, Tensor::f32([1], vec![0.25])?);
+    let feeds = [("x", Feed::Host(&x)), ("gradient", Feed::Host(&slope)), ("rate", Feed::Host(&rate))];
+    let found = executor.run(&feeds, &[product, twice]).wait()?;
+    let stepped = |steps: f32| {
+        let values =
+            Start.tensor("weight")?.as_f32()?.iter().zip(slope.as_f32()?).map(|(w, g)| w - steps * 0.25 * g).collect();
+        Tensor::f32(WEIGHT, values)
+    };
+    expect_close("the product", &found[0], &times(&x, &stepped(1.0)?)?, Tolerance::KERNEL)?;
+    expect_close("the weight", &found[1], &stepped(2.0)?, Tolerance::KERNEL)?;
+    Ok(Shown::Passed)
+}
+
+fn weights_elsewhere(device: &Device) -> Result<Shown, Failed> {
+    let elsewhere = DeviceWeights::new(&Device::references(), Arc::new(Start));
+    match device.prepare(Arc::new(forward_graph()?), &elsewhere, &ExecutorOptions::default()).wait() {
+        Err(error) if error.kind() == ErrorKind::Usage && error.to_string().contains("another open device") => {
+            Ok(Shown::Passed)
+        }
+        Err(error) => Err(error.into()),
+        Ok(_) => Err("weights of another device are taken".into()),
+    }
 }
 
 /// One weight of 24 half a unit of an f16 away.

@@ -122,10 +122,10 @@ pub fn measure_forward(
 }
 
 fn by_kernel(executor: &dyn Executor, stamps: &[Duration]) -> Vec<KernelShare> {
-    let mut shares: BTreeMap<&str, KernelShare> = BTreeMap::new();
+    let mut shares: BTreeMap<(&str, &str), KernelShare> = BTreeMap::new();
     for ((node, variant), elapsed) in executor.graph().nodes().iter().zip(executor.implementations()).zip(stamps) {
         let kernel = node.call.family().name;
-        let share = shares.entry(kernel).or_insert_with(|| KernelShare {
+        let share = shares.entry((kernel, variant)).or_insert_with(|| KernelShare {
             kernel,
             variant,
             calls: 0,

@@ -74,7 +74,7 @@ impl LoadOptions {
 /// that the first one built. Cloning shares all of it, also between threads: passes over the same executor take turns.
 ///
 /// Every call that waits for the device has a form that is a future instead, `classify_async` beside `classify`. Any
-/// executor can await it, and nothing is blocked meanwhile. In a browser these are all there is.
+/// executor can await it, and no thread waits for the device meanwhile. In a browser these are all there is.
 ///
 /// ```no_run
 /// # async fn example(clip: tubelet::video::Clip, files: Vec<(String, Vec<u8>)>) -> tubelet::Result<()> {

@@ -151,9 +151,10 @@ impl Pass {
     pub(super) fn of_one_view(&self, verb: &str) -> Result<()> {
         match self.views.count() {
             1 => Ok(()),
-            _ => {
-                Err(Error::usage(format!("{verb} looks at one view, not at {}; `classify` averages views", self.views)))
-            }
+            _ => Err(Error::usage(format!(
+                "{verb} looks at one view here, not at {}; `classify` averages those of a video's decoded clips",
+                self.views
+            ))),
         }
     }
 }

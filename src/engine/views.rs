@@ -198,6 +198,12 @@ impl Vivit {
         Pending::new(async move {
             let labelling = &self.config().labelling;
             let views = self.view_logits_async(pass.over(input)).await?;
+            if views.len() != pass.views.count() {
+                return Err(Error::usage(format!(
+                    "{} clips are given, and classes are of one video: ask `view_logits` for those of each",
+                    views.len()
+                )));
+            }
             let logits = match views.as_slice() {
                 [only] if pass.average == Average::Logits => only.clone(),
                 views => pass.average.of(views, labelling)?,
@@ -268,8 +274,10 @@ impl Vivit {
     /// How many views are computed at a time: equally many each time, so that one executor serves all.
     fn views_at_once(&self, pass: &Pass) -> Result<usize> {
         let views = pass.views.count();
-        if views == 1 {
-            return Ok(1);
+        match views {
+            0 => return Err(Error::usage("views of no clips or no crops")),
+            1 => return Ok(1),
+            _ => {}
         }
         let request = pass.request(1, self.layout());
         let bytes = MemoryPlan::new(&vivit::record(self.config(), &request)?.graph).bytes();
@@ -293,7 +301,7 @@ impl Vivit {
     /// Computes no more than `most` views at a time from now on.
     async fn limit_views(&self, most: usize) {
         tracing::debug!("too little memory for more than {most} views at a time");
-        self.loaded.most_views.store(most, Ordering::Relaxed);
+        self.loaded.most_views.fetch_min(most, Ordering::Relaxed);
         self.loaded.executors.take().await.clear();
     }
 

@@ -291,6 +291,7 @@ impl Gpu {
         self.check_write(buffer, at, bytes)?;
         let size = bytes.len() as u64;
         let is_much = self.shared.staged.fetch_add(size, Ordering::Relaxed) + size > STAGED_BYTES;
+        let _submitting = self.submitting();
         let (submission, report) = self.reported("uploading", || {
             self.shared.queue.write_buffer(&buffer.raw, at, bytes);
             is_much.then(|| self.submit(Vec::new(), [].into_iter()))

@@ -22,7 +22,9 @@ impl<T: Default> Turns<T> {
             match state.value.take() {
                 Some(value) => Poll::Ready(Turn { value, turns: self }),
                 None => {
-                    state.waiting.push(context.waker().clone());
+                    if !state.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                        state.waiting.push(context.waker().clone());
+                    }
                     Poll::Pending
                 }
             }

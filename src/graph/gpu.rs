@@ -40,7 +40,8 @@ impl Backend for Gpu {
         options: &'a ExecutorOptions,
     ) -> Pending<'a, Box<dyn Executor>> {
         Pending::new(async move {
-            let executor = GpuExecutor::new(graph, weights, options).await?;
+            weights.check(Gpu::id(self), self.name())?;
+            let executor = GpuExecutor::bound(self.clone(), graph, weights, options).await?;
             Ok(Box::new(executor) as Box<dyn Executor>)
         })
     }
@@ -71,7 +72,13 @@ impl Backend for Gpu {
     fn join<'a>(&'a self, parts: &'a [Memory], shape: &'a Shape) -> Pending<'a, Memory> {
         Pending::new(async move {
             let element = parts.first().map_or(Element::F32, Memory::element);
-            let joined = self.buffer("joined tensors", element.bytes_of(shape.elements())).await?;
+            let elements: usize = parts.iter().map(|part| part.shape().elements()).sum();
+            if elements != shape.elements() || parts.iter().any(|part| part.format() != Format::rows(element)) {
+                return Err(Error::usage(format!(
+                    "parts of {elements} elements do not make a tensor of {shape} in rows"
+                )));
+            }
+            let joined = self.buffer("joined tensors", element.bytes_of(elements)).await?;
             let mut commands = self.commands();
             let mut end = 0;
             for part in parts {
@@ -107,12 +114,14 @@ pub struct GpuExecutor {
 impl GpuExecutor {
     /// Prepares `graph` on the device that holds `weights`.
     pub fn new<'a>(graph: Arc<Graph>, weights: &'a DeviceWeights, options: &'a ExecutorOptions) -> Pending<'a, Self> {
-        Pending::new(Self::bound(graph, weights, options))
+        Pending::new(async move {
+            let device = weights.device().gpu().cloned();
+            let elsewhere = || Error::usage("kernels in WGSL need a GPU, and the weights are elsewhere");
+            Self::bound(device.ok_or_else(elsewhere)?, graph, weights, options).await
+        })
     }
 
-    async fn bound(graph: Arc<Graph>, weights: &DeviceWeights, options: &ExecutorOptions) -> Result<Self> {
-        let device = weights.device().gpu().cloned();
-        let device = device.ok_or_else(|| Error::usage("kernels in WGSL need a GPU, and the weights are elsewhere"))?;
+    async fn bound(device: Gpu, graph: Arc<Graph>, weights: &DeviceWeights, options: &ExecutorOptions) -> Result<Self> {
         let lowered = Lowered::new(&graph, device.capabilities(), options)?;
         let plan = MemoryPlan::with_scratch(&lowered.graph, &lowered.scratch());
         let mut slots = Vec::with_capacity(plan.slots.len());
@@ -204,7 +213,8 @@ impl GpuExecutor {
             dispatch(&mut commands, place);
         }
         self.masters.keys().filter_map(|value| self.graph.parts(*value)).for_each(|parts| updates.update(parts));
-        Ok(commands.run())
+        let (pass, weights) = (commands.run(), self.weights.clone());
+        Ok(Pending::new(async move { pass.await.inspect_err(|_| weights.updates().distrust()) }))
     }
 
     /// Where `value` is once it is computed.

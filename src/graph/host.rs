@@ -71,6 +71,7 @@ impl Backend for Host {
     ) -> Pending<'a, Box<dyn Executor>> {
         Pending::new(async move {
             options.without_wgsl()?;
+            weights.check(self.id, &self.name)?;
             if let Some(half) = graph.values().find(|value| graph.element(*value) == Element::F16) {
                 return Err(Error::unsupported(format!(
                     "{} is of f16, and the host computes in f32",
@@ -299,15 +300,17 @@ impl Executor for HostExecutor {
     }
 
     fn compute<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Memory>> {
-        let tensors = self.pass(feeds, wanted);
-        Pending::ready(tensors.map(|tensors| tensors.into_iter().map(|tensor| memory(self.device, tensor)).collect()))
+        Pending::new(async move {
+            let tensors = self.pass(feeds, wanted)?;
+            Ok(tensors.into_iter().map(|tensor| memory(self.device, tensor)).collect())
+        })
     }
 
     fn compute_timed<'a>(&'a self, feeds: &'a Feeds<'a>) -> Pending<'a, Vec<Duration>> {
-        Pending::ready(self.timed(feeds))
+        Pending::new(async move { self.timed(feeds) })
     }
 
     fn run<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Tensor>> {
-        Pending::ready(self.pass(feeds, wanted))
+        Pending::new(async move { self.pass(feeds, wanted) })
     }
 }

@@ -22,7 +22,7 @@ mod weights;
 use std::time::Duration;
 
 use crate::gpu::Pending;
-use crate::tensor::{Error, Result, Tensor};
+use crate::tensor::{Error, Layout, Result, Tensor};
 
 pub use backend::{Backend, ExecutorOptions};
 pub use bisect::{Divergence, bisect};
@@ -77,6 +77,11 @@ fn feed_of<'a>(graph: &Graph, feeds: &Feeds<'a>, input: Value) -> Result<Feed<'a
         Feed::Host(tensor) => (tensor.shape(), tensor.element()),
         Feed::Device(memory) => (memory.shape(), memory.element()),
     };
+    if let Feed::Device(memory) = feed
+        && memory.format().layout != Layout::Rows
+    {
+        return Err(Error::usage(format!("input {name} is of rows, and what is given is of {}", memory.format())));
+    }
     if shape != graph.shape(input) || element != graph.element(input) {
         return Err(Error::usage(format!("input {name} has shape {shape}, but {} is wanted", graph.shape(input))));
     }

@@ -56,7 +56,7 @@ impl PackedWeights {
         Ok(())
     }
 
-    /// Makes those anew, by `commands`, that are stale: of what had been updated when they were compiled.
+    /// Makes the stale ones anew, by `commands`, that `compile` has prepared.
     pub(super) fn remake<'a>(&'a self, updates: &mut Updates, commands: &mut Commands<'a>) {
         for packed in &self.packed {
             let is_stale = updates.newer(&packed.parts, packed.format).is_some();

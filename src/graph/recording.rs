@@ -368,7 +368,7 @@ impl Graph {
 
     /// The same values and outputs before any call.
     pub(super) fn without_calls(&self) -> Self {
-        Self { nodes: Vec::new(), ..self.clone() }
+        Self { nodes: Vec::new(), gone: HashSet::new(), ..self.clone() }
     }
 
     /// Adds a call of another graph of the same values.
@@ -376,6 +376,7 @@ impl Graph {
         for output in node.outputs() {
             self.values[output.0].origin = Origin::Call(self.nodes.len());
         }
+        self.gone.extend(node.replaced.iter().flatten());
         self.nodes.push(node);
     }
 

@@ -57,6 +57,7 @@ impl Backend for References {
     ) -> Pending<'a, Box<dyn Executor>> {
         Pending::new(async move {
             options.without_wgsl()?;
+            weights.check(self.id, NAME)?;
             weights.masters(&graph).await?;
             let (device, plan, weights) = (self.id, MemoryPlan::new(&graph), weights.clone());
             Ok(Box::new(ReferenceExecutor { device, plan, graph, weights }) as Box<dyn Executor>)
@@ -160,16 +161,17 @@ impl Executor for ReferenceExecutor {
     }
 
     fn compute<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Memory>> {
-        let values = self.values(feeds, wanted);
-        Pending::ready(values.map(|values| values.into_iter().map(|exact| memory(self.device, exact)).collect()))
+        Pending::new(async move {
+            let values = self.values(feeds, wanted)?;
+            Ok(values.into_iter().map(|exact| memory(self.device, exact)).collect())
+        })
     }
 
     fn compute_timed<'a>(&'a self, feeds: &'a Feeds<'a>) -> Pending<'a, Vec<Duration>> {
-        Pending::ready(self.values(feeds, &[]).map(|_| Vec::new()))
+        Pending::new(async move { self.values(feeds, &[]).map(|_| Vec::new()) })
     }
 
     fn run<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Tensor>> {
-        let values = self.values(feeds, wanted);
-        Pending::ready(values.and_then(|values| values.iter().map(|exact| exact.rounded()).collect()))
+        Pending::new(async move { self.values(feeds, wanted)?.iter().map(|exact| exact.rounded()).collect() })
     }
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::recording::{share_a_tensor, stackings};
 use super::{Device, Graph, Memory, Node, Value};
-use crate::gpu::Turns;
-use crate::tensor::{Element, Format, Result, Shape, Tensor};
+use crate::gpu::{DeviceId, Turns};
+use crate::tensor::{Element, Error, Format, Result, Shape, Tensor};
 
 /// Named tensors: a checkpoint, or random ones.
 pub trait Weights: Send + Sync {
@@ -52,7 +52,7 @@ pub struct DeviceWeights {
     held: Arc<Held>,
 }
 
-/// The weights that graphs update. Whoever has them says in which order passes see updates.
+/// The weights that graphs update. Passes see updates in the order in which they lock this.
 #[derive(Default)]
 pub(super) struct Updates {
     masters: HashMap<Vec<String>, Master>,
@@ -67,6 +67,8 @@ struct Master {
     updates: u64,
     /// The updates that other formats have seen; none where they are as they were loaded.
     seen: HashMap<Format, u64>,
+    /// The formats whose memory holds nothing that can be read.
+    unmade: HashSet<Format>,
 }
 
 /// The format in which weights are updated.
@@ -81,6 +83,14 @@ impl DeviceWeights {
     /// The device they are on.
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// An error where they are on another device than this one.
+    pub(super) fn check(&self, device: DeviceId, name: &str) -> Result<()> {
+        match self.device.id() == device {
+            true => Ok(()),
+            false => Err(Error::usage(format!("the weights are on another open device than this {name}"))),
+        }
     }
 
     /// Bytes on the device so far.
@@ -99,7 +109,10 @@ impl DeviceWeights {
         let (name, is_updated) = (parts.join(" + "), self.updates().rows(parts).is_some());
         let memory = match self.device.gpu().filter(|_| is_updated) {
             // Made of the master before it is read.
-            Some(gpu) => Memory::empty(gpu, &name, shape, format).await?,
+            Some(gpu) => {
+                self.updates().unmade(parts, format);
+                Memory::empty(gpu, &name, shape, format).await?
+            }
             None => self.device.upload(&name, stacked(&*self.source, parts, shape)?, format).await?,
         };
         self.held.bytes.fetch_add(memory.bytes(), Ordering::Relaxed);
@@ -160,7 +173,7 @@ impl Updates {
         if let Some(other) = self.read.iter().find(|other| *other != parts && share_a_tensor(other, parts)) {
             return Err(stackings(other, parts));
         }
-        let master = || Master { rows, updates: 0, seen: HashMap::new() };
+        let master = || Master { rows, updates: 0, seen: HashMap::new(), unmade: HashSet::new() };
         self.masters.entry(parts.to_vec()).or_insert_with(master);
         Ok(())
     }
@@ -169,13 +182,28 @@ impl Updates {
     pub(super) fn newer(&self, parts: &[String], format: Format) -> Option<&Memory> {
         let master = self.masters.get(parts).filter(|_| format != MASTER)?;
         let seen = master.seen.get(&format).copied().unwrap_or(0);
-        (seen < master.updates).then_some(&master.rows)
+        (seen < master.updates || master.unmade.contains(&format)).then_some(&master.rows)
+    }
+
+    /// That the tensors called `parts` in `format` have memory in which nothing is yet.
+    fn unmade(&mut self, parts: &[String], format: Format) {
+        if let Some(master) = self.masters.get_mut(parts) {
+            master.unmade.insert(format);
+        }
+    }
+
+    /// That a pass has failed which was to make formats anew: none of them can be trusted.
+    pub(super) fn distrust(&mut self) {
+        for master in self.masters.values_mut() {
+            master.unmade.extend(master.seen.drain().map(|(format, _)| format));
+        }
     }
 
     /// That the tensors called `parts` in `format` are made of their rows as they are now.
     pub(super) fn remade(&mut self, parts: &[String], format: Format) {
         if let Some(master) = self.masters.get_mut(parts) {
             master.seen.insert(format, master.updates);
+            master.unmade.remove(&format);
         }
     }
 

@@ -14,6 +14,8 @@ use crate::tensor::{Error, Result};
 
 thread_local! {
     static CONDUCT: Cell<Conduct> = const { Cell::new(Conduct::Awaits) };
+    /// How many forbid this thread to wait.
+    static FORBIDDEN: Cell<usize> = const { Cell::new(0) };
 }
 
 /// What a thread does with a future.
@@ -23,8 +25,6 @@ enum Conduct {
     Awaits,
     /// It has nothing else to do: it polls the device itself.
     Waits,
-    /// It may not wait.
-    RefusesToWait,
 }
 
 /// Sets what this thread does until it is dropped.
@@ -55,19 +55,29 @@ impl Drop for Conducted {
 /// assert!(refused.to_string().contains("async"));
 /// ```
 #[must_use = "waiting is forbidden only while it lives"]
-pub struct NoWaiting(#[expect(dead_code, reason = "it is there to be dropped")] Conducted);
+pub struct NoWaiting {
+    /// It is about the thread that made it.
+    of_this_thread: PhantomData<*const ()>,
+}
 
 impl NoWaiting {
     /// Forbids this thread to wait.
     #[expect(clippy::new_without_default, reason = "it does something")]
     pub fn new() -> Self {
-        Self(Conducted::new(Conduct::RefusesToWait))
+        FORBIDDEN.set(FORBIDDEN.get() + 1);
+        Self { of_this_thread: PhantomData }
+    }
+}
+
+impl Drop for NoWaiting {
+    fn drop(&mut self) {
+        FORBIDDEN.set(FORBIDDEN.get() - 1);
     }
 }
 
 /// Blocks until `future` has resolved, polling devices in this thread.
 pub(super) fn wait<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
-    if CONDUCT.get() == Conduct::RefusesToWait {
+    if FORBIDDEN.get() > 0 {
         return Err(Error::usage("this thread may not wait for a device; await the call's async form"));
     }
     let _waiting = Conducted::new(Conduct::Waits);
