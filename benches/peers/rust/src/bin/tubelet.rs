@@ -42,7 +42,7 @@ fn record(count: usize, tokens: usize) -> tubelet::Result<(Graph, Value)> {
     let wide = Linear { activation: Some(Activation::GeluErf), ..linear(rows, WIDTH, HIDDEN) };
     let hidden = dense(&mut graph, "f1", wide, normed, None)?;
     let output = dense(&mut graph, "f2", linear(rows, HIDDEN, WIDTH), hidden, Some(x))?;
-    graph.output(output);
+    graph.output(output)?;
     Ok((graph, output))
 }
 
