@@ -211,12 +211,8 @@ pub fn load_hinted(name_or_path: &str, hub: &Hub, hints: &Hints) -> Result<Check
 /// As [`load_hinted`].
 ///
 /// ```no_run
-/// # async fn fetched(name: &str) -> Vec<u8> { todo!() }
-/// # async fn example() -> tubelet::Result<()> {
-/// let mut files = Vec::new();
-/// for name in ["config.json", "model.safetensors"] {
-///     files.push((name.to_owned(), fetched(name).await));
-/// }
+/// # fn example(config: Vec<u8>, weights: Vec<u8>) -> tubelet::Result<()> {
+/// let files = vec![("config.json".to_owned(), config), ("model.safetensors".to_owned(), weights)];
 /// let checkpoint = tubelet::checkpoint::from_bytes("vivit-b", files, &Default::default())?;
 /// # Ok(())
 /// # }
