@@ -7,5 +7,4 @@ cd "$(dirname "$0")/.."
 scripts/setup.sh ffmpeg
 . scripts/environment.sh
 [ $# -gt 0 ] || set -- --untrained vit-b
-cargo build --release
-exec target/release/tubelet classify tests/data/video/bigbuckbunny.mp4 "$@"
+exec cargo run --release --bin tubelet -- classify tests/data/video/bigbuckbunny.mp4 "$@"
