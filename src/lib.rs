@@ -29,9 +29,9 @@
 //!
 //! A call that waits for a device has a twin whose name ends in `_async`; below [`engine`] it returns a
 //! [`Pending`](gpu::Pending), which is a future and can be waited for. Natively futures complete under any executor: the
-//! device has a thread that polls it for them. On `wasm32` there are no blocking forms. The processor as a device computes in
-//! the thread that polls the future, as reading a checkpoint and compiling do: where that hurts, spawn it. A future that has been
-//! started is to be polled to its end or dropped: what it holds, others wait for.
+//! device has a thread that polls it for them. On `wasm32` there are no blocking forms. The processor as a device computes
+//! in the thread that polls the future; reading a checkpoint and compiling run there too. Where that hurts, spawn the
+//! future. Poll a future that has been started to its end, or drop it: others wait for what it holds.
 //!
 //! # The floors
 //!
@@ -39,7 +39,8 @@
 //!
 //! | floor | what it holds |
 //! |---|---|
-//! | `bench` | measurements of kernels and forward passes, part of `cli` |
+//! | `cli` | the program `tubelet`, one file a subcommand |
+//! | `bench` | measurements of kernels and forward passes; part of the feature `cli` |
 //! | [`eval`] | data sets: manifests, figures, results that survive an interruption, shards |
 //! | [`engine`] | the public face: load, classify, views, sliding windows, features, attention maps, forward |
 //! | `report` | pictures: heat maps over frames, lines over time |
@@ -54,9 +55,9 @@
 //!
 //! # Features
 //!
-//! `cli` (the program, and `bench`), `report` (pictures; part of `cli`), `video` (sources of frames: files through ffmpeg, image folders,
-//! GIF, `.npy`; and [`eval`]), `cpu` (the processor as a device) and `hub` (download from the Hugging Face hub) are on by default. With `default-features = false` the
-//! bare engine remains, with few dependencies.
+//! `cli` (the program, and `bench`), `report` (pictures; part of `cli`), `video` (sources of frames: files through ffmpeg,
+//! image folders, GIF, `.npy`; and [`eval`]), `cpu` (the processor as a device) and `hub` (download from the Hugging Face
+//! hub) are on by default. With `default-features = false` the bare engine remains, with few dependencies.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[cfg(feature = "cli")]

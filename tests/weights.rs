@@ -387,7 +387,7 @@ fn only_in_wgsl() -> Result<(), Failed> {
         let options = LoadOptions::new().precision(Precision::F16Weights);
         let error = Vivit::from_checkpoint(&device, checkpoint, options)?.load_weights(&Pass::new()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage);
-        assert!(error.to_string().contains("weights of f16 are of the kernels in WGSL"), "{error}");
+        assert!(error.to_string().contains("only kernels in WGSL have weights in f16"), "{error}");
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ pub fn measure_kernels(
     let peaks = measure_peaks(device, repetitions, progress)?;
     let mut measurements = Vec::new();
     for family in ALL.iter().filter(|family| wanted(family)) {
-        // Narrower weights are of the kernels in WGSL.
+        // Only kernels in WGSL have f16 weights.
         let runs = |case: &Case| case.timed && (device.gpu().is_some() || case.precision == Precision::F32);
         for case in (family.cases)().into_iter().filter(runs) {
             progress(&format!("{} {}", family.name, case.name));

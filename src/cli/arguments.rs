@@ -17,7 +17,7 @@ use tubelet::{LoadOptions, Vivit};
 use super::known::known;
 use super::{output, progress};
 
-/// Where these stand in the help.
+/// Their heading in the help.
 const MODEL: &str = "Model";
 
 /// Which model.
@@ -38,7 +38,7 @@ pub(super) struct ModelArguments {
     clips: ClipArguments,
 }
 
-/// Where these stand in the help.
+/// Their heading in the help.
 const HINTS: &str = "What the model's files may not say";
 
 /// What a model's files may leave open.
@@ -74,7 +74,7 @@ impl HintArguments {
             .classifier(self.classifier.map(ClassifierChoice::classifier))
     }
 
-    /// The named shape, in as far as it is not told otherwise.
+    /// The named shape, changed by what the user tells.
     fn of_shape(&self, shape: &str) -> Result<Config> {
         let config = self.told(Config::named(shape)?)?;
         let fits = |name: &&&str| {
@@ -90,7 +90,7 @@ impl HintArguments {
         })
     }
 
-    /// `config` with all that is told.
+    /// `config` with all that the user tells.
     fn told(&self, config: Config) -> Result<Config> {
         let config = self.kind.map_or(config.clone(), |model| config.as_model(model));
         let model = self.options.iter().try_fold(config.model, |model, option| model.with_option(option))?;
@@ -100,7 +100,7 @@ impl HintArguments {
     }
 }
 
-/// Where these stand in the help.
+/// Their heading in the help.
 const OTHER_CLIPS: &str = "Clips of another size than in training";
 
 /// Clips that are not as in training.
@@ -136,7 +136,7 @@ impl ClassifierChoice {
     }
 }
 
-/// The name of a shape, one that there is.
+/// The name of a known shape.
 #[derive(Clone)]
 pub(super) struct Shape(String);
 
@@ -152,7 +152,7 @@ impl FromStr for Shape {
 const SEED: u64 = 0;
 
 impl ModelArguments {
-    /// The checkpoint, with what its user should know said on stderr.
+    /// The checkpoint; what its user should know goes to stderr.
     pub(super) fn load(&self) -> Result<Checkpoint> {
         self.load_or_none()?.ok_or_else(no_model)
     }
@@ -199,7 +199,7 @@ impl ModelArguments {
         Ok(Some(said(checkpoint)))
     }
 
-    /// The same error; where a model is told to have been trained on other clips than it was, with what was likely meant.
+    /// `error`; where it says that --frames or --size contradicts the checkpoint, with the option that was likely meant.
     fn on_other_clips(&self, error: Error) -> Error {
         let told = [("--frames", self.hints.frames.is_some()), ("--size", self.hints.size.is_some())];
         let contradicts = |flag: &str| error.to_string().starts_with(&format!("{flag} "));
@@ -228,11 +228,12 @@ fn said(checkpoint: Checkpoint) -> Checkpoint {
     checkpoint
 }
 
-/// Where these stand in the help.
+/// Their heading in the help.
 const DEVICE: &str = "Device";
 
-/// Devices that are called as everywhere.
-const DEVICES: [&str; 8] = ["fastest", "cpu", "gpu", "discrete", "integrated", "virtual", "software", "references"];
+/// Names of devices that are the same on every machine.
+const DEVICES: [&str; 9] =
+    ["fastest", "cpu", "gpu", "hardware", "discrete", "integrated", "virtual", "software", "references"];
 
 /// The names of all variants.
 fn variants() -> BTreeSet<&'static str> {
@@ -243,7 +244,8 @@ fn variants() -> BTreeSet<&'static str> {
 #[derive(clap::Args)]
 pub(super) struct DeviceArguments {
     /// An index or a part of a name from `tubelet devices`, or fastest, cpu (this machine's processor, without a driver),
-    /// gpu (the fastest that runs WGSL), discrete, integrated, virtual, software, or references (plain loops in f64: slow, and right).
+    /// gpu (the fastest that runs WGSL), hardware (the same, but no software device), discrete, integrated, virtual,
+    /// software, or references (plain loops in f64: slow, and right).
     #[arg(short, long, env = "TUBELET_DEVICE", hide_env_values = true, default_value = "fastest",
         value_parser = known::<Choice>(DEVICES), hide_possible_values = true, help_heading = DEVICE)]
     device: Choice,
@@ -251,8 +253,8 @@ pub(super) struct DeviceArguments {
     #[arg(long, value_name = "VARIANTS", default_value = "", hide_default_value = true,
         value_parser = known::<Selection>(variants()), hide_possible_values = true, help_heading = DEVICE)]
     pub(super) variant: Selection,
-    /// What the weights of products are stored in: f32, or f16, which takes half the memory and rounds them. What is
-    /// computed is f32. Of devices that run WGSL.
+    /// Floats in which the weights of products are stored: f32, or f16, which takes half the memory and rounds them.
+    /// Devices that run WGSL have f16; all compute in f32.
     #[arg(long, value_name = "FLOATS", default_value = "f32", help_heading = DEVICE)]
     weights: WeightChoice,
     /// Threads of the device cpu, instead of as many as the processor runs at once.
@@ -268,7 +270,7 @@ enum WeightChoice {
 }
 
 impl DeviceArguments {
-    /// How its kernels run.
+    /// How kernels run on the device.
     pub(super) fn options(&self) -> ExecutorOptions {
         let precision = match self.weights {
             WeightChoice::F32 => Precision::F32,
@@ -279,7 +281,7 @@ impl DeviceArguments {
 
     /// Opens the device. `checks` are the run-time checks of shaders.
     pub(super) fn open(&self, checks: bool) -> Result<Device> {
-        // Variants and weights of f16 are of the kernels in WGSL.
+        // Only kernels in WGSL have variants and f16 weights.
         if self.options() != ExecutorOptions::default() {
             return self.open_gpu(checks).map(Device::from);
         }
@@ -290,7 +292,7 @@ impl DeviceArguments {
         Ok(device)
     }
 
-    /// Opens the device, which must run WGSL: where it is not named the fastest, be it the software device.
+    /// Opens a device that runs WGSL: the named one, else the fastest, which may be the software device.
     pub(super) fn open_gpu(&self, checks: bool) -> Result<gpu::Gpu> {
         let choice = match &self.device {
             Choice::Fastest => Choice::Gpu(gpu::GpuChoice::Fastest),
@@ -301,8 +303,8 @@ impl DeviceArguments {
         device.gpu().cloned().ok_or_else(no_wgsl)
     }
 
-    /// Opens the device to measure: where it is not named the fastest that runs WGSL, be it the software device, and where
-    /// none does the processor.
+    /// Opens the device to measure: the named one, else the fastest that runs WGSL, which may be the software device, else
+    /// the processor.
     pub(super) fn open_to_measure(&self, checks: bool) -> Result<Device> {
         if self.options() != ExecutorOptions::default() {
             return self.open_gpu(checks).map(Device::from);
@@ -352,7 +354,7 @@ pub(super) fn sides(text: &str) -> Result<[usize; 2], String> {
     }
 }
 
-/// A number of things, of which there must be some.
+/// A number that must be at least 1.
 pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("it must be at least 1".to_owned()),

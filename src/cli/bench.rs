@@ -77,7 +77,7 @@ struct Report {
 #[derive(Serialize)]
 struct DeviceReport {
     name: String,
-    /// Of a device that runs WGSL.
+    /// Where the device runs WGSL.
     capabilities: Option<Capabilities>,
     peaks: Peaks,
     kernels: Vec<KernelMeasurement>,
@@ -85,13 +85,13 @@ struct DeviceReport {
 }
 
 impl DeviceReport {
-    /// Whether times of the CPU are its own.
+    /// Whether the device computes on the CPU, whose time is then its own.
     fn computes_on_cpu(&self) -> bool {
         self.capabilities.as_ref().is_none_or(Capabilities::is_software)
     }
 }
 
-/// The name of a kernel, one that there is.
+/// The name of a known kernel.
 #[derive(Clone)]
 pub(super) struct KernelName(pub(super) String);
 
@@ -140,7 +140,7 @@ impl Bench {
         let wanted = |family: &Family| {
             !self.forward && (self.kernel.is_empty() || self.kernel.iter().any(|kernel| kernel.0 == family.name))
         };
-        // Variants and narrower weights are of the kernels in WGSL.
+        // Only kernels in WGSL have variants and f16 weights.
         let options = device.gpu().map_or_else(ExecutorOptions::default, |_| self.device.options());
         let repetitions = if self.full { 10 } else { 1 };
         let (peaks, kernels) = measure_kernels(device, &options.variants, repetitions, &wanted, &mut say)?;

@@ -62,7 +62,7 @@ impl super::Run for Devices {
         }
         let by_host = host.is_some() && found.iter().all(Capabilities::is_software);
         let cpu = host.map(|host| Processor { default: by_host, name: host.name().to_owned() });
-        let default = gpu::GpuChoice::Fastest.among(&found).filter(|_| !by_host);
+        let default = gpu::GpuChoice::Fastest.index_in(&found).filter(|_| !by_host);
         let entry = |(index, capabilities)| entry(index, default == Some(index), capabilities);
         let devices = found.into_iter().enumerate().map(entry).collect();
         output::report(self.json, &Report { preamble: Preamble::new("devices"), devices, cpu }, |report| {

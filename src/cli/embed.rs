@@ -14,7 +14,7 @@ use tubelet::graph::Taps;
 use tubelet::tensor::{Error, ErrorKind, Result, Tensor};
 use tubelet::{Pass, Views};
 
-use super::features::{Features, Place, Recipe};
+use super::features::{Features, Location, Recipe};
 use super::many::{Finished, Many};
 use super::preamble::Preamble;
 use super::start::{StartArguments, Started};
@@ -82,12 +82,12 @@ struct Report {
     speed: Speed,
 }
 
-/// Of a tensor, and where it is among those of many videos.
+/// The shape of a video's tensor, or its location among the arrays of many videos.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Shape {
     Alone(Vec<usize>),
-    Among(Place),
+    Among(Location),
 }
 
 impl super::Run for Embed {
@@ -144,9 +144,9 @@ impl Embed {
         };
         let compute = |decoded: &Decoded| {
             let (tensors, times) = self.embed(&started, decoded)?;
-            let places = features.borrow_mut().add(&tensors)?;
-            let places = places.into_iter().map(|(name, place)| (name, Shape::Among(place))).collect();
-            Ok(self.report(&started, decoded, places, times))
+            let locations = features.borrow_mut().add(&tensors)?;
+            let locations = locations.into_iter().map(|(name, location)| (name, Shape::Among(location))).collect();
+            Ok(self.report(&started, decoded, locations, times))
         };
         many.run(remaining, total, compute, |Finished { row, path, outcome, .. }| {
             let mut features = features.borrow_mut();
@@ -282,7 +282,7 @@ fn describe(report: &Report) -> String {
     };
     let shape = |(name, shape): (&String, &Shape)| match shape {
         Shape::Alone(shape) => format!("{name} {shape:?}"),
-        Shape::Among(place) => format!("{name} {place}"),
+        Shape::Among(location) => format!("{name} {location}"),
     };
     let tensors: Vec<_> = report.tensors.iter().map(shape).collect();
     let mut facts = preamble.facts(Some(clip), Some(range));

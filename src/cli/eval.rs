@@ -23,7 +23,7 @@ use super::start::Started;
 use super::video::{OpenArguments, counted};
 use super::{files, output, progress};
 
-/// What files of results end in.
+/// Extensions of files of results.
 const EXTENSIONS: &[&str] = &["csv", "jsonl"];
 
 /// Evaluate a model over a data set of labelled videos

@@ -22,16 +22,16 @@ const HEADER: usize = 256;
 
 /// Where one value of a video is.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub(super) struct Place {
-    /// In the folder.
+pub(super) struct Location {
+    /// Name of the array's file in the folder.
     file: String,
-    /// Along the first axis of the array, from 0.
+    /// Index along the first axis of the array, from 0.
     row: u64,
-    /// Of the row.
+    /// Shape of the row.
     shape: Vec<usize>,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}, row {} of {}", self.shape, self.row, self.file)
     }
@@ -51,12 +51,12 @@ impl Identity for Recipe {
     }
 }
 
-/// What of a line of the index is read again.
+/// The fields of an index line that are read back.
 #[derive(Deserialize)]
 struct Line {
     row: usize,
     #[serde(default)]
-    tensors: BTreeMap<String, Place>,
+    tensors: BTreeMap<String, Location>,
     error: Option<String>,
 }
 
@@ -109,20 +109,20 @@ impl Features {
                 }
             }
         }
-        for (name, place) in last {
-            let array = Array::again(folder, &name, &place)?;
+        for (name, location) in last {
+            let array = Array::again(folder, &name, &location)?;
             features.arrays.insert(name, array);
         }
         Ok(features)
     }
 
     /// Adds the features of a video, and says where they are; the index does not know of them yet.
-    pub(super) fn add(&mut self, tensors: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Place>> {
+    pub(super) fn add(&mut self, tensors: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Location>> {
         self.added += 1;
         tensors.iter().map(|(name, tensor)| Ok((name.clone(), self.add_one(name, tensor)?))).collect()
     }
 
-    fn add_one(&mut self, name: &str, tensor: &Tensor) -> Result<Place> {
+    fn add_one(&mut self, name: &str, tensor: &Tensor) -> Result<Location> {
         let shape = tensor.shape().axes();
         let kept = self.arrays.remove(name);
         let array = match kept {
@@ -133,10 +133,10 @@ impl Features {
         let array = self.arrays.entry(name.to_owned()).or_insert(array);
         let row = array.rows;
         array.add(tensor.bytes()).map_err(|error| Error::io("write", &self.folder.join(&array.name), &error))?;
-        Ok(Place { file: array.name.clone(), row, shape: shape.to_vec() })
+        Ok(Location { file: array.name.clone(), row, shape: shape.to_vec() })
     }
 
-    /// Adds a line to the index: `line` with the video's place among all.
+    /// Adds a line to the index: `line` with the video's index among all.
     pub(super) fn index(&mut self, row: usize, line: &impl Serialize) -> Result<()> {
         #[derive(Serialize)]
         struct Numbered<'a, T> {
@@ -165,7 +165,7 @@ impl Array {
     }
 
     /// Goes on after the last row that the index knows of.
-    fn again(folder: &Path, value: &str, last: &Place) -> Result<Self> {
+    fn again(folder: &Path, value: &str, last: &Location) -> Result<Self> {
         let of_value = last.file.strip_prefix(&format!("{value}-")).and_then(|rest| rest.strip_suffix(".npy"));
         let number = of_value.and_then(|number| number.parse().ok()).ok_or_else(|| {
             Error::file(format!("the index of {} names {}, which is no file of it", folder.display(), last.file))
@@ -181,7 +181,7 @@ impl Array {
         Ok(array)
     }
 
-    /// Of the file.
+    /// Size of the file in bytes.
     fn bytes(&self) -> u64 {
         HEADER as u64 + self.rows * Element::F32.bytes_of(self.shape.iter().product())
     }
@@ -227,8 +227,8 @@ mod tests {
         let recipe = |taps: &str| Recipe(Map::from_iter([("taps".to_owned(), Value::from(taps))]));
         let mut features = Features::open(folder.path(), &recipe("features"), false).unwrap();
         for row in [0, 2] {
-            let places = features.add(&tensors(row as f32)).unwrap();
-            features.index(row, &serde_json::json!({ "tensors": places })).unwrap();
+            let locations = features.add(&tensors(row as f32)).unwrap();
+            features.index(row, &serde_json::json!({ "tensors": locations })).unwrap();
         }
         features.index(3, &serde_json::json!({ "error": "broken" })).unwrap();
         // Killed before the index knows of it.
@@ -239,8 +239,8 @@ mod tests {
         assert!(error.contains("taps \"features\", not \"logits\""), "{error}");
         let mut features = Features::open(folder.path(), &recipe("features"), true).unwrap();
         assert_eq!((&features.done, &features.failed), (&BTreeSet::from([0, 2]), &BTreeSet::from([3])));
-        let place = features.add(&tensors(4.0)).unwrap().remove("features").unwrap();
-        assert_eq!(place, Place { file: "features-00000.npy".to_owned(), row: 2, shape: vec![1, 3] });
+        let location = features.add(&tensors(4.0)).unwrap().remove("features").unwrap();
+        assert_eq!(location, Location { file: "features-00000.npy".to_owned(), row: 2, shape: vec![1, 3] });
         let found = rows(&folder.path().join("features-00000.npy"));
         assert_eq!(found, (vec![3, 1, 3], [0.0f32, 2.0, 4.0].map(|value| [value; 3]).concat()));
     }

@@ -124,8 +124,8 @@ impl Forward {
 /// What is odd about a value that is not all finite.
 fn not_finite((name, tensor): (&String, &Tensor)) -> Option<String> {
     let values = tensor.as_f32().ok()?;
-    let place = values.iter().position(|value| !value.is_finite())?;
-    Some(format!("{name} is not finite everywhere: element {place} is {}", values[place]))
+    let index = values.iter().position(|value| !value.is_finite())?;
+    Some(format!("{name} is not finite everywhere: element {index} is {}", values[index]))
 }
 
 fn describe(report: &Report) -> String {

@@ -180,7 +180,7 @@ struct Report {
     unused: Vec<String>,
 }
 
-/// Parameters that come from the same place.
+/// Parameters of one origin.
 #[derive(Serialize)]
 struct Group {
     parameters: String,
@@ -353,7 +353,7 @@ fn all_layers(name: &str) -> String {
     parts.collect::<Vec<_>>().join(".")
 }
 
-/// What is shown in one line if it comes from one place: a module, in blocks the whole attention or MLP.
+/// What is shown in one line if it has one origin: a module, in blocks the whole attention or MLP.
 fn bucket(name: &str) -> String {
     let parts: Vec<_> = name.split('.').collect();
     parts[..(parts.len() - 1).clamp(1, 3)].join(".")

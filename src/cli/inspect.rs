@@ -151,8 +151,8 @@ fn describe(report: &Report, all: bool) -> String {
         None => output::fields([("checkpoint", source), ("holds", arrays)]),
         Some(model) => {
             let giga = model.multiply_accumulates as f64 * 1e-9;
-            let places = if giga < 1.0 { 4 } else { 2 };
-            let work = format!("{giga:.places$}·10⁹ multiply-accumulates {}", model.input);
+            let decimals = if giga < 1.0 { 4 } else { 2 };
+            let work = format!("{giga:.decimals$}·10⁹ multiply-accumulates {}", model.input);
             let mut facts = vec![
                 ("checkpoint", source),
                 ("model", model.what.clone()),
@@ -171,15 +171,15 @@ fn describe(report: &Report, all: bool) -> String {
 /// The arrays to show: each, or of blocks that are alike those of the first, with a name for all of them.
 fn grouped<'a>(arrays: &[&'a ArrayInfo], all: bool) -> Vec<(&'a ArrayInfo, Option<String>)> {
     let mut shown: Vec<(&ArrayInfo, Vec<u64>)> = Vec::new();
-    let mut places = HashMap::new();
+    let mut indices = HashMap::new();
     for &array in arrays {
         let numbered = if all { None } else { numbered(&array.name) };
         let Some((before, number, after)) = numbered else {
             shown.push((array, Vec::new()));
             continue;
         };
-        let place = *places.entry((before, after, &array.shape, &array.dtype)).or_insert(shown.len());
-        match shown.get_mut(place) {
+        let index = *indices.entry((before, after, &array.shape, &array.dtype)).or_insert(shown.len());
+        match shown.get_mut(index) {
             Some((_, numbers)) => numbers.push(number),
             None => shown.push((array, vec![number])),
         }

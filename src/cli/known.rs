@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command};
 use tubelet::tensor::Error;
 
-/// Parses as the type itself does, which may take more than the values that are listed.
+/// Parses as `T` itself does, which may take more values than those listed.
 pub(super) struct Known<T> {
     values: Vec<&'static str>,
     parsed: PhantomData<fn() -> T>,

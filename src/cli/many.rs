@@ -24,7 +24,7 @@ pub(super) struct Many<'a> {
     pub(super) started: &'a Started,
     pub(super) views: Option<Views>,
     pub(super) json: bool,
-    /// Where what is finished is kept, where it is.
+    /// Where finished results are kept, if they are.
     pub(super) output: Option<&'a Path>,
     /// Videos that an earlier run could not read and that are not tried again.
     pub(super) failed_before: usize,
@@ -40,18 +40,18 @@ pub(super) struct LeftOut {
 
 /// How it went with one video.
 pub(super) struct Finished<T> {
-    /// Its place among all, from 0.
+    /// Its index among all videos, from 0.
     pub(super) row: usize,
     pub(super) path: PathBuf,
     /// Why it failed, where it did.
     pub(super) outcome: Result<T>,
-    /// Of decoding and computing.
+    /// Time of decoding and computing.
     pub(super) elapsed: Duration,
 }
 
 impl Many<'_> {
     /// Decodes the videos `remaining` of `total`, computes and finishes each in their order. A video that cannot be read or
-    /// does not suit the model is told of, and finished as failed; any other error ends the run. `finish` breaks off where
+    /// does not suit the model is reported, and finished as failed; any other error ends the run. `finish` breaks off where
     /// nobody reads any more.
     ///
     /// An error at the end where any has failed.

@@ -9,7 +9,7 @@ use tubelet::kernels::attention::EmptyRow;
 use tubelet::tensor::{Error, Result};
 use tubelet::vivit::{FrameMask, TubeletRule};
 
-/// What of a clip is not seen.
+/// What the model does not see of a clip.
 #[derive(clap::Args)]
 pub(super) struct MaskArguments {
     /// Only these frames of the clip count, counted from 0 within it: 0-15,20. All others are masked in attention and

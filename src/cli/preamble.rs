@@ -47,18 +47,18 @@ impl Preamble {
         }
     }
 
-    /// With where a model came from.
+    /// Adds where the model came from.
     pub(super) fn source(self, source: &str) -> Self {
         Self { model: Some(source.to_owned()), ..self }
     }
 
-    /// With a model that is on no device.
+    /// Adds a model that is on no device.
     pub(super) fn checkpoint(self, checkpoint: &Checkpoint) -> Self {
         let (model, untrained) = (checkpoint.source.clone(), checkpoint.provenance == Provenance::Untrained);
         Self { model: Some(model), untrained: Some(untrained), ..self }
     }
 
-    /// With a model and the device that it is on.
+    /// Adds a model and its device.
     pub(super) fn model(self, model: &Vivit) -> Self {
         let device = Some(model.device().name().to_owned());
         Self { device, ..self.checkpoint(model.checkpoint()) }
@@ -72,8 +72,7 @@ impl Preamble {
         Self { preprocessing: Some(preprocessing.into()), ..self }
     }
 
-    /// The facts that people are shown, `values` among them in their place: of the range that frames come in, and of the
-    /// clip.
+    /// The facts for people, in their order, with those of the clip and of the range of its values.
     pub(super) fn facts(&self, clip: Option<String>, range: Option<&str>) -> Vec<(&'static str, String)> {
         let model = self.model.as_ref().map(|model| match self.untrained {
             Some(true) => format!("{model}: PREDICTIONS MEAN NOTHING"),

@@ -88,12 +88,12 @@ impl Shader {
     fn case(&self, family: &Family) -> Result<Case> {
         let cases = (family.cases)();
         let names: Vec<_> = cases.iter().map(|case| case.name.clone()).collect();
-        let place = match &self.case {
+        let index = match &self.case {
             Some(part) => names.iter().position(|name| name.contains(part.as_str())),
             None => Some(cases.iter().position(|case| case.timed).unwrap_or(0)),
         };
         let part = self.case.as_deref().unwrap_or_default();
-        place.and_then(|place| cases.into_iter().nth(place)).ok_or_else(|| {
+        index.and_then(|index| cases.into_iter().nth(index)).ok_or_else(|| {
             Error::usage(format!("kernel {} has no case \"{part}\"; it has {}", family.name, names.join(", ")))
         })
     }
@@ -133,9 +133,9 @@ fn describe(report: &Report) -> String {
         formats.iter().map(|(name, format)| format!("\n//   {name}: {}", format.as_str().unwrap_or_default()));
     let formats: String = formats.collect();
     let mut blocks = vec![format!("// {kernel}, variant {variant}, case {case}, on {device}\n// operands{formats}")];
-    for (place, dispatch) in dispatches.iter().enumerate() {
-        blocks.push(header(place, dispatch));
-        let next = dispatches.get(place + 1).map(|next| &next.wgsl);
+    for (index, dispatch) in dispatches.iter().enumerate() {
+        blocks.push(header(index, dispatch));
+        let next = dispatches.get(index + 1).map(|next| &next.wgsl);
         if next != Some(&dispatch.wgsl) {
             blocks.push(dispatch.wgsl.trim_end().to_owned());
         }
@@ -143,7 +143,7 @@ fn describe(report: &Report) -> String {
     blocks.join("\n\n")
 }
 
-fn header(place: usize, dispatch: &Dispatch) -> String {
+fn header(index: usize, dispatch: &Dispatch) -> String {
     let [x, y, z] = dispatch.workgroups;
     let uniform: Vec<_> = dispatch.uniform.iter().map(|(name, value)| format!("//   {name} = {value}")).collect();
     let window = |(name, bytes): (&String, &Value)| match bytes.as_array().map(Vec::as_slice) {
@@ -152,7 +152,7 @@ fn header(place: usize, dispatch: &Dispatch) -> String {
     };
     let windows: Vec<_> = dispatch.windows.iter().map(window).collect();
     format!(
-        "// dispatch {place}: {x} × {y} × {z} workgroups\n// uniform\n{}\n// windows\n{}",
+        "// dispatch {index}: {x} × {y} × {z} workgroups\n// uniform\n{}\n// windows\n{}",
         uniform.join("\n"),
         windows.join("\n")
     )

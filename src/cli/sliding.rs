@@ -27,7 +27,7 @@ pub(super) struct SlidingArguments {
         conflicts_with_all = ["frames_from", "uniform", "views", "average", "clip_frames"],
         conflicts_with_all = ["valid_frames", "tubelet_mask", "empty_row"])]
     pub(super) sliding: Option<usize>,
-    /// By how many looked-at frames each window comes after the one before; a tubelet's unless told otherwise.
+    /// Looked-at frames from the start of one window to that of the next; those of a tubelet unless told otherwise.
     #[arg(long, value_name = "FRAMES", value_parser = at_least_one, requires = "sliding", help_heading = "Sliding window")]
     step: Option<usize>,
     /// Draw the most probable classes over time, --top of them and at most 8, as .svg or .png.
@@ -49,7 +49,7 @@ struct WindowReport<'a> {
 /// What decides how windows are shown.
 pub(super) struct Showing {
     pub(super) preamble: Preamble,
-    /// What titles call the video.
+    /// The video's name in titles.
     pub(super) video: String,
     pub(super) stride: usize,
     pub(super) pass: Pass,
@@ -158,7 +158,7 @@ fn facts(model: &Vivit, source: &dyn FrameSource, options: SlidingOptions, causa
 
 /// When the frames that may be in the next window are shown.
 struct Times {
-    /// The place of the first.
+    /// Index of the first frame.
     first: usize,
     shown: VecDeque<Option<[f64; 2]>>,
     /// For frames that do not know.
@@ -170,7 +170,7 @@ impl Times {
     fn of(&mut self, [first, last]: [usize; 2]) -> Option<[f64; 2]> {
         self.shown.drain(..(first - self.first).min(self.shown.len()));
         self.first = first;
-        let shown = |place: usize| self.shown.get(place - first).copied().flatten();
+        let shown = |frame: usize| self.shown.get(frame - first).copied().flatten();
         match (shown(first), shown(last)) {
             (Some([start, _]), Some([_, end])) => Some([start, end]),
             _ => self.rate.map(|rate| [first as f64 / rate, (last + 1) as f64 / rate]),
@@ -184,12 +184,12 @@ fn print_window(window: &WindowClasses, seconds: Option<[f64; 2]>, showing: &Sho
         let (preamble, frames) = (&showing.preamble, window.frames);
         return output::json_line(&WindowReport { preamble, frames, seconds, classes: &classes });
     }
-    let place = match seconds {
+    let span = match seconds {
         Some([start, end]) => format!("{start:8.2} to {end:8.2} s"),
         None => format!("frames {:6} to {:6}", window.frames[0], window.frames[1]),
     };
     let named = classes.iter().map(|class| format!("{:>7} {}", class.score(), class.name));
-    output::line(&format!("{place}  {}", named.collect::<Vec<_>>().join("  ")))
+    output::line(&format!("{span}  {}", named.collect::<Vec<_>>().join("  ")))
 }
 
 /// What the plot shows. An endless source ends nowhere, so only the last windows are kept.
@@ -205,7 +205,7 @@ struct Plot {
 
 struct PlottedWindow {
     span: [f64; 2],
-    /// Places of its most probable classes.
+    /// Indices of its most probable classes.
     best: Vec<usize>,
     /// Of all classes of all heads, in the order of the logits.
     probabilities: Vec<f32>,
@@ -280,9 +280,9 @@ mod tests {
 
     fn plot(labelling: &Labelling, windows: &[Vec<f32>], top: usize) -> Timeline {
         let mut plot = Plot::new(top);
-        for (place, logits) in windows.iter().enumerate() {
+        for (index, logits) in windows.iter().enumerate() {
             let classes = Classes::new(logits, labelling, None).unwrap();
-            plot.add(&WindowClasses { frames: [place, place + 1], classes }, None);
+            plot.add(&WindowClasses { frames: [index, index + 1], classes }, None);
         }
         plot.timeline("a video".to_owned())
     }

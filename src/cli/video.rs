@@ -15,7 +15,7 @@ use super::arguments::at_least_one;
 use super::known::known;
 use super::{output, progress};
 
-/// Where these stand in the help.
+/// Their heading in the help.
 const VIDEO: &str = "Video";
 
 /// How videos are opened, and what may happen on the way.
@@ -67,8 +67,8 @@ fn timeout(text: &str) -> Result<Duration, String> {
 #[derive(Clone, clap::Args)]
 pub(super) struct VideoArguments {
     /// How frames become values: scenic or hf_corrected ([-1, 1], as trained), hf_default ([-3, 1], as Hugging Face's
-    /// processor by default). Without it the model's own file (video_preprocessor_config.json, preprocessor_config.json) decides, else scenic for models of scenic
-    /// and hf_corrected for all others.
+    /// processor by default). Without it the model's own file (video_preprocessor_config.json, preprocessor_config.json)
+    /// decides, else scenic for models of scenic and hf_corrected for all others.
     #[arg(long, value_parser = known::<Preset>(Preset::ALL.map(Preset::name)), hide_possible_values = true,
         help_heading = VIDEO)]
     pub(super) preset: Option<Preset>,
@@ -165,7 +165,7 @@ impl VideoArguments {
     }
 }
 
-/// What titles call a video: its file's name.
+/// A video's name in titles: its file's name.
 pub(super) fn name(video: &Path) -> String {
     let name = video.file_name().unwrap_or(video.as_os_str());
     if name == "-" { "standard input".to_owned() } else { printable(&name.to_string_lossy(), LONGEST_TEXT) }
@@ -238,11 +238,11 @@ impl Decoded {
         self.clips.iter().flat_map(Clip::indices).copied().collect()
     }
 
-    /// When the frame at this place of the first clip is shown, where that is known.
-    pub(super) fn second(&self, place: usize) -> Option<f64> {
+    /// When frame `index` of the first clip is shown, in seconds, where that is known.
+    pub(super) fn second(&self, index: usize) -> Option<f64> {
         let clip = self.clips.first()?;
-        let shown = clip.frames().get(place)?.shown().map(|[start, _]| start);
-        shown.or_else(|| Some(*clip.indices().get(place)? as f64 / self.information.frames_per_second?))
+        let shown = clip.frames().get(index)?.shown().map(|[start, _]| start);
+        shown.or_else(|| Some(*clip.indices().get(index)? as f64 / self.information.frames_per_second?))
     }
 
     pub(super) fn report(&self) -> VideoReport {

@@ -12,7 +12,7 @@ use tubelet::tensor::{Error, Result};
 use super::arguments::at_least_one;
 use super::eval::{MostFailed, default_workers};
 
-/// Where these stand in the help.
+/// Their heading in the help.
 const MANY: &str = "Many videos";
 
 /// Which videos, and how many of them are read.
@@ -34,7 +34,7 @@ pub(super) struct VideosArguments {
     /// Go on with an --output that is there, or begin where there is none.
     #[arg(long, requires = "output", help_heading = MANY)]
     pub(super) resume: bool,
-    /// With --resume: those again that failed.
+    /// With --resume: try those again that failed.
     #[arg(long, requires = "resume", help_heading = MANY, hide_short_help = true)]
     pub(super) retry_failed: bool,
     /// End where more videos than these fail: a number, or a share of all such as 5%.
@@ -87,7 +87,7 @@ impl VideosArguments {
         }
     }
 
-    /// Those of this part that are not `done`, with their places among all.
+    /// The videos of this part that are not `done`, with their indices among all.
     pub(super) fn remaining(&self, videos: Vec<PathBuf>, done: &BTreeSet<usize>) -> Vec<(usize, PathBuf)> {
         let remains = |(row, _): &(usize, PathBuf)| self.shard.contains(*row) && !done.contains(row);
         videos.into_iter().enumerate().filter(remains).collect()
@@ -99,18 +99,18 @@ impl VideosArguments {
     }
 }
 
-/// What files of videos end in.
+/// Extensions of video files.
 const VIDEOS: [&str; 22] = [
     "mp4", "m4v", "mkv", "webm", "avi", "mov", "mpg", "mpeg", "mp2", "ts", "mts", "m2ts", "wmv", "asf", "flv", "ogv",
     "ogg", "3gp", "vob", "y4m", "gif", "npy",
 ];
-/// What the images of a folder that is one video end in.
+/// Extensions of the images in a folder that is one video.
 const IMAGES: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
 
 /// The videos in a folder and its subfolders, in the order of their names; `None` for what is not such a folder.
 fn in_folder(folder: &Path) -> Result<Option<Vec<PathBuf>>> {
     let inside = if folder.is_dir() { inside(folder)? } else { None };
-    // A folder of nothing is for whoever opens it to complain of.
+    // Whoever opens an empty folder reports it.
     Ok(inside.filter(|videos| !videos.is_empty()))
 }
 

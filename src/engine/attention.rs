@@ -24,21 +24,21 @@ pub enum AttentionQuery {
 pub struct AttentionMaps {
     /// `[T, rows, columns]`: the share of each token.
     pub map: Tensor,
-    /// `[T]`: the attention over time where the model attends over time apart from space, which are the temporal encoder
-    /// of Model 2 and the blocks of Models 3 and 4, and otherwise the map summed over each temporal index. None for a
-    /// block of Model 2's spatial encoder, which sees each temporal index by itself. The class token keeps a part.
+    /// `[T]`: the attention over time, where the model attends over time apart from space (the temporal encoder of Model 2,
+    /// the blocks of Models 3 and 4); otherwise the map summed over each temporal index. `None` for a block of Model 2's
+    /// spatial encoder, which sees each temporal index by itself. The class token's share is left out.
     pub profile: Option<Vec<f32>>,
     /// What the model says of the clip, where it has a head.
     pub classes: Option<Classes>,
 }
 
 impl Vivit {
-    /// Where the model looks in a clip: [`Pass::layer`] says of which layers, [`Pass::query`] for whom.
+    /// Where the model looks in a clip, in the layers of [`Pass::layer`] and for the query [`Pass::query`].
     ///
-    /// Rollout gives shares of the whole, which the class token keeps a part of. A single block gives its probabilities,
+    /// Rollout gives shares of the whole, of which the class token's is left out. A single block gives its probabilities,
     /// without the residual path. Where the model attends over space and over time apart, rollout multiplies the two in
     /// Model 2, whose encoders follow each other, and follows both in Models 3 and 4; a single block's map is then its
-    /// attention over space. [`AttentionMaps::profile`] says what is over time.
+    /// attention over space. [`AttentionMaps::profile`] has that over time.
     ///
     /// # Errors
     ///
@@ -80,15 +80,15 @@ impl Vivit {
         let seeds = maps.iter().map(|map| seed(config, map, &valid, pass.query)).collect::<Result<Vec<_>>>()?;
         let mut fed = feeds(clip, validity.as_ref());
         fed.extend(maps.iter().zip(&seeds).map(|(map, seed)| (map.seed.as_str(), Feed::Host(seed))));
-        let wanted: Vec<_> = maps.iter().map(|map| map.weights).chain(recording.logits).collect();
+        let wanted: Vec<_> = maps.iter().map(|map| map.shares).chain(recording.logits).collect();
         let executor = self.prepare_graph(recording.graph).await?;
         let found = executor.run(&fed, &wanted).await?;
-        let (weights, logits) = found.split_at(maps.len());
+        let (shares, logits) = found.split_at(maps.len());
         let labels = self.checkpoint().labels.as_deref();
         let classes =
             logits.first().map(|logits| Classes::new(logits.as_f32()?, &config.labelling, labels)).transpose()?;
-        let part = |(map, weights): (_, &Tensor)| Ok(Part::new(config, map, weights.as_f32()?));
-        let parts = maps.iter().zip(weights).map(part).collect::<Result<Vec<_>>>()?;
+        let part = |(map, shares): (_, &Tensor)| Ok(Part::new(config, map, shares.as_f32()?));
+        let parts = maps.iter().zip(shares).map(part).collect::<Result<Vec<_>>>()?;
         let (map, profile) = combined(config, &parts, &valid, pass)?;
         let grid = config.grid();
         Ok(AttentionMaps { map: Tensor::f32([grid.temporal, grid.rows, grid.columns], map)?, profile, classes })
@@ -99,7 +99,7 @@ fn of_one_clip(given: usize) -> Error {
     Error::usage(format!("attention maps are of one clip, {given} are given"))
 }
 
-/// Errors about a token that the maps do not have, or that is masked.
+/// An error for a token that the maps do not have, or that is masked.
 fn check_query(config: &Config, query: AttentionQuery, maps: &[RecordedMap], valid: &[bool]) -> Result<()> {
     let AttentionQuery::Token([time, row, column]) = query else { return Ok(()) };
     let grid = config.grid();
@@ -133,7 +133,7 @@ fn valid_indices(config: &Config, validity: Option<&Tensor>) -> Result<Vec<bool>
     }
 }
 
-/// The weights of an encoder's rows at its top.
+/// The shares of an encoder's rows at its top, `[R]`.
 fn seed(config: &Config, map: &RecordedMap, valid: &[bool], query: AttentionQuery) -> Result<Tensor> {
     let grid = config.grid();
     let class_token = usize::from(config.class_token());
@@ -182,9 +182,9 @@ enum Part {
 }
 
 impl Part {
-    fn new(config: &Config, map: &RecordedMap, weights: &[f32]) -> Self {
+    fn new(config: &Config, map: &RecordedMap, shares: &[f32]) -> Self {
         let class_token = usize::from(config.class_token());
-        let tokens: Vec<f32> = weights
+        let tokens: Vec<f32> = shares
             .chunks(config.encoder_tokens(map.encoder))
             .flat_map(|sequence| &sequence[class_token..])
             .copied()
@@ -225,8 +225,8 @@ fn combined(config: &Config, parts: &[Part], valid: &[bool], pass: &Pass) -> Res
     }
 }
 
-/// Shares `[T, S]` within each temporal index as shares of the clip, which are theirs times their index's. A token's own
-/// are those within its index.
+/// Shares `[T, S]` within each temporal index as shares of the clip: each times its index's share. For one token's query
+/// they stay as they are.
 fn weighted(tokens: &[f32], times: &[f32], query: AttentionQuery) -> Vec<f32> {
     let positions = tokens.len() / times.len();
     let share = |(index, time): (&[f32], &f32)| -> Vec<f32> {

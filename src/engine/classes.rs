@@ -8,7 +8,7 @@ use crate::vivit::{LabelHead, Labelling};
 /// One class of a clip.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Class {
-    /// Its place among the classes of its head, or of the joint distribution with the first head outermost.
+    /// Its index among the classes of its head, or of the joint distribution with the first head outermost.
     pub index: usize,
     /// Its name, or `class 7` where the checkpoint has none; in the joint distribution those of all heads.
     pub name: String,
@@ -20,7 +20,7 @@ pub struct Class {
 }
 
 impl Class {
-    /// What the model says of it, for people: its probability in percent, the value itself in a regression.
+    /// Its score for people: its probability in percent, the value itself in a regression.
     pub fn score(&self) -> String {
         match self.probability.is_nan() {
             true => self.logit.to_string(),
@@ -51,11 +51,11 @@ impl Classes {
     ///
     /// Logits that are not finite, and those that [`Labelling::validate`] refuses.
     pub fn new(logits: &[f32], labelling: &Labelling, names: Option<&[String]>) -> Result<Self> {
-        if let Some(place) = logits.iter().position(|logit| !logit.is_finite()) {
-            let found = logits[place];
+        if let Some(index) = logits.iter().position(|logit| !logit.is_finite()) {
+            let found = logits[index];
             return Err(Error::new(
                 ErrorKind::Device,
-                format!("the model's output for class {place} is {found}: a damaged checkpoint or a faulty device"),
+                format!("the model's output for class {index} is {found}: a damaged checkpoint or a faulty device"),
             ));
         }
         let heads = heads(labelling, logits.len())?;
@@ -63,8 +63,7 @@ impl Classes {
         for (_, range) in &heads {
             let own = &logits[range.clone()];
             for (index, (&logit, probability)) in own.iter().zip(of_head(labelling, own)).enumerate() {
-                let place = range.start + index;
-                let name = names.and_then(|names| names.get(place)).cloned();
+                let name = names.and_then(|names| names.get(range.start + index)).cloned();
                 let name = name.unwrap_or_else(|| format!("class {index}"));
                 classes.push(Class { index, name, probability: probability as f32, logit });
             }
@@ -118,7 +117,7 @@ impl<'a> HeadClasses<'a> {
 }
 
 impl Class {
-    /// Both together, where the other head has `classes`.
+    /// This class together with one of another head, which has `classes` classes.
     fn with(&self, other: &Self, classes: usize) -> Self {
         Self {
             index: self.index * classes + other.index,
@@ -146,13 +145,13 @@ fn heads(labelling: &Labelling, logits: usize) -> Result<Vec<(String, Range<usiz
     Ok(ranges.collect())
 }
 
-/// The probability of each class, in the order of the logits, in f64; NaN where values are no logits.
+/// The probability of each class, in the order of the logits, in f64; NaN for a regression.
 pub(super) fn probabilities(labelling: &Labelling, logits: &[f32]) -> Result<Vec<f64>> {
     let heads = heads(labelling, logits.len())?;
     Ok(heads.into_iter().flat_map(|(_, range)| of_head(labelling, &logits[range])).collect())
 }
 
-/// Softmax of a head's logits, or the sigmoid of each; NaN for values.
+/// Softmax of a head's logits, or the sigmoid of each; NaN for a regression.
 fn of_head(labelling: &Labelling, logits: &[f32]) -> Vec<f64> {
     let logits = logits.iter().map(|logit| f64::from(*logit));
     match labelling {

@@ -13,7 +13,7 @@ use crate::vivit::{self, Config, FrameMask, ModelInput, Recording, Request};
 /// Which values of a recording a verb returns, and under which names.
 pub(super) type Wanted = fn(&Config, &Recording, &Request) -> Result<Vec<(String, Value)>>;
 
-/// Tensors by the names of the values that they are.
+/// Tensors by the names of their values.
 pub(super) type Named = BTreeMap<String, Tensor>;
 
 /// The name under which [`Vivit::taps`] returns what the head sees.
@@ -45,8 +45,8 @@ impl Vivit {
         Pending::new(async move { self.values("taps", &pass, input, features_and_taps).await })
     }
 
-    /// The output of the head, `logits` `[B, K]`, with every value that is tapped. Of a model without a head it is what the
-    /// head would see, by its own name.
+    /// The output of the head, `logits` `[B, K]`, with every value that is tapped. A model without a head gives what
+    /// the head would see, by that value's name.
     ///
     /// A batch that the device's buffers do not hold is computed in parts.
     ///
@@ -119,7 +119,7 @@ impl Vivit {
         wanted(self.config(), &recording, &whole)?.into_iter().map(join).collect()
     }
 
-    /// Runs the clips of `request`, of which `mask` says what is not seen, and returns the values that `wanted` picks.
+    /// Runs the clips of `request`, masked by `mask`, and returns the values that `wanted` picks.
     pub(super) async fn run(
         &self,
         request: &Request,

@@ -38,8 +38,7 @@ pub struct LoadOptions {
     pub preset: Option<Preset>,
     /// Kernel variants to run instead of the device's own choice.
     pub variants: Selection,
-    /// How precisely weights are stored on the device. Only one that runs WGSL stores them in less than f32: of another it
-    /// is an error of usage.
+    /// How precisely weights are stored on the device. Less than f32 is an error of usage on a device that runs no WGSL.
     pub precision: Precision,
 }
 

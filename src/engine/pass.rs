@@ -32,7 +32,7 @@ use crate::vivit::{AttentionLayer, FrameMask, Request};
 pub struct Pass {
     /// The order of the axes of clips that are tensors; `None` for the model's own.
     pub layout: Option<ClipLayout>,
-    /// Which frames of a clip are not seen, and whether the future is. With several views, it is the mask of each.
+    /// Which frames of a clip are not seen, and whether the future is. The mask applies to each of several views.
     pub mask: FrameMask,
     /// Values inside the model that are returned beside its output.
     pub taps: Taps,
@@ -40,14 +40,14 @@ pub struct Pass {
     pub views: Views,
     /// What is averaged over them.
     pub average: Average,
-    /// Of which layers an attention map is.
+    /// The layers of an attention map.
     pub layer: AttentionLayer,
-    /// Whose attention it shows.
+    /// Whose attention the map shows.
     pub query: AttentionQuery,
     pub(super) progress: Option<Progress>,
 }
 
-/// Is told how many views are computed.
+/// Called with the number of views computed so far.
 #[derive(Clone)]
 pub(super) struct Progress(Arc<dyn Fn(usize) + Send + Sync>);
 
@@ -69,7 +69,7 @@ impl Pass {
         Self { layout: Some(layout), ..self }
     }
 
-    /// Does not see what `mask` says: F frames for each clip of a batch, clip after clip.
+    /// Masks frames: F for each clip of a batch, clip after clip.
     #[must_use]
     pub fn mask(self, mask: FrameMask) -> Self {
         Self { mask, ..self }
@@ -119,7 +119,7 @@ impl Pass {
         Self { query, ..self }
     }
 
-    /// Calls `told` with the number of views that are computed, each time that some more are.
+    /// Calls `told` with the number of views computed so far, each time that it grows.
     #[must_use]
     pub fn progress(self, told: impl Fn(usize) + Send + Sync + 'static) -> Self {
         Self { progress: Some(Progress(Arc::new(told))), ..self }
@@ -130,7 +130,7 @@ impl Pass {
         ClipPass { pass: Cow::Borrowed(self), input: input.into() }
     }
 
-    /// What a graph for `batch` clips in `layout` must be able to do for this.
+    /// What a graph for `batch` clips in `layout` must compute for this pass.
     pub(super) fn request(&self, batch: usize, layout: ClipLayout) -> Request {
         Request { taps: self.taps.clone(), masking: self.mask.masking(), ..Request::new(batch, layout) }
     }
@@ -143,7 +143,7 @@ impl Pass {
     pub(super) fn without_taps(&self, verb: &str) -> Result<()> {
         match self.taps {
             Taps::None => Ok(()),
-            _ => Err(Error::usage(format!("{verb} returns no values of the model's inside; ask `forward` for them"))),
+            _ => Err(Error::usage(format!("{verb} returns no values inside the model; ask `forward` for them"))),
         }
     }
 

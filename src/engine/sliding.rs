@@ -16,9 +16,9 @@ use crate::vivit::{self, Config, FactorisedEncoder, Model, ModelInput, Request};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SlidingOptions {
-    /// By how many looked-at frames a window comes after the one before, at least 1.
+    /// Looked-at frames from the start of one window to that of the next, at least 1.
     pub step: usize,
-    /// Every how many-th frame of the source is looked at, at least 1.
+    /// Every `stride`-th frame of the source is looked at; at least 1.
     pub stride: usize,
 }
 
@@ -53,11 +53,11 @@ pub struct Sliding {
     model: Vivit,
     options: SlidingOptions,
     pass: Pass,
-    /// Whether the last frame was not taken to the end: no window is to hold what came before.
+    /// Whether taking the last frame was broken off: no window may hold frames from before.
     broken_off: bool,
     /// Frames that the source has delivered.
     delivered: usize,
-    /// Looked-at frames to let pass before the next that a window holds, where a step is longer than a window.
+    /// Looked-at frames to skip before the next window, where a step is longer than a window.
     pass_over: usize,
     /// Frames that wait for their group to be full.
     waiting: Vec<Arc<Frame>>,
@@ -161,8 +161,8 @@ fn common_divisor(a: usize, b: usize) -> usize {
 impl Sliding {
     /// Takes the next frame of the source, and returns the window that it completes.
     ///
-    /// An error for a frame that cannot be prepared. A window of other frames than its own would follow, so after an error,
-    /// and after a future that is dropped unfinished, the next window begins with the next frame.
+    /// An error for a frame that cannot be prepared. After an error, and after a future that is dropped unfinished, the next
+    /// window begins with the next frame: an earlier one would miss a frame.
     pub fn push_async<'a>(&'a mut self, frame: &'a Frame) -> Pending<'a, Option<WindowClasses>> {
         Pending::new(async move {
             if std::mem::replace(&mut self.broken_off, true) {

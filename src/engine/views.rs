@@ -40,7 +40,7 @@ impl Views {
         self.clips.saturating_mul(self.crops.count())
     }
 
-    /// How the clips are taken, `frames` each, one every `stride` frames of the video.
+    /// How the clips are taken: `frames` frames each, every `stride`-th of the video.
     pub fn sampling(self, frames: usize, stride: usize) -> Sampling {
         Sampling::Clips { frames, stride, clips: self.clips }
     }
@@ -124,7 +124,7 @@ impl Average {
     }
 }
 
-/// Parts of something, one after the other: as large as the device has memory for.
+/// Parts of a slice, in order, each as large as the device has memory for.
 struct Parts<'a, T>(Vec<&'a [T]>);
 
 impl<'a, T> Parts<'a, T> {
@@ -138,7 +138,7 @@ impl<'a, T> Parts<'a, T> {
         self.0.pop()
     }
 
-    /// Puts a part back in halves, and returns their size; unless it failed for another reason than too little memory.
+    /// Puts a part that failed for lack of memory back in halves, and returns their size; else returns `error`.
     fn halve(&mut self, part: &'a [T], error: Error) -> Result<usize> {
         if error.kind() != ErrorKind::OutOfMemory || part.len() < 2 {
             return Err(error);
@@ -214,7 +214,7 @@ impl Vivit {
 
     /// The logits of each view, in scenic's order: the first crop of all clips, then the second, then the third.
     ///
-    /// Views are computed together as far as that is of use and the device has memory for it.
+    /// Views are computed together, as many as keep the device busy and fit its memory.
     ///
     /// # Errors
     ///

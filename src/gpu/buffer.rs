@@ -23,12 +23,12 @@ impl Buffer {
         self.device
     }
 
-    /// The whole of it, to be bound.
+    /// The whole buffer, to be bound.
     pub fn whole(&self) -> Window {
         self.window(0..self.bytes())
     }
 
-    /// A part of it, to be bound: `range` in bytes, its start a multiple of the device's alignment.
+    /// A part of the buffer, to be bound: `range` in bytes, its start a multiple of the device's alignment.
     pub fn window(&self, range: Range<u64>) -> Window {
         Window { buffer: self.clone(), range }
     }
@@ -38,7 +38,12 @@ impl Buffer {
         if range.start <= range.end && range.end <= self.bytes() {
             return Ok(());
         }
-        Err(Error::usage(format!("bytes {}..{} of a buffer of {} bytes", range.start, range.end, self.bytes())))
+        Err(Error::usage(format!(
+            "bytes {}..{} are not inside a buffer of {} bytes",
+            range.start,
+            range.end,
+            self.bytes()
+        )))
     }
 }
 
@@ -59,7 +64,7 @@ impl Window {
     pub(super) fn check(&self) -> Result<()> {
         // wgpu takes a binding without a size for all of the rest.
         if self.range.start == self.range.end {
-            return Err(Error::usage(format!("the empty window {}..{}", self.range.start, self.range.end)));
+            return Err(Error::usage(format!("the window {}..{} is empty", self.range.start, self.range.end)));
         }
         self.buffer.check(&self.range)
     }
@@ -85,7 +90,7 @@ impl Readback {
         Self { buffer, bytes }
     }
 
-    /// What was copied to it; an error before the commands that do so have run.
+    /// The bytes that were copied; an error before the commands that copy them have run.
     pub fn bytes(&self) -> Result<Vec<u8>> {
         let mapped = self.buffer.raw.get_mapped_range(0..self.bytes);
         let mapped = mapped.map_err(|_| Error::new(ErrorKind::Device, "the device's memory cannot be read back"))?;

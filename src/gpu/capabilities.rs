@@ -12,7 +12,7 @@ pub enum DeviceKind {
     Integrated,
     /// A GPU seen through a virtual machine.
     Virtual,
-    /// Something the driver does not classify.
+    /// Hardware that the driver does not classify.
     Other,
     /// A driver that runs shaders on the CPU.
     Software,
@@ -125,7 +125,7 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// Those of a device of this kind with WebGPU's limits and subgroups of 8, for tests that need no device.
+    /// Capabilities of a device of this kind with WebGPU's limits and subgroups of 8, for tests that need no device.
     #[cfg(test)]
     pub(crate) fn of_kind(kind: DeviceKind) -> Self {
         Self {
@@ -142,7 +142,7 @@ impl Capabilities {
         }
     }
 
-    /// Whether shaders run on the CPU: then workgroup memory costs and registers are what counts.
+    /// Whether shaders run on the CPU: then workgroup memory is slow, and registers are fast.
     pub fn is_software(&self) -> bool {
         self.kind == DeviceKind::Software
     }
@@ -207,7 +207,8 @@ impl Capabilities {
 }
 
 /// Mesa's llvmpipe before version 25 ends every loop of an invocation, without an error, once it has run 65,535
-/// iterations in all (measured on 22.3.6; 25.0.7 does not). A software driver that does not say it is newer is taken for one.
+/// iterations in all (measured on 22.3.6; 25.0.7 does not). A software driver of
+/// unknown version is treated as an old one.
 fn loop_iterations(kind: DeviceKind, driver: &str) -> Option<u32> {
     let version = driver.strip_prefix("Mesa ").and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
     (kind == DeviceKind::Software && version.is_none_or(|version| version < 25)).then_some(65_535)

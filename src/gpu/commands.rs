@@ -45,7 +45,7 @@ impl Step<'_> {
     }
 }
 
-/// What a device writes into one of its buffers before it begins.
+/// Bytes that are written to a buffer before the first step.
 struct Upload<'a> {
     to: &'a Buffer,
     at: u64,
@@ -100,7 +100,7 @@ impl<'a> Commands<'a> {
         self.readbacks.push(to);
     }
 
-    /// What follows goes into a submission of its own: some systems reset a device that works on one for seconds.
+    /// Starts another submission: some systems reset a device that works on a single one for seconds.
     pub fn split(&mut self) {
         self.steps.push(Step::Split);
     }
@@ -108,7 +108,8 @@ impl<'a> Commands<'a> {
     /// Submits everything at once, with nothing from elsewhere in between; resolves when it has run, to the GPU time of
     /// each timed step.
     ///
-    /// An error where the driver refuses, memory runs out, the device is lost, or more is timed than was said.
+    /// An error where the driver refuses, memory runs out, the device is lost, or more steps are timed than
+    /// [`Gpu::timed_commands`] was asked for.
     pub fn run(self) -> Pending<'static, Vec<Timing>> {
         Pending::from(self.submit())
     }
@@ -118,7 +119,7 @@ impl<'a> Commands<'a> {
         let timed = self.steps.iter().filter(|step| matches!(step, Step::Dispatches { timed: true, .. })).count();
         let most = self.stamps.as_ref().map_or(0, |stamps| stamps.steps);
         if timed > most {
-            return Err(Error::usage(format!("{timed} steps are timed in a submission that was to time {most}")));
+            return Err(Error::usage(format!("{timed} steps are timed, but timestamps for {most} were asked for")));
         }
         self.uploads.iter().try_for_each(|upload| device.check_write(upload.to, upload.at, upload.bytes))?;
         self.steps.iter().try_for_each(|step| step.check(device))?;
@@ -141,7 +142,7 @@ impl<'a> Commands<'a> {
         }))
     }
 
-    /// One command buffer a submission.
+    /// One command buffer for each submission.
     fn encode(&self) -> Vec<wgpu::CommandBuffer> {
         let encoder = || self.device.raw().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut finished = Vec::new();

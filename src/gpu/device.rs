@@ -16,12 +16,12 @@ use crate::tensor::{Error, ErrorKind, Result};
 /// Which of the machine's devices to open.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum GpuChoice {
-    /// The one that is likely fastest: discrete, integrated, virtual, other, software, in this order.
+    /// The device that is likely fastest: discrete, integrated, virtual, other, software, in this order.
     #[default]
     Fastest,
-    /// The same, of those that are no software devices.
+    /// The fastest that is no software device.
     Hardware,
-    /// The one at this place of [`devices_async`].
+    /// The device with this index in [`devices_async`].
     Index(usize),
     /// The first whose name contains this, whatever the case.
     Name(String),
@@ -32,7 +32,7 @@ pub enum GpuChoice {
 impl FromStr for GpuChoice {
     type Err = Error;
 
-    /// A number is an index, `discrete`, `integrated`, `virtual`, `software` a kind, anything else a name.
+    /// `fastest`, `hardware`, a kind (`discrete`, `integrated`, `virtual`, `software`), an index, or a part of a name.
     fn from_str(text: &str) -> Result<Self> {
         Ok(match text {
             "" => return Err(Error::usage("an empty device name; give a name, an index, or a kind")),
@@ -48,11 +48,11 @@ impl FromStr for GpuChoice {
 }
 
 impl GpuChoice {
-    /// The place of the chosen one among `devices`; `None` where none answers.
-    pub fn among(&self, devices: &[Capabilities]) -> Option<usize> {
+    /// The index of the chosen device in `devices`; `None` where none matches.
+    pub fn index_in(&self, devices: &[Capabilities]) -> Option<usize> {
         match self {
-            Self::Fastest => (0..devices.len()).min_by_key(|&place| devices[place].kind),
-            Self::Hardware => Self::Fastest.among(devices).filter(|&place| !devices[place].is_software()),
+            Self::Fastest => (0..devices.len()).min_by_key(|&index| devices[index].kind),
+            Self::Hardware => Self::Fastest.index_in(devices).filter(|&index| !devices[index].is_software()),
             Self::Index(index) => Some(*index).filter(|index| *index < devices.len()),
             Self::Name(name) => {
                 let wanted = name.to_lowercase();
@@ -69,7 +69,7 @@ pub struct GpuOptions {
     /// Which device.
     pub choice: GpuChoice,
     /// Whether this crate's kernels check array bounds and bound their loops. On by default; measurements may turn it off.
-    /// Kernels from elsewhere always do.
+    /// Kernels from outside the crate always do.
     pub checks: bool,
 }
 
@@ -216,7 +216,7 @@ impl Gpu {
         &self.capabilities
     }
 
-    /// What tells it from other open devices.
+    /// The identity of this open device.
     pub fn id(&self) -> DeviceId {
         self.shared.id
     }
@@ -261,12 +261,12 @@ impl Gpu {
             ))));
         }
         let descriptor = wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
-        let place = format!("allocating {size} bytes for {label} on {}", self.capabilities.name);
+        let context = format!("allocating {size} bytes for {label} on {}", self.capabilities.name);
         let device = self.id();
-        self.step(place, || Buffer { raw: self.shared.raw.create_buffer(&descriptor), device })
+        self.step(context, || Buffer { raw: self.shared.raw.create_buffer(&descriptor), device })
     }
 
-    /// Memory that holds `bytes`.
+    /// Memory filled with `bytes`.
     pub fn buffer_with<'a>(&'a self, label: &'a str, bytes: &'a [u8]) -> Pending<'a, Buffer> {
         Pending::new(async move {
             let buffer = self.buffer(label, bytes.len() as u64).await?;
@@ -395,8 +395,8 @@ impl Gpu {
 
     /// Binds `windows`, in the order of the pipeline's slots.
     pub fn bind(&self, label: &str, pipeline: &Pipeline, windows: &[Window]) -> Pending<'static, Bindings> {
-        let place = format!("binding {label}");
-        if let Err(error) = self.check_windows(pipeline, windows, &place) {
+        let context = format!("binding {label}");
+        if let Err(error) = self.check_windows(pipeline, windows, &context) {
             return Pending::ready(Err(error));
         }
         let entries: Vec<_> = windows
@@ -406,13 +406,13 @@ impl Gpu {
             .collect();
         let descriptor = wgpu::BindGroupDescriptor { label: Some(label), layout: &pipeline.layout, entries: &entries };
         let device = self.id();
-        self.step(place, || Bindings { raw: self.shared.raw.create_bind_group(&descriptor), device })
+        self.step(context, || Bindings { raw: self.shared.raw.create_bind_group(&descriptor), device })
     }
 
-    fn check_windows(&self, pipeline: &Pipeline, windows: &[Window], place: &str) -> Result<()> {
+    fn check_windows(&self, pipeline: &Pipeline, windows: &[Window], context: &str) -> Result<()> {
         self.check_owner(pipeline.device, "the pipeline")?;
         windows.iter().try_for_each(|window| self.check_owner(window.buffer.device, "a buffer to bind"))?;
-        windows.iter().try_for_each(Window::check).map_err(|error| error.within(place))
+        windows.iter().try_for_each(Window::check).map_err(|error| error.within(context))
     }
 
     /// Work to record and run.
@@ -435,23 +435,23 @@ impl Gpu {
         &self.shared.queue
     }
 
-    /// What the caller writes and submits while it is held, no one else's gets between.
+    /// While this guard is held, nobody else writes or submits.
     pub(super) fn submitting(&self) -> MutexGuard<'_, ()> {
         self.shared.submitting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `work`, and what the driver says of it, which begins with `place`.
-    pub(super) fn reported<T>(&self, place: impl Into<String>, work: impl FnOnce() -> T) -> Result<(T, Report)> {
-        fault::reported(&self.shared.raw, &self.shared.loss, place.into(), work)
+    /// Runs `work`; its value, and the driver's report, which begins with `context`.
+    pub(super) fn reported<T>(&self, context: impl Into<String>, work: impl FnOnce() -> T) -> Result<(T, Report)> {
+        fault::reported(&self.shared.raw, &self.shared.loss, context.into(), work)
     }
 
-    /// Runs `work`; its value, unless the driver complains.
+    /// Runs `work`; its value, or what the driver complains of.
     pub(super) fn step<T: Send + 'static>(
         &self,
-        place: impl Into<String>,
+        context: impl Into<String>,
         work: impl FnOnce() -> T,
     ) -> Pending<'static, T> {
-        Pending::from(self.reported(place, work).map(|(value, report)| {
+        Pending::from(self.reported(context, work).map(|(value, report)| {
             Pending::new(async move {
                 report.await?;
                 Ok(value)
@@ -459,7 +459,7 @@ impl Gpu {
         }))
     }
 
-    /// Gives the device `recorded`, one submission each, after which the host can read each of `readable`.
+    /// Submits each of `recorded`; once they have run, the host can read each of `readable`.
     pub(super) fn submit<'a>(
         &self,
         recorded: Vec<wgpu::CommandBuffer>,
@@ -489,7 +489,7 @@ impl Shared {
     }
 }
 
-/// The loss of a device of our own, which tells of it.
+/// The loss of a device that we opened, recorded by its callbacks.
 fn heard_loss(device: &wgpu::Device) -> Loss {
     let loss = Loss::default();
     let recorder = loss.clone();
@@ -509,7 +509,7 @@ fn choose(adapters: Vec<wgpu::Adapter>, choice: &GpuChoice) -> Result<wgpu::Adap
     if found.is_empty() {
         return Err(Error::new(ErrorKind::NoDevice, NO_DEVICE));
     }
-    choice.among(&found).and_then(|place| adapters.into_iter().nth(place)).ok_or_else(|| {
+    choice.index_in(&found).and_then(|index| adapters.into_iter().nth(index)).ok_or_else(|| {
         let names: Vec<_> = found
             .iter()
             .enumerate()

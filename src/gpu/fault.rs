@@ -12,7 +12,7 @@ use crate::tensor::{Error, ErrorKind, Result};
 #[derive(Clone, Default)]
 pub(super) struct Loss {
     reason: Arc<Mutex<Option<String>>>,
-    /// A device on which we install no handler that would tell, and which therefore is asked.
+    /// The caller's device: we install no handler on it, and ask it instead.
     lent: Option<wgpu::Device>,
 }
 
@@ -37,7 +37,7 @@ impl Loss {
         }
     }
 
-    /// An error where the device is lost, which a lent one is asked.
+    /// An error where the device is lost; a lent device is asked.
     pub(super) async fn check(&self) -> Result<()> {
         if let Some(device) = &self.lent
             && complaint(device).await.is_none()
@@ -48,7 +48,7 @@ impl Loss {
     }
 }
 
-/// What a device says to a buffer that is good for nothing: a living one refuses it, a lost one says nothing at all.
+/// What a device says to an invalid buffer: a living device refuses it, a lost one says nothing.
 fn complaint(device: &wgpu::Device) -> impl Future<Output = Option<wgpu::Error>> + Send + use<> {
     let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
     drop(device.create_buffer(&wgpu::BufferDescriptor {
@@ -60,17 +60,17 @@ fn complaint(device: &wgpu::Device) -> impl Future<Output = Option<wgpu::Error>>
     scope.pop()
 }
 
-/// What the driver has to say of one stretch of calls. Dropped before it is known, it goes to the log.
+/// The driver's report on one stretch of calls. It goes to the log where it is dropped before it is known.
 #[must_use]
 pub(super) struct Report(Option<Boxed<'static, Result<()>>>);
 
-/// Runs `work` with an error scope of every kind around it. They close with it: they are those of this thread.
+/// Runs `work` inside an error scope of every kind. The scopes close when it returns, since they belong to this thread.
 ///
-/// The report begins with `place`. An error where the device is lost already; then `work` is not done.
+/// The report begins with `context`. An error where the device is lost already; then `work` does not run.
 pub(super) fn reported<T>(
     device: &wgpu::Device,
     loss: &Loss,
-    place: String,
+    context: String,
     work: impl FnOnce() -> T,
 ) -> Result<(T, Report)> {
     loss.known()?;
@@ -89,7 +89,7 @@ pub(super) fn reported<T>(
         match first {
             None => Ok(()),
             Some(error) => {
-                let error = translate(error).within(place);
+                let error = translate(error).within(context);
                 if error.kind() == ErrorKind::DeviceLost {
                     loss.record("the driver says so".to_owned());
                 }

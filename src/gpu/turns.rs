@@ -1,15 +1,15 @@
-//! Something that tasks use in turns.
+//! A value that tasks use in turns.
 
 use std::future::poll_fn;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-/// Something that one task uses at a time, across awaits too, where a [`Mutex`] would hold up a thread and all its tasks.
+/// A value that one task uses at a time, across awaits too, where a [`Mutex`] would hold up a thread and all its tasks.
 pub(crate) struct Turns<T: Default>(Mutex<State<T>>);
 
 struct State<T> {
-    /// Absent while it is someone's turn, who has it.
+    /// Absent during a turn, which has it.
     value: Option<T>,
     waiting: Vec<Waker>,
 }

@@ -12,23 +12,23 @@ use crate::tensor::{Error, Format, Result, Shape, Tensor};
 ///
 /// Memory of one backend given to another is an error of usage, never a wrong answer.
 pub trait Backend: Debug + Send + Sync {
-    /// What tells it from other open devices.
+    /// The identity of this open device.
     fn id(&self) -> DeviceId;
 
-    /// What it is called: the adapter's name, or that of the processor.
+    /// The name of the adapter or the processor.
     fn name(&self) -> &str;
 
-    /// The GPU, for one that is.
+    /// The GPU, where the backend is one.
     fn gpu(&self) -> Option<&Gpu> {
         None
     }
 
-    /// Bytes of the largest value that it holds.
+    /// Bytes of the largest value that it can hold.
     fn largest_value(&self) -> u64;
 
     /// Compiles `graph`, uploads the weights that it uses and allocates what it needs, once for many runs.
     ///
-    /// An error of usage where `options` ask for what only kernels in WGSL have, and it runs none.
+    /// An error of usage where `options` ask for variants or f16 weights and the backend runs no WGSL.
     fn prepare<'a>(
         &'a self,
         graph: Arc<Graph>,
@@ -36,13 +36,13 @@ pub trait Backend: Debug + Send + Sync {
         options: &'a ExecutorOptions,
     ) -> Pending<'a, Box<dyn Executor>>;
 
-    /// Takes a tensor into its memory, in this format where it is a GPU. `name` is for errors.
+    /// Copies a tensor to its memory; on a GPU it lies there in `format`. `name` is for errors.
     fn upload<'a>(&'a self, name: &'a str, tensor: Tensor, format: Format) -> Pending<'a, Memory>;
 
     /// The tensor in host memory.
     fn read<'a>(&'a self, memory: &'a Memory) -> Pending<'a, Tensor>;
 
-    /// Tensors one behind another, as one of `shape`.
+    /// Concatenates tensors, in order, to one of `shape`.
     fn join<'a>(&'a self, parts: &'a [Memory], shape: &'a Shape) -> Pending<'a, Memory>;
 }
 
@@ -56,14 +56,14 @@ pub struct ExecutorOptions {
 }
 
 impl ExecutorOptions {
-    /// An error where they ask for what only the kernels in WGSL have, for backends that have others.
+    /// For backends that run no WGSL: an error where the options ask for variants or f16 weights.
     pub(super) fn without_wgsl(&self) -> Result<()> {
         let asked = match (self.variants.is_automatic(), self.precision) {
             (true, Precision::F32) => return Ok(()),
-            (false, _) => "variants are",
-            (true, _) => "weights of f16 are",
+            (false, _) => "kernel variants",
+            (true, _) => "weights in f16",
         };
-        Err(Error::usage(format!("{asked} of the kernels in WGSL; name a device that runs them")))
+        Err(Error::usage(format!("only kernels in WGSL have {asked}; name a device that runs them")))
     }
 }
 

@@ -9,8 +9,8 @@ use crate::tensor::{Closeness, Error, Result, Tensor, Tolerance};
 /// The first call on which two executors differ.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Divergence {
-    /// The call's place in the graph.
-    pub place: usize,
+    /// The call's index in [`Graph::nodes`].
+    pub index: usize,
     /// The kernel it calls.
     pub kernel: &'static str,
     /// The value it computes.
@@ -21,7 +21,7 @@ pub struct Divergence {
 
 impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "call {} ({}) computes {}: {}", self.place, self.kernel, self.value, self.closeness)
+        write!(f, "call {} ({}) computes {}: {}", self.index, self.kernel, self.value, self.closeness)
     }
 }
 
@@ -46,7 +46,7 @@ pub fn bisect<'a>(
     })
 }
 
-/// The first call of `graph` whose outputs differ, of the values of all calls in order.
+/// The first call of `graph` whose outputs differ. `actual` and `expected` are all computed values, in order.
 fn first_divergence(
     graph: &Graph,
     actual: &[Tensor],
@@ -54,14 +54,14 @@ fn first_divergence(
     tolerance: Tolerance,
 ) -> Result<Option<Divergence>> {
     let computed: Vec<_> = graph.computed().collect();
-    for (place, node) in graph.nodes().iter().enumerate() {
+    for (index, node) in graph.nodes().iter().enumerate() {
         for value in node.outputs() {
-            let Some(index) = computed.iter().position(|computed| *computed == value) else { continue };
-            let closeness = Closeness::between(&actual[index], &expected[index])
+            let Some(read) = computed.iter().position(|computed| *computed == value) else { continue };
+            let closeness = Closeness::between(&actual[read], &expected[read])
                 .ok_or_else(|| Error::usage(format!("the executors disagree on the shape of {}", graph.name(value))))?;
             if !closeness.within(tolerance) {
                 return Ok(Some(Divergence {
-                    place,
+                    index,
                     kernel: node.call.family().name,
                     value: graph.name(value).to_owned(),
                     closeness,

@@ -21,8 +21,8 @@ pub struct Device(Arc<dyn Backend>);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Choice {
-    /// A GPU that is no software device, the fastest where there are several; else the host's processor; without the feature
-    /// `cpu` the software device.
+    /// The fastest GPU that is no software device; where there is none, the host's processor, or, without the feature `cpu`,
+    /// the software device.
     #[default]
     Fastest,
     /// One that runs the kernels in WGSL: a GPU, or the software device.
@@ -129,7 +129,7 @@ impl Device {
         Gpu::named(name).map(Self::from)
     }
 
-    /// The host's own processor with this many threads, which are nobody else's; `None` for as many as it runs at once.
+    /// The host's own processor with this many threads of its own; `None` for as many as it runs at once.
     ///
     /// [`Unsupported`](crate::tensor::ErrorKind::Unsupported) where the crate is built without its feature `cpu`.
     pub fn host(threads: Option<usize>) -> Result<Self> {

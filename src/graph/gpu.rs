@@ -59,7 +59,7 @@ impl Backend for Gpu {
             memory.check(Gpu::id(self), self.name())?;
             if memory.format().layout != Layout::Rows {
                 return Err(Error::usage(format!(
-                    "a tensor of {} lies as kernels want it: read its rows",
+                    "a tensor of {} cannot be read back, only one in rows",
                     memory.format()
                 )));
             }
@@ -107,7 +107,7 @@ pub struct GpuExecutor {
     packed: PackedWeights,
     variants: Vec<&'static Variant>,
     program: Program,
-    /// The calls of the program that each recorded one has become.
+    /// For each recorded call, the calls of the program that run it.
     calls: Vec<Range<usize>>,
 }
 
@@ -116,7 +116,7 @@ impl GpuExecutor {
     pub fn new<'a>(graph: Arc<Graph>, weights: &'a DeviceWeights, options: &'a ExecutorOptions) -> Pending<'a, Self> {
         Pending::new(async move {
             let device = weights.device().gpu().cloned();
-            let elsewhere = || Error::usage("kernels in WGSL need a GPU, and the weights are elsewhere");
+            let elsewhere = || Error::usage("kernels in WGSL need a GPU, but the weights are on another device");
             Self::bound(device.ok_or_else(elsewhere)?, graph, weights, options).await
         })
     }
@@ -134,8 +134,8 @@ impl GpuExecutor {
         let variants = lowered.recorded_plans().map(|plan| plan.variant).collect();
         let mut builder = ProgramBuilder::new(&device).await?;
         let mut packed = PackedWeights::new(weights);
-        for ((place, node), plan) in lowered.graph.nodes().iter().enumerate().zip(lowered.plans) {
-            let bound = operands.of(place, node, &plan).await?;
+        for ((call, node), plan) in lowered.graph.nodes().iter().enumerate().zip(lowered.plans) {
+            let bound = operands.of(call, node, &plan).await?;
             packed.add(&lowered.graph, node, &plan, &bound);
             builder.call(node.call.family(), plan, bound);
         }
@@ -144,7 +144,7 @@ impl GpuExecutor {
         Ok(Self { device, graph, plan, slots, masters, weights, packed, variants, program, calls })
     }
 
-    /// Where values live.
+    /// Which values share memory.
     pub fn plan(&self) -> &MemoryPlan {
         &self.plan
     }
@@ -154,17 +154,17 @@ impl GpuExecutor {
         &self.variants
     }
 
-    /// Begins another submission before the call at `place` where the one so far holds as much as it should.
-    fn split(&self, place: usize, commands: &mut Commands<'_>) {
+    /// Begins another submission before the call with index `call` where the one so far has enough work.
+    fn split(&self, call: usize, commands: &mut Commands<'_>) {
         let most = operations_per_submission(self.device.capabilities());
         let before =
             |end: usize| -> u64 { self.graph.nodes()[..end].iter().map(|node| node.call.cost().operations).sum() };
-        if place > 0 && before(place) / most != before(place + 1) / most {
+        if call > 0 && before(call) / most != before(call + 1) / most {
             commands.split();
         }
     }
 
-    /// Puts every input where the program looks for it.
+    /// Writes every input to its slot.
     fn feed<'a>(&'a self, feeds: &Feeds<'a>, commands: &mut Commands<'a>) -> Result<()> {
         for input in self.graph.inputs() {
             let Some(slot) = self.plan.slot(input) else { continue };
@@ -179,7 +179,7 @@ impl GpuExecutor {
         Ok(())
     }
 
-    /// Submits a pass, with what `copy` records of each value and its memory as soon as it is computed: the memory is used
+    /// Submits a pass. `copy` is called with each value and its memory once the value is computed, before the memory is used
     /// again.
     async fn pass<'a>(
         &'a self,
@@ -187,9 +187,9 @@ impl GpuExecutor {
         copy: impl Fn(Value, &'a Buffer, &mut Commands<'a>),
     ) -> Result<Pending<'static, Vec<Duration>>> {
         self.packed.compile(&self.device).await?;
-        self.submit(feeds, self.device.commands(), |commands, place| {
-            commands.dispatch(self.program.calls(&self.calls[place]));
-            for output in self.graph.nodes()[place].outputs() {
+        self.submit(feeds, self.device.commands(), |commands, call| {
+            commands.dispatch(self.program.calls(&self.calls[call]));
+            for output in self.graph.nodes()[call].outputs() {
                 if let Some(memory) = self.memory(output) {
                     copy(output, memory, commands);
                 }
@@ -208,18 +208,18 @@ impl GpuExecutor {
         self.feed(feeds, &mut commands)?;
         let mut updates = self.weights.updates();
         self.packed.remake(&mut updates, &mut commands);
-        for place in 0..self.graph.nodes().len() {
-            self.split(place, &mut commands);
-            dispatch(&mut commands, place);
+        for call in 0..self.graph.nodes().len() {
+            self.split(call, &mut commands);
+            dispatch(&mut commands, call);
         }
         self.masters.keys().filter_map(|value| self.graph.parts(*value)).for_each(|parts| updates.update(parts));
         let (pass, weights) = (commands.run(), self.weights.clone());
         Ok(Pending::new(async move { pass.await.inspect_err(|_| weights.updates().distrust()) }))
     }
 
-    /// Where `value` is once it is computed.
+    /// The memory of `value`, where a call computes it.
     fn memory(&self, value: Value) -> Option<&Buffer> {
-        match self.plan.weights(value) {
+        match self.plan.master_of(value) {
             Some(weights) => self.masters.get(&weights)?.buffer().ok(),
             None => self.plan.slot(value).map(|slot| &self.slots[slot]),
         }
@@ -256,7 +256,7 @@ struct Operands<'a> {
 
 impl Operands<'_> {
     /// The device memory of everything that `node` binds, laid out as `plan` wants it.
-    async fn of(&self, place: usize, node: &Node, plan: &kernels::Plan) -> Result<Vec<Option<Buffer>>> {
+    async fn of(&self, call: usize, node: &Node, plan: &kernels::Plan) -> Result<Vec<Option<Buffer>>> {
         let shapes = node.call.operands();
         let mut buffers = Vec::with_capacity(node.operands.len());
         for (binding, ((value, shape), format)) in node.operands.iter().zip(&shapes).zip(&plan.formats).enumerate() {
@@ -266,7 +266,7 @@ impl Operands<'_> {
                     let shape = shape.as_ref().unwrap_or(self.graph.shape(value));
                     Some(self.buffer(value, shape, *format).await?)
                 }
-                None => self.plan.scratch(place, binding).map(|slot| self.slots[slot].clone()),
+                None => self.plan.scratch_slot(call, binding).map(|slot| self.slots[slot].clone()),
             });
         }
         Ok(buffers)
@@ -284,9 +284,9 @@ impl Operands<'_> {
         }
     }
 
-    /// The memory of a value that updates have made of weights.
+    /// The memory of weights as updates leave them.
     fn updated(&self, value: Value) -> Result<Buffer> {
-        match self.plan.weights(value).and_then(|weights| self.masters.get(&weights)) {
+        match self.plan.master_of(value).and_then(|weights| self.masters.get(&weights)) {
             Some(memory) => memory.buffer().cloned(),
             None => Err(Error::usage(format!("{} has no memory", self.graph.name(value)))),
         }
@@ -309,8 +309,8 @@ impl Executor for GpuExecutor {
             }
             self.packed.compile(&self.device).await?;
             let commands = self.device.timed_commands(self.graph.nodes().len()).await?;
-            let dispatch = |commands: &mut Commands<'a>, place: usize| {
-                commands.dispatch_timed(self.program.calls(&self.calls[place]));
+            let dispatch = |commands: &mut Commands<'a>, call: usize| {
+                commands.dispatch_timed(self.program.calls(&self.calls[call]));
             };
             self.submit(feeds, commands, dispatch)?.await
         })

@@ -138,7 +138,7 @@ struct Values {
     slots: Vec<Vec<f32>>,
     /// Weights and constants.
     fixed: HashMap<Value, Arc<Tensor>>,
-    /// The updates that the weights have seen.
+    /// How many updates of weights these values include.
     updates: u64,
 }
 
@@ -222,7 +222,7 @@ impl HostExecutor {
 
     /// The memory that `value` is to be written in, with what it replaces where it is an update.
     fn take(&self, node: &Node, value: Value, fed: &Fed<'_>, values: &mut Values) -> Vec<f32> {
-        let weights = self.plan.weights(value).and_then(|weights| values.fixed.remove(&weights));
+        let weights = self.plan.master_of(value).and_then(|weights| values.fixed.remove(&weights));
         let mut memory = match (weights.map(|tensor| Arc::unwrap_or_clone(tensor).into_data()), self.plan.slot(value)) {
             (Some(Data::F32(floats)), _) => floats,
             (_, Some(slot)) => std::mem::take(&mut values.slots[slot]),
@@ -235,9 +235,9 @@ impl HostExecutor {
         memory
     }
 
-    /// What [`take`](Self::take) has given, written.
+    /// Puts the memory back that [`take`](Self::take) gave, now written.
     fn put_back(&self, value: Value, memory: Vec<f32>, values: &mut Values) -> Result<()> {
-        let weights = self.plan.weights(value);
+        let weights = self.plan.master_of(value);
         match (weights.and_then(|weights| Some((weights, self.graph.parts(weights)?))), self.plan.slot(value)) {
             (Some((weights, parts)), _) => {
                 let updated = self::memory(self.device, Tensor::f32(self.graph.shape(weights).clone(), memory)?);
@@ -257,7 +257,7 @@ impl HostExecutor {
     }
 
     fn operand<'a>(&'a self, value: Value, fed: &'a Fed<'_>, values: &'a Values) -> Result<Operand<'a>> {
-        let fixed = values.fixed.get(&self.plan.weights(value).unwrap_or(value)).map(|tensor| &**tensor);
+        let fixed = values.fixed.get(&self.plan.master_of(value).unwrap_or(value)).map(|tensor| &**tensor);
         let tensor = fixed.or_else(|| fed.get(&value).copied());
         Ok(match (tensor.map(Tensor::data), self.plan.slot(value), self.graph.element(value)) {
             (Some(Data::F32(values)), ..) => Operand::F32(values),
@@ -277,7 +277,7 @@ impl HostExecutor {
 
     /// A copy of a value that is in its slot.
     fn copied(&self, value: Value, values: &Values) -> Result<Tensor> {
-        if let Some(updated) = self.plan.weights(value).and_then(|weights| values.fixed.get(&weights)) {
+        if let Some(updated) = self.plan.master_of(value).and_then(|weights| values.fixed.get(&weights)) {
             return (**updated).clone().reshaped(self.graph.shape(value).clone());
         }
         let slot = self.plan.slot(value).ok_or_else(|| self.unknown(value))?;

@@ -9,16 +9,16 @@ use crate::kernels::weights::Repack;
 use crate::kernels::{Plan, Precision};
 use crate::tensor::{Format, Result};
 
-/// A graph as a GPU runs it: the recorded calls, and before them what repacks their operands.
+/// A graph as a GPU runs it: the recorded calls, each after the repacks of its operands.
 ///
 /// Recorded values are the same values here, and lie in rows as recorded. Where a call wants a computed value in another
 /// format, it reads a copy of it. Weights and constants are not repacked here: they are uploaded as they are wanted.
 pub(super) struct Lowered {
     /// The recorded calls with the repacks between them.
     pub(super) graph: Graph,
-    /// How each of them runs.
+    /// How each call of `graph` runs.
     pub(super) plans: Vec<Plan>,
-    /// Those that each recorded call has become: its repacks, and itself as the last.
+    /// For each recorded call, the range of its repacks and, as the last, itself.
     pub(super) calls: Vec<Range<usize>>,
 }
 
@@ -43,10 +43,10 @@ impl Lowered {
     }
 }
 
-/// A graph on its way.
+/// A graph while it is lowered.
 struct Lowering<'a> {
     lowered: Lowered,
-    /// The copies that there are.
+    /// The copies so far.
     repacked: HashMap<(Value, Format), Value>,
     device: &'a Capabilities,
     options: &'a ExecutorOptions,
@@ -93,7 +93,7 @@ impl Lowering<'_> {
     }
 }
 
-/// How precisely the weights of a call are stored: as asked where they are weights, and not values that were computed.
+/// How precisely the weights of a call are stored: as asked, but f32 where a call computes them.
 fn precision(graph: &Graph, node: &Node, asked: Precision) -> Precision {
     let bindings = node.call.family().bindings.iter().zip(&node.operands);
     let mut weights = bindings.filter(|(binding, _)| binding.weight).filter_map(|(_, value)| *value);

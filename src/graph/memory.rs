@@ -64,7 +64,7 @@ impl Memory {
         self.format.element
     }
 
-    /// How they lie.
+    /// Type and order of the elements.
     pub fn format(&self) -> Format {
         self.format
     }
@@ -83,7 +83,7 @@ impl Memory {
     pub fn buffer(&self) -> Result<&Buffer> {
         match &self.content {
             Content::Buffer(buffer) => Ok(buffer),
-            _ => Err(Error::usage("memory of the host is no buffer of a GPU")),
+            _ => Err(Error::usage("the tensor is in memory of the host, not in a buffer of a GPU")),
         }
     }
 
@@ -92,7 +92,7 @@ impl Memory {
     pub(super) fn tensor(&self) -> Result<&Arc<Tensor>> {
         match &self.content {
             Content::Tensor(tensor) => Ok(tensor),
-            _ => Err(Error::usage("memory of a device is none of the host")),
+            _ => Err(Error::usage("the tensor is in memory of another device, not of the host")),
         }
     }
 
@@ -100,11 +100,11 @@ impl Memory {
     pub(super) fn exact(&self) -> Result<&Arc<Exact>> {
         match &self.content {
             Content::Exact(exact) => Ok(exact),
-            _ => Err(Error::usage("memory of a device is none of the references")),
+            _ => Err(Error::usage("the tensor is in memory of another device, not of the references")),
         }
     }
 
-    /// An error where it belongs to another device than the one of this identity and name.
+    /// An error where it does not belong to `device`, which is called `name`.
     pub(super) fn check(&self, device: DeviceId, name: &str) -> Result<()> {
         match self.device == device {
             true => Ok(()),

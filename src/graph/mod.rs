@@ -1,8 +1,8 @@
 //! Kernel calls on named values: recorded once, planned, and run by any executor.
 //!
-//! A [`Graph`] is plain data: values with names and shapes, and the calls that compute them. A [`MemoryPlan`] gives each value
-//! a slot of memory for as long as it lives. A [`Device`] prepares an [`Executor`] for it: a GPU runs the kernels in WGSL,
-//! the host its own in Rust, the references are their formulas in plain loops. [`bisect`] names the first call on which
+//! A [`Graph`] is plain data: values with names and shapes, and the calls that compute them. A [`MemoryPlan`] gives each
+//! value a slot of memory for as long as it lives. A [`Device`] prepares an [`Executor`] for it: a GPU runs the kernels in
+//! WGSL, the host its own in Rust, the references their formulas in plain loops. [`bisect`] names the first call on which
 //! two executors differ.
 
 mod backend;
@@ -33,7 +33,7 @@ pub use plan::MemoryPlan;
 pub use recording::{Graph, Node, Origin, Taps, Value};
 pub use weights::{DeviceWeights, Weights};
 
-/// What is put into an input of a graph.
+/// What an input of a graph is fed.
 #[derive(Clone, Copy, Debug)]
 pub enum Feed<'a> {
     /// A tensor in host memory.
@@ -42,7 +42,7 @@ pub enum Feed<'a> {
     Device(&'a Memory),
 }
 
-/// What is put into each input of a graph, by its name.
+/// What each input of a graph is fed, by its name.
 pub type Feeds<'a> = [(&'a str, Feed<'a>)];
 
 /// Runs a graph. Passes that several tasks or threads ask for follow one another, each with its own values.
@@ -80,7 +80,7 @@ fn feed_of<'a>(graph: &Graph, feeds: &Feeds<'a>, input: Value) -> Result<Feed<'a
     if let Feed::Device(memory) = feed
         && memory.format().layout != Layout::Rows
     {
-        return Err(Error::usage(format!("input {name} is of rows, and what is given is of {}", memory.format())));
+        return Err(Error::usage(format!("input {name} lies in rows, but {} is given", memory.format())));
     }
     if shape != graph.shape(input) || element != graph.element(input) {
         return Err(Error::usage(format!("input {name} has shape {shape}, but {} is wanted", graph.shape(input))));

@@ -21,17 +21,17 @@ struct Packed {
     shape: Shape,
     format: Format,
     buffer: Buffer,
-    /// Makes it of its rows: compiled where graphs update it.
+    /// Repacks the rows: compiled where graphs update them.
     program: OnceLock<Program>,
 }
 
 impl PackedWeights {
-    /// None yet, of `weights`.
+    /// No packed weights yet.
     pub(super) fn new(weights: &DeviceWeights) -> Self {
         Self { weights: weights.clone(), packed: Vec::new() }
     }
 
-    /// Adds those that a call reads, whose operands are `bound`.
+    /// Adds the packed weights that `node` reads, among its operands `bound`.
     pub(super) fn add(&mut self, graph: &Graph, node: &Node, plan: &Plan, bound: &[Option<Buffer>]) {
         let operands = node.operands.iter().zip(node.call.operands()).zip(&plan.formats).zip(bound);
         for (((value, shape), format), buffer) in operands {
@@ -45,7 +45,7 @@ impl PackedWeights {
         }
     }
 
-    /// Compiles what makes those anew that graphs update.
+    /// Compiles the repacks of the weights that graphs update.
     pub(super) async fn compile(&self, device: &Gpu) -> Result<()> {
         for packed in self.packed.iter().filter(|packed| packed.program.get().is_none()) {
             let rows = self.weights.updates().rows(&packed.parts).cloned();
@@ -56,7 +56,7 @@ impl PackedWeights {
         Ok(())
     }
 
-    /// Makes the stale ones anew, by `commands`, that `compile` has prepared.
+    /// Records the repacks of stale weights, which [`compile`](Self::compile) has compiled.
     pub(super) fn remake<'a>(&'a self, updates: &mut Updates, commands: &mut Commands<'a>) {
         for packed in &self.packed {
             let is_stale = updates.newer(&packed.parts, packed.format).is_some();

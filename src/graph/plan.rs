@@ -10,11 +10,11 @@ use super::{Graph, Node, Origin, Value};
 pub struct MemoryPlan {
     /// The size of each slot in bytes.
     pub slots: Vec<u64>,
-    /// The slot of each value, by the value's place; `None` for weights and constants.
+    /// The slot of each value, by the value's index; `None` for weights and constants.
     slot_of: Vec<Option<usize>>,
-    /// The weights in whose memory each value lies: what updates have made of them.
-    weights_of: Vec<Option<Value>>,
-    /// The slot of each binding of each call that is scratch.
+    /// For each value that updates make of weights: those weights, in whose memory it lies.
+    master_of: Vec<Option<Value>>,
+    /// The slot of each binding of each call, where the binding is scratch.
     scratch: Vec<Vec<Option<usize>>>,
     /// The last call that needs each value; `None` where it is kept to the end.
     last_use: Vec<Option<usize>>,
@@ -32,7 +32,7 @@ impl MemoryPlan {
         let mut plan = Self {
             slots: Vec::new(),
             slot_of: vec![None; values],
-            weights_of: vec![None; values],
+            master_of: vec![None; values],
             scratch: Vec::new(),
             last_use: last_uses(graph),
         };
@@ -40,7 +40,7 @@ impl MemoryPlan {
         for input in graph.inputs() {
             plan.slot_of[input.0] = Some(plan.take(graph.bytes(input), &mut free));
         }
-        for ((place, node), scratch) in graph.nodes().iter().enumerate().zip(scratch) {
+        for ((call, node), scratch) in graph.nodes().iter().enumerate().zip(scratch) {
             let replaced = plan.hand_over(graph, node);
             for output in node.outputs().filter(|value| !replaced.iter().any(|(_, new)| new == value)) {
                 plan.slot_of[output.0] = Some(plan.take(graph.bytes(output), &mut free));
@@ -48,7 +48,7 @@ impl MemoryPlan {
             let scratch: Vec<_> =
                 scratch.iter().map(|&bytes| (bytes > 0).then(|| plan.take(bytes, &mut free))).collect();
             let mut ended: Vec<_> =
-                node.inputs().chain(node.outputs()).filter(|value| plan.last_use[value.0] == Some(place)).collect();
+                node.inputs().chain(node.outputs()).filter(|value| plan.last_use[value.0] == Some(call)).collect();
             ended.retain(|value| !replaced.iter().any(|(old, _)| old == value));
             ended.sort_unstable();
             ended.dedup();
@@ -65,7 +65,7 @@ impl MemoryPlan {
         for (old, new) in &replaced {
             self.slot_of[new.0] = self.slot_of[old.0];
             let is_weight = matches!(graph.origin(*old), Origin::Weights(_));
-            self.weights_of[new.0] = if is_weight { Some(*old) } else { self.weights_of[old.0] };
+            self.master_of[new.0] = if is_weight { Some(*old) } else { self.master_of[old.0] };
         }
         replaced
     }
@@ -76,9 +76,9 @@ impl MemoryPlan {
         let chosen = fitting
             .min_by_key(|(_, slot)| self.slots[**slot])
             .or_else(|| free.iter().enumerate().max_by_key(|(_, slot)| self.slots[**slot]))
-            .map(|(place, _)| place);
+            .map(|(index, _)| index);
         let slot = match chosen {
-            Some(place) => free.swap_remove(place),
+            Some(index) => free.swap_remove(index),
             None => {
                 self.slots.push(0);
                 self.slots.len() - 1
@@ -88,24 +88,24 @@ impl MemoryPlan {
         slot
     }
 
-    /// The slot of `value`; `None` for weights, what updates have made of them, and constants.
+    /// The slot of `value`; `None` for weights, updated weights and constants.
     pub fn slot(&self, value: Value) -> Option<usize> {
         self.slot_of[value.0]
     }
 
-    /// The weights in whose memory `value` lies, where updates have made it of them.
-    pub fn weights(&self, value: Value) -> Option<Value> {
-        self.weights_of[value.0]
+    /// The weights in whose memory `value` lies, where updates make it of them.
+    pub fn master_of(&self, value: Value) -> Option<Value> {
+        self.master_of[value.0]
     }
 
-    /// The slot in which the call at `place` works at a binding.
-    pub fn scratch(&self, place: usize, binding: usize) -> Option<usize> {
-        self.scratch[place].get(binding).copied().flatten()
+    /// The slot of a scratch binding of the call with index `call`.
+    pub fn scratch_slot(&self, call: usize, binding: usize) -> Option<usize> {
+        self.scratch[call].get(binding).copied().flatten()
     }
 
     /// Whether `value` is still in its memory when all calls have run.
     pub fn survives(&self, value: Value) -> bool {
-        (self.slot(value).is_some() || self.weights(value).is_some()) && self.last_use[value.0].is_none()
+        (self.slot(value).is_some() || self.master_of(value).is_some()) && self.last_use[value.0].is_none()
     }
 
     /// The last call that needs `value`; `None` where it is kept to the end.
@@ -121,9 +121,9 @@ impl MemoryPlan {
 
 fn last_uses(graph: &Graph) -> Vec<Option<usize>> {
     let mut last_use = vec![None; graph.values().count()];
-    for (place, node) in graph.nodes().iter().enumerate() {
+    for (call, node) in graph.nodes().iter().enumerate() {
         for value in node.inputs().chain(node.outputs()) {
-            last_use[value.0] = Some(place);
+            last_use[value.0] = Some(call);
         }
     }
     for value in graph.outputs() {
@@ -198,19 +198,19 @@ mod tests {
         let plan = MemoryPlan::new(&graph);
         assert_eq!(plan.slot(first), plan.slot(x));
         assert_ne!(plan.slot(normal), plan.slot(first));
-        assert_eq!([stepped, again].map(|value| (plan.slot(value), plan.weights(value))), [(None, Some(weight)); 2]);
-        assert!(plan.survives(again) && !plan.survives(stepped) && plan.weights(weight).is_none());
+        assert_eq!([stepped, again].map(|value| (plan.slot(value), plan.master_of(value))), [(None, Some(weight)); 2]);
+        assert!(plan.survives(again) && !plan.survives(stepped) && plan.master_of(weight).is_none());
     }
 
     #[test]
     fn scratch_has_a_slot_while_its_call_runs() {
         let graph = chain(3);
         let plan = MemoryPlan::with_scratch(&graph, &[vec![], vec![0, 0, 0, 500], vec![0, 0, 0, 300]]);
-        assert_eq!((plan.scratch(0, 3), plan.scratch(1, 2)), (None, None));
-        let scratch = plan.scratch(1, 3).unwrap();
+        assert_eq!((plan.scratch_slot(0, 3), plan.scratch_slot(1, 2)), (None, None));
+        let scratch = plan.scratch_slot(1, 3).unwrap();
         let [y0, y1] = ["y0", "y1"].map(|name| plan.slot(graph.find(name).unwrap()).unwrap());
         assert!(scratch != y0 && scratch != y1 && plan.slots[scratch] == 500);
         // Afterwards it is anybody's: the next call's.
-        assert_eq!((plan.scratch(2, 3), plan.slots.len()), (Some(scratch), 3));
+        assert_eq!((plan.scratch_slot(2, 3), plan.slots.len()), (Some(scratch), 3));
     }
 }

@@ -19,7 +19,7 @@ pub enum Origin {
     Constant(Arc<Tensor>),
     /// Weights: the named tensors, stacked along their first axis.
     Weights(Vec<String>),
-    /// Computed by the call at this place.
+    /// Computed by the call with this index.
     Call(usize),
 }
 
@@ -56,7 +56,7 @@ impl Node {
         bindings.filter(|(binding, _)| binding.access.writes()).filter_map(|(_, value)| *value)
     }
 
-    /// The values that it writes in the memory of others: each with the one that is gone then, the old one first.
+    /// Its updates: each value that it overwrites, then the value that takes that memory.
     pub fn updates(&self) -> impl Iterator<Item = (Value, Value)> + '_ {
         self.replaced.iter().zip(&self.operands).filter_map(|(old, new)| Some(((*old)?, (*new)?)))
     }
@@ -121,7 +121,7 @@ impl Graph {
         self.record(name, shape, element, Origin::Constant(Arc::new(tensor)))
     }
 
-    /// Weights of `shape`: the tensors called `parts`, stacked along their first axis. Asked for twice, it is one value.
+    /// Weights of `shape`: the tensors called `parts`, stacked along their first axis. The same `parts` are the same value.
     pub fn weights(&mut self, parts: &[String], shape: impl Into<Shape>) -> Result<Value> {
         let (name, shape) = (parts.join(" + "), shape.into());
         self.check_stacking(parts)?;
@@ -130,16 +130,19 @@ impl Graph {
             Some(value) if *self.shape(*value) == shape => Ok(*value),
             Some(value) => {
                 let known = self.shape(*value);
-                Err(Error::usage(format!("weights {name} are {known} in one place and {shape} in another")))
+                Err(Error::usage(format!("weights {name} have shape {known} in one call and {shape} in another")))
             }
         }
     }
 
     /// Records a call of a kernel with one output, which gets `name` and `shape` (the kernel's own rows, regrouped).
     ///
-    /// `inputs` are what its bindings that read take, in order, `None` where left out. An error where a shape is not what
-    /// the kernel wants, or the kernel rejects its sizes; where an input has been overwritten by an update, or is to be by
-    /// this one and must not.
+    /// `inputs` are the operands of the bindings that read, in order; `None` where the call leaves one out.
+    ///
+    /// # Errors
+    ///
+    /// A shape that the kernel does not want, sizes that it rejects; an input that an earlier call has overwritten, or that
+    /// this call would overwrite and must not.
     pub fn call(
         &mut self,
         kernel: impl Kernel + 'static,
@@ -149,13 +152,13 @@ impl Graph {
     ) -> Result<Value> {
         match self.call_many(kernel, inputs, &[(name, shape.into())])?.as_slice() {
             [value] => Ok(*value),
-            values => Err(Error::usage(format!("{name}: {} outputs instead of one", values.len()))),
+            values => Err(Error::usage(format!("{name}: the call has {} outputs, not one", values.len()))),
         }
     }
 
-    /// Records a call like [`call`](Self::call) of a kernel with several outputs: those that the call has, in the order of
-    /// its bindings, get these names and shapes. An update is an output: the value it replaces must not be read any more,
-    /// be an output of the graph, or a constant. Replaced weights stay so on the device, for all graphs that use them.
+    /// Records a call like [`call`](Self::call) of a kernel with several outputs, which get these names and shapes in the
+    /// order of their bindings. An update is an output too. It overwrites a value that must be no constant and no output of
+    /// the graph, and that no later call may read. Updated weights stay updated on the device, for all graphs that use them.
     pub fn call_many(
         &mut self,
         kernel: impl Kernel + 'static,
@@ -173,15 +176,15 @@ impl Graph {
         outputs: &[(&str, Shape)],
     ) -> Result<Vec<Value>> {
         let name = outputs.first().map_or("a call without outputs", |(name, _)| *name);
-        let place = |error: Error| error.within(format!("{name} ({})", call.family().name));
-        call.validate().map_err(place)?;
+        let context = |error: Error| error.within(format!("{name} ({})", call.family().name));
+        call.validate().map_err(context)?;
         let mut given = inputs.iter().copied();
         let (mut operands, mut replaced) = (Vec::new(), Vec::new());
         let mut wanted_outputs = Vec::new();
         for (binding, wanted) in call.family().bindings.iter().zip(call.operands()) {
             let value = if binding.access.reads() { given.next().flatten() } else { None };
             if binding.access.reads() {
-                self.check_operand(binding.name, binding.element, value, wanted.as_ref()).map_err(place)?;
+                self.check_operand(binding.name, binding.element, value, wanted.as_ref()).map_err(context)?;
             }
             if binding.access.writes() {
                 wanted_outputs.extend(wanted.map(|wanted| (operands.len(), wanted, binding.element)));
@@ -190,11 +193,11 @@ impl Graph {
             replaced.push(value.filter(|_| binding.access == Access::Update));
         }
         if given.next().is_some() {
-            return Err(place(Error::usage(format!("{} inputs are more than it reads", inputs.len()))));
+            return Err(context(Error::usage(format!("{} inputs are more than it reads", inputs.len()))));
         }
-        self.check_outputs(&wanted_outputs, outputs).map_err(place)?;
+        self.check_outputs(&wanted_outputs, outputs).map_err(context)?;
         let given: Vec<_> = inputs.iter().copied().flatten().collect();
-        replaced.iter().flatten().try_for_each(|value| self.check_update(*value, &given)).map_err(place)?;
+        replaced.iter().flatten().try_for_each(|value| self.check_update(*value, &given)).map_err(context)?;
         let mut values = Vec::new();
         for ((operand, _, element), (name, shape)) in wanted_outputs.into_iter().zip(outputs) {
             let value = self.record(name, shape.clone(), element, Origin::Call(self.nodes.len()))?;
@@ -211,12 +214,12 @@ impl Graph {
         if wanted.len() != named.len() || named.is_empty() {
             return Err(Error::usage(format!("the call has {} outputs, {} are named", wanted.len(), named.len())));
         }
-        for (place, ((_, wanted, _), (name, shape))) in wanted.iter().zip(named).enumerate() {
+        for (index, ((_, wanted, _), (name, shape))) in wanted.iter().zip(named).enumerate() {
             if wanted.elements() != shape.elements() {
                 return Err(Error::usage(format!("output {name} has shape {wanted}, not {shape}")));
             }
             self.check_name(name)?;
-            if named[..place].iter().any(|(earlier, _)| earlier == name) {
+            if named[..index].iter().any(|(earlier, _)| earlier == name) {
                 return Err(Error::usage(format!("two outputs are called {name}")));
             }
         }

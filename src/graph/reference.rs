@@ -115,10 +115,10 @@ impl ReferenceExecutor {
     fn values(&self, feeds: &Feeds<'_>, wanted: &[Value]) -> Result<Vec<Arc<Exact>>> {
         let mut alive: HashMap<Value, Arc<Exact>> = HashMap::new();
         let mut kept = HashMap::new();
-        for (place, node) in self.graph.nodes().iter().enumerate() {
+        for (call, node) in self.graph.nodes().iter().enumerate() {
             for value in node.inputs() {
-                if let Entry::Vacant(place) = alive.entry(value) {
-                    place.insert(self.source(feeds, value)?);
+                if let Entry::Vacant(entry) = alive.entry(value) {
+                    entry.insert(self.source(feeds, value)?);
                 }
             }
             let exact = |value: Option<Value>| value.and_then(|value| alive.get(&value)).map(|exact| &**exact);
@@ -127,14 +127,14 @@ impl ReferenceExecutor {
             let outputs = node.call.reference(&inputs).map_err(|error| error.within(name()))?;
             for (value, exact) in node.outputs().zip(outputs) {
                 let exact = Arc::new(exact.reshaped(self.graph.shape(value).clone())?);
-                if let Some(parts) = self.plan.weights(value).and_then(|weights| self.graph.parts(weights)) {
+                if let Some(parts) = self.plan.master_of(value).and_then(|weights| self.graph.parts(weights)) {
                     self.weights.updates().replace(parts, memory(self.device, exact.clone()));
                 }
                 alive.insert(value, exact);
             }
             let over = |value: &Value| match self.graph.origin(*value) {
                 Origin::Weights(_) | Origin::Constant(_) => true,
-                _ => self.plan.last_use(*value) == Some(place),
+                _ => self.plan.last_use(*value) == Some(call),
             };
             let ended: Vec<_> = alive.keys().copied().filter(|value| over(value)).collect();
             for value in ended {

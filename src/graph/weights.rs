@@ -33,7 +33,7 @@ fn stacked(weights: &dyn Weights, parts: &[String], shape: &Shape) -> Result<Ten
 /// Which tensors, and in which format.
 type Key = (Vec<String>, Format);
 
-/// What has been uploaded, and what has become of it.
+/// What has been uploaded, and its updates.
 #[derive(Default)]
 struct Held {
     memory: Turns<HashMap<Key, Memory>>,
@@ -65,9 +65,9 @@ pub(super) struct Updates {
 struct Master {
     rows: Memory,
     updates: u64,
-    /// The updates that other formats have seen; none where they are as they were loaded.
+    /// How many updates each other format includes; no entry for one that is as it was loaded.
     seen: HashMap<Format, u64>,
-    /// The formats whose memory holds nothing that can be read.
+    /// The formats whose memory is not filled yet.
     unmade: HashSet<Format>,
 }
 
@@ -89,7 +89,7 @@ impl DeviceWeights {
     pub(super) fn check(&self, device: DeviceId, name: &str) -> Result<()> {
         match self.device.id() == device {
             true => Ok(()),
-            false => Err(Error::usage(format!("the weights are on another open device than this {name}"))),
+            false => Err(Error::usage(format!("the weights belong to another open device than this {name}"))),
         }
     }
 
@@ -139,7 +139,7 @@ impl DeviceWeights {
         stacked(&*self.source, parts, shape)
     }
 
-    /// What updates have done. Not to be held across an await.
+    /// The updates so far. Not to be held across an await.
     pub(super) fn updates(&self) -> MutexGuard<'_, Updates> {
         self.held.updates.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -157,7 +157,7 @@ impl Updates {
         self.masters.get(parts).map(|master| &master.rows)
     }
 
-    /// That a graph reads the tensors called `parts`; an error where others update some of them in another stack.
+    /// Notes that a graph reads the tensors called `parts`; an error where others update some of them in another stack.
     fn read(&mut self, parts: &[String]) -> Result<()> {
         if let Some(other) = self.masters.keys().find(|other| *other != parts && share_a_tensor(other, parts)) {
             return Err(stackings(parts, other));
@@ -168,7 +168,7 @@ impl Updates {
         Ok(())
     }
 
-    /// That a graph updates the tensors called `parts`; an error where others read some of them in another stack.
+    /// Notes that a graph updates the tensors called `parts`; an error where others read some of them in another stack.
     fn register(&mut self, parts: &[String], rows: Memory) -> Result<()> {
         if let Some(other) = self.read.iter().find(|other| *other != parts && share_a_tensor(other, parts)) {
             return Err(stackings(other, parts));
@@ -178,28 +178,28 @@ impl Updates {
         Ok(())
     }
 
-    /// What the tensors called `parts` in `format` are to be made of anew; `None` where they are as new as their rows.
+    /// The rows to remake the tensors called `parts` in `format` from; `None` where they are up to date.
     pub(super) fn newer(&self, parts: &[String], format: Format) -> Option<&Memory> {
         let master = self.masters.get(parts).filter(|_| format != MASTER)?;
         let seen = master.seen.get(&format).copied().unwrap_or(0);
         (seen < master.updates || master.unmade.contains(&format)).then_some(&master.rows)
     }
 
-    /// That the tensors called `parts` in `format` have memory in which nothing is yet.
+    /// Notes that the memory of the tensors called `parts` in `format` is not filled yet.
     fn unmade(&mut self, parts: &[String], format: Format) {
         if let Some(master) = self.masters.get_mut(parts) {
             master.unmade.insert(format);
         }
     }
 
-    /// That a pass has failed which was to make formats anew: none of them can be trusted.
+    /// Notes that a pass has failed that was to remake formats: none of them can be trusted.
     pub(super) fn distrust(&mut self) {
         for master in self.masters.values_mut() {
             master.unmade.extend(master.seen.drain().map(|(format, _)| format));
         }
     }
 
-    /// That the tensors called `parts` in `format` are made of their rows as they are now.
+    /// Notes that the tensors called `parts` in `format` are remade from their present rows.
     pub(super) fn remade(&mut self, parts: &[String], format: Format) {
         if let Some(master) = self.masters.get_mut(parts) {
             master.seen.insert(format, master.updates);
@@ -207,7 +207,7 @@ impl Updates {
         }
     }
 
-    /// That the rows of the tensors called `parts` are updated where they are.
+    /// Notes an update in place of the rows of the tensors called `parts`.
     pub(super) fn update(&mut self, parts: &[String]) {
         if let Some(master) = self.masters.get_mut(parts) {
             master.updates += 1;
@@ -215,7 +215,7 @@ impl Updates {
         }
     }
 
-    /// Puts what an update has made of the tensors called `parts` in the place of their rows.
+    /// Replaces the rows of the tensors called `parts` by their update.
     pub(super) fn replace(&mut self, parts: &[String], rows: Memory) {
         self.update(parts);
         if let Some(master) = self.masters.get_mut(parts) {

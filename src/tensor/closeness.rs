@@ -117,8 +117,8 @@ fn as_f64(tensor: &Tensor) -> Vec<f64> {
 
 fn position(mut index: usize, axes: &[usize]) -> Vec<usize> {
     let mut position = vec![0; axes.len()];
-    for (place, &size) in position.iter_mut().zip(axes).rev() {
-        *place = index % size;
+    for (along, &size) in position.iter_mut().zip(axes).rev() {
+        *along = index % size;
         index /= size;
     }
     position

@@ -25,7 +25,7 @@ pub enum ErrorKind {
     Device,
     /// Reading or writing failed for a reason outside the files' contents (permissions, a full disk, the network).
     Io,
-    /// Whoever asked for it wants it no more.
+    /// The caller cancelled it.
     Interrupted,
 }
 
@@ -81,8 +81,8 @@ impl Error {
 
     /// The same error, its sentence preceded by where it happened.
     #[must_use]
-    pub fn within(mut self, place: impl fmt::Display) -> Self {
-        self.0.message = format!("{place}: {}", self.0.message);
+    pub fn within(mut self, context: impl fmt::Display) -> Self {
+        self.0.message = format!("{context}: {}", self.0.message);
         self
     }
 }

@@ -68,7 +68,7 @@ impl Exact {
         }
     }
 
-    /// Tensors of numbers one behind another, as one of `shape`; an error where the counts differ.
+    /// Concatenates tensors of numbers, in order, to one of `shape`; an error where the counts differ.
     pub fn joined(parts: &[&Self], shape: &Shape) -> Result<Self> {
         let mut values = Vec::with_capacity(shape.elements());
         for part in parts {

@@ -103,11 +103,11 @@ impl Format {
         self.bytes(shape) / WORD
     }
 
-    /// `tensor` in this format, each float as the nearest that it holds.
+    /// The bytes of `tensor` in this format, each float rounded to the nearest that the format holds.
     ///
     /// # Errors
     ///
-    /// Where panels of words are wanted, or of nothing; where a finite float is beyond what f16 holds.
+    /// Panels of words, or of no columns; a finite float beyond the range of f16.
     pub fn bytes_of(self, tensor: &Tensor) -> Result<Cow<'_, [u8]>> {
         match self {
             Self { element, layout: Layout::Rows } if element == tensor.element() => Ok(Cow::Borrowed(tensor.bytes())),
@@ -125,8 +125,8 @@ impl Format {
         }
     }
 
-    /// The floats of `tensor` in this order, each as `of` says: beyond the last row zeros, beyond the last output
-    /// `nothing`.
+    /// The floats of `tensor` in this order, each converted by `of`: zeros beyond the last row, `nothing` beyond the last
+    /// output.
     fn arranged<T: Copy + Default>(self, tensor: &Tensor, nothing: T, of: impl Fn(f32) -> Result<T>) -> Result<Vec<T>> {
         let values = tensor.as_f32()?;
         let (shape, [outputs, inputs]) = (tensor.shape(), [tensor.shape().rows(), tensor.shape().last()]);
@@ -145,18 +145,18 @@ impl Format {
                 if output < outputs {
                     let row = &values[output * inputs..][..inputs];
                     for (k, value) in row.iter().enumerate() {
-                        panel_values[self.place(k, column, panel)] = of(*value)?;
+                        panel_values[self.offset(k, column, panel)] = of(*value)?;
                     }
                 } else {
-                    (0..depth).for_each(|k| panel_values[self.place(k, column, panel)] = nothing);
+                    (0..depth).for_each(|k| panel_values[self.offset(k, column, panel)] = nothing);
                 }
             }
         }
         Ok(panels)
     }
 
-    /// Where row `k` of a panel of `panel` columns has its `column`.
-    fn place(self, k: usize, column: usize, panel: usize) -> usize {
+    /// Offset, within a panel of `panel` columns, of the element in row `k` and `column`.
+    fn offset(self, k: usize, column: usize, panel: usize) -> usize {
         match self.layout {
             Layout::PairedPanels { .. } => k / 2 * 2 * panel + column / 4 * 8 + k % 2 * 4 + column % 4,
             Layout::Rows | Layout::Panels { .. } => k * panel + column,

@@ -90,7 +90,7 @@ impl Tensor {
         }
     }
 
-    /// The elements as floats, an error for a tensor of others.
+    /// The elements as floats; an error for other elements.
     pub fn as_f32(&self) -> Result<&[f32]> {
         match &self.data {
             Data::F32(values) => Ok(values),
@@ -98,7 +98,7 @@ impl Tensor {
         }
     }
 
-    /// The elements as words, an error for a tensor of floats.
+    /// The elements as words; an error for other elements.
     pub fn as_u32(&self) -> Result<&[u32]> {
         match &self.data {
             Data::U32(values) => Ok(values),
@@ -129,23 +129,23 @@ impl Tensor {
         self.data
     }
 
-    /// Tensors of floats put together to `shape`, along the one axis on which they are smaller.
+    /// Concatenates tensors of floats to `shape`, along the one axis on which they are smaller.
     pub fn joined(parts: &[&Tensor], shape: &Shape) -> Result<Self> {
         let differs =
             |part: &&Tensor| part.shape.axes().iter().zip(shape.axes()).position(|(part, whole)| part != whole);
         let axis = parts.first().and_then(differs).unwrap_or(0);
         let outer: usize = shape.axes()[..axis.min(shape.rank())].iter().product();
         let mut values = Vec::with_capacity(shape.elements());
-        for place in 0..outer {
+        for index in 0..outer {
             for part in parts {
                 let run = part.shape.elements() / outer.max(1);
-                values.extend_from_slice(&part.as_f32()?[place * run..][..run]);
+                values.extend_from_slice(&part.as_f32()?[index * run..][..run]);
             }
         }
         Self::f32(shape.clone(), values)
     }
 
-    /// The same floats, each as the nearest that `element` holds; an error where it holds none so large.
+    /// The same floats, each rounded to the nearest that `element` holds; an error for one beyond its range.
     pub fn rounded_to(&self, element: Element) -> Result<Self> {
         let bytes = Format::rows(element).bytes_of(self)?;
         match element {

@@ -1,4 +1,5 @@
-//! Shapes, formats, tensors on the host, those of the references, closeness of two tensors, the error type, and text that is safe to print.
+//! Shapes, formats, tensors on the host and of the references, closeness of two tensors, the error type, and text that
+//! is safe to print.
 //!
 //! The lowest floor: it knows nothing of devices, kernels or models.
 

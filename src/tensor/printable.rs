@@ -3,7 +3,7 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Characters that any honest text of a file in a sentence has.
+/// The most characters that a sentence shows of a text from a file.
 pub const LONGEST_TEXT: usize = 1000;
 
 /// `text` on one line, in at most `most` characters (the last is `…` where more were there), without what changes how a
@@ -43,7 +43,7 @@ fn is_hidden(next: char) -> bool {
         | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// The rest of an escape sequence: of parameters and a letter, of a text and its end, or of one character.
+/// Skips the rest of an escape sequence: parameters and a letter, a text and its end, or one character.
 fn skip_sequence(start: char, characters: &mut Peekable<Chars<'_>>) {
     let kind = match start {
         '\u{1b}' => match characters.peek() {

@@ -1,6 +1,6 @@
 //! What a model looks at: attention rollout and single layers, recorded beside the forward pass.
 //!
-//! The weights of tokens at the top are handed down layer by layer, as one vector: no N×N matrix is stored
+//! The shares of tokens at the top are handed down layer by layer, as one vector: no N×N matrix is stored
 //! (Abnar and Zuidema, 2020, arXiv 2005.00928, with ½ for the residual path and the mean over heads).
 
 use super::{AttentionAxis, Config, Encoder, RecordedAttention, Recording, Request};
@@ -27,17 +27,17 @@ pub enum AttentionLayer {
     },
 }
 
-/// One map in the making: weights handed from tokens at the top to tokens at the bottom.
+/// One map: shares of attention, handed from the tokens at the top of an encoder down to those at its bottom.
 #[derive(Clone, Debug)]
 pub struct RecordedMap {
     /// The encoder whose tokens these are.
     pub encoder: Encoder,
     /// Over what its tokens attend.
     pub axis: AttentionAxis,
-    /// The input that holds the weights at the top, one for each row `[R]`.
+    /// The name of the input that holds the shares at the top, `[R]`: one for each row.
     pub seed: String,
-    /// The weights at the bottom, `[R]`.
-    pub weights: Value,
+    /// The shares at the bottom, `[R]`.
+    pub shares: Value,
 }
 
 /// A forward pass with maps of its attention.
@@ -63,7 +63,7 @@ pub fn record_attention_maps(config: &Config, request: &Request, layer: &Attenti
         AttentionLayer::Rollout => rollout(&mut recording)?,
         AttentionLayer::Block { encoder, layer, head } => block(&mut recording, *encoder, *layer, *head)?,
     };
-    maps.iter().try_for_each(|map| recording.graph.output(map.weights))?;
+    maps.iter().try_for_each(|map| recording.graph.output(map.shares))?;
     Ok(MapRecording { recording, maps })
 }
 
@@ -75,14 +75,14 @@ fn rollout(recording: &mut Recording) -> Result<Vec<RecordedMap>> {
     for encoder in Encoder::ALL {
         let Some(top) = of_encoder(encoder).next() else { continue };
         let seed = encoder.value("seed");
-        let mut weights = graph.input(&seed, [top.packing.rows], Element::F32)?;
+        let mut shares = graph.input(&seed, [top.packing.rows], Element::F32)?;
         for attention in of_encoder(encoder) {
-            let residual = Some((weights, ROLLOUT));
+            let residual = Some((shares, ROLLOUT));
             let parts: Vec<_> = attention.parts.iter().map(|(_, part)| part).collect();
             let name = attention.layer.value("rollout");
-            weights = hand_down(graph, attention, &parts, weights, residual, ROLLOUT, &name)?;
+            shares = hand_down(graph, attention, &parts, shares, residual, ROLLOUT, &name)?;
         }
-        maps.push(RecordedMap { encoder, axis: AttentionAxis::Whole, seed, weights });
+        maps.push(RecordedMap { encoder, axis: AttentionAxis::Whole, seed, shares });
     }
     Ok(maps)
 }
@@ -112,20 +112,20 @@ fn block(recording: &mut Recording, encoder: Encoder, layer: usize, head: Option
             let name = |what: &str| format!("{encoder}{what}.{}{layer}", axis.name());
             let seed = name("seed");
             let top = recording.graph.input(&seed, [attention.packing.rows], Element::F32)?;
-            let weights = hand_down(&mut recording.graph, attention, &[&part], top, None, 1.0, &name("attention_map"))?;
-            maps.push(RecordedMap { encoder, axis: *axis, seed, weights });
+            let shares = hand_down(&mut recording.graph, attention, &[&part], top, None, 1.0, &name("attention_map"))?;
+            maps.push(RecordedMap { encoder, axis: *axis, seed, shares });
         }
     }
     Ok(maps)
 }
 
-/// `weights` at a layer's output as weights at its input: residual · share + pass · weights · P, P being the mean over
-/// all heads of `parts`.
+/// `shares` at a layer's output as shares at its input: keep · residual + pass · shares · P, where `residual` is
+/// (residual, keep) and P the mean over all heads of `parts`.
 fn hand_down(
     graph: &mut Graph,
     attention: &RecordedAttention,
     parts: &[&Part],
-    weights: Value,
+    shares: Value,
     residual: Option<(Value, f32)>,
     pass: f32,
     name: &str,
@@ -133,15 +133,15 @@ fn hand_down(
     let RecordedAttention { qkv, packing, validity, statistics, .. } = attention;
     let heads: usize = parts.iter().map(|part| part.heads.len()).sum();
     let mut base = residual;
-    for (place, part) in parts.iter().enumerate() {
+    for (index, part) in parts.iter().enumerate() {
         let validity = validity.filter(|_| part.mask.validity);
         let (normaliser, normalised) = match statistics {
             Some(statistics) => (*statistics, 0..packing.heads),
             None => {
                 let call = AttentionNormaliser { qkv: packing.clone(), part: (*part).clone(), weighted: true };
                 let shape = [part.heads.len(), 2, packing.rows];
-                let operands = [Some(*qkv), Some(*qkv), Some(weights), validity];
-                (graph.call(call, &operands, &format!("{name}.normaliser.{place}"), shape)?, part.heads.clone())
+                let operands = [Some(*qkv), Some(*qkv), Some(shares), validity];
+                (graph.call(call, &operands, &format!("{name}.normaliser.{index}"), shape)?, part.heads.clone())
             }
         };
         let call = AttentionRollout {
@@ -151,9 +151,9 @@ fn hand_down(
             keep: base.map(|(_, keep)| keep),
             pass: pass * part.heads.len() as f32 / heads as f32,
         };
-        let operands = [Some(*qkv), Some(*qkv), Some(normaliser), Some(weights), base.map(|(base, _)| base), validity];
-        let last = place + 1 == parts.len();
-        let name = if last { name.to_owned() } else { format!("{name}.{place}") };
+        let operands = [Some(*qkv), Some(*qkv), Some(normaliser), Some(shares), base.map(|(base, _)| base), validity];
+        let last = index + 1 == parts.len();
+        let name = if last { name.to_owned() } else { format!("{name}.{index}") };
         base = Some((graph.call(call, &operands, &name, [packing.rows])?, 1.0));
     }
     base.map(|(value, _)| value).ok_or_else(|| Error::usage("a block without heads"))

@@ -32,7 +32,7 @@ impl Grid {
 /// Everything that decides a ViViT model's arithmetic.
 ///
 /// Start from [`Config::named`] or a checkpoint, or write all fields out, then call [`Config::validate`]: the other
-/// methods count on a valid configuration.
+/// methods rely on a valid configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -46,7 +46,7 @@ pub struct Config {
     pub columns: usize,
     /// P, colour planes of a frame: 3 for RGB.
     pub planes: usize,
-    /// The block of pixels behind one token. What does not fill a tubelet at the end of an axis is not looked at.
+    /// The block of pixels behind one token. Pixels at the end of an axis that fill no tubelet are ignored.
     /// One frame with [`Config::frame_sampling`].
     pub tubelet: Tubelet,
     /// Where set, tokens are patches of some frames of the clip instead of tubelets of all.
@@ -154,7 +154,7 @@ impl fmt::Display for Config {
     }
 }
 
-/// What a noun ends with where there are `number` of it.
+/// The `ending` of a noun's plural; nothing for one.
 pub(super) fn plural(number: usize, ending: &str) -> &str {
     if number == 1 { "" } else { ending }
 }

@@ -1,6 +1,6 @@
-//! Which parameter of an image model one of a video model corresponds to.
+//! Which parameter of an image model corresponds to a parameter of a video model.
 
-/// What an image model, whose parameters go by Model 1's names, has for one parameter of a video model.
+/// What an image model has for one parameter of a video model. Its parameters have Model 1's names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Counterpart {
     /// The parameter of that name, where it has one.

@@ -9,14 +9,14 @@ use super::{Classifier, Config, EncoderSize};
 use crate::graph::Value;
 use crate::tensor::Result;
 
-/// An option of which a file of parameters alone does not say what it is.
+/// An option whose value shows in no parameter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Untold {
-    /// What the option is called.
+    /// The option's name.
     pub(crate) name: &'static str,
     /// All values that it may have.
     pub(crate) values: &'static [&'static str],
-    /// What it says.
+    /// What it decides, in a sentence.
     pub(crate) meaning: &'static str,
 }
 
@@ -33,7 +33,7 @@ pub(super) trait Definition {
         Classifier::Mean
     }
 
-    /// Chooses those of its own sizes that go with `config`, where none were told.
+    /// Chooses its own sizes to go with `config`, where the user has given none.
     fn fit_to(&mut self, config: &Config) {
         let _ = config;
     }
@@ -48,7 +48,7 @@ pub(super) trait Definition {
         format!("{} layer{}", config.layers, plural(config.layers, "s"))
     }
 
-    /// The option of its own that shows in no parameter and must be told, where it has one.
+    /// Its option that shows in no parameter, so that the user must give it; `None` where it has none.
     fn untold(&self) -> Option<Untold> {
         None
     }
@@ -61,7 +61,7 @@ pub(super) trait Definition {
     /// Records the way from `patches` [B, T·S, C] to one vector a clip, [B, C].
     fn encode(&self, recorder: &mut Recorder<'_>, patches: Value) -> Result<Value>;
 
-    /// Computes the same for one clip, without anything that [`Definition::encode`] computes with: each is there to find
-    /// the faults of the other.
+    /// Computes the same for one clip, and shares nothing with [`Definition::encode`]: each is there to find the faults of
+    /// the other.
     fn encode_naively(&self, naive: &mut Naive<'_>, patches: Sequence) -> Result<Vec<f64>>;
 }

@@ -22,7 +22,7 @@ use crate::tensor::Result;
 /// frames ─ class token, positions ─ L_t × block ─ LayerNorm ─ pooling
 /// ```
 ///
-/// The classifier of the configuration rules both encoders, as in the original.
+/// The classifier of the configuration applies to both encoders, as in the original.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FactorisedEncoder {

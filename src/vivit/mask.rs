@@ -6,7 +6,7 @@ use super::Config;
 use crate::kernels::attention::EmptyRow;
 use crate::tensor::{Error, Result, Tensor};
 
-/// What of a clip is not seen. By default everything is.
+/// What a model does not see of a clip. By default it sees everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FrameMask {
@@ -17,17 +17,17 @@ pub struct FrameMask {
     pub tubelets: TubeletRule,
     /// Whether tokens see their own and earlier temporal indices only. A token sees all frames of its tubelet.
     pub causal: bool,
-    /// What a query gets that sees no key.
+    /// The output for a query that sees no key.
     pub empty_row: EmptyRow,
 }
 
 /// When a tubelet of valid and invalid frames is valid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TubeletRule {
-    /// Where all of its frames are.
+    /// Where all of its frames are valid.
     #[default]
     All,
-    /// Where any of its frames is.
+    /// Where any of its frames is valid.
     Any,
 }
 
@@ -38,7 +38,7 @@ pub struct GraphMask {
     pub frames: bool,
     /// Whether tokens see their own and earlier temporal indices only.
     pub causal: bool,
-    /// What a query gets that sees no key.
+    /// The output for a query that sees no key.
     pub empty_row: EmptyRow,
 }
 
@@ -71,13 +71,13 @@ impl FrameMask {
         Self { causal, ..self }
     }
 
-    /// A query that sees no key gets this.
+    /// The output for a query that sees no key.
     #[must_use]
     pub fn empty_row(self, empty_row: EmptyRow) -> Self {
         Self { empty_row, ..self }
     }
 
-    /// What a graph must be able to mask for this.
+    /// The mask that a recorded graph needs for this one.
     pub fn masking(&self) -> GraphMask {
         GraphMask { frames: self.valid.is_some(), causal: self.causal, empty_row: self.empty_row }
     }
@@ -129,7 +129,7 @@ impl FrameMask {
     }
 }
 
-/// What of it has an effect: `none`, or `causal, frames 0-3,6 (tubelets where all are valid), empty rows zero`.
+/// The settings that have an effect: `none`, or `causal, frames 0-3,6 (tubelets where all are valid), empty rows zero`.
 impl fmt::Display for FrameMask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();

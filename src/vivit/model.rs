@@ -1,4 +1,4 @@
-//! The list of the paper's models. Nothing that a model is made of imports it.
+//! The list of the paper's models. The files that a model is made of do not import it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -45,7 +45,7 @@ macro_rules! models {
                 }
             }
 
-            /// What it is called in a sentence: `factorised encoder`.
+            /// Its name in a sentence: `factorised encoder`.
             pub fn title(&self) -> &'static str {
                 match self {
                     $(Self::$variant(_) => $title,)*
@@ -85,13 +85,13 @@ models! {
 }
 
 impl Model {
-    /// How this model's output becomes one vector in the published configurations: by a class token, where it has a place
-    /// for one.
+    /// How this model's output becomes one vector in the published configurations: by a class token, where it can have
+    /// one.
     pub fn usual_classifier(&self) -> Classifier {
         self.definition().usual_classifier()
     }
 
-    /// The option of its own that shows in no parameter and must be told, where it has one.
+    /// Its option that shows in no parameter, so that the user must give it; `None` where it has none.
     pub(crate) fn untold(&self) -> Option<Untold> {
         self.definition().untold()
     }

@@ -1,7 +1,7 @@
 //! The models in plain loops of f64, written from the formulas a second time.
 //!
-//! Nothing here comes from the graph, the kernels or their references: [`forward`] is the other opinion that they are
-//! held to. What tokens attend to one another is a relation between their places in the clip, not strides; a clip is
+//! Nothing here comes from the graph, the kernels or their references: [`forward`] is an independent check on
+//! them. What tokens attend to one another is a relation between their places in the clip, not strides; a clip is
 //! computed by itself; every attention looks at every pair of tokens. That is slow, so it is for small models.
 
 mod layers;
@@ -14,8 +14,7 @@ use super::{Classifier, Config, Encoder, FrameMask, FrameSampling, Parameters, T
 use crate::kernels::ClipLayout;
 use crate::tensor::{Error, Result, Tensor};
 
-/// Computes a batch of `clips`, `[B, F, P, Y, X]` or `[B, F, Y, X, P]` by `layout`, of which `mask` says what is not
-/// seen.
+/// Computes a batch of `clips`, `[B, F, P, Y, X]` or `[B, F, Y, X, P]` by `layout`, masked by `mask`.
 ///
 /// The result holds values by the names that they have in the graph of [`record`](super::record), rounded to f32:
 /// `patch_embeddings`, each encoder's `embeddings`, `hidden_state.1` and so on, and `sequence_output`, then `pooled`
@@ -103,11 +102,11 @@ impl<'a> Pixels<'a> {
     fn at(&self, clip: usize, frame: usize, [row, column]: [usize; 2], plane: usize) -> f64 {
         let Config { frames, rows, columns, planes, .. } = *self.config;
         let frame = clip * frames + frame;
-        let place = match self.layout {
+        let offset = match self.layout {
             ClipLayout::Btchw => ((frame * planes + plane) * rows + row) * columns + column,
             ClipLayout::Bthwc => ((frame * rows + row) * columns + column) * planes + plane,
         };
-        f64::from(self.values[place])
+        f64::from(self.values[offset])
     }
 }
 
@@ -123,8 +122,8 @@ fn frames_of_times(config: &Config) -> Vec<Vec<usize>> {
     let mut times = Vec::new();
     // In whole steps, since sums of them would round otherwise than the original's.
     while (times.len() as f64) < (frames as f64 - start) / step && (arange_quirk || times.len() < wanted) {
-        let place = start + times.len() as f64 * step;
-        times.push(vec![(place.round_ties_even() as usize).min(frames - 1)]);
+        let frame = start + times.len() as f64 * step;
+        times.push(vec![(frame.round_ties_even() as usize).min(frames - 1)]);
     }
     times
 }
@@ -213,7 +212,7 @@ impl Naive<'_> {
         Ok(tokens)
     }
 
-    /// What a query makes of a key in sequences that run through time (the table of spec §4.2).
+    /// Whether a query sees a key in sequences that run through time (the table of spec §4.2).
     pub(super) fn through_time(&self, query: Place, key: Place) -> Sight {
         let in_order = match (query.time, key.time) {
             (None, _) => true,
@@ -228,12 +227,12 @@ impl Naive<'_> {
         if query.position == key.position { self.through_time(query, key) } else { Sight::Outside }
     }
 
-    /// What a query makes of a key in sequences of one temporal index each.
+    /// Whether a query sees a key in sequences of one temporal index each.
     pub(super) fn over_space(&self, query: Place, key: Place) -> Sight {
         if query.time == key.time { Sight::Seen } else { Sight::Outside }
     }
 
-    /// Whether what is at `place` counts.
+    /// Whether a token at `place` counts.
     pub(super) fn is_valid(&self, place: Place) -> bool {
         place.time.is_none_or(|time| self.valid[time])
     }
@@ -256,7 +255,7 @@ impl Naive<'_> {
         Ok(())
     }
 
-    /// Sets a part of the value called `name` aside, of the shape `axes`.
+    /// Keeps a part of the value called `name`; the part has the shape `axes`.
     pub(super) fn keep(&mut self, name: &str, axes: &[usize], part: Vec<f64>) {
         let none = || Kept { axes: [&[0], axes].concat(), values: Vec::new() };
         let kept = self.values.entry(name.to_owned()).or_insert_with(none);
@@ -264,7 +263,7 @@ impl Naive<'_> {
         kept.values.extend(part.into_iter().map(|value| value as f32));
     }
 
-    /// A learned tensor of so many elements.
+    /// The learned tensor called `name`; an error where it has another number of elements.
     fn parameter(&self, name: &str, elements: usize) -> Result<Vec<f64>> {
         let tensor = self.parameters.tensor(name)?;
         match tensor.as_f32()? {

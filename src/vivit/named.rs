@@ -25,10 +25,10 @@ impl Config {
     /// The names of backbones that [`Config::named`] knows.
     pub const SHAPES: [&'static str; BACKBONES.len()] = {
         let mut names = [""; BACKBONES.len()];
-        let mut place = 0;
-        while place < names.len() {
-            names[place] = BACKBONES[place].name;
-            place += 1;
+        let mut index = 0;
+        while index < names.len() {
+            names[index] = BACKBONES[index].name;
+            index += 1;
         }
         names
     };

@@ -22,7 +22,7 @@ impl ModelOption {
         Self { name: name.into(), value: value.into() }
     }
 
-    /// What it is called.
+    /// Its name.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -60,13 +60,13 @@ impl Model {
     /// An option that it does not have, with those it has; a value that the option does not take.
     pub fn with_option(self, option: &ModelOption) -> Result<Self> {
         let mut fields = self.fields()?;
-        let Some(place) = find(&mut fields, &option.name) else {
+        let Some(value) = find(&mut fields, &option.name) else {
             let known: Vec<_> = self.options()?.iter().map(ModelOption::to_string).collect();
             let known =
                 if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
             return Err(Error::usage(format!("{self} has no option {}; {known}", option.name)));
         };
-        *place = option.json();
+        *value = option.json();
         fields.insert(KIND.to_owned(), self.kind()?);
         let model = serde_json::from_value(Value::Object(fields));
         model.map_err(|error| Error::usage(format!("{self} does not take {option}: {error}")))
@@ -83,7 +83,7 @@ impl Model {
         Ok(options)
     }
 
-    /// Those of its own options that show in no parameter: only who knows the model can tell them.
+    /// Its options that show in no parameter, so that the user must give them.
     ///
     /// # Errors
     ///

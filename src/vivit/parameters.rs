@@ -16,8 +16,8 @@ pub struct ParameterSpec {
 
 /// A model's learned tensors, handed out one at a time and in any order.
 ///
-/// The names and shapes are those of [`Config::parameters`](super::Config::parameters). Each call of [`Weights::tensor`] reads or makes the tensor
-/// anew, so that a model's weights need never be in host memory all at once.
+/// The names and shapes are those of [`Config::parameters`](super::Config::parameters). Each call of
+/// [`Weights::tensor`] reads or makes the tensor anew, so that a model's weights need never be in host memory all at once.
 pub trait Parameters: Weights + fmt::Debug {
     /// The names, in the order of [`Config::parameters`](super::Config::parameters).
     fn names(&self) -> Vec<&str>;

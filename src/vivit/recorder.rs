@@ -31,7 +31,7 @@ struct Dense<'a> {
     output: OutputLayout,
 }
 
-/// A graph in the making.
+/// A graph while it is recorded.
 pub(super) struct Recorder<'a> {
     pub config: &'a Config,
     pub batch: usize,
@@ -47,7 +47,7 @@ impl<'a> Recorder<'a> {
     pub(super) fn new(config: &'a Config, request: &'a Request) -> Result<Self> {
         config.validate()?;
         if request.batch == 0 {
-            return Err(Error::usage("a batch of no clips"));
+            return Err(Error::usage("a batch must have at least one clip"));
         }
         let mut graph = Graph::new();
         let shape = [request.batch, config.grid().temporal];

@@ -8,7 +8,7 @@ use crate::kernels::attention::{Part, Qkv};
 /// A model recorded as kernel calls.
 #[derive(Clone, Debug)]
 pub struct Recording {
-    /// The calls. Its inputs are those of [`ModelInput`](super::ModelInput).
+    /// The calls. The graph's inputs are those of [`ModelInput`](super::ModelInput).
     pub graph: Graph,
     /// Name and shape of every tensor that the model learns, in the order of the forward pass.
     pub parameters: Vec<ParameterSpec>,
@@ -16,13 +16,13 @@ pub struct Recording {
     pub features: Value,
     /// `[B, K]`, for a model with a head.
     pub logits: Option<Value>,
-    /// `[B, K]`: softmax of the logits, where they are of one label.
+    /// `[B, K]`: softmax of the logits, for one label a clip.
     pub probabilities: Option<Value>,
-    /// Where tokens attend to one another, in the order of the forward pass.
+    /// The attentions, in the order of the forward pass.
     pub attentions: Vec<RecordedAttention>,
 }
 
-/// One place in a model where tokens attend to one another.
+/// One attention of a model.
 #[derive(Clone, Debug)]
 pub struct RecordedAttention {
     /// Its layer, and in a layer with several attentions which of them it is.
@@ -33,7 +33,7 @@ pub struct RecordedAttention {
     pub packing: Qkv,
     /// Which heads attend how.
     pub parts: Vec<(AttentionAxis, Part)>,
-    /// Which temporal indices are valid, where it is asked.
+    /// Which temporal indices are valid, where frames may be masked.
     pub validity: Option<Value>,
     /// `[H, 2, R]`: the statistics of its softmax, where they were asked for.
     pub statistics: Option<Value>,

@@ -15,7 +15,7 @@ pub struct Request {
     pub layout: ClipLayout,
     /// The values wanted beside the outputs, by name.
     pub taps: Taps,
-    /// What tokens do not see.
+    /// What the graph can mask.
     pub masking: GraphMask,
     /// Whether attention leaves the statistics of its softmax, `attention_statistics.I`: rollout needs them.
     pub statistics: bool,

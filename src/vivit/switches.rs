@@ -47,8 +47,8 @@ pub struct Tubelet {
 pub struct FrameSampling {
     /// How many frames are looked at.
     pub frames: usize,
-    /// Whether the places are those of a floating-point `arange`, as in the original implementation, which yields one
-    /// frame more where the spacing is rounded down.
+    /// Whether frames are sampled at the values of a floating-point `arange`, as in the original implementation, which
+    /// yields one frame more where the spacing is rounded down.
     #[serde(default)]
     pub arange_quirk: bool,
 }
@@ -63,8 +63,8 @@ impl FrameSampling {
         let wanted = self.frames.min(frames);
         // NumPy's arange has ⌈(end − start)/step⌉ elements.
         let count = if self.arange_quirk { ((frames as f64 - start) / step).ceil() as usize } else { wanted };
-        let place = |index: usize| (start + index as f64 * step).round_ties_even() as usize;
-        (0..count).map(|index| place(index).min(frames - 1)).collect()
+        let frame = |index: usize| (start + index as f64 * step).round_ties_even() as usize;
+        (0..count).map(|index| frame(index).min(frames - 1)).collect()
     }
 }
 
@@ -102,7 +102,7 @@ pub enum Labelling {
 pub struct LabelHead {
     /// What the labels are: `noun`.
     pub name: String,
-    /// How many there are.
+    /// Number of classes.
     pub classes: usize,
 }
 

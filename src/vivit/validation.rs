@@ -49,7 +49,10 @@ impl Config {
             ("representation size", self.features()),
         ])?;
         if self.frames > MOST_FRAMES {
-            return Err(Error::usage(format!("the clip has {} frames, but may have {MOST_FRAMES}", self.frames)));
+            return Err(Error::usage(format!(
+                "the clip has {} frames, but may have at most {MOST_FRAMES}",
+                self.frames
+            )));
         }
         Ok(())
     }
@@ -122,7 +125,7 @@ impl Labelling {
             let heads = heads.len();
             return Err(Error::usage(format!("{heads} heads have more joint classes than can be numbered")));
         }
-        match heads.iter().enumerate().find(|(place, head)| heads[..*place].iter().any(|other| other.name == head.name))
+        match heads.iter().enumerate().find(|(index, head)| heads[..*index].iter().any(|other| other.name == head.name))
         {
             Some((_, head)) => Err(Error::usage(format!("two heads are called {}", head.name))),
             None => Ok(()),
@@ -154,7 +157,7 @@ fn validate_encoder(what: &str, size: EncoderSize, width: usize) -> Result<()> {
     bounded(what, &[layers, width, width.max(hidden), 4], MOST_ELEMENTS)
 }
 
-/// The error of a model that has no place for a class token.
+/// An error where `classifier` needs a class token or a first token, for a model that has neither.
 pub(super) fn pooled_only(model: &str, classifier: Classifier) -> Result<()> {
     match classifier {
         Classifier::Token | Classifier::FirstToken => Err(Error::usage(format!(

@@ -1,7 +1,8 @@
-//! What a device is still working on: a future, and natively a call that waits for it.
+//! Results that a device is still working on: futures, and natively a call that waits for them.
 //!
-//! Nobody hears that a device is done unless somebody polls it, which only this folder does. Natively, a thread that waits
-//! polls the device itself; for futures that are awaited a thread of the device's own does. In a browser the event loop does.
+//! A device reports that it is done only to a thread that polls it, and only this folder polls. Natively, a thread that
+//! waits polls the device itself, and a thread of the device's own polls it for futures that are awaited. In a browser the
+//! event loop does.
 
 #[cfg(target_arch = "wasm32")]
 #[path = "browser.rs"]
@@ -22,11 +23,12 @@ pub use platform::NoWaiting;
 pub(super) use platform::{Poller, detach};
 pub(super) use submission::{Done, Submission};
 
-/// What a device is still working on, as a future that any executor can await. Natively, `wait` blocks until it is there.
+/// A result that a device is still working on: a future that any executor can await. Natively, `wait` blocks until the
+/// result is there.
 ///
-/// What takes a single step, such as [`Gpu::write`](super::Gpu::write) or [`Commands::run`](super::Commands::run), is under
-/// way when the call returns. What takes several goes on as it is polled. Where one is dropped, the driver's complaint about
-/// the steps taken goes to the log, and the loss of a device is remembered.
+/// A call that takes a single step, such as [`Gpu::write`](super::Gpu::write) or [`Commands::run`](super::Commands::run),
+/// has begun its work when it returns. A call that takes several goes on as it is polled. Where a future is dropped, the
+/// driver's complaint about the steps taken goes to the log, and the loss of a device is remembered.
 #[must_use = "what went wrong is not known until it is awaited or waited for"]
 pub struct Pending<'a, T>(Boxed<'a, Result<T>>);
 
@@ -34,12 +36,12 @@ pub struct Pending<'a, T>(Boxed<'a, Result<T>>);
 pub(super) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl<'a, T> Pending<'a, T> {
-    /// What `future` resolves to.
+    /// The result of `future`.
     pub fn new(future: impl Future<Output = Result<T>> + Send + 'a) -> Self {
         Self(Box::pin(future))
     }
 
-    /// What is there already.
+    /// A result that is there already.
     pub fn ready(outcome: Result<T>) -> Self
     where
         T: Send + 'a,
@@ -47,9 +49,9 @@ impl<'a, T> Pending<'a, T> {
         Self::new(std::future::ready(outcome))
     }
 
-    /// Blocks until it is there. This thread polls the device meanwhile; no other is started.
+    /// Blocks until the result is there. This thread polls the device meanwhile; no other is started.
     ///
-    /// An error of usage in a thread that has forbidden it by [`NoWaiting`].
+    /// An error of usage in a thread that forbids waiting by [`NoWaiting`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn wait(self) -> Result<T> {
         platform::wait(self)

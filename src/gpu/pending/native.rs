@@ -14,14 +14,14 @@ use crate::tensor::{Error, Result};
 
 thread_local! {
     static CONDUCT: Cell<Conduct> = const { Cell::new(Conduct::Awaits) };
-    /// How many forbid this thread to wait.
+    /// How many [`NoWaiting`] guards this thread has.
     static FORBIDDEN: Cell<usize> = const { Cell::new(0) };
 }
 
 /// What a thread does with a future.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Conduct {
-    /// It polls it and goes on: another thread polls the device.
+    /// It polls the future and goes on: another thread polls the device.
     Awaits,
     /// It has nothing else to do: it polls the device itself.
     Waits,
@@ -30,7 +30,7 @@ enum Conduct {
 /// Sets what this thread does until it is dropped.
 struct Conducted {
     before: Conduct,
-    /// It is about the thread that made it.
+    /// Not `Send`: it concerns the thread that made it.
     of_this_thread: PhantomData<*const ()>,
 }
 
@@ -56,7 +56,7 @@ impl Drop for Conducted {
 /// ```
 #[must_use = "waiting is forbidden only while it lives"]
 pub struct NoWaiting {
-    /// It is about the thread that made it.
+    /// Not `Send`: it concerns the thread that made it.
     of_this_thread: PhantomData<*const ()>,
 }
 
@@ -111,7 +111,7 @@ impl Poller {
         Self { device, loss, queue: Arc::default() }
     }
 
-    /// Sees to it that `submission` comes to an end.
+    /// Has the device polled until `submission` is done.
     pub(in crate::gpu) fn attend(&self, submission: &Submission) {
         if CONDUCT.get() == Conduct::Waits {
             return poll(&self.device, &self.loss, submission);

@@ -21,12 +21,12 @@ struct State {
     /// Callbacks that the device has still to call.
     outstanding: usize,
     failure: Option<String>,
-    /// Of the task that awaits it.
+    /// Wakes the task that awaits it.
     waker: Option<Waker>,
 }
 
 impl Submission {
-    /// What `queue` was given as `index`; done once the host can read each of `readable` too.
+    /// The work that `queue` was given as `index`; done once the host can also read each of `readable`.
     pub(in crate::gpu) fn new<'a>(
         queue: &wgpu::Queue,
         index: wgpu::SubmissionIndex,
@@ -49,7 +49,7 @@ impl Submission {
         Callback { submission: self.clone(), outcome: Err("it has dropped the work") }
     }
 
-    /// Ends the waiting for it.
+    /// Ends the wait for it with an error.
     #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "a browser calls every callback"))]
     pub(super) fn fail(&self, reason: impl Into<String>) {
         self.change(|state| {
@@ -68,7 +68,7 @@ impl Submission {
         }
     }
 
-    /// What became of it; where that is still open, `waker` is woken once it is not.
+    /// Its outcome; while there is none, `waker` is kept, and woken once there is.
     fn outcome(&self, waker: &Waker) -> Poll<Result<(), String>> {
         let mut state = self.state();
         match &state.failure {

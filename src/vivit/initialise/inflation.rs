@@ -57,7 +57,7 @@ pub fn inflate(kernel: &Tensor, frames: usize, inflation: Inflation) -> Result<T
     Tensor::f32([outputs, planes, frames, rows, columns], values)
 }
 
-/// What `frame` has of the image's kernel.
+/// By what the image's kernel is multiplied in `frame`.
 fn share(frame: usize, frames: usize, inflation: Inflation) -> f64 {
     match inflation {
         Inflation::Central => f64::from(u8::from(frame == frames / 2)),

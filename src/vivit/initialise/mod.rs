@@ -1,7 +1,7 @@
 //! A video model from a trained one: from an image transformer, or from a video model of the same kind (paper,
 //! section 3.4; spec §5).
 //!
-//! An image transformer is here what it is to the arithmetic: Model 1 that samples a single frame
+//! To the arithmetic, an image transformer is Model 1 that samples a single frame
 //! ([`FrameSampling`](super::FrameSampling)), with a kernel `[C, P, h, w]`. [`Initialisation::apply`] takes over what
 //! the target can use, inflates the kernel to tubelets and fits the position tables; what is not taken over keeps the
 //! starting values: those [`from_scratch`], or those of any other source of parameters. [`fit_positions`] is the small
@@ -27,7 +27,7 @@ use crate::graph::Weights;
 use crate::tensor::{Error, Result, Shape, Tensor};
 use origin::Plan;
 
-/// What becomes of the attention over time that an image model has no weights for: that in the blocks of Model 3.
+/// How the attention over time in the blocks of Model 3 begins, for which an image model has no weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TemporalAttention {
     /// Query, key and value are copied from the attention over space; the output projection, kernel and bias, is zero.
@@ -56,7 +56,7 @@ pub struct Initialisation {
     /// How position tables are fitted to another grid; `None` keeps the starting positions. A table whose grid is the
     /// target's already is copied.
     pub positions: Option<Positions>,
-    /// What becomes of the attention over time in Model 3.
+    /// How the attention over time in Model 3 begins.
     pub temporal: TemporalAttention,
     /// Whether Model 2's spatial class token begins as the image model's. It does not in the original implementation,
     /// where the two go by different names.

@@ -128,7 +128,7 @@ pub(super) struct Plan<'a> {
     pub(super) rules: &'a Initialisation,
     pub(super) source: &'a Config,
     pub(super) parameters: &'a dyn Parameters,
-    /// Those of the source's parameters.
+    /// The names of the source's parameters.
     pub(super) names: HashSet<&'a str>,
     pub(super) target: &'a Config,
 }

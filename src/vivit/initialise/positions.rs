@@ -192,10 +192,10 @@ fn resized_axis(values: Vec<f64>, [from, to]: [usize; 2], inner: usize) -> Vec<f
     let mut resized = Vec::with_capacity(values.len() / from * to);
     for line in values.chunks_exact(from * inner) {
         for index in 0..to {
-            let place = if to > 1 { index as f64 * (from - 1) as f64 / (to - 1) as f64 } else { 0.0 };
-            let below = place as usize;
+            let position = if to > 1 { index as f64 * (from - 1) as f64 / (to - 1) as f64 } else { 0.0 };
+            let below = position as usize;
             let above = (below + 1).min(from - 1);
-            let share = place - below as f64;
+            let share = position - below as f64;
             let row = |at: usize| line[at * inner..][..inner].iter();
             resized.extend(row(below).zip(row(above)).map(|(low, high)| low + share * (high - low)));
         }

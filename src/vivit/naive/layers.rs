@@ -5,7 +5,7 @@ use crate::kernels::attention::EmptyRow;
 use crate::tensor::Result;
 use crate::vivit::{Classifier, EncoderSize, Gelu};
 
-/// Where in a clip a token is from.
+/// Where in a clip a token lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::vivit) struct Place {
     /// Temporal index; none for a class token.
@@ -69,18 +69,18 @@ impl Sequence {
     }
 }
 
-/// What a query makes of a key.
+/// Whether a query sees a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::vivit) enum Sight {
-    /// It is of another sequence.
+    /// The key is in another sequence.
     Outside,
-    /// A mask hides it.
+    /// A mask hides the key.
     Hidden,
-    /// It is attended to.
+    /// The query attends to the key.
     Seen,
 }
 
-/// What a head's query at one place makes of a key at another.
+/// Whether a head's query at one place sees a key at another.
 pub(in crate::vivit) type Relation<'a> = dyn Fn(usize, Place, Place) -> Sight + 'a;
 
 /// The larger one; a NaN where one is.
@@ -122,10 +122,10 @@ impl Naive<'_> {
         let mut context = vec![vec![0.0; width]; normed.len()];
         for head in 0..heads {
             let features = head * width / heads..(head + 1) * width / heads;
-            for (place, context) in context.iter_mut().enumerate() {
-                let sight = |&key| relation(head, tokens.places[place], key);
+            for (token, context) in context.iter_mut().enumerate() {
+                let sight = |&key| relation(head, tokens.places[token], key);
                 let sights: Vec<_> = tokens.places.iter().map(sight).collect();
-                let query = &query[place][features.clone()];
+                let query = &query[token][features.clone()];
                 let scores: Vec<_> = key.iter().map(|key| score(query, &key[features.clone()])).collect();
                 for (other, probability) in probabilities(&scores, &sights, self.mask.empty_row) {
                     for feature in features.clone() {
@@ -166,7 +166,7 @@ impl Naive<'_> {
         Ok(x.iter().map(|x| (0..outputs).map(|output| product(x, output)).collect()).collect())
     }
 
-    /// LayerNorm of every token, with the variance that divides by all.
+    /// LayerNorm of every token, with the variance that divides by the width.
     pub(super) fn layer_norm(&self, path: &str, x: &[Vec<f64>]) -> Result<Vec<Vec<f64>>> {
         let width = self.config.width;
         let scale = self.parameter(&format!("{path}.scale"), width)?;
@@ -175,7 +175,7 @@ impl Naive<'_> {
             let mean = x.iter().sum::<f64>() / width as f64;
             let variance = x.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / width as f64;
             let deviation = (variance + f64::from(self.config.layer_norm_eps)).sqrt();
-            (0..width).map(|place| (x[place] - mean) / deviation * scale[place] + bias[place]).collect()
+            (0..width).map(|channel| (x[channel] - mean) / deviation * scale[channel] + bias[channel]).collect()
         };
         Ok(x.iter().map(normed).collect())
     }
