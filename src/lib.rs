@@ -1,7 +1,7 @@
 //! ViViT, the video vision transformer (Arnab et al., ICCV 2021), as hand-written WGSL compute kernels on wgpu.
 //!
-//! All four models of the paper: load a checkpoint, hand over a video, get classes, features, attention maps or any value
-//! inside, on any Vulkan, Metal or DX12 device or on the processor; without CUDA, without Python.
+//! All four models of the paper: load a checkpoint, hand over a video, get classes, features, attention maps or any
+//! value inside, on any Vulkan, Metal or DX12 device or on the processor; without CUDA, without Python.
 //!
 //! ```no_run
 //! let device = tubelet::Device::open(&Default::default())?;
@@ -17,9 +17,10 @@
 //!
 //! # What it costs
 //!
-//! A ViViT-B of 32 frames is 0.9 TFLOP a clip in f32. Its weights take 340 MiB on the device and its intermediate values
-//! 83 MiB a clip. A forward pass is one submission (a few on GPUs that would take seconds); the second one compiles
-//! and uploads nothing, and allocates only what its results are read from. (An attention map is prepared each time.)
+//! A ViViT-B of 32 frames is 0.9 TFLOP a clip in f32. Its weights take 340 MiB on the device and its intermediate
+//! values 83 MiB a clip. A forward pass is one submission (a few on GPUs that would take seconds); the second one
+//! compiles and uploads nothing, and allocates only what its results are read from. (An attention map is prepared each
+//! time.)
 //!
 //! # What it does not do
 //!
@@ -28,10 +29,10 @@
 //! # Without blocking
 //!
 //! A call that waits for a device has a twin whose name ends in `_async`; below [`engine`] it returns a
-//! [`Pending`](gpu::Pending), which is a future and can be waited for. Natively futures complete under any executor: the
-//! device has a thread that polls it for them. On `wasm32` there are no blocking forms. The processor as a device computes
-//! in the thread that polls the future; reading a checkpoint and compiling run there too. Where that hurts, spawn the
-//! future. Poll a future that has been started to its end, or drop it: others wait for what it holds.
+//! [`Pending`](gpu::Pending), which is a future and can be waited for. Natively futures complete under any executor:
+//! the device has a thread that polls it for them. On `wasm32` there are no blocking forms. The processor as a device
+//! computes in the thread that polls the future; reading a checkpoint and compiling run there too. Where that hurts,
+//! spawn the future. Poll a future that has been started to its end, or drop it: others wait for what it holds.
 //!
 //! # The floors
 //!
@@ -55,9 +56,9 @@
 //!
 //! # Features
 //!
-//! `cli` (the program, and `bench`), `report` (pictures; part of `cli`), `video` (sources of frames: files through ffmpeg,
-//! image folders, GIF, `.npy`; and [`eval`]), `cpu` (the processor as a device) and `hub` (download from the Hugging Face
-//! hub) are on by default. With `default-features = false` the bare engine remains, with few dependencies.
+//! `cli` (the program, and `bench`), `report` (pictures; part of `cli`), `video` (sources of frames: files through
+//! ffmpeg, image folders, GIF, `.npy`; and [`eval`]), `cpu` (the processor as a device) and `hub` (download from the
+//! Hugging Face hub) are on by default. With `default-features = false` the bare engine remains, with few dependencies.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[cfg(feature = "cli")]

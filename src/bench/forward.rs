@@ -144,8 +144,8 @@ fn by_kernel(executor: &dyn Executor, stamps: &[Duration]) -> Vec<KernelShare> {
 /// Values between −1 and 1 that differ from pixel to pixel.
 fn random_clip(config: &Config, request: &Request) -> Result<Tensor> {
     let shape = vivit::clip_shape(config, request);
-    let values = (0..shape.elements()).map(|place| {
-        let scrambled = (place as u32).wrapping_mul(2_654_435_761).rotate_left(15).wrapping_mul(2_246_822_519);
+    let values = (0..shape.elements()).map(|index| {
+        let scrambled = (index as u32).wrapping_mul(2_654_435_761).rotate_left(15).wrapping_mul(2_246_822_519);
         scrambled as f32 / u32::MAX as f32 * 2.0 - 1.0
     });
     let values = values.collect();

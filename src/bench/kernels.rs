@@ -94,8 +94,7 @@ pub struct CaseRun {
 }
 
 impl CaseRun {
-    /// Prepares `case` on `device`, with the variant that `selection` asks for; the first run, which compiles, is behind
-    /// it.
+    /// Prepares `case` on `device`, with the variant that `selection` asks for, and runs it once, which compiles.
     pub fn new(device: &Device, case: &Case, selection: &Selection) -> Result<Self> {
         let (graph, weights) = recorded(case)?;
         let weights = DeviceWeights::new(device, Arc::new(weights));
@@ -111,7 +110,7 @@ impl CaseRun {
         self.executor.implementations().first().copied().unwrap_or_default()
     }
 
-    /// Runs it once.
+    /// Runs the case once, and says how long it took.
     pub fn time(&self) -> Result<Time> {
         let (stamps, elapsed) = timed(&self.device, || self.executor.compute_timed(&[]).wait())?;
         Ok(Time::new(stamps.first().copied().unwrap_or(elapsed.wall), elapsed.cpu))

@@ -15,13 +15,13 @@ use half::{bf16, f16};
 use super::stored::{Opened, StoredFile};
 use crate::tensor::{Error, Result, Shape, Tensor};
 
-/// What a large file's stand-in in a Git repository begins with.
+/// The first bytes of a Git LFS pointer, which a repository holds instead of a large file.
 pub(super) const GIT_LFS_POINTER: &[u8; 8] = b"version ";
 
 /// Named arrays in files that were opened and checked: whatever the container, every array lies within its file and has
 /// the size of its shape.
 pub(crate) trait Arrays: fmt::Debug + Send + Sync {
-    /// The file; of several the one that lists them.
+    /// The file; of several, the one that lists them.
     fn path(&self) -> &Path;
 
     /// The stored names, in no order.
@@ -111,7 +111,7 @@ impl ArrayFile {
         Tensor::f32(shape, values)
     }
 
-    /// The caller's mistake of asking for an array that is not there.
+    /// The error for an array that is not there.
     pub(super) fn holds_no(&self, name: &str) -> Error {
         Error::usage(format!("{} holds no array `{name}`", self.path.display()))
     }
@@ -135,15 +135,15 @@ fn elements<E: Pod>(file: &mut (impl Read + Seek), run: Run) -> io::Result<Vec<E
     Ok(values)
 }
 
-/// So many zeros, where there is the memory for them.
+/// `elements` zeros; an error where there is no memory for them.
 pub(super) fn zeroed<E: Pod>(elements: usize) -> io::Result<Vec<E>> {
     bytemuck::allocation::try_zeroed_vec(elements).map_err(|()| io::ErrorKind::OutOfMemory.into())
 }
 
-/// What is said of a file of which only the stand-in in a Git repository is there.
+/// The error for a file of which only the Git LFS pointer is there.
 pub(super) fn git_lfs_pointer(file: &StoredFile) -> Error {
     Error::file(format!(
-        "{} is the stand-in of a file kept by Git LFS: run `git lfs pull` in its repository",
+        "{} is only the pointer to a file kept by Git LFS: run `git lfs pull` in its repository",
         file.display()
     ))
 }

@@ -8,7 +8,7 @@ use crate::tensor::{LONGEST_TEXT, Result, printable};
 /// One array of a checkpoint's files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ArrayInfo {
-    /// Its name, as it is stored but for what cannot be printed.
+    /// Its stored name, without what cannot be printed.
     pub name: String,
     /// Its shape, as it is stored.
     pub shape: Vec<usize>,

@@ -14,7 +14,7 @@ use crate::vivit::Config;
 pub struct Described {
     /// The model.
     pub config: Config,
-    /// Where the model's weights come from, or will seem to.
+    /// Where the model's weights come from, or seem to.
     pub provenance: Provenance,
     /// The names of the classes, in order, where they are given.
     pub labels: Option<Vec<String>>,

@@ -1,6 +1,6 @@
-//! Where a configuration file tells another story than the shapes of the weights.
+//! Where a configuration file disagrees with the shapes of the weights.
 
-/// One field that does.
+/// One field that disagrees.
 #[derive(Debug)]
 pub(super) struct Disagreement {
     /// What the configuration says, with the field's name.

@@ -43,7 +43,7 @@ pub(super) struct Fitted {
     arrays: Box<dyn Arrays>,
     convention: Box<dyn Convention>,
     specs: Vec<ParameterSpec>,
-    /// For each tensor its place in `specs` and its stored name.
+    /// For each tensor its index in `specs` and its stored name.
     stored: HashMap<String, (usize, String)>,
 }
 
@@ -51,11 +51,11 @@ pub(super) struct Fitted {
 type Unfit = (Box<dyn Arrays>, Misfits);
 
 impl Fitted {
-    /// Finds every tensor that `specs` lists in `arrays`, and a note on what else is there and of no use; else gives back the
+    /// Finds every tensor of `specs` in `arrays`, and returns a note on the arrays that are of no use; else gives back the
     /// arrays and all that does not fit.
     ///
-    /// Where every tensor is found, `strays` are of no use: class weights of a loss, buffers, a training's state. Where one
-    /// is missing they may be what is left of it under a wrong name, and are listed beside it.
+    /// Where every tensor is found, `strays` are of no use: class weights of a loss, buffers, a training's state. Where a
+    /// tensor is missing, a stray may be that tensor under a wrong name, and is listed beside it.
     pub(super) fn new(
         arrays: Box<dyn Arrays>,
         convention: Box<dyn Convention>,
@@ -65,12 +65,12 @@ impl Fitted {
         let mut misfits = Vec::new();
         let mut stored = HashMap::new();
         let mut used = HashSet::new();
-        for (place, spec) in specs.iter().enumerate() {
+        for (index, spec) in specs.iter().enumerate() {
             let mut found = convention.accepted(&spec.name);
             found.retain(|name| arrays.shape(name).is_some());
             misfits.extend(misfit(&*arrays, &*convention, spec, &found));
             used.extend(found.iter().cloned());
-            stored.extend(found.pop().map(|name| (spec.name.clone(), (place, name))));
+            stored.extend(found.pop().map(|name| (spec.name.clone(), (index, name))));
         }
         let names = arrays.names();
         let extra: BTreeSet<_> =
@@ -96,7 +96,7 @@ impl Fitted {
     }
 
     fn find(&self, name: &str) -> Result<(&ParameterSpec, &str)> {
-        let found = self.stored.get(name).map(|(place, stored)| (&self.specs[*place], stored.as_str()));
+        let found = self.stored.get(name).map(|(index, stored)| (&self.specs[*index], stored.as_str()));
         found.ok_or_else(|| Error::usage(format!("the model has no parameter `{name}`")))
     }
 }

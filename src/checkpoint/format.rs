@@ -20,7 +20,7 @@ pub(super) struct Format {
     pub(super) owner: &'static str,
     /// What a `config.json` alone describes; its preprocessor is looked for elsewhere.
     pub(super) read_config: fn(&StoredFile) -> Result<Described>,
-    /// The checkpoint whose files lie at a place, with its weights in the arrays.
+    /// Loads the checkpoint at a location, with its weights in the arrays.
     pub(super) load: fn(Location, Box<dyn Arrays>, &Hints) -> Result<Checkpoint>,
     /// The arrays of a known model, and how they are called.
     pub(super) convention: fn(Box<dyn Arrays>, &Config) -> Called,
@@ -29,9 +29,9 @@ pub(super) struct Format {
 /// Arrays and how they are called.
 pub(super) type Called = (Box<dyn Arrays>, Box<dyn Convention>);
 
-/// What models from one place have in common.
+/// What models of one provenance have in common.
 pub(super) struct Usage {
-    /// What the place is called.
+    /// The provenance's name.
     pub(super) name: &'static str,
     /// The order of the axes of their clips.
     pub(super) layout: ClipLayout,

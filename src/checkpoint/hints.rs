@@ -1,4 +1,4 @@
-//! What its user may tell of a checkpoint.
+//! What the user may tell of a checkpoint.
 
 use super::Checkpoint;
 use crate::tensor::{Error, Result};

@@ -21,7 +21,7 @@ use cache::{Cached, Repository};
 use model_id::ModelId;
 use variables::Variables;
 
-/// Where models that go by a name are looked for.
+/// Where models are looked for by name.
 #[derive(Clone, Default)]
 pub struct Hub {
     /// The folder with one `models--ORGANISATION--NAME` folder a model; without one nothing is found by name.
@@ -30,7 +30,7 @@ pub struct Hub {
     pub offline: bool,
     /// The server to download from, where it is not huggingface.co.
     pub endpoint: Option<String>,
-    /// What lets its owner download models that are not public.
+    /// The access token for models that are not public.
     pub token: Option<String>,
     /// Show a bar on standard error while downloading.
     pub progress: bool,
@@ -50,7 +50,7 @@ impl Hub {
         Self { token: hub.token.clone().or_else(left), ..hub }
     }
 
-    /// [`Hub::from_env`] where `variable` answers for the environment, and no file is looked at.
+    /// [`Hub::from_env`], but `variable` is asked instead of the environment, and no file is read.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
         let variables = Variables::new(&variable);
         Self {
@@ -63,8 +63,8 @@ impl Hub {
         }
     }
 
-    /// The files of the model in the folder `name` or whose weights are the file `name`, or of that name in the cache or
-    /// on the server.
+    /// The files of a model: of the folder `name`, of the file of weights `name`, or of that name in the cache or on the
+    /// server.
     pub(super) fn locate(&self, name: &str) -> Result<Location> {
         for path in [Some(PathBuf::from(name)), variables::below_home(name)].into_iter().flatten() {
             if path.is_dir() {
@@ -76,7 +76,7 @@ impl Hub {
         }
         let id = ModelId::parse(name).ok_or_else(|| {
             Error::file(format!(
-                "there is neither a file nor a folder {name}, and no model on the hub can be called so"
+                "there is neither a file nor a folder {name}, and no model on the hub can have that name"
             ))
         })?;
         let Some(cache) = &self.cache else {

@@ -71,8 +71,8 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
     let spelling = Spelling::of(arrays.names().into_iter());
     let (parameters, note) =
         Fitted::new(arrays, Box::new(spelling), config.parameters()?, Strays::Any).map_err(|(arrays, misfits)| {
-            let place = format!("{} does not fit {}", arrays.path().display(), config_path.display());
-            refusal(&place, &*arrays, spelling, &config, &misfits)
+            let context = format!("{} does not fit {}", arrays.path().display(), config_path.display());
+            refusal(&context, &*arrays, spelling, &config, &misfits)
         })?;
     notes.extend(note);
     let (preprocessor, note) = PreprocessorFile::find(&location)?;
@@ -113,7 +113,7 @@ impl Convention for Spelling {
 }
 
 /// The cause, all that does not fit, and what to do.
-fn refusal(place: &str, arrays: &dyn Arrays, spelling: Spelling, config: &Config, misfits: &Misfits) -> Error {
+fn refusal(context: &str, arrays: &dyn Arrays, spelling: Spelling, config: &Config, misfits: &Misfits) -> Error {
     let shape = |name: &str| {
         let accepted = Convention::accepted(&spelling, name);
         accepted.iter().rev().find_map(|stored| arrays.shape(stored))
@@ -128,7 +128,7 @@ fn refusal(place: &str, arrays: &dyn Arrays, spelling: Spelling, config: &Config
         None => (format!(": {}", misfits.census()), "Download the weights again, or take"),
     };
     Error::file(format!(
-        "{place}{cause}:\n  {}\n{remedy} config.json and the weights from the same model.",
+        "{context}{cause}:\n  {}\n{remedy} config.json and the weights from the same model.",
         misfits.lines().join("\n  ")
     ))
 }

@@ -1,4 +1,4 @@
-//! What is said of weights that do not fit a configuration: the cause, every tensor concerned, what to do.
+//! The error for weights that do not fit a configuration: the cause, every tensor concerned, what to do.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -79,7 +79,7 @@ impl Misfits {
         format!("{file} holds {tensors} that the model does not use: {}", listed(&named))
     }
 
-    /// Whether nothing is missing or wrong but what is there beside.
+    /// Whether all misfits are unexpected tensors.
     pub(super) fn are_all_unexpected(&self) -> bool {
         self.all.iter().all(|misfit| misfit.fault == Fault::Unexpected)
     }
@@ -105,7 +105,7 @@ impl<'a> Layers<'a> {
     }
 }
 
-/// What stands before, what is and what stands behind the number of the layer in a name that belongs to one:
+/// The name of a layer's tensor in parts: before the layer's number, the number, behind it:
 /// `encoder.layer.`, 3, `.output.dense.bias` or `Transformer/encoderblock_`, 3, `/LayerNorm_0/bias`.
 pub(super) fn layer(name: &str) -> Option<(&str, usize, &str)> {
     let mut start = 0;
@@ -145,7 +145,7 @@ fn list<'a>(
         (tensors > 1 && faulty.tensors(path, number) == tensors).then_some(tensors)
     };
     let mut groups: Vec<Group> = Vec::new();
-    let mut places = HashMap::new();
+    let mut indices = HashMap::new();
     for Misfit { fault, name, detail } in misfits {
         let (text, number) = match layer(name) {
             None => ([name.clone(), detail.clone()], None),
@@ -157,11 +157,11 @@ fn list<'a>(
                 Some(number),
             ),
         };
-        let place = *places.entry((*fault, text.clone())).or_insert_with(|| {
+        let index = *indices.entry((*fault, text.clone())).or_insert_with(|| {
             groups.push(Group { fault: *fault, text, numbers: BTreeSet::new() });
             groups.len() - 1
         });
-        groups[place].numbers.extend(number);
+        groups[index].numbers.extend(number);
     }
     bounded(groups.iter().map(|group| printable(&group.to_string(), LONGEST_TEXT)).collect())
 }

@@ -1,16 +1,16 @@
 //! Parameter files: from a file, a folder or a name on the Hugging Face hub to a configuration and named tensors.
 //!
 //! [`load`] takes a folder, a single file, or a name such as `google/vivit-b-16x2-kinetics400` that it looks up in the
-//! local hub cache and, with feature `hub`, downloads into it. Two formats are read beside this project's own: that of the `transformers` library,
-//! and scenic's, the original implementation, as Flax's msgpack files or as safetensors. [`untrained`] makes weights up
-//! for a shape that nobody has published, so that it can be run and timed all the same.
+//! local hub cache and, with feature `hub`, downloads into it. Two formats are read beside this project's own: that of the
+//! `transformers` library, and that of scenic, the original implementation, as Flax's msgpack files or as safetensors.
+//! [`untrained`] makes weights up for a shape that nobody has published, so that it can be run and timed all the same.
 //!
 //! Whatever the format, the tensors go by the names and layouts of [`Config::parameters`], checked to be complete and of
 //! the right shapes, and are read one at a time when they are asked for: loading costs a look at the headers. Pickled
 //! files (`pytorch_model.bin`) are not read, since reading one runs what it holds.
 //!
-//! scenic's files do not say everything that decides a model, and released ones come without a configuration: what is
-//! stored nowhere is told by [`Hints`], to [`load_hinted`].
+//! scenic's files do not say everything that decides a model, and released ones come without a configuration: give what
+//! is stored nowhere as [`Hints`] to [`load_hinted`].
 //!
 //! ```no_run
 //! let checkpoint = tubelet::checkpoint::load("google/vivit-b-16x2-kinetics400")?;
@@ -184,7 +184,7 @@ pub fn load_with(name_or_path: &str, hub: &Hub) -> Result<Checkpoint> {
     load_hinted(name_or_path, hub, &Hints::default())
 }
 
-/// [`load_with`], told what the files may not say.
+/// [`load_with`], with hints for what the files may not say.
 ///
 /// # Errors
 ///
@@ -219,7 +219,7 @@ pub fn load_hinted(name_or_path: &str, hub: &Hub, hints: &Hints) -> Result<Check
 /// ```
 pub fn from_bytes(source: &str, files: Vec<(String, Vec<u8>)>, hints: &Hints) -> Result<Checkpoint> {
     let names = files.iter().map(|(name, _)| name.as_str());
-    let weights = weights::among(names).map(str::to_owned).ok_or_else(|| {
+    let weights = weights::weights_file(names).map(str::to_owned).ok_or_else(|| {
         Error::file(format!("none of the files of {source} is known to hold its weights: call it model.safetensors"))
     })?;
     let weights = StoredFile::in_memory(source, &weights, files);

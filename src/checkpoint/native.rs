@@ -36,7 +36,7 @@ const MARK: &str = "tubelet";
 #[serde(deny_unknown_fields)]
 struct Card {
     format: String,
-    /// Whose weights they were: it decides how clips are laid out and prepared.
+    /// Where the weights come from: it decides how clips are laid out and prepared.
     #[serde(rename = "family")]
     provenance: Provenance,
     /// The names of the classes.

@@ -12,7 +12,7 @@ use super::arrays::{Arrays, Dtype, Run, floats, zeroed};
 use super::stored::{Opened, StoredFile};
 use crate::tensor::{Error, LONGEST_TEXT, Result, Shape, Tensor, printable};
 
-/// What the files of arrays within the archive end in.
+/// Extension of the files of arrays within the archive.
 const SUFFIX: &str = ".npy";
 /// What a NumPy array begins with.
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -28,7 +28,7 @@ pub(super) struct NpzFile {
 
 /// One array of an archive.
 struct StoredArray {
-    /// Its place in the archive.
+    /// Its index in the archive.
     index: usize,
     header: Header,
 }
@@ -117,16 +117,16 @@ fn last_axis_fastest(stored: &[f32], axes: &[usize]) -> std::io::Result<Vec<f32>
     let mut values = zeroed(stored.len())?;
     let strides: Vec<_> = axes.iter().scan(1, |stride, axis| Some(std::mem::replace(stride, *stride * axis))).collect();
     let mut indices = vec![0; axes.len()];
-    let mut place = 0;
+    let mut offset = 0;
     for value in &mut values {
-        *value = stored[place];
+        *value = stored[offset];
         for axis in (0..axes.len()).rev() {
             indices[axis] += 1;
-            place += strides[axis];
+            offset += strides[axis];
             if indices[axis] < axes[axis] {
                 break;
             }
-            place -= strides[axis] * axes[axis];
+            offset -= strides[axis] * axes[axis];
             indices[axis] = 0;
         }
     }
@@ -373,8 +373,8 @@ mod tests {
         assert!(error.contains("without NumPy arrays"), "{error}");
         let file = archive(&[("a.npy", single())], CompressionMethod::Stored);
         let mut bytes = std::fs::read(file.path()).unwrap();
-        let place = bytes.windows(4).position(|window| window == 1.5f32.to_le_bytes()).unwrap();
-        bytes[place] ^= 1;
+        let offset = bytes.windows(4).position(|window| window == 1.5f32.to_le_bytes()).unwrap();
+        bytes[offset] ^= 1;
         std::fs::write(file.path(), &bytes).unwrap();
         let error = NpzFile::open(&StoredFile::on_disk(file.path())).unwrap().tensor("a").unwrap_err().to_string();
         assert!(error.contains("is damaged"), "{error}");
@@ -391,9 +391,9 @@ mod tests {
     ) -> tempfile::NamedTempFile {
         let file = archive(members, method);
         let mut bytes = std::fs::read(file.path()).unwrap();
-        let places: Vec<_> = (0..bytes.len()).filter(|&place| bytes[place..].starts_with(old)).collect();
-        assert!(!places.is_empty());
-        places.into_iter().for_each(|place| bytes[place..place + new.len()].copy_from_slice(new));
+        let offsets: Vec<_> = (0..bytes.len()).filter(|&offset| bytes[offset..].starts_with(old)).collect();
+        assert!(!offsets.is_empty());
+        offsets.into_iter().for_each(|offset| bytes[offset..offset + new.len()].copy_from_slice(new));
         std::fs::write(file.path(), bytes).unwrap();
         file
     }

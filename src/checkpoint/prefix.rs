@@ -39,11 +39,11 @@ impl Anchor {
     }
 }
 
-/// `arrays` without what a wrapper put before the names of a model, which is noted.
+/// `arrays` without the prefix that a wrapper put before the names of a model; a note tells of it.
 ///
 /// # Errors
 ///
-/// Several models under names of their own, none of which is known to be the one.
+/// Several models, each under a prefix of its own that is not known of wrappers.
 pub(super) fn strip(location: &mut Location, arrays: Box<dyn Arrays>) -> Result<Box<dyn Arrays>> {
     let names = arrays.names();
     let of = |name: &&str| ANCHORS.iter().find_map(|anchor| anchor.prefix(name)).map(str::to_owned);

@@ -13,7 +13,7 @@ pub(super) const VIDEO: &str = "video_preprocessor_config.json";
 pub(super) const IMAGE: &str = "preprocessor_config.json";
 /// What a processor of several parts writes, each below its name.
 pub(super) const PARTS: &str = "processor_config.json";
-/// Every one of them.
+/// All three.
 pub(super) const NAMES: [&str; 3] = [PARTS, VIDEO, IMAGE];
 
 /// The file beside a model's weights that says how clips were prepared for it.

@@ -28,12 +28,12 @@ pub(super) fn reason(error: &serde_json::Error) -> String {
     let plain = match text.split_once(", expected ") {
         Some((found, expected)) => match EXPECTATIONS.iter().find(|(start, _)| expected.starts_with(start)) {
             Some((start, said)) => {
-                let place = expected.rfind(" at line ").map_or("", |place| &expected[place..]);
+                let position = expected.rfind(" at line ").map_or("", |start| &expected[start..]);
                 let length = match *start {
-                    "a tuple" | "an array" => expected[start.len()..].trim_end_matches(place),
+                    "a tuple" | "an array" => expected[start.len()..].trim_end_matches(position),
                     _ => "",
                 };
-                format!("{found}, expected {said}{length}{place}")
+                format!("{found}, expected {said}{length}{position}")
             }
             None => text.clone(),
         },

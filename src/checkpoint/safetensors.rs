@@ -151,7 +151,7 @@ fn checked(mut entries: Vec<(String, TensorInfo)>, size: u64) -> Result<HashMap<
     Ok(entries.into_iter().collect())
 }
 
-/// The entries of a header, a name that comes twice still twice.
+/// The entries of a header, repeated names included.
 struct Header(Vec<(String, TensorInfo)>);
 
 impl<'de> Deserialize<'de> for Header {

@@ -21,18 +21,18 @@ pub(super) struct StoredFile {
 }
 
 impl StoredFile {
-    /// The one at `path` of a disk.
+    /// The file at `path` on a disk.
     pub(super) fn on_disk(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), held: None }
     }
 
-    /// The one called `name` of several in memory, in a folder that messages call `folder`.
+    /// The file called `name` of several in memory, in a folder that messages call `folder`.
     pub(super) fn in_memory(folder: &str, name: &str, files: Vec<(String, Vec<u8>)>) -> Self {
         let held = files.into_iter().map(|(name, bytes)| (name, Arc::new(bytes))).collect();
         Self { path: Path::new(folder).join(name), held: Some(Arc::new(held)) }
     }
 
-    /// The one called `name` in its folder.
+    /// The file called `name` in the same folder.
     pub(super) fn beside(&self, name: &str) -> Self {
         Self { path: self.path.with_file_name(name), held: self.held.clone() }
     }

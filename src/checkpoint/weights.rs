@@ -18,9 +18,9 @@ use crate::tensor::{Error, Result, Shape, Tensor, printable};
 pub(super) const WHOLE: &str = "model.safetensors";
 /// The list of the files that hold the weights of a model in shards.
 pub(super) const INDEX: &str = "model.safetensors.index.json";
-/// What files of arrays end in.
+/// Extension of files of arrays.
 const SAFETENSORS: &str = ".safetensors";
-/// What older models have instead.
+/// The pickled weights that older models have instead.
 const PICKLED: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
 /// The file of a Flax checkpoint, alone or followed by `_` and the number of its training step.
 const FLAX: &str = "checkpoint";
@@ -57,7 +57,7 @@ pub(super) fn open(location: &mut Location) -> Result<Box<dyn Arrays>> {
 }
 
 /// Which of the files with these names holds the weights of a model.
-pub(super) fn among<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+pub(super) fn weights_file<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     let known = [WHOLE, INDEX, FLAX].into_iter().find_map(|known| names.clone().find(|name| *name == known));
     let mut others = names.filter(|name| !name.ends_with(".json"));
     known.or_else(|| others.next().filter(|_| others.next().is_none()))

@@ -27,7 +27,7 @@ pub(super) fn folder(
         return Err(Error::file(format!("cannot write the folder {}: it is a file", folder.display())));
     }
     let names = [WHOLE, CONFIG].into_iter().chain(preprocessor::NAMES);
-    let present = names.map(|name| folder.join(name)).find(|place| place.exists());
+    let present = names.map(|name| folder.join(name)).find(|path| path.exists());
     if let (false, Some(present)) = (overwrite, present) {
         return Err(Error::usage(format!(
             "{} is there already: name another folder, or overwrite it with --force",
@@ -61,31 +61,31 @@ fn files(
 }
 
 /// A file of `text`.
-fn whole(place: &Path, text: &str) -> Result<Finished> {
-    let mut file = Unfinished::create(place)?;
-    put_in(&mut file, place, text.as_bytes())?;
+fn whole(path: &Path, text: &str) -> Result<Finished> {
+    let mut file = Unfinished::create(path)?;
+    put_in(&mut file, path, text.as_bytes())?;
     file.finish()
 }
 
-fn put_in(file: &mut Unfinished, place: &Path, bytes: &[u8]) -> Result<()> {
-    file.write_all(bytes).map_err(|error| Error::io("write", place, &error))
+fn put_in(file: &mut Unfinished, path: &Path, bytes: &[u8]) -> Result<()> {
+    file.write_all(bytes).map_err(|error| Error::io("write", path, &error))
 }
 
-/// Writes `parameters` as the safetensors file `place`, one tensor at a time.
-fn safetensors(place: &Path, parameters: &dyn Parameters) -> Result<Finished> {
+/// Writes `parameters` as the safetensors file `path`, one tensor at a time.
+fn safetensors(path: &Path, parameters: &dyn Parameters) -> Result<Finished> {
     let names = parameters.names();
     let specs = names.iter().map(|&name| Ok(ParameterSpec { name: name.to_owned(), shape: parameters.shape(name)? }));
     let specs = specs.collect::<Result<Vec<_>>>()?;
-    let mut file = Unfinished::create(place)?;
+    let mut file = Unfinished::create(path)?;
     let header = header(&specs);
-    put_in(&mut file, place, &(header.len() as u64).to_le_bytes())?;
-    put_in(&mut file, place, &header)?;
+    put_in(&mut file, path, &(header.len() as u64).to_le_bytes())?;
+    put_in(&mut file, path, &header)?;
     for ParameterSpec { name, shape } in &specs {
         let tensor = parameters.tensor(name)?;
         if tensor.shape() != shape || tensor.element() != Element::F32 {
             return Err(Error::usage(format!("{name} is promised as floats {shape}, but is {}", tensor.shape())));
         }
-        put_in(&mut file, place, tensor.bytes())?;
+        put_in(&mut file, path, tensor.bytes())?;
     }
     file.finish()
 }

@@ -12,9 +12,9 @@ use crate::tensor::{Error, ErrorKind, Result};
 /// Decodes `items` in `workers` threads and hands each, with the time that it took, to `consume` on the caller's thread, one
 /// after the other in their order. There is at most one item ready and one in work for each thread.
 ///
-/// `decode` may fail for one item, of which `consume` is told; an error of `consume` ends it all. `decode` is to see to it
-/// that no item takes longer than `timeout`; a thread that does not come back soon after is left alone, its item has
-/// failed, and another thread takes its place.
+/// `decode` may fail for one item, of which `consume` is told; an error of `consume` ends it all. `decode` must itself
+/// keep to `timeout`; a thread that does not return soon after is left alone, its item has failed, and another thread
+/// replaces it.
 pub fn decode_ahead<Item, Decoded>(
     items: Vec<Item>,
     workers: usize,
@@ -28,8 +28,8 @@ where
 {
     let items: Arc<[Item]> = items.into();
     let mut threads = Threads::start(Arc::clone(&items), workers, timeout, Box::new(decode))?;
-    items.iter().enumerate().try_for_each(|(place, item)| {
-        let (decoded, elapsed) = threads.take(place)?;
+    items.iter().enumerate().try_for_each(|(index, item)| {
+        let (decoded, elapsed) = threads.take(index)?;
         consume(item, decoded, elapsed)
     })
 }
@@ -42,7 +42,7 @@ pub(super) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
 
 type Decode<Item, Decoded> = Box<dyn Fn(&Item) -> Result<Decoded> + Send + Sync>;
 
-/// Threads that decode, and what they have decoded so far. Items go by their places.
+/// Threads that decode, and what they have decoded so far. Items go by their indices.
 struct Threads<Item, Decoded> {
     shared: Arc<Shared<Item, Decoded>>,
     timeout: Option<Duration>,
@@ -104,21 +104,21 @@ impl<Item: Send + Sync + 'static, Decoded: Send + 'static> Threads<Item, Decoded
         }
     }
 
-    /// What became of the item at `place`, the next in order.
-    fn take(&mut self, place: usize) -> Result<(Result<Decoded>, Duration)> {
+    /// The outcome of item `index`, the next in order.
+    fn take(&mut self, index: usize) -> Result<(Result<Decoded>, Duration)> {
         let decoded = loop {
-            if let Some(decoded) = self.ready.remove(&place) {
+            if let Some(decoded) = self.ready.remove(&index) {
                 break decoded;
             }
-            match self.wait(place) {
-                Some(Event::Begun(place, begun)) => _ = self.begun.insert(place, begun),
-                Some(Event::Decoded(place, decoded, elapsed)) => {
+            match self.wait(index) {
+                Some(Event::Begun(index, begun)) => _ = self.begun.insert(index, begun),
+                Some(Event::Decoded(index, decoded, elapsed)) => {
                     // What was given up may come after all.
-                    if self.begun.remove(&place).is_some() {
-                        self.ready.insert(place, (decoded, elapsed));
+                    if self.begun.remove(&index).is_some() {
+                        self.ready.insert(index, (decoded, elapsed));
                     }
                 }
-                None => break self.give_up(place)?,
+                None => break self.give_up(index)?,
             }
         };
         self.hand_out();
@@ -126,8 +126,8 @@ impl<Item: Send + Sync + 'static, Decoded: Send + 'static> Threads<Item, Decoded
     }
 
     /// What happens next; `None` where nothing is to be expected of this item any more.
-    fn wait(&self, place: usize) -> Option<Event<Decoded>> {
-        match self.begun.get(&place).zip(self.timeout) {
+    fn wait(&self, index: usize) -> Option<Event<Decoded>> {
+        match self.begun.get(&index).zip(self.timeout) {
             None => self.events.recv().ok(),
             Some((begun, timeout)) => {
                 let left = timeout.saturating_add(PATIENCE).saturating_sub(begun.at.elapsed());
@@ -136,8 +136,8 @@ impl<Item: Send + Sync + 'static, Decoded: Send + 'static> Threads<Item, Decoded
         }
     }
 
-    fn give_up(&mut self, place: usize) -> Result<(Result<Decoded>, Duration)> {
-        let elapsed = self.begun.remove(&place).map_or(Duration::ZERO, |begun| {
+    fn give_up(&mut self, index: usize) -> Result<(Result<Decoded>, Duration)> {
+        let elapsed = self.begun.remove(&index).map_or(Duration::ZERO, |begun| {
             begun.given_up.store(true, Ordering::Relaxed);
             begun.at.elapsed()
         });
@@ -164,15 +164,15 @@ impl<Item, Decoded> Shared<Item, Decoded> {
     }
 
     fn work(&self, sender: &Sender<Event<Decoded>>) {
-        while let Some(place) = self.next() {
+        while let Some(index) = self.next() {
             let given_up = Arc::new(AtomicBool::new(false));
             let begun = Begun { at: Instant::now(), given_up: Arc::clone(&given_up) };
-            if sender.send(Event::Begun(place, begun)).is_err() {
+            if sender.send(Event::Begun(index, begun)).is_err() {
                 return;
             }
-            let decode = || catch_unwind(AssertUnwindSafe(|| (self.decode)(&self.items[place])));
+            let decode = || catch_unwind(AssertUnwindSafe(|| (self.decode)(&self.items[index])));
             let (decoded, elapsed) = timed(|| decode().unwrap_or_else(|_| Err(panicked())));
-            let heard = sender.send(Event::Decoded(place, decoded, elapsed)).is_ok();
+            let heard = sender.send(Event::Decoded(index, decoded, elapsed)).is_ok();
             if !heard || given_up.load(Ordering::Relaxed) {
                 return;
             }

@@ -19,11 +19,11 @@ pub struct Protocol {
     pub average: Average,
     /// Distance of neighbouring frames of a clip in the video.
     pub stride: usize,
-    /// What of each clip is not seen.
+    /// What the model does not see of each clip.
     pub mask: FrameMask,
 }
 
-/// What identifies a run. It is kept beside the results, in a file called as they are with `.run.json` after it.
+/// What identifies a run. It is kept beside the results, in a file of their name followed by `.run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// Where the model came from. It may lie elsewhere when a run goes on: the weights decide.
@@ -34,13 +34,13 @@ pub struct Run {
     pub weights: String,
     /// What the logits mean.
     pub task: Task,
-    /// Such as `4x3`.
+    /// The views, such as `4x3`.
     pub views: String,
     /// What is averaged over the views.
     pub average: String,
     /// Distance of neighbouring frames of a clip in the video.
     pub stride: usize,
-    /// What of each clip is not seen.
+    /// What the model does not see of each clip.
     pub mask: String,
     /// How frames become the model's input.
     pub preprocessing: String,

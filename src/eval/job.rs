@@ -20,8 +20,8 @@ pub struct VideoPipeline<'a, Decoded> {
     pub workers: usize,
     /// Decodes a video. An error of kind [`Interrupted`](ErrorKind::Interrupted) ends the run.
     pub decode: Decode<Decoded>,
-    /// How long a video may take to decode. `decode` is to see to that; a thread that does not come back soon after is left
-    /// alone, and its video has failed.
+    /// How long a video may take to decode. `decode` must itself keep to it; a thread that does not return soon after is
+    /// left alone, and its video has failed.
     pub timeout: Option<Duration>,
     /// Computes a video's logits, the views averaged.
     pub compute: &'a mut dyn FnMut(Decoded) -> Result<Vec<f32>>,
@@ -32,12 +32,12 @@ pub struct VideoPipeline<'a, Decoded> {
 pub struct Evaluation<'a> {
     manifest: &'a Manifest,
     task: Task,
-    /// Of all classes, where they are known.
+    /// Names of all classes, where they are known.
     names: Option<Vec<String>>,
     results: Results,
     metrics: Metrics,
     remaining: VecDeque<usize>,
-    /// Of the rows that were there.
+    /// Videos that failed, of the rows that were there.
     failed: Vec<usize>,
 }
 
@@ -57,7 +57,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Puts the videos that earlier runs could not read among those that remain. Their rows stand until new ones are
-    /// written, which count in their place.
+    /// written, which replace them.
     pub fn retry_failed(&mut self) {
         let remaining: BTreeSet<usize> = self.remaining.drain(..).chain(self.failed.drain(..)).collect();
         self.remaining = remaining.into_iter().collect();
@@ -74,9 +74,9 @@ impl<'a> Evaluation<'a> {
         self.remaining.len()
     }
 
-    /// Evaluates all remaining videos. A video that cannot be read is recorded as failed; an error of the model, of
-    /// the device or of writing ends the run, and what was finished before stands. `finished` is told of each row when it is written,
-    /// and ends the run by an error.
+    /// Evaluates all remaining videos. A video that cannot be read is recorded as failed; an error of the model, of the
+    /// device or of writing ends the run, and what was finished before stands. `finished` is called with each row when it
+    /// is written, and ends the run by an error.
     pub fn finish<Decoded: Send + 'static>(
         &mut self,
         pipeline: VideoPipeline<'_, Decoded>,
@@ -99,7 +99,7 @@ impl<'a> Evaluation<'a> {
         })
     }
 
-    /// The row of a video; an error where what went wrong is none of what is `of_video`, its own fault.
+    /// The row of a video; an error unless what went wrong is of a kind in `of_video`, those that are the video's own fault.
     fn row(&self, row: usize, logits: Result<Vec<f32>>, of_video: &[ErrorKind], seconds: Duration) -> Result<Row> {
         let item = &self.manifest.items()[row];
         let outcome = match logits {
@@ -116,8 +116,9 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-/// Errors of decoding that say that a video cannot be read, rather than that nothing can go on: the ffmpeg program is not
-/// installed. One may claim to be larger than any memory.
+/// Errors of decoding that concern one video. Others end the run, such as that of an ffmpeg program that is not installed.
+/// A video may claim to be larger than any memory.
 pub const UNREADABLE: &[ErrorKind] = &[ErrorKind::File, ErrorKind::Usage, ErrorKind::Io, ErrorKind::OutOfMemory];
-/// Errors of computing that say that a video does not suit the model. Files that cannot be read are the model's there.
+/// Errors of computing that concern one video, which does not suit the model. Files that cannot be read are then the
+/// model's.
 pub const UNSUITABLE: &[ErrorKind] = &[ErrorKind::Usage];

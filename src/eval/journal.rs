@@ -17,8 +17,8 @@ pub trait Identity: Serialize + DeserializeOwned {
 
 /// A file of lines that is being written.
 ///
-/// It belongs to this process alone as long as it is open. What identifies the run lies beside it, in a file called the
-/// same with `.run.json` after it.
+/// It belongs to this process alone as long as it is open. What identifies the run lies beside it, in a file of its
+/// name followed by `.run.json`.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,

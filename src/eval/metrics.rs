@@ -42,7 +42,7 @@ pub struct Summary {
     pub videos: usize,
     /// Videos that could not be read, and are not in the figures.
     pub failed: usize,
-    /// What there is to say for the task, the most usual first.
+    /// The figures of the task, the most usual first.
     pub figures: Vec<Figure>,
 }
 
@@ -95,7 +95,7 @@ impl Metrics {
         Ok(())
     }
 
-    /// Counts failures from none on.
+    /// Counts failures anew, from 0.
     pub(super) fn forget_failed(&mut self) {
         self.failed = 0;
     }

@@ -20,8 +20,8 @@ pub struct ClassNames {
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Names {
     names: Vec<String>,
-    /// The place of each name; `None` for what several names are written as.
-    places: HashMap<String, Option<usize>>,
+    /// The class of each name in its plain form; `None` for a form that several names share.
+    by_name: HashMap<String, Option<usize>>,
 }
 
 impl ClassNames {
@@ -97,9 +97,9 @@ impl ClassNames {
     }
 
     /// The class that `text` means: a name, whatever its case, underscores, quotes and square brackets, else a number.
-    pub(super) fn class(&self, place: usize, head: &LabelHead, text: &str) -> Result<usize> {
+    pub(super) fn class(&self, index: usize, head: &LabelHead, text: &str) -> Result<usize> {
         let text = text.trim();
-        let names = self.heads.get(place);
+        let names = self.heads.get(index);
         match names.and_then(|names| names.find(text)) {
             Some(Some(class)) => return Ok(class),
             Some(None) => {
@@ -137,16 +137,16 @@ impl Names {
                 head.name
             )));
         }
-        let mut places = HashMap::new();
-        for (place, name) in names.iter().enumerate() {
-            places.entry(plain(name)).and_modify(|known| *known = None).or_insert(Some(place));
+        let mut by_name = HashMap::new();
+        for (class, name) in names.iter().enumerate() {
+            by_name.entry(plain(name)).and_modify(|known| *known = None).or_insert(Some(class));
         }
-        Ok(Self { names, places })
+        Ok(Self { names, by_name })
     }
 
     fn find(&self, text: &str) -> Option<Option<usize>> {
         let exact = self.names.iter().position(|name| name == text);
-        exact.map(Some).or_else(|| self.places.get(&plain(text)).copied())
+        exact.map(Some).or_else(|| self.by_name.get(&plain(text)).copied())
     }
 }
 

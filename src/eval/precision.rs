@@ -13,7 +13,7 @@ pub fn average_precision(scores: &[f32], positive: &[bool]) -> Option<f64> {
     order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
     let (mut seen, mut found, mut area) = (0, 0, 0.0);
     for tied in order.chunk_by(|a, b| scores[*a] == scores[*b]) {
-        let own = tied.iter().filter(|place| positive[**place]).count();
+        let own = tied.iter().filter(|index| positive[**index]).count();
         seen += tied.len();
         found += own;
         area += own as f64 / positives as f64 * found as f64 / seen as f64;

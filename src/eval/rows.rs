@@ -9,10 +9,10 @@ use super::{Prediction, TOP, Task, Top};
 use crate::tensor::{Error, ErrorKind, Result, printable};
 use crate::vivit::LabelHead;
 
-/// What was found of one video.
+/// The result of one video.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// The video's place in the manifest, from 0.
+    /// The video's index in the manifest, from 0.
     pub row: usize,
     /// The video as the manifest names it.
     pub path: String,
@@ -20,11 +20,11 @@ pub struct Row {
     pub labels: Vec<usize>,
     /// Time that decoding and computing took.
     pub seconds: f64,
-    /// How it went.
+    /// What the model says, or why the video could not be read.
     pub outcome: VideoOutcome,
 }
 
-/// How it went with one video.
+/// The outcome of one video.
 #[derive(Clone, Debug, PartialEq)]
 pub enum VideoOutcome {
     /// What the model says of it.
@@ -154,13 +154,13 @@ fn to_object(task: &Task, row: &Row) -> Map<String, Value> {
     put("error", error.into());
     put("seconds", ((row.seconds * 1e3).round() / 1e3).into());
     let tops = prediction.map_or(&[][..], |prediction| &prediction.tops);
-    for (place, head) in task.heads().iter().chain(&task.joint()).enumerate() {
+    for (index, head) in task.heads().iter().chain(&task.joint()).enumerate() {
         if task.is_multiple() && task.has_labels() {
             put("labels", row.labels.clone().into());
-        } else if let Some(label) = row.labels.get(place) {
+        } else if let Some(label) = row.labels.get(index) {
             put(&head.name, (*label).into());
         }
-        let top = tops.get(place);
+        let top = tops.get(index);
         put(&format!("{}_top5", head.name), top.map(|top| top.indices.clone()).into());
         put(&format!("{}_names", head.name), top.map(|top| top.names.clone()).into());
         put(&format!("{}_scores", head.name), top.map(|top| floats(&top.scores)).into());

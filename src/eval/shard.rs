@@ -19,7 +19,7 @@ impl Shard {
     /// The manifest in one part.
     pub const WHOLE: Self = Self { number: 1, of: 1 };
 
-    /// Excerpt `number`, counted from 1, of `of`.
+    /// Shard `number`, counted from 1, of `of`.
     pub fn new(number: usize, of: usize) -> Result<Self> {
         match number >= 1 && number <= of {
             true => Ok(Self { number, of }),

@@ -35,7 +35,7 @@ impl TryFrom<Recorded> for Task {
 /// More classes than any data set has; up to here they can be counted one by one.
 const MOST_CLASSES: usize = 1 << 24;
 
-/// What the label of a model without named heads is called.
+/// The label's name for a model without named heads.
 const LABEL: &str = "label";
 
 impl Task {
@@ -55,7 +55,7 @@ impl Task {
         Ok(Self { labelling, classes, unlabelled: false })
     }
 
-    /// The same of videos whose labels nobody has told: rows without labels, of which there are no figures.
+    /// The same task for videos whose labels are not known: their rows have none, and there are no figures.
     #[must_use]
     pub fn unlabelled(self) -> Self {
         Self { unlabelled: true, ..self }
@@ -66,7 +66,7 @@ impl Task {
         !self.unlabelled
     }
 
-    /// What a model of this configuration does; an error for one without a classification head.
+    /// The task of a model of this configuration; an error for one without a classification head.
     pub fn of(config: &Config) -> Result<Self> {
         match config.classes {
             0 => Err(Error::usage("this model has no classification head, so nothing can be evaluated")),
@@ -125,10 +125,10 @@ impl Task {
         if !self.is_multiple() && labels.len() != heads.len() {
             return Err(Error::usage(format!("a video has {} labels here, not {}", heads.len(), labels.len())));
         }
-        let head = |place: usize| &heads[if self.is_multiple() { 0 } else { place }];
-        match labels.iter().enumerate().find(|(place, label)| **label >= head(*place).classes) {
-            Some((place, label)) => {
-                let LabelHead { name, classes } = head(place);
+        let head = |index: usize| &heads[if self.is_multiple() { 0 } else { index }];
+        match labels.iter().enumerate().find(|(index, label)| **label >= head(*index).classes) {
+            Some((index, label)) => {
+                let LabelHead { name, classes } = head(index);
                 Err(Error::usage(format!("{name} {label} is beyond {classes} classes, which are counted from 0")))
             }
             None => Ok(()),

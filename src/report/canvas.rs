@@ -15,7 +15,7 @@ pub(super) const FADED_INK: Rgb<u8> = Rgb([98, 106, 118]);
 /// The typeface of pictures, so that they look the same on machines without fonts.
 const TYPEFACE: &[u8] = notosans::REGULAR_TTF;
 
-/// Where on a line of text its position lies.
+/// Which point of a line of text lies at its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Anchor {
     /// The text begins there.

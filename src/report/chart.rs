@@ -47,8 +47,8 @@ pub(super) struct Chart<'a> {
     pub(super) up: Axis,
     /// The axis of time.
     pub(super) span: Range<f64>,
-    /// Where on it the values lie, ascending.
-    pub(super) places: Vec<f64>,
+    /// The time of each value, ascending.
+    pub(super) times: Vec<f64>,
     pub(super) lines: &'a [Line],
 }
 
@@ -76,8 +76,8 @@ pub(super) enum Ground {
 /// A plot as SVG.
 pub(super) struct Svg {
     pub(super) text: String,
-    /// Where each place in time lies, as a share of the whole width.
-    pub(super) places: Vec<f64>,
+    /// Where each of the chart's times lies, as a share of the whole width.
+    pub(super) times: Vec<f64>,
     /// From the top to the bottom of the plotted area, as shares of the whole height.
     pub(super) height: Range<f64>,
 }
@@ -105,19 +105,19 @@ impl Chart<'_> {
         if ground == Ground::Paper {
             area.fill(&colour(PAPER)).map_err(failed)?;
         }
-        let (places, rows) = self.draw(&area).map_err(failed)?;
+        let (times, rows) = self.draw(&area).map_err(failed)?;
         drop(area);
         let drawn = format!("<svg width=\"{width}\" height=\"{height}\"");
         let shown = format!("<svg width=\"{}\" height=\"{}\"", SIZE[0], SIZE[1]);
         let share = |pixel: i32, whole: u32| f64::from(pixel) / f64::from(whole);
         Ok(Svg {
             text: text.replacen(&drawn, &shown, 1),
-            places: places.into_iter().map(|column| share(column, width)).collect(),
+            times: times.into_iter().map(|column| share(column, width)).collect(),
             height: share(rows.start, height)..share(rows.end, height),
         })
     }
 
-    /// Draws everything; returns the column of each place in time and the rows of the plotted area.
+    /// Draws everything; returns the column of each time and the rows of the plotted area.
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<(Vec<i32>, Range<i32>), B> {
         let (legend, names) = self.legend();
         let (plot, legend) = area.split_horizontally(steps(SIZE[0] - legend));
@@ -134,8 +134,8 @@ impl Chart<'_> {
         self.draw_axes(&mut plotted, range)?;
         self.draw_lines(&mut plotted)?;
         self.draw_legend(&legend, &names)?;
-        let column = |place: &f64| plotted.backend_coord(&(*place, 0.0)).0;
-        let columns = self.places.iter().map(column).collect();
+        let column = |time: &f64| plotted.backend_coord(&(*time, 0.0)).0;
+        let columns = self.times.iter().map(column).collect();
         let rows = plotted.plotting_area().get_pixel_range().1;
         area.present()?;
         Ok((columns, rows))
@@ -174,7 +174,7 @@ impl Chart<'_> {
             .set_all_tick_mark_size(steps(5))
             .x_labels(LABELS_ACROSS)
             .y_labels(LABELS_UP)
-            .x_label_formatter(&|place| format!("{place:.digits$}"))
+            .x_label_formatter(&|time| format!("{time:.digits$}"))
             .y_label_formatter(&|value| match self.up.percent {
                 true => format!("{:.up_digits$} %", 100.0 * value),
                 false => format!("{value:.up_digits$}"),
@@ -190,7 +190,7 @@ impl Chart<'_> {
         for (index, line) in self.lines.iter().enumerate().rev() {
             let colour = line_colour(index, self.lines.len());
             let points: Vec<(f64, f64)> =
-                self.places.iter().zip(&line.values).map(|(place, value)| (*place, f64::from(*value))).collect();
+                self.times.iter().zip(&line.values).map(|(time, value)| (*time, f64::from(*value))).collect();
             if points.len() > 1 {
                 plotted.draw_series(LineSeries::new(points.iter().copied(), line_style(colour.to_rgba(), 2)))?;
             }
@@ -310,9 +310,9 @@ mod tests {
     }
 
     fn chart(lines: &[Line]) -> Chart<'_> {
-        let places: Vec<f64> = (0..lines[0].values.len()).map(|place| place as f64).collect();
-        let span = 0.0..places[places.len() - 1];
-        Chart { title: "a plot", across: Axis::new("seconds"), up: Axis::new("share"), span, places, lines }
+        let times: Vec<f64> = (0..lines[0].values.len()).map(|time| time as f64).collect();
+        let span = 0.0..times[times.len() - 1];
+        Chart { title: "a plot", across: Axis::new("seconds"), up: Axis::new("share"), span, times, lines }
     }
 
     #[test]
@@ -337,8 +337,8 @@ mod tests {
     fn places_are_where_the_points_are_drawn() {
         let lines = [line("", &[0.0, 1.0, 0.5])];
         let svg = chart(&lines).svg(Ground::Paper).unwrap();
-        for place in &svg.places {
-            let column = (place * 3840.0).round();
+        for time in &svg.times {
+            let column = (time * 3840.0).round();
             assert!(svg.text.contains(&format!("<circle cx=\"{column}\"")), "{column}");
         }
         let (bottom, top) = ((svg.height.end * 1600.0).round(), (svg.height.start * 1600.0).round());
@@ -357,11 +357,10 @@ mod tests {
         let pixel = |across: f64, down: f64| *picture.get_pixel((across * 1920.0) as u32, (down * 800.0) as u32);
         let RGBColor(r, g, b) = line_colour(0, 1);
         let middle = (svg.height.start + svg.height.end) / 2.0;
-        assert_eq!(pixel(svg.places[1], middle), Rgb([r, g, b]));
-        assert_eq!(pixel(svg.places[1], middle - 0.1), PAPER);
+        assert_eq!(pixel(svg.times[1], middle), Rgb([r, g, b]));
+        assert_eq!(pixel(svg.times[1], middle - 0.1), PAPER);
         // Halfway between the first two points, the line is a quarter down.
-        let (between, quarter) =
-            ((svg.places[0] + svg.places[1]) / 2.0, 0.75 * svg.height.start + 0.25 * svg.height.end);
+        let (between, quarter) = ((svg.times[0] + svg.times[1]) / 2.0, 0.75 * svg.height.start + 0.25 * svg.height.end);
         assert_eq!(pixel(between, quarter), Rgb([r, g, b]));
     }
 

@@ -14,7 +14,7 @@ const LOOKED_AT: usize = 1 << 18;
 /// the colour bar.
 pub(super) struct ColourTable {
     colours: Vec<Rgb<u8>>,
-    /// Places of the colours nearest to those already asked for.
+    /// Indices of the colours nearest to those already asked for.
     nearest: HashMap<Rgb<u8>, usize>,
 }
 
@@ -40,7 +40,7 @@ impl ColourTable {
 
 fn nearest(colours: &[Rgb<u8>], to: Rgb<u8>) -> usize {
     let distance = |of: &Rgb<u8>| of.0.iter().zip(to.0).map(|(a, b)| u32::from(a.abs_diff(b)).pow(2)).sum::<u32>();
-    colours.iter().enumerate().min_by_key(|(_, colour)| distance(colour)).map_or(0, |(place, _)| place)
+    colours.iter().enumerate().min_by_key(|(_, colour)| distance(colour)).map_or(0, |(index, _)| index)
 }
 
 #[cfg(test)]

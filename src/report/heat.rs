@@ -89,11 +89,11 @@ impl HeatMap {
             return Err(Error::usage(format!("maps {} hold no token", maps.shape())));
         }
         let values = maps.as_f32()?;
-        if let Some(place) = values.iter().position(|value| !value.is_finite()) {
-            let (map, token) = (place / (rows * columns), place % (rows * columns));
+        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+            let (map, token) = (index / (rows * columns), index % (rows * columns));
             return Err(Error::usage(format!(
                 "the map of temporal index {map} cannot be drawn: it is {} at row {}, column {}",
-                values[place],
+                values[index],
                 token / columns,
                 token % columns
             )));
@@ -180,14 +180,14 @@ impl Neighbours {
 /// The tokens of each of `pixels` along one axis.
 fn neighbours(pixels: u32, tokens: usize, enlargement: Enlargement) -> Vec<Neighbours> {
     // Centres of tokens lie on whole numbers.
-    let place = |pixel: u32| (f64::from(pixel) + 0.5) * tokens as f64 / f64::from(pixels) - 0.5;
+    let position = |pixel: u32| (f64::from(pixel) + 0.5) * tokens as f64 / f64::from(pixels) - 0.5;
     let of_pixel = |pixel| {
-        let place = place(pixel).clamp(0.0, (tokens - 1) as f64);
-        let first = place.floor() as usize;
+        let position = position(pixel).clamp(0.0, (tokens - 1) as f64);
+        let first = position.floor() as usize;
         let share = match enlargement {
-            Enlargement::Smooth => soft_step((place - place.floor()) as f32),
+            Enlargement::Smooth => soft_step((position - position.floor()) as f32),
             // The edge between two squares, halfway, belongs to the second.
-            Enlargement::Squares => f32::from(place - place.floor() >= 0.5),
+            Enlargement::Squares => f32::from(position - position.floor() >= 0.5),
         };
         Neighbours { first, second: (first + 1).min(tokens - 1), share }
     };

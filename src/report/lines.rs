@@ -13,7 +13,7 @@ use crate::tensor::{Error, Result};
 pub struct Line {
     /// What the legend calls it: a class, a head, a query.
     pub name: String,
-    /// Its value at each place in time.
+    /// Its value at each point in time.
     pub values: Vec<f32>,
 }
 
@@ -72,16 +72,16 @@ impl Profile {
         let indices = self.lines.first().map_or(0, |line| line.values.len());
         let numbered = || (0..indices).map(|index| index as f64).collect();
         check_lines(&self.lines, self.seconds.as_ref().map_or(indices, Vec::len))?;
-        let places = check_places(self.seconds.clone().unwrap_or_else(numbered))?;
-        let (first, last) = (places[0], places[places.len() - 1]);
-        let step = (last - first) / (places.len() - 1).max(1) as f64;
+        let times = check_times(self.seconds.clone().unwrap_or_else(numbered))?;
+        let (first, last) = (times[0], times[times.len() - 1]);
+        let step = (last - first) / (times.len() - 1).max(1) as f64;
         Ok(Chart {
             title: &self.title,
             across: Axis::new(if self.seconds.is_some() { "seconds" } else { "temporal index" }),
             up: Axis::new(&self.quantity),
-            // Half a step before the first place and after the last.
+            // Half a step before the first point and after the last.
             span: first - step / 2.0..last + step / 2.0,
-            places,
+            times,
             lines: &self.lines,
         })
     }
@@ -102,14 +102,14 @@ impl Timeline {
         if let Some([start, end]) = self.windows.iter().find(|[start, end]| start > end) {
             return Err(Error::usage(format!("a window from {start} s to {end} s ends before it starts")));
         }
-        let places = check_places(self.windows.iter().map(|[start, end]| (start + end) / 2.0).collect())?;
+        let times = check_times(self.windows.iter().map(|[start, end]| (start + end) / 2.0).collect())?;
         let ([start, end], [_, last]) = (self.windows[0], self.windows[self.windows.len() - 1]);
         Ok(Chart {
             title: &self.title,
             across: Axis::new(&format!("seconds (middle of each window of {:.2} s)", end - start)),
             up: Axis { percent: true, ..Axis::new("probability") },
             span: start..last,
-            places,
+            times,
             lines: &self.classes,
         })
     }
@@ -123,25 +123,25 @@ fn write(path: &Path, chart: &Chart<'_>) -> Result<()> {
     write_whole(path, |file| file.write_all(&bytes))
 }
 
-fn check_lines(lines: &[Line], places: usize) -> Result<()> {
-    if lines.is_empty() || places == 0 {
+fn check_lines(lines: &[Line], times: usize) -> Result<()> {
+    if lines.is_empty() || times == 0 {
         return Err(Error::usage("there is no line to plot"));
     }
     for Line { name, values } in lines {
-        if values.len() != places {
-            return Err(Error::usage(format!("{name} has {} values for {places} places in time", values.len())));
+        if values.len() != times {
+            return Err(Error::usage(format!("{name} has {} values for {times} points in time", values.len())));
         }
-        if let Some(place) = values.iter().position(|value| !value.is_finite()) {
-            return Err(Error::usage(format!("{name} cannot be plotted: its value {place} is {}", values[place])));
+        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+            return Err(Error::usage(format!("{name} cannot be plotted: its value {index} is {}", values[index])));
         }
     }
     Ok(())
 }
 
-fn check_places(places: Vec<f64>) -> Result<Vec<f64>> {
-    match places.windows(2).all(|pair| pair[0] <= pair[1]) && places.iter().all(|place| place.is_finite()) {
-        true => Ok(places),
-        false => Err(Error::usage(format!("places in time that do not ascend cannot be plotted: {places:?}"))),
+fn check_times(times: Vec<f64>) -> Result<Vec<f64>> {
+    match times.windows(2).all(|pair| pair[0] <= pair[1]) && times.iter().all(|time| time.is_finite()) {
+        true => Ok(times),
+        false => Err(Error::usage(format!("points in time that do not ascend cannot be plotted: {times:?}"))),
     }
 }
 
@@ -164,7 +164,7 @@ mod tests {
     fn a_window_is_a_point_at_its_middle_and_the_axis_covers_all_of_them() {
         let timeline = timeline(&[[0.0, 2.0], [1.0, 3.0], [2.0, 4.0]], &[0.1, 0.2, 0.9]);
         let chart = timeline.chart().unwrap();
-        assert_eq!((chart.places, chart.span), (vec![1.0, 2.0, 3.0], 0.0..4.0));
+        assert_eq!((chart.times, chart.span), (vec![1.0, 2.0, 3.0], 0.0..4.0));
         assert!(chart.across.title.contains("2.00 s") && chart.up.percent);
     }
 
@@ -172,10 +172,10 @@ mod tests {
     fn temporal_indices_are_numbered_where_their_times_are_not_known() {
         let (known, unknown) = (profile(&[0.1, 0.2], Some(&[1.0, 3.0])), profile(&[0.1, 0.2], None));
         let chart = known.chart().unwrap();
-        assert_eq!((chart.places, chart.span, chart.across.title.as_str()), (vec![1.0, 3.0], 0.0..4.0, "seconds"));
+        assert_eq!((chart.times, chart.span, chart.across.title.as_str()), (vec![1.0, 3.0], 0.0..4.0, "seconds"));
         let chart = unknown.chart().unwrap();
         assert_eq!(
-            (chart.places, chart.span, chart.across.title.as_str()),
+            (chart.times, chart.span, chart.across.title.as_str()),
             (vec![0.0, 1.0], -0.5..1.5, "temporal index")
         );
     }

@@ -93,7 +93,7 @@ fn plot(scene: &Scene<'_>) -> Result<Option<(Value, Vec<f64>)>> {
         top => 100.0 * svg.height.start,
         height => 100.0 * (svg.height.end - svg.height.start),
     };
-    Ok(Some((plot, svg.places.into_iter().map(|place| 100.0 * place).collect())))
+    Ok(Some((plot, svg.times.into_iter().map(|time| 100.0 * time).collect())))
 }
 
 /// The temporal index that is shown first: the query's, or else the first of those whose map is the brightest.

@@ -73,8 +73,8 @@ impl DrawingBackend for Pixels<'_> {
 impl Pixels<'_> {
     /// Fills a rectangle, its corners included; what lies beyond the paper is left out.
     fn fill(&mut self, first: BackendCoord, last: BackendCoord, color: BackendColor) -> Drawn {
-        let [x, y] = [first.0, first.1].map(|place| place.max(0) as u32);
-        let [end_x, end_y] = [last.0 + 1, last.1 + 1].map(|place| place.max(0) as u32);
+        let [x, y] = [first.0, first.1].map(|corner| corner.max(0) as u32);
+        let [end_x, end_y] = [last.0 + 1, last.1 + 1].map(|corner| corner.max(0) as u32);
         let (width, height) = (end_x.saturating_sub(x), end_y.saturating_sub(y));
         self.0.fill(Rectangle { x, y, width, height }, Rgb(color.rgb.into()), color.alpha as f32);
         Ok(())

@@ -149,7 +149,7 @@ fn check(overlay: &Overlay, maps: usize) -> Result<()> {
         )));
     }
     if let Some(query) = overlay.query
-        && query.iter().zip(overlay.maps.shape().axes()).any(|(place, size)| place >= size)
+        && query.iter().zip(overlay.maps.shape().axes()).any(|(index, size)| index >= size)
     {
         return Err(Error::usage(format!(
             "the query token {query:?} (t, row, column) lies outside of maps {}",
@@ -185,7 +185,7 @@ pub(super) mod tests {
     pub(in crate::report) fn hot_diagonal(frames: usize, maps: usize) -> Overlay {
         let frame =
             |frame: usize| Frame::new(160, 160, PixelFormat::Rgb24, vec![20 * frame as u8; 160 * 160 * 3]).unwrap();
-        let token = |place| if place / maps == place % maps { 0.5 } else { 0.0 };
+        let token = |index| if index / maps == index % maps { 0.5 } else { 0.0 };
         let maps = Tensor::f32([maps, 1, maps], (0..maps * maps).map(token).collect()).unwrap();
         Overlay::new("a diagonal", (0..frames).map(frame).collect(), maps)
     }

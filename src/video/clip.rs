@@ -16,15 +16,16 @@ pub struct Clip {
 }
 
 impl Clip {
-    /// Decodes the first clip that `sampling` takes from `source`; `progress` is told of each frame by its place.
+    /// Decodes the first clip that `sampling` takes from `source`; `progress` is called with the index of each frame in
+    /// the clip.
     pub fn read(source: &mut dyn FrameSource, sampling: &Sampling, progress: &mut dyn FnMut(usize)) -> Result<Self> {
         let first = |total| Ok(sampling.indices(total)?.into_iter().next().unwrap_or_default());
         let (frames, indices) = sampled(source, &first, progress)?;
         Self::new(frames, indices)
     }
 
-    /// Decodes all clips that `sampling` takes from `source`, each frame once; `progress` is told of each frame by its
-    /// place in all clips together.
+    /// Decodes all clips that `sampling` takes from `source`, each frame once; `progress` is called with the
+    /// index of each frame in all clips together.
     pub fn read_all(
         source: &mut dyn FrameSource,
         sampling: &Sampling,
@@ -35,14 +36,18 @@ impl Clip {
         parts.map(|(frames, indices)| Self::new(frames.to_vec(), indices.to_vec())).collect()
     }
 
-    /// A clip of these frames; `indices` are their places in the video. Frames may be of several sizes and formats where
+    /// A clip of these frames; `indices` are those in the video. Frames may be of several sizes and formats where
     /// the video changes on its way.
     pub fn new(frames: Vec<Arc<Frame>>, indices: Vec<usize>) -> Result<Self> {
         if frames.is_empty() {
-            return Err(Error::usage("a clip without frames"));
+            return Err(Error::usage("a clip must have at least one frame"));
         }
         if frames.len() != indices.len() {
-            return Err(Error::usage(format!("{} frames with {} indices", frames.len(), indices.len())));
+            return Err(Error::usage(format!(
+                "{} frames are given with {} indices; each frame needs one",
+                frames.len(),
+                indices.len()
+            )));
         }
         Ok(Self { frames, indices })
     }
@@ -92,14 +97,14 @@ impl Clip {
         &self.frames
     }
 
-    /// The place of each frame in the video.
+    /// The index of each frame in the video.
     pub fn indices(&self) -> &[usize] {
         &self.indices
     }
 }
 
-/// The frames at the indices that `choose` takes of so many frames. A source that finds only while it decodes that it has
-/// another number of frames is read again.
+/// The frames at the indices that `choose` takes for the source's number of frames. A source that learns another number
+/// only while it decodes is read again.
 fn sampled(
     source: &mut dyn FrameSource,
     choose: &dyn Fn(usize) -> Result<Vec<usize>>,

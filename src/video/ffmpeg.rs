@@ -189,14 +189,14 @@ impl VideoFile {
         let Some(last) = wanted.last() else { return Ok(()) };
         let mut decoding = Decoding::start(&self.input, Start::Beginning)?;
         let mut spare = Vec::new();
-        for place in 0..=last {
+        for frame in 0..=last {
             let Some(decoded) = decoding.next(std::mem::take(&mut spare))? else {
                 return wanted
-                    .check(place, self.input.path.display())
+                    .check(frame, self.input.path.display())
                     .map_err(|error| Error::file(format!("{error}{}", decoding.complaints.said())));
             };
-            if wanted.contains(place) {
-                wanted.deliver(place, &decoded.frame, sink)?;
+            if wanted.contains(frame) {
+                wanted.deliver(frame, &decoded.frame, sink)?;
             }
             spare = decoded.frame.into_bytes();
         }
@@ -208,19 +208,19 @@ impl VideoFile {
         let Content::Indexed(index) = &self.content else { return Ok(false) };
         let mut near: Option<Near> = None;
         let (mut seen, mut complaints) = (None, Complaints::default());
-        for place in wanted.indices() {
-            let (start, right_from) = index.way_to(place);
-            if near.as_ref().is_none_or(|near| right_from > near.place + WORTH_DECODING) {
+        for frame in wanted.indices() {
+            let (start, right_from) = index.way_to(frame);
+            if near.as_ref().is_none_or(|near| right_from > near.next + WORTH_DECODING) {
                 near = Some(Near::start(&self.input, start, right_from)?);
             }
             let Some(near) = &mut near else { return Ok(false) };
-            let Some(frame) = near.frame(place, index)? else { return Ok(false) };
+            let Some(picture) = near.frame(frame, index)? else { return Ok(false) };
             seen.get_or_insert_with(|| near.seen.clone());
             if let Some(complaint) = near.decoding.complaints.first() {
                 complaints.add(complaint.to_owned());
             }
-            let [start, end] = index.shown(place);
-            wanted.deliver(place, &frame.shown_at(start, end), sink)?;
+            let [start, end] = index.shown(frame);
+            wanted.deliver(frame, &picture.shown_at(start, end), sink)?;
         }
         if let Some((stream, report)) = seen {
             let frames = Some(index.frames());
@@ -235,10 +235,10 @@ impl VideoFile {
 /// Decoding near the frames that are wanted.
 struct Near {
     decoding: Decoding,
-    /// The frame from which on all is as if decoding had begun at the beginning.
+    /// The frame from which on all are as if decoding had begun at the beginning.
     right_from: usize,
     /// The frame that comes next, once the first right one has been found.
-    place: usize,
+    next: usize,
     found: bool,
     spare: Vec<u8>,
     /// The stream and its first right frame.
@@ -249,31 +249,31 @@ impl Near {
     fn start(input: &Input, start: Start, right_from: usize) -> Result<Self> {
         let decoding = Decoding::start(input, start)?;
         let seen = (decoding.stream.clone(), Report::default());
-        Ok(Self { decoding, right_from, place: right_from, found: false, spare: Vec::new(), seen })
+        Ok(Self { decoding, right_from, next: right_from, found: false, spare: Vec::new(), seen })
     }
 
-    /// The frame at `place`; `None` where the frames that come are not those of `index`.
-    fn frame(&mut self, place: usize, index: &Index) -> Result<Option<Frame>> {
+    /// Frame `wanted`; `None` where the frames that come are not those of `index`.
+    fn frame(&mut self, wanted: usize, index: &Index) -> Result<Option<Frame>> {
         while let Some(decoded) = self.decoding.next(std::mem::take(&mut self.spare))? {
-            let found = decoded.report.pts.and_then(|pts| index.place(pts, decoded.report.time_base));
+            let found = decoded.report.pts.and_then(|pts| index.frame_at(pts, decoded.report.time_base));
             match (self.found, found) {
                 (false, Some(found))
-                    if found == self.right_from || index.begins_late(self.right_from, found, place) =>
+                    if found == self.right_from || index.begins_late(self.right_from, found, wanted) =>
                 {
                     // What was wrong before is due to beginning in the middle.
                     self.decoding.complaints = Complaints::default();
-                    (self.found, self.place, self.seen.1) = (true, found, decoded.report);
+                    (self.found, self.next, self.seen.1) = (true, found, decoded.report);
                 }
                 (false, Some(found)) if found > self.right_from => return Ok(None),
                 (false, _) => {
                     self.spare = decoded.frame.into_bytes();
                     continue;
                 }
-                (true, Some(found)) if found == self.place => {}
+                (true, Some(found)) if found == self.next => {}
                 (true, _) => return Ok(None),
             }
-            self.place += 1;
-            if self.place == place + 1 {
+            self.next += 1;
+            if self.next == wanted + 1 {
                 return Ok(Some(decoded.frame));
             }
             self.spare = decoded.frame.into_bytes();
@@ -327,7 +327,7 @@ impl FrameSource for VideoFile {
         let total = self.frame_count()?;
         wanted.check(total, self.input.path.display())?;
         if let Content::Kept(frames) = &self.content {
-            return wanted.indices().try_for_each(|place| wanted.deliver(place, &frames[place], sink));
+            return wanted.indices().try_for_each(|index| wanted.deliver(index, &frames[index], sink));
         }
         if let Content::Indexed(_) = &self.content {
             if self.visit_indexed(&wanted, sink)? {

@@ -43,8 +43,8 @@ impl Images {
         Self::still_with(path.as_ref(), &options, Deadline::after(options.timeout))
     }
 
-    /// The pictures of a folder in natural order of their names: `frame2.png` before `frame10.png`. Which files are its
-    /// frames their extensions say, what they are their contents. Links are followed, wherever they lead, as data sets
+    /// The pictures of a folder in natural order of their names: `frame2.png` before `frame10.png`. Their extensions
+    /// say which files are frames, their contents what they are. Links are followed, wherever they lead, as data sets
     /// are often made of links; what is no file in the end, such as a named pipe, is an error and never opened.
     ///
     /// An error ([`File`](crate::tensor::ErrorKind::File)) for a folder without pictures, and naming the first one that

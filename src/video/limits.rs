@@ -26,8 +26,8 @@ pub(super) fn check_size([height, width]: [usize; 2], most: usize, path: &Path) 
     )))
 }
 
-/// An error ([`OutOfMemory`](ErrorKind::OutOfMemory)) where `bytes` for `path` cannot be had, before something takes them
-/// that would end the process.
+/// An error ([`OutOfMemory`](ErrorKind::OutOfMemory)) where there is no memory for `bytes` of `path`, found before something
+/// takes them that would end the process.
 pub(super) fn check_memory(bytes: usize, path: &Path) -> Result<()> {
     Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| {
         let megabytes = bytes.div_ceil(1 << 20);

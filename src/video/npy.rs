@@ -67,8 +67,8 @@ pub(super) fn is_array(path: &Path) -> Result<bool> {
     Ok(start == SIGNATURE)
 }
 
-/// An error for a `.npy` file whose header is cut off or whose axes multiply to more than any file holds; everything else
-/// about it is for the reader to find out, which trusts that product.
+/// An error for a `.npy` file whose header is cut off or whose axes multiply to more than any file holds; the reader
+/// checks the rest, but trusts that product.
 pub fn check_npy(path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     let io_error = |error: io::Error| Error::io("read", path, &error);

@@ -126,7 +126,7 @@ impl Deadline {
         self.0.is_some_and(|(end, timeout)| end.saturating_duration_since(Instant::now()) < timeout / 2)
     }
 
-    /// What is left; `None` where there is no limit.
+    /// The time that is left; `None` where there is no limit.
     pub(super) fn left(self) -> Option<Duration> {
         self.0.map(|(end, _)| end.saturating_duration_since(Instant::now()))
     }

@@ -62,7 +62,7 @@ pub(super) fn layout(path: &Path, format: ImageFormat) -> Result<([usize; 2], Tu
     Ok(([height as usize, width as usize], Turn::of(orientation(&mut decoder))))
 }
 
-/// A picture that is turned as it wants where `upright`, and lies as it is stored else.
+/// The picture, turned by its orientation where `upright`, else as it is stored.
 pub(super) fn decoded(path: &Path, upright: bool) -> Result<Frame> {
     let (format, bytes) = contents(path)?;
     if format == ImageFormat::Jpeg && !ends_as_jpeg(&bytes) {

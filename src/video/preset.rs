@@ -90,7 +90,8 @@ pub enum Resize {
 }
 
 impl Resize {
-    /// What a picture of [Y, X] pixels becomes; `None` where it cannot be counted. Rounded as Hugging Face's processors do.
+    /// The size [Y, X] that a picture of [Y, X] pixels becomes; `None` where it overflows. Rounded as Hugging Face's
+    /// processors do.
     fn resized(self, [height, width]: [usize; 2]) -> Option<[usize; 2]> {
         let short = height.min(width);
         match self {

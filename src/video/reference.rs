@@ -89,8 +89,8 @@ fn placed(window: &CropWindow, byte: impl Fn(usize, usize, usize) -> u8) -> Vec<
     let mut crop = vec![0; rows.size * columns.size * 3];
     for y in 0..rows.len {
         for x in 0..columns.len {
-            let place = ((rows.before + y) * columns.size + columns.before + x) * 3;
-            (0..3).for_each(|plane| crop[place + plane] = byte(y, x, plane));
+            let offset = ((rows.before + y) * columns.size + columns.before + x) * 3;
+            (0..3).for_each(|plane| crop[offset + plane] = byte(y, x, plane));
         }
     }
     crop

@@ -21,7 +21,10 @@ impl Segment {
         let total = source.frame_count()?;
         let end = frames.end.min(total);
         if frames.start >= end {
-            return Err(Error::usage(format!("frames {} to {} of {total} are none", frames.start, frames.end)));
+            return Err(Error::usage(format!(
+                "there are no frames {} to {} in a video of {total} frames",
+                frames.start, frames.end
+            )));
         }
         let information = source.information();
         let description = format!("frames {} to {} of {}", frames.start, end - 1, information.description);

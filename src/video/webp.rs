@@ -1,6 +1,6 @@
 //! The pictures of an animated WebP, laid on each other as libwebp does.
 //!
-//! The decoder in use lays them on each other as well, but clears other places than the file says where pictures without
+//! The decoder in use lays them on each other as well, but clears other areas than the file says where pictures without
 //! transparency are removed after their time, and darkens opaque pixels by one. So it decodes each picture alone.
 
 use std::{io::Cursor, sync::Arc};
@@ -14,7 +14,7 @@ use image::{
 /// Bytes before the first chunk: `RIFF`, a length, `WEBP`.
 const FILE_HEADER: usize = 12;
 
-/// Bytes before the chunks of a picture: place, size, duration, flags.
+/// Bytes before the chunks of a picture: position, size, duration, flags.
 const PICTURE_HEADER: usize = 16;
 
 /// The composed pictures of an animated WebP.
@@ -24,12 +24,12 @@ pub(super) struct Composed {
     next: usize,
     canvas: RgbaImage,
     /// What is cleared before the next picture is laid.
-    removed: Option<Place>,
+    removed: Option<Area>,
 }
 
 /// Where on the canvas a picture lies.
 #[derive(Clone, Copy)]
-struct Place {
+struct Area {
     x: u32,
     y: u32,
     width: u32,
@@ -66,21 +66,21 @@ impl Composed {
             return Err(damaged("a picture has no header"));
         };
         let number = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], 0]);
-        let place = Place { x: 2 * number(0), y: 2 * number(3), width: number(6) + 1, height: number(9) + 1 };
+        let area = Area { x: 2 * number(0), y: 2 * number(3), width: number(6) + 1, height: number(9) + 1 };
         let (milliseconds, flags) = (number(12), header[15]);
         let (replaces, removed) = (flags & 2 != 0, flags & 1 != 0);
-        if place.x + place.width > self.canvas.width() || place.y + place.height > self.canvas.height() {
+        if area.x + area.width > self.canvas.width() || area.y + area.height > self.canvas.height() {
             return Err(damaged("a picture lies outside the canvas"));
         }
-        let picture = decoded(chunks, place)?;
+        let picture = decoded(chunks, area)?;
         if let Some(cleared) = self.removed.take() {
             cleared.pixels().for_each(|(x, y)| self.canvas.put_pixel(x, y, Rgba([0; 4])));
         }
-        for (pixel, (x, y)) in picture.pixels().zip(place.pixels()) {
+        for (pixel, (x, y)) in picture.pixels().zip(area.pixels()) {
             let below = self.canvas.get_pixel_mut(x, y);
             *below = if replaces { *pixel } else { blended(*pixel, *below) };
         }
-        self.removed = removed.then_some(place);
+        self.removed = removed.then_some(area);
         Ok(Frame::from_parts(self.canvas.clone(), 0, 0, Delay::from_numer_denom_ms(milliseconds, 1)))
     }
 }
@@ -94,24 +94,24 @@ impl Iterator for Composed {
     }
 }
 
-impl Place {
+impl Area {
     fn pixels(self) -> impl Iterator<Item = (u32, u32)> {
         (self.y..self.y + self.height).flat_map(move |y| (self.x..self.x + self.width).map(move |x| (x, y)))
     }
 }
 
 /// The one picture of these chunks, as a file of its own.
-fn decoded(chunks: &[u8], place: Place) -> ImageResult<RgbaImage> {
+fn decoded(chunks: &[u8], area: Area) -> ImageResult<RgbaImage> {
     let mut body = b"WEBP".to_vec();
     if chunks.starts_with(b"ALPH") {
-        let [width, height] = [place.width - 1, place.height - 1].map(u32::to_le_bytes);
+        let [width, height] = [area.width - 1, area.height - 1].map(u32::to_le_bytes);
         body.extend(b"VP8X\x0A\0\0\0\x10\0\0\0");
         body.extend([&width[..3], &height[..3]].concat());
     }
     body.extend(chunks);
     let file = [b"RIFF".as_slice(), &(body.len() as u32).to_le_bytes(), &body].concat();
     let decoder = WebPDecoder::new(Cursor::new(file))?;
-    if decoder.has_animation() || decoder.dimensions() != (place.width, place.height) {
+    if decoder.has_animation() || decoder.dimensions() != (area.width, area.height) {
         return Err(damaged("a picture has another size than it says"));
     }
     Ok(DynamicImage::from_decoder(decoder)?.into_rgba8())

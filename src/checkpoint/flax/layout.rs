@@ -45,7 +45,7 @@ impl FlaxLayout {
         }
     }
 
-    /// What it is of, for people.
+    /// What such a tensor is, for people.
     fn noun(self) -> &'static str {
         match self {
             Self::Same => "tensor",

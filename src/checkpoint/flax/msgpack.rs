@@ -36,11 +36,11 @@ pub(super) struct StoredArray {
     pub(super) runs: Vec<Run>,
 }
 
-/// Why a file's arrays cannot be told.
+/// Why a file's arrays cannot be listed.
 #[derive(Debug)]
 pub(super) enum Fault {
     Unreadable(io::Error),
-    /// It does not begin as it should, but so.
+    /// It begins with these bytes, and not as it should.
     OtherFormat([u8; 8]),
     /// The sentence in brackets says how.
     Damaged(String),

@@ -8,14 +8,14 @@ use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// Where files hold a model's parameters: scenic's older training states, those of `big_vision`, newer ones.
 pub(crate) const ROOTS: [&str; 3] = ["optimizer/target/", "opt/target/", "params/"];
-/// What parameters may be wrapped in once more.
+/// A further level that may be around the parameters.
 const WRAPPING: &str = "params/";
 
 /// A model's parameters, by the names that Flax Linen gives them, joined by `/`, in the layouts of Flax.
 #[derive(Debug)]
 pub(crate) struct ParameterTree {
     arrays: Box<dyn Arrays>,
-    /// For each name its stored one.
+    /// The stored name of each name.
     stored: BTreeMap<String, String>,
 }
 

@@ -19,7 +19,7 @@ use crate::tensor::{Error, Result, printable};
 const ENDPOINT: &str = "https://huggingface.co";
 /// Redirects on the way to one file: the hub's own are at most three.
 const MOST_REDIRECTS: usize = 10;
-/// How often a request that may succeed the next time is made again, and how long is waited before the first time.
+/// How often a request that may succeed the next time is repeated, and the pause before the first repetition.
 const RETRIES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// How long it may take until a connection stands or the next bytes come, where nobody says otherwise.
@@ -34,7 +34,7 @@ pub(super) struct Client {
     token: Option<String>,
 }
 
-/// Whose address it is: a token for one is for no other.
+/// Who an address belongs to: a token for one origin is for no other.
 #[derive(Clone, Debug, PartialEq)]
 struct Origin {
     encrypted: bool,
@@ -45,7 +45,7 @@ struct Origin {
 /// A file on its way, and what the endpoint says of it.
 pub(super) struct Answer {
     pub(super) said: Said,
-    /// The bytes that follow, by the one that sends them.
+    /// The number of bytes that follow, as their sender states it.
     pub(super) length: Option<u64>,
     body: ureq::Body,
 }
@@ -198,7 +198,7 @@ fn answer(response: Response<ureq::Body>, said: Said) -> Result<Answer, Failure>
 }
 
 impl Answer {
-    /// What is sent; of more than `most` bytes one more.
+    /// The bytes that are sent, at most one more than `most`.
     pub(super) fn into_reader(self, most: u64) -> impl Read {
         self.body.into_with_config().limit(u64::MAX).reader().take(most.saturating_add(1))
     }

@@ -26,7 +26,7 @@ const LONGEST_TEXT: u64 = 16 << 20;
 const LARGEST_FILE: u64 = 1 << 40;
 
 /// Downloads what it takes to load the model: its `config.json`, its weights and what
-/// says how to prepare clips. `lack` is why the cache does not do.
+/// says how to prepare clips. `lack` says what the cache lacks.
 pub(super) fn download(hub: &Hub, id: &ModelId, cache: &Path, lack: &Lack) -> Result<()> {
     let cache = std::path::absolute(cache).map_err(|error| Error::io("find", cache, &error))?;
     let client = Client::new(hub)?;
@@ -129,7 +129,7 @@ impl<'a> Remote<'a> {
         let mut last = None;
         for attempt in attempts {
             match attempt {
-                Ok(place) => return Ok(place),
+                Ok(blob) => return Ok(blob),
                 Err(Attempt::Refused(error)) => return Err(error),
                 Err(Attempt::Broken(error)) => last = Some(error),
             }
@@ -148,19 +148,19 @@ impl<'a> Remote<'a> {
         let (name, hash) = self.identity(file, &answer);
         let folder = self.repository.blobs();
         std::fs::create_dir_all(&folder).map_err(|error| Error::io("make the folder", &folder, &error))?;
-        let place = folder.join(name);
-        if place.symlink_metadata().is_ok_and(|found| found.is_file() && size.is_none_or(|size| size == found.len())) {
-            return Ok(place);
+        let blob = folder.join(name);
+        if blob.symlink_metadata().is_ok_and(|found| found.is_file() && size.is_none_or(|size| size == found.len())) {
+            return Ok(blob);
         }
         let bar = progress::bar(self.progress, file, size);
-        let mut unfinished = Unfinished::create(&place)?;
+        let mut unfinished = Unfinished::create(&blob)?;
         let received =
             copy(answer.into_reader(size.unwrap_or(largest)), &mut unfinished, &mut |bytes| bar.advance(bytes))
                 .map_err(|obstacle| match obstacle {
                     Obstacle::Network(error) => Attempt::Broken(
                         self.failed(file, &format!("the transfer broke off ({})", printable(&error.to_string(), 200))),
                     ),
-                    Obstacle::Disk(error) => Attempt::Refused(Error::io("write", &place, &error)),
+                    Obstacle::Disk(error) => Attempt::Refused(Error::io("write", &blob, &error)),
                 })?;
         if received.bytes > size.unwrap_or(largest) {
             let most = size.unwrap_or(largest);
@@ -174,7 +174,7 @@ impl<'a> Remote<'a> {
             return Err(self.failed(file, "what the server sends has not the hash that it announces").into());
         }
         unfinished.finish()?.put()?;
-        Ok(place)
+        Ok(blob)
     }
 
     /// The number of bytes that the answer announces.
@@ -220,10 +220,10 @@ fn is_commit(commit: &str) -> bool {
     (1..=64).contains(&commit.len()) && commit.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// What came.
+/// What was received.
 struct Received {
     bytes: u64,
-    /// Of the contents, by SHA-256, in hexadecimal digits.
+    /// SHA-256 of the contents, in hexadecimal digits.
     hash: String,
 }
 

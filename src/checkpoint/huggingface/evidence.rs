@@ -1,4 +1,4 @@
-//! Which fields of `config.json` tell another story than the shapes of the weights.
+//! Which fields of `config.json` disagree with the shapes of the weights.
 
 use super::names::Spelling;
 use crate::checkpoint::disagreements::{Disagreement, counted, differ, half_sentence};
@@ -20,7 +20,7 @@ impl<S: Fn(&str) -> Option<Shape>> Evidence<'_, S> {
         half_sentence(all.chain(self.sizes(config)))
     }
 
-    /// Layers count that have a query: a stray tensor does not make a layer.
+    /// Counts the layers that have a query: a stray tensor does not make a layer.
     fn layers(&self, config: &Config) -> Option<Disagreement> {
         let query = self.spelling.stored(&format!("{BLOCK}.{QUERY}.kernel"));
         let (head, tail) = query.split_once(".0.")?;

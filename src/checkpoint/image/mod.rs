@@ -42,7 +42,7 @@ struct Format {
     kernel: &'static str,
     /// The arrays, one for each tensor, and how they are called.
     views: fn(Box<dyn Arrays>) -> Called,
-    /// What lies beside the weights and says what does not show in their shapes.
+    /// Reads what does not show in the shapes of the weights from a file beside them.
     described: fn(&Location) -> Result<Described>,
 }
 

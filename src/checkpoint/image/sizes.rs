@@ -25,7 +25,7 @@ struct Kernels {
     patch: [usize; 2],
     planes: usize,
     width: usize,
-    /// Where their axis is kept.
+    /// H, where the layout has an axis of heads.
     heads: Option<usize>,
 }
 

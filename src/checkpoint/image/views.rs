@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::checkpoint::arrays::{Arrays, Dtype};
 use crate::tensor::{Error, Result, Shape, Tensor};
 
-/// What of a stored array an array shows.
+/// Which part of a stored array is shown.
 #[derive(Clone, Copy, Debug)]
 enum Part {
     Whole,

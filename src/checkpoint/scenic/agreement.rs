@@ -1,4 +1,4 @@
-//! Where a configuration tells another story than the parameters.
+//! Where a configuration disagrees with the parameters.
 
 use super::reconciliation::Reconciliation;
 use crate::checkpoint::disagreements::{Disagreement, counted, differ, half_sentence};

@@ -10,7 +10,7 @@ use crate::vivit::{
     ModelOption, Order,
 };
 
-/// What `config.json` says, as far as it does.
+/// What `config.json` says; `None` where it says nothing.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Said {
     /// Which of the models, its own options at their defaults.

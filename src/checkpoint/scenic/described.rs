@@ -6,7 +6,7 @@ use crate::vivit::{
     Tubelet,
 };
 
-/// What a field is for that must be there.
+/// The name of a field that is missing.
 type Missing = &'static str;
 
 /// The model that is described; an error names the first field that is missing.

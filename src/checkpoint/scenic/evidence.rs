@@ -38,7 +38,7 @@ pub(super) struct Encoder {
 
 const SPATIAL: &str = "SpatialTransformer";
 const TEMPORAL: &str = "TemporalTransformer";
-/// What is called the same in all blocks; Model 3 has two attentions, of which this is one.
+/// The attention of a block; Model 3 has two, of which the second name is one.
 const ATTENTION: &str = "MultiHeadDotProductAttention_0";
 const ATTENTION_OVER_SPACE: &str = "MultiHeadDotProductAttention_space";
 

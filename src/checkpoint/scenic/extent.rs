@@ -1,4 +1,4 @@
-//! How large clips are: what the parameters tell of it is only how many tokens they make.
+//! How large clips are. The parameters tell only how many tokens a clip makes.
 
 use super::reconciliation::Reconciliation;
 use super::released::{FRAMES, SIDE};
@@ -54,7 +54,7 @@ impl Reconciliation<'_> {
         by_size.or_else(|| Some(frames? / found.tubelet_frames?)).filter(|&temporal| temporal > 0)
     }
 
-    /// What is asked where the tokens' number is all that is known of clips.
+    /// The question where only the number of tokens is known.
     fn both_open(&self) -> String {
         let found = self.found;
         let tokens = found.encoder.tokens;
@@ -79,7 +79,7 @@ impl Reconciliation<'_> {
         )
     }
 
-    /// What is asked where the size of frames is not known, but perhaps T is.
+    /// The question where the size of frames is not known, but perhaps T is.
     fn size_open(&self, temporal: Option<usize>) -> String {
         let found = self.found;
         let spatial = match found.factorised_encoder {
@@ -104,8 +104,8 @@ impl Reconciliation<'_> {
         grids.into_iter().map(|[down, across]| [down * rows, across * columns]).collect()
     }
 
-    /// The model if it has as many tokens as the parameters have positions, sampling one frame more where that is why it
-    /// has not.
+    /// `config`, where it has as many tokens as the parameters have positions; it samples one frame more where that makes
+    /// them equal.
     pub(super) fn with_all_tokens(&self, config: Config) -> Result<Config> {
         if self.positions_of(&config) {
             return Ok(config);

@@ -74,9 +74,9 @@ impl FromStr for ManifestFormat {
 /// The part of a video that is meant, where it is not all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Excerpt {
-    /// In frames of the original video.
+    /// The range in frames of the original video.
     pub frames: Option<Range<usize>>,
-    /// In seconds.
+    /// The range in seconds.
     pub seconds: Option<Range<f64>>,
 }
 
@@ -281,7 +281,7 @@ impl Table {
         Ok(Self { header, rows: rows.collect::<Result<_>>()? })
     }
 
-    /// The place of the first of these columns that is there.
+    /// The index of the first of these columns that is there.
     fn find(&self, names: &[&str]) -> Option<usize> {
         names.iter().find_map(|name| self.header.iter().position(|title| title.eq_ignore_ascii_case(name)))
     }
@@ -319,7 +319,7 @@ impl Reading<'_> {
             return self.several_labels(row[columns[0]].split([';', '|']));
         }
         let heads = self.task.heads();
-        let label = |(place, column): (usize, &usize)| self.names.class(place, &heads[place], &row[*column]);
+        let label = |(head, column): (usize, &usize)| self.names.class(head, &heads[head], &row[*column]);
         columns.iter().enumerate().map(label).collect()
     }
 

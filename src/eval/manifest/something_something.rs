@@ -23,8 +23,8 @@ pub(super) fn read(reading: &Reading<'_>, text: &str) -> Result<Vec<Item>> {
     let [head] = &reading.task.heads()[..] else {
         return Err(Error::usage("these annotations have one label a video, but the model has several heads"));
     };
-    let item = |(place, annotation): (usize, &Annotation)| {
-        let within = |error: Error| error.within(format!("entry {}", place + 1));
+    let item = |(index, annotation): (usize, &Annotation)| {
+        let within = |error: Error| error.within(format!("entry {}", index + 1));
         let template = annotation
             .template
             .as_ref()

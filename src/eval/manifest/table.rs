@@ -3,9 +3,9 @@
 use super::{Item, Reading, Table, name, titles};
 use crate::tensor::Result;
 
-/// What the column of the videos may be called.
+/// Names that the column of the videos may have.
 const PATHS: [&str; 3] = ["path", "video", "file"];
-/// What the column of the labels of a model without named heads may be called.
+/// Names that the column of the labels may have, for a model without named heads.
 const LABELS: [&str; 3] = ["label", "labels", "class"];
 
 pub(super) fn read(reading: &Reading<'_>, text: &str) -> Result<Vec<Item>> {

@@ -186,7 +186,7 @@ fn a_part_of_a_folder_of_frames_is_its_frames() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace(",3,4,", ",6,9,")).unwrap();
     let beyond = read(&path, &nouns_and_verbs(), &[]).unwrap().items()[0].open(&OpenOptions::new()).unwrap_err();
-    assert!(beyond.to_string().contains("frames 5 to 9 of 5 are none"), "{beyond}");
+    assert!(beyond.to_string().contains("there are no frames 5 to 9 in a video of 5 frames"), "{beyond}");
 }
 
 /// A part of a file is found by its times, at the file's own rate of 25 frames a second.

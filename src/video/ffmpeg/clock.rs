@@ -10,7 +10,7 @@ pub(super) struct Clock {
     /// Seconds to add since time stamps went back: a stream that was joined of several.
     shift: f64,
     last: Option<f64>,
-    /// Between the last two frames; at first what the stream's rate says.
+    /// Seconds between the last two frames; at first those of the stream's rate.
     interval: Option<f64>,
 }
 
@@ -25,8 +25,8 @@ impl Clock {
         (pts - origin) as f64 * numerator as f64 / denominator as f64
     }
 
-    /// When the next frame begins. Where its time stamp is missing or goes back it comes as long after the one before as
-    /// that came after its own.
+    /// When the next frame begins. Where its time stamp is missing or goes back, the interval before the preceding frame is
+    /// repeated.
     pub(super) fn start_of(&mut self, report: &Report) -> f64 {
         let stamp = report.pts.map(|pts| Self::seconds(pts, *self.origin.get_or_insert(pts), report.time_base));
         let start = match (stamp.map(|stamp| stamp + self.shift), self.last) {

@@ -162,7 +162,7 @@ impl Decoding {
         }
     }
 
-    /// A program that is not content after it has delivered frames has said why.
+    /// A program that fails after it has delivered frames has said why.
     fn end(&mut self) -> Result<()> {
         if !self.running.finish()? && self.complaints.first().is_none() {
             self.complaints.add("it failed without saying why".to_owned());

@@ -18,7 +18,7 @@ pub(super) struct Packet {
     pub(super) pts: i64,
     /// Whether decoding may begin with it, as the container says.
     pub(super) key: bool,
-    /// Place of its bytes in the file, where it is known.
+    /// Offset of its bytes in the file, where it is known.
     pub(super) position: Option<u64>,
     pub(super) bytes: u64,
 }
@@ -122,11 +122,11 @@ impl Index {
         if !content || complained { Ok(None) } else { Ok(probed.index(input)) }
     }
 
-    /// Loses the frame at `place`, as an index that is wrong.
+    /// Loses a frame, as an index that is wrong.
     #[cfg(test)]
-    pub(super) fn forget(&mut self, place: usize) {
-        self.stamps.remove(place);
-        self.entries.retain(|entry| entry.frame < place);
+    pub(super) fn forget(&mut self, frame: usize) {
+        self.stamps.remove(frame);
+        self.entries.retain(|entry| entry.frame < frame);
     }
 
     /// Number of frames.
@@ -134,8 +134,8 @@ impl Index {
         self.stamps.len()
     }
 
-    /// The place of the frame with this time stamp.
-    pub(super) fn place(&self, pts: i64, time_base: (i64, i64)) -> Option<usize> {
+    /// The frame with this time stamp.
+    pub(super) fn frame_at(&self, pts: i64, time_base: (i64, i64)) -> Option<usize> {
         if time_base != self.time_base {
             return None;
         }
@@ -144,7 +144,7 @@ impl Index {
 
     /// From when until when each frame is shown, in seconds after the first.
     pub(super) fn shown(&self, frame: usize) -> [f64; 2] {
-        let seconds = |place: usize| Clock::seconds(self.stamps[place], self.stamps[0], self.time_base);
+        let seconds = |frame: usize| Clock::seconds(self.stamps[frame], self.stamps[0], self.time_base);
         let last = self.stamps.len() - 1;
         match frame {
             frame if frame < last => [seconds(frame), seconds(frame + 1)],
@@ -159,20 +159,20 @@ impl Index {
         self.stream.codec == "h264" && found > entry && found <= wanted
     }
 
-    /// Where to begin in order to decode `frame` as if all had been decoded, and the frame from which on that is so.
+    /// Where to begin so that `frame` is as if all had been decoded, and the frame from which on all are.
     pub(super) fn way_to(&self, frame: usize) -> (Start, usize) {
         let after = self.entries.partition_point(|entry| entry.frame <= frame);
-        let entry = match after.checked_sub(1).map(|place| (place, self.entries[place])) {
+        let entry = match after.checked_sub(1).map(|index| (index, self.entries[index])) {
             Some((_, entry)) if entry.closed => entry.frame,
             // A frame after it may need one before it: the group before has all that this one needs.
-            Some((place, _)) if place > 0 => self.entries[place - 1].frame,
+            Some((index, _)) if index > 0 => self.entries[index - 1].frame,
             _ => 0,
         };
         if entry == 0 {
             return (Start::Beginning, 0);
         }
         // Half a frame later, so that rounding does not lead to the entry before.
-        let [stamp, next] = [entry, (entry + 1).min(self.frames() - 1)].map(|place| self.stamps[place] as f64);
+        let [stamp, next] = [entry, (entry + 1).min(self.frames() - 1)].map(|frame| self.stamps[frame] as f64);
         let (numerator, denominator) = self.time_base;
         let seconds = (stamp + next) / 2.0 * numerator as f64 / denominator as f64 - self.container_start - self.early;
         (Start::At(seconds.max(0.0)), entry)

@@ -49,9 +49,9 @@ const CONTAINERS: &str = "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h261,h263,h
 /// Lists of other files that FFmpeg reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum List {
-    /// Of HLS.
+    /// A playlist of HLS.
     Playlist,
-    /// Of FFmpeg's own.
+    /// A list in FFmpeg's own format.
     Concatenation,
 }
 

@@ -67,7 +67,7 @@ pub(super) fn listen(stderr: impl Read + Send + 'static) -> Receiver<Said> {
     receiver
 }
 
-/// Reads a line and forgets what is too much of it; false at the end.
+/// Reads a line up to [`MOST_LINE`] bytes and drops the rest of it; false at the end.
 fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<bool> {
     line.clear();
     if reader.by_ref().take(MOST_LINE).read_until(b'\n', line)? == 0 {

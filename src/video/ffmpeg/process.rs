@@ -22,7 +22,7 @@ pub(super) struct Running {
     deadline: Deadline,
     child: Arc<SharedChild>,
     pub(super) stdout: ChildStdout,
-    /// Tells the watchman to go home.
+    /// Ends the watching thread when it is dropped.
     _watched: Option<Sender<()>>,
 }
 
@@ -51,7 +51,7 @@ impl Running {
         }
     }
 
-    /// Waits for the program's end; whether it was content. An error where it was killed, or had no more time.
+    /// Waits for the program's end; whether it succeeded. An error where it was killed, or had no more time.
     pub(super) fn finish(&mut self) -> Result<bool> {
         let status = self.child.wait().map_err(|error| Error::io("decode", &self.path, &error))?;
         self.deadline.check(&self.path)?;

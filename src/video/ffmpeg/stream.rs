@@ -1,15 +1,15 @@
-//! What a file says of its video stream. None of it is believed of the frames: they say themselves what they are.
+//! What a file says of its video stream. Nothing of it is believed of the frames, whose own reports count.
 
 /// A video stream as its container describes it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Stream {
     pub(super) codec: String,
     pub(super) profile: Option<String>,
-    /// The average.
+    /// Average frame rate.
     pub(super) frames_per_second: Option<f64>,
     /// Degrees by which a player turns the frames clockwise, from 0 to 359.
     pub(super) rotation: u32,
-    /// Seconds.
+    /// Length in seconds.
     pub(super) duration: Option<f64>,
 }
 
