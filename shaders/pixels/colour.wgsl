@@ -1,4 +1,4 @@
-// Decoder bytes to pixels, every frame beginning with a word of its own.
+// Bytes to pixels, every frame beginning with a word of its own.
 //
 {% if format == "yuv420p" %}
 //     Y = ((8·y − offset)·luma) >> 16      U = 8·u − 1024      V = 8·v − 1024
@@ -8,10 +8,15 @@
 //
 // A frame holds a plane of y, then one of u and one of v at half its height and width. An invocation turns the 2×2
 // pixels that share a u and a v; both sides are even, so two neighbouring y lie in one word.
-{% else %}
+{% elif format == "rgb24" %}
 //     pixel = r | g << 8 | b << 16
 //
 // A frame holds r, g, b of one pixel after the other. An invocation turns four pixels, which are three words.
+{% else %}
+//     pixel = r | g << 8 | b << 16
+//
+// A frame holds a word a pixel, {{ format }} from its lowest byte on; its rows may be longer than X. An invocation turns four
+// pixels.
 {% endif %}
 
 struct Uniform {
@@ -19,6 +24,7 @@ struct Uniform {
     height: u32,       // Y
     width: u32,        // X
     frame_words: u32,  // from the bytes of one frame to the next's
+    row_words: u32,    // from one row to the next, where a pixel is a word
     first_word: u32,   // the first frame's bytes
     first_pixel: u32,  // the first frame's pixels
     luma: i32,
@@ -63,7 +69,7 @@ fn convert(start: u32, first: u32, block: u32) {
         pixels[first + place + 1u] = pixel_of(luma.y + chroma);
     }
 }
-{% else %}
+{% elif format == "rgb24" %}
 fn convert(start: u32, first: u32, block: u32) {
     let place = 4u * block;
     let left = call.height * call.width - place;
@@ -80,6 +86,18 @@ fn convert(start: u32, first: u32, block: u32) {
     }
     if left > 3u {
         pixels[first + place + 3u] = words.z >> 8u;
+    }
+}
+{% else %}
+fn convert(start: u32, first: u32, block: u32) {
+    let end = min(4u * block + 4u, call.height * call.width);
+    for (var place = 4u * block; place < end; place += 1u) {
+        let word = bytes[start + place / call.width * call.row_words + place % call.width];
+{% if format == "bgra8" %}
+        pixels[first + place] = ((word >> 16u) & 0xffu) | (word & 0xff00u) | ((word << 16u) & 0xff0000u);
+{% else %}
+        pixels[first + place] = word & 0xffffffu;
+{% endif %}
     }
 }
 {% endif %}

@@ -23,6 +23,8 @@ pub(super) fn cases() -> Vec<Case> {
     let group = 2 * INVOCATIONS as usize;
     let yuv = |name: &str, frames, size| case(name, frames, size, ColourFormat::Yuv420p(BT601_LIMITED));
     let rgb = |name: &str, frames, size| case(name, frames, size, ColourFormat::Rgb24);
+    let rgba = |name: &str, frames, size, row_words| case(name, frames, size, ColourFormat::Rgba8 { row_words });
+    let bgra = |name: &str, frames, size, row_words| case(name, frames, size, ColourFormat::Bgra8 { row_words });
     let mut cases = vec![
         yuv("yuv420p, one block", 1, [2, 2]),
         yuv("yuv420p, planes that begin within a word", 3, [6, 10]),
@@ -44,6 +46,18 @@ pub(super) fn cases() -> Vec<Case> {
         rgb("rgb24, 1080p clip", 8, [1080, 1920]).timed(),
         rgb("rgb24, cut into pieces", 11, [13, 7]).binding_bytes(2048),
         rgb("rgb24, more groups than a dimension has", 1, [4100, 4100]),
+        rgba("rgba8, one pixel", 1, [1, 1], 1),
+        rgba("rgba8, a pixel in a row of a texture", 3, [1, 1], 64),
+        rgba("rgba8, odd sides", 4, [181, 321], 321),
+        rgba("rgba8, odd sides, rows filled up", 4, [181, 321], 384),
+        rgba("rgba8, a group less one", 1, [1, 2 * group - 1], 2 * group),
+        rgba("rgba8, a group and one", 1, [1, 2 * group + 1], 2 * group + 1),
+        rgba("rgba8, 1080p clip", 8, [1080, 1920], 1920).timed(),
+        rgba("rgba8, cut into pieces", 11, [13, 7], 9).binding_bytes(2048),
+        rgba("rgba8, more groups than a dimension has", 1, [4100, 4100], 4101),
+        bgra("bgra8, one pixel", 1, [1, 1], 1),
+        bgra("bgra8, odd sides, rows filled up", 3, [61, 33], 64),
+        bgra("bgra8, cut into pieces", 11, [13, 7], 7).binding_bytes(2048),
     ];
     for (name, coefficients) in [("BT.601 limited", BT601_LIMITED), ("BT.709 full", BT709_FULL)] {
         let sweep = case(&format!("yuv420p, every chroma, {name}"), 1, [512, 512], ColourFormat::Yuv420p(coefficients));

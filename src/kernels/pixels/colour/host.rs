@@ -25,6 +25,8 @@ pub(super) fn colour(call: &Colour, arguments: &mut Arguments<'_>, threads: &Thr
                         from_yuv(&by, &luma[y * width..][..width], &u[half.clone()], &v[half], pixels);
                     }
                     ColourFormat::Rgb24 => from_rgb(&frame[3 * y * width..][..3 * width], pixels),
+                    ColourFormat::Rgba8 { row_words } => from_quads([0, 1, 2], &frame[4 * y * row_words..], pixels),
+                    ColourFormat::Bgra8 { row_words } => from_quads([2, 1, 0], &frame[4 * y * row_words..], pixels),
                 },
             );
         }
@@ -36,6 +38,14 @@ pub(super) fn colour(call: &Colour, arguments: &mut Arguments<'_>, threads: &Thr
 fn from_rgb(bytes: &[u8], pixels: &mut [u32]) {
     for (pixel, bytes) in pixels.iter_mut().zip(bytes.as_chunks::<3>().0) {
         *pixel = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]);
+    }
+}
+
+/// `order` says where in its four bytes a pixel has red, green and blue.
+#[inline(always)]
+fn from_quads([red, green, blue]: [usize; 3], bytes: &[u8], pixels: &mut [u32]) {
+    for (pixel, bytes) in pixels.iter_mut().zip(bytes.as_chunks::<4>().0) {
+        *pixel = u32::from_le_bytes([bytes[red], bytes[green], bytes[blue], 0]);
     }
 }
 

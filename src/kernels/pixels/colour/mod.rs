@@ -1,4 +1,4 @@
-//! Decoder bytes to pixels, exactly as FFmpeg's scaler turns them.
+//! Bytes of a decoder or a texture to pixels, those of video exactly as FFmpeg's scaler turns them.
 
 mod cases;
 #[cfg(feature = "cpu")]
@@ -15,7 +15,8 @@ use crate::tensor::{Error, Exact, Result, Shape};
 /// The declaration of [`Colour`].
 pub static FAMILY: Family = Family {
     name: "colour",
-    formula: "pixels[f, y, x] = r | g << 8 | b << 16, read from rgb24 or computed from yuv420p by integer coefficients",
+    formula: "pixels[f, y, x] = r | g << 8 | b << 16, read from rgb24, rgba8 or bgra8, or computed from yuv420p by integer \
+              coefficients",
     uniform: wgsl::Uniform::FIELDS,
     bindings: &[Binding::read_words("bytes", "[F, words of a frame]"), Binding::write_words("pixels", "[F, Y, X]")],
     variants: variants_of::<Colour>,
@@ -43,6 +44,17 @@ pub enum ColourFormat {
     Yuv420p(Coefficients),
     /// Red, green, blue of one pixel after the other: `[Y, X, 3]`.
     Rgb24,
+    /// Red, green, blue, alpha of one pixel after the other: X words of each row, which begins `row_words` words after the one
+    /// before. Alpha is ignored, and so is what lies between rows.
+    Rgba8 {
+        /// At least X.
+        row_words: usize,
+    },
+    /// As [`Rgba8`](Self::Rgba8), with blue first and red third.
+    Bgra8 {
+        /// At least X.
+        row_words: usize,
+    },
 }
 
 /// The integers that turn one pixel's (y, u, v) bytes into red, green and blue, with arithmetic shifts in 32 bits:
@@ -75,6 +87,7 @@ impl ColourFormat {
         match self {
             Self::Yuv420p(_) => (height * width / 2 * 3).div_ceil(4),
             Self::Rgb24 => (height * width * 3).div_ceil(4),
+            Self::Rgba8 { row_words } | Self::Bgra8 { row_words } => height * row_words,
         }
     }
 }
@@ -104,6 +117,11 @@ impl Kernel for Colour {
                 "yuv420p frames have even sides, not {height}x{width}; decode frames of odd sides as rgb24"
             )));
         }
+        if let ColourFormat::Rgba8 { row_words } | ColourFormat::Bgra8 { row_words } = self.format
+            && row_words < width
+        {
+            return Err(Error::usage(format!("rows of {width} pixels do not fit in {row_words} words each")));
+        }
         Ok(())
     }
 
@@ -112,7 +130,7 @@ impl Kernel for Colour {
         match self.format {
             // Luma: factor, difference, factor, shift; three sums. For four pixels: u and v, four products shifted, a sum.
             ColourFormat::Yuv420p(_) => 7 * pixels + 13 * pixels.div_ceil(4),
-            ColourFormat::Rgb24 => 0,
+            ColourFormat::Rgb24 | ColourFormat::Rgba8 { .. } | ColourFormat::Bgra8 { .. } => 0,
         }
     }
 

@@ -24,6 +24,14 @@ pub(super) fn colour(call: &Colour, inputs: &[Option<&Exact>]) -> Result<Vec<Exa
                         let place = 3 * (y * width + x);
                         [frame[place], frame[place + 1], frame[place + 2]]
                     }
+                    ColourFormat::Rgba8 { row_words } => {
+                        let place = 4 * (y * row_words + x);
+                        [frame[place], frame[place + 1], frame[place + 2]]
+                    }
+                    ColourFormat::Bgra8 { row_words } => {
+                        let place = 4 * (y * row_words + x);
+                        [frame[place + 2], frame[place + 1], frame[place]]
+                    }
                 };
                 pixels.push(u32::from(red) + 256 * u32::from(green) + 65_536 * u32::from(blue));
             }

@@ -12,6 +12,7 @@ crate::uniform! {
         height: u32,
         width: u32,
         frame_words: u32,
+        row_words: u32,
         first_word: u32,
         first_pixel: u32,
         luma: i32,
@@ -30,9 +31,12 @@ pub(super) static VARIANTS: [Planned<Colour>; 1] =
 fn plan(call: &Colour, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
     let [height, width] = call.size;
     let frame_words = call.format.frame_words(call.size);
-    let (name, coefficients) = match call.format {
-        ColourFormat::Yuv420p(coefficients) => ("yuv420p", coefficients),
-        ColourFormat::Rgb24 => ("rgb24", Coefficients::default()),
+    let none = Coefficients::default();
+    let (name, row_words, coefficients) = match call.format {
+        ColourFormat::Yuv420p(coefficients) => ("yuv420p", 0, coefficients),
+        ColourFormat::Rgb24 => ("rgb24", 0, none),
+        ColourFormat::Rgba8 { row_words } => ("rgba8", row_words, none),
+        ColourFormat::Bgra8 { row_words } => ("bgra8", row_words, none),
     };
     let Coefficients { luma, offset, red_v, green_u, green_v, blue_u } = coefficients;
     let literals = Literals::new().with("invocations", INVOCATIONS).with("format", name);
@@ -43,6 +47,7 @@ fn plan(call: &Colour, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
             height: word(height)?,
             width: word(width)?,
             frame_words: word(frame_words)?,
+            row_words: word(row_words)?,
             first_word: run.input.first,
             first_pixel: run.output.first,
             luma,
