@@ -79,13 +79,16 @@ impl Backend for Gpu {
                 )));
             }
             let joined = self.buffer("joined tensors", element.bytes_of(elements)).await?;
+            parts.iter().try_for_each(|part| part.check(Gpu::id(self), self.name()))?;
+            let runs = parts.first().map_or(1, |part| part.shape().runs_in(shape)) as u64;
             let mut commands = self.commands();
             let mut end = 0;
-            for part in parts {
-                part.check(Gpu::id(self), self.name())?;
-                let bytes = element.bytes_of(part.shape().elements());
-                commands.copy(part.buffer()?, 0..bytes, &joined, end);
-                end += bytes;
+            for run in 0..runs {
+                for part in parts {
+                    let bytes = element.bytes_of(part.shape().elements()) / runs;
+                    commands.copy(part.buffer()?, run * bytes..(run + 1) * bytes, &joined, end);
+                    end += bytes;
+                }
             }
             commands.run().await?;
             Memory::of_buffer(joined, shape.clone(), element)

@@ -30,12 +30,9 @@ impl Host {
     }
 
     fn joined(&self, parts: &[Memory], shape: &Shape) -> Result<Memory> {
-        let mut values = Vec::with_capacity(shape.elements());
-        for part in parts {
-            part.check(self.id, &self.name)?;
-            values.extend_from_slice(part.tensor()?.as_f32()?);
-        }
-        Tensor::f32(shape.clone(), values).map(|tensor| memory(self.id, tensor))
+        parts.iter().try_for_each(|part| part.check(self.id, &self.name))?;
+        let parts: Vec<_> = parts.iter().map(|part| part.tensor().map(|tensor| &**tensor)).collect::<Result<_>>()?;
+        Tensor::joined(&parts, shape).map(|tensor| memory(self.id, tensor))
     }
 }
 

@@ -68,11 +68,16 @@ impl Exact {
         }
     }
 
-    /// Concatenates tensors of numbers, in order, to one of `shape`; an error where the counts differ.
+    /// Concatenates tensors of numbers, in order, to one of `shape`, along the axis on which they are smaller; an error where
+    /// the counts differ.
     pub fn joined(parts: &[&Self], shape: &Shape) -> Result<Self> {
+        let runs = parts.first().map_or(1, |part| part.shape.runs_in(shape));
         let mut values = Vec::with_capacity(shape.elements());
-        for part in parts {
-            values.extend_from_slice(part.reals()?);
+        for run in 0..runs {
+            for part in parts {
+                let length = part.shape.elements() / runs.max(1);
+                values.extend_from_slice(&part.reals()?[run * length..][..length]);
+            }
         }
         Self::of_reals(shape.clone(), values)
     }

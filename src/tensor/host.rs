@@ -131,10 +131,7 @@ impl Tensor {
 
     /// Concatenates tensors of floats to `shape`, along the one axis on which they are smaller.
     pub fn joined(parts: &[&Tensor], shape: &Shape) -> Result<Self> {
-        let differs =
-            |part: &&Tensor| part.shape.axes().iter().zip(shape.axes()).position(|(part, whole)| part != whole);
-        let axis = parts.first().and_then(differs).unwrap_or(0);
-        let outer: usize = shape.axes()[..axis.min(shape.rank())].iter().product();
+        let outer = parts.first().map_or(1, |part| part.shape.runs_in(shape));
         let mut values = Vec::with_capacity(shape.elements());
         for index in 0..outer {
             for part in parts {

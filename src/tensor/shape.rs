@@ -32,6 +32,12 @@ impl Shape {
         self.0.split_last().map_or(1, |(_, outer)| outer.iter().product())
     }
 
+    /// How many contiguous runs of `whole` a part of it is, which is smaller on one axis: the product of the axes before it.
+    pub fn runs_in(&self, whole: &Shape) -> usize {
+        let differs = self.0.iter().zip(&whole.0).position(|(part, whole)| part != whole);
+        whole.0[..differs.unwrap_or(0)].iter().product()
+    }
+
     /// Whether both are the same rows of the same width, however the rows are grouped:
     /// `[2, 65, 64]` and `[130, 64]` are.
     pub fn regroups(&self, other: &Shape) -> bool {
