@@ -1,6 +1,7 @@
 //! Where a model looks: maps of its attention over a clip.
 
 use super::forward::feeds;
+use super::pass::OneView;
 use super::{Classes, ClipPass, Input, Pass, Vivit};
 use crate::gpu::Pending;
 use crate::graph::Feed;
@@ -52,16 +53,13 @@ impl Vivit {
     async fn attention_over(&self, pass: &Pass, input: Input<'_>) -> Result<AttentionMaps> {
         pass.without_taps("attention")?;
         pass.of_one_view("attention")?;
-        match input {
-            Input::Prepared(clip) => self.attention_of_prepared(pass, clip).await,
-            Input::Clip(clip) | Input::Clips([clip]) => {
-                self.attention_of_prepared(pass, &self.prepare_async(clip).await?).await
-            }
-            Input::Values(clip) => match self.batch_request(pass, clip)? {
+        match input.one_view().map_err(of_one_clip)? {
+            OneView::Prepared(clip) => self.attention_of_prepared(pass, clip).await,
+            OneView::Frames(frames) => self.attention_of_prepared(pass, &self.prepare_async(frames).await?).await,
+            OneView::Values(clip) => match self.batch_request(pass, clip)? {
                 request @ Request { batch: 1, .. } => self.attention_maps(pass, &request, Feed::Host(clip)).await,
                 Request { batch, .. } => Err(of_one_clip(batch)),
             },
-            Input::Clips(clips) => Err(of_one_clip(clips.len())),
         }
     }
 

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::outcome::{Named, Outcome};
+use super::pass::OneView;
 use super::{ClipPass, Input, Pass, Vivit};
 use crate::gpu::Pending;
-use crate::graph::{Feed, Graph, Taps, Value};
+use crate::graph::{Feed, Graph, Memory, Taps, Value};
 use crate::kernels::ClipLayout;
 use crate::tensor::{Error, Result, Tensor};
 use crate::video::PreparedClip;
@@ -12,9 +14,6 @@ use crate::vivit::{self, Config, FrameMask, ModelInput, Recording, Request};
 
 /// Which values of a recording a verb returns, and under which names.
 pub(super) type Wanted = fn(&Config, &Recording, &Request) -> Result<Vec<(String, Value)>>;
-
-/// Tensors by the names of their values.
-pub(super) type Named = BTreeMap<String, Tensor>;
 
 /// The name under which [`Vivit::taps`] returns what the head sees.
 const FEATURES: &str = "features";
@@ -30,7 +29,7 @@ impl Vivit {
         let ClipPass { pass, input } = clip.into();
         Pending::new(async move {
             pass.without_taps("features")?;
-            let found = self.values("features", &pass, input, features_and_taps).await?;
+            let found: Named<Tensor> = self.values("features", &pass, input, features_and_taps).await?;
             found.into_values().next().ok_or_else(|| Error::usage("the model's features are missing"))
         })
     }
@@ -58,6 +57,43 @@ impl Vivit {
         Pending::new(async move { self.values("forward", &pass, input, output_and_taps).await })
     }
 
+    /// The values of [`forward_async`](Self::forward_async), left on the device for kernels of the application: nothing is
+    /// copied to the host.
+    ///
+    /// [`Memory::buffer`] lends a value's buffer on the GPU, which begins with the value in rows. Later passes do not write
+    /// to it.
+    ///
+    /// ```no_run
+    /// # fn shown(model: &tubelet::Vivit, clip: &tubelet::video::Clip) -> tubelet::Result<()> {
+    /// let found = model.forward_on_device(clip)?;
+    /// let logits = &found["logits"]; // [1, K], f32
+    /// let buffer = logits.buffer()?.wgpu(); // to be bound as storage or copied from
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`forward_async`](Self::forward_async).
+    pub fn forward_on_device_async<'a>(
+        &'a self,
+        clips: impl Into<ClipPass<'a>>,
+    ) -> Pending<'a, BTreeMap<String, Memory>> {
+        let ClipPass { pass, input } = clips.into();
+        Pending::new(async move { self.values("forward", &pass, input, output_and_taps).await })
+    }
+
+    /// The values of [`taps_async`](Self::taps_async), left on the device as
+    /// [`forward_on_device_async`](Self::forward_on_device_async) leaves them.
+    ///
+    /// # Errors
+    ///
+    /// As [`taps_async`](Self::taps_async).
+    pub fn taps_on_device_async<'a>(&'a self, clip: impl Into<ClipPass<'a>>) -> Pending<'a, BTreeMap<String, Memory>> {
+        let ClipPass { pass, input } = clip.into();
+        Pending::new(async move { self.values("taps", &pass, input, features_and_taps).await })
+    }
+
     /// The logits of each clip of `input`, one after the other.
     pub(super) async fn logits(&self, pass: &Pass, input: Input<'_>) -> Result<Vec<Vec<f32>>> {
         let found = self.values("classify", pass, input, logits_alone).await?;
@@ -65,35 +101,32 @@ impl Vivit {
     }
 
     /// The rows of the value called `logits`.
-    pub(super) fn rows_of_logits(&self, found: &Named) -> Result<Vec<Vec<f32>>> {
+    pub(super) fn rows_of_logits(&self, found: &Named<Tensor>) -> Result<Vec<Vec<f32>>> {
         let logits = found.get(LOGITS).ok_or_else(|| Error::usage("the model's logits are missing"))?;
         Ok(logits.as_f32()?.chunks(self.config().classes).map(<[f32]>::to_vec).collect())
     }
 
     /// Runs a pass over one view and returns the values that `wanted` picks.
-    async fn values(&self, verb: &str, pass: &Pass, input: Input<'_>, wanted: Wanted) -> Result<Named> {
+    async fn values<T: Outcome>(&self, verb: &str, pass: &Pass, input: Input<'_>, wanted: Wanted) -> Result<Named<T>> {
         pass.of_one_view(verb)?;
-        match input {
-            Input::Clip(clip) | Input::Clips([clip]) => {
-                self.prepared_values(pass, &self.prepare_async(clip).await?, wanted).await
-            }
-            Input::Clips(clips) => {
-                let given = clips.len();
-                Err(Error::usage(format!("{verb} takes the clip of one view, {given} clips are given")))
-            }
-            Input::Prepared(clip) => self.prepared_values(pass, clip, wanted).await,
-            Input::Values(clips) => self.batch_values(pass, clips, wanted).await,
+        let one_view = input
+            .one_view()
+            .map_err(|given| Error::usage(format!("{verb} takes the clip of one view, {given} clips are given")))?;
+        match one_view {
+            OneView::Frames(frames) => self.prepared_values(pass, &self.prepare_async(frames).await?, wanted).await,
+            OneView::Prepared(clip) => self.prepared_values(pass, clip, wanted).await,
+            OneView::Values(clips) => self.batch_values(pass, clips, wanted).await,
         }
     }
 
-    async fn prepared_values(&self, pass: &Pass, clip: &PreparedClip, wanted: Wanted) -> Result<Named> {
+    async fn prepared_values<T: Outcome>(&self, pass: &Pass, clip: &PreparedClip, wanted: Wanted) -> Result<Named<T>> {
         let request = pass.request(1, self.layout());
         self.check_prepared(clip, &request)?;
         self.run(&request, Feed::Device(clip.memory()), &pass.mask, wanted).await
     }
 
     /// A batch of clips in host memory, as many at a time as the device's buffers hold.
-    async fn batch_values(&self, pass: &Pass, clips: &Tensor, wanted: Wanted) -> Result<Named> {
+    async fn batch_values<T: Outcome>(&self, pass: &Pass, clips: &Tensor, wanted: Wanted) -> Result<Named<T>> {
         let whole = self.batch_request(pass, clips)?;
         // A mask that does not fit is found before anything is computed.
         pass.mask.validity(self.config(), whole.batch)?;
@@ -103,7 +136,7 @@ impl Vivit {
         }
         let values = clips.as_f32()?;
         let clip = values.len() / whole.batch;
-        let mut parts = Vec::new();
+        let mut parts: Vec<Named<T>> = Vec::new();
         for (values, first) in values.chunks(at_once * clip).zip((0..).step_by(at_once)) {
             let part = Request { batch: values.len() / clip, ..whole.clone() };
             let clips = Tensor::f32(vivit::clip_shape(self.config(), &part), values.to_vec())?;
@@ -111,26 +144,27 @@ impl Vivit {
             parts.push(self.run(&part, Feed::Host(&clips), &mask, wanted).await?);
         }
         let recording = vivit::record(self.config(), &whole)?;
-        let join = |(name, value): (String, Value)| {
-            let parts: Vec<_> = parts.iter().filter_map(|part| part.get(&name)).collect();
-            let joined = Tensor::joined(&parts, recording.graph.shape(value))?;
-            Ok((name, joined))
-        };
-        wanted(self.config(), &recording, &whole)?.into_iter().map(join).collect()
+        let mut joined = Named::new();
+        for (name, value) in wanted(self.config(), &recording, &whole)? {
+            let parts: Vec<T> = parts.iter_mut().filter_map(|part| part.remove(&name)).collect();
+            let whole = T::joined(self.device(), &parts, recording.graph.shape(value)).await?;
+            joined.insert(name, whole);
+        }
+        Ok(joined)
     }
 
     /// Runs the clips of `request`, masked by `mask`, and returns the values that `wanted` picks.
-    pub(super) async fn run(
+    pub(super) async fn run<T: Outcome>(
         &self,
         request: &Request,
         clips: Feed<'_>,
         mask: &FrameMask,
         wanted: Wanted,
-    ) -> Result<Named> {
+    ) -> Result<Named<T>> {
         let shared = self.executor(request).await?;
         let (names, values): (Vec<_>, Vec<_>) = wanted(self.config(), &shared.recording, request)?.into_iter().unzip();
         let validity = mask.validity(self.config(), request.batch)?;
-        let found = shared.executor.run(&feeds(clips, validity.as_ref()), &values).await?;
+        let found = T::of_pass(&*shared.executor, &feeds(clips, validity.as_ref()), &values).await?;
         Ok(names.into_iter().zip(found).collect())
     }
 

@@ -3,6 +3,7 @@
 mod attention;
 mod classes;
 mod forward;
+mod outcome;
 mod pass;
 mod seen;
 mod sliding;
@@ -18,7 +19,7 @@ use crate::gpu::{Pending, Turns};
 use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Graph};
 use crate::kernels::{ClipLayout, Precision, Selection};
 use crate::tensor::{Error, Result};
-use crate::video::{Clip, Crops, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
+use crate::video::{ClipFrames, Crops, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
 use crate::vivit::{self, Config, Recording, Request};
 
 pub use attention::{AttentionMaps, AttentionQuery};
@@ -186,8 +187,9 @@ impl Vivit {
     ///
     /// # Errors
     ///
-    /// A model that does not take the three colour planes of a video.
-    pub fn prepare_async<'a>(&'a self, clip: &'a Clip) -> Pending<'a, PreparedClip> {
+    /// A model that does not take the three colour planes of a video; frames on another device than the model's.
+    pub fn prepare_async<'a>(&'a self, clip: impl Into<ClipFrames<'a>>) -> Pending<'a, PreparedClip> {
+        let clip = clip.into();
         Pending::new(async move {
             let first = self.prepare_crops_async(clip, Crops::Central).await?.into_iter().next();
             first.ok_or_else(|| Error::usage("a clip without crops"))
@@ -198,13 +200,19 @@ impl Vivit {
     ///
     /// # Errors
     ///
-    /// A model that does not take the three colour planes of a video, and pictures that three crops do not fit.
-    pub fn prepare_crops_async<'a>(&'a self, clip: &'a Clip, crops: Crops) -> Pending<'a, Vec<PreparedClip>> {
+    /// A model that does not take the three colour planes of a video, and pictures that three crops do not fit; frames on
+    /// another device than the model's.
+    pub fn prepare_crops_async<'a>(
+        &'a self,
+        clip: impl Into<ClipFrames<'a>>,
+        crops: Crops,
+    ) -> Pending<'a, Vec<PreparedClip>> {
+        let clip = clip.into();
         Pending::new(async move { self.preparer(clip, crops).await?.prepare_crops(clip).await })
     }
 
     /// The preparer of clips like this one.
-    async fn preparer(&self, clip: &Clip, crops: Crops) -> Result<Arc<Preparer>> {
+    async fn preparer(&self, clip: ClipFrames<'_>, crops: Crops) -> Result<Arc<Preparer>> {
         check_video(self.config())?;
         let mut kept = self.loaded.preparers.take().await;
         let known = kept.iter().position(|preparer| preparer.fits(clip) && preparer.crops() == crops);

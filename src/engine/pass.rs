@@ -5,10 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{AttentionQuery, Average, Views};
+use crate::gpu::DeviceFrames;
 use crate::graph::Taps;
 use crate::kernels::ClipLayout;
 use crate::tensor::{Error, Result, Tensor};
-use crate::video::{Clip, PreparedClip};
+use crate::video::{Clip, ClipFrames, PreparedClip};
 use crate::vivit::{AttentionLayer, FrameMask, Request};
 
 /// What is asked of a forward pass beside the clip. By default: everything is seen, one view, nothing but the output.
@@ -165,12 +166,41 @@ impl Pass {
 pub enum Input<'a> {
     /// A clip as it was decoded.
     Clip(&'a Clip),
+    /// A clip in textures or a buffer on the model's device.
+    Frames(&'a DeviceFrames),
     /// The clips of a video's views, as [`Views::sampling`] takes them.
     Clips(&'a [Clip]),
     /// A clip on the model's device, as [`prepare`](super::Vivit::prepare) makes it.
     Prepared(&'a PreparedClip),
     /// A batch of clips in host memory, `[B, F, P, Y, X]` or `[B, F, Y, X, P]`.
     Values(&'a Tensor),
+}
+
+/// The input of a verb that takes one view.
+pub(super) enum OneView<'a> {
+    /// Frames that are not prepared yet.
+    Frames(ClipFrames<'a>),
+    Prepared(&'a PreparedClip),
+    Values(&'a Tensor),
+}
+
+impl<'a> Input<'a> {
+    /// The one view that is given; the number of clips where there are several.
+    pub(super) fn one_view(self) -> Result<OneView<'a>, usize> {
+        match self {
+            Self::Clip(clip) | Self::Clips([clip]) => Ok(OneView::Frames(clip.into())),
+            Self::Frames(frames) => Ok(OneView::Frames(frames.into())),
+            Self::Prepared(clip) => Ok(OneView::Prepared(clip)),
+            Self::Values(values) => Ok(OneView::Values(values)),
+            Self::Clips(clips) => Err(clips.len()),
+        }
+    }
+}
+
+impl<'a> From<&'a DeviceFrames> for Input<'a> {
+    fn from(frames: &'a DeviceFrames) -> Self {
+        Self::Frames(frames)
+    }
 }
 
 impl<'a> From<&'a Clip> for Input<'a> {

@@ -10,7 +10,7 @@ use super::{ClipPass, Input, Pass, SharedExecutor, Vivit};
 use crate::gpu::Pending;
 use crate::graph::{Feed, MemoryPlan};
 use crate::tensor::{Error, ErrorKind, Result};
-use crate::video::{Clip, Crops, PreparedClip, Sampling};
+use crate::video::{ClipFrames, Crops, PreparedClip, Sampling};
 use crate::vivit::{self, FrameMask, Labelling};
 
 /// The views of a video in a test: temporal clips × spatial crops (paper, section 4.1), written `4x3`.
@@ -224,16 +224,19 @@ impl Vivit {
         Pending::new(async move {
             pass.without_taps("classify")?;
             match input {
-                Input::Clip(clip) if pass.views.count() > 1 => {
-                    self.logits_of_all_views(&pass, std::slice::from_ref(clip)).await
+                Input::Clip(clip) if pass.views.count() > 1 => self.logits_of_all_views(&pass, &[clip.into()]).await,
+                Input::Frames(frames) if pass.views.count() > 1 => {
+                    self.logits_of_all_views(&pass, &[frames.into()]).await
                 }
-                Input::Clips(clips) => self.logits_of_all_views(&pass, clips).await,
+                Input::Clips(clips) => {
+                    self.logits_of_all_views(&pass, &clips.iter().map(ClipFrames::from).collect::<Vec<_>>()).await
+                }
                 input => self.logits(&pass, input).await,
             }
         })
     }
 
-    async fn logits_of_all_views(&self, pass: &Pass, clips: &[Clip]) -> Result<Vec<Vec<f32>>> {
+    async fn logits_of_all_views(&self, pass: &Pass, clips: &[ClipFrames<'_>]) -> Result<Vec<Vec<f32>>> {
         let views = pass.views;
         if clips.len() != views.clips {
             return Err(Error::usage(format!("views {views} are of {} clips, not of {}", views.clips, clips.len())));
@@ -243,7 +246,7 @@ impl Vivit {
         let mut computed = 0;
         let at_once = self.views_at_once(pass)?;
         for (index, clip) in clips.iter().enumerate() {
-            let crops = self.prepare_crops_async(clip, views.crops).await?.into_iter().enumerate();
+            let crops = self.prepare_crops_async(*clip, views.crops).await?.into_iter().enumerate();
             waiting.extend(crops.map(|(crop, prepared)| (crop * views.clips + index, prepared)));
             let last = index + 1 == clips.len();
             let at_once = at_once.min(self.loaded.most_views.load(Ordering::Relaxed));

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{AttentionMaps, Classes, ClipPass, Pass, SeenFrames, Sliding, SlidingOptions, Vivit, WindowClasses};
+use crate::graph::Memory;
 use crate::tensor::{Result, Tensor};
-use crate::video::{Clip, Crops, Frame, PreparedClip};
+use crate::video::{ClipFrames, Crops, Frame, PreparedClip};
 
 impl Vivit {
     /// Uploads the weights and compiles the kernels of `pass`: [`load_weights_async`](Self::load_weights_async), waited for.
@@ -13,12 +14,12 @@ impl Vivit {
     }
 
     /// Resizes, crops and scales a clip on the device: [`prepare_async`](Self::prepare_async), waited for.
-    pub fn prepare(&self, clip: &Clip) -> Result<PreparedClip> {
+    pub fn prepare<'a>(&'a self, clip: impl Into<ClipFrames<'a>>) -> Result<PreparedClip> {
         self.prepare_async(clip).wait()
     }
 
     /// Each of `crops` of a clip on the device: [`prepare_crops_async`](Self::prepare_crops_async), waited for.
-    pub fn prepare_crops(&self, clip: &Clip, crops: Crops) -> Result<Vec<PreparedClip>> {
+    pub fn prepare_crops<'a>(&'a self, clip: impl Into<ClipFrames<'a>>, crops: Crops) -> Result<Vec<PreparedClip>> {
         self.prepare_crops_async(clip, crops).wait()
     }
 
@@ -45,6 +46,16 @@ impl Vivit {
     /// The output of the head, `logits` `[B, K]`, and what is tapped: [`forward_async`](Self::forward_async), waited for.
     pub fn forward<'a>(&'a self, clips: impl Into<ClipPass<'a>>) -> Result<BTreeMap<String, Tensor>> {
         self.forward_async(clips).wait()
+    }
+
+    /// [`forward`](Self::forward), left on the device: [`forward_on_device_async`](Self::forward_on_device_async), waited for.
+    pub fn forward_on_device<'a>(&'a self, clips: impl Into<ClipPass<'a>>) -> Result<BTreeMap<String, Memory>> {
+        self.forward_on_device_async(clips).wait()
+    }
+
+    /// [`taps`](Self::taps), left on the device: [`taps_on_device_async`](Self::taps_on_device_async), waited for.
+    pub fn taps_on_device<'a>(&'a self, clip: impl Into<ClipPass<'a>>) -> Result<BTreeMap<String, Memory>> {
+        self.taps_on_device_async(clip).wait()
     }
 
     /// Where the model looks in a clip: [`attention_async`](Self::attention_async), waited for.

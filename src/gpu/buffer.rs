@@ -18,6 +18,12 @@ impl Buffer {
         self.raw.size()
     }
 
+    /// The wgpu buffer, for an application's own kernels. It can be bound as storage and as uniform, copied from and copied
+    /// to. Others may share it: read from it, and write only to a copy.
+    pub fn wgpu(&self) -> &wgpu::Buffer {
+        &self.raw
+    }
+
     /// The device that it belongs to.
     pub fn device(&self) -> DeviceId {
         self.device

@@ -101,6 +101,16 @@ async fn adapters() -> Vec<wgpu::Adapter> {
     instance.enumerate_adapters(backends).await
 }
 
+/// An open device in wgpu's own types.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct WgpuHandles {
+    /// Makes textures, buffers and pipelines.
+    pub device: wgpu::Device,
+    /// Takes the work.
+    pub queue: wgpu::Queue,
+}
+
 /// An open device. Cloning shares it.
 #[derive(Clone)]
 pub struct Gpu {
@@ -200,6 +210,19 @@ impl Gpu {
             staged: AtomicU64::new(0),
         };
         Self { shared: Arc::new(shared), capabilities: Arc::new(capabilities) }
+    }
+
+    /// The wgpu device and queue, for an application that draws or computes on the device too.
+    ///
+    /// Work that the application submits runs before everything that is asked of the device afterwards.
+    pub fn wgpu(&self) -> WgpuHandles {
+        WgpuHandles { device: self.shared.raw.clone(), queue: self.shared.queue.clone() }
+    }
+
+    /// Whether `device` is this one; an error where it is lost.
+    pub(super) async fn is(&self, device: &wgpu::Device) -> Result<bool> {
+        self.shared.loss.check().await?;
+        Ok(fault::is_same(&self.shared.raw, device).await)
     }
 
     /// The same device, claiming less than it has: fewer limits, no subgroups. Kernels and plans obey the claim, which

@@ -51,13 +51,29 @@ impl Loss {
 /// What a device says to an invalid buffer: a living device refuses it, a lost one says nothing.
 fn complaint(device: &wgpu::Device) -> impl Future<Output = Option<wgpu::Error>> + Send + use<> {
     let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
+    provoke(device);
+    scope.pop()
+}
+
+/// Makes an invalid buffer, of which a living device complains.
+fn provoke(device: &wgpu::Device) {
     drop(device.create_buffer(&wgpu::BufferDescriptor {
         label: None,
         size: 16,
         usage: wgpu::BufferUsages::empty(),
         mapped_at_creation: false,
     }));
-    scope.pop()
+}
+
+/// Whether `other` is the device `own`. wgpu's comparison is not enough: it compares numbers, and devices of two instances
+/// have the same ones. But a device complains to its own scopes alone, and to the innermost of them.
+pub(super) fn is_same(own: &wgpu::Device, other: &wgpu::Device) -> impl Future<Output = bool> + Send + use<> {
+    let equal = own == other;
+    let outer = other.push_error_scope(wgpu::ErrorFilter::Validation);
+    let inner = own.push_error_scope(wgpu::ErrorFilter::Validation);
+    provoke(other);
+    let [_, of_other] = [inner.pop(), outer.pop()].map(Box::pin);
+    async move { equal && of_other.await.is_none() }
 }
 
 /// The driver's report on one stretch of calls. It goes to the log where it is dropped before it is known.

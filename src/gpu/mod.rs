@@ -4,6 +4,8 @@
 //! the adapter's real limits, keeps every compiled [`Pipeline`], and turns whatever a driver does (validation errors,
 //! out of memory, a lost device) into an [`Error`](crate::tensor::Error) of the right kind.
 //!
+//! [`DeviceFrames`] are pictures in an application's own textures or buffer.
+//!
 //! Above this floor there are [`Buffer`]s, [`Pipeline`]s with their [`Bindings`], and [`Commands`] that run them. What a
 //! device is still working on is [`Pending`].
 
@@ -12,6 +14,7 @@ mod capabilities;
 mod commands;
 mod device;
 mod fault;
+mod frames;
 mod identity;
 mod pending;
 mod pipeline;
@@ -22,7 +25,8 @@ pub use capabilities::{Capabilities, DeviceKind, Limits, MatrixShape, Subgroup};
 pub use commands::{Commands, Dispatch, Timing};
 #[cfg(not(target_arch = "wasm32"))]
 pub use device::devices;
-pub use device::{Gpu, GpuChoice, GpuOptions, devices_async};
+pub use device::{Gpu, GpuChoice, GpuOptions, WgpuHandles, devices_async};
+pub use frames::{BufferLayout, DeviceFrames, PixelBytes};
 pub use identity::DeviceId;
 #[cfg(not(target_arch = "wasm32"))]
 pub use pending::NoWaiting;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Backend;
 use super::reference::References;
-use crate::gpu::{Gpu, GpuChoice, GpuOptions, Pending};
+use crate::gpu::{Gpu, GpuChoice, GpuOptions, Pending, WgpuHandles};
 use crate::tensor::{Error, ErrorKind, Result};
 
 /// Where models run: a GPU, the host's processor, or the naive references. Cloning shares it.
@@ -140,6 +140,12 @@ impl Device {
             let _ = threads;
             Err(Error::unsupported("this build has no kernels for the host's processor: feature `cpu` is off"))
         }
+    }
+
+    /// The wgpu device and queue of a GPU, for an application that draws or computes on it too; `None` for what computes in
+    /// host memory.
+    pub fn wgpu(&self) -> Option<WgpuHandles> {
+        self.gpu().map(Gpu::wgpu)
     }
 
     /// The naive references.

@@ -79,7 +79,10 @@ impl Memory {
         }
     }
 
-    /// The buffer of a GPU; an error for memory of another device.
+    /// The buffer of a GPU; an error for memory of the host.
+    ///
+    /// The buffer begins with the tensor, laid out as [`format`](Self::format) says. Passes return values in rows: without
+    /// gaps, the last axis contiguous. The tensor has `self.format().bytes(self.shape())` bytes; the buffer may be longer.
     pub fn buffer(&self) -> Result<&Buffer> {
         match &self.content {
             Content::Buffer(buffer) => Ok(buffer),
