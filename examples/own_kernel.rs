@@ -21,8 +21,8 @@
 use tubelet::gpu::Gpu;
 use tubelet::kernels::suite::{Outcome, check};
 use tubelet::kernels::{
-    Binding, Case, Dispatches, Family, Kernel, Literals, Needs, Planned, Precision, ProgramBuilder, Selection, Shader,
-    Unfit, input, variants_of, word,
+    Binding, Case, Dispatches, Family, Kernel, Literals, Needs, Planned, Precision, ProgramBuilder, Reference,
+    Selection, Shader, Unfit, input, variants_of, word,
 };
 use tubelet::tensor::{Element, Error, Exact, Result, Shape};
 
@@ -96,13 +96,9 @@ struct SquaredRelu {
 }
 
 impl Kernel for SquaredRelu {
-    fn family(&self) -> &'static Family {
-        &SQUARED_RELU
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &VARIANTS
-    }
+    const FAMILY: &'static Family = &SQUARED_RELU;
+    const VARIANTS: &'static [Planned<Self>] = &VARIANTS;
+    const REFERENCE: Reference<Self> = reference;
 
     fn operands(&self) -> Vec<Option<Shape>> {
         vec![Some([self.elements].into()), Some([self.elements].into())]
@@ -118,15 +114,15 @@ impl Kernel for SquaredRelu {
     fn operations(&self) -> u64 {
         2 * self.elements as u64
     }
+}
 
-    /// The formula in plain loops.
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        let mut output = Vec::new();
-        for &x in input(inputs, 0)?.reals()? {
-            output.push(if x < 0.0 { 0.0 } else { x * x });
-        }
-        Ok(vec![Exact::of_reals([self.elements], output)?])
+/// The formula in plain loops, in f64.
+fn reference(call: &SquaredRelu, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
+    let mut output = Vec::new();
+    for &x in input(inputs, 0)?.reals()? {
+        output.push(if x < 0.0 { 0.0 } else { x * x });
     }
+    Ok(vec![Exact::of_reals([call.elements], output)?])
 }
 
 /// Sizes around those of a workgroup, one beyond a dimension of workgroups, one that must be cut.

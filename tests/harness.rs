@@ -12,7 +12,7 @@ use tubelet::gpu::Gpu;
 use tubelet::kernels::suite::{Outcome, check, judge};
 use tubelet::kernels::{
     Binding, Case, DeviceClass, Dispatches, Family, Fill, Kernel, Literals, Needs, Operation, Planned, Precision,
-    Selection, Shader, Unfit, Variant, input, variants_of, word,
+    Reference, Selection, Shader, Unfit, Variant, input, variants_of, word,
 };
 use tubelet::tensor::{Closeness, Element, Exact, Format, Result, Shape, Tensor};
 
@@ -131,13 +131,9 @@ struct Scale {
 }
 
 impl Kernel for Scale {
-    fn family(&self) -> &'static Family {
-        &SCALE
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &VARIANTS
-    }
+    const FAMILY: &'static Family = &SCALE;
+    const VARIANTS: &'static [Planned<Self>] = &VARIANTS;
+    const REFERENCE: Reference<Self> = scaled;
 
     fn operands(&self) -> Vec<Option<Shape>> {
         vec![Some([self.elements].into()), Some([self.elements].into())]
@@ -150,11 +146,11 @@ impl Kernel for Scale {
     fn operations(&self) -> u64 {
         self.elements as u64
     }
+}
 
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        let scaled = input(inputs, 0)?.reals()?.iter().map(|value| f64::from(self.factor) * value).collect();
-        Ok(vec![Exact::of_reals([self.elements], scaled)?])
-    }
+fn scaled(call: &Scale, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
+    let scaled = input(inputs, 0)?.reals()?.iter().map(|value| f64::from(call.factor) * value).collect();
+    Ok(vec![Exact::of_reals([call.elements], scaled)?])
 }
 
 /// 41 numbers with a NaN at place 5.
@@ -298,13 +294,9 @@ struct Advance {
 }
 
 impl Kernel for Advance {
-    fn family(&self) -> &'static Family {
-        &ADVANCE
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &ADVANCES
-    }
+    const FAMILY: &'static Family = &ADVANCE;
+    const VARIANTS: &'static [Planned<Self>] = &ADVANCES;
+    const REFERENCE: Reference<Self> = advanced;
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let shape = Some(Shape::from([self.elements]));
@@ -318,12 +310,12 @@ impl Kernel for Advance {
     fn operations(&self) -> u64 {
         self.elements as u64
     }
+}
 
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        let (weight, value) = (input(inputs, 0)?.reals()?, input(inputs, 1)?.reals()?);
-        let sums = value.iter().zip(weight).map(|(value, weight)| value + weight).collect();
-        Ok(vec![Exact::of_reals([self.elements], sums)?])
-    }
+fn advanced(call: &Advance, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
+    let (weight, value) = (input(inputs, 0)?.reals()?, input(inputs, 1)?.reals()?);
+    let sums = value.iter().zip(weight).map(|(value, weight)| value + weight).collect();
+    Ok(vec![Exact::of_reals([call.elements], sums)?])
 }
 
 fn faults_with_accesses_are_found(device: &Gpu) {

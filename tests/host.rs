@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments as Options, Failed, Trial};
 use tubelet::ErrorKind;
-use tubelet::kernels::contract::{Family, Kernel, rounded_reference};
+use tubelet::kernels::contract::{Family, Kernel, Reference, rounded_reference};
 use tubelet::kernels::host::{Arguments, Operand, OperandMut, Threads};
 use tubelet::kernels::rows::LayerNorm;
 use tubelet::kernels::shader::Planned;
 use tubelet::kernels::suite::{Outcome, judge};
 use tubelet::kernels::{ALL, Access, Case};
-use tubelet::tensor::{Data, Element, Exact, Result, Shape, Tensor};
+use tubelet::tensor::{Data, Element, Result, Shape, Tensor};
 
 /// A NaN with a payload that no computation makes.
 const POISON: u32 = 0x7fa5_5a5a;
@@ -30,18 +30,14 @@ fn main() -> ExitCode {
     libtest_mimic::run(&Options::from_args(), trials).exit_code()
 }
 
-/// A kernel that leaves [`Kernel::host`] out.
+/// A kernel that leaves [`Kernel::HOST`] out.
 #[derive(Debug)]
 struct Elsewhere(LayerNorm);
 
 impl Kernel for Elsewhere {
-    fn family(&self) -> &'static Family {
-        Kernel::family(&self.0)
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &[]
-    }
+    const FAMILY: &'static Family = LayerNorm::FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &[];
+    const REFERENCE: Reference<Self> = |call, inputs| LayerNorm::REFERENCE(&call.0, inputs);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         Kernel::operands(&self.0)
@@ -53,10 +49,6 @@ impl Kernel for Elsewhere {
 
     fn operations(&self) -> u64 {
         self.0.operations()
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        Kernel::reference(&self.0, inputs)
     }
 }
 

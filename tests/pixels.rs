@@ -47,8 +47,8 @@ fn main() -> ExitCode {
 }
 
 /// One kernel call on the device.
-fn run(device: &Gpu, kernel: impl Kernel + 'static, inputs: &[&Tensor]) -> Tensor {
-    let variant = kernel.family().variants_for(device.capabilities())[0];
+fn run<K: Kernel>(device: &Gpu, kernel: K, inputs: &[&Tensor]) -> Tensor {
+    let variant = K::FAMILY.variants_for(device.capabilities())[0];
     let inputs: Vec<_> = inputs.iter().copied().map(Some).collect();
     suite::run(device, &Case::new("alone", kernel), variant, &inputs).wait().unwrap().remove(0)
 }

@@ -26,7 +26,8 @@ pub mod weights;
 pub use activation::Activation;
 pub use clip_layout::{ClipLayout, Strides};
 pub use contract::{
-    Access, Binding, Call, Case, Cost, Family, Field, Fill, Kernel, Operation, input, rounded_reference, variants_of,
+    Access, Binding, Call, Case, Cost, Family, Field, Fill, Kernel, Operation, Reference, input, rounded_reference,
+    variants_of,
 };
 pub use shader::{
     DeviceClass, Dispatches, Launch, Literals, Needs, Plan, Planned, Precision, Program, ProgramBuilder, Selection,

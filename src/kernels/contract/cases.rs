@@ -52,9 +52,9 @@ pub enum Fill {
 
 impl Case {
     /// A case whose inputs are uniform in [−1, 1], held to [`Tolerance::KERNEL`].
-    pub fn new(name: impl Into<String>, kernel: impl Kernel + 'static) -> Self {
+    pub fn new<K: Kernel>(name: impl Into<String>, kernel: K) -> Self {
         let present = kernel.operands();
-        let inputs = kernel.family().bindings.iter().zip(&present);
+        let inputs = K::FAMILY.bindings.iter().zip(&present);
         let inputs = inputs
             .filter(|(binding, shape)| binding.access.reads() && shape.is_some())
             .map(|(binding, _)| match binding.element {

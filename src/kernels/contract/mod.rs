@@ -4,6 +4,10 @@ mod cases;
 mod operation;
 
 pub use cases::{Case, Fill};
+#[cfg(feature = "cpu")]
+pub use operation::Host;
+pub(crate) use operation::host_form;
 pub use operation::{
-    Access, Binding, Call, Cost, Family, Field, Kernel, Operation, input, joined, rounded_reference, variants_of,
+    Access, Binding, Call, Cost, Family, Field, Kernel, Operation, Reference, input, joined, rounded_reference,
+    variants_of,
 };

@@ -168,10 +168,17 @@ impl Family {
 /// One call of a kernel family, with its sizes and switches: plain data, no device.
 pub trait Kernel: Debug + Send + Sync + Sized + 'static {
     /// The family it belongs to.
-    fn family(&self) -> &'static Family;
+    const FAMILY: &'static Family;
 
     /// The ways to compute it in WGSL, the preferred first within each device class.
-    fn variants() -> &'static [Planned<Self>];
+    const VARIANTS: &'static [Planned<Self>];
+
+    /// The formula in plain loops.
+    const REFERENCE: Reference<Self>;
+
+    /// Computes it fast on the host's processor; `None` where nothing does.
+    #[cfg(feature = "cpu")]
+    const HOST: Option<Host<Self>> = None;
 
     /// The shape of each binding's operand; `None` where this call leaves an optional one out, and for scratch.
     fn operands(&self) -> Vec<Option<Shape>>;
@@ -187,33 +194,33 @@ pub trait Kernel: Debug + Send + Sync + Sized + 'static {
         0
     }
 
-    /// Bytes that have to be read: all present inputs, each once. A kernel that needs only a part of them says so.
+    /// Bytes that have to be read where weights are of f32: all present inputs, each once. A kernel that needs only a part
+    /// of them says so.
     fn bytes_read(&self) -> u64 {
-        bytes_of(self.family(), &self.operands(), Access::reads)
-    }
-
-    /// What it costs.
-    fn cost(&self) -> Cost {
-        let written = bytes_of(self.family(), &self.operands(), Access::writes);
-        Cost { operations: self.operations(), read: self.bytes_read(), written }
-    }
-
-    /// The formula in plain loops, in f64 from end to end, of what the bindings that read are given: one tensor for each
-    /// that writes.
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>>;
-
-    /// Computes it fast on the host's processor, from and into `arguments`, which fit its operands. An error where there
-    /// is no such implementation.
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        let _ = (arguments, threads);
-        Err(Error::unsupported(format!("kernel {} has no implementation on the host", self.family().name)))
+        let operands = self.operands();
+        present(Self::FAMILY, &operands, Access::reads).map(|(binding, n)| binding.element.bytes_of(n)).sum()
     }
 }
 
+/// Computes a call in f64 from end to end, from what the bindings that read are given: one tensor for each that writes.
+pub type Reference<K> = fn(&K, &[Option<&Exact>]) -> Result<Vec<Exact>>;
+
+/// Computes a call on the host's processor, from and into arguments that fit its operands.
+#[cfg(feature = "cpu")]
+pub type Host<K> = fn(&K, &mut Arguments<'_>, &Threads) -> Result<()>;
+
+/// Declares as [`Kernel::HOST`] the function of this name in a kernel's `host.rs`, in builds that have it.
+macro_rules! host_form {
+    ($form:ident) => {
+        #[cfg(feature = "cpu")]
+        const HOST: Option<$crate::kernels::contract::Host<Self>> = Some(host::$form);
+    };
+}
+pub(crate) use host_form;
+
 /// The variants of a kernel, for its [`Family`].
 pub fn variants_of<K: Kernel>() -> Vec<&'static Variant> {
-    K::variants().iter().map(|planned| &planned.variant).collect()
+    K::VARIANTS.iter().map(|planned| &planned.variant).collect()
 }
 
 /// A call of any kernel: what graphs and cases hold. Every [`Kernel`] is one.
@@ -227,8 +234,8 @@ pub trait Operation: Debug + Send + Sync {
     /// See [`Kernel::validate`].
     fn validate(&self) -> Result<()>;
 
-    /// What it costs.
-    fn cost(&self) -> Cost;
+    /// What it costs with its weights in this precision.
+    fn cost(&self, precision: Precision) -> Cost;
 
     /// See [`Kernel::multiply_accumulates`].
     fn multiply_accumulates(&self) -> u64;
@@ -237,17 +244,17 @@ pub trait Operation: Debug + Send + Sync {
     /// allow, else one a piece.
     fn plan(&self, variant: &'static Variant, device: &Capabilities, precision: Precision) -> Result<Plan, Unfit>;
 
-    /// See [`Kernel::reference`].
+    /// See [`Kernel::REFERENCE`].
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>>;
 
-    /// See [`Kernel::host`]; an error, too, where the call makes no sense or `arguments` do not fit its operands.
+    /// See [`Kernel::HOST`]; an error, too, where the call makes no sense or `arguments` do not fit its operands.
     #[cfg(feature = "cpu")]
     fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()>;
 }
 
 impl<K: Kernel> Operation for K {
     fn family(&self) -> &'static Family {
-        Kernel::family(self)
+        K::FAMILY
     }
 
     fn operands(&self) -> Vec<Option<Shape>> {
@@ -258,8 +265,13 @@ impl<K: Kernel> Operation for K {
         Kernel::validate(self)
     }
 
-    fn cost(&self) -> Cost {
-        Kernel::cost(self)
+    fn cost(&self, precision: Precision) -> Cost {
+        let operands = Kernel::operands(self);
+        let written =
+            present(K::FAMILY, &operands, Access::writes).map(|(binding, n)| binding.element.bytes_of(n)).sum();
+        let saved = |(binding, n): (&Binding, _)| binding.element.bytes_of(n) - binding.stored(precision).bytes_of(n);
+        let saved: u64 = present(K::FAMILY, &operands, Access::reads).map(saved).sum();
+        Cost { operations: self.operations(), read: self.bytes_read() - saved, written }
     }
 
     fn multiply_accumulates(&self) -> u64 {
@@ -267,8 +279,8 @@ impl<K: Kernel> Operation for K {
     }
 
     fn plan(&self, variant: &'static Variant, device: &Capabilities, precision: Precision) -> Result<Plan, Unfit> {
-        let family = Kernel::family(self);
-        let planned = K::variants().iter().find(|planned| std::ptr::eq(&planned.variant, variant));
+        let family = K::FAMILY;
+        let planned = K::VARIANTS.iter().find(|planned| std::ptr::eq(&planned.variant, variant));
         let planned = planned.ok_or_else(|| {
             Unfit::new(format!(
                 "variant {:?} ({}) is none of kernel {}",
@@ -289,14 +301,17 @@ impl<K: Kernel> Operation for K {
     }
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        Kernel::reference(self, inputs)
+        K::REFERENCE(self, inputs)
     }
 
     #[cfg(feature = "cpu")]
     fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
+        let compute = K::HOST.ok_or_else(|| {
+            Error::unsupported(format!("kernel {} has no implementation on the host", K::FAMILY.name))
+        })?;
         Kernel::validate(self)?;
-        arguments.check(Kernel::family(self), &Kernel::operands(self))?;
-        Kernel::host(self, arguments, threads)
+        arguments.check(K::FAMILY, &Kernel::operands(self))?;
+        compute(self, arguments, threads)
     }
 }
 
@@ -333,14 +348,18 @@ impl std::ops::Add for Cost {
     }
 }
 
-fn bytes_of(family: &Family, operands: &[Option<Shape>], counts: fn(Access) -> bool) -> u64 {
-    let bindings = family.bindings.iter().zip(operands).filter(|(binding, _)| counts(binding.access));
-    let bytes = bindings.filter_map(|(binding, shape)| Some(binding.element.bytes_of(shape.as_ref()?.elements())));
-    bytes.sum()
+/// The bindings of this access that a call with `operands` has, each with the number of its elements.
+fn present<'a>(
+    family: &'static Family,
+    operands: &'a [Option<Shape>],
+    counts: fn(Access) -> bool,
+) -> impl Iterator<Item = (&'static Binding, usize)> + 'a {
+    let bindings = family.bindings.iter().zip(operands).filter(move |(binding, _)| counts(binding.access));
+    bindings.filter_map(|(binding, shape)| Some((binding, shape.as_ref()?.elements())))
 }
 
 /// The tensor at place `binding` of the bindings that read, counted from 0, among the `inputs` that
-/// [`Kernel::reference`] is given.
+/// [`Kernel::REFERENCE`] is given.
 ///
 /// # Errors
 ///

@@ -13,11 +13,9 @@ use crate::kernels::attention::cut::Places;
 use crate::kernels::attention::mask::Mask;
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::{Part, RowStrides, Sequences};
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Element, Error, Exact, Result, Shape};
+use crate::tensor::{Element, Error, Result, Shape};
 
 /// The declaration of [`Attention`].
 pub static FAMILY: Family = Family {
@@ -138,13 +136,10 @@ impl Attention {
 }
 
 impl Kernel for Attention {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = reference::attention;
+    host_form!(attention);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let rows = self.rows();
@@ -195,21 +190,13 @@ impl Kernel for Attention {
         let of = |part: &Part| part.bytes_read(self.qkv.width, self.queries_of(part).len(), 2);
         Element::U32.bytes_of(validity) + self.parts.iter().map(of).sum::<u64>()
     }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        reference::attention(self, inputs)
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::attention(self, arguments, threads)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::kernels::contract::Cost;
+    use crate::kernels::shader::Precision;
     use crate::tensor::ErrorKind;
 
     fn halves(first: Sequences, second: Sequences) -> Attention {
@@ -257,12 +244,14 @@ mod tests {
 
     #[test]
     fn the_packed_tensor_is_read_once_and_queries_as_asked() {
+        use crate::kernels::contract::Operation as _;
+
         let mask = Mask::of(1, 7).validity();
         let call = Attention::new(Qkv::in_planes(30, 4, 8), Sequences::joint(2, 15), mask);
         let (row, validity) = (4 * 4 * 8, 4 * 2 * 2);
-        assert_eq!(call.cost().read, 3 * 30 * row + validity);
+        assert_eq!(call.cost(Precision::F32).read, 3 * 30 * row + validity);
         assert_eq!(
-            call.queries(0..1).cost(),
+            call.queries(0..1).cost(Precision::F32),
             Cost { operations: 4320, read: (2 + 2 * 30) * row + validity, written: 2 * row }
         );
     }

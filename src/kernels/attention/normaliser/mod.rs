@@ -10,11 +10,9 @@ mod wgsl;
 use crate::kernels::attention::cut::Places;
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Element, Exact, Result, Shape};
+use crate::tensor::{Element, Result, Shape};
 
 /// The declaration of [`AttentionNormaliser`].
 pub static FAMILY: Family = Family {
@@ -66,13 +64,10 @@ pub(super) fn places_of_rows(part: &Part) -> Places {
 }
 
 impl Kernel for AttentionNormaliser {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = reference::attention_normaliser;
+    host_form!(attention_normaliser);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let (packed, rows) = (Some(self.qkv.shape()), self.qkv.rows);
@@ -95,14 +90,5 @@ impl Kernel for AttentionNormaliser {
         let validity = self.part.validity().map_or(0, |validity| validity.elements());
         let weights = if self.weighted { self.qkv.rows } else { 0 };
         Element::F32.bytes_of(validity + weights) + self.part.bytes_read(self.qkv.width, self.part.sequences.tokens, 1)
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        reference::attention_normaliser(self, inputs)
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::attention_normaliser(self, arguments, threads)
     }
 }

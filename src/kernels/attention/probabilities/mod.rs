@@ -4,19 +4,17 @@
 mod cases;
 #[cfg(feature = "cpu")]
 mod host;
+mod reference;
 mod wgsl;
 
 use std::ops::Range;
 
 use crate::kernels::attention::cut::Places;
-use crate::kernels::attention::forward::reference::{Operands, queries_of};
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::{Part, RowStrides};
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Element, Exact, Result, Shape};
+use crate::tensor::{Element, Result, Shape};
 
 /// The declaration of [`AttentionProbabilities`].
 pub static FAMILY: Family = Family {
@@ -70,13 +68,10 @@ impl AttentionProbabilities {
 }
 
 impl Kernel for AttentionProbabilities {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = reference::attention_probabilities;
+    host_form!(attention_probabilities);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let packed = Some(self.qkv.shape());
@@ -96,21 +91,6 @@ impl Kernel for AttentionProbabilities {
     fn bytes_read(&self) -> u64 {
         let validity = self.part.validity().map_or(0, |validity| validity.elements());
         Element::U32.bytes_of(validity) + self.part.bytes_read(self.qkv.width, self.queries.len(), 1)
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        let operands = Operands::of(&self.qkv, inputs, 2)?;
-        let mut output = Vec::new();
-        for query in queries_of(&self.part, self.queries.clone()) {
-            let probabilities = operands.probabilities(&self.part, query);
-            output.extend(probabilities.into_iter().map(|probability| probability.unwrap_or(0.0)));
-        }
-        Ok(vec![Exact::of_reals(self.shape(), output)?])
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::attention_probabilities(self, arguments, threads)
     }
 }
 

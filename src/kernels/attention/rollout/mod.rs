@@ -15,11 +15,9 @@ use std::ops::Range;
 
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Element, Error, Exact, Result, Shape};
+use crate::tensor::{Element, Error, Result, Shape};
 
 /// The declaration of [`AttentionRollout`].
 pub static FAMILY: Family = Family {
@@ -69,13 +67,10 @@ pub struct AttentionRollout {
 }
 
 impl Kernel for AttentionRollout {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = reference::attention_rollout;
+    host_form!(attention_rollout);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let (packed, rows) = (Some(self.qkv.shape()), Some(Shape::from([self.qkv.rows])));
@@ -109,15 +104,6 @@ impl Kernel for AttentionRollout {
         let vectors = 1 + usize::from(self.keep.is_some()) + 2 * self.part.heads.len();
         let packed = self.part.bytes_read(self.qkv.width, self.part.sequences.tokens, 1);
         packed + Element::F32.bytes_of(validity + vectors * self.qkv.rows)
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        reference::attention_rollout(self, inputs)
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::attention_rollout(self, arguments, threads)
     }
 }
 

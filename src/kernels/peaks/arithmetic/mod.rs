@@ -6,11 +6,9 @@ mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Exact, Result, Shape};
+use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`PeakArithmetic`].
 pub static FAMILY: Family = Family {
@@ -40,13 +38,10 @@ pub struct PeakArithmetic {
 }
 
 impl Kernel for PeakArithmetic {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = |call, _| reference::peak_arithmetic(call);
+    host_form!(peak_arithmetic);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         vec![Some([self.elements].into())]
@@ -61,14 +56,5 @@ impl Kernel for PeakArithmetic {
 
     fn operations(&self) -> u64 {
         2 * (self.elements * CHAINS * UNROLLED * self.steps) as u64
-    }
-
-    fn reference(&self, _: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        reference::peak_arithmetic(self)
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::peak_arithmetic(self, arguments, threads)
     }
 }

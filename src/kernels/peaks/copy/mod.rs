@@ -5,11 +5,9 @@ mod cases;
 mod host;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, input, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, input, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Exact, Result, Shape};
+use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`PeakCopy`].
 pub static FAMILY: Family = Family {
@@ -29,13 +27,10 @@ pub struct PeakCopy {
 }
 
 impl Kernel for PeakCopy {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = |_, inputs| Ok(vec![input(inputs, 0)?.clone()]);
+    host_form!(peak_copy);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         vec![Some([self.elements].into()); 2]
@@ -50,14 +45,5 @@ impl Kernel for PeakCopy {
 
     fn operations(&self) -> u64 {
         0
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        Ok(vec![input(inputs, 0)?.clone()])
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::peak_copy(arguments, threads)
     }
 }

@@ -6,11 +6,9 @@ mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Exact, Result, Shape};
+use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`Colour`].
 pub static FAMILY: Family = Family {
@@ -93,13 +91,10 @@ impl ColourFormat {
 }
 
 impl Kernel for Colour {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = reference::colour;
+    host_form!(colour);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let [height, width] = self.size;
@@ -132,14 +127,5 @@ impl Kernel for Colour {
             ColourFormat::Yuv420p(_) => 7 * pixels + 13 * pixels.div_ceil(4),
             ColourFormat::Rgb24 | ColourFormat::Rgba8 { .. } | ColourFormat::Bgra8 { .. } => 0,
         }
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        reference::colour(self, inputs)
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::colour(self, arguments, threads)
     }
 }

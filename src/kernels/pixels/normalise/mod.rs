@@ -7,11 +7,9 @@ mod reference;
 mod wgsl;
 
 use crate::kernels::clip_layout::ClipLayout;
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Exact, Result, Shape};
+use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`Normalise`].
 pub static FAMILY: Family = Family {
@@ -49,13 +47,10 @@ pub struct Normalise {
 }
 
 impl Kernel for Normalise {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = reference::normalise;
+    host_form!(normalise);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let [height, width] = self.picture;
@@ -83,14 +78,5 @@ impl Kernel for Normalise {
 
     fn operations(&self) -> u64 {
         0
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        reference::normalise(self, inputs)
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::normalise(self, arguments, threads)
     }
 }

@@ -8,11 +8,9 @@ mod wgsl;
 
 use std::ops::Range;
 
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Exact, Result, Shape, Tensor};
+use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// The declaration of [`Resample`].
 pub static FAMILY: Family = Family {
@@ -90,13 +88,10 @@ impl Resample {
 }
 
 impl Kernel for Resample {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = reference::resample;
+    host_form!(resample);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let ([height, width], [rows, columns]) = (self.size, self.output_size());
@@ -128,15 +123,6 @@ impl Kernel for Resample {
     fn operations(&self) -> u64 {
         // Three channels: a product and a sum a weight, a shift.
         3 * (2 * self.taps as u64 + 1) * (self.frames * self.lines.len() * self.length) as u64
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        reference::resample(self, inputs)
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::resample(self, arguments, threads)
     }
 }
 

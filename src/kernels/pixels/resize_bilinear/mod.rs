@@ -6,11 +6,9 @@ mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Exact, Result, Shape, Tensor};
+use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// The declaration of [`ResizeBilinear`].
 pub static FAMILY: Family = Family {
@@ -60,13 +58,10 @@ pub fn table(lower: &[u32], upper: &[u32], fraction: &[f32]) -> Result<Tensor> {
 }
 
 impl Kernel for ResizeBilinear {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = reference::resize_bilinear;
+    host_form!(resize_bilinear);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let ([height, width], [rows, columns]) = (self.input, self.output);
@@ -92,15 +87,6 @@ impl Kernel for ResizeBilinear {
     fn operations(&self) -> u64 {
         // Three channels, three times: difference, product, sum.
         27 * (self.frames * self.output[0] * self.output[1]) as u64
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        reference::resize_bilinear(self, inputs)
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::resize_bilinear(self, arguments, threads)
     }
 }
 

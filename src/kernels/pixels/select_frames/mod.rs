@@ -6,11 +6,9 @@ mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Element, Error, Exact, Result, Shape};
+use crate::tensor::{Element, Error, Result, Shape};
 
 /// The declaration of [`SelectFrames`].
 pub static FAMILY: Family = Family {
@@ -50,13 +48,10 @@ impl SelectFrames {
 }
 
 impl Kernel for SelectFrames {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = reference::select_frames;
+    host_form!(select_frames);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let Self { clips, frames, picked, frame: [p, y, x] } = *self;
@@ -80,14 +75,5 @@ impl Kernel for SelectFrames {
 
     fn bytes_read(&self) -> u64 {
         Element::F32.bytes_of(self.clips * self.picked * self.width() + self.picked)
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        reference::select_frames(self, inputs)
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::select_frames(self, arguments, threads)
     }
 }

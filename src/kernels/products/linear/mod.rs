@@ -9,11 +9,9 @@ mod reference;
 mod wgsl;
 
 use crate::kernels::activation::Activation;
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Exact, Result, Shape};
+use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`Linear`].
 pub static FAMILY: Family = Family {
@@ -86,13 +84,10 @@ impl Linear {
 }
 
 impl Kernel for Linear {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = reference::linear;
+    host_form!(linear);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let Self { rows, inner, columns, .. } = *self;
@@ -128,15 +123,6 @@ impl Kernel for Linear {
 
     fn multiply_accumulates(&self) -> u64 {
         (self.rows * self.columns) as u64 * self.inner as u64
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        reference::linear(self, inputs)
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::linear(self, arguments, threads)
     }
 }
 

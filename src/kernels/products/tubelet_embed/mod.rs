@@ -8,11 +8,9 @@ mod reference;
 mod wgsl;
 
 use crate::kernels::clip_layout::ClipLayout;
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Exact, Result, Shape};
+use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`TubeletEmbed`].
 pub static FAMILY: Family = Family {
@@ -87,13 +85,10 @@ impl TubeletEmbed {
 }
 
 impl Kernel for TubeletEmbed {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = reference::tubelet_embed;
+    host_form!(tubelet_embed);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let Self { batch, frames, rows, columns, planes, outputs, .. } = *self;
@@ -130,15 +125,6 @@ impl Kernel for TubeletEmbed {
     fn multiply_accumulates(&self) -> u64 {
         let tokens = self.batch * self.grid().iter().product::<usize>();
         (tokens * self.outputs) as u64 * self.inner() as u64
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        reference::tubelet_embed(self, inputs)
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::tubelet_embed(self, arguments, threads)
     }
 }
 

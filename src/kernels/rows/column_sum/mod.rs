@@ -6,11 +6,9 @@ mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Exact, Result, Shape};
+use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`ColumnSum`].
 pub static FAMILY: Family = Family {
@@ -36,13 +34,10 @@ pub struct ColumnSum {
 }
 
 impl Kernel for ColumnSum {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = reference::column_sum;
+    host_form!(column_sum);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         vec![Some([self.rows, self.width].into()), Some([self.width].into()), None]
@@ -57,14 +52,5 @@ impl Kernel for ColumnSum {
 
     fn operations(&self) -> u64 {
         (self.rows * self.width) as u64
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        reference::column_sum(self, inputs)
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::column_sum(self, arguments, threads)
     }
 }

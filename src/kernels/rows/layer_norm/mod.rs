@@ -6,11 +6,9 @@ mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Exact, Result, Shape};
+use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`LayerNorm`].
 pub static FAMILY: Family = Family {
@@ -39,13 +37,10 @@ pub struct LayerNorm {
 }
 
 impl Kernel for LayerNorm {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = reference::layer_norm;
+    host_form!(layer_norm);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let (rows, width) = (self.rows, self.width);
@@ -62,14 +57,5 @@ impl Kernel for LayerNorm {
     fn operations(&self) -> u64 {
         // Sum; difference, square, sum; difference, factor, scale, bias.
         8 * (self.rows * self.width) as u64
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        reference::layer_norm(self, inputs)
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::layer_norm(self, arguments, threads)
     }
 }

@@ -9,11 +9,9 @@ mod reference;
 mod wgsl;
 
 use crate::kernels::activation::Activation;
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Exact, Result, Shape};
+use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`Pointwise`].
 pub static FAMILY: Family = Family {
@@ -50,13 +48,10 @@ pub struct Pointwise {
 }
 
 impl Kernel for Pointwise {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = reference::pointwise;
+    host_form!(pointwise);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let shape = Shape::from([self.rows, self.width]);
@@ -78,14 +73,5 @@ impl Kernel for Pointwise {
             Step::Activation(Activation::Tanh) | Step::Sum => 1,
         };
         each * (self.rows * self.width) as u64
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        reference::pointwise(self, inputs)
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::pointwise(self, arguments, threads)
     }
 }

@@ -6,11 +6,9 @@ mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Element, Error, Exact, Result, Shape};
+use crate::tensor::{Element, Error, Result, Shape};
 
 /// The declaration of [`Pool`].
 pub static FAMILY: Family = Family {
@@ -80,13 +78,10 @@ impl Pool {
 }
 
 impl Kernel for Pool {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = reference::pool;
+    host_form!(pool);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         vec![
@@ -127,14 +122,5 @@ impl Kernel for Pool {
             Pooling::Token => 0,
             _ => (self.sequences * self.tokens * self.width) as u64,
         }
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        reference::pool(self, inputs)
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::pool(self, arguments, threads)
     }
 }

@@ -6,11 +6,9 @@ mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Exact, Result, Shape};
+use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`Softmax`].
 pub static FAMILY: Family = Family {
@@ -32,13 +30,10 @@ pub struct Softmax {
 }
 
 impl Kernel for Softmax {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = reference::softmax;
+    host_form!(softmax_rows);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         vec![Some([self.rows, self.width].into()), Some([self.rows, self.width].into())]
@@ -54,14 +49,5 @@ impl Kernel for Softmax {
     fn operations(&self) -> u64 {
         // Maximum; difference, exponential, sum; product.
         5 * (self.rows * self.width) as u64
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        reference::softmax(self, inputs)
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::softmax_rows(self, arguments, threads)
     }
 }

@@ -6,11 +6,9 @@ mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Exact, Result, Shape};
+use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`TokenAssembly`].
 pub static FAMILY: Family = Family {
@@ -55,13 +53,10 @@ impl TokenAssembly {
 }
 
 impl Kernel for TokenAssembly {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = reference::token_assembly;
+    host_form!(token_assembly);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let rows = self.sequence_rows();
@@ -85,14 +80,5 @@ impl Kernel for TokenAssembly {
 
     fn operations(&self) -> u64 {
         if self.positions { (self.sequences * self.sequence_rows() * self.width) as u64 } else { 0 }
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        reference::token_assembly(self, inputs)
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::token_assembly(self, arguments, threads)
     }
 }

@@ -6,11 +6,9 @@ mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Element, Error, Exact, Format, Layout, Result, Shape};
+use crate::tensor::{Element, Error, Format, Layout, Result, Shape};
 
 /// The declaration of [`Repack`].
 pub static FAMILY: Family = Family {
@@ -53,13 +51,10 @@ impl Repack {
 }
 
 impl Kernel for Repack {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = reference::repack;
+    host_form!(repack);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         vec![Some(self.shape()), Some([self.format.words(&self.shape())].into())]
@@ -82,15 +77,6 @@ impl Kernel for Repack {
 
     fn operations(&self) -> u64 {
         0
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        reference::repack(self, inputs)
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::repack(self, arguments, threads)
     }
 }
 

@@ -6,11 +6,9 @@ mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, variants_of};
-#[cfg(feature = "cpu")]
-use crate::kernels::host::{Arguments, Threads};
+use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Exact, Result, Shape};
+use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`SgdStep`].
 pub static FAMILY: Family = Family {
@@ -39,13 +37,10 @@ pub struct SgdStep {
 }
 
 impl Kernel for SgdStep {
-    fn family(&self) -> &'static Family {
-        &FAMILY
-    }
-
-    fn variants() -> &'static [Planned<Self>] {
-        &wgsl::VARIANTS
-    }
+    const FAMILY: &'static Family = &FAMILY;
+    const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
+    const REFERENCE: Reference<Self> = reference::sgd_step;
+    host_form!(sgd_step);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let shape = Shape::from([self.rows, self.width]);
@@ -68,15 +63,6 @@ impl Kernel for SgdStep {
     fn operations(&self) -> u64 {
         let each = if self.momentum.is_some() { 4 } else { 2 };
         each * (self.rows * self.width) as u64
-    }
-
-    fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
-        reference::sgd_step(self, inputs)
-    }
-
-    #[cfg(feature = "cpu")]
-    fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
-        host::sgd_step(self, arguments, threads)
     }
 }
 
