@@ -24,7 +24,7 @@ fn kernels(criterion: &mut Criterion) {
         // Narrower weights are of the kernels in WGSL.
         let runs = |case: &Case| case.timed && (device.gpu().is_some() || case.precision == Precision::F32);
         for case in (family.cases)().into_iter().filter(runs) {
-            let cost = case.call.cost();
+            let cost = case.call.cost(case.precision);
             let name = device.gpu().map_or("host", |gpu| {
                 let plan = Selection::automatic().plan(&*case.call, gpu.capabilities(), case.precision);
                 plan.expect("a variant fits").variant.name

@@ -3,18 +3,20 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use common::executor::{block_on, both};
 use common::small::{clips, config, models, parameters};
 use common::{DeviceTests, Shown};
 use libtest_mimic::Failed;
 use tubelet::gpu::{Buffer, Gpu, GpuOptions, NoWaiting, Pending, devices};
-use tubelet::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Feed};
+use tubelet::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Feed, Weights};
 use tubelet::kernels::ClipLayout;
-use tubelet::tensor::{Error, ErrorKind, Result};
+use tubelet::tensor::{Error, ErrorKind, Result, Tensor};
 use tubelet::vivit::{self, Request};
 
 fn main() -> ExitCode {
@@ -202,7 +204,7 @@ fn passes_at_the_same_time_do_not_mix(device: &Device) -> Result<Shown, Failed> 
     let pair = clips(&config, 2, ClipLayout::Btchw)?;
     let values = pair.as_f32()?.chunks(pair.as_f32()?.len() / 2);
     let shape = vivit::clip_shape(&config, &Request::new(1, ClipLayout::Btchw));
-    let clips = values.map(|values| tubelet::Tensor::f32(shape.clone(), values.to_vec()));
+    let clips = values.map(|values| Tensor::f32(shape.clone(), values.to_vec()));
     let clips: Vec<_> = clips.collect::<Result<_>>()?;
     let feeds = [[("clip", Feed::Host(&clips[0]))], [("clip", Feed::Host(&clips[1]))]];
     let wanted = [logits];
@@ -230,11 +232,26 @@ fn passes_at_the_same_time_do_not_mix(device: &Device) -> Result<Shown, Failed> 
     Ok(Shown::Passed)
 }
 
+/// Weights that take a while to be read, and count how often they are.
+struct Slow {
+    weights: Arc<dyn Weights>,
+    read: Mutex<BTreeMap<String, usize>>,
+}
+
+impl Weights for Slow {
+    fn tensor(&self, name: &str) -> Result<Tensor> {
+        *self.read.lock().unwrap().entry(name.to_owned()).or_default() += 1;
+        std::thread::sleep(Duration::from_millis(2));
+        self.weights.tensor(name)
+    }
+}
+
 fn weights_are_uploaded_once(device: &Device) -> Result<Shown, Failed> {
-    let parameters = parameters(&config(models()[0].1))?;
+    let parameters: Arc<dyn Weights> = parameters(&config(models()[0].1))?;
     let once = DeviceWeights::new(device, parameters.clone());
     prepared(device, &once, 1)?;
-    let shared = DeviceWeights::new(device, parameters);
+    let slow = Arc::new(Slow { weights: parameters, read: Mutex::default() });
+    let shared = DeviceWeights::new(device, slow.clone());
     std::thread::scope(|scope| {
         let threads: Vec<_> = (1..5)
             .map(|batch| {
@@ -248,6 +265,8 @@ fn weights_are_uploaded_once(device: &Device) -> Result<Shown, Failed> {
     })?;
     assert!(once.bytes() > 0);
     assert_eq!(shared.bytes(), once.bytes());
+    let read = slow.read.lock().unwrap();
+    assert!(read.len() > 10 && read.values().all(|times| *times == 1), "{read:?}");
     Ok(Shown::Passed)
 }
 

@@ -12,7 +12,7 @@ use common::{DeviceTests, Shown};
 use libtest_mimic::Failed;
 use tubelet::engine::{SlidingOptions, WindowClasses};
 use tubelet::graph::Device;
-use tubelet::kernels::ClipLayout;
+use tubelet::kernels::{ClipLayout, Precision};
 use tubelet::tensor::{Closeness, ErrorKind, Tensor, Tolerance};
 use tubelet::video::{Clip, Frame, PixelFormat, Preset};
 use tubelet::vivit::{self, Config, FactorisedEncoder, FrameMask, Model, Request, Temporal, Tubelet};
@@ -115,10 +115,10 @@ fn slides(device: &Device, model: Model, options: SlidingOptions, pass: Pass) ->
 /// A step of Model 2 costs the spatial encoder its new temporal indices alone; the other models' costs a clip.
 fn encoded_once(device: &Device) -> Result<Shown, Failed> {
     let config = config(FactorisedEncoder::default().into());
-    let Model::FactorisedEncoder(encoder) = config.model else { return Err("not Model 2".into()) };
+    let halves = config.model.halves().ok_or("Model 2 has halves")?;
     let request = Request::new(1, ClipLayout::Btchw);
-    let clip = vivit::record(&config, &request)?.graph.cost().operations;
-    let over_time = encoder.record_temporal(&config, &request)?.graph.cost().operations;
+    let clip = vivit::record(&config, &request)?.graph.cost(Precision::F32).operations;
+    let over_time = halves.record_temporal(&config, &request)?.graph.cost(Precision::F32).operations;
     let each = (clip - over_time) / config.grid().temporal as u64;
     let model = vivit(device, config)?;
     let cost = |step| Ok::<_, Failed>(model.sliding(SlidingOptions::new(step), &Pass::new())?.step_cost()?);

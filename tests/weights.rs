@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 
 use common::small::{clips, config, expect_close, models, parameters};
 use common::{DeviceTests, Shown};
@@ -45,6 +45,8 @@ fn main() -> ExitCode {
         });
     }
     tests.add_everywhere("a weight is read between two steps", between_two_steps);
+    tests.add_everywhere("steps that are taken at the same time are all taken", simultaneous_steps);
+    tests.add_everywhere("a part of a stack is read", part_of_a_stack);
     tests.add_everywhere("weights of another device are refused", weights_elsewhere);
     tests.add_everywhere("what is fed is updated in memory of its own", fed_values);
     tests.add_everywhere("weights are stacked alike where they are updated", stacked_alike);
@@ -250,6 +252,7 @@ fn steps(device: &Device, precision: Precision, first: Prepared) -> Result<Shown
             expect_close("the product after", &found[1], &times(&x, &weight)?, Tolerance::KERNEL)?;
         }
         let weight = after_steps(&gradients[..taken], 0.25)?;
+        expect_close("the weight read", &weights.read("weight").wait()?, &weight, Tolerance::KERNEL)?;
         let stored = if device.gpu().is_some() { weight.rounded_to(precision.weights())? } else { weight.clone() };
         let later = device.prepare(forward.clone(), &weights, &options).wait()?;
         for executor in [&before, &later] {
@@ -297,6 +300,73 @@ fn between_two_steps(device: &Device) -> Result<Shown, Failed> {
     };
     expect_close("the product", &found[0], &times(&x, &stepped(1.0)?)?, Tolerance::KERNEL)?;
     expect_close("the weight", &found[1], &stepped(2.0)?, Tolerance::KERNEL)?;
+    Ok(Shown::Passed)
+}
+
+/// Zeros, so many that a step of them takes a while.
+struct Many;
+
+const MANY: [usize; 2] = [256, 512];
+
+impl Weights for Many {
+    fn tensor(&self, _: &str) -> Result<Tensor> {
+        Ok(Tensor::zeros(MANY, Element::F32))
+    }
+}
+
+/// Two executors, each in a thread of its own, step one weight.
+fn simultaneous_steps(device: &Device) -> Result<Shown, Failed> {
+    const STEPS: usize = 60;
+    let mut graph = Graph::new();
+    let half = graph.input("half of the gradient", MANY, Element::F32)?;
+    let rate = graph.input("rate", [1], Element::F32)?;
+    let weight = graph.weights(&["weight".to_owned()], MANY)?;
+    // Something to compute before the step, while the other executor takes its own.
+    let sum = Pointwise { rows: MANY[0], width: MANY[1], step: Step::Sum };
+    let gradient = graph.call(sum, &[Some(half), Some(half)], "gradient", MANY)?;
+    let step = SgdStep { rows: MANY[0], width: MANY[1], momentum: None };
+    let stepped = graph.call(step, &[Some(gradient), Some(rate), Some(weight), None], "stepped", MANY)?;
+    graph.output(stepped)?;
+    let graph = Arc::new(graph);
+    let weights = DeviceWeights::new(device, Arc::new(Many));
+    // Every sum of these is exact.
+    let (half, rate) = (Tensor::f32(MANY, vec![0.5; MANY[0] * MANY[1]])?, Tensor::f32([1], vec![0.0625])?);
+    let begin = Barrier::new(2);
+    let run = || -> Result<()> {
+        let executor = device.prepare(graph.clone(), &weights, &ExecutorOptions::default()).wait()?;
+        let feeds = [("half of the gradient", Feed::Host(&half)), ("rate", Feed::Host(&rate))];
+        begin.wait();
+        (0..STEPS).try_for_each(|_| executor.run(&feeds, &[]).wait().map(drop))
+    };
+    std::thread::scope(|scope| {
+        let threads = [scope.spawn(run), scope.spawn(run)];
+        threads.into_iter().try_for_each(|thread| thread.join().expect("a thread panicked"))
+    })?;
+    let stepped = weights.read("weight").wait()?;
+    let expected = -0.0625 * 2.0 * STEPS as f32;
+    let found = stepped.as_f32()?[0];
+    assert!(stepped.as_f32()?.iter().all(|value| *value == expected), "{found} instead of {expected}");
+    Ok(Shown::Passed)
+}
+
+/// The second of two tensors that a graph updates as one.
+fn part_of_a_stack(device: &Device) -> Result<Shown, Failed> {
+    let [rows, width] = [2 * WEIGHT[0], WEIGHT[1]];
+    let mut graph = Graph::new();
+    let gradient = graph.input("gradient", [rows, width], Element::F32)?;
+    let rate = graph.input("rate", [1], Element::F32)?;
+    let stack = graph.weights(&["weight".to_owned(), "other".to_owned()], [rows, width])?;
+    let step = SgdStep { rows, width, momentum: None };
+    let stepped = graph.call(step, &[Some(gradient), Some(rate), Some(stack), None], "stepped", [rows, width])?;
+    graph.output(stepped)?;
+    let weights = DeviceWeights::new(device, Arc::new(Start));
+    assert_eq!(weights.read("other").wait()?, Start.tensor("other")?);
+    let executor = device.prepare(Arc::new(graph), &weights, &ExecutorOptions::default()).wait()?;
+    let (slope, rate) = (numbers([rows, width], 0.11)?, Tensor::f32([1], vec![0.25])?);
+    executor.run(&[("gradient", Feed::Host(&slope)), ("rate", Feed::Host(&rate))], &[]).wait()?;
+    let slopes = &slope.as_f32()?[WEIGHT[0] * width..];
+    let expected = Start.tensor("other")?.as_f32()?.iter().zip(slopes).map(|(w, g)| w - 0.25 * g).collect();
+    expect_close("the part", &weights.read("other").wait()?, &Tensor::f32(WEIGHT, expected)?, Tolerance::KERNEL)?;
     Ok(Shown::Passed)
 }
 
@@ -385,7 +455,7 @@ fn only_in_wgsl() -> Result<(), Failed> {
     for device in devices {
         let checkpoint = checkpoint::untrained(config(Model::all()[0]), 1)?;
         let options = LoadOptions::new().precision(Precision::F16Weights);
-        let error = Vivit::from_checkpoint(&device, checkpoint, options)?.load_weights(&Pass::new()).unwrap_err();
+        let error = Vivit::from_checkpoint(&device, checkpoint, options).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert!(error.to_string().contains("only kernels in WGSL have weights in f16"), "{error}");
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::clock::{peak_memory, timed};
 use super::{Peaks, Time};
-use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Feed, MemoryPlan, Weights};
+use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Feed, Weights};
 use crate::kernels::{ClipLayout, Cost, Precision};
 use crate::tensor::{Element, Error, Result, Tensor};
 use crate::vivit::{self, Config, Recording, Request};
@@ -106,7 +106,7 @@ pub fn measure_forward(
         }
     }
     let (time, wall, stamps) = best.unwrap_or((Time::new(Duration::ZERO, None), Duration::ZERO, Vec::new()));
-    let cost = graph.cost();
+    let cost = graph.cost(options.precision);
     Ok(ForwardMeasurement {
         batch,
         cost,
@@ -115,13 +115,13 @@ pub fn measure_forward(
         roofline_share: peaks.share(&cost, time.comparable()),
         precision: options.precision,
         weight_bytes: weights.bytes(),
-        value_bytes: MemoryPlan::new(&graph).bytes(),
+        value_bytes: executor.value_bytes(),
         peak_memory: peak_memory(),
-        kernels: by_kernel(&*executor, &stamps),
+        kernels: by_kernel(&*executor, options.precision, &stamps),
     })
 }
 
-fn by_kernel(executor: &dyn Executor, stamps: &[Duration]) -> Vec<KernelShare> {
+fn by_kernel(executor: &dyn Executor, precision: Precision, stamps: &[Duration]) -> Vec<KernelShare> {
     let mut shares: BTreeMap<(&str, &str), KernelShare> = BTreeMap::new();
     for ((node, variant), elapsed) in executor.graph().nodes().iter().zip(executor.implementations()).zip(stamps) {
         let kernel = node.call.family().name;
@@ -133,7 +133,7 @@ fn by_kernel(executor: &dyn Executor, stamps: &[Duration]) -> Vec<KernelShare> {
             seconds: 0.0,
         });
         share.calls += 1;
-        share.cost = share.cost + node.call.cost();
+        share.cost = share.cost + node.call.cost(precision);
         share.seconds += elapsed.as_secs_f64();
     }
     let mut shares: Vec<_> = shares.into_values().collect();

@@ -45,7 +45,7 @@ pub fn measure_kernels(
         for case in (family.cases)().into_iter().filter(runs) {
             progress(&format!("{} {}", family.name, case.name));
             let (variant, time) = measure(device, &case, selection, repetitions)?;
-            let cost = case.call.cost();
+            let cost = case.call.cost(case.precision);
             measurements.push(KernelMeasurement {
                 kernel: family.name,
                 case: case.name,
@@ -66,7 +66,7 @@ pub(super) fn measure_peaks(device: &Device, repetitions: usize, progress: &mut 
         let case = (family.cases)().into_iter().find(|case| case.timed);
         let case = case.ok_or_else(|| Error::usage(format!("kernel {} has no timed case", family.name)))?;
         let (_, time) = measure(device, &case, &Selection::automatic(), repetitions.max(3))?;
-        Ok::<_, Error>((case.call.cost(), time.comparable()))
+        Ok::<_, Error>((case.call.cost(case.precision), time.comparable()))
     };
     let (arithmetic, seconds) = peak(&kernels::peaks::arithmetic::FAMILY)?;
     let operations_per_second = arithmetic.operations as f64 / seconds;

@@ -66,6 +66,11 @@ impl LoadOptions {
     pub fn precision(self, precision: Precision) -> Self {
         Self { precision, ..self }
     }
+
+    /// How its executors are prepared.
+    fn executor(&self) -> ExecutorOptions {
+        ExecutorOptions { variants: self.variants.clone(), precision: self.precision }
+    }
 }
 
 /// A ViViT model on a device.
@@ -124,7 +129,13 @@ impl Vivit {
     }
 
     /// A model from a checkpoint that was loaded before.
+    ///
+    /// # Errors
+    ///
+    /// Variants or weights of f16 on a device that runs no kernels in WGSL, and a preset whose crops are of another size
+    /// than the model's.
     pub fn from_checkpoint(device: &Device, checkpoint: Checkpoint, options: LoadOptions) -> Result<Self> {
+        device.check_options(&options.executor())?;
         let source: Arc<dyn crate::graph::Weights> = checkpoint.parameters.clone();
         let loaded = Loaded {
             device: device.clone(),
@@ -233,8 +244,7 @@ impl Vivit {
     /// An executor of a graph on the model's device and weights.
     async fn prepare_graph(&self, graph: Graph) -> Result<Box<dyn Executor>> {
         let Loaded { device, weights, options, .. } = &*self.loaded;
-        let options = ExecutorOptions { variants: options.variants.clone(), precision: options.precision };
-        device.prepare(Arc::new(graph), weights, &options).await
+        device.prepare(Arc::new(graph), weights, &options.executor()).await
     }
 
     /// The executor of a request: compiled, with all weights uploaded.

@@ -10,7 +10,7 @@ use crate::graph::{Executor, Feed, Value};
 use crate::kernels::Cost;
 use crate::tensor::{Error, Result, Tensor};
 use crate::video::{Clip, Frame};
-use crate::vivit::{self, Config, FactorisedEncoder, Model, ModelInput, Request};
+use crate::vivit::{self, Config, Halves, ModelInput, Request};
 
 /// How a window slides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +46,8 @@ pub struct WindowClasses {
 
 /// The classes of every window of a video as its frames go by, in memory that does not grow.
 ///
-/// Where a step is whole tubelets, Model 2 computes each temporal index once: its spatial encoder does not depend on
-/// the rest of the window. A step by one of 16 temporal indices then costs a sixteenth of a clip and a small temporal
+/// Where a step is whole tubelets, Model 2 computes each temporal index once: its spatial encoder ([`Halves`]) does not
+/// depend on the rest of the window. A step by one of 16 temporal indices then costs a sixteenth of a clip and a small temporal
 /// encoder. The other models compute every window whole.
 pub struct Sliding {
     model: Vivit,
@@ -70,14 +70,14 @@ pub struct Sliding {
 
 /// What is kept of the frames in the window, group by group.
 enum Reuse {
-    /// Model 2: the vectors of the temporal indices of each group.
-    Vectors { halves: Box<Halves>, kept: VecDeque<Vec<f32>> },
+    /// A model in two halves: the vectors of the temporal indices of each group.
+    Vectors { halves: Box<BoundHalves>, kept: VecDeque<Vec<f32>> },
     /// Any model: the prepared pixels of each group.
     Pixels { kept: VecDeque<Vec<f32>> },
 }
 
-/// The two halves of Model 2, each with the values that it is run for.
-struct Halves {
+/// The executors of a model's two halves, each with the values that it is run for.
+struct BoundHalves {
     spatial: (Box<dyn Executor>, Value),
     temporal: (Box<dyn Executor>, Vec<Value>),
 }
@@ -109,10 +109,8 @@ impl Vivit {
         }
         let advance = options.step.min(config.frames);
         let group = common_divisor(config.frames, advance);
-        let reuse = match config.model {
-            Model::FactorisedEncoder(encoder) if shares_tubelets(config, group) => {
-                self.vectors(encoder, group, pass).await?
-            }
+        let reuse = match config.model.halves() {
+            Some(halves) if shares_tubelets(config, group) => self.vectors(halves, group, pass).await?,
             _ => {
                 self.executor(&pass.request(1, self.layout())).await?;
                 Reuse::Pixels { kept: VecDeque::new() }
@@ -133,16 +131,16 @@ impl Vivit {
         })
     }
 
-    /// The two halves of Model 2: pixels of a group to vectors, vectors of a window to classes.
-    async fn vectors(&self, encoder: FactorisedEncoder, group: usize, pass: &Pass) -> Result<Reuse> {
+    /// The model's two halves: pixels of a group to vectors, vectors of a window to classes.
+    async fn vectors(&self, halves: &dyn Halves, group: usize, pass: &Pass) -> Result<Reuse> {
         let part = Config { frames: group, ..self.config().clone() };
-        let (graph, vectors) = encoder.record_spatial(&part, &Request::new(1, self.layout()))?;
+        let (graph, vectors) = halves.record_spatial(&part, &Request::new(1, self.layout()))?;
         let spatial = self.prepare_graph(graph).await?;
         let window = pass.request(1, self.layout());
-        let recording = encoder.record_temporal(self.config(), &window)?;
+        let recording = halves.record_temporal(self.config(), &window)?;
         let wanted = logits_alone(self.config(), &recording, &window)?.into_iter().map(|(_, value)| value).collect();
         let temporal = self.prepare_graph(recording.graph).await?;
-        let halves = Halves { spatial: (spatial, vectors), temporal: (temporal, wanted) };
+        let halves = BoundHalves { spatial: (spatial, vectors), temporal: (temporal, wanted) };
         Ok(Reuse::Vectors { halves: Box::new(halves), kept: VecDeque::new() })
     }
 }
@@ -208,14 +206,14 @@ impl Sliding {
 
     /// What computing a window costs once it follows another: its new frames, and everything that depends on them.
     pub fn step_cost(&self) -> Result<Cost> {
-        let config = self.model.config();
+        let (config, precision) = (self.model.config(), self.model.loaded.options.precision);
         match &self.reuse {
             Reuse::Vectors { halves, .. } => {
-                let group = halves.spatial.0.graph().cost();
+                let group = halves.spatial.0.graph().cost(precision);
                 let groups = self.options.step.min(config.frames) / self.group;
-                Ok((0..groups).fold(halves.temporal.0.graph().cost(), |sum, _| sum + group))
+                Ok((0..groups).fold(halves.temporal.0.graph().cost(precision), |sum, _| sum + group))
             }
-            Reuse::Pixels { .. } => Ok(vivit::record(config, &self.window())?.graph.cost()),
+            Reuse::Pixels { .. } => Ok(vivit::record(config, &self.window())?.graph.cost(precision)),
         }
     }
 

@@ -1,35 +1,29 @@
 //! A value that tasks use in turns.
 
-use std::future::poll_fn;
+use std::collections::VecDeque;
+use std::future::Future;
 use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
-/// A value that one task uses at a time, across awaits too, where a [`Mutex`] would hold up a thread and all its tasks.
+/// A value that one task uses at a time, in the order in which they ask, across awaits too, where a [`Mutex`] would hold up
+/// a thread and all its tasks.
 pub(crate) struct Turns<T: Default>(Mutex<State<T>>);
 
 struct State<T> {
     /// Absent during a turn, which has it.
     value: Option<T>,
-    waiting: Vec<Waker>,
+    /// Those who wait, by their numbers, the first in front.
+    waiting: VecDeque<(u64, Waker)>,
+    /// The number of the next to come.
+    next: u64,
 }
 
 impl<T: Default> Turns<T> {
     /// Resolves when it is the caller's turn, which ends when the result is dropped.
-    pub(crate) async fn take(&self) -> Turn<'_, T> {
-        poll_fn(|context| {
-            let mut state = self.state();
-            match state.value.take() {
-                Some(value) => Poll::Ready(Turn { value, turns: self }),
-                None => {
-                    if !state.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-                        state.waiting.push(context.waker().clone());
-                    }
-                    Poll::Pending
-                }
-            }
-        })
-        .await
+    pub(crate) fn take(&self) -> Take<'_, T> {
+        Take { turns: self, number: None }
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
@@ -39,7 +33,61 @@ impl<T: Default> Turns<T> {
 
 impl<T: Default> Default for Turns<T> {
     fn default() -> Self {
-        Self(Mutex::new(State { value: Some(T::default()), waiting: Vec::new() }))
+        Self(Mutex::new(State { value: Some(T::default()), waiting: VecDeque::new(), next: 0 }))
+    }
+}
+
+impl<T> State<T> {
+    /// The first of those who wait, where it can go on.
+    fn awaited(&self) -> Option<Waker> {
+        self.value.as_ref().and(self.waiting.front()).map(|(_, waker)| waker.clone())
+    }
+}
+
+/// Someone who waits for a turn. Dropped, it lets the others pass.
+pub(crate) struct Take<'a, T: Default> {
+    turns: &'a Turns<T>,
+    /// Among those who wait; none before it has been polled, and none once it had its turn.
+    number: Option<u64>,
+}
+
+impl<'a, T: Default> Future for Take<'a, T> {
+    type Output = Turn<'a, T>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let turns = self.turns;
+        let mut state = turns.state();
+        let front = state.waiting.front().map(|(number, _)| *number);
+        if front.is_none_or(|front| Some(front) == self.number)
+            && let Some(value) = state.value.take()
+        {
+            if self.number.take().is_some() {
+                state.waiting.pop_front();
+            }
+            return Poll::Ready(Turn { value, turns });
+        }
+        let waker = context.waker().clone();
+        match state.waiting.iter_mut().find(|(number, _)| Some(*number) == self.number) {
+            Some((_, known)) => *known = waker,
+            None => {
+                let number = state.next;
+                state.next += 1;
+                state.waiting.push_back((number, waker));
+                self.number = Some(number);
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl<T: Default> Drop for Take<'_, T> {
+    fn drop(&mut self) {
+        let Some(number) = self.number else { return };
+        let mut state = self.turns.state();
+        state.waiting.retain(|(waiting, _)| *waiting != number);
+        let next = state.awaited();
+        drop(state);
+        next.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -67,10 +115,9 @@ impl<T: Default> Drop for Turn<'_, T> {
     fn drop(&mut self) {
         let mut state = self.turns.state();
         state.value = Some(std::mem::take(&mut self.value));
-        let waiting = std::mem::take(&mut state.waiting);
+        let next = state.awaited();
         drop(state);
-        // All of them: one that is no longer polled would keep the others asleep.
-        waiting.into_iter().for_each(Waker::wake);
+        next.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -91,6 +138,38 @@ mod tests {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    #[test]
+    fn turns_come_in_the_order_in_which_they_are_asked_for() {
+        let turns = Turns::<()>::default();
+        let mut idle = Context::from_waker(Waker::noop());
+        let Poll::Ready(turn) = pin!(turns.take()).poll(&mut idle) else { panic!("it is nobody's turn yet") };
+        let [mut first, mut second] = [(); 2].map(|()| Box::pin(turns.take()));
+        assert!(first.as_mut().poll(&mut idle).is_pending() && second.as_mut().poll(&mut idle).is_pending());
+        drop(turn);
+        // Nobody gets in front of those who wait: neither the second nor one who comes now.
+        assert!(second.as_mut().poll(&mut idle).is_pending() && pin!(turns.take()).poll(&mut idle).is_pending());
+        let Poll::Ready(turn) = first.as_mut().poll(&mut idle) else { panic!("it is the first one's turn") };
+        drop(turn);
+        assert!(second.as_mut().poll(&mut idle).is_ready());
+    }
+
+    #[test]
+    fn one_who_goes_when_it_is_its_turn_lets_the_next_know() {
+        let turns = Turns::<()>::default();
+        let mut idle = Context::from_waker(Waker::noop());
+        let Poll::Ready(turn) = pin!(turns.take()).poll(&mut idle) else { panic!("it is nobody's turn yet") };
+        let woken = Arc::new(Woken::default());
+        let waker = woken.clone().into();
+        let (mut gone, mut next) = (Box::pin(turns.take()), Box::pin(turns.take()));
+        assert!(gone.as_mut().poll(&mut idle).is_pending());
+        assert!(next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(turn);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+        drop(gone);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert!(next.as_mut().poll(&mut idle).is_ready());
     }
 
     #[test]

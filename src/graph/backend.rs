@@ -26,9 +26,17 @@ pub trait Backend: Debug + Send + Sync {
     /// Bytes of the largest value that it can hold.
     fn largest_value(&self) -> u64;
 
+    /// An error of usage where `options` ask for variants or f16 weights and the backend runs no WGSL.
+    fn check_options(&self, options: &ExecutorOptions) -> Result<()> {
+        match self.gpu() {
+            Some(_) => Ok(()),
+            None => options.without_wgsl(),
+        }
+    }
+
     /// Compiles `graph`, uploads the weights that it uses and allocates what it needs, once for many runs.
     ///
-    /// An error of usage where `options` ask for variants or f16 weights and the backend runs no WGSL.
+    /// An error of usage for options that [`check_options`](Self::check_options) refuses.
     fn prepare<'a>(
         &'a self,
         graph: Arc<Graph>,
@@ -57,7 +65,7 @@ pub struct ExecutorOptions {
 
 impl ExecutorOptions {
     /// For backends that run no WGSL: an error where the options ask for variants or f16 weights.
-    pub(super) fn without_wgsl(&self) -> Result<()> {
+    fn without_wgsl(&self) -> Result<()> {
         let asked = match (self.variants.is_automatic(), self.precision) {
             (true, Precision::F32) => return Ok(()),
             (false, _) => "kernel variants",

@@ -13,7 +13,7 @@ use super::{
     feed_of,
 };
 use crate::gpu::{Buffer, Capabilities, Commands, DeviceId, DeviceKind, Gpu, Pending, Readback};
-use crate::kernels::{self, Program, ProgramBuilder, Variant};
+use crate::kernels::{self, Precision, Program, ProgramBuilder, Variant};
 use crate::tensor::{Element, Error, Format, Layout, Result, Shape, Tensor};
 
 impl Backend for Gpu {
@@ -160,8 +160,8 @@ impl GpuExecutor {
     /// Begins another submission before the call with index `call` where the one so far has enough work.
     fn split(&self, call: usize, commands: &mut Commands<'_>) {
         let most = operations_per_submission(self.device.capabilities());
-        let before =
-            |end: usize| -> u64 { self.graph.nodes()[..end].iter().map(|node| node.call.cost().operations).sum() };
+        let operations = |node: &Node| node.call.cost(Precision::F32).operations;
+        let before = |end: usize| -> u64 { self.graph.nodes()[..end].iter().map(operations).sum() };
         if call > 0 && before(call) / most != before(call + 1) / most {
             commands.split();
         }
@@ -303,6 +303,10 @@ impl Executor for GpuExecutor {
 
     fn implementations(&self) -> Vec<&'static str> {
         self.variants.iter().map(|variant| variant.name).collect()
+    }
+
+    fn value_bytes(&self) -> u64 {
+        self.plan.bytes()
     }
 
     fn compute_timed<'a>(&'a self, feeds: &'a Feeds<'a>) -> Pending<'a, Vec<Duration>> {

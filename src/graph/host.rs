@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::memory::Content;
+use super::weights::Updates;
 use super::{
     Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, MemoryPlan, Node, Origin, Value,
     feed_of,
@@ -67,7 +68,7 @@ impl Backend for Host {
         options: &'a ExecutorOptions,
     ) -> Pending<'a, Box<dyn Executor>> {
         Pending::new(async move {
-            options.without_wgsl()?;
+            self.check_options(options)?;
             weights.check(self.id, &self.name)?;
             if let Some(half) = graph.values().find(|value| graph.element(*value) == Element::F16) {
                 return Err(Error::unsupported(format!(
@@ -80,8 +81,10 @@ impl Backend for Host {
             let fixed = fixed_values(&graph, weights).await?;
             let slots = plan.slots.iter().map(|bytes| vec![0.0; *bytes as usize / Element::F32.bytes()]).collect();
             let (device, name, threads) = (self.id, self.name.clone(), self.threads.clone());
-            let (memory, weights) = (Mutex::new(Values { slots, fixed, updates: 0 }), weights.clone());
-            Ok(Box::new(HostExecutor { device, name, threads, graph, plan, weights, memory }) as Box<dyn Executor>)
+            let (memory, weights) = (Mutex::new(Values { slots, fixed }), weights.clone());
+            let updates_weights = graph.values().any(|value| plan.master_of(value).is_some());
+            let executor = HostExecutor { device, name, threads, graph, plan, updates_weights, weights, memory };
+            Ok(Box::new(executor) as Box<dyn Executor>)
         })
     }
 
@@ -125,6 +128,7 @@ struct HostExecutor {
     threads: Arc<Threads>,
     graph: Arc<Graph>,
     plan: MemoryPlan,
+    updates_weights: bool,
     weights: DeviceWeights,
     memory: Mutex<Values>,
 }
@@ -133,10 +137,9 @@ struct HostExecutor {
 struct Values {
     /// Memory of floats or words.
     slots: Vec<Vec<f32>>,
-    /// Weights and constants.
+    /// Constants and weights; those that updates have changed only during a pass, so that the next update need not copy
+    /// them.
     fixed: HashMap<Value, Arc<Tensor>>,
-    /// How many updates of weights these values include.
-    updates: u64,
 }
 
 /// The tensors that are fed, by input.
@@ -157,51 +160,68 @@ impl HostExecutor {
 
     /// Computes everything, and copies each of the `wanted` values before its slot is used again.
     fn pass(&self, feeds: &Feeds<'_>, wanted: &[Value]) -> Result<Vec<Tensor>> {
-        let fed = self.fed(feeds)?;
-        let mut values = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        self.see_updates(&mut values)?;
         let mut found: HashMap<Value, Tensor> = HashMap::new();
-        for node in self.graph.nodes() {
-            self.call(node, &fed, &mut values)?;
+        self.each_call(feeds, |node, compute, values| {
+            compute(values)?;
             for value in node.outputs().filter(|value| wanted.contains(value)) {
-                found.insert(value, self.copied(value, &values)?);
+                found.insert(value, self.copied(value, values)?);
             }
-        }
+            Ok(())
+        })?;
         wanted.iter().map(|value| found.get(value).cloned().ok_or_else(|| self.unknown(*value))).collect()
-    }
-
-    /// Weights as updates have left them.
-    fn see_updates(&self, values: &mut Values) -> Result<()> {
-        let updates = self.weights.updates();
-        if values.updates == updates.count() {
-            return Ok(());
-        }
-        values.updates = updates.count();
-        for (value, tensor) in &mut values.fixed {
-            if let Some(rows) = self.graph.parts(*value).and_then(|parts| updates.rows(parts)) {
-                *tensor = rows.tensor()?.clone();
-            }
-        }
-        Ok(())
     }
 
     /// Computes everything, and says how long each call took.
     fn timed(&self, feeds: &Feeds<'_>) -> Result<Vec<Duration>> {
-        let fed = self.fed(feeds)?;
-        let mut values = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        self.see_updates(&mut values)?;
-        let timed = self.graph.nodes().iter().map(|node| {
+        let mut taken = Vec::with_capacity(self.graph.nodes().len());
+        self.each_call(feeds, |_, compute, values| {
             let start = Instant::now();
-            self.call(node, &fed, &mut values).map(|()| start.elapsed())
+            compute(values)?;
+            taken.push(start.elapsed());
+            Ok(())
+        })?;
+        Ok(taken)
+    }
+
+    /// A pass: each call in turn is computed by what `visit` is given.
+    fn each_call(
+        &self,
+        feeds: &Feeds<'_>,
+        mut visit: impl FnMut(&Node, &dyn Fn(&mut Values) -> Result<()>, &mut Values) -> Result<()>,
+    ) -> Result<()> {
+        let fed = self.fed(feeds)?;
+        let _stepping = self.updates_weights.then(|| self.weights.stepping());
+        let mut values = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let updated = self.see_updates(&mut values)?;
+        let outcome = self.graph.nodes().iter().try_for_each(|node| {
+            let compute = |values: &mut Values| self.call(node, &fed, values);
+            visit(node, &compute, &mut values)
         });
-        timed.collect()
+        updated.iter().for_each(|value| drop(values.fixed.remove(value)));
+        outcome
+    }
+
+    /// Takes weights as updates have left them, and returns which they are.
+    fn see_updates(&self, values: &mut Values) -> Result<Vec<Value>> {
+        let mut updated = Vec::new();
+        let updates = self.weights.updates();
+        for value in self.graph.values().filter(|_| !updates.is_empty()) {
+            if let Some(rows) = self.graph.parts(value).and_then(|parts| updates.rows(parts)) {
+                values.fixed.insert(value, rows.tensor()?.clone());
+                updated.push(value);
+            }
+        }
+        Ok(updated)
     }
 
     /// Computes one call.
     fn call(&self, node: &Node, fed: &Fed<'_>, values: &mut Values) -> Result<()> {
         let name = || node.outputs().next().map(|value| self.graph.name(value).to_owned()).unwrap_or_default();
         // Memory is written by one call at a time, and read by none meanwhile.
-        let mut written: Vec<_> = node.outputs().map(|value| (value, self.take(node, value, fed, values))).collect();
+        let steps = node.outputs().any(|value| self.plan.master_of(value).is_some());
+        let mut updates = steps.then(|| self.weights.updates());
+        let taken = node.outputs().map(|value| (value, self.take(node, value, fed, values, updates.as_deref_mut())));
+        let mut written: Vec<_> = taken.collect();
         let outputs = written.iter_mut().map(|(value, memory)| {
             let memory = &mut memory[..self.graph.shape(*value).elements()];
             match self.graph.element(*value) {
@@ -212,15 +232,29 @@ impl HostExecutor {
         let mut arguments = Arguments::new(self.inputs(node, fed, values)?, outputs.collect());
         let outcome = node.call.host(&mut arguments, &self.threads).map_err(|error| error.within(name()));
         for (value, memory) in written {
-            self.put_back(value, memory, values)?;
+            self.put_back(value, memory, values, updates.as_deref_mut())?;
         }
         outcome
     }
 
     /// The memory that `value` is to be written in, with what it replaces where it is an update.
-    fn take(&self, node: &Node, value: Value, fed: &Fed<'_>, values: &mut Values) -> Vec<f32> {
-        let weights = self.plan.master_of(value).and_then(|weights| values.fixed.remove(&weights));
-        let mut memory = match (weights.map(|tensor| Arc::unwrap_or_clone(tensor).into_data()), self.plan.slot(value)) {
+    fn take(
+        &self,
+        node: &Node,
+        value: Value,
+        fed: &Fed<'_>,
+        values: &mut Values,
+        updates: Option<&mut Updates>,
+    ) -> Vec<f32> {
+        let weights = self.plan.master_of(value).and_then(|weights| {
+            let held = values.fixed.remove(&weights);
+            // The other owner of what is to be overwritten.
+            if let Some((parts, updates)) = self.graph.parts(weights).zip(updates) {
+                updates.take(parts);
+            }
+            held.map(|tensor| Arc::unwrap_or_clone(tensor).into_data())
+        });
+        let mut memory = match (weights, self.plan.slot(value)) {
             (Some(Data::F32(floats)), _) => floats,
             (_, Some(slot)) => std::mem::take(&mut values.slots[slot]),
             (_, None) => vec![0.0; self.graph.shape(value).elements()],
@@ -233,13 +267,20 @@ impl HostExecutor {
     }
 
     /// Puts the memory back that [`take`](Self::take) gave, now written.
-    fn put_back(&self, value: Value, memory: Vec<f32>, values: &mut Values) -> Result<()> {
+    fn put_back(
+        &self,
+        value: Value,
+        memory: Vec<f32>,
+        values: &mut Values,
+        updates: Option<&mut Updates>,
+    ) -> Result<()> {
         let weights = self.plan.master_of(value);
-        match (weights.and_then(|weights| Some((weights, self.graph.parts(weights)?))), self.plan.slot(value)) {
-            (Some((weights, parts)), _) => {
+        let parts = weights.and_then(|weights| Some((weights, self.graph.parts(weights)?)));
+        match (parts.zip(updates), self.plan.slot(value)) {
+            (Some(((weights, parts), updates)), _) => {
                 let updated = self::memory(self.device, Tensor::f32(self.graph.shape(weights).clone(), memory)?);
                 values.fixed.insert(weights, updated.tensor()?.clone());
-                self.weights.updates().replace(parts, updated);
+                updates.replace(parts, updated);
             }
             (None, Some(slot)) => values.slots[slot] = memory,
             (None, None) => {}
@@ -296,6 +337,10 @@ impl Executor for HostExecutor {
         vec!["host"; self.graph.nodes().len()]
     }
 
+    fn value_bytes(&self) -> u64 {
+        self.plan.bytes()
+    }
+
     fn compute<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Memory>> {
         Pending::new(async move {
             let tensors = self.pass(feeds, wanted)?;
@@ -309,5 +354,43 @@ impl Executor for HostExecutor {
 
     fn run<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Tensor>> {
         Pending::new(async move { self.pass(feeds, wanted) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Device, Weights};
+    use crate::kernels::weights::SgdStep;
+
+    struct Zeros;
+
+    impl Weights for Zeros {
+        fn tensor(&self, _: &str) -> Result<Tensor> {
+            Ok(Tensor::zeros([4, 8], Element::F32))
+        }
+    }
+
+    #[test]
+    fn weights_are_updated_where_they_are() {
+        let mut graph = Graph::new();
+        let gradient = graph.input("gradient", [4, 8], Element::F32).unwrap();
+        let rate = graph.input("rate", [1], Element::F32).unwrap();
+        let weight = graph.weights(&["weight".to_owned()], [4, 8]).unwrap();
+        let step = SgdStep { rows: 4, width: 8, momentum: None };
+        let stepped = graph.call(step, &[Some(gradient), Some(rate), Some(weight), None], "stepped", [4, 8]).unwrap();
+        graph.output(stepped).unwrap();
+        let device = Device::host(Some(1)).unwrap();
+        let weights = DeviceWeights::new(&device, Arc::new(Zeros));
+        let executor = device.prepare(Arc::new(graph), &weights, &ExecutorOptions::default()).wait().unwrap();
+        let (slope, rate) = (Tensor::f32([4, 8], vec![1.0; 32]).unwrap(), Tensor::f32([1], vec![0.5]).unwrap());
+        let mut addresses = Vec::new();
+        for _ in 0..3 {
+            executor.run(&[("gradient", Feed::Host(&slope)), ("rate", Feed::Host(&rate))], &[]).wait().unwrap();
+            let rows = weights.updates().rows(&["weight".to_owned()]).cloned().unwrap();
+            addresses.push(rows.tensor().unwrap().as_f32().unwrap().as_ptr());
+        }
+        assert_eq!(weights.read("weight").wait().unwrap().as_f32().unwrap(), [-1.5; 32]);
+        assert!(addresses[1] == addresses[0] && addresses[2] == addresses[0], "{addresses:?}");
     }
 }

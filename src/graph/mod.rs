@@ -53,6 +53,9 @@ pub trait Executor: Send + Sync {
     /// What computes each call: the name of a variant, `host`, `reference`.
     fn implementations(&self) -> Vec<&'static str>;
 
+    /// Bytes of the device's memory that it keeps for values between passes: inputs, what calls compute, scratch.
+    fn value_bytes(&self) -> u64;
+
     /// Computes everything from `feeds`, which name every input of the graph, and returns the `wanted` values in the
     /// device's memory.
     ///

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::kernels::{Access, Call, Cost, Kernel};
+use crate::kernels::{Access, Call, Cost, Kernel, Precision};
 use crate::tensor::{Element, Error, Format, Result, Shape, Tensor};
 
 /// A value of a [`Graph`].
@@ -406,9 +406,9 @@ impl Graph {
         self.nodes.iter().map(|node| node.call.multiply_accumulates()).sum()
     }
 
-    /// What all calls cost together.
-    pub fn cost(&self) -> Cost {
-        self.nodes.iter().map(|node| node.call.cost()).fold(Cost::default(), |sum, cost| sum + cost)
+    /// What all calls cost together, with their weights in this precision.
+    pub fn cost(&self, precision: Precision) -> Cost {
+        self.nodes.iter().map(|node| node.call.cost(precision)).fold(Cost::default(), |sum, cost| sum + cost)
     }
 }
 

@@ -56,11 +56,13 @@ impl Backend for References {
         options: &'a ExecutorOptions,
     ) -> Pending<'a, Box<dyn Executor>> {
         Pending::new(async move {
-            options.without_wgsl()?;
+            self.check_options(options)?;
             weights.check(self.id, NAME)?;
             weights.masters(&graph).await?;
             let (device, plan, weights) = (self.id, MemoryPlan::new(&graph), weights.clone());
-            Ok(Box::new(ReferenceExecutor { device, plan, graph, weights }) as Box<dyn Executor>)
+            let updates_weights = graph.values().any(|value| plan.master_of(value).is_some());
+            let executor = ReferenceExecutor { device, plan, updates_weights, graph, weights };
+            Ok(Box::new(executor) as Box<dyn Executor>)
         })
     }
 
@@ -83,6 +85,7 @@ struct ReferenceExecutor {
     device: DeviceId,
     graph: Arc<Graph>,
     plan: MemoryPlan,
+    updates_weights: bool,
     weights: DeviceWeights,
 }
 
@@ -113,6 +116,7 @@ impl ReferenceExecutor {
 
     /// Computes everything, and returns the `wanted` values.
     fn values(&self, feeds: &Feeds<'_>, wanted: &[Value]) -> Result<Vec<Arc<Exact>>> {
+        let _stepping = self.updates_weights.then(|| self.weights.stepping());
         let mut alive: HashMap<Value, Arc<Exact>> = HashMap::new();
         let mut kept = HashMap::new();
         for (call, node) in self.graph.nodes().iter().enumerate() {
@@ -158,6 +162,10 @@ impl Executor for ReferenceExecutor {
 
     fn implementations(&self) -> Vec<&'static str> {
         vec!["reference"; self.graph.nodes().len()]
+    }
+
+    fn value_bytes(&self) -> u64 {
+        0
     }
 
     fn compute<'a>(&'a self, feeds: &'a Feeds<'a>, wanted: &'a [Value]) -> Pending<'a, Vec<Memory>> {

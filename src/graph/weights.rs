@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::recording::{share_a_tensor, stackings};
 use super::{Device, Graph, Memory, Node, Value};
-use crate::gpu::{DeviceId, Turns};
+use crate::gpu::{DeviceId, Pending, Turns};
 use crate::tensor::{Element, Error, Format, Result, Shape, Tensor};
 
 /// Named tensors: a checkpoint, or random ones.
@@ -39,6 +39,7 @@ struct Held {
     memory: Turns<HashMap<Key, Memory>>,
     bytes: AtomicU64,
     updates: Mutex<Updates>,
+    stepping: Mutex<()>,
 }
 
 /// Weights of one model on one device: state with a name, shared by all graphs that use it. Cloning shares them.
@@ -58,12 +59,12 @@ pub(super) struct Updates {
     masters: HashMap<Vec<String>, Master>,
     /// All stacks that graphs read.
     read: HashSet<Vec<String>>,
-    count: u64,
 }
 
 /// A weight that graphs update.
 struct Master {
-    rows: Memory,
+    /// Absent only while a call on the host overwrites them, which holds the lock meanwhile.
+    rows: Option<Memory>,
     updates: u64,
     /// How many updates each other format includes; no entry for one that is as it was loaded.
     seen: HashMap<Format, u64>,
@@ -102,6 +103,9 @@ impl DeviceWeights {
     pub(super) async fn memory(&self, parts: &[String], shape: &Shape, format: Format) -> Result<Memory> {
         self.updates().read(parts)?;
         let mut held = self.held.memory.take().await;
+        if let Some(rows) = self.updates().rows(parts).filter(|_| format == MASTER) {
+            return Ok(rows.clone());
+        }
         let key = (parts.to_vec(), format);
         if let Some(memory) = held.get(&key) {
             return Ok(memory.clone());
@@ -127,10 +131,36 @@ impl DeviceWeights {
             if let Some(parts) = graph.parts(value) {
                 let rows = self.memory(parts, graph.shape(value), MASTER).await?;
                 self.updates().register(parts, rows.clone())?;
+                // They have one owner beside the graphs, so that the host may overwrite them in place.
+                self.held.memory.take().await.remove(&(parts.to_vec(), MASTER));
                 masters.insert(value, rows);
             }
         }
         Ok(masters)
+    }
+
+    /// The tensor called `name` as it is now: as updates have left it on the device, else as the source has it.
+    ///
+    /// A pass that is submitted later does not show in it.
+    pub fn read<'a>(&'a self, name: &'a str) -> Pending<'a, Tensor> {
+        Pending::new(async move {
+            let tensor = self.source.tensor(name)?;
+            let master = self.updates().holding(name);
+            let Some((parts, rows)) = master else { return Ok(tensor) };
+            let before = parts.iter().take_while(|part| *part != name);
+            let start: usize =
+                before.map(|part| Ok(self.source.tensor(part)?.shape().elements())).sum::<Result<_>>()?;
+            let stack = self.device.read(&rows).await?;
+            let values = stack.as_f32()?.get(start..start + tensor.shape().elements());
+            let values = values.ok_or_else(|| Error::usage(format!("{name} is no part of {}", parts.join(" + "))))?;
+            Tensor::f32(tensor.shape().clone(), values.to_vec())
+        })
+    }
+
+    /// The turn of a pass on the host that updates weights, which ends with the result: each sees what the one before has
+    /// left.
+    pub(super) fn stepping(&self) -> MutexGuard<'_, ()> {
+        self.held.stepping.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The tensors called `parts`, stacked to `shape`, in host memory: as they were before any update.
@@ -146,15 +176,21 @@ impl DeviceWeights {
 }
 
 impl Updates {
-    /// How many there have been, of all weights together.
+    /// Whether no graph updates anything.
     #[cfg(feature = "cpu")]
-    pub(super) fn count(&self) -> u64 {
-        self.count
+    pub(super) fn is_empty(&self) -> bool {
+        self.masters.is_empty()
     }
 
     /// The rows of the tensors called `parts`, where graphs update them.
     pub(super) fn rows(&self, parts: &[String]) -> Option<&Memory> {
-        self.masters.get(parts).map(|master| &master.rows)
+        self.masters.get(parts)?.rows.as_ref()
+    }
+
+    /// The stack that graphs update in which the tensor called `name` is, and its rows.
+    fn holding(&self, name: &str) -> Option<(Vec<String>, Memory)> {
+        let (parts, master) = self.masters.iter().find(|(parts, _)| parts.iter().any(|part| part == name))?;
+        Some((parts.clone(), master.rows.clone()?))
     }
 
     /// Notes that a graph reads the tensors called `parts`; an error where others update some of them in another stack.
@@ -173,7 +209,7 @@ impl Updates {
         if let Some(other) = self.read.iter().find(|other| *other != parts && share_a_tensor(other, parts)) {
             return Err(stackings(other, parts));
         }
-        let master = || Master { rows, updates: 0, seen: HashMap::new(), unmade: HashSet::new() };
+        let master = || Master { rows: Some(rows), updates: 0, seen: HashMap::new(), unmade: HashSet::new() };
         self.masters.entry(parts.to_vec()).or_insert_with(master);
         Ok(())
     }
@@ -182,7 +218,7 @@ impl Updates {
     pub(super) fn newer(&self, parts: &[String], format: Format) -> Option<&Memory> {
         let master = self.masters.get(parts).filter(|_| format != MASTER)?;
         let seen = master.seen.get(&format).copied().unwrap_or(0);
-        (seen < master.updates || master.unmade.contains(&format)).then_some(&master.rows)
+        if seen < master.updates || master.unmade.contains(&format) { master.rows.as_ref() } else { None }
     }
 
     /// Notes that the memory of the tensors called `parts` in `format` is not filled yet.
@@ -211,15 +247,20 @@ impl Updates {
     pub(super) fn update(&mut self, parts: &[String]) {
         if let Some(master) = self.masters.get_mut(parts) {
             master.updates += 1;
-            self.count += 1;
         }
+    }
+
+    /// Takes the rows of the tensors called `parts` to overwrite them: [`replace`](Self::replace) gives them back.
+    #[cfg(feature = "cpu")]
+    pub(super) fn take(&mut self, parts: &[String]) -> Option<Memory> {
+        self.masters.get_mut(parts)?.rows.take()
     }
 
     /// Replaces the rows of the tensors called `parts` by their update.
     pub(super) fn replace(&mut self, parts: &[String], rows: Memory) {
         self.update(parts);
         if let Some(master) = self.masters.get_mut(parts) {
-            master.rows = rows;
+            master.rows = Some(rows);
         }
     }
 }

@@ -5,8 +5,10 @@ use super::counterpart::Counterpart;
 use super::encoder::Encoder;
 use super::naive::{Naive, Sequence};
 use super::recorder::Recorder;
+use super::recording::Recording;
+use super::request::Request;
 use super::{Classifier, Config, EncoderSize};
-use crate::graph::Value;
+use crate::graph::{Graph, Value};
 use crate::tensor::Result;
 
 /// An option whose value shows in no parameter.
@@ -18,6 +20,17 @@ pub(crate) struct Untold {
     pub(crate) values: &'static [&'static str],
     /// What it decides, in a sentence.
     pub(crate) meaning: &'static str,
+}
+
+/// A model of which one half sees one temporal index at a time, and the other what that made of each.
+pub trait Halves: Sync {
+    /// Records the way from a clip to a vector for each of its temporal indices, `frame_representation` [B, T, C]. The clip
+    /// may have any number of tubelets in time, since none depends on another.
+    fn record_spatial(&self, config: &Config, request: &Request) -> Result<(Graph, Value)>;
+
+    /// Records the way from the vectors of a clip's temporal indices, the input `frame_representation` [B, T, C], to its
+    /// classes.
+    fn record_temporal(&self, config: &Config, request: &Request) -> Result<Recording>;
 }
 
 /// What sets a model apart from the others: all between the tubelet projection and the head.
@@ -56,6 +69,11 @@ pub(super) trait Definition {
     /// What an image model has for the parameter called `name`.
     fn counterpart(&self, name: &str) -> Counterpart {
         Counterpart::Named(name.to_owned())
+    }
+
+    /// Its two halves, where it has them: then a sliding window computes each temporal index once.
+    fn halves(&self) -> Option<&dyn Halves> {
+        None
     }
 
     /// Records the way from `patches` [B, T·S, C] to one vector a clip, [B, C].

@@ -41,7 +41,7 @@ pub enum HeadOrder {
 
 impl FactorisedDotProduct {
     /// Which of `heads` heads attend over what.
-    fn halves(self, heads: usize) -> [(AttentionAxis, Range<usize>); 2] {
+    fn heads(self, heads: usize) -> [(AttentionAxis, Range<usize>); 2] {
         let (first, second) = (0..heads / 2, heads / 2..heads);
         match self.heads {
             HeadOrder::TemporalFirst => [(AttentionAxis::Time, first), (AttentionAxis::Space, second)],
@@ -64,14 +64,14 @@ impl Definition for FactorisedDotProduct {
     fn encode(&self, recorder: &mut Recorder<'_>, patches: Value) -> Result<Value> {
         let size = recorder.config.encoder();
         let output = recorder.encoder(Encoder::Clip, size, patches, |recorder, layer, x| {
-            recorder.block(layer, &self.halves(size.heads), x)
+            recorder.block(layer, &self.heads(size.heads), x)
         })?;
         recorder.pool(Encoder::Clip, output)
     }
 
     fn encode_naively(&self, naive: &mut Naive<'_>, patches: Sequence) -> Result<Vec<f64>> {
         let config = naive.config;
-        let output = naive.encoder(Encoder::Clip, config.layers, patches, |naive, path, x| {
+        let output = naive.encoder(Encoder::Clip, config.layers, patches, |naive, _, path, x| {
             naive.block(path, config.encoder(), x, &|head, query, key| match (self.heads, 2 * head < config.heads) {
                 (HeadOrder::TemporalFirst, true) | (HeadOrder::SpatialFirst, false) => naive.over_time(query, key),
                 (HeadOrder::TemporalFirst, false) | (HeadOrder::SpatialFirst, true) => naive.over_space(query, key),

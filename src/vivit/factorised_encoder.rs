@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::plural;
 use super::counterpart::Counterpart;
-use super::definition::Definition;
+use super::definition::{Definition, Halves};
 use super::encoder::{AttentionAxis, Encoder};
 use super::naive::{Naive, Place, Sequence, Sight};
 use super::recorder::Recorder;
@@ -51,24 +51,6 @@ impl Default for Temporal {
 const PAPER_LAYERS: usize = 4;
 
 impl FactorisedEncoder {
-    /// Records the way from a clip to the vectors of its temporal indices alone: `frame_representation` [B, T, C]. The
-    /// clip may have any number of tubelets in time, since none depends on another.
-    pub fn record_spatial(&self, config: &Config, request: &Request) -> Result<(Graph, Value)> {
-        let mut recorder = Recorder::new(config, request)?;
-        let patches = recorder.patch_embeddings()?;
-        let frames = Self::encode_frames(&mut recorder, patches)?;
-        Ok((recorder.into_graph(frames)?, frames))
-    }
-
-    /// Records the way from the vectors of a clip's temporal indices, the input `frame_representation` [B, T, C], to
-    /// its classes.
-    pub fn record_temporal(&self, config: &Config, request: &Request) -> Result<Recording> {
-        let mut recorder = Recorder::new(config, request)?;
-        let frames = recorder.frame_representation()?;
-        let pooled = self.encode_time(&mut recorder, frames)?;
-        recorder.head(pooled)
-    }
-
     /// `frame_representation` [B, T, C]: a vector for each temporal index, from `patches` [B, T·S, C].
     fn encode_frames(recorder: &mut Recorder<'_>, patches: Value) -> Result<Value> {
         let output = encoder(recorder, Encoder::Spatial, recorder.config.encoder(), patches)?;
@@ -91,6 +73,22 @@ fn encoder(recorder: &mut Recorder<'_>, encoder: Encoder, size: EncoderSize, tok
     recorder.encoder(encoder, size, tokens, |recorder, layer, x| {
         recorder.block(layer, &[(AttentionAxis::Whole, 0..size.heads)], x)
     })
+}
+
+impl Halves for FactorisedEncoder {
+    fn record_spatial(&self, config: &Config, request: &Request) -> Result<(Graph, Value)> {
+        let mut recorder = Recorder::new(config, request)?;
+        let patches = recorder.patch_embeddings()?;
+        let frames = Self::encode_frames(&mut recorder, patches)?;
+        Ok((recorder.into_graph(frames)?, frames))
+    }
+
+    fn record_temporal(&self, config: &Config, request: &Request) -> Result<Recording> {
+        let mut recorder = Recorder::new(config, request)?;
+        let frames = recorder.frame_representation()?;
+        let pooled = self.encode_time(&mut recorder, frames)?;
+        recorder.head(pooled)
+    }
 }
 
 impl Definition for FactorisedEncoder {
@@ -131,6 +129,10 @@ impl Definition for FactorisedEncoder {
         }
     }
 
+    fn halves(&self) -> Option<&dyn Halves> {
+        Some(self)
+    }
+
     fn encode(&self, recorder: &mut Recorder<'_>, patches: Value) -> Result<Value> {
         let frames = Self::encode_frames(recorder, patches)?;
         self.encode_time(recorder, frames)
@@ -141,7 +143,7 @@ impl Definition for FactorisedEncoder {
         let mut frames = Sequence::default();
         for tokens in patches.by_time() {
             let place = Place { position: None, ..tokens.places[0] };
-            let output = naive.encoder(Encoder::Spatial, config.layers, tokens, |naive, path, x| {
+            let output = naive.encoder(Encoder::Spatial, config.layers, tokens, |naive, _, path, x| {
                 naive.block(path, config.encoder(), x, &|_, _, _| Sight::Seen)
             })?;
             frames.push(place, output.pool(config.classifier, |_| true));
@@ -150,7 +152,7 @@ impl Definition for FactorisedEncoder {
         let Temporal::Encoder(size) = self.temporal else {
             return Ok(frames.pool(Classifier::Mean, |place| naive.is_valid(place)));
         };
-        let output = naive.encoder(Encoder::Temporal, size.layers, frames, |naive, path, x| {
+        let output = naive.encoder(Encoder::Temporal, size.layers, frames, |naive, _, path, x| {
             naive.block(path, size, x, &|_, query, key| naive.through_time(query, key))
         })?;
         Ok(output.pool(config.classifier, |place| naive.is_valid(place)))

@@ -89,7 +89,7 @@ impl Definition for FactorisedSelfAttention {
 
     fn encode_naively(&self, naive: &mut Naive<'_>, patches: Sequence) -> Result<Vec<f64>> {
         let config = naive.config;
-        let output = naive.encoder(Encoder::Clip, config.layers, patches, |naive, path, x| {
+        let output = naive.encoder(Encoder::Clip, config.layers, patches, |naive, _, path, x| {
             let space = |x: &mut Sequence| {
                 let modules = [path, "LayerNorm_space", "MultiHeadDotProductAttention_space"];
                 naive.attend(modules, config.heads, x, &|_, query, key| naive.over_space(query, key))

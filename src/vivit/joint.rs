@@ -34,7 +34,7 @@ impl Definition for Joint {
 
     fn encode_naively(&self, naive: &mut Naive<'_>, patches: Sequence) -> Result<Vec<f64>> {
         let config = naive.config;
-        let output = naive.encoder(Encoder::Clip, config.layers, patches, |naive, path, x| {
+        let output = naive.encoder(Encoder::Clip, config.layers, patches, |naive, _, path, x| {
             naive.block(path, config.encoder(), x, &|_, query, key| naive.through_time(query, key))
         })?;
         Ok(output.pool(config.classifier, |place| naive.is_valid(place)))

@@ -39,6 +39,7 @@ mod validation;
 
 pub use attention_map::{AttentionLayer, MapRecording, RecordedMap, record_attention_maps};
 pub use config::{Config, Grid};
+pub use definition::Halves;
 pub use encoder::{AttentionAxis, Encoder};
 pub use factorised_dot_product::{FactorisedDotProduct, HeadOrder};
 pub use factorised_encoder::{FactorisedEncoder, Temporal};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::Classifier;
-use super::definition::{Definition, Untold};
+use super::definition::{Definition, Halves, Untold};
 use super::factorised_dot_product::FactorisedDotProduct;
 use super::factorised_encoder::FactorisedEncoder;
 use super::factorised_self_attention::FactorisedSelfAttention;
@@ -89,6 +89,11 @@ impl Model {
     /// one.
     pub fn usual_classifier(&self) -> Classifier {
         self.definition().usual_classifier()
+    }
+
+    /// Its two halves, where one sees one temporal index at a time.
+    pub fn halves(&self) -> Option<&dyn Halves> {
+        self.definition().halves()
     }
 
     /// Its option that shows in no parameter, so that the user must give it; `None` where it has none.

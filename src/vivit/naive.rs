@@ -186,13 +186,13 @@ impl Naive<'_> {
         Ok(sequence)
     }
 
-    /// An encoder: class token, positions, `layers` times `block` with the path of its parameters, LayerNorm.
+    /// An encoder: class token, positions, `layers` times `block` with its index and the path of its parameters, LayerNorm.
     pub(super) fn encoder(
         &mut self,
         encoder: Encoder,
         layers: usize,
         tokens: Sequence,
-        block: impl Fn(&Self, &str, &mut Sequence) -> Result<()>,
+        block: impl Fn(&Self, usize, &str, &mut Sequence) -> Result<()>,
     ) -> Result<Sequence> {
         let width = self.config.width;
         let path = encoder.path();
@@ -204,7 +204,7 @@ impl Naive<'_> {
         }
         self.keep(&encoder.value("embeddings"), &shape, tokens.x.concat());
         for layer in 0..layers {
-            block(self, &format!("{path}.encoderblock_{layer}"), &mut tokens)?;
+            block(self, layer, &format!("{path}.encoderblock_{layer}"), &mut tokens)?;
             self.keep(&encoder.value(&format!("hidden_state.{}", layer + 1)), &shape, tokens.x.concat());
         }
         tokens.x = self.layer_norm(&format!("{path}.encoder_norm"), &tokens.x)?;

@@ -49,6 +49,12 @@ impl Submission {
         Callback { submission: self.clone(), outcome: Err("it has dropped the work") }
     }
 
+    /// Whether it is known what became of it.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn is_settled(&self) -> bool {
+        self.state().is_settled()
+    }
+
     /// Ends the wait for it with an error.
     #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "a browser calls every callback"))]
     pub(super) fn fail(&self, reason: impl Into<String>) {
