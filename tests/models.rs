@@ -303,7 +303,7 @@ fn engine_end_to_end(device: &Device) -> Result<Shown, Failed> {
     // Two videos have no classes together, and no views have none.
     let shape = vivit::clip_shape(&config, &Request::new(2, model.layout()));
     let two = Tensor::f32(shape, [prepared.as_f32()?, prepared.as_f32()?].concat())?;
-    assert!(model.classify(&two).unwrap_err().to_string().contains("view_logits"));
+    assert!(model.classify(&two).unwrap_err().to_string().contains("classify_batch"));
     assert_eq!(model.view_logits(&two)?.len(), 2);
     let none = Pass::new().views(Views { clips: 0, ..Views::default() });
     assert_eq!(model.classify(none.over(&Vec::new())).unwrap_err().kind(), ErrorKind::Usage);

@@ -4,6 +4,7 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 
 use common::small::{clips, config, expect_close, models, parameters};
@@ -46,6 +47,8 @@ fn main() -> ExitCode {
     }
     tests.add_everywhere("a weight is read between two steps", between_two_steps);
     tests.add_everywhere("steps that are taken at the same time are all taken", simultaneous_steps);
+    tests.add_everywhere("a pass sees whole steps", whole_steps);
+    tests.add_without_device("a pass sees whole steps: references", || whole_steps(&Device::references()).map(drop));
     tests.add_everywhere("a part of a stack is read", part_of_a_stack);
     tests.add_everywhere("weights of another device are refused", weights_elsewhere);
     tests.add_everywhere("what is fed is updated in memory of its own", fed_values);
@@ -346,6 +349,46 @@ fn simultaneous_steps(device: &Device) -> Result<Shown, Failed> {
     let expected = -0.0625 * 2.0 * STEPS as f32;
     let found = stepped.as_f32()?[0];
     assert!(stepped.as_f32()?.iter().all(|value| *value == expected), "{found} instead of {expected}");
+    Ok(Shown::Passed)
+}
+
+/// A graph that steps two weights in the same way, beside one that reads both.
+fn whole_steps(device: &Device) -> Result<Shown, Failed> {
+    const STEPS: usize = 20;
+    let [mut stepping, mut reading] = [(); 2].map(|()| Graph::new());
+    let gradient = stepping.input("gradient", MANY, Element::F32)?;
+    let rate = stepping.input("rate", [1], Element::F32)?;
+    let mut read = Vec::new();
+    for name in ["first", "second"] {
+        let step = SgdStep { rows: MANY[0], width: MANY[1], momentum: None };
+        let weight = stepping.weights(&[name.to_owned()], MANY)?;
+        let operands = [Some(gradient), Some(rate), Some(weight), None];
+        let stepped = stepping.call(step, &operands, &format!("{name} stepped"), MANY)?;
+        stepping.output(stepped)?;
+        let weight = reading.weights(&[name.to_owned()], MANY)?;
+        let sum = Pointwise { rows: MANY[0], width: MANY[1], step: Step::Sum };
+        let twice = reading.call(sum, &[Some(weight), Some(weight)], &format!("{name} twice"), MANY)?;
+        reading.output(twice)?;
+        read.push(twice);
+    }
+    let weights = DeviceWeights::new(device, Arc::new(Many));
+    let prepare = |graph: Graph| device.prepare(Arc::new(graph), &weights, &ExecutorOptions::default()).wait();
+    let (stepping, reading) = (prepare(stepping)?, prepare(reading)?);
+    let (gradient, rate) = (Tensor::f32(MANY, vec![1.0; MANY[0] * MANY[1]])?, Tensor::f32([1], vec![0.0625])?);
+    let feeds = [("gradient", Feed::Host(&gradient)), ("rate", Feed::Host(&rate))];
+    let taken = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let steps = scope.spawn(|| {
+            let outcome = (0..STEPS).try_for_each(|_| stepping.run(&feeds, &[]).wait().map(drop));
+            taken.store(true, Ordering::Release);
+            outcome
+        });
+        while !taken.load(Ordering::Acquire) {
+            let found = reading.run(&[], &read).wait()?;
+            assert!(found[0] == found[1], "{} and {}", found[0].as_f32()?[0], found[1].as_f32()?[0]);
+        }
+        steps.join().expect("a thread panicked")
+    })?;
     Ok(Shown::Passed)
 }
 

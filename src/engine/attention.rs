@@ -1,13 +1,13 @@
 //! Where a model looks: maps of its attention over a clip.
 
 use super::forward::feeds;
-use super::pass::OneView;
-use super::{Classes, ClipPass, Input, Pass, Vivit};
+use super::pass::Given;
+use super::{Classes, ClipPass, Input, Pass, SharedExecutor, Vivit};
 use crate::gpu::Pending;
 use crate::graph::Feed;
 use crate::tensor::{Error, Result, Tensor};
-use crate::video::PreparedClip;
-use crate::vivit::{self, AttentionAxis, AttentionLayer, Classifier, Config, Encoder, RecordedMap, Request};
+use crate::video::{Crops, PreparedClip};
+use crate::vivit::{AttentionAxis, AttentionLayer, Classifier, Config, Encoder, RecordedMap, Request};
 
 /// Whose attention is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,13 +53,17 @@ impl Vivit {
     async fn attention_over(&self, pass: &Pass, input: Input<'_>) -> Result<AttentionMaps> {
         pass.without_taps("attention")?;
         pass.of_one_view("attention")?;
-        match input.one_view().map_err(of_one_clip)? {
-            OneView::Prepared(clip) => self.attention_of_prepared(pass, clip).await,
-            OneView::Frames(frames) => self.attention_of_prepared(pass, &self.prepare_async(frames).await?).await,
-            OneView::Values(clip) => match self.batch_request(pass, clip)? {
-                request @ Request { batch: 1, .. } => self.attention_maps(pass, &request, Feed::Host(clip)).await,
-                Request { batch, .. } => Err(of_one_clip(batch)),
-            },
+        let given = input.given();
+        match (given.count(), given) {
+            (1, Given::Values(clip)) => {
+                self.attention_maps(pass, &self.batch_request(pass, clip)?, Feed::Host(clip)).await
+            }
+            (1, Given::Prepared([clip])) => self.attention_of_prepared(pass, clip).await,
+            (1, Given::Frames(clips)) => {
+                let prepared = self.prepare_crops_async(clips[0], Crops::Central).await?;
+                self.attention_of_prepared(pass, &prepared[0]).await
+            }
+            (count, _) => Err(of_one_clip(count)),
         }
     }
 
@@ -71,7 +75,7 @@ impl Vivit {
 
     async fn attention_maps(&self, pass: &Pass, request: &Request, clip: Feed<'_>) -> Result<AttentionMaps> {
         let config = self.config();
-        let vivit::MapRecording { recording, maps } = vivit::record_attention_maps(config, request, &pass.layer)?;
+        let SharedExecutor { executor, recording, maps } = self.map_executor(request, &pass.layer).await?;
         let validity = pass.mask.validity(config, 1)?;
         let valid = valid_indices(config, validity.as_ref())?;
         check_query(config, pass.query, &maps, &valid)?;
@@ -79,7 +83,6 @@ impl Vivit {
         let mut fed = feeds(clip, validity.as_ref());
         fed.extend(maps.iter().zip(&seeds).map(|(map, seed)| (map.seed.as_str(), Feed::Host(seed))));
         let wanted: Vec<_> = maps.iter().map(|map| map.shares).chain(recording.logits).collect();
-        let executor = self.prepare_graph(recording.graph).await?;
         let found = executor.run(&fed, &wanted).await?;
         let (shares, logits) = found.split_at(maps.len());
         let labels = self.checkpoint().labels.as_deref();

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::outcome::{Named, Outcome};
-use super::pass::OneView;
-use super::{ClipPass, Input, Pass, Vivit};
+use super::{ClipPass, Pass, Vivit};
 use crate::gpu::Pending;
 use crate::graph::{Feed, Graph, Memory, Taps, Value};
 use crate::kernels::ClipLayout;
@@ -16,8 +15,8 @@ use crate::vivit::{self, Config, FrameMask, ModelInput, Recording, Request};
 pub(super) type Wanted = fn(&Config, &Recording, &Request) -> Result<Vec<(String, Value)>>;
 
 /// The name under which [`Vivit::taps`] returns what the head sees.
-const FEATURES: &str = "features";
-const LOGITS: &str = "logits";
+pub(super) const FEATURES: &str = "features";
+pub(super) const LOGITS: &str = "logits";
 
 impl Vivit {
     /// What the head sees of each clip, `[B, C]`: the pooled output of the encoder, or of the representation layer.
@@ -94,39 +93,19 @@ impl Vivit {
         Pending::new(async move { self.values("taps", &pass, input, features_and_taps).await })
     }
 
-    /// The logits of each clip of `input`, one after the other.
-    pub(super) async fn logits(&self, pass: &Pass, input: Input<'_>) -> Result<Vec<Vec<f32>>> {
-        let found = self.values("classify", pass, input, logits_alone).await?;
-        self.rows_of_logits(&found)
-    }
-
     /// The rows of the value called `logits`.
     pub(super) fn rows_of_logits(&self, found: &Named<Tensor>) -> Result<Vec<Vec<f32>>> {
         let logits = found.get(LOGITS).ok_or_else(|| Error::usage("the model's logits are missing"))?;
         Ok(logits.as_f32()?.chunks(self.config().classes).map(<[f32]>::to_vec).collect())
     }
 
-    /// Runs a pass over one view and returns the values that `wanted` picks.
-    async fn values<T: Outcome>(&self, verb: &str, pass: &Pass, input: Input<'_>, wanted: Wanted) -> Result<Named<T>> {
-        pass.of_one_view(verb)?;
-        let one_view = input
-            .one_view()
-            .map_err(|given| Error::usage(format!("{verb} takes the clip of one view, {given} clips are given")))?;
-        match one_view {
-            OneView::Frames(frames) => self.prepared_values(pass, &self.prepare_async(frames).await?, wanted).await,
-            OneView::Prepared(clip) => self.prepared_values(pass, clip, wanted).await,
-            OneView::Values(clips) => self.batch_values(pass, clips, wanted).await,
-        }
-    }
-
-    async fn prepared_values<T: Outcome>(&self, pass: &Pass, clip: &PreparedClip, wanted: Wanted) -> Result<Named<T>> {
-        let request = pass.request(1, self.layout());
-        self.check_prepared(clip, &request)?;
-        self.run(&request, Feed::Device(clip.memory()), &pass.mask, wanted).await
-    }
-
     /// A batch of clips in host memory, as many at a time as the device's buffers hold.
-    async fn batch_values<T: Outcome>(&self, pass: &Pass, clips: &Tensor, wanted: Wanted) -> Result<Named<T>> {
+    pub(super) async fn batch_values<T: Outcome>(
+        &self,
+        pass: &Pass,
+        clips: &Tensor,
+        wanted: Wanted,
+    ) -> Result<Named<T>> {
         let whole = self.batch_request(pass, clips)?;
         // A mask that does not fit is found before anything is computed.
         pass.mask.validity(self.config(), whole.batch)?;
@@ -143,14 +122,7 @@ impl Vivit {
             let mask = pass.mask.of_clips(first..first + part.batch, self.config().frames);
             parts.push(self.run(&part, Feed::Host(&clips), &mask, wanted).await?);
         }
-        let recording = vivit::record(self.config(), &whole)?;
-        let mut joined = Named::new();
-        for (name, value) in wanted(self.config(), &recording, &whole)? {
-            let parts: Vec<T> = parts.iter_mut().filter_map(|part| part.remove(&name)).collect();
-            let whole = T::joined(self.device(), &parts, recording.graph.shape(value)).await?;
-            joined.insert(name, whole);
-        }
-        Ok(joined)
+        self.joined(&whole, parts, wanted).await
     }
 
     /// Runs the clips of `request`, masked by `mask`, and returns the values that `wanted` picks.
@@ -213,6 +185,15 @@ pub(super) fn logits_alone(_: &Config, recording: &Recording, _: &Request) -> Re
 fn features_and_taps(config: &Config, recording: &Recording, request: &Request) -> Result<Vec<(String, Value)>> {
     let tapped = tapped(config, recording, request)?;
     Ok([(FEATURES.to_owned(), recording.features)].into_iter().chain(named(&recording.graph, tapped)).collect())
+}
+
+/// What the head sees, its output where there is a head, and all that is tapped.
+pub(super) fn everything(config: &Config, recording: &Recording, request: &Request) -> Result<Vec<(String, Value)>> {
+    let mut wanted = features_and_taps(config, recording, request)?;
+    if let Some(logits) = recording.logits.filter(|logits| wanted.iter().all(|(_, value)| value != logits)) {
+        wanted.push((LOGITS.to_owned(), logits));
+    }
+    Ok(wanted)
 }
 
 /// The output of the head, and all that is tapped.

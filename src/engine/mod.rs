@@ -1,8 +1,11 @@
 //! The public face: load a model, hand over a clip, get classes, features, attention maps or any value inside.
 
 mod attention;
+mod batch;
 mod classes;
 mod forward;
+mod inference;
+mod kept;
 mod outcome;
 mod pass;
 mod seen;
@@ -20,18 +23,21 @@ use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Graph};
 use crate::kernels::{ClipLayout, Precision, Selection};
 use crate::tensor::{Error, Result};
 use crate::video::{ClipFrames, Crops, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
-use crate::vivit::{self, Config, Recording, Request};
+use crate::vivit::{self, AttentionLayer, Config, MapRecording, RecordedMap, Recording, Request};
+
+use kept::Kept;
 
 pub use attention::{AttentionMaps, AttentionQuery};
 pub use classes::{Class, Classes, HeadClasses};
 pub use forward::check_clips;
+pub use inference::Inference;
 pub use pass::{ClipPass, Input, Pass};
 pub use seen::SeenFrames;
 pub use sliding::{Sliding, SlidingOptions, WindowClasses};
 pub use views::{Average, Views};
 
 /// How a model is loaded.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LoadOptions {
     /// How clips become the model's input. Without it the model's own preprocessor file decides, else its family:
@@ -39,8 +45,18 @@ pub struct LoadOptions {
     pub preset: Option<Preset>,
     /// Kernel variants to run instead of the device's own choice.
     pub variants: Selection,
+    /// Bytes of the device's memory that executors may keep for repeated passes, beside the weights. Those that were not used
+    /// for longest are forgotten first; the one used last stays, whatever it takes. 1 GiB unless told otherwise.
+    pub kept_bytes: u64,
     /// How precisely weights are stored on the device. Less than f32 is an error of usage on a device that runs no WGSL.
     pub precision: Precision,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        let (preset, variants, precision) = Default::default();
+        Self { preset, variants, kept_bytes: KEPT_BYTES, precision }
+    }
 }
 
 impl LoadOptions {
@@ -65,6 +81,12 @@ impl LoadOptions {
     #[must_use]
     pub fn precision(self, precision: Precision) -> Self {
         Self { precision, ..self }
+    }
+
+    /// Executors for repeated passes may keep so many bytes of the device's memory.
+    #[must_use]
+    pub fn kept_bytes(self, bytes: u64) -> Self {
+        Self { kept_bytes: bytes, ..self }
     }
 
     /// How its executors are prepared.
@@ -102,10 +124,17 @@ struct Loaded {
     preprocessing: Preprocessing,
     options: LoadOptions,
     weights: DeviceWeights,
-    executors: Turns<Vec<(Request, SharedExecutor)>>,
+    executors: Kept<Purpose, SharedExecutor>,
     preparers: Turns<Vec<Arc<Preparer>>>,
-    /// The most views to compute at a time: fewer once the device has run out of memory.
-    most_views: AtomicUsize,
+    /// The most clips to compute at a time: fewer once the device has run out of memory.
+    most_clips: AtomicUsize,
+}
+
+/// What an executor is for.
+#[derive(Clone, PartialEq)]
+enum Purpose {
+    Pass(Request),
+    Maps(Request, AttentionLayer),
 }
 
 /// An executor and what it computes.
@@ -113,10 +142,12 @@ struct Loaded {
 struct SharedExecutor {
     executor: Arc<dyn Executor>,
     recording: Arc<Recording>,
+    /// The maps of attention that it computes.
+    maps: Arc<[RecordedMap]>,
 }
 
-/// Executors kept for repeated passes: their buffers take memory, and an application uses few kinds of passes.
-const KEPT_EXECUTORS: usize = 4;
+/// Bytes that executors keep for repeated passes unless told otherwise: a clip of ViT-B takes 83 MiB.
+const KEPT_BYTES: u64 = 1 << 30;
 
 /// Preparers kept for clips of the same sizes: the videos of a data set have few.
 const KEPT_PREPARERS: usize = 4;
@@ -140,12 +171,12 @@ impl Vivit {
         let loaded = Loaded {
             device: device.clone(),
             preprocessing: preprocessing(&checkpoint, options.preset)?,
-            options,
             weights: DeviceWeights::new(device, source),
-            executors: Turns::default(),
+            executors: Kept::new(options.kept_bytes),
             preparers: Turns::default(),
-            most_views: AtomicUsize::new(usize::MAX),
+            most_clips: AtomicUsize::new(usize::MAX),
             checkpoint,
+            options,
         };
         Ok(Self { loaded: Arc::new(loaded) })
     }
@@ -185,13 +216,18 @@ impl Vivit {
         &self.loaded.weights
     }
 
+    /// Bytes of the device's memory that executors keep for repeated passes now, beside the weights.
+    pub fn kept_bytes(&self) -> u64 {
+        self.loaded.executors.size()
+    }
+
     /// Uploads the weights and compiles the kernels of `pass` now, instead of with the first clip.
     ///
     /// # Errors
     ///
     /// A tap that the model does not have, with those it has.
     pub fn load_weights_async<'a>(&'a self, pass: &'a Pass) -> Pending<'a, ()> {
-        Pending::new(async move { self.executor_of_views(pass).await.map(drop) })
+        Pending::new(async move { self.executor_of_clips(pass, pass.views.count()).await.map(drop) })
     }
 
     /// Resizes, crops and scales a clip on the device.
@@ -248,25 +284,31 @@ impl Vivit {
     }
 
     /// The executor of a request: compiled, with all weights uploaded.
-    async fn executor(&self, request: &Request) -> Result<SharedExecutor> {
-        let mut kept = self.loaded.executors.take().await;
-        if let Some(index) = kept.iter().position(|(known, _)| known == request) {
-            // The one used last is the one forgotten last.
-            let known = kept.remove(index);
-            let shared = known.1.clone();
-            kept.push(known);
-            return Ok(shared);
-        }
-        if kept.len() == KEPT_EXECUTORS {
-            kept.remove(0);
-        }
-        let recording = vivit::record(self.config(), request)?;
-        // A wrong tap is found before weights are uploaded for nothing.
-        forward::tapped(self.config(), &recording, request)?;
-        let executor = self.prepare_graph(recording.graph.clone()).await?;
-        let shared = SharedExecutor { executor: executor.into(), recording: Arc::new(recording) };
-        kept.push((request.clone(), shared.clone()));
-        Ok(shared)
+    fn executor<'a>(&'a self, request: &'a Request) -> Pending<'a, SharedExecutor> {
+        let make = move || async move {
+            let recording = vivit::record(self.config(), request)?;
+            // A wrong tap is found before weights are uploaded for nothing.
+            forward::tapped(self.config(), &recording, request)?;
+            self.made(recording, Vec::new()).await
+        };
+        Pending::new(async move { self.loaded.executors.get(&Purpose::Pass(request.clone()), make).await })
+    }
+
+    /// The executor of a request with maps of its attention.
+    fn map_executor<'a>(&'a self, request: &'a Request, layer: &'a AttentionLayer) -> Pending<'a, SharedExecutor> {
+        let make = move || async move {
+            let MapRecording { recording, maps } = vivit::record_attention_maps(self.config(), request, layer)?;
+            self.made(recording, maps).await
+        };
+        let purpose = Purpose::Maps(request.clone(), layer.clone());
+        Pending::new(async move { self.loaded.executors.get(&purpose, make).await })
+    }
+
+    /// An executor of a recording, and the bytes that it takes.
+    async fn made(&self, recording: Recording, maps: Vec<RecordedMap>) -> Result<(SharedExecutor, u64)> {
+        let executor: Arc<dyn Executor> = self.prepare_graph(recording.graph.clone()).await?.into();
+        let bytes = executor.value_bytes();
+        Ok((SharedExecutor { executor, recording: Arc::new(recording), maps: maps.into() }, bytes))
     }
 }
 

@@ -168,31 +168,47 @@ pub enum Input<'a> {
     Clip(&'a Clip),
     /// A clip in textures or a buffer on the model's device.
     Frames(&'a DeviceFrames),
-    /// The clips of a video's views, as [`Views::sampling`] takes them.
+    /// Several clips: those of a video's views, as [`Views::sampling`] takes them, or those of several videos.
     Clips(&'a [Clip]),
+    /// Several clips on the model's device.
+    AllFrames(&'a [DeviceFrames]),
     /// A clip on the model's device, as [`prepare`](super::Vivit::prepare) makes it.
     Prepared(&'a PreparedClip),
+    /// Several of them.
+    AllPrepared(&'a [PreparedClip]),
     /// A batch of clips in host memory, `[B, F, P, Y, X]` or `[B, F, Y, X, P]`.
     Values(&'a Tensor),
 }
 
-/// The input of a verb that takes one view.
-pub(super) enum OneView<'a> {
-    /// Frames that are not prepared yet.
-    Frames(ClipFrames<'a>),
-    Prepared(&'a PreparedClip),
+/// What is given to a verb, one clip or several.
+pub(super) enum Given<'a> {
+    /// Clips that are not prepared yet.
+    Frames(Vec<ClipFrames<'a>>),
+    Prepared(&'a [PreparedClip]),
     Values(&'a Tensor),
 }
 
 impl<'a> Input<'a> {
-    /// The one view that is given; the number of clips where there are several.
-    pub(super) fn one_view(self) -> Result<OneView<'a>, usize> {
+    pub(super) fn given(self) -> Given<'a> {
         match self {
-            Self::Clip(clip) | Self::Clips([clip]) => Ok(OneView::Frames(clip.into())),
-            Self::Frames(frames) => Ok(OneView::Frames(frames.into())),
-            Self::Prepared(clip) => Ok(OneView::Prepared(clip)),
-            Self::Values(values) => Ok(OneView::Values(values)),
-            Self::Clips(clips) => Err(clips.len()),
+            Self::Clip(clip) => Given::Frames(vec![clip.into()]),
+            Self::Frames(frames) => Given::Frames(vec![frames.into()]),
+            Self::Clips(clips) => Given::Frames(clips.iter().map(ClipFrames::from).collect()),
+            Self::AllFrames(clips) => Given::Frames(clips.iter().map(ClipFrames::from).collect()),
+            Self::Prepared(clip) => Given::Prepared(std::slice::from_ref(clip)),
+            Self::AllPrepared(clips) => Given::Prepared(clips),
+            Self::Values(values) => Given::Values(values),
+        }
+    }
+}
+
+impl Given<'_> {
+    /// How many clips.
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Self::Frames(clips) => clips.len(),
+            Self::Prepared(clips) => clips.len(),
+            Self::Values(values) => values.shape().axes().first().copied().unwrap_or(0),
         }
     }
 }
@@ -218,6 +234,30 @@ impl<'a> From<&'a [Clip]> for Input<'a> {
 impl<'a> From<&'a Vec<Clip>> for Input<'a> {
     fn from(clips: &'a Vec<Clip>) -> Self {
         Self::Clips(clips)
+    }
+}
+
+impl<'a> From<&'a [DeviceFrames]> for Input<'a> {
+    fn from(clips: &'a [DeviceFrames]) -> Self {
+        Self::AllFrames(clips)
+    }
+}
+
+impl<'a> From<&'a Vec<DeviceFrames>> for Input<'a> {
+    fn from(clips: &'a Vec<DeviceFrames>) -> Self {
+        Self::AllFrames(clips)
+    }
+}
+
+impl<'a> From<&'a [PreparedClip]> for Input<'a> {
+    fn from(clips: &'a [PreparedClip]) -> Self {
+        Self::AllPrepared(clips)
+    }
+}
+
+impl<'a> From<&'a Vec<PreparedClip>> for Input<'a> {
+    fn from(clips: &'a Vec<PreparedClip>) -> Self {
+        Self::AllPrepared(clips)
     }
 }
 

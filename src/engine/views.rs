@@ -2,16 +2,16 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::atomic::Ordering;
 
+use super::batch::{Batch, Together};
 use super::classes::{Classes, probabilities};
 use super::forward::logits_alone;
-use super::{ClipPass, Input, Pass, SharedExecutor, Vivit};
+use super::pass::Given;
+use super::{ClipPass, Pass, Vivit};
 use crate::gpu::Pending;
-use crate::graph::{Feed, MemoryPlan};
-use crate::tensor::{Error, ErrorKind, Result};
-use crate::video::{ClipFrames, Crops, PreparedClip, Sampling};
-use crate::vivit::{self, FrameMask, Labelling};
+use crate::tensor::{Error, Result, Tensor};
+use crate::video::{Crops, Sampling};
+use crate::vivit::Labelling;
 
 /// The views of a video in a test: temporal clips × spatial crops (paper, section 4.1), written `4x3`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -124,31 +124,6 @@ impl Average {
     }
 }
 
-/// Parts of a slice, in order, each as large as the device has memory for.
-struct Parts<'a, T>(Vec<&'a [T]>);
-
-impl<'a, T> Parts<'a, T> {
-    /// All `items` as one part.
-    fn of(items: &'a [T]) -> Self {
-        Self(vec![items])
-    }
-
-    /// The next part.
-    fn next(&mut self) -> Option<&'a [T]> {
-        self.0.pop()
-    }
-
-    /// Puts a part that failed for lack of memory back in halves, and returns their size; else returns `error`.
-    fn halve(&mut self, part: &'a [T], error: Error) -> Result<usize> {
-        if error.kind() != ErrorKind::OutOfMemory || part.len() < 2 {
-            return Err(error);
-        }
-        let half = part.len().div_ceil(2);
-        self.0.extend(part.chunks(half).rev());
-        Ok(half)
-    }
-}
-
 /// The mean of each class over all views.
 fn mean<T: Copy + Into<f64>>(views: &[Vec<T>]) -> Result<Vec<f64>> {
     let mut sums = vec![0.0; views.first().map_or(0, Vec::len)];
@@ -182,10 +157,6 @@ impl FromStr for Average {
     }
 }
 
-/// Intermediate values of views that are computed together. A view of ViT-B alone keeps a GPU busy, so that more at a time
-/// would take memory and give nothing.
-const MOST_BATCH_BYTES: u64 = 1 << 30;
-
 impl Vivit {
     /// The classes of a clip; of a video by all its views, where the pass has several: `clips` are those that
     /// [`Views::sampling`] takes.
@@ -196,19 +167,40 @@ impl Vivit {
     pub fn classify_async<'a>(&'a self, clips: impl Into<ClipPass<'a>>) -> Pending<'a, Classes> {
         let ClipPass { pass, input } = clips.into();
         Pending::new(async move {
-            let labelling = &self.config().labelling;
             let views = self.view_logits_async(pass.over(input)).await?;
             if views.len() != pass.views.count() {
                 return Err(Error::usage(format!(
-                    "{} clips are given, and classes are of one video: ask `view_logits` for those of each",
+                    "{} clips are given, and classes are of one video: ask `classify_batch` for those of each",
                     views.len()
                 )));
             }
-            let logits = match views.as_slice() {
-                [only] if pass.average == Average::Logits => only.clone(),
-                views => pass.average.of(views, labelling)?,
-            };
-            Classes::new(&logits, labelling, self.checkpoint().labels.as_deref())
+            self.classes_of_views(&pass, &views)
+        })
+    }
+
+    /// The classes of several videos, computed together as far as that is of use and the device has memory for it. A video
+    /// has a clip, or as many as the views of the pass, its own next to each other.
+    ///
+    /// Each video's classes are those that [`classify_async`](Self::classify_async) gives for it alone, to the last bit.
+    ///
+    /// ```no_run
+    /// # fn shown(model: &tubelet::Vivit, clips: &[tubelet::video::Clip]) -> tubelet::Result<()> {
+    /// for (index, classes) in model.classify_batch(clips)?.iter().enumerate() {
+    ///     println!("clip {index}: {}", classes.top(1)[0].name);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`classify_async`](Self::classify_async); no clip at all.
+    pub fn classify_batch_async<'a>(&'a self, clips: impl Into<ClipPass<'a>>) -> Pending<'a, Vec<Classes>> {
+        let ClipPass { pass, input } = clips.into();
+        Pending::new(async move {
+            pass.without_taps("classify")?;
+            let views = self.logits_of_views(&pass, input.given()).await?;
+            views.chunks(pass.views.count()).map(|views| self.classes_of_views(&pass, views)).collect()
         })
     }
 
@@ -223,100 +215,59 @@ impl Vivit {
         let ClipPass { pass, input } = clips.into();
         Pending::new(async move {
             pass.without_taps("classify")?;
-            match input {
-                Input::Clip(clip) if pass.views.count() > 1 => self.logits_of_all_views(&pass, &[clip.into()]).await,
-                Input::Frames(frames) if pass.views.count() > 1 => {
-                    self.logits_of_all_views(&pass, &[frames.into()]).await
+            match input.given() {
+                Given::Frames(clips) if clips.len() != pass.views.clips => {
+                    let (views, wanted, given) = (pass.views, pass.views.clips, clips.len());
+                    Err(Error::usage(format!("views {views} are of {wanted} clips, not of {given}")))
                 }
-                Input::Clips(clips) => {
-                    self.logits_of_all_views(&pass, &clips.iter().map(ClipFrames::from).collect::<Vec<_>>()).await
-                }
-                input => self.logits(&pass, input).await,
+                given => self.logits_of_views(&pass, given).await,
             }
         })
     }
 
-    async fn logits_of_all_views(&self, pass: &Pass, clips: &[ClipFrames<'_>]) -> Result<Vec<Vec<f32>>> {
-        let views = pass.views;
-        if clips.len() != views.clips {
-            return Err(Error::usage(format!("views {views} are of {} clips, not of {}", views.clips, clips.len())));
+    /// What the views of one video say together.
+    fn classes_of_views(&self, pass: &Pass, views: &[Vec<f32>]) -> Result<Classes> {
+        let labelling = &self.config().labelling;
+        let labels = self.checkpoint().labels.as_deref();
+        match views {
+            [only] if pass.average == Average::Logits => Classes::new(only, labelling, labels),
+            views => Classes::new(&pass.average.of(views, labelling)?, labelling, labels),
         }
-        let mut logits = vec![Vec::new(); views.count()];
-        let mut waiting: Vec<(usize, PreparedClip)> = Vec::new();
-        let mut computed = 0;
-        let at_once = self.views_at_once(pass)?;
-        for (index, clip) in clips.iter().enumerate() {
-            let crops = self.prepare_crops_async(*clip, views.crops).await?.into_iter().enumerate();
-            waiting.extend(crops.map(|(crop, prepared)| (crop * views.clips + index, prepared)));
-            let last = index + 1 == clips.len();
-            let at_once = at_once.min(self.loaded.most_views.load(Ordering::Relaxed));
-            while waiting.len() >= at_once || last && !waiting.is_empty() {
-                let rest = waiting.split_off(at_once.min(waiting.len()));
-                self.compute_views(&waiting, pass, &mut logits).await?;
-                computed += waiting.len();
-                pass.tell(computed);
-                waiting = rest;
+    }
+
+    /// The logits of all views of the first video, then of the second.
+    async fn logits_of_views(&self, pass: &Pass, given: Given<'_>) -> Result<Vec<Vec<f32>>> {
+        let Views { clips: each, crops } = pass.views;
+        let clips = match given {
+            Given::Frames(clips) => clips,
+            Given::Prepared(clips) => {
+                return self.rows_of_logits(&self.values("classify", pass, clips.into(), logits_alone).await?);
             }
+            Given::Values(clips) => {
+                return self.rows_of_logits(&self.values("classify", pass, clips.into(), logits_alone).await?);
+            }
+        };
+        if pass.views.count() == 0 {
+            return Err(Error::usage("views of no clips or no crops"));
+        }
+        if !clips.len().is_multiple_of(each) {
+            let (views, given) = (pass.views, clips.len());
+            return Err(Error::usage(format!("views {views} are of {each} clips a video, and {given} are given")));
+        }
+        let masks = self.masks(pass, clips.len())?;
+        let mut batch = Batch::<Tensor>::new(self, pass, clips.len() * crops.count(), logits_alone)?;
+        for (index, (clip, valid)) in clips.iter().zip(masks).enumerate() {
+            let (video, clip_of_video) = (index / each, index % each);
+            for (crop, prepared) in self.prepare_crops_async(*clip, crops).await?.into_iter().enumerate() {
+                let view = (video * crops.count() + crop) * each + clip_of_video;
+                batch.add(view, prepared, valid.clone()).await?;
+            }
+        }
+        let mut logits = vec![Vec::new(); clips.len() * crops.count()];
+        for Together { indices, values } in batch.finish().await? {
+            indices.iter().zip(self.rows_of_logits(&values)?).for_each(|(index, found)| logits[*index] = found);
         }
         Ok(logits)
-    }
-
-    /// The executor of the views that are computed together.
-    pub(super) async fn executor_of_views(&self, pass: &Pass) -> Result<SharedExecutor> {
-        loop {
-            let at_once = self.views_at_once(pass)?;
-            match self.executor(&pass.request(at_once, pass.layout.unwrap_or(self.layout()))).await {
-                Err(error) if error.kind() == ErrorKind::OutOfMemory && at_once > 1 => {
-                    self.limit_views(at_once.div_ceil(2)).await;
-                }
-                outcome => return outcome,
-            }
-        }
-    }
-
-    /// How many views are computed at a time: equally many each time, so that one executor serves all.
-    fn views_at_once(&self, pass: &Pass) -> Result<usize> {
-        let views = pass.views.count();
-        match views {
-            0 => return Err(Error::usage("views of no clips or no crops")),
-            1 => return Ok(1),
-            _ => {}
-        }
-        let request = pass.request(1, self.layout());
-        let bytes = MemoryPlan::new(&vivit::record(self.config(), &request)?.graph).bytes();
-        let useful = (MOST_BATCH_BYTES / bytes.max(1)).clamp(1, views as u64) as usize;
-        let most = useful.min(self.clips_at_once(&request)?).min(self.loaded.most_views.load(Ordering::Relaxed));
-        Ok(views.div_ceil(views.div_ceil(most)))
-    }
-
-    /// Writes the logits of `views`, each with its index, to `logits`.
-    async fn compute_views(&self, views: &[(usize, PreparedClip)], pass: &Pass, logits: &mut [Vec<f32>]) -> Result<()> {
-        let mut parts = Parts::of(views);
-        while let Some(part) = parts.next() {
-            match self.batch_logits(part, pass).await {
-                Ok(found) => part.iter().zip(found).for_each(|((index, _), found)| logits[*index] = found),
-                Err(error) => self.limit_views(parts.halve(part, error)?).await,
-            }
-        }
-        Ok(())
-    }
-
-    /// Computes no more than `most` views at a time from now on.
-    async fn limit_views(&self, most: usize) {
-        tracing::debug!("too little memory for more than {most} views at a time");
-        self.loaded.most_views.fetch_min(most, Ordering::Relaxed);
-        self.loaded.executors.take().await.clear();
-    }
-
-    /// The logits of views in one batch.
-    async fn batch_logits(&self, views: &[(usize, PreparedClip)], pass: &Pass) -> Result<Vec<Vec<f32>>> {
-        let batch = PreparedClip::batch(self.device(), &views.iter().map(|(_, view)| view).collect::<Vec<_>>()).await?;
-        let valid = pass.mask.valid.as_ref().map(|valid| valid.repeat(views.len()));
-        let mask = FrameMask { valid, ..pass.mask.clone() };
-        let request = pass.request(views.len(), self.layout());
-        self.check_prepared(&batch, &request)?;
-        let found = self.run(&request, Feed::Device(batch.memory()), &mask, logits_alone).await?;
-        self.rows_of_logits(&found)
     }
 }
 
@@ -374,30 +325,6 @@ mod tests {
             let expected = (sigmoid(views[0][class]) + sigmoid(views[1][class])) / 2.0;
             approx::assert_relative_eq!(sigmoid(logit), expected, epsilon = 1e-6);
         }
-    }
-
-    #[test]
-    fn what_does_not_fit_is_computed_in_halves() {
-        let computed = |fits: usize| {
-            let (mut done, mut tried) = (Vec::new(), Vec::new());
-            let mut parts = Parts::of(&[1, 2, 3, 4, 5]);
-            while let Some(part) = parts.next() {
-                if part.len() <= fits {
-                    done.extend_from_slice(part);
-                    continue;
-                }
-                match parts.halve(part, Error::new(ErrorKind::OutOfMemory, "full")) {
-                    Ok(half) => tried.push(half),
-                    Err(_) => return (false, done, tried),
-                }
-            }
-            (true, done, tried)
-        };
-        assert_eq!(computed(5), (true, vec![1, 2, 3, 4, 5], vec![]));
-        assert_eq!(computed(2), (true, vec![1, 2, 3, 4, 5], vec![3, 2]));
-        assert_eq!(computed(0), (false, vec![], vec![3, 2, 1]));
-        let error = Parts::of(&[1, 2]).halve(&[1, 2], Error::new(ErrorKind::DeviceLost, "gone")).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::DeviceLost);
     }
 
     #[test]

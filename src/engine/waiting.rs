@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{AttentionMaps, Classes, ClipPass, Pass, SeenFrames, Sliding, SlidingOptions, Vivit, WindowClasses};
+use super::{
+    AttentionMaps, Classes, ClipPass, Inference, Pass, SeenFrames, Sliding, SlidingOptions, Vivit, WindowClasses,
+};
 use crate::graph::Memory;
 use crate::tensor::{Result, Tensor};
 use crate::video::{ClipFrames, Crops, Frame, PreparedClip};
@@ -26,6 +28,21 @@ impl Vivit {
     /// The classes of a clip, or of a video by all its views: [`classify_async`](Self::classify_async), waited for.
     pub fn classify<'a>(&'a self, clips: impl Into<ClipPass<'a>>) -> Result<Classes> {
         self.classify_async(clips).wait()
+    }
+
+    /// The classes of several videos: [`classify_batch_async`](Self::classify_batch_async), waited for.
+    pub fn classify_batch<'a>(&'a self, clips: impl Into<ClipPass<'a>>) -> Result<Vec<Classes>> {
+        self.classify_batch_async(clips).wait()
+    }
+
+    /// Classes, features and what is tapped: [`infer_async`](Self::infer_async), waited for.
+    pub fn infer<'a>(&'a self, clip: impl Into<ClipPass<'a>>) -> Result<Inference> {
+        self.infer_async(clip).wait()
+    }
+
+    /// Classes, features and what is tapped of each clip: [`infer_batch_async`](Self::infer_batch_async), waited for.
+    pub fn infer_batch<'a>(&'a self, clips: impl Into<ClipPass<'a>>) -> Result<Vec<Inference>> {
+        self.infer_batch_async(clips).wait()
     }
 
     /// The logits of each view: [`view_logits_async`](Self::view_logits_async), waited for.

@@ -67,15 +67,19 @@ impl<'a, T: Default> Future for Take<'a, T> {
             return Poll::Ready(Turn { value, turns });
         }
         let waker = context.waker().clone();
-        match state.waiting.iter_mut().find(|(number, _)| Some(*number) == self.number) {
-            Some((_, known)) => *known = waker,
+        let replaced = match state.waiting.iter_mut().find(|(number, _)| Some(*number) == self.number) {
+            Some((_, known)) => Some(std::mem::replace(known, waker)),
             None => {
                 let number = state.next;
                 state.next += 1;
                 state.waiting.push_back((number, waker));
                 self.number = Some(number);
+                None
             }
-        }
+        };
+        // Whatever a waker owns may want a turn when it is dropped.
+        drop(state);
+        drop(replaced);
         Poll::Pending
     }
 }
@@ -84,9 +88,11 @@ impl<T: Default> Drop for Take<'_, T> {
     fn drop(&mut self) {
         let Some(number) = self.number else { return };
         let mut state = self.turns.state();
-        state.waiting.retain(|(waiting, _)| *waiting != number);
+        let index = state.waiting.iter().position(|(waiting, _)| *waiting == number);
+        let removed = index.and_then(|index| state.waiting.remove(index));
         let next = state.awaited();
         drop(state);
+        drop(removed);
         next.into_iter().for_each(Waker::wake);
     }
 }

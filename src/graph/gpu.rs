@@ -189,35 +189,46 @@ impl GpuExecutor {
         feeds: &Feeds<'a>,
         copy: impl Fn(Value, &'a Buffer, &mut Commands<'a>),
     ) -> Result<Pending<'static, Vec<Duration>>> {
-        self.packed.compile(&self.device).await?;
-        self.submit(feeds, self.device.commands(), |commands, call| {
+        let dispatch = |commands: &mut Commands<'a>, call: usize| {
             commands.dispatch(self.program.calls(&self.calls[call]));
             for output in self.graph.nodes()[call].outputs() {
                 if let Some(memory) = self.memory(output) {
                     copy(output, memory, commands);
                 }
             }
-        })
+        };
+        loop {
+            self.packed.compile(&self.device).await?;
+            if let Some(pass) = self.submit(feeds, self.device.commands(), &dispatch)? {
+                return Ok(pass);
+            }
+        }
     }
 
     /// Records a pass, each call as `dispatch` does it, and submits it. Passes see updates of weights in the order in which
-    /// they are submitted.
+    /// they are submitted. None where another graph has begun to update a weight meanwhile, whose repack is not compiled.
     fn submit<'a>(
         &'a self,
         feeds: &Feeds<'a>,
         mut commands: Commands<'a>,
-        dispatch: impl Fn(&mut Commands<'a>, usize),
-    ) -> Result<Pending<'static, Vec<Duration>>> {
+        dispatch: &dyn Fn(&mut Commands<'a>, usize),
+    ) -> Result<Option<Pending<'static, Vec<Duration>>>> {
         self.feed(feeds, &mut commands)?;
         let mut updates = self.weights.updates();
-        self.packed.remake(&mut updates, &mut commands);
+        if !self.packed.remake(&mut updates, &mut commands) {
+            return Ok(None);
+        }
         for call in 0..self.graph.nodes().len() {
             self.split(call, &mut commands);
             dispatch(&mut commands, call);
         }
         self.masters.keys().filter_map(|value| self.graph.parts(*value)).for_each(|parts| updates.update(parts));
-        let (pass, weights) = (commands.run(), self.weights.clone());
-        Ok(Pending::new(async move { pass.await.inspect_err(|_| weights.updates().distrust()) }))
+        let (pass, outcome) = (commands.run(), Unseen(Some(self.weights.clone())));
+        Ok(Some(Pending::new(async move {
+            let times = pass.await?;
+            outcome.went_well();
+            Ok(times)
+        })))
     }
 
     /// The memory of `value`, where a call computes it.
@@ -234,6 +245,21 @@ impl GpuExecutor {
             Origin::Call(_) => Ok(()),
             _ => Err(Error::usage(format!("{} is not computed by this graph", self.graph.name(value)))),
         }
+    }
+}
+
+/// A pass of which nobody has seen that it went well: the formats of weights that it was to make cannot be trusted.
+struct Unseen(Option<DeviceWeights>);
+
+impl Unseen {
+    fn went_well(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|weights| weights.updates().distrust());
     }
 }
 
@@ -314,12 +340,16 @@ impl Executor for GpuExecutor {
             if !self.device.capabilities().timestamps {
                 return self.compute(feeds, &[]).await.map(|_| Vec::new());
             }
-            self.packed.compile(&self.device).await?;
-            let commands = self.device.timed_commands(self.graph.nodes().len()).await?;
             let dispatch = |commands: &mut Commands<'a>, call: usize| {
                 commands.dispatch_timed(self.program.calls(&self.calls[call]));
             };
-            self.submit(feeds, commands, dispatch)?.await
+            loop {
+                self.packed.compile(&self.device).await?;
+                let commands = self.device.timed_commands(self.graph.nodes().len()).await?;
+                if let Some(pass) = self.submit(feeds, commands, &dispatch)? {
+                    return pass.await;
+                }
+            }
         })
     }
 

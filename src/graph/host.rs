@@ -142,6 +142,15 @@ struct Values {
     fixed: HashMap<Value, Arc<Tensor>>,
 }
 
+impl Values {
+    /// The memory of a slot, for so many elements: all of it, unless a call that panicked has taken it along.
+    fn taken(&mut self, slot: usize, elements: usize) -> Vec<f32> {
+        let mut memory = std::mem::take(&mut self.slots[slot]);
+        memory.resize(memory.len().max(elements), 0.0);
+        memory
+    }
+}
+
 /// The tensors that are fed, by input.
 type Fed<'a> = HashMap<Value, &'a Tensor>;
 
@@ -190,9 +199,11 @@ impl HostExecutor {
         mut visit: impl FnMut(&Node, &dyn Fn(&mut Values) -> Result<()>, &mut Values) -> Result<()>,
     ) -> Result<()> {
         let fed = self.fed(feeds)?;
-        let _stepping = self.updates_weights.then(|| self.weights.stepping());
         let mut values = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        // A pass sees whole steps: one that only reads lets the next step begin once it has the weights.
+        let stepping = self.weights.stepping();
         let updated = self.see_updates(&mut values)?;
+        let _stepping = self.updates_weights.then_some(stepping);
         let outcome = self.graph.nodes().iter().try_for_each(|node| {
             let compute = |values: &mut Values| self.call(node, &fed, values);
             visit(node, &compute, &mut values)
@@ -229,8 +240,10 @@ impl HostExecutor {
                 _ => OperandMut::U32(bytemuck::cast_slice_mut(memory)),
             }
         });
-        let mut arguments = Arguments::new(self.inputs(node, fed, values)?, outputs.collect());
-        let outcome = node.call.host(&mut arguments, &self.threads).map_err(|error| error.within(name()));
+        let outcome = self.inputs(node, fed, values).and_then(|inputs| {
+            let mut arguments = Arguments::new(inputs, outputs.collect());
+            node.call.host(&mut arguments, &self.threads).map_err(|error| error.within(name()))
+        });
         for (value, memory) in written {
             self.put_back(value, memory, values, updates.as_deref_mut())?;
         }
@@ -256,7 +269,7 @@ impl HostExecutor {
         });
         let mut memory = match (weights, self.plan.slot(value)) {
             (Some(Data::F32(floats)), _) => floats,
-            (_, Some(slot)) => std::mem::take(&mut values.slots[slot]),
+            (_, Some(slot)) => values.taken(slot, self.graph.shape(value).elements()),
             (_, None) => vec![0.0; self.graph.shape(value).elements()],
         };
         let replaced = node.updates().find(|(_, new)| *new == value);

@@ -56,15 +56,16 @@ impl PackedWeights {
         Ok(())
     }
 
-    /// Records the repacks of stale weights, which [`compile`](Self::compile) has compiled.
-    pub(super) fn remake<'a>(&'a self, updates: &mut Updates, commands: &mut Commands<'a>) {
-        for packed in &self.packed {
-            let is_stale = updates.newer(&packed.parts, packed.format).is_some();
-            if let Some(program) = packed.program.get().filter(|_| is_stale) {
-                commands.dispatch(program.dispatches());
-                updates.remade(&packed.parts, packed.format);
-            }
+    /// Records the repacks of stale weights; whether [`compile`](Self::compile) has compiled all of them. If not, nothing is
+    /// recorded.
+    pub(super) fn remake<'a>(&'a self, updates: &mut Updates, commands: &mut Commands<'a>) -> bool {
+        let stale = || self.packed.iter().filter(|packed| updates.newer(&packed.parts, packed.format).is_some());
+        let stale: Option<Vec<_>> = stale().map(|packed| Some((packed, packed.program.get()?))).collect();
+        for (packed, program) in stale.iter().flatten() {
+            commands.dispatch(program.dispatches());
+            updates.remade(&packed.parts, packed.format);
         }
+        stale.is_some()
     }
 }
 

@@ -90,15 +90,19 @@ struct ReferenceExecutor {
 }
 
 impl ReferenceExecutor {
-    fn source(&self, feeds: &Feeds<'_>, value: Value) -> Result<Arc<Exact>> {
+    /// The weights that updates have changed, as they are now.
+    fn updated(&self) -> HashMap<Value, Memory> {
+        let updates = self.weights.updates();
+        let rows = |value| Some((value, updates.rows(self.graph.parts(value)?)?.clone()));
+        self.graph.values().filter_map(rows).collect()
+    }
+
+    fn source(&self, feeds: &Feeds<'_>, updated: &HashMap<Value, Memory>, value: Value) -> Result<Arc<Exact>> {
         let exact = match self.graph.origin(value) {
-            Origin::Weights(parts) => {
-                let updated = self.weights.updates().rows(parts).cloned();
-                match updated {
-                    Some(memory) => (**memory.exact()?).clone().reshaped(self.graph.shape(value).clone())?,
-                    None => Exact::from(&self.weights.stacked(parts, self.graph.shape(value))?),
-                }
-            }
+            Origin::Weights(parts) => match updated.get(&value) {
+                Some(memory) => (**memory.exact()?).clone().reshaped(self.graph.shape(value).clone())?,
+                None => Exact::from(&self.weights.stacked(parts, self.graph.shape(value))?),
+            },
             Origin::Constant(tensor) => Exact::from(&**tensor),
             Origin::Input => match feed_of(&self.graph, feeds, value)? {
                 Feed::Host(tensor) => Exact::from(tensor),
@@ -116,13 +120,16 @@ impl ReferenceExecutor {
 
     /// Computes everything, and returns the `wanted` values.
     fn values(&self, feeds: &Feeds<'_>, wanted: &[Value]) -> Result<Vec<Arc<Exact>>> {
-        let _stepping = self.updates_weights.then(|| self.weights.stepping());
+        // A pass sees whole steps: one that only reads lets the next step begin once it has the weights.
+        let stepping = self.weights.stepping();
+        let updated = self.updated();
+        let _stepping = self.updates_weights.then_some(stepping);
         let mut alive: HashMap<Value, Arc<Exact>> = HashMap::new();
         let mut kept = HashMap::new();
         for (call, node) in self.graph.nodes().iter().enumerate() {
             for value in node.inputs() {
                 if let Entry::Vacant(entry) = alive.entry(value) {
-                    entry.insert(self.source(feeds, value)?);
+                    entry.insert(self.source(feeds, &updated, value)?);
                 }
             }
             let exact = |value: Option<Value>| value.and_then(|value| alive.get(&value)).map(|exact| &**exact);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::recording::{share_a_tensor, stackings};
 use super::{Device, Graph, Memory, Node, Value};
 use crate::gpu::{DeviceId, Pending, Turns};
-use crate::tensor::{Element, Error, Format, Result, Shape, Tensor};
+use crate::tensor::{Element, Error, ErrorKind, Format, Result, Shape, Tensor};
 
 /// Named tensors: a checkpoint, or random ones.
 pub trait Weights: Send + Sync {
@@ -147,6 +147,7 @@ impl DeviceWeights {
             let tensor = self.source.tensor(name)?;
             let master = self.updates().holding(name);
             let Some((parts, rows)) = master else { return Ok(tensor) };
+            let rows = rows.ok_or_else(|| Error::new(ErrorKind::Device, format!("an update of {name} has failed")))?;
             let before = parts.iter().take_while(|part| *part != name);
             let start: usize =
                 before.map(|part| Ok(self.source.tensor(part)?.shape().elements())).sum::<Result<_>>()?;
@@ -158,7 +159,7 @@ impl DeviceWeights {
     }
 
     /// The turn of a pass on the host that updates weights, which ends with the result: each sees what the one before has
-    /// left.
+    /// left, and those that only read see no half of a step.
     pub(super) fn stepping(&self) -> MutexGuard<'_, ()> {
         self.held.stepping.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -188,9 +189,9 @@ impl Updates {
     }
 
     /// The stack that graphs update in which the tensor called `name` is, and its rows.
-    fn holding(&self, name: &str) -> Option<(Vec<String>, Memory)> {
+    fn holding(&self, name: &str) -> Option<(Vec<String>, Option<Memory>)> {
         let (parts, master) = self.masters.iter().find(|(parts, _)| parts.iter().any(|part| part == name))?;
-        Some((parts.clone(), master.rows.clone()?))
+        Some((parts.clone(), master.rows.clone()))
     }
 
     /// Notes that a graph reads the tensors called `parts`; an error where others update some of them in another stack.

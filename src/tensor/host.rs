@@ -142,6 +142,29 @@ impl Tensor {
         Self::f32(shape.clone(), values)
     }
 
+    /// The tensors of `shape` that [`joined`](Self::joined) makes this one of; an error where it is not made of such.
+    pub fn parted(&self, shape: &Shape) -> Result<Vec<Self>> {
+        let (whole, part) = (self.shape.axes(), shape.axes());
+        let axis = whole.iter().zip(part).position(|(whole, part)| whole != part).unwrap_or(0);
+        let fits = whole.len() == part.len()
+            && whole.iter().zip(part).enumerate().all(|(index, (whole, part))| match index == axis {
+                true => *part > 0 && whole.is_multiple_of(*part),
+                false => whole == part,
+            });
+        if !fits {
+            return Err(Error::usage(format!("a tensor of {} is not made of tensors of {shape}", self.shape)));
+        }
+        let values = self.as_f32()?;
+        let count = whole.get(axis).zip(part.get(axis)).map_or(1, |(whole, part)| whole / part);
+        let outer: usize = whole[..axis].iter().product();
+        let run = shape.elements() / outer.max(1);
+        let part = |index: usize| {
+            let runs = (0..outer).flat_map(|row| &values[(row * count + index) * run..][..run]);
+            Self::f32(shape.clone(), runs.copied().collect())
+        };
+        (0..count).map(part).collect()
+    }
+
     /// The same floats, each rounded to the nearest that `element` holds; an error for one beyond its range.
     pub fn rounded_to(&self, element: Element) -> Result<Self> {
         let bytes = Format::rows(element).bytes_of(self)?;
@@ -175,5 +198,20 @@ mod tests {
         let joined = Tensor::joined(&[&left, &right], &[2, 2].into()).unwrap();
         assert_eq!(joined.as_f32().unwrap(), [1.0, 2.0, 3.0, 4.0]);
         assert!(Tensor::joined(&[&left], &[2, 3].into()).is_err());
+    }
+
+    #[test]
+    fn a_tensor_is_parted_as_it_was_joined() {
+        let whole = Tensor::f32([2, 4, 3], (0..24).map(|value| value as f32).collect()).unwrap();
+        for shape in [[1, 4, 3], [2, 2, 3], [2, 1, 3], [2, 4, 1], [2, 4, 3]] {
+            let parts = whole.parted(&shape.into()).unwrap();
+            assert_eq!(parts.len(), 24 / shape.iter().product::<usize>());
+            assert!(parts.iter().all(|part| *part.shape() == shape.into()));
+            assert_eq!(Tensor::joined(&parts.iter().collect::<Vec<_>>(), whole.shape()).unwrap(), whole);
+        }
+        for shape in [[2, 3, 3], [1, 2, 3], [0, 4, 3]] {
+            assert!(whole.parted(&shape.into()).is_err(), "{shape:?}");
+        }
+        assert!(whole.parted(&[2, 4].into()).is_err());
     }
 }

@@ -271,7 +271,7 @@ impl<K: Kernel> Operation for K {
             present(K::FAMILY, &operands, Access::writes).map(|(binding, n)| binding.element.bytes_of(n)).sum();
         let saved = |(binding, n): (&Binding, _)| binding.element.bytes_of(n) - binding.stored(precision).bytes_of(n);
         let saved: u64 = present(K::FAMILY, &operands, Access::reads).map(saved).sum();
-        Cost { operations: self.operations(), read: self.bytes_read() - saved, written }
+        Cost { operations: self.operations(), read: self.bytes_read().saturating_sub(saved), written }
     }
 
     fn multiply_accumulates(&self) -> u64 {
