@@ -191,7 +191,7 @@ impl GpuExecutor {
     ) -> Result<Pending<'static, Vec<Duration>>> {
         self.packed.compile(&self.device).await?;
         self.submit(feeds, self.device.commands(), |commands, call| {
-            commands.dispatch(self.program.calls(&self.calls[call]));
+            commands.dispatch(self.program.dispatches_of(&self.calls[call]));
             for output in self.graph.nodes()[call].outputs() {
                 if let Some(memory) = self.memory(output) {
                     copy(output, memory, commands);
@@ -317,7 +317,7 @@ impl Executor for GpuExecutor {
             self.packed.compile(&self.device).await?;
             let commands = self.device.timed_commands(self.graph.nodes().len()).await?;
             let dispatch = |commands: &mut Commands<'a>, call: usize| {
-                commands.dispatch_timed(self.program.calls(&self.calls[call]));
+                commands.dispatch_timed(self.program.dispatches_of(&self.calls[call]));
             };
             self.submit(feeds, commands, dispatch)?.await
         })
