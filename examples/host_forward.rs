@@ -19,7 +19,7 @@ fn main() -> Result<()> {
     let device = Device::host(threads)?;
     let model = Vivit::from_checkpoint(&device, checkpoint::untrained(config, 0)?, LoadOptions::new())?;
     let shape = vivit::clip_shape(model.config(), &Request::new(1, model.layout()));
-    let values = (0..shape.elements()).map(|place| (place as f32 * 0.37).sin()).collect();
+    let values = (0..shape.elements()).map(|index| (index as f32 * 0.37).sin()).collect();
     let clip = Tensor::f32(shape, values)?;
     model.forward(&clip)?;
     let (wall, cpu) = (Instant::now(), ProcessTime::now());

@@ -88,7 +88,7 @@ fn table() -> Vec<Row> {
 }
 
 fn numbers(elements: usize) -> Vec<f32> {
-    (0..elements).map(|place| ((place * 7919 % 1013) as f32 / 506.5 - 1.0) * 0.5).collect()
+    (0..elements).map(|index| ((index * 7919 % 1013) as f32 / 506.5 - 1.0) * 0.5).collect()
 }
 
 /// Seconds of processor time that a call takes.

@@ -2,14 +2,14 @@
 //
 //     out[i, h, :] = Σ_j softmax_j(q[i, h, :] · k[j, h, :] / √D) · v[j, h, :]     over the keys j that query i sees
 //
-// For software devices. The scores are never stored: the keys come in blocks of `span`, and what was summed so far fades by
-// exp(m_old − m_new) whenever a block raises a row's peak = m; total = l is the sum of a row's exponentials. A lane owns
-// `queries` / S rows and keeps all their sums, so the softmax needs no word between lanes; keys and values are loaded once a
-// workgroup, spread over the lanes, and broadcast from constant lanes. On such a device a load costs far more than a product
-// and unrolled text must fit the 32 KiB instruction cache: hence one loop over the features for the scores of `keys` keys and
-// one over the keys of a block, four at a time, for the sums. What a loop has to index, the lane's own queries and scores, lies
-// in workgroup memory; each lane reads what it wrote itself, so there is no barrier. Scores and peaks are times log2(e): exp2 is
-// one instruction.
+// For software devices. The scores are never stored: the keys come in blocks of `span`, and what was summed so far
+// fades by exp(m_old − m_new) whenever a block raises a row's peak = m; total = l is the sum of a row's exponentials. A
+// lane owns `queries` / S rows and keeps all their sums, so the softmax needs no exchange between lanes; keys and
+// values are loaded once a workgroup, spread over the lanes, and broadcast from constant lanes. On such a device a load
+// costs far more than a product and unrolled text must fit the 32 KiB instruction cache: hence one loop over the
+// features for the scores of `keys` keys and one over the keys of a block, four at a time, for the sums. The lane's own
+// queries and scores, which loops index, lie in workgroup memory; each lane reads what it wrote itself, so there is no
+// barrier. Scores and peaks are times log2(e): exp2 is one instruction.
 //
 // Literals: S; queries of a tile, 2·S or 4·S; keys, a multiple of S and of 4; span, a multiple of keys; width D; aligned:
 // D is a multiple of 4; wide: of 8, and the device has 64-bit integers, so that two f32 are loaded as one; masked:
@@ -52,7 +52,7 @@ fn compute(task: Task, lane: u32) {
     var sum{{ f }} = {{ Row }}();
 {% endfor %}
 {% if masked %}
-    // A second pass, where rows that see no key are to be means: all keys then score 0 for them, and the others see none.
+    // A second pass where rows that see no key become means: they then score every key 0, and the others see none.
     var passes = 1u;
     for (var pass_index = 0u; pass_index < passes; pass_index++) {
 {% endif %}

@@ -3,9 +3,9 @@
 //     out[i, h, :] = Σ_j softmax_j(q[i, h, :] · k[j, h, :] / √D) · v[j, h, :]     over the keys j that query i sees
 //
 // For devices without anything better: no workgroup memory, no subgroups. The softmax is taken online: the weights
-// refer to the highest score so far (peak = m, their sum total = l), and what was gathered fades by exp(m_old − m_new) when
-// a higher one comes. A step handles several keys, so there may be as many times more than an invocation may run
-// iterations; features are unrolled by the template.
+// refer to the highest score so far (peak = m, their sum total = l), and what was gathered fades by exp(m_old − m_new)
+// when a higher one comes. A step handles several keys, so a sequence may have that many times more keys than an
+// invocation may run iterations; features are unrolled by the template.
 //
 // Literals: invocations; width D; aligned: D is a multiple of 4; step: keys of a step;
 // statistics: peak and total are written too.

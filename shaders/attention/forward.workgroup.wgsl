@@ -54,7 +54,7 @@ const UNSEEN: f32 = -1.0;
 
 // Softmax weights [query][lane], of four keys each.
 var<workgroup> weights: array<vec4<f32>, OWN * LANES>;
-// What the lanes of a row have to tell each other.
+// What the lanes of a row exchange.
 var<workgroup> lane_rows: array<vec4<f32>, INVOCATIONS>;
 
 fn compute(task: Task, invocation: u32) {
@@ -82,7 +82,7 @@ fn compute(task: Task, invocation: u32) {
 
         for (var i = invocation; i < OTHERS * QUADS; i += INVOCATIONS) {
             let j = i / QUADS;
-            // A value that nobody sees may be NaN: it must not even be multiplied by zero.
+            // A value that no row sees may be NaN: it must not even be multiplied by zero.
             tile[i] = select(value_quad(value_start(input, first + j), i % QUADS), vec4<f32>(), moments[j] >= INVALID);
         }
         highest = peaks;

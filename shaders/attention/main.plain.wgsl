@@ -1,5 +1,5 @@
 {#-
-    An invocation a task. The including file says in `compute` what it does; of `heads` heads each has tasks of its own.
+    An invocation a task. The including file says in `compute` what it does; each of `heads` heads has its own tasks.
 -#}
 {% from "common/quads.wgsl" import read_quad %}
 const INVOCATIONS: u32 = {{ invocations }}u;

@@ -1,7 +1,7 @@
 {#-
     One subgroup of S lanes a workgroup, for software devices. A lane owns `own` tokens of the operand `owned`; of the operand
     `other` tokens are loaded once a workgroup, spread over the lanes, and broadcast from constant lanes. The including file says
-    in `compute` what it does; of `heads` heads each has tasks of its own.
+    in `compute` what it does; each of `heads` heads has its own tasks.
 
     Literals: S; queries: own tokens of a tile, 2·S or 4·S; keys: others that are unrolled, a multiple of S and of 4; width D;
     aligned: D is a multiple of 4; wide: of 8, and the device has 64-bit integers, so that two f32 are loaded as one; masked:

@@ -1,7 +1,7 @@
 {#-
     A tile of own tokens a workgroup: LANES invocations share ROWS of them, and meet 4 · LANES tokens of the operand `other` at a
-    time, of which each lane takes 4 adjacent ones. The including file says in `compute` what it does; of `heads` heads each has
-    tasks of its own.
+    time, of which each lane takes 4 adjacent ones. The including file says in `compute` what it does; each of
+    `heads` heads has its own tasks.
 
     Literals: queries: own tokens of a tile; lanes; rows, at most 4; width D; aligned: D is a multiple of 4.
 -#}

@@ -1,10 +1,10 @@
-// What the softmax of attention divides by, one subgroup of S lanes a workgroup.
+// The statistics of attention's softmax, one subgroup of S lanes a workgroup.
 //
 //     out[h, 0, i] = m = max_j s[i, j],   out[h, 1, i] = l = Σ_j exp(s[i, j] − m),   s[i, j] = q[i, h, :] · k[j, h, :] / √D
 //
-// over the keys j that query i sees. For software devices: the first half of `attention/forward.subgroup.wgsl`, whose scores are
-// done with when a lane's rows have added up their exponentials. A lane owns `queries` / S rows with their peak (m) and total
-// (l); the keys are loaded once a workgroup, spread over the lanes, and broadcast from constant lanes.
+// over the keys j that query i sees. For software devices: the first half of `attention/forward.subgroup.wgsl`; a score
+// is dropped once its exponential is added up. A lane owns `queries` / S rows with their peak (m) and total (l); the
+// keys are loaded once a workgroup, spread over the lanes, and broadcast from constant lanes.
 //
 // Literals: S; queries of a tile, 2·S or 4·S; keys, a multiple of S; width D; aligned: D is a multiple of 4; wide: of 8,
 // and the device has 64-bit integers, so that two f32 are loaded as one; masked: `causal` and `validity` are obeyed.

@@ -1,10 +1,10 @@
-// What the softmax of attention divides by, an invocation a query and head.
+// The statistics of attention's softmax, an invocation a query and head.
 //
 //     out[h, 0, i] = m = max_j s[i, j],   out[h, 1, i] = l = Σ_j exp(s[i, j] − m),   s[i, j] = q[i, h, :] · k[j, h, :] / √D
 //
-// over the keys j that query i sees. For devices without anything better. A step handles several keys, so there may be as
-// many times more than an invocation may run iterations; a step's sum is added whole, which keeps a long sum's rounding
-// small.
+// over the keys j that query i sees. For devices without anything better. A step handles several keys, so a sequence
+// may have that many times more keys than an invocation may run iterations; a step's sum is added whole, which keeps a
+// long sum's rounding small.
 //
 // Literals: invocations; width D; aligned: D is a multiple of 4; step: keys of a step.
 

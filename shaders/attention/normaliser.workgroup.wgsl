@@ -1,4 +1,4 @@
-// What the softmax of attention divides by, a tile of queries a workgroup.
+// The statistics of attention's softmax, a tile of queries a workgroup.
 //
 //     out[h, 0, i] = m = max_j s[i, j],   out[h, 1, i] = l = Σ_j exp(s[i, j] − m),   s[i, j] = q[i, h, :] · k[j, h, :] / √D
 //
@@ -17,7 +17,7 @@
 {% include "attention/normaliser_operands.wgsl" %}
 {% include "attention/main.workgroup.wgsl" %}
 
-// What the lanes of a row have to tell each other.
+// What the lanes of a row exchange.
 var<workgroup> lane_peaks: array<vec4<f32>, INVOCATIONS>;
 var<workgroup> lane_totals: array<vec4<f32>, INVOCATIONS>;
 

@@ -2,9 +2,9 @@
 //
 //     out[s, h, i, j] = softmax_j(q[i, h, :] · k[j, h, :] / √D)     over the keys j that query i sees, 0 for the others
 //
-// For looking at: what has to be fast never stores them. The first pass leaves the scores in the output and finds
-// peak = m = max_j and total = l = Σ_j exp(score − m); the second turns the scores into probabilities. A step handles several
-// keys.
+// For pictures and comparisons: fast kernels never store probabilities. The first pass leaves the scores in the output
+// and finds peak = m = max_j and total = l = Σ_j exp(score − m); the second turns the scores into probabilities. A step
+// handles several keys.
 //
 // Literals: invocations; width D; aligned: D is a multiple of 4; step: keys of a step.
 

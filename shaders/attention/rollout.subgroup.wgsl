@@ -4,11 +4,11 @@
 //
 //     P_h[i, j] = exp(q[i, h, :] · k[j, h, :] / √D − m[h, i]) / l[h, i]      where i sees j, else 0
 //
-// For software devices. No probability is stored: each is computed where it is needed, from what the softmax of its row
-// divides by. A lane owns the keys of some rows and keeps their sums; the queries are loaded once a workgroup, spread over
-// the lanes, and broadcast from constant lanes. Blocks of queries that all have weight 0 are passed over, in a loop of its
-// own: such a device runs the whole of a loop's body whatever is branched over. Blocks are added up in runs: a long sum's
-// rounding stays small.
+// For software devices. No probability is stored: each is computed where it is needed, from the statistics m and l of
+// its row. A lane owns the keys of some rows and keeps their sums; the queries are loaded once a workgroup, spread over
+// the lanes, and broadcast from constant lanes. Blocks of queries that all have weight 0 are passed over, in a loop of
+// its own: such a device runs the whole body of a loop whatever the branches say. Blocks are added up in runs: a long
+// sum's rounding stays small.
 //
 // Literals: S; queries: rows of a tile, 2·S or 4·S; keys: tokens of a block, a multiple of S; run: queries of a run, a
 // multiple of them; width D; aligned: D is a multiple of 4; wide: of 8, and the device has 64-bit integers, so that two

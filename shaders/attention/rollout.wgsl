@@ -4,8 +4,8 @@
 //
 //     P_h[i, j] = exp(q[i, h, :] · k[j, h, :] / √D − m[h, i]) / l[h, i]      where i sees j, else 0
 //
-// For devices without anything better. No probability is stored: each is computed where it is needed, from what the
-// softmax of its row divides by. A step handles several queries, and steps are added up in runs: a long sum's rounding
+// For devices without anything better. No probability is stored: each is computed where it is needed, from the
+// statistics m and l of its row. A step handles several queries, and steps are added up in runs: a long sum's rounding
 // stays small.
 //
 // Literals: invocations; width D; aligned: D is a multiple of 4; step: queries of a step; run: of a run.

@@ -4,9 +4,9 @@
 //
 //     P_h[i, j] = exp(q[i, h, :] · k[j, h, :] / √D − m[h, i]) / l[h, i]      where i sees j, else 0
 //
-// For GPUs. No probability is stored: each is computed where it is needed, from what the softmax of its row divides by. A
-// tile of 4 · LANES queries is staged in workgroup memory; LANES invocations share ROWS keys and take 4 adjacent queries
-// each. A workgroup goes through all heads: their sum needs no word between workgroups.
+// For GPUs. No probability is stored: each is computed where it is needed, from the statistics m and l of its row. A
+// tile of 4 · LANES queries is staged in workgroup memory; LANES invocations share ROWS keys and take 4 adjacent
+// queries each. A workgroup goes through all heads: their sum needs no exchange between workgroups.
 //
 // Literals: queries: the rows (keys) of a tile; lanes; rows, at most 4; width D; aligned: D is a multiple of 4.
 
@@ -23,9 +23,9 @@
 // The highest score and the factor of each query of a tile.
 var<workgroup> tile_peaks: array<f32, OTHERS>;
 var<workgroup> factors: array<f32, OTHERS>;
-// The last tile of which some query gives anything. What it holds before can only have a tile computed in vain.
+// The last tile with a query that gives anything. A value left from before can only have a tile computed in vain.
 var<workgroup> busy: atomic<u32>;
-// What the lanes of a row have to tell each other.
+// What the lanes of a row exchange.
 var<workgroup> lane_sums: array<vec4<f32>, INVOCATIONS>;
 
 fn compute(task: Task, invocation: u32) {

@@ -46,7 +46,7 @@ fn giver(task: Task, head: u32, token: u32) -> Giver {
 }
 
 fn gives(factor: f32) -> bool {
-    // Of a comparison with NaN only the negation is true.
+    // A comparison with NaN is false: only its negation holds.
     return !(factor == 0.0);
 }
 

@@ -1,6 +1,6 @@
 {#-
-    What the attention kernels of software devices keep rows in, and how they read operands. A lane owns `own` rows; what a
-    loop has to index of them lies in workgroup memory, and each lane reads what it wrote itself.
+    How the attention kernels of software devices keep rows and read operands. A lane owns `own` rows; the parts of
+    them that a loop has to index lie in workgroup memory, where each lane reads what it wrote itself.
 
     S lanes; own rows a lane, of type Row; chunk: features of a step, of which a head has `chunks`; operands: the names of
     the bindings to read; width; aligned; wide: two f32 are loaded as one 64-bit word.

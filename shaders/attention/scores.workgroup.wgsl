@@ -1,7 +1,7 @@
 {#-
     score0 …, seen0 …: the invocation's own tokens token0 … of the operand `owned` against four tokens of the operand `other`,
     those from first + 4 · lane on; and whether the one that is a query sees the other. A tile of 4 · LANES such tokens is staged:
-    what is read once serves all its rows. Of the features `depth` quads count: QUADS, or 0 where no score is wanted.
+    what is read once serves all its rows. A score is of `depth` quads of features: QUADS, or 0 where none is needed.
 -#}
 {% from "attention/moments.wgsl" import moment, sees %}
         for (var i = invocation; i < OTHERS; i += INVOCATIONS) {

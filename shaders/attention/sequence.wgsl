@@ -1,4 +1,4 @@
-// What the attention kernels share: who does what, where queries, keys and rows lie, and which keys a query sees.
+// What the attention kernels share: who does what, the offsets of queries, keys and rows, and which keys a query sees.
 //
 // Tokens attend within sequences s = outer · inner_sequences + inner. Feature d of head h of token i lies at
 //     base + outer · input_outer + inner · input_inner + i · input_token + h · input_head + d,
@@ -33,12 +33,12 @@ fn token_of(query: u32) -> u32 {
     return call.first_query + min(query, call.queries - 1u);
 }
 
-// Where the sequence's first token has a head's features, but for the base.
+// Offset of a head's features for the sequence's first token, without the base.
 fn input_of(task: Task, head: u32) -> u32 {
     return task.outer * call.input_outer + task.inner * call.input_inner + head * call.input_head;
 }
 
-// Where a token's features begin; tokens beyond the last repeat it.
+// Offset of a token's features; tokens beyond the last repeat it.
 fn query_start(input: u32, token: u32) -> u32 {
     return call.query_base + input + min(token, call.keys - 1u) * call.input_token;
 }
@@ -52,10 +52,10 @@ fn row_of(task: Task, token: u32) -> u32 {
     return task.outer * call.row_outer + task.inner * call.row_inner + token * call.row_token;
 }
 
-// Below every score; what an unseen key has.
+// Below every score; the score of an unseen key.
 const LOWEST: f32 = -3.0e38;
 
-// A query sees the keys whose moment is not after its own. Patches have their temporal index and 1.
+// A query sees the keys whose moment is not after its own. A patch's moment is its temporal index + 1.
 const BLIND: u32 = 0u;                  // a query before every key
 const CLASS_KEY: u32 = 0xfffffffcu;     // in a causal call, after every patch: through class tokens the future would leak
 const CLASS_QUERY: u32 = 0xfffffffdu;   // after every key that is valid

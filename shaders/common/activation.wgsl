@@ -1,5 +1,5 @@
 // Activations by code, four values at a time: 0 none, 1 GELU (tanh approximation), 2 GELU (erf), 3 tanh.
-// A NaN goes through each of them: min, max and clamp may swallow one, so their results never stand alone.
+// Each gives NaN for NaN: min, max and clamp may drop one, so their results are never used alone.
 
 // Each in a loop of one turn or none: devices that run both sides of a branch leave an idle loop at once.
 fn activate(x: vec4<f32>, kind: u32) -> vec4<f32> {
@@ -58,7 +58,7 @@ fn hyperbolic_tangent(x: vec4<f32>) -> vec4<f32> {
     p = p * s - 3.33332819422e-1;
     let near = x + x * s * p;
     let far = sign(x) * (1.0 - 2.0 / (exp(2.0 * min(abs(x), vec4(15.0))) + 1.0));
-    // The bits of a NaN are beyond those of infinity.
+    // The bits of a NaN are above those of infinity.
     let is_nan = (bitcast<vec4<u32>>(x) & vec4(0x7fffffffu)) > vec4(0x7f800000u);
     return select(select(near, far, abs(x) > vec4(0.625)), x, is_nan);
 }

@@ -2,8 +2,8 @@
 //
 //     out[b, s, :] = in[b, indices[s], :]
 //
-// A workgroup copies a block of one frame, neighbouring invocations neighbouring values. A launch sees a run of the clips'
-// frames and a run of the picked ones; of these it writes those whose frame it sees.
+// A workgroup copies a block of one frame, neighbouring invocations neighbouring values. A launch sees a run of the
+// clips' frames and a run of the picked ones; of the picked ones it writes those whose frame it sees.
 
 struct Uniform {
     clips: u32,           // of this launch

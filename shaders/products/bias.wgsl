@@ -1,4 +1,4 @@
-// Sums begin with the bias of their columns, so that it is loaded once for all rows; 0 without.
+// Sums begin with the bias of their columns, so that it is loaded once for all rows; without a bias they begin with 0.
 
 fn first_sums(column: u32) -> vec4<f32> {
     if call.bias == 0u {

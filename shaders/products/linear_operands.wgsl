@@ -1,12 +1,12 @@
-// What every variant of the linear layer shares: operands, how its input is read, and what becomes of its sums.
+// What every variant of the linear layer shares: operands, how it reads its input, and what becomes of its sums.
 
 struct Uniform {
     rows: u32,        // M
     inner: u32,       // K
     columns: u32,     // N
     activation: u32,  // 0 none, 1 GELU (tanh), 2 GELU (erf), 3 tanh
-    bias: u32,        // 1 with
-    residual: u32,    // 1 with
+    bias: u32,        // 1 where there is one
+    residual: u32,    // 1 where there is one
     panel: u32,       // columns of an output plane: N, or a head's width
     panel_rows: u32,  // rows of an output plane
     first_row: u32,   // where in the bound output the first row lies

@@ -18,7 +18,7 @@ const ROWS: u32 = {{ rows }}u;
 const DEPTH: u32 = 16u;
 // Invocations along the rows; there are 8 along the columns, so as many invocations as rows.
 const ROW_LANES: u32 = ROWS / 8u;
-// Two more than needed: the four quarters of a row, written by neighbours, then lie in different memory banks.
+// Padded by two, so that the four quarters of a row, written by neighbours, lie in different memory banks.
 const LEFT_STRIDE: u32 = ROWS + 2u;
 
 var<workgroup> left_tile: array<vec4<f32>, 4u * LEFT_STRIDE>;  // [DEPTH / 4, ROWS], each four k of a row

@@ -4,7 +4,7 @@ struct Uniform {
     rows: u32,             // tokens, in the order of clips, times, token rows and token columns
     inner: u32,            // P·t·h·w
     columns: u32,          // C
-    bias: u32,             // 1 with
+    bias: u32,             // 1 where there is one
     times: u32,            // temporal indices of a clip
     token_rows: u32,       // ⌊Y / h⌋
     token_columns: u32,    // ⌊X / w⌋

@@ -1,7 +1,7 @@
 // The weight as it is stored: in panels of columns, four columns of a row beside one another (wide: of two rows).
 
 {% if half %}
-// Halves, two a word: what they hold is as exact in f32.
+// Halves, two a word; f32 holds every half exactly.
 @group(0) @binding(2) var<storage, read> weight: array<{{ "vec4<u32>" if wide else "vec2<u32>" }}>;  // [N, K] in panels
 
 fn widened(halves: vec2<u32>) -> vec4<f32> {

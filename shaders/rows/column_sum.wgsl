@@ -2,10 +2,10 @@
 //
 //     out[c] = Σ_m in[m, c],   in [M, C]
 //
-// A column of thousands of rows is too long for one invocation: it would be alone with it, and some devices stop after
-// 65,535 iterations. So each strip of rows is added up by itself, and then the sums of the strips are. Which rows are
-// added to which in what order follows from the sizes: the same bits on every run. Neighbouring invocations read
-// neighbouring columns.
+// A column of thousands of rows is too long for one invocation: most of a GPU would be idle, and some devices stop
+// after 65,535 iterations. So each strip of rows is added up by itself, and then the sums of the strips are. The order
+// of all additions follows from the sizes: the same bits on every run. Neighbouring invocations read neighbouring
+// columns.
 
 struct Uniform {
     rows: u32,          // M of this launch

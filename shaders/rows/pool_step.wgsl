@@ -25,7 +25,7 @@ struct Uniform {
 @group(0) @binding(2) var<storage, read> validity: array<u32>;      // [B, T]
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;  // [B, C]
 
-// The value of a token, or what changes nothing where there is no such token or it does not count.
+// The value of a token, or `start`, which changes nothing, where there is no such token or it does not count.
 fn token_value(sequence: u32, token: u32, column: u32) -> f32 {
     if token >= call.tokens {
         return call.start;
@@ -44,7 +44,7 @@ fn token_value(sequence: u32, token: u32, column: u32) -> f32 {
 
 fn combine(a: f32, b: f32) -> f32 {
     {% if kind == "max" %}
-    // A comparison drops a NaN on one side; the bits of one are beyond those of infinity.
+    // A comparison drops a NaN on one side; the bits of one are above those of infinity.
     let b_is_nan = (bitcast<u32>(b) & 0x7fffffffu) > 0x7f800000u;
     return select(a, b, b > a || b_is_nan);
     {% else %}

@@ -1,6 +1,6 @@
-// The maximum of a softmax's row and what its sum is worth, such that one NaN makes the whole row NaN.
+// The maximum of a softmax's row, and the factor 1 / sum, such that one NaN makes the whole row NaN.
 
-// A comparison drops a NaN on one side, and so may a driver's exp(). The bits of a NaN are beyond those of infinity.
+// A comparison drops a NaN on one side, and so may a driver's exp(). The bits of a NaN are above those of infinity.
 fn is_nan(value: f32) -> bool {
     return (bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u;
 }

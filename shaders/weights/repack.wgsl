@@ -1,6 +1,6 @@
 // A weight in the format in which a product reads it, an invocation a word: a float, or two halves.
 //
-//     output[place of (n, k)] = weight[n, k],   weight [N, K]
+//     output[index of (n, k)] = weight[n, k],   weight [N, K]
 //
 //     rows            [N, K]
 //     panels          [⌈N / panel⌉, K', panel],   K' = K rounded up to a multiple of 4
@@ -54,7 +54,8 @@ fn bits_at(place: u32) -> u32 {
 {% endif %}
 
 {% if half %}
-// The nearest half of a float, to even on a tie. pack2x16float may round either way, and says nothing of what is too large.
+// The nearest half of a float, to even on a tie. pack2x16float may round either way, and is undefined for floats that
+// are too large.
 fn half_of(bits: u32) -> u32 {
     let sign = (bits >> 16u) & 0x8000u;
     let magnitude = bits & 0x7fffffffu;

@@ -190,7 +190,7 @@ impl GpuExecutor {
         copy: impl Fn(Value, &'a Buffer, &mut Commands<'a>),
     ) -> Result<Pending<'static, Vec<Duration>>> {
         let dispatch = |commands: &mut Commands<'a>, call: usize| {
-            commands.dispatch(self.program.calls(&self.calls[call]));
+            commands.dispatch(self.program.dispatches_of(&self.calls[call]));
             for output in self.graph.nodes()[call].outputs() {
                 if let Some(memory) = self.memory(output) {
                     copy(output, memory, commands);
@@ -341,7 +341,7 @@ impl Executor for GpuExecutor {
                 return self.compute(feeds, &[]).await.map(|_| Vec::new());
             }
             let dispatch = |commands: &mut Commands<'a>, call: usize| {
-                commands.dispatch_timed(self.program.calls(&self.calls[call]));
+                commands.dispatch_timed(self.program.dispatches_of(&self.calls[call]));
             };
             loop {
                 self.packed.compile(&self.device).await?;

@@ -1,7 +1,7 @@
 //! The kernels, in wings: each kernel has a folder with what it computes, how it is dispatched, its naive reference and
 //! its cases.
 //!
-//! A [`Family`] is the static declaration (bindings, parameters, WGSL variants, cases); a [`Kernel`] is one call of it
+//! A [`Family`] is the static declaration (bindings, uniform, WGSL variants, cases); a [`Kernel`] is one call of it
 //! with its sizes. Kernels written outside the crate use the same contract.
 //!
 //! To add one: a WGSL file in `shaders/`, a folder in its wing here, and a line in [`ALL`].

@@ -10,7 +10,7 @@ use crate::kernels::shader::word;
 use crate::tensor::{Element, Error, Result};
 
 crate::uniform! {
-    /// What the uniform of every attention kernel begins with, see `shaders/attention/fields.wgsl`.
+    /// The first members of every attention kernel's uniform, see `shaders/attention/fields.wgsl`.
     pub(in crate::kernels) struct Common {
         queries: u32,
         keys: u32,
@@ -43,10 +43,10 @@ const INNER: usize = 1;
 const HEADS: usize = 2;
 const TOKENS: usize = 3;
 
-/// Where an operand has what belongs to a clip, a sequence of it, a head and a token, in elements:
-/// `origin` + the sum of each index times its stride, and `run` elements from there.
+/// The elements of an operand that belong to a clip, a sequence of it, a head and a token: `run` of them, the first at
+/// `origin` + Σ index · stride.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::kernels) struct Places {
+pub(in crate::kernels) struct Addresses {
     pub(in crate::kernels) origin: i64,
     pub(in crate::kernels) strides: [usize; 4],
     pub(in crate::kernels) run: usize,
@@ -54,22 +54,22 @@ pub(in crate::kernels) struct Places {
     pub(in crate::kernels) all_tokens: bool,
 }
 
-/// What of a part one launch computes: ranges of clips, sequences of each, heads and query tokens.
+/// The share of a part that one launch computes: ranges of clips, sequences of each, heads and query tokens.
 type Piece = [Range<usize>; 4];
 
 /// One launch of a part.
 pub(in crate::kernels) struct Cut {
-    /// What its uniform begins with.
+    /// The first members of its uniform.
     pub(in crate::kernels) common: Common,
     /// The windows of its operands, in binding order.
     pub(in crate::kernels) windows: Vec<Option<Range<u64>>>,
-    /// Where each operand has token 0 of the first head of the first sequence, in elements of its window.
+    /// For each operand the index, in elements of its window, of token 0 of the first head of the first sequence.
     pub(in crate::kernels) bases: Vec<u32>,
     /// Its heads.
     pub(in crate::kernels) heads: Range<usize>,
 }
 
-impl Places {
+impl Addresses {
     /// Of the queries (`which` 0), keys (1) or values (2) in `qkv`.
     pub(in crate::kernels) fn of_input(qkv: &Qkv, part: &Part, which: usize) -> Self {
         let Qkv { rows, heads, width, layout } = *qkv;
@@ -87,7 +87,7 @@ impl Places {
         Self { origin: 0, strides: [times, 0, 0, 0], run: times, all_tokens: true }
     }
 
-    /// Strides of elements where a row and a head have `row` and `head` of them.
+    /// Strides in elements, for rows of `row` elements and heads of `head`.
     pub(in crate::kernels) fn strides(rows: RowStrides, row: usize, head: usize) -> [usize; 4] {
         [rows.outer * row, rows.inner * row, head, rows.token * row]
     }
@@ -103,16 +103,16 @@ impl Places {
     /// The bytes that `piece` touches, from where a binding may start.
     fn window(&self, piece: &Piece, tokens: usize, limits: &Limits) -> Range<u64> {
         let ranges = self.ranges(piece, tokens);
-        let at = |place: fn(&Range<usize>) -> usize| {
-            let steps = ranges.iter().zip(self.strides).map(|(range, stride)| (place(range) * stride) as i64);
+        let at = |index: fn(&Range<usize>) -> usize| {
+            let steps = ranges.iter().zip(self.strides).map(|(range, stride)| (index(range) * stride) as i64);
             self.origin + steps.sum::<i64>()
         };
         let (start, end) = (at(|range| range.start), at(|range| range.end - 1) + self.run as i64);
         align_down(bytes(&(start as usize..end as usize), Element::F32.bytes()), limits).0
     }
 
-    /// Where a kernel finds token 0 of the first head of the first sequence of `piece`, counted from the start of its
-    /// window: before it, in 32 bits that wrap, where the window starts at a later token.
+    /// The index, from the start of `window`, of token 0 of the first head of the first sequence of `piece`. Where the
+    /// window starts at a later token it is negative, wrapped to 32 bits.
     fn base(&self, piece: &Piece, window: &Range<u64>) -> u32 {
         let axes = [OUTER, INNER, HEADS];
         let steps: usize = axes.iter().map(|&axis| piece[axis].start * self.strides[axis]).sum();
@@ -126,14 +126,14 @@ impl Places {
     }
 }
 
-/// What the launches of a part have in common. `inputs` and `outputs` are its operands in binding order, the validity
-/// lying between them.
+/// What the launches of a part have in common. `inputs` and `outputs` are its operands in binding order, with the
+/// validity between them.
 pub(in crate::kernels) struct Cutter<'a> {
     pub(in crate::kernels) qkv: &'a Qkv,
     pub(in crate::kernels) part: &'a Part,
     pub(in crate::kernels) queries: Range<usize>,
-    pub(in crate::kernels) inputs: &'a [Places],
-    pub(in crate::kernels) outputs: &'a [Places],
+    pub(in crate::kernels) inputs: &'a [Addresses],
+    pub(in crate::kernels) outputs: &'a [Addresses],
     /// The rows of the outputs.
     pub(in crate::kernels) rows: RowStrides,
     pub(in crate::kernels) limits: &'a Limits,
@@ -152,20 +152,20 @@ impl Cutter<'_> {
     /// Halves `piece` until the windows of all operands fit.
     fn halve(&self, piece: Piece, pieces: &mut Vec<Piece>) -> Result<()> {
         let tokens = self.part.sequences.tokens;
-        let bytes = |places: &Places| {
-            let window = places.window(&piece, tokens, self.limits);
+        let bytes = |addresses: &Addresses| {
+            let window = addresses.window(&piece, tokens, self.limits);
             window.end - window.start
         };
         let mut operands = self.inputs.iter().chain(self.outputs);
-        let Some(places) = operands.find(|places| bytes(places) > self.limits.binding_bytes) else {
+        let Some(addresses) = operands.find(|addresses| bytes(addresses) > self.limits.binding_bytes) else {
             pieces.push(piece);
             return Ok(());
         };
-        let axis = places.longest_axis(&piece).ok_or_else(|| {
+        let axis = addresses.longest_axis(&piece).ok_or_else(|| {
             Error::unsupported(format!(
                 "one head of one sequence of {tokens} tokens spans {} bytes, bindings have at most {}; give queries, \
                  keys and values in planes, or fewer tokens",
-                bytes(places),
+                bytes(addresses),
                 self.limits.binding_bytes
             ))
         })?;
@@ -182,12 +182,12 @@ impl Cutter<'_> {
     fn launch(&self, piece: &Piece) -> Result<Cut> {
         let (mask, tokens) = (&self.part.mask, self.part.sequences.tokens);
         let times = mask.times(tokens)?;
-        let validity = Places::of_validity(times);
+        let validity = Addresses::of_validity(times);
         let mut windows = Vec::new();
         let mut bases = Vec::new();
-        for places in self.inputs.iter().chain([&validity]).chain(self.outputs) {
-            let window = places.window(piece, tokens, self.limits);
-            bases.push(places.base(piece, &window));
+        for addresses in self.inputs.iter().chain([&validity]).chain(self.outputs) {
+            let window = addresses.window(piece, tokens, self.limits);
+            bases.push(addresses.base(piece, &window));
             windows.push(Some(window));
         }
         if !mask.validity {
@@ -195,8 +195,8 @@ impl Cutter<'_> {
             windows[self.inputs.len()] = None;
         }
         let base =
-            |place: usize| bases.get(place).copied().ok_or_else(|| Error::usage("attention has too few operands"));
-        let validity_place = self.inputs.len();
+            |operand: usize| bases.get(operand).copied().ok_or_else(|| Error::usage("attention has too few operands"));
+        let validity_operand = self.inputs.len();
         let [input_outer, input_inner, input_head, input_token] = words(self.inputs[0].strides)?;
         let common = Common {
             queries: word(piece[TOKENS].len())?,
@@ -210,7 +210,7 @@ impl Cutter<'_> {
             times: word(times)?,
             causal: mask.causal.into(),
             validity: mask.validity.into(),
-            validity_base: base(validity_place)?,
+            validity_base: base(validity_operand)?,
             scale: (1.0 / (self.qkv.width as f64).sqrt()) as f32,
             query_base: base(0)?,
             key_base: base(1)?,
@@ -218,7 +218,7 @@ impl Cutter<'_> {
             input_inner,
             input_token,
             input_head,
-            output_base: base(validity_place + 1)?,
+            output_base: base(validity_operand + 1)?,
             row_outer: word(self.rows.outer)?,
             row_inner: word(self.rows.inner)?,
             row_token: word(self.rows.token)?,
@@ -246,8 +246,8 @@ mod tests {
     /// The pieces of a call, once the windows of their launches are found to fit.
     fn pieces_of(call: &Attention, limits: &Limits) -> Result<Vec<Piece>> {
         let part = &call.parts[0];
-        let inputs = [0, 1, 2].map(|which| Places::of_input(&call.qkv, part, which));
-        let (queries, outputs) = (call.queries_of(part), [call.output_places(part)]);
+        let inputs = [0, 1, 2].map(|which| Addresses::of_input(&call.qkv, part, which));
+        let (queries, outputs) = (call.queries_of(part), [call.output_addresses(part)]);
         let rows = call.row_strides(part);
         let cutter = Cutter { qkv: &call.qkv, part, queries, inputs: &inputs, outputs: &outputs, rows, limits };
         for cut in cutter.cut()? {
@@ -270,9 +270,9 @@ mod tests {
             assert!(pieces.len() > 1);
             let mut times = vec![0; 3 * 11 * 4 * 4];
             for [outer, inner, heads, tokens] in pieces {
-                for place in outer.flat_map(|outer| inner.clone().map(move |inner| outer * 11 + inner)) {
-                    for place in heads.clone().map(|head| place * 4 + head) {
-                        tokens.clone().for_each(|token| times[place * 4 + token] += 1);
+                for sequence in outer.flat_map(|outer| inner.clone().map(move |inner| outer * 11 + inner)) {
+                    for head in heads.clone().map(|head| sequence * 4 + head) {
+                        tokens.clone().for_each(|token| times[head * 4 + token] += 1);
                     }
                 }
             }

@@ -1,5 +1,5 @@
-//! What attention's implementations on the host share: where the features of tokens lie, which queries see the same
-//! keys, how work is cut into blocks.
+//! What attention's implementations on the host share: the features of tokens, which queries see the same keys, how
+//! work is cut into blocks.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use crate::kernels::attention::qkv::{Qkv, QkvLayout};
 use crate::kernels::attention::sequences::Part;
 use crate::kernels::host::{Factor, Threads, multiply};
 
-/// Queries that are worked on together, a multiple of what matrix products take at once.
+/// Queries that are computed together, a multiple of the rows that matrix products take at once.
 pub(super) const TILE: usize = 256;
 /// Queries of one head and sequence in a block: enough blocks for many threads.
 const CHUNK: usize = 3 * TILE;
@@ -18,7 +18,7 @@ const BLOCK_SCORES: usize = 1 << 17;
 /// Some queries of one head in one sequence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unit {
-    /// The place of its part.
+    /// Index of its part.
     pub(super) part: usize,
     /// The clip.
     pub(super) outer: usize,
@@ -44,7 +44,7 @@ pub(super) struct Group {
     pub(super) keys: usize,
 }
 
-/// What the queries of a sequence see.
+/// Which keys the queries of a sequence see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sight {
     /// The tokens that are seen at all; `None` for all of them as they lie.
@@ -87,16 +87,16 @@ impl<'a> Features<'a> {
     /// The tokens of `order` one behind the other in `memory`, or all as they lie.
     pub(super) fn gathered(self, order: Option<&[usize]>, memory: &'a mut [f32]) -> Self {
         let Some(order) = order else { return self };
-        for (place, token) in memory.chunks_exact_mut(self.width).zip(order) {
-            place.copy_from_slice(self.token(*token));
+        for (gathered, token) in memory.chunks_exact_mut(self.width).zip(order) {
+            gathered.copy_from_slice(self.token(*token));
         }
         Self { values: memory, stride: self.width, width: self.width }
     }
 }
 
 impl Sight {
-    /// What the queries of a sequence of `tokens` see under `mask`, where `validity` says which temporal indices of its
-    /// clip are valid.
+    /// Which keys the queries of a sequence of `tokens` see under `mask`, where `validity` says which temporal indices
+    /// of its clip are valid.
     pub(super) fn new(mask: &Mask, tokens: usize, validity: Option<&[u32]>) -> Self {
         let Mask { class_tokens, tokens_per_time, causal, .. } = *mask;
         // With everything valid it is as without a mask, to the last bit.
@@ -134,7 +134,7 @@ impl Sight {
     }
 }
 
-/// The scores of a part of attention, for what wants whole rows of them.
+/// The scores of a part of attention, for kernels that need whole rows of them.
 pub(super) struct Scores<'a> {
     pub(super) qkv: &'a Qkv,
     pub(super) part: &'a Part,
@@ -193,8 +193,8 @@ fn scores<'m>(
     let (scaled, scores) = memory.split_at_mut(ROWS * width);
     let scores = &mut scores[..tokens.len() * count];
     let root = (width as f32).sqrt();
-    for (place, token) in scaled.chunks_exact_mut(width).zip(tokens) {
-        place.iter_mut().zip(queries.token(*token)).for_each(|(scaled, query)| *scaled = query / root);
+    for (line, token) in scaled.chunks_exact_mut(width).zip(tokens) {
+        line.iter_mut().zip(queries.token(*token)).for_each(|(scaled, query)| *scaled = query / root);
     }
     for first in (0..width).step_by(FEATURES) {
         let sizes = [tokens.len(), FEATURES.min(width - first), count];
@@ -211,10 +211,10 @@ pub(super) fn validity_of<'a>(part: &Part, outer: usize, validity: Option<&'a [u
     Some(&validity[outer * times..][..times])
 }
 
-/// The queries of every head, in blocks of about as much work: what long sequences have is cut, short ones share a block.
+/// The queries of every head, in blocks of about equal work: long sequences are cut, short ones share a block.
 pub(super) fn blocks(parts: &[Part], queries: impl Fn(&Part) -> Range<usize>) -> Vec<Vec<Unit>> {
     let mut blocks = Vec::new();
-    for (place, part) in parts.iter().enumerate() {
+    for (index, part) in parts.iter().enumerate() {
         let queries = queries(part);
         let mut units = Vec::new();
         for outer in 0..part.sequences.outer {
@@ -223,7 +223,7 @@ pub(super) fn blocks(parts: &[Part], queries: impl Fn(&Part) -> Range<usize>) ->
                 for inner in 0..part.sequences.inner {
                     for start in queries.clone().step_by(CHUNK) {
                         let queries = start..queries.end.min(start + CHUNK);
-                        units.push(Unit { part: place, outer, inner, head, queries });
+                        units.push(Unit { part: index, outer, inner, head, queries });
                     }
                 }
             }

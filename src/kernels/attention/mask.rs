@@ -14,22 +14,22 @@ pub struct Mask {
     pub class_tokens: usize,
     /// Tokens of a temporal index: S for joint attention, 1 for temporal.
     pub tokens_per_time: usize,
-    /// What a query gets that sees no key.
+    /// The output of a query that sees no key.
     pub empty_row: EmptyRow,
 }
 
-/// What a query gets that sees no key.
+/// The output of a query that sees no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum EmptyRow {
     /// Zero, and probabilities of zero.
     #[default]
     Zero,
-    /// The mean of the values of all keys, as implementations do that mask with a large negative score.
+    /// The mean of the values of all keys, as from implementations that mask with a large negative score.
     Uniform,
 }
 
 impl EmptyRow {
-    /// What WGSL knows it by.
+    /// Its number in WGSL.
     pub(in crate::kernels) fn code(self) -> u32 {
         match self {
             Self::Zero => 0,
@@ -66,7 +66,7 @@ impl Mask {
         Self { empty_row, ..self }
     }
 
-    /// T, an error where `tokens` are not class tokens and whole temporal indices.
+    /// T; an error where `tokens` are not class tokens and whole temporal indices.
     pub(in crate::kernels) fn times(&self, tokens: usize) -> Result<usize> {
         let Self { class_tokens, tokens_per_time, .. } = *self;
         match tokens.checked_sub(class_tokens) {

@@ -1,7 +1,7 @@
-//! Attention within joint, spatial or temporal sequences, and what is read off its probabilities.
+//! Attention within joint, spatial or temporal sequences, and what is computed from its probabilities.
 //!
 //! All of them share the layout of queries, keys and values ([`Qkv`]), who attends to whom ([`Part`], [`Sequences`],
-//! [`Mask`]), and how that is cut and tiled.
+//! [`Mask`]), and how calls are cut and tiled.
 
 mod cut;
 pub mod forward;

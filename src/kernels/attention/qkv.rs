@@ -11,7 +11,7 @@ pub struct Qkv {
     pub heads: usize,
     /// D, at most [`Qkv::WIDEST`].
     pub width: usize,
-    /// Where head and token lie.
+    /// The order of its axes.
     pub layout: QkvLayout,
 }
 
@@ -52,7 +52,10 @@ impl Qkv {
             return Err(Error::usage(format!("{rows} tokens with {heads} heads of width {width} cannot attend")));
         }
         if width > Self::WIDEST {
-            return Err(Error::unsupported(format!("heads of width {width}; the widest is {}", Self::WIDEST)));
+            return Err(Error::unsupported(format!(
+                "heads of width {width} are wider than the {} that attention takes",
+                Self::WIDEST
+            )));
         }
         Ok(())
     }

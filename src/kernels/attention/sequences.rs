@@ -1,4 +1,4 @@
-//! Which tokens attend to one another, and which heads do so alike.
+//! Which tokens attend to one another, and in which heads.
 
 use std::ops::Range;
 
@@ -24,7 +24,7 @@ pub struct Sequences {
     pub token_stride: usize,
 }
 
-/// Rows of an operand from one clip to the next, from one sequence of a clip, from one token of a sequence.
+/// Rows of an operand from one clip, one sequence of a clip and one token of a sequence to the next.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::kernels) struct RowStrides {
     pub(in crate::kernels) outer: usize,
@@ -66,12 +66,12 @@ impl Sequences {
         RowStrides { outer: self.outer_stride, inner: self.inner_stride, token: self.token_stride }
     }
 
-    /// How many there are.
+    /// The number of sequences, of all clips.
     pub fn count(&self) -> usize {
         self.outer * self.inner
     }
 
-    /// The rows they have together: R.
+    /// R: the rows of all sequences.
     pub fn rows(&self) -> usize {
         self.count() * self.tokens
     }
@@ -102,7 +102,7 @@ pub struct Part {
     pub heads: Range<usize>,
     /// The sequences they attend within.
     pub sequences: Sequences,
-    /// What they do not see.
+    /// Which keys their queries see.
     pub mask: Mask,
 }
 
@@ -113,7 +113,7 @@ impl Part {
         self.mask.validity.then(|| [self.sequences.outer, times].into())
     }
 
-    /// Bytes of what the heads, of `width` each, read: the queries of `queries` tokens of each sequence, and `others`
+    /// Bytes that the heads, of `width` each, read: the queries of `queries` tokens of each sequence, and `others`
     /// (keys, values) of all tokens.
     pub(in crate::kernels) fn bytes_read(&self, width: usize, queries: usize, others: usize) -> u64 {
         let rows = self.sequences.count() * (queries + others * self.sequences.tokens);
@@ -124,10 +124,13 @@ impl Part {
         self.sequences.validate(qkv.rows)?;
         self.mask.times(self.sequences.tokens)?;
         if self.heads.is_empty() || self.heads.end > qkv.heads {
-            return Err(Error::usage(format!("heads {:?} of {}", self.heads, qkv.heads)));
+            return Err(Error::usage(format!("heads {:?} are not a range of {} heads", self.heads, qkv.heads)));
         }
         if queries.is_empty() || queries.end > self.sequences.tokens {
-            return Err(Error::usage(format!("queries {queries:?} of sequences of {} tokens", self.sequences.tokens)));
+            return Err(Error::usage(format!(
+                "queries {queries:?} are not a range of {} tokens",
+                self.sequences.tokens
+            )));
         }
         Ok(())
     }

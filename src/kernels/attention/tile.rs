@@ -41,13 +41,13 @@ impl Tile {
     /// For wider heads: half the keys in memory, half the rows in registers.
     const WIDE: Self = Self::Shared { queries: 64, lanes: 4, rows: 2 };
 
-    /// What tiles of a subgroup need.
+    /// What a tile of a subgroup needs.
     pub(in crate::kernels) const SUBGROUP_NEEDS: Needs =
         Needs { subgroup: true, workgroup_bytes: Self::SUBGROUP_BYTES, invocations: 0 };
-    /// What shared tiles need.
+    /// What a shared tile needs.
     pub(in crate::kernels) const SHARED_NEEDS: Needs =
         Needs::invocations(Self::LONG.invocations()).workgroup_bytes(Self::SHARED_BYTES);
-    /// What tiles of a query an invocation need.
+    /// What a tile of a query an invocation needs.
     pub(in crate::kernels) const PLAIN_NEEDS: Needs = Needs::invocations(PLAIN_INVOCATIONS);
 
     /// The most workgroup memory that a subgroup's tile may take: what software devices have.
@@ -108,7 +108,7 @@ impl Tile {
         }
     }
 
-    /// Workgroup memory. A shared tile has keys or values, their moments, weights, and what lanes tell each other; a
+    /// Bytes of workgroup memory. A shared tile has keys or values, their moments, weights, and what lanes exchange; a
     /// subgroup's has the lanes' own rows and scores.
     const fn workgroup_bytes(self, width: u32) -> u32 {
         let floats = match self {

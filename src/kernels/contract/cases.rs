@@ -13,7 +13,7 @@ use crate::tensor::{Element, Error, Result, Shape, Tensor, Tolerance};
 /// One call of a kernel with its inputs and what counts as right.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// What it is about, unique within the family.
+    /// What it tests, unique within the family.
     pub name: String,
     /// The call.
     pub call: Call,
@@ -21,7 +21,8 @@ pub struct Case {
     pub inputs: Vec<Fill>,
     /// How close the result must be to the reference.
     pub tolerance: Tolerance,
-    /// Whether it is compared with the reference; all are but those [`timed only`](Case::timed_only).
+    /// Whether it is compared with the reference: all cases are, except those that are
+    /// [`timed_only`](Case::timed_only).
     pub checked: bool,
     /// Whether it is timed: the sizes of a real model.
     pub timed: bool,
@@ -36,13 +37,13 @@ pub struct Case {
 /// How a case fills an input.
 #[derive(Clone, Debug)]
 pub enum Fill {
-    /// Uniform between minus this and this.
+    /// Uniform between −bound and bound.
     Spread(f32),
     /// Uniform between the two bounds.
     Between(f32, f32),
     /// The same value everywhere.
     Constant(f32),
-    /// Random words below this; of everything for 0.
+    /// Random words below this; any words for 0.
     Words(u32),
     /// These elements.
     Given(Tensor),
@@ -75,7 +76,7 @@ impl Case {
         }
     }
 
-    /// With input number `index` (of those present) filled otherwise.
+    /// With another fill of input number `index` (of those present).
     #[must_use]
     pub fn fill(mut self, index: usize, fill: Fill) -> Self {
         self.inputs[index] = fill;
@@ -104,9 +105,8 @@ impl Case {
 
     /// Timed and not checked: the whole of a real model, where the naive reference takes too long.
     ///
-    /// What is timed is checked all the same, if not at this size: the family has checked cases that reduce one dimension
-    /// or another, and between them they run every WGSL text that this case runs, with the same literals. A test holds
-    /// every family to that.
+    /// What is timed is checked too, at other sizes: the family's checked cases, each with some dimension reduced,
+    /// together run every WGSL text that this case runs, with the same literals. A test holds every family to that.
     #[must_use]
     pub fn timed_only(mut self) -> Self {
         self.checked = false;
@@ -134,7 +134,7 @@ impl Case {
         self
     }
 
-    /// `device` as this case wants it: with its smaller limits.
+    /// `device` with the smaller limits of this case.
     #[must_use]
     pub fn device(&self, device: &Capabilities) -> Capabilities {
         let limits = &device.limits;
@@ -146,12 +146,12 @@ impl Case {
         Capabilities { limits, ..device.clone() }
     }
 
-    /// What `variant` does for it on `device`.
+    /// How `variant` computes it on `device`.
     pub fn plan(&self, variant: &'static Variant, device: &Capabilities) -> Result<Plan, Unfit> {
         self.call.plan(variant, &self.device(device), self.precision)
     }
 
-    /// What the bindings that read are given, `None` where absent; the same on every run.
+    /// The inputs, one for each binding that reads, `None` where absent; the same on every run.
     pub fn tensors(&self) -> Result<Vec<Option<Tensor>>> {
         let mut fills = self.inputs.iter();
         let bindings = self.call.family().bindings;
@@ -168,7 +168,7 @@ impl Case {
             .collect()
     }
 
-    /// The same as its weights are stored: each of their floats the nearest that the precision has.
+    /// `tensors` with the weights rounded to the floats in which they are stored.
     pub fn stored(&self, tensors: &[Option<Tensor>]) -> Result<Vec<Option<Tensor>>> {
         let read = self.call.family().bindings.iter().filter(|binding| binding.access.reads());
         let stored = read.zip(tensors).map(|(binding, tensor)| match (tensor, binding.stored(self.precision)) {
@@ -178,7 +178,7 @@ impl Case {
         stored.collect()
     }
 
-    /// What the numbers at `index` start from.
+    /// The seed of the random numbers of binding `index`.
     fn seed(&self, index: usize) -> u64 {
         let mut hasher = DefaultHasher::new();
         (self.call.family().name, &self.name, index).hash(&mut hasher);

@@ -17,13 +17,13 @@ use crate::tensor::{Element, Error, Exact, Result, Shape, Tensor};
 /// `@binding(0)` of every kernel is `var<uniform> call: Uniform`; [`Family::bindings`] follow from 1 on.
 #[derive(Debug)]
 pub struct Family {
-    /// The noun, also the name of its WGSL files and its folder.
+    /// Its name in options, reports and errors, unique among families.
     pub name: &'static str,
     /// The formula in one line.
     pub formula: &'static str,
-    /// What Rust believes of the WGSL struct `Uniform`.
+    /// The members that the WGSL struct `Uniform` must have.
     pub uniform: &'static [Field],
-    /// What is bound after the uniform, in order.
+    /// The storage bindings, which follow the uniform in this order.
     pub bindings: &'static [Binding],
     /// Its variants: [`variants_of`] its kernel.
     pub variants: fn() -> Vec<&'static Variant>,
@@ -36,9 +36,9 @@ pub struct Family {
 pub struct Field {
     /// Its name, in Rust and in WGSL.
     pub name: &'static str,
-    /// Its place in bytes.
+    /// Its offset in the struct, in bytes.
     pub offset: usize,
-    /// `u32`, `i32` or `f32`.
+    /// Its type: `u32`, `i32` or `f32`.
     pub scalar: &'static str,
 }
 
@@ -47,13 +47,13 @@ pub struct Field {
 pub struct Binding {
     /// Its name in WGSL.
     pub name: &'static str,
-    /// What is done with it.
+    /// How the kernel accesses it.
     pub access: Access,
     /// The type of its elements.
     pub element: Element,
     /// Its shape in the project's letters.
     pub shape: &'static str,
-    /// Whether it is a weight, which every variant reads in whatever floats weights are stored in.
+    /// Whether it is a weight: every variant reads it in the floats in which weights are stored.
     pub weight: bool,
 }
 
@@ -64,10 +64,10 @@ pub enum Access {
     Read,
     /// Writes every element, whatever it held: an output.
     Write,
-    /// Reads and overwrites it: an output in the memory of an input, whose old value is gone then.
+    /// Reads and overwrites it: an output in the memory of an input, whose old value is lost.
     Update,
-    /// Works in it: memory that is the call's own while it runs, and holds anything before. A variant says how much it
-    /// wants.
+    /// Works in it: memory of the call alone while it runs, whose content before is arbitrary. A variant says how much
+    /// it needs.
     Scratch,
 }
 
@@ -119,14 +119,14 @@ impl Binding {
         Self { access: Access::Scratch, ..Self::read(name, shape) }
     }
 
-    /// What its elements are stored in.
+    /// The elements in which it is stored where weights have this precision.
     pub fn stored(&self, precision: Precision) -> Element {
         if self.weight { precision.weights() } else { self.element }
     }
 }
 
 impl Family {
-    /// The ways to compute it, the preferred first within each device class.
+    /// Its variants, the preferred first within each device class.
     pub fn variants(&self) -> Vec<&'static Variant> {
         (self.variants)()
     }
@@ -170,13 +170,13 @@ pub trait Kernel: Debug + Send + Sync + Sized + 'static {
     /// The family it belongs to.
     const FAMILY: &'static Family;
 
-    /// The ways to compute it in WGSL, the preferred first within each device class.
+    /// Its variants in WGSL, the preferred first within each device class.
     const VARIANTS: &'static [Planned<Self>];
 
     /// The formula in plain loops.
     const REFERENCE: Reference<Self>;
 
-    /// Computes it fast on the host's processor; `None` where nothing does.
+    /// The fast implementation on the host's processor; `None` where there is none.
     #[cfg(feature = "cpu")]
     const HOST: Option<Host<Self>> = None;
 
@@ -189,20 +189,21 @@ pub trait Kernel: Debug + Send + Sync + Sized + 'static {
     /// Arithmetic operations: a multiply-add is two.
     fn operations(&self) -> u64;
 
-    /// Those of the operations that multiply matrices: a multiply-add is one.
+    /// Multiply-adds of its matrix products; each counts as one here, as two among the operations.
     fn multiply_accumulates(&self) -> u64 {
         0
     }
 
-    /// Bytes that have to be read where weights are of f32: all present inputs, each once. A kernel that needs only a part
-    /// of them says so.
+    /// Bytes that have to be read with weights in f32: every present input once, unless the kernel needs only a part of
+    /// them.
     fn bytes_read(&self) -> u64 {
         let operands = self.operands();
         present(Self::FAMILY, &operands, Access::reads).map(|(binding, n)| binding.element.bytes_of(n)).sum()
     }
 }
 
-/// Computes a call in f64 from end to end, from what the bindings that read are given: one tensor for each that writes.
+/// Computes a call in f64 from end to end: from a tensor for each binding that reads, `None` where absent, to one for
+/// each that writes.
 pub type Reference<K> = fn(&K, &[Option<&Exact>]) -> Result<Vec<Exact>>;
 
 /// Computes a call on the host's processor, from and into arguments that fit its operands.
@@ -240,8 +241,8 @@ pub trait Operation: Debug + Send + Sync {
     /// See [`Kernel::multiply_accumulates`].
     fn multiply_accumulates(&self) -> u64;
 
-    /// What `variant` does for this call on `device` with its weights in this precision: one dispatch where the limits
-    /// allow, else one a piece.
+    /// How `variant` computes this call on `device` with weights in this precision: in one dispatch where the limits
+    /// allow, else in one a piece. [`Unfit`] where it cannot.
     fn plan(&self, variant: &'static Variant, device: &Capabilities, precision: Precision) -> Result<Plan, Unfit>;
 
     /// See [`Kernel::REFERENCE`].
@@ -282,10 +283,7 @@ impl<K: Kernel> Operation for K {
         let family = K::FAMILY;
         let planned = K::VARIANTS.iter().find(|planned| std::ptr::eq(&planned.variant, variant));
         let planned = planned.ok_or_else(|| {
-            Unfit::new(format!(
-                "variant {:?} ({}) is none of kernel {}",
-                variant.name, variant.shader.file, family.name
-            ))
+            Unfit::new(format!("kernel {} has no variant {:?} ({})", family.name, variant.name, variant.shader.file))
         })?;
         let mut dispatches = Dispatches::new(device, precision, family.bindings.iter().map(|binding| binding.element));
         (planned.plan)(self, &mut dispatches)?;
@@ -315,7 +313,7 @@ impl<K: Kernel> Operation for K {
     }
 }
 
-/// What the reference of `call` makes of `inputs`, rounded.
+/// The outputs of the reference of `call` for `inputs`, reals rounded to f32.
 pub fn rounded_reference(call: &dyn Operation, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>> {
     let exact: Vec<_> = inputs.iter().map(|input| input.map(Exact::from)).collect();
     let outputs = call.reference(&exact.iter().map(Option::as_ref).collect::<Vec<_>>())?;
@@ -358,34 +356,30 @@ fn present<'a>(
     bindings.filter_map(|(binding, shape)| Some((binding, shape.as_ref()?.elements())))
 }
 
-/// The tensor at place `binding` of the bindings that read, counted from 0, among the `inputs` that
-/// [`Kernel::REFERENCE`] is given.
+/// Of the `inputs` that [`Kernel::REFERENCE`] is given, the one of `binding`, counted from 0 among the bindings that
+/// read.
 ///
 /// # Errors
 ///
-/// Where the call was given none: a reference asks for those that its switches say are present.
+/// Where the call was given none. A reference asks only for inputs that the call's switches make present.
 pub fn input<'a>(inputs: &[Option<&'a Exact>], binding: usize) -> Result<&'a Exact> {
-    inputs
-        .get(binding)
-        .copied()
-        .flatten()
-        .ok_or_else(|| Error::usage(format!("the input at binding {binding} is missing")))
+    inputs.get(binding).copied().flatten().ok_or_else(|| Error::usage(format!("input {binding} is missing")))
 }
 
-/// The members of `first` and then those of `own`: both together are `N`.
+/// The members of `first` and then those of `own`, `N` together.
 #[doc(hidden)]
 pub const fn joined<const N: usize>(first: &[Field], own: &[Field]) -> [Field; N] {
     let mut fields = [Field { name: "", offset: 0, scalar: "" }; N];
-    let mut place = 0;
-    while place < N {
-        fields[place] = if place < first.len() { first[place] } else { own[place - first.len()] };
-        place += 1;
+    let mut index = 0;
+    while index < N {
+        fields[index] = if index < first.len() { first[index] } else { own[index - first.len()] };
+        index += 1;
     }
     fields
 }
 
-/// Declares the uniform struct of a kernel: `#[repr(C)]`, plain data, with its [`Field`]s in `FIELDS`. It may begin with
-/// another such struct's members, `..common: Common`, which WGSL has beside its own.
+/// Declares the uniform struct of a kernel: `#[repr(C)]`, plain data, with its [`Field`]s in `FIELDS`. It may begin
+/// with another such struct's members, `..common: Common`, which are ordinary members in WGSL.
 #[macro_export]
 macro_rules! uniform {
     (

@@ -1,9 +1,9 @@
-//! The memory a call works on.
+//! The memory that a call reads and writes.
 
 use crate::kernels::contract::{Access, Family};
 use crate::tensor::{Element, Error, Result, Shape};
 
-/// What a call reads.
+/// Memory that a call reads.
 #[derive(Clone, Copy, Debug)]
 pub enum Operand<'a> {
     /// [`Element::F32`].
@@ -12,7 +12,7 @@ pub enum Operand<'a> {
     U32(&'a [u32]),
 }
 
-/// What a call writes: every element, whatever it held; of an update, the value that it overwrites.
+/// Memory that a call writes: every element, whatever it held; of an update, the old value, which the call overwrites.
 #[derive(Debug)]
 pub enum OperandMut<'a> {
     /// [`Element::F32`].
@@ -47,13 +47,13 @@ impl OperandMut<'_> {
 }
 
 impl<'a> Arguments<'a> {
-    /// What is only read, in the order of the bindings, `None` where the call leaves one out, and what is written or
-    /// updated, in theirs. Scratch is no argument: threads lend memory.
+    /// `inputs` are only read, `None` where the call leaves one out; `outputs` are written or updated. Both are in the
+    /// order of the bindings. Scratch is no argument: threads lend it.
     pub fn new(inputs: Vec<Option<Operand<'a>>>, outputs: Vec<OperandMut<'a>>) -> Self {
         Self { inputs, outputs: outputs.into_iter().map(Some).collect() }
     }
 
-    /// An error unless they are what a call of `family` with operands of these shapes works on.
+    /// An error unless they fit a call of `family` with operands of these shapes.
     pub(in crate::kernels) fn check(&self, family: &Family, shapes: &[Option<Shape>]) -> Result<()> {
         let mut inputs = self.inputs.iter();
         let mut outputs = self.outputs.iter();
@@ -67,8 +67,12 @@ impl<'a> Arguments<'a> {
             };
             let wanted = shape.as_ref().map(|shape| (binding.element, shape.elements()));
             if given != wanted {
+                let shown = |memory: Option<(Element, usize)>| {
+                    memory.map_or_else(|| "nothing".to_owned(), |(element, count)| format!("{count} × {element}"))
+                };
+                let (given, wanted) = (shown(given), shown(wanted));
                 return Err(Error::usage(format!(
-                    "kernel {}: {} is {given:?} where {wanted:?} is wanted",
+                    "kernel {}: {} is given {given} instead of {wanted}",
                     family.name, binding.name
                 )));
             }
@@ -84,7 +88,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// The floats of input number `index` where it is `present`, else none.
+    /// The floats of input number `index` where it is `present`, else `None`.
     pub fn optional_floats(&self, index: usize, present: bool) -> Result<Option<&'a [f32]>> {
         present.then(|| self.floats(index)).transpose()
     }
@@ -97,7 +101,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// The memory of output number `index`, once.
+    /// The floats of output number `index`; an error where they have been taken.
     pub fn output(&mut self, index: usize) -> Result<&'a mut [f32]> {
         match self.outputs.get_mut(index).and_then(Option::take) {
             Some(OperandMut::F32(values)) => Ok(values),
@@ -105,7 +109,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// The words of output number `index`, once.
+    /// The words of output number `index`; an error where they have been taken.
     pub fn output_words(&mut self, index: usize) -> Result<&'a mut [u32]> {
         match self.outputs.get_mut(index).and_then(Option::take) {
             Some(OperandMut::U32(values)) => Ok(values),

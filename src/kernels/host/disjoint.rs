@@ -1,10 +1,10 @@
-//! Memory that blocks write side by side.
+//! Memory that several blocks write at once.
 
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// An output of which each block takes parts of its own, not necessarily contiguous ones: every element once.
+/// An output of which each block takes its own parts, contiguous or not; an element can be taken once.
 pub(in crate::kernels) struct Disjoint<'a> {
     first: *mut f32,
     elements: usize,
@@ -34,14 +34,14 @@ impl<'a> Disjoint<'a> {
     /// Where one lies outside the memory or has been taken before: two blocks write the same element.
     pub(in crate::kernels) fn part(&self, range: Range<usize>) -> &'a mut [f32] {
         assert!(range.start <= range.end && range.end <= self.elements, "{range:?} of {} elements", self.elements);
-        let mut place = range.start;
-        while place < range.end {
-            let (word, first) = (place / BITS, place % BITS);
-            let count = (BITS - first).min(range.end - place);
+        let mut next = range.start;
+        while next < range.end {
+            let (word, first) = (next / BITS, next % BITS);
+            let count = (BITS - first).min(range.end - next);
             let bits = u64::MAX >> (BITS - count) << first;
             let before = self.taken[word].fetch_or(bits, Ordering::Relaxed);
             assert!(before & bits == 0, "{range:?} is taken twice");
-            place += count;
+            next += count;
         }
         // SAFETY: the range lies within the borrowed slice, and its bits say that nobody else has or gets any of it.
         #[allow(unsafe_code)]

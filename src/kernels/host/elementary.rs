@@ -12,8 +12,8 @@ const ROUNDING: f32 = 12_582_912.0;
 #[inline(always)]
 fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
     let mut sum = coefficients[N - 1];
-    for place in (0..N - 1).rev() {
-        sum = sum.mul_add(x, coefficients[place]);
+    for index in (0..N - 1).rev() {
+        sum = sum.mul_add(x, coefficients[index]);
     }
     sum
 }

@@ -1,8 +1,9 @@
-//! What the fast implementations on the host's processor share: how they are given memory, threads, matrix products, and
-//! vectorised functions.
+//! What the fast implementations on the host's processor share: arguments, threads, matrix products, and vectorised
+//! functions.
 //!
-//! An implementation is a kernel's `host.rs`. It cuts its work into blocks by the shapes of the call alone, never by the
-//! number of threads, and a block is one thread's: the bits of a result do not depend on how many threads there are.
+//! An implementation is a kernel's `host.rs`. It cuts its work into blocks by the shapes of the call alone, never by
+//! the number of threads, and one thread computes a block: the bits of a result do not depend on how many threads there
+//! are.
 
 mod arguments;
 mod disjoint;

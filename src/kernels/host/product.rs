@@ -1,4 +1,4 @@
-//! Matrix products by the library, on one thread.
+//! Matrix products by the crate `gemm`, on one thread.
 
 use gemm::Parallelism;
 
@@ -26,8 +26,8 @@ impl<'a> Factor<'a> {
     }
 }
 
-/// `output` = `left` · `right`, or that added to it: `[rows, columns]`, its rows `stride` elements apart, by sums of
-/// `inner` products. No size is 0.
+/// Writes `left` · `right` to `output`, or adds it where `added`: `[rows, columns]`, sums of `inner` products, with
+/// rows `stride` elements apart in `output`. No size is 0.
 #[allow(unsafe_code)]
 pub(in crate::kernels) fn multiply(
     output: &mut [f32],

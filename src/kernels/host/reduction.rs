@@ -1,4 +1,4 @@
-//! Sums and maxima of many values, in as many running ones as there are lanes.
+//! Sums and maxima of many values, with one running value a lane.
 
 use super::{LANES, exponential};
 
@@ -18,7 +18,7 @@ pub(in crate::kernels) fn sum(values: &[f32], of: impl Fn(f32) -> f32) -> f32 {
     sums.iter().sum()
 }
 
-/// The highest of the values that are numbers, or −∞.
+/// The highest of the values that are not NaN; −∞ without any.
 #[inline(always)]
 pub(in crate::kernels) fn highest(values: &[f32]) -> f32 {
     let higher = |one: f32, other: f32| if other > one { other } else { one };
@@ -35,14 +35,14 @@ pub(in crate::kernels) fn highest(values: &[f32]) -> f32 {
     peaks.into_iter().fold(f32::NEG_INFINITY, higher)
 }
 
-/// Values become exp(value − highest); their sum. A NaN makes the sum NaN.
+/// Replaces each value by exp(value − highest) and returns their sum. A NaN makes the sum NaN.
 #[inline(always)]
 pub(in crate::kernels) fn weights(values: &mut [f32], highest: f32) -> f32 {
     values.iter_mut().for_each(|value| *value = exponential(*value - highest));
     sum(values, |weight| weight)
 }
 
-/// Values become shares of 1. A NaN makes all of them NaN.
+/// Replaces values by their softmax: shares of 1. A NaN makes all of them NaN.
 #[inline(always)]
 pub(in crate::kernels) fn softmax(values: &mut [f32]) {
     let peak = highest(values);

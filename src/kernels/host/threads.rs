@@ -9,7 +9,7 @@ use rayon::slice::ParallelSliceMut;
 
 use crate::tensor::{Error, Result};
 
-/// Threads of our own: whoever embeds the crate keeps theirs to themselves.
+/// Threads of the crate's own, apart from the thread pools of the program that embeds it.
 #[derive(Debug)]
 pub struct Threads {
     /// `None` where the calling thread does everything.
@@ -23,7 +23,7 @@ pub struct Threads {
 #[repr(C, align(64))]
 struct Line([f32; 16]);
 
-/// Memory to work in, lent: what it holds is whatever somebody left there.
+/// Memory to work in, lent: its content is what the last borrower left there.
 #[derive(Debug)]
 pub(in crate::kernels) struct Scratch<'a> {
     lines: Vec<Line>,
@@ -32,23 +32,23 @@ pub(in crate::kernels) struct Scratch<'a> {
 }
 
 impl Threads {
-    /// As many as are wanted; `None` for as many as the processor runs at once.
+    /// Starts `count` threads; `None` for as many as the processor runs at once. An error for 0.
     pub fn new(count: Option<usize>) -> Result<Self> {
         let count = match count {
-            Some(0) => return Err(Error::usage("no thread can do no work: ask for 1 or more")),
+            Some(0) => return Err(Error::usage("0 threads can do no work; ask for 1 or more")),
             Some(count) => count,
             None => std::thread::available_parallelism().map_or(1, usize::from),
         };
         let pool = (count > 1).then(|| {
             let builder = rayon::ThreadPoolBuilder::new().num_threads(count);
-            builder.thread_name(|place| format!("tubelet-{place}")).build()
+            builder.thread_name(|index| format!("tubelet-{index}")).build()
         });
         let pool =
             pool.transpose().map_err(|error| Error::unsupported(format!("cannot start {count} threads: {error}")))?;
         Ok(Self { pool, count, idle: Mutex::default() })
     }
 
-    /// How many there are.
+    /// The number of threads.
     pub fn count(&self) -> usize {
         self.count
     }
@@ -74,23 +74,23 @@ impl Threads {
         match &self.pool {
             Some(pool) if memory.len() > length => pool.install(|| {
                 let chunks = memory.par_chunks_mut(length).enumerate().with_max_len(1);
-                chunks.for_each(|(place, chunk)| block(place, chunk));
+                chunks.for_each(|(index, chunk)| block(index, chunk));
             }),
-            _ => memory.chunks_mut(length).enumerate().for_each(|(place, chunk)| block(place, chunk)),
+            _ => memory.chunks_mut(length).enumerate().for_each(|(index, chunk)| block(index, chunk)),
         }
     }
 
-    /// Memory for `elements` floats.
+    /// Memory for `elements` floats, whose content is arbitrary.
     pub(in crate::kernels) fn scratch(&self, elements: usize) -> Scratch<'_> {
         let wanted = elements.div_ceil(Line::default().0.len());
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let fitting = idle.iter().enumerate().filter(|(_, lines)| lines.len() >= wanted);
-        let place = fitting.min_by_key(|(_, lines)| lines.len()).map(|(place, _)| place);
-        let lines = place.map(|place| idle.swap_remove(place));
-        // What is too small for this call is likely to be too small for the next: it makes room for what fits.
+        let index = fitting.min_by_key(|(_, lines)| lines.len()).map(|(index, _)| index);
+        let lines = index.map(|index| idle.swap_remove(index));
+        // Memory too small for this call is likely to be too small for the next: it makes room for memory that fits.
         if lines.is_none() && idle.len() >= 4 * self.count {
-            let smallest = idle.iter().enumerate().min_by_key(|(_, lines)| lines.len()).map(|(place, _)| place);
-            smallest.map(|place| idle.swap_remove(place));
+            let smallest = idle.iter().enumerate().min_by_key(|(_, lines)| lines.len()).map(|(index, _)| index);
+            smallest.map(|index| idle.swap_remove(index));
         }
         drop(idle);
         let lines = lines.unwrap_or_else(|| bytemuck::zeroed_vec(wanted));

@@ -1,4 +1,4 @@
-//! Rows become columns.
+//! The transpose of a matrix.
 
 use super::vectorised;
 
@@ -9,8 +9,8 @@ const LINE: usize = 2 * SIDE;
 
 type Square = [[f32; SIDE]; SIDE];
 
-/// `to[column · stride + row] = from[row · step + column]` for `rows` × `columns` elements; rows that are missing to
-/// `stride` become zeros.
+/// `to[column · stride + row] = from[row · step + column]` for `rows` × `columns` elements, and 0 for the rows from
+/// `rows` to `stride`.
 pub(in crate::kernels) fn transpose(
     from: &[f32],
     step: usize,
@@ -43,7 +43,7 @@ struct Transposition<'a> {
 }
 
 impl Transposition<'_> {
-    /// Square by square, each turned by `turn`; what is left at the edges one by one.
+    /// Square by square, each turned by `turn`; elements left at the edges one by one.
     #[inline(always)]
     fn squares(&mut self, turn: impl Fn(Square) -> Square) {
         let whole = [self.stride / SIDE * SIDE, self.columns / SIDE * SIDE];
@@ -63,11 +63,11 @@ impl Transposition<'_> {
     #[inline(always)]
     fn square(&mut self, first_row: usize, first_column: usize, turn: impl Fn(Square) -> Square) {
         let mut square = [[0.0; SIDE]; SIDE];
-        for (place, line) in square.iter_mut().enumerate().take(self.rows.saturating_sub(first_row)) {
-            line.copy_from_slice(&self.from[(first_row + place) * self.step + first_column..][..SIDE]);
+        for (index, line) in square.iter_mut().enumerate().take(self.rows.saturating_sub(first_row)) {
+            line.copy_from_slice(&self.from[(first_row + index) * self.step + first_column..][..SIDE]);
         }
-        for (place, line) in turn(square).iter().enumerate() {
-            self.to[(first_column + place) * self.stride + first_row..][..SIDE].copy_from_slice(line);
+        for (index, line) in turn(square).iter().enumerate() {
+            self.to[(first_column + index) * self.stride + first_row..][..SIDE].copy_from_slice(line);
         }
     }
 
@@ -89,21 +89,21 @@ fn turned_by_shuffles(simd: pulp::x86::V3, square: Square) -> Square {
     use std::arch::x86_64::__m256;
     let avx = simd.avx;
     let rows: [__m256; SIDE] = bytemuck::cast(square);
-    let pairs: [__m256; SIDE] = std::array::from_fn(|place| {
-        let (one, other) = (rows[place / 2 * 2], rows[place / 2 * 2 + 1]);
-        if place % 2 == 0 { avx._mm256_unpacklo_ps(one, other) } else { avx._mm256_unpackhi_ps(one, other) }
+    let pairs: [__m256; SIDE] = std::array::from_fn(|index| {
+        let (one, other) = (rows[index / 2 * 2], rows[index / 2 * 2 + 1]);
+        if index % 2 == 0 { avx._mm256_unpacklo_ps(one, other) } else { avx._mm256_unpackhi_ps(one, other) }
     });
-    let quads: [__m256; SIDE] = std::array::from_fn(|place| {
-        let first = place / 4 * 4 + place % 4 / 2;
+    let quads: [__m256; SIDE] = std::array::from_fn(|index| {
+        let first = index / 4 * 4 + index % 4 / 2;
         let (one, other) = (pairs[first], pairs[first + 2]);
-        match place % 2 {
+        match index % 2 {
             0 => avx._mm256_shuffle_ps::<0b01_00_01_00>(one, other),
             _ => avx._mm256_shuffle_ps::<0b11_10_11_10>(one, other),
         }
     });
-    let columns: [__m256; SIDE] = std::array::from_fn(|place| {
-        let (one, other) = (quads[place % 4], quads[place % 4 + 4]);
-        match place / 4 {
+    let columns: [__m256; SIDE] = std::array::from_fn(|index| {
+        let (one, other) = (quads[index % 4], quads[index % 4 + 4]);
+        match index / 4 {
             0 => avx._mm256_permute2f128_ps::<0x20>(one, other),
             _ => avx._mm256_permute2f128_ps::<0x31>(one, other),
         }
@@ -119,11 +119,11 @@ mod tests {
     fn rows_become_columns_and_missing_ones_zeros() {
         for [rows, columns, stride] in [[1, 1, 1], [5, 7, 6], [16, 16, 16], [19, 37, 32], [40, 8, 40], [3, 50, 16]] {
             let step = columns + 3;
-            let from: Vec<f32> = (0..rows * step).map(|place| place as f32 + 1.0).collect();
+            let from: Vec<f32> = (0..rows * step).map(|index| index as f32 + 1.0).collect();
             let mut to = vec![f32::NAN; columns * stride];
             transpose(&from, step, [rows, columns], &mut to, stride);
-            for (place, value) in to.iter().enumerate() {
-                let (column, row) = (place / stride, place % stride);
+            for (index, value) in to.iter().enumerate() {
+                let (column, row) = (index / stride, index % stride);
                 let expected = if row < rows { from[row * step + column] } else { 0.0 };
                 assert_eq!(*value, expected, "{rows} × {columns}, {stride}: row {row}, column {column}");
             }

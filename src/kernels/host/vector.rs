@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-/// Lanes that loops over vectors are written for: a 512-bit register of floats, two of 256 bits, four of 128.
+/// Lanes of the loops over vectors: a 512-bit register of floats, two of 256 bits, four of 128.
 pub(in crate::kernels) const LANES: usize = 16;
 
 static ARCHITECTURE: LazyLock<pulp::Arch> = LazyLock::new(pulp::Arch::new);
@@ -28,7 +28,7 @@ pub(in crate::kernels) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     ARCHITECTURE.dispatch(work)
 }
 
-/// Runs `work`, which is written in vectors of the processor at hand, where loops do not become them by themselves.
+/// Runs `work`, written in vectors of the processor at hand: for loops that the compiler would not vectorise.
 pub(in crate::kernels) fn with_vectors<W: pulp::WithSimd>(work: W) -> W::Output {
     ARCHITECTURE.dispatch(work)
 }

@@ -1,4 +1,4 @@
-//! What a device reaches at most: kernels that do nothing but compute, or nothing but copy.
+//! The peak rates of a device: kernels that only compute, or only copy.
 
 pub mod arithmetic;
 pub mod copy;

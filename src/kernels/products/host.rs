@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use crate::kernels::host::{Factor, Threads, multiply, transpose};
 
-/// Columns of a panel: four 512-bit registers, which is the library's tile, so that it takes the panel as it lies.
+/// Columns of a panel: four 512-bit registers, as in the tile of `gemm`, which then reads the panel without copying it.
 pub(super) const PANEL: usize = 64;
-/// Rows of a tile, of which the library likewise takes few enough not to copy the panel again.
+/// Rows of a tile: few enough for `gemm` not to copy the panel.
 pub(super) const STRIP: usize = 48;
 /// Rows of a block: with 768 inputs each they and a panel fit a second-level cache of 1 MiB.
 pub(super) const BLOCK: usize = 4 * STRIP;
@@ -26,13 +26,13 @@ pub(super) fn packed(inner: usize, columns: usize) -> usize {
 /// Packs a weight `[N, K]` into panels `[N / PANEL, K, PANEL]`, the last filled up with zeros.
 pub(super) fn pack(weight: &[f32], inner: usize, panels: &mut [f32], threads: &Threads) {
     let columns = weight.len() / inner;
-    threads.chunks(panels, PANEL * inner, |place, panel| {
-        let present = PANEL.min(columns - place * PANEL);
-        transpose(&weight[place * PANEL * inner..], inner, [present, inner], panel, PANEL);
+    threads.chunks(panels, PANEL * inner, |index, panel| {
+        let present = PANEL.min(columns - index * PANEL);
+        transpose(&weight[index * PANEL * inner..], inner, [present, inner], panel, PANEL);
     });
 }
 
-/// Blocks that a product is cut into at least, so that many threads are busy alike.
+/// Blocks into which a product is cut at least, so that many threads get equal work.
 const BLOCKS: usize = 64;
 
 /// Columns of each block of a product whose rows make `blocks` blocks: whole panels.

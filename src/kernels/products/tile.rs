@@ -24,7 +24,7 @@ const SUBGROUP_LANES: usize = 32;
 /// for each product but may waste more on rows beyond the last; beyond 64 rows its unrolled step no longer fits the 32 KiB
 /// that a core keeps of its instructions.
 const SUBGROUP_HEIGHTS: [(usize, usize); 3] = [(16, 18), (32, 20), (64, 22)];
-/// The same with 64-bit loads; from 48 rows on the unrolled step no longer fits the instruction cache.
+/// The same for tiles with 64-bit loads; from 48 rows on the unrolled step no longer fits the instruction cache.
 const WIDE_HEIGHTS: [(usize, usize); 3] = [(8, 15), (16, 20), (40, 26)];
 
 /// How a variant chooses its tile, from the device, rows, columns, and whether two floats may be loaded at once.
@@ -45,7 +45,7 @@ pub(super) struct Tile {
     depth: usize,
     /// Loop iterations of an invocation in one turn.
     iterations: usize,
-    /// Two floats in one 64-bit load.
+    /// Whether two floats are loaded as one 64-bit word.
     wide: bool,
 }
 
@@ -92,7 +92,7 @@ impl Tile {
         Self { rows, panel: 4 * lanes, lanes, tiles: 1, depth, iterations: 1, wide }
     }
 
-    /// How a weight of these elements lies.
+    /// The format of a weight of these elements.
     pub(super) fn weight(self, element: Element) -> Format {
         let layout = match self.wide {
             true => Layout::PairedPanels { columns: self.panel },
@@ -106,7 +106,7 @@ impl Tile {
         self.panel
     }
 
-    /// What the WGSL of the tile is rendered with, for a weight of these elements.
+    /// The literals of the tile's WGSL, for a weight of these elements.
     pub(super) fn literals(self, weight: Element) -> Literals {
         let stored = self.rows.min(FINISHED_SUMS / self.lanes);
         let tile = Literals::new().with("rows", self.rows).with("lanes", self.lanes).with("stored", stored);

@@ -5,14 +5,16 @@ use std::ops::Range;
 use crate::gpu::Limits;
 use crate::tensor::{Element, Error, Result};
 
-/// Workgroups of a linear count as x, y and z: kernels take `x + y · num_workgroups.x` as their group and return where
-/// it is not below the count.
+/// `count` workgroups as x, y and z: a workgroup's number is `x + y · num_workgroups.x`, and it returns at once where
+/// that is not below `count`.
 pub(in crate::kernels) fn fold_groups(count: u64, limits: &Limits) -> Result<[u32; 3]> {
     let widest = u64::from(limits.workgroups);
     let x = count.clamp(1, widest);
     let y = count.div_ceil(x).max(1);
     if y > widest {
-        return Err(Error::unsupported(format!("{count} workgroups are more than {widest} × {widest}")));
+        return Err(Error::unsupported(format!(
+            "{count} workgroups are more than the {widest} × {widest} that this device runs"
+        )));
     }
     Ok([x as u32, y as u32, 1])
 }
@@ -39,7 +41,7 @@ pub(in crate::kernels) fn runs(
     let run = limits.binding_bytes / largest / aligned_step * aligned_step;
     if run == 0 {
         return Err(Error::unsupported(format!(
-            "{} bytes cannot be cut to fit bindings of {} bytes",
+            "the smallest piece has {} bytes, but bindings have at most {}",
             aligned_step * largest,
             limits.binding_bytes
         )));
@@ -89,11 +91,11 @@ pub(in crate::kernels) fn check_iterations(iterations: u64, limits: &Limits) -> 
 /// Frames that one launch handles.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FrameRun {
-    /// How many.
+    /// Their number.
     pub frames: usize,
-    /// Where they lie in the input.
+    /// The part of the input that has them.
     pub input: Seen,
-    /// Where they lie in the output.
+    /// The part of the output that has them.
     pub output: Seen,
 }
 
@@ -102,7 +104,7 @@ pub struct FrameRun {
 pub struct Seen {
     /// Its bytes, beginning where a binding may.
     pub window: Range<u64>,
-    /// The element of the window that the first frame begins with.
+    /// Index in the window, in elements, of the start of the first frame.
     pub first: u32,
 }
 

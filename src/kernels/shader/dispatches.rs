@@ -9,7 +9,7 @@ use crate::kernels::shader::cut::{self, FrameRun};
 use crate::kernels::shader::{Literals, Plan, Precision, Unfit, Variant};
 use crate::tensor::{Element, Error, Format, Result};
 
-/// One dispatch of a kernel: what its WGSL is rendered with, its uniform, and the part of each operand it sees.
+/// One dispatch of a kernel: the literals of its WGSL, its uniform, and the part of each operand that it sees.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Launch {
     /// Literals of the WGSL template.
@@ -24,8 +24,8 @@ pub struct Launch {
 
 /// The dispatches of one call on one device, as a variant writes them.
 ///
-/// It cuts work so that operands fit the device's bindings, folds workgroups into its dimensions, and refuses what would
-/// take more loop iterations than it runs. Sizes are elements of four bytes.
+/// The builder cuts work so that operands fit the device's bindings, folds workgroups into two dimensions, and refuses
+/// more loop iterations than the device runs. Sizes are in elements of four bytes.
 pub struct Dispatches<'a> {
     device: &'a Capabilities,
     precision: Precision,
@@ -34,11 +34,11 @@ pub struct Dispatches<'a> {
     launches: Vec<Launch>,
 }
 
-/// The elements that sizes are counted in: words are as large.
+/// The element in which sizes are counted: words are as large.
 const ELEMENT: Element = Element::F32;
 
 impl<'a> Dispatches<'a> {
-    /// None yet, for a kernel whose bindings have these elements.
+    /// No dispatches yet, for a kernel whose bindings have these elements.
     pub(in crate::kernels) fn new(
         device: &'a Capabilities,
         precision: Precision,
@@ -53,28 +53,29 @@ impl<'a> Dispatches<'a> {
         self.device
     }
 
-    /// Its limits.
+    /// The limits of the device.
     pub fn limits(&self) -> &'a Limits {
         &self.device.limits
     }
 
-    /// What the operands that are weights are to be stored in.
+    /// The element in which weights are stored.
     pub fn weights(&self) -> Element {
         self.precision.weights()
     }
 
-    /// The operand at `binding`, counted from 0, is wanted in `format` instead of in rows.
+    /// Asks for the operand at `binding`, counted from 0, in `format` instead of in rows.
     pub fn format(&mut self, binding: usize, format: Format) {
         self.formats[binding] = format;
     }
 
-    /// At `binding`, counted from 0, memory for this many elements is wanted to work in.
+    /// Asks for scratch of this many elements at `binding`, counted from 0.
     pub fn scratch(&mut self, binding: usize, elements: usize) {
         self.scratch[binding] = self.formats[binding].element.bytes_of(elements);
     }
 
-    /// That one invocation runs this many loop iterations in all: unfit where the device stops before.
-    pub fn iterate(&self, iterations: u64) -> Result<(), Unfit> {
+    /// Unfit where the device stops an invocation before it has run this many loop iterations, counted over all its
+    /// loops.
+    pub fn check_iterations(&self, iterations: u64) -> Result<(), Unfit> {
         Ok(cut::check_iterations(iterations, self.limits())?)
     }
 
@@ -105,12 +106,12 @@ impl<'a> Dispatches<'a> {
         cut::bytes(run, elements_per_unit * ELEMENT.bytes())
     }
 
-    /// The bytes of `elements`, widened to start where a binding may, and the element of that window they begin with.
+    /// The bytes of `elements`, widened to start where a binding may, and the index of their first within that window.
     pub fn window(&self, elements: &Range<usize>) -> (Range<u64>, u32) {
         cut::align_down(self.bytes(elements, 1), self.limits())
     }
 
-    /// Adds a dispatch of `groups` workgroups, each of which takes its number as x + y · the groups along x.
+    /// Adds a dispatch of `groups` workgroups, each of which computes its number as x + y · `num_workgroups.x`.
     pub fn launch(
         &mut self,
         groups: u64,
@@ -124,7 +125,7 @@ impl<'a> Dispatches<'a> {
         Ok(())
     }
 
-    /// What has been written, by `variant`.
+    /// The plan of `variant` with these dispatches.
     pub(in crate::kernels) fn finish(self, variant: &'static Variant) -> Plan {
         Plan { variant, formats: self.formats, scratch: self.scratch, launches: self.launches }
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::tensor::Element;
 
-/// The floats that a model's weights are stored in on a device. What is computed is f32 whatever they are.
+/// The floats in which a device stores a model's weights. It computes in f32 with either.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -17,7 +17,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// What weights of products are stored in.
+    /// The element in which weights of products are stored.
     pub const fn weights(self) -> Element {
         match self {
             Self::F32 => Element::F32,

@@ -14,7 +14,7 @@ pub fn render(shader: &Shader, launch: &Launch) -> Result<String> {
     TEMPLATES.as_ref().map_err(Clone::clone)?.render(shader.file, shader.text, &launch.literals)
 }
 
-/// Calls with their operands, before their uniforms have a place on the device.
+/// Calls with their operands, before their shaders are compiled and their uniforms uploaded.
 pub struct ProgramBuilder<'a> {
     device: &'a Gpu,
     /// Bound in place of an input and an output that a call leaves out: one buffer cannot be both in a dispatch.
@@ -46,13 +46,13 @@ impl<'a> ProgramBuilder<'a> {
         })
     }
 
-    /// Adds a call of `family` as planned; `operands` hold what its bindings want, laid out as the plan says, `None`
-    /// where left out.
+    /// Adds a call of `family`. `operands` has a buffer for each binding, in the format of the plan, `None` where the
+    /// call leaves one out.
     pub fn call(&mut self, family: &'static Family, plan: Plan, operands: Vec<Option<Buffer>>) {
         self.calls.push(BoundCall { label: family.name, plan, slots: family.slots(), operands });
     }
 
-    /// Compiles and binds everything.
+    /// Compiles the shaders of all calls and binds their operands. An error where an operand is larger than a binding.
     pub fn finish(self) -> Pending<'a, Program> {
         Pending::new(self.bound())
     }
@@ -72,8 +72,8 @@ impl<'a> ProgramBuilder<'a> {
         for call in &self.calls {
             let first = program.dispatches.len();
             for launch in &call.plan.launches {
-                let place = at as u64..(at + launch.uniform.len()) as u64;
-                program.dispatches.push(self.bind(call, launch, arena.window(place)).await?);
+                let range = at as u64..(at + launch.uniform.len()) as u64;
+                program.dispatches.push(self.bind(call, launch, arena.window(range)).await?);
                 at += stride(launch);
             }
             program.calls.push(first..program.dispatches.len());
@@ -127,9 +127,9 @@ impl Program {
         &self.dispatches
     }
 
-    /// The dispatches of the calls that were added at these places.
-    pub fn calls(&self, places: &Range<usize>) -> &[Dispatch] {
-        match &self.calls[places.clone()] {
+    /// The dispatches of these calls, counted from 0 in the order in which they were added.
+    pub fn dispatches_of(&self, calls: &Range<usize>) -> &[Dispatch] {
+        match &self.calls[calls.clone()] {
             [] => &[],
             calls @ [first, ..] => &self.dispatches[first.start..calls[calls.len() - 1].end],
         }

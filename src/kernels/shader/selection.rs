@@ -7,7 +7,7 @@ use crate::kernels::contract::{Family, Operation};
 use crate::kernels::shader::{Plan, Precision};
 use crate::tensor::{Error, Result};
 
-/// Variants that are asked for instead of those a device would get.
+/// Variants that are forced instead of those that a device would get.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Selection {
     /// For every kernel that has a variant of this name.
@@ -22,7 +22,7 @@ impl Selection {
         Self::default()
     }
 
-    /// Whether no variant is asked for.
+    /// Whether no variant is forced.
     pub fn is_automatic(&self) -> bool {
         *self == Self::default()
     }
@@ -30,8 +30,7 @@ impl Selection {
     /// How `call` runs on `device` with its weights in this precision: with the first variant that fits, those written for
     /// its class before others.
     ///
-    /// An error where a variant is asked for that `device` cannot run or that does not fit the call: it is never replaced
-    /// silently.
+    /// An error where a forced variant cannot run on `device` or does not fit the call: it is never replaced silently.
     pub fn plan(&self, call: &dyn Operation, device: &Capabilities, precision: Precision) -> Result<Plan> {
         let family = call.family();
         call.validate().map_err(|error| error.within(family.name))?;
@@ -50,7 +49,7 @@ impl Selection {
         Err(Error::unsupported(format!("{}: {reason}", family.name)))
     }
 
-    /// The variant that is asked for of `family`.
+    /// The variant that is forced for `family`.
     fn forced(&self, family: &Family) -> Option<&str> {
         let everywhere = self.everywhere.as_ref();
         let known = |name: &&String| family.variants().iter().any(|variant| variant.name == **name);

@@ -7,12 +7,12 @@ use crate::kernels::contract::{Access, Binding, Case, rounded_reference};
 use crate::kernels::shader::{Precision, ProgramBuilder, Variant};
 use crate::tensor::{Closeness, Element, Error, ErrorKind, Format, Result, Shape, Tensor, Tolerance};
 
-/// What became of a case.
+/// The outcome of a case on a device.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// The device agrees with the reference.
     Passed(Closeness),
-    /// It does not, or it failed on the way.
+    /// The device disagrees, or could not compute the case.
     Failed(String),
     /// This device lacks what the variant needs.
     Unsupported(String),
@@ -53,8 +53,8 @@ pub fn check_async<'a>(device: &'a Gpu, case: &'a Case, variant: &'static Varian
     })
 }
 
-/// Against the reference of the weights as they are stored; where that is not exact, against the reference of the exact
-/// ones too.
+/// Compares with the reference for the weights as they are stored and, where storing rounds them, also with the
+/// reference for the exact weights.
 async fn compare(device: &Gpu, case: &Case, variant: &'static Variant) -> Result<Outcome> {
     let (inputs, of) = (case.tensors()?, |tensors: &[Option<Tensor>]| {
         rounded_reference(&*case.call, &tensors.iter().map(Option::as_ref).collect::<Vec<_>>())
@@ -109,7 +109,7 @@ fn judge_within(tolerance: impl Fn(usize) -> Tolerance, actual: &[Tensor], expec
     }
 }
 
-/// Runs `case` alone on `device`: guarded inputs (`None` where absent) in, the outputs back.
+/// Runs `case` alone on `device` with guards behind its `inputs` (`None` where absent), and reads the outputs back.
 ///
 /// An error where the kernel wrote behind an output, or the device failed.
 pub fn run<'a>(
@@ -136,7 +136,7 @@ async fn outputs(
         plan.map_err(|unfit| Error::unsupported(format!("{}, variant {}: {unfit}", family.name, variant.name)))?;
     let mut given = inputs.iter();
     let mut buffers = Vec::new();
-    for (place, (binding, shape)) in family.bindings.iter().zip(call.operands()).enumerate() {
+    for (index, (binding, shape)) in family.bindings.iter().zip(call.operands()).enumerate() {
         buffers.push(match (binding.access, shape) {
             (Access::Read | Access::Update, None) => {
                 given.next();
@@ -146,11 +146,11 @@ async fn outputs(
                 let tensor = given.next().copied().flatten().ok_or_else(|| {
                     Error::usage(format!("kernel {}: input {} is missing", family.name, binding.name))
                 })?;
-                Some(guarded(device, binding, &plan.formats[place].bytes_of(tensor)?).await?)
+                Some(guarded(device, binding, &plan.formats[index].bytes_of(tensor)?).await?)
             }
             (Access::Write, None) => None,
-            (Access::Write, Some(shape)) => Some(poisoned(device, binding, plan.formats[place].bytes(&shape)).await?),
-            (Access::Scratch, _) => match plan.scratch[place] {
+            (Access::Write, Some(shape)) => Some(poisoned(device, binding, plan.formats[index].bytes(&shape)).await?),
+            (Access::Scratch, _) => match plan.scratch[index] {
                 0 => None,
                 bytes => Some(poisoned(device, binding, bytes as usize).await?),
             },
@@ -195,10 +195,10 @@ async fn within_guard(device: &Gpu, binding: &Binding, bytes: usize, buffer: &Bu
     let mut content = device.read(buffer, 0..(bytes + size_of_val(&[POISON; GUARD_WORDS])) as u64).await?;
     let guard = content.split_off(bytes);
     let words: Vec<u32> = bytemuck::pod_collect_to_vec(&guard);
-    if let Some(place) = words.iter().position(|word| *word != POISON) {
+    if let Some(index) = words.iter().position(|word| *word != POISON) {
         return Err(Error::new(
             ErrorKind::Device,
-            format!("wrote behind {}: {} elements after its end", binding.name, place + 1),
+            format!("wrote behind {}: {} elements after its end", binding.name, index + 1),
         ));
     }
     Ok(content)
@@ -207,10 +207,10 @@ async fn within_guard(device: &Gpu, binding: &Binding, bytes: usize, buffer: &Bu
 async fn collect(device: &Gpu, binding: &Binding, shape: Shape, buffer: &Buffer) -> Result<Tensor> {
     let values = within_guard(device, binding, Format::rows(binding.element).bytes(&shape), buffer).await?;
     let unwritten = |word: &u32| *word == POISON;
-    if let Some(place) = bytemuck::pod_collect_to_vec::<u8, u32>(&values).iter().position(unwritten)
+    if let Some(index) = bytemuck::pod_collect_to_vec::<u8, u32>(&values).iter().position(unwritten)
         && binding.element == Element::F32
     {
-        return Err(Error::new(ErrorKind::Device, format!("left element {place} of {} unwritten", binding.name)));
+        return Err(Error::new(ErrorKind::Device, format!("left element {index} of {} unwritten", binding.name)));
     }
     Tensor::from_bytes(shape, binding.element, &values)
 }

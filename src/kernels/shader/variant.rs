@@ -14,7 +14,7 @@ pub struct Shader {
     pub file: &'static str,
     /// Its text.
     pub text: &'static str,
-    /// Whether it is this crate's, whose tests run it with guards around all operands.
+    /// Whether it belongs to this crate, whose tests run it with guards behind all operands.
     pub(super) own: bool,
 }
 
@@ -31,7 +31,7 @@ impl Shader {
 }
 
 impl Shader {
-    /// What stands between the first and the last dot of the file's name, `plain` where they are one.
+    /// The part of the file's name between its last two dots, `plain` where it has one dot.
     const fn suffix(&self) -> &'static str {
         let bytes = self.file.as_bytes();
         let mut end = bytes.len();
@@ -107,7 +107,7 @@ impl<K: 'static> Planned<K> {
 pub struct Unfit(String);
 
 impl Unfit {
-    /// For this reason.
+    /// Unfit for this reason.
     pub fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())
     }
@@ -125,14 +125,14 @@ impl From<Error> for Unfit {
     }
 }
 
-/// What a variant does for one call on one device.
+/// How a variant computes one call on one device.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The variant.
     pub variant: &'static Variant,
-    /// In which format it wants the operand of each binding.
+    /// The format of the operand of each binding.
     pub formats: Vec<Format>,
-    /// Bytes that it works in at each binding that is scratch; 0 for others, and where it needs none.
+    /// Bytes of scratch at each binding; 0 where it needs none.
     pub scratch: Vec<u64>,
     /// Its dispatches, in order.
     pub launches: Vec<Launch>,
@@ -145,7 +145,7 @@ pub struct Needs {
     pub subgroup: bool,
     /// Bytes of workgroup memory.
     pub workgroup_bytes: u32,
-    /// Invocations in a workgroup; 0 where a single subgroup does.
+    /// Invocations in a workgroup; 0 where a workgroup is one subgroup.
     pub invocations: u32,
 }
 
@@ -175,7 +175,7 @@ pub enum DeviceClass {
     Software,
     /// A GPU: workgroup memory and occupancy count.
     Gpu,
-    /// Whatever has nothing better.
+    /// Any device that has nothing better.
     Any,
 }
 
@@ -200,7 +200,7 @@ impl Variant {
         None
     }
 
-    /// How well it is meant for `device`: the lower the better.
+    /// How well its class suits `device`: the lower the better.
     pub(in crate::kernels) fn rank(&self, device: &Capabilities) -> u32 {
         let own = if device.is_software() { DeviceClass::Software } else { DeviceClass::Gpu };
         match self.class {

@@ -1,4 +1,4 @@
-//! Kernels on weights themselves: how they are stored, and how a step of training changes them.
+//! Kernels on weights: repacking into other formats, and steps of training.
 
 pub mod repack;
 pub mod sgd_step;

@@ -7,7 +7,7 @@ use crate::kernels::attention::sequences::{Part, Sequences};
 use crate::kernels::contract::{Case, Fill};
 use crate::tensor::{Tensor, Tolerance};
 
-/// The places of the inputs in a case.
+/// Indices of the inputs of a case.
 const QUERY: usize = 0;
 const KEY: usize = 1;
 const VALUE: usize = 2;
@@ -42,15 +42,15 @@ fn valid(case: Case, validity: &[&[u32]]) -> Case {
     case.given(VALIDITY, Tensor::u32([validity.len(), validity[0].len()], validity.concat()))
 }
 
-/// `case` with the rows `[plane, row]` of input `place` NaN.
-fn poisoned(case: Case, place: usize, rows: &[[usize; 2]]) -> Case {
-    let Some(shape) = case.call.operands()[place].clone() else { return case };
+/// `case` with the rows `[plane, row]` of input `index` NaN.
+fn poisoned(case: Case, index: usize, rows: &[[usize; 2]]) -> Case {
+    let Some(shape) = case.call.operands()[index].clone() else { return case };
     let [tokens, width] = [shape.axes()[1], shape.last()];
     let mut values: Vec<f32> = (0..shape.elements()).map(|at| (at as f32).sin()).collect();
     for [plane, row] in rows {
         values[(plane * tokens + row) * width..][..width].fill(f32::NAN);
     }
-    case.given(place, Tensor::f32(shape, values))
+    case.given(index, Tensor::f32(shape, values))
 }
 
 pub(super) fn cases() -> Vec<Case> {

@@ -1,4 +1,5 @@
-//! Attention on the host: a tile of queries meets its keys block by block, and no more scores exist than a block's.
+//! Attention on the host: a tile of queries meets its keys block by block, and only the scores of one block exist at a
+//! time.
 //!
 //! Scores lie key by key, with the queries side by side in vector lanes: every step of the softmax is lane by lane.
 
@@ -14,7 +15,7 @@ use crate::tensor::Result;
 
 /// Keys of a block: with a tile of queries 256 KiB of scores, in a second-level cache beside keys and values.
 const KEYS: usize = 256;
-/// Queries whose running numbers are registers at once, so that one's latency hides behind the others.
+/// Queries whose running numbers are in registers at once, so that their latencies overlap.
 const WIDE: usize = 4 * LANES;
 
 struct Inputs<'a> {
@@ -32,7 +33,7 @@ struct Seen<'a> {
     count: usize,
 }
 
-/// The running softmax of a tile of queries, `stride` of them with those that only fill it up.
+/// The running softmax of a tile of queries, filled up to `stride` of them.
 struct Tile<'a> {
     stride: usize,
     /// `[D, stride]`: the queries, scaled so that scores are powers of two.
@@ -107,7 +108,7 @@ impl<'a> Inputs<'a> {
             tile.meet(seen, keys, range.len());
         }
         for ((token, peak), total) in range.clone().zip(&*tile.peak).zip(&*tile.total) {
-            // A maximum may have dropped what is not a number.
+            // A maximum may have dropped a NaN.
             let peak = if total.is_nan() { f32::NAN } else { peak / LOG2_E };
             self.keep(unit, token, [peak, *total]);
         }
@@ -122,7 +123,7 @@ impl<'a> Inputs<'a> {
         );
     }
 
-    /// What queries get that see no key.
+    /// Writes the output of queries that see no key.
     fn empty(&self, unit: &Unit, queries: Range<usize>, values: Features<'_>, tokens: usize, row: EmptyRow) {
         let mut mean = vec![0.0f64; values.width];
         if row == EmptyRow::Uniform {
@@ -151,8 +152,8 @@ impl<'a> Inputs<'a> {
     /// Writes m and l of a query, where they are wanted.
     fn keep(&self, unit: &Unit, token: usize, numbers: [f32; 2]) {
         let Some(statistics) = &self.statistics else { return };
-        for (place, number) in numbers.into_iter().enumerate() {
-            let start = (2 * unit.head + place) * self.call.rows() + self.row(unit, token);
+        for (index, number) in numbers.into_iter().enumerate() {
+            let start = (2 * unit.head + index) * self.call.rows() + self.row(unit, token);
             statistics.part(start..start + 1)[0] = number;
         }
     }
@@ -193,7 +194,7 @@ impl<'a> Tile<'a> {
     fn load(&mut self, queries: Features<'_>, range: &Range<usize>) {
         let width = queries.width;
         let scale = LOG2_E / (width as f32).sqrt();
-        // Read one after the other, which memory is faster at; the sums' place is still free.
+        // Tokens are read one after the other, which is faster; the memory of the sums is still free.
         vectorised(
             #[inline(always)]
             || {

@@ -9,7 +9,7 @@ mod wgsl;
 
 use std::ops::Range;
 
-use crate::kernels::attention::cut::Places;
+use crate::kernels::attention::cut::Addresses;
 use crate::kernels::attention::mask::Mask;
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::{Part, RowStrides, Sequences};
@@ -42,14 +42,14 @@ pub static FAMILY: Family = Family {
 pub struct Attention {
     /// The packed queries, keys and values.
     pub qkv: Qkv,
-    /// Which heads attend how; together every head once.
+    /// How ranges of heads attend; every head is in one part.
     pub parts: Vec<Part>,
     /// The query tokens of each sequence, `None` for all. With a range, the output has a row for each sequence and
     /// query, and all heads must attend within the same sequences.
     pub queries: Option<Range<usize>>,
-    /// Whether the highest score of each row of the output and head, and the sum of the exponentials of all its scores less
-    /// that, are a second output, `[H, 2, R]`: what [`AttentionNormaliser`](super::AttentionNormaliser) gives, and next to
-    /// nothing to write here.
+    /// Whether there is a second output, `[H, 2, R]`: the highest score m of each head and row of the output, and
+    /// Σ exp(score − m) over the row. [`AttentionNormaliser`](super::AttentionNormaliser) computes the same; here it
+    /// costs next to nothing.
     pub statistics: bool,
 }
 
@@ -69,14 +69,14 @@ impl Attention {
         Self { qkv, parts, queries: None, statistics: false }
     }
 
-    /// For these query tokens of each sequence only, such as the class token in the last block.
+    /// The same for these query tokens of each sequence only, such as the class token in the last block.
     #[must_use]
     pub fn queries(mut self, queries: Range<usize>) -> Self {
         self.queries = Some(queries);
         self
     }
 
-    /// With the statistics of each row.
+    /// The same with the statistics of each row as a second output.
     #[must_use]
     pub fn statistics(mut self) -> Self {
         self.statistics = true;
@@ -96,7 +96,7 @@ impl Attention {
         self.qkv.heads * self.qkv.width
     }
 
-    /// How many queries look at how many keys, in all heads together.
+    /// Pairs of a query and a key, in all heads together.
     fn pairs(&self) -> u64 {
         let pairs = self.parts.iter().map(|part| {
             part.heads.len() * part.sequences.count() * self.queries_of(part).len() * part.sequences.tokens
@@ -119,19 +119,19 @@ impl Attention {
         }
     }
 
-    /// Where `part` writes.
-    pub(super) fn output_places(&self, part: &Part) -> Places {
+    /// The elements of the output that `part` writes.
+    pub(super) fn output_addresses(&self, part: &Part) -> Addresses {
         let (row, width) = (self.columns(), self.qkv.width);
         let before = self.queries.as_ref().map_or(0, |queries| queries.start * row);
-        let strides = Places::strides(self.row_strides(part), row, width);
-        Places { origin: -(before as i64), strides, run: width, all_tokens: false }
+        let strides = Addresses::strides(self.row_strides(part), row, width);
+        Addresses { origin: -(before as i64), strides, run: width, all_tokens: false }
     }
 
-    /// Where `part` writes its statistics: in planes of R rows, two a head.
-    pub(super) fn statistics_places(&self, part: &Part) -> Places {
+    /// The elements of the statistics that `part` writes: in planes of R rows, two a head.
+    pub(super) fn statistics_addresses(&self, part: &Part) -> Addresses {
         let before = self.queries.as_ref().map_or(0, |queries| queries.start);
-        let strides = Places::strides(self.row_strides(part), 1, 2 * self.rows());
-        Places { origin: -(before as i64), strides, run: self.rows() + 1, all_tokens: false }
+        let strides = Addresses::strides(self.row_strides(part), 1, 2 * self.rows());
+        Addresses { origin: -(before as i64), strides, run: self.rows() + 1, all_tokens: false }
     }
 }
 
@@ -162,7 +162,7 @@ impl Kernel for Attention {
             || heads.last().map(|heads| heads.end) != Some(self.qkv.heads)
         {
             return Err(Error::usage(format!(
-                "parts for heads {heads:?} are not each of {} heads once",
+                "the parts have heads {heads:?}, which are not each of {} heads once",
                 self.qkv.heads
             )));
         }

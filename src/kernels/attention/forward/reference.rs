@@ -18,7 +18,7 @@ pub(in crate::kernels) struct Operands<'a> {
     pub(in crate::kernels) validity: Option<&'a [u32]>,
 }
 
-/// A query, or any token: clip, sequence of the clip, head, token of the sequence.
+/// A token as a query or key: clip, sequence of the clip, head, token of the sequence.
 #[derive(Clone, Copy)]
 pub(in crate::kernels) struct At {
     pub(in crate::kernels) outer: usize,
@@ -42,15 +42,15 @@ pub(super) fn attention(call: &Attention, inputs: &[Option<&Exact>]) -> Result<V
                 None => row_of(part, at),
                 Some(range) => (at.outer * part.sequences.inner + at.inner) * range.len() + at.token - range.start,
             };
-            for (place, number) in operands.statistics(part, at).into_iter().enumerate() {
-                numbers[(2 * at.head + place) * rows + row] = number;
+            for (index, number) in operands.statistics(part, at).into_iter().enumerate() {
+                numbers[(2 * at.head + index) * rows + row] = number;
             }
             for feature in 0..width {
                 let mut sum = 0.0;
                 for (token, probability) in probabilities.iter().enumerate() {
                     if let Some(probability) = probability {
-                        let place = place_of(qkv, 2, at.head, row_of(part, At { token, ..at }), feature);
-                        sum += probability * value[place];
+                        let offset = offset_of(qkv, 2, at.head, row_of(part, At { token, ..at }), feature);
+                        sum += probability * value[offset];
                     }
                 }
                 output[row * columns + at.head * width + feature] = sum;
@@ -80,7 +80,7 @@ pub(in crate::kernels) fn queries_of(part: &Part, tokens: Range<usize>) -> Vec<A
 }
 
 impl<'a> Operands<'a> {
-    /// Query and key first, the validity at the binding named.
+    /// Query and key are the first inputs; `validity` is the index of the validity.
     pub(in crate::kernels) fn of(qkv: &'a Qkv, inputs: &[Option<&'a Exact>], validity: usize) -> Result<Self> {
         let validity = match inputs.get(validity).copied().flatten() {
             Some(tensor) => Some(tensor.words()?),
@@ -124,8 +124,8 @@ impl<'a> Operands<'a> {
         let (query, key) = (row_of(part, at), row_of(part, At { token, ..at }));
         let mut product = 0.0;
         for feature in 0..self.qkv.width {
-            let q = self.query[place_of(self.qkv, 0, at.head, query, feature)];
-            let k = self.key[place_of(self.qkv, 1, at.head, key, feature)];
+            let q = self.query[offset_of(self.qkv, 0, at.head, query, feature)];
+            let k = self.key[offset_of(self.qkv, 1, at.head, key, feature)];
             product += q * k;
         }
         Some(product / (self.qkv.width as f64).sqrt())
@@ -155,8 +155,8 @@ pub(in crate::kernels) fn row_of(part: &Part, at: At) -> usize {
     at.outer * sequences.outer_stride + at.inner * sequences.inner_stride + at.token * sequences.token_stride
 }
 
-/// Where queries (`which` 0), keys (1) or values (2) hold a feature.
-fn place_of(qkv: &Qkv, which: usize, head: usize, row: usize, feature: usize) -> usize {
+/// The offset of a feature of the queries (`which` 0), keys (1) or values (2), in elements.
+fn offset_of(qkv: &Qkv, which: usize, head: usize, row: usize, feature: usize) -> usize {
     let Qkv { rows, heads, width, layout } = *qkv;
     match layout {
         QkvLayout::Planes => ((which * heads + head) * rows + row) * width + feature,

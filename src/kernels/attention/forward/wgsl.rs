@@ -1,11 +1,11 @@
 //! Attention in WGSL.
 
 use super::Attention;
-use crate::kernels::attention::cut::{Common, Cut, Cutter, Places};
+use crate::kernels::attention::cut::{Addresses, Common, Cut, Cutter};
 use crate::kernels::attention::tile::{Choice, Tile};
 use crate::kernels::shader::{Dispatches, Planned, Unfit, wgsl, word};
 
-/// The place of the statistics among the bindings.
+/// Index of the statistics among the bindings.
 const STATISTICS: usize = 5;
 
 crate::uniform! {
@@ -34,10 +34,10 @@ fn plan(call: &Attention, dispatches: &mut Dispatches<'_>, choose: Choice) -> Re
     let width = call.qkv.width;
     for part in &call.parts {
         let tile = choose(dispatches.device(), width, call.queries_of(part).len(), &part.mask);
-        dispatches.iterate(tile.iterations(width, part))?;
-        let inputs = [0, 1, 2].map(|which| Places::of_input(&call.qkv, part, which));
-        let mut outputs = vec![call.output_places(part)];
-        outputs.extend(call.statistics.then(|| call.statistics_places(part)));
+        dispatches.check_iterations(tile.iterations(width, part))?;
+        let inputs = [0, 1, 2].map(|which| Addresses::of_input(&call.qkv, part, which));
+        let mut outputs = vec![call.output_addresses(part)];
+        outputs.extend(call.statistics.then(|| call.statistics_addresses(part)));
         let cutter = Cutter {
             qkv: &call.qkv,
             part,

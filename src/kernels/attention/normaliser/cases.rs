@@ -7,7 +7,7 @@ use crate::kernels::attention::sequences::{Part, Sequences};
 use crate::kernels::contract::{Case, Fill};
 use crate::tensor::{Tensor, Tolerance};
 
-/// The places of the inputs of a case, and that of the validity in one without weights.
+/// Indices of the inputs of a case; that of the validity is for a case without weights.
 const QUERY: usize = 0;
 const KEY: usize = 1;
 const WEIGHTS: usize = 2;
@@ -46,12 +46,12 @@ fn weighted(name: &str, call: AttentionNormaliser, weight: fn(usize) -> f32) -> 
 }
 
 /// With one row of a plane NaN.
-fn poisoned(case: Case, place: usize, plane: usize, row: usize) -> Case {
-    let Some(shape) = case.call.operands()[place].clone() else { return case };
+fn poisoned(case: Case, index: usize, plane: usize, row: usize) -> Case {
+    let Some(shape) = case.call.operands()[index].clone() else { return case };
     let (rows, width) = (shape.axes()[1], shape.last());
     let mut values: Vec<f32> = (0..shape.elements()).map(|at| (at as f32).sin()).collect();
     values[(plane * rows + row) * width..][..width].fill(f32::NAN);
-    case.given(place, Tensor::f32(shape, values))
+    case.given(index, Tensor::f32(shape, values))
 }
 
 pub(super) fn cases() -> Vec<Case> {

@@ -19,8 +19,8 @@ pub(super) fn attention_normaliser(
     // A query's highest score and total.
     let store = |unit: &Unit, token: usize, numbers: [f32; 2]| {
         let plane = 2 * (unit.head - part.heads.start);
-        for (place, number) in numbers.into_iter().enumerate() {
-            let start = (plane + place) * qkv.rows + unit.row(part, token);
+        for (index, number) in numbers.into_iter().enumerate() {
+            let start = (plane + index) * qkv.rows + unit.row(part, token);
             output.part(start..start + 1)[0] = number;
         }
     };

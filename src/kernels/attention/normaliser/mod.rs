@@ -1,5 +1,6 @@
-//! What the softmax of attention divides by, for each query and head: with it a probability can be computed anywhere, and
-//! none has to be stored (the statistics of FlashAttention's backward pass; Dao et al. 2022, arXiv 2205.14135).
+//! The statistics of attention's softmax, maximum and sum, for each query and head: with them a probability can be
+//! computed where it is needed, and none has to be stored (as in FlashAttention's backward pass; Dao et al. 2022, arXiv
+//! 2205.14135).
 
 mod cases;
 #[cfg(feature = "cpu")]
@@ -7,7 +8,7 @@ mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::attention::cut::Places;
+use crate::kernels::attention::cut::Addresses;
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
 use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
@@ -30,8 +31,8 @@ pub static FAMILY: Family = Family {
     cases: cases::cases,
 };
 
-/// The highest score of each query of one [`Part`] of attention, and the sum of the exponentials of all its scores less
-/// that: `[heads, 2, R]` for the heads of the part and the R rows of the packed tensor.
+/// The highest score m of each query of one [`Part`] of attention, and Σ exp(score − m) over its scores:
+/// `[heads, 2, R]` for the heads of the part and the R rows of the packed tensor.
 ///
 /// Both are 0 for a query that sees no key, and NaN where one of its scores is. The operands of query and key have the whole
 /// packed tensor's shape, as in [`Attention`](super::Attention).
@@ -46,21 +47,21 @@ pub struct AttentionNormaliser {
     pub weighted: bool,
 }
 
-/// Where a part keeps its pairs of numbers: in planes of R rows, two a head from `first_head` on.
-pub(super) fn places(qkv: &Qkv, part: &Part, first_head: usize) -> Places {
+/// The elements that hold a part's pairs of numbers: in planes of R rows, two a head from `first_head` on.
+pub(super) fn addresses(qkv: &Qkv, part: &Part, first_head: usize) -> Addresses {
     let head = 2 * qkv.rows;
     let origin = -((first_head * head) as i64);
-    Places {
+    Addresses {
         origin,
-        strides: Places::strides(part.sequences.row_strides(), 1, head),
+        strides: Addresses::strides(part.sequences.row_strides(), 1, head),
         run: qkv.rows + 1,
         all_tokens: false,
     }
 }
 
-/// Where a part finds one number a row.
-pub(super) fn places_of_rows(part: &Part) -> Places {
-    Places { origin: 0, strides: Places::strides(part.sequences.row_strides(), 1, 0), run: 1, all_tokens: false }
+/// The elements that hold a part's rows where each has one number.
+pub(super) fn addresses_of_rows(part: &Part) -> Addresses {
+    Addresses { origin: 0, strides: Addresses::strides(part.sequences.row_strides(), 1, 0), run: 1, all_tokens: false }
 }
 
 impl Kernel for AttentionNormaliser {

@@ -1,7 +1,7 @@
 //! The normaliser of attention in WGSL.
 
-use super::{AttentionNormaliser, places, places_of_rows};
-use crate::kernels::attention::cut::{Common, Cut, Cutter, Places};
+use super::{AttentionNormaliser, addresses, addresses_of_rows};
+use crate::kernels::attention::cut::{Addresses, Common, Cut, Cutter};
 use crate::kernels::attention::tile::{Choice, Tile};
 use crate::kernels::shader::{Dispatches, Planned, Unfit, wgsl, word};
 
@@ -29,14 +29,14 @@ fn plan(call: &AttentionNormaliser, dispatches: &mut Dispatches<'_>, choose: Cho
     let AttentionNormaliser { qkv, part, weighted } = call;
     let (width, tokens) = (qkv.width, part.sequences.tokens);
     let tile = choose(dispatches.device(), width, tokens, &part.mask);
-    dispatches.iterate(tile.iterations(width, part))?;
-    let [query, key] = [0, 1].map(|which| Places::of_input(qkv, part, which));
+    dispatches.check_iterations(tile.iterations(width, part))?;
+    let [query, key] = [0, 1].map(|which| Addresses::of_input(qkv, part, which));
     let cutter = Cutter {
         qkv,
         part,
         queries: 0..tokens,
-        inputs: &[query, key, places_of_rows(part)],
-        outputs: &[places(qkv, part, part.heads.start)],
+        inputs: &[query, key, addresses_of_rows(part)],
+        outputs: &[addresses(qkv, part, part.heads.start)],
         rows: part.sequences.row_strides(),
         limits: dispatches.limits(),
     };

@@ -7,7 +7,7 @@ use crate::kernels::attention::sequences::{Part, Sequences};
 use crate::kernels::contract::{Case, Fill};
 use crate::tensor::{Tensor, Tolerance};
 
-/// The place of the validity among the inputs.
+/// Index of the validity among the inputs.
 const VALIDITY: usize = 2;
 
 /// All heads, all queries.

@@ -44,7 +44,7 @@ pub(super) fn attention_probabilities(
                         #[inline(always)]
                         || softmax(scores),
                     );
-                    place(scores, order, output);
+                    scatter(scores, order, output);
                 },
             );
         }
@@ -52,8 +52,8 @@ pub(super) fn attention_probabilities(
     Ok(())
 }
 
-/// Probabilities of the keys that are seen at the places of their tokens; 0 elsewhere.
-fn place(probabilities: &[f32], order: Option<&[usize]>, output: &mut [f32]) {
+/// Writes the probability of each key that is seen at the index of its token, 0 elsewhere.
+fn scatter(probabilities: &[f32], order: Option<&[usize]>, output: &mut [f32]) {
     let Some(order) = order else {
         output.copy_from_slice(probabilities);
         return;

@@ -1,5 +1,5 @@
-//! The probabilities that attention weighs its values with, stored: for pictures and comparisons, for as many queries as
-//! are asked for (spec §2.1, masks §4.2).
+//! The probabilities with which attention weighs its values, stored for the queries that are asked for: for pictures
+//! and comparisons (spec §2.1, masks §4.2).
 
 mod cases;
 #[cfg(feature = "cpu")]
@@ -9,7 +9,7 @@ mod wgsl;
 
 use std::ops::Range;
 
-use crate::kernels::attention::cut::Places;
+use crate::kernels::attention::cut::Addresses;
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::{Part, RowStrides};
 use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
@@ -58,12 +58,12 @@ impl AttentionProbabilities {
         RowStrides { outer: self.part.sequences.inner * sequence, inner: sequence, token: 1 }
     }
 
-    fn output_places(&self) -> Places {
+    fn output_addresses(&self) -> Addresses {
         let [_, _, queries, keys] = self.shape();
         let head = queries * keys;
         let before = self.part.heads.start * head + self.queries.start * keys;
-        let strides = Places::strides(self.row_strides(), keys, head);
-        Places { origin: -(before as i64), strides, run: keys, all_tokens: false }
+        let strides = Addresses::strides(self.row_strides(), keys, head);
+        Addresses { origin: -(before as i64), strides, run: keys, all_tokens: false }
     }
 }
 

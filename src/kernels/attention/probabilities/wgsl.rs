@@ -1,7 +1,7 @@
 //! The probabilities of attention in WGSL.
 
 use super::AttentionProbabilities;
-use crate::kernels::attention::cut::{Common, Cut, Cutter, Places};
+use crate::kernels::attention::cut::{Addresses, Common, Cut, Cutter};
 use crate::kernels::attention::tile::Tile;
 use crate::kernels::shader::{Dispatches, Planned, Unfit, wgsl, word};
 
@@ -21,14 +21,14 @@ fn plan(call: &AttentionProbabilities, dispatches: &mut Dispatches<'_>) -> Resul
     let AttentionProbabilities { qkv, part, queries } = call;
     let tile = Tile::of_invocation(qkv.width);
     // Two passes over the keys.
-    dispatches.iterate(2 * tile.iterations(qkv.width, part))?;
-    let inputs = [0, 1].map(|which| Places::of_input(qkv, part, which));
+    dispatches.check_iterations(2 * tile.iterations(qkv.width, part))?;
+    let inputs = [0, 1].map(|which| Addresses::of_input(qkv, part, which));
     let cutter = Cutter {
         qkv,
         part,
         queries: queries.clone(),
         inputs: &inputs,
-        outputs: &[call.output_places()],
+        outputs: &[call.output_addresses()],
         rows: call.row_strides(),
         limits: dispatches.limits(),
     };

@@ -8,7 +8,7 @@ use crate::kernels::attention::sequences::{Part, Sequences};
 use crate::kernels::contract::{Case, Fill, rounded_reference};
 use crate::tensor::{Error, Shape, Tensor, Tolerance};
 
-/// The places of the inputs of a case; without a base the validity is one before.
+/// Indices of the inputs of a case; without a base, that of the validity is one less.
 const QUERY: usize = 0;
 const KEY: usize = 1;
 const NORMALISER: usize = 2;
@@ -60,7 +60,7 @@ fn weighted(case: Case, weight: impl Fn(usize) -> f32) -> Case {
 }
 
 fn one_row(row: usize) -> impl Fn(usize) -> f32 {
-    move |place| f32::from(u8::from(place == row))
+    move |index| f32::from(u8::from(index == row))
 }
 
 /// With the validity of two clips' five temporal indices.
@@ -70,19 +70,19 @@ fn valid(case: Case, validity: [u32; 10]) -> Case {
 }
 
 /// With one row of a plane of the queries or keys NaN.
-fn poisoned(case: Case, place: usize, plane: usize, row: usize) -> Case {
-    let Some(shape) = case.call.operands()[place].clone() else { return case };
+fn poisoned(case: Case, index: usize, plane: usize, row: usize) -> Case {
+    let Some(shape) = case.call.operands()[index].clone() else { return case };
     let (rows, width) = (shape.axes()[1], shape.last());
     let mut values: Vec<f32> = (0..shape.elements()).map(|at| (at as f32).sin()).collect();
     values[(plane * rows + row) * width..][..width].fill(f32::NAN);
-    case.given(place, Tensor::f32(shape, values))
+    case.given(index, Tensor::f32(shape, values))
 }
 
 /// With the normaliser of its own queries and keys: `call` is what `case` calls.
 fn normalised(case: Case, call: &AttentionRollout) -> Case {
     let AttentionRollout { qkv, part, .. } = call.clone();
     let normaliser = case.tensors().and_then(|tensors| {
-        let [query, key, weights, validity] = [QUERY, KEY, WEIGHTS, VALIDITY].map(|place| tensors[place].as_ref());
+        let [query, key, weights, validity] = [QUERY, KEY, WEIGHTS, VALIDITY].map(|index| tensors[index].as_ref());
         let outputs =
             rounded_reference(&AttentionNormaliser { qkv, part, weighted: true }, &[query, key, weights, validity])?;
         outputs.into_iter().next().ok_or_else(|| Error::usage("a normaliser has one output"))
@@ -191,7 +191,7 @@ fn numbers() -> Vec<Case> {
     let blurred = Tolerance { relative_l2: 2e-3, share_of_peak: 4e-3 };
     let (wide, narrow, long) = (joint(1, 70, 1, 64), joint(1, 36, 1, 12), joint(1, 3137, 1, 1));
     let later = of(1, 12, Sequences::joint(1, 36), Mask::of(1, 7).causal());
-    let odd = |row: usize, value| move |place| if place == row { value } else { 1.0 };
+    let odd = |row: usize, value| move |index| if index == row { value } else { 1.0 };
     let far = case("scores of 1e4 either way", wide.clone()).fill(QUERY, Fill::Spread(200.0));
     let high = case("scores around 1000", wide.clone()).fill(QUERY, Fill::Constant(0.125));
     let equal = case("equal scores and weights", long.clone()).fill(QUERY, Fill::Constant(0.0));

@@ -23,7 +23,7 @@ pub(super) fn attention_rollout(
     let units = blocks(std::slice::from_ref(part), |part| 0..part.sequences.tokens).concat();
     let tokens = part.sequences.tokens;
     let mut sums = threads.scratch(units.len() * tokens);
-    threads.chunks(&mut sums, tokens, |place, sums| passed.by_unit(&units[place], sums, threads));
+    threads.chunks(&mut sums, tokens, |index, sums| passed.by_unit(&units[index], sums, threads));
     let output = arguments.output(0)?;
     output.fill(0.0);
     for (unit, sums) in units.iter().zip(sums.chunks_exact(tokens)) {
@@ -37,7 +37,7 @@ pub(super) fn attention_rollout(
     Ok(())
 }
 
-/// What queries pass on of their weights.
+/// Computes how queries pass on their weights.
 struct Passed<'a> {
     call: &'a AttentionRollout,
     normaliser: &'a [f32],

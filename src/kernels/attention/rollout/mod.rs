@@ -1,8 +1,8 @@
-//! Attention rollout: how much of each token is in what a model has made of them (Abnar and Zuidema 2020, arXiv
-//! 2005.00928), one layer at a time, from the last to the first.
+//! Attention rollout: how much each input token contributes to the tokens that a model makes of them (Abnar and Zuidema
+//! 2020, arXiv 2005.00928), one layer at a time, from the last to the first.
 //!
 //! A layer with probabilities P_h takes the weights of its outputs to those of its inputs by the matrix
-//! ½·I + ½·mean_h P_h. Only products with one vector are wanted, so no matrix is ever stored: with N = 3137 tokens each
+//! ½·I + ½·mean_h P_h. Only its product with one vector is needed, so no matrix is ever stored: with N = 3137 tokens it
 //! would have 39 MB a head.
 
 mod cases;
@@ -37,7 +37,7 @@ pub static FAMILY: Family = Family {
     cases: cases::cases,
 };
 
-/// The share of the residual path in a step of rollout, and that of attention.
+/// The share of the residual path in a step of rollout, and the share of attention.
 pub const ROLLOUT: f32 = 0.5;
 
 /// Hands the weight of each row, as a query, to the rows it attends to: `weights` · P, the mean over the heads of one
@@ -48,17 +48,17 @@ pub const ROLLOUT: f32 = 0.5;
 /// - Heads that attend in two ways (Model 4) are two calls, each with its share of `pass`: the first with `weights` as
 ///   its base, the second with the first one's output, of which it keeps 1.
 ///
-/// `normaliser` is what [`AttentionNormaliser`](super::AttentionNormaliser) gives of the same part, or what
-/// [`Attention`](super::Attention) writes beside its output, of all heads. A row of weight 0
-/// takes no part, and costs next to nothing where its neighbours have none either. Query and key have the whole packed
-/// tensor's shape, as in [`Attention`](super::Attention).
+/// `normaliser` is the output of [`AttentionNormaliser`](super::AttentionNormaliser) for the same part, or the
+/// statistics that [`Attention`](super::Attention) writes for all heads. A row of weight 0 is left out, and costs next
+/// to nothing where its neighbours have weight 0 too. Query and key have the whole packed tensor's shape, as in
+/// [`Attention`](super::Attention).
 #[derive(Clone, Debug, PartialEq)]
 pub struct AttentionRollout {
     /// The packed queries, keys and values.
     pub qkv: Qkv,
     /// Which heads, within which sequences.
     pub part: Part,
-    /// The heads that `normaliser` has numbers of: those of the part, or more.
+    /// The heads that `normaliser` covers: those of the part, or more.
     pub normalised: Range<usize>,
     /// The factor of `base`; `None` where the call has no base.
     pub keep: Option<f32>,
@@ -84,11 +84,15 @@ impl Kernel for AttentionRollout {
         self.part.validate(&self.qkv, &(0..self.part.sequences.tokens))?;
         if self.normalised.start > self.part.heads.start || self.normalised.end < self.part.heads.end {
             let (heads, normalised) = (&self.part.heads, &self.normalised);
-            return Err(Error::usage(format!("heads {heads:?} with the normaliser of heads {normalised:?}")));
+            return Err(Error::usage(format!("the normaliser of heads {normalised:?} does not cover heads {heads:?}")));
         }
         match self.keep {
-            Some(keep) if !keep.is_finite() => Err(Error::usage(format!("a base cannot count for {keep}"))),
-            _ if !self.pass.is_finite() => Err(Error::usage(format!("attention cannot count for {}", self.pass))),
+            Some(keep) if !keep.is_finite() => {
+                Err(Error::usage(format!("the factor of the base must be finite, not {keep}")))
+            }
+            _ if !self.pass.is_finite() => {
+                Err(Error::usage(format!("the factor of attention must be finite, not {}", self.pass)))
+            }
             _ => Ok(()),
         }
     }
@@ -129,7 +133,7 @@ mod tests {
 
     fn waves(shape: impl Into<Shape>) -> Tensor {
         let shape = shape.into();
-        let values: Vec<f32> = (0..shape.elements()).map(|place| 2.0 * (1.7 * place as f32).sin()).collect();
+        let values: Vec<f32> = (0..shape.elements()).map(|index| 2.0 * (1.7 * index as f32).sin()).collect();
         Tensor::f32(shape, values).unwrap()
     }
 
@@ -137,7 +141,7 @@ mod tests {
         Tensor::f32([TOKENS], (0..TOKENS).map(|row| row as f32 / 21.0).collect::<Vec<_>>()).unwrap()
     }
 
-    /// The step by its reference, after the normaliser by its own.
+    /// The step and, before it, the normaliser, both by their references.
     fn step(call: &AttentionRollout, base: &Tensor) -> Vec<f32> {
         let (qkv, weights) = (waves(call.qkv.shape()), weights());
         let normaliser = AttentionNormaliser { qkv: call.qkv.clone(), part: call.part.clone(), weighted: true };
@@ -160,8 +164,8 @@ mod tests {
         let stored = rounded_reference(&stored, &[Some(&qkv), Some(&qkv), None]).unwrap().remove(0);
         let (stored, weights) = (stored.as_f32().unwrap(), weights.as_f32().unwrap());
         let mut expected: Vec<f32> = weights.iter().map(|weight| 0.5 * weight).collect();
-        for (place, probability) in stored.iter().enumerate() {
-            expected[place % TOKENS] += 0.5 / HEADS as f32 * weights[place / TOKENS % TOKENS] * probability;
+        for (index, probability) in stored.iter().enumerate() {
+            expected[index % TOKENS] += 0.5 / HEADS as f32 * weights[index / TOKENS % TOKENS] * probability;
         }
         assert_close(&step(&call, &self::weights()), &expected);
         assert!((expected.iter().sum::<f32>() - 1.0).abs() < 1e-5);
@@ -176,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_counts_for_no_number_is_rejected() {
+    fn factors_that_are_not_finite_are_errors() {
         rollout(0..HEADS).validate().unwrap();
         assert!(AttentionRollout { keep: Some(f32::NAN), ..rollout(0..HEADS) }.validate().is_err());
         assert!(AttentionRollout { pass: f32::INFINITY, ..rollout(0..HEADS) }.validate().is_err());

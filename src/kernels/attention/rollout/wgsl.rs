@@ -4,20 +4,20 @@ use std::ops::Range;
 
 use super::AttentionRollout;
 use crate::gpu::{Capabilities, Limits};
-use crate::kernels::attention::cut::{Common, Cut, Cutter, Places};
+use crate::kernels::attention::cut::{Addresses, Common, Cut, Cutter};
 use crate::kernels::attention::mask::Mask;
-use crate::kernels::attention::normaliser::{places, places_of_rows};
+use crate::kernels::attention::normaliser::{addresses, addresses_of_rows};
 use crate::kernels::attention::sequences::Part;
 use crate::kernels::attention::tile::{Choice, Tile};
 use crate::kernels::shader::{Dispatches, Planned, Unfit, wgsl, word};
 use crate::tensor::{Element, Result};
 
-/// What a software device keeps near. Its workgroups go through the same queries one after another: where those of all heads
-/// are more, a launch has fewer heads.
+/// Bytes that a software device caches. Its workgroups go through the same queries one after another: where the queries
+/// of all heads have more, a launch has fewer heads.
 const CACHE_BYTES: usize = 1 << 20;
 /// Queries that are added up before they meet the sum: a multiple of every block and step.
 const RUN: u64 = 512;
-/// What a launch's output begins with.
+/// Values of `begin`: what a launch's output begins with.
 const BASE: u32 = 1;
 const EARLIER: u32 = 2;
 
@@ -70,7 +70,7 @@ impl AttentionRollout {
     fn runs_of_heads(&self, tile: Tile, dispatches: &Dispatches<'_>) -> Result<Vec<Range<usize>>, Unfit> {
         let heads = &self.part.heads;
         let iterations = self.iterations_of_a_head(tile);
-        dispatches.iterate(iterations)?;
+        dispatches.check_iterations(iterations)?;
         let run = dispatches
             .limits()
             .loop_iterations
@@ -110,13 +110,13 @@ impl AttentionRollout {
 
     fn cuts(&self, heads: Range<usize>, limits: &Limits) -> Result<Vec<Cut>> {
         let Self { qkv, part, .. } = self;
-        let of_queries = |places| Places { all_tokens: true, ..places };
-        let of_keys = |places| Places { all_tokens: false, ..places };
-        let rows = places_of_rows(part);
+        let of_queries = |addresses| Addresses { all_tokens: true, ..addresses };
+        let of_keys = |addresses| Addresses { all_tokens: false, ..addresses };
+        let rows = addresses_of_rows(part);
         let inputs = [
-            of_queries(Places::of_input(qkv, part, 0)),
-            of_keys(Places::of_input(qkv, part, 1)),
-            of_queries(places(qkv, part, self.normalised.start)),
+            of_queries(Addresses::of_input(qkv, part, 0)),
+            of_keys(Addresses::of_input(qkv, part, 1)),
+            of_queries(addresses(qkv, part, self.normalised.start)),
             of_queries(rows),
             rows,
         ];

@@ -14,6 +14,6 @@ pub(super) fn peak_arithmetic(call: &PeakArithmetic) -> Result<Vec<Exact>> {
             *sum += x;
         }
     }
-    let output = (0..call.elements).map(|place| distinct[place % 64]).collect();
+    let output = (0..call.elements).map(|index| distinct[index % 64]).collect();
     Ok(vec![Exact::of_reals([call.elements], output)?])
 }

@@ -19,7 +19,7 @@ pub(super) static VARIANTS: [Planned<PeakArithmetic>; 1] =
     [Planned::any(wgsl!("peaks/arithmetic.wgsl"), Needs::invocations(INVOCATIONS), plan)];
 
 fn plan(call: &PeakArithmetic, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
-    dispatches.iterate(call.steps as u64)?;
+    dispatches.check_iterations(call.steps as u64)?;
     let groups = (call.elements as u64).div_ceil(INVOCATIONS.into());
     let (elements, steps) = (word(call.elements)?, word(call.steps)?);
     let uniform = Uniform { elements, steps, factor: FACTOR, addend: ADDEND };

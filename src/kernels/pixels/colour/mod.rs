@@ -1,4 +1,4 @@
-//! Bytes of a decoder or a texture to pixels, those of video exactly as FFmpeg's scaler turns them.
+//! Bytes of a decoder or a texture to pixels; bytes of video exactly as FFmpeg's scaler converts them.
 
 mod cases;
 #[cfg(feature = "cpu")]
@@ -31,7 +31,7 @@ pub struct Colour {
     pub frames: usize,
     /// Y and X; both even for [`ColourFormat::Yuv420p`].
     pub size: [usize; 2],
-    /// What the bytes are.
+    /// The layout of the bytes.
     pub format: ColourFormat,
 }
 
@@ -42,8 +42,8 @@ pub enum ColourFormat {
     Yuv420p(Coefficients),
     /// Red, green, blue of one pixel after the other: `[Y, X, 3]`.
     Rgb24,
-    /// Red, green, blue, alpha of one pixel after the other: X words of each row, which begins `row_words` words after the one
-    /// before. Alpha is ignored, and so is what lies between rows.
+    /// Red, green, blue, alpha of one pixel after the other. A row has X words, and begins `row_words` words after the
+    /// one before. Alpha is ignored, and so are the words between rows.
     Rgba8 {
         /// At least X.
         row_words: usize,

@@ -21,16 +21,16 @@ pub(super) fn colour(call: &Colour, inputs: &[Option<&Exact>]) -> Result<Vec<Exa
                         rgb(&coefficients, frame[y * width + x], u, v)
                     }
                     ColourFormat::Rgb24 => {
-                        let place = 3 * (y * width + x);
-                        [frame[place], frame[place + 1], frame[place + 2]]
+                        let first = 3 * (y * width + x);
+                        [frame[first], frame[first + 1], frame[first + 2]]
                     }
                     ColourFormat::Rgba8 { row_words } => {
-                        let place = 4 * (y * row_words + x);
-                        [frame[place], frame[place + 1], frame[place + 2]]
+                        let first = 4 * (y * row_words + x);
+                        [frame[first], frame[first + 1], frame[first + 2]]
                     }
                     ColourFormat::Bgra8 { row_words } => {
-                        let place = 4 * (y * row_words + x);
-                        [frame[place + 2], frame[place + 1], frame[place]]
+                        let first = 4 * (y * row_words + x);
+                        [frame[first + 2], frame[first + 1], frame[first]]
                     }
                 };
                 pixels.push(u32::from(red) + 256 * u32::from(green) + 65_536 * u32::from(blue));

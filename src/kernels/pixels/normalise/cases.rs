@@ -42,7 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
         case("cut into pieces", cut.clone()).binding_bytes(4096),
         case("cut into pieces, planes last", last(cut)).binding_bytes(4096),
     ];
-    let values = (0..3 * 256).map(|place| if place == 300 { f32::NAN } else { (place as f32 - 400.0) / 127.5 });
+    let values = (0..3 * 256).map(|index| if index == 300 { f32::NAN } else { (index as f32 - 400.0) / 127.5 });
     cases.push(case("a value that is NaN", whole(1, [40, 50])).given(1, Tensor::f32([3, 256], values.collect())));
     cases
 }

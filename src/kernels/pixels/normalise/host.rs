@@ -10,8 +10,8 @@ pub(super) fn normalise(call: &Normalise, arguments: &mut Arguments<'_>, threads
     let (pixels, values) = (arguments.words(0)?, arguments.floats(1)?);
     threads.chunks(arguments.output(0)?, PLANES * rows * columns, |frame, output| match call.layout {
         ClipLayout::Btchw => {
-            for (place, line) in output.chunks_exact_mut(columns).enumerate() {
-                let (plane, y) = (place / rows, place % rows);
+            for (index, line) in output.chunks_exact_mut(columns).enumerate() {
+                let (plane, y) = (index / rows, index % rows);
                 let table = &values[plane * 256..][..256];
                 let pixels = call.row(pixels, frame, y);
                 for (x, value) in line.iter_mut().enumerate() {

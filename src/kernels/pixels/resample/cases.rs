@@ -77,6 +77,6 @@ pub(super) fn cases() -> Vec<Case> {
 
 /// Black and white pixels, three of each in turn.
 fn board(height: usize, width: usize) -> Result<Tensor> {
-    let pixels = (0..height * width).map(|place| 0xff_ffff * (place / 3 % 2) as u32);
+    let pixels = (0..height * width).map(|index| 0xff_ffff * (index / 3 % 2) as u32);
     Tensor::u32([height, width], pixels.collect())
 }

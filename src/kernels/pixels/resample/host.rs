@@ -12,8 +12,8 @@ pub(super) fn resample(call: &Resample, arguments: &mut Arguments<'_>, threads: 
     let [rows, columns] = call.output_size();
     let (pixels, table) = (arguments.words(0)?, arguments.words(1)?);
     call.check(table)?;
-    threads.chunks(arguments.output_words(0)?, columns, |place, output| {
-        let (frame, y) = (place / rows, place % rows);
+    threads.chunks(arguments.output_words(0)?, columns, |row, output| {
+        let (frame, y) = (row / rows, row % rows);
         let frame = &pixels[frame * height * width..][..height * width];
         match call.axis {
             Axis::X => {
@@ -76,7 +76,7 @@ impl Resample {
             let (first, count) = (record[0] as usize, record[1] as usize);
             if count > self.taps || first + count > side {
                 return Err(Error::usage(format!(
-                    "{count} pixels from {first} on are weighed, of {side} with {} weights each",
+                    "the table weighs {count} pixels from {first} on; a side has {side}, and a record {} weights",
                     self.taps
                 )));
             }

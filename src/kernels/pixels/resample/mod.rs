@@ -37,12 +37,12 @@ pub enum Axis {
 
 /// Resamples `lines` of each of `frames` frames to `length` pixels along `axis`, by a [`table`].
 ///
-/// Pillow resamples along X first, stores bytes, and goes on along Y. A crop costs only itself: its columns are the
-/// `length` along X and all lines along Y, its rows the `length` along Y, and the rows of the picture that these need
-/// are the `lines` along X.
+/// Pillow resamples along X first, stores bytes, and goes on along Y. A crop costs only its own pixels: along X,
+/// `length` is its columns, and `lines` are the rows of the picture that it needs; along Y, `length` is its rows, and
+/// `lines` are all columns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resample {
-    /// Which side changes.
+    /// The axis along which the size changes.
     pub axis: Axis,
     /// F.
     pub frames: usize,
@@ -50,16 +50,16 @@ pub struct Resample {
     pub size: [usize; 2],
     /// The rows (along X) or columns (along Y) that are resampled; the output has only these.
     pub lines: Range<usize>,
-    /// N, the pixels that a line gets.
+    /// N: the output pixels of a line.
     pub length: usize,
-    /// Weights reserved for each of them.
+    /// Weights reserved for each output pixel.
     pub taps: usize,
 }
 
-/// The `[N, 2 + taps]` words that [`Resample`] works from: of each output pixel the first source pixel, the number of
+/// The `[N, 2 + taps]` words that [`Resample`] works from: for each output pixel the first source pixel, the number of
 /// source pixels and their weights in 22-bit fixed point, `taps` of them whatever the number.
 ///
-/// An error where the lists are not of one number of pixels or a pixel counts more than `taps` weights.
+/// An error where the lists differ in their number of pixels, or a pixel has more than `taps` weights.
 pub fn table(first: &[u32], count: &[u32], weights: &[i32], taps: usize) -> Result<Tensor> {
     let pixels = first.len();
     if taps == 0 || count.len() != pixels || weights.len() != pixels * taps || count.iter().any(|&n| n as usize > taps)

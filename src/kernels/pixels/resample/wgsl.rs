@@ -33,7 +33,7 @@ fn plan(call: &Resample, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
         Axis::X => ("x", [width, 1], [columns, 1]),
         Axis::Y => ("y", [1, width], [1, columns]),
     };
-    dispatches.iterate(call.taps as u64)?;
+    dispatches.check_iterations(call.taps as u64)?;
     let literals = Literals::new().with("invocations", INVOCATIONS).with("axis", axis);
     for run in dispatches.frames(call.frames, height * width, rows * columns)? {
         let invocations = (run.frames * call.lines.len().div_ceil(4) * call.length) as u64;

@@ -10,8 +10,8 @@ pub(super) fn resize_bilinear(call: &ResizeBilinear, arguments: &mut Arguments<'
     let (row_table, column_table) = (arguments.words(1)?.as_chunks::<3>().0, arguments.words(2)?.as_chunks::<3>().0);
     check(row_table, height)?;
     check(column_table, width)?;
-    threads.chunks(arguments.output_words(0)?, columns, |place, output| {
-        let (frame, [upper, lower, down]) = (place / rows, row_table[place % rows]);
+    threads.chunks(arguments.output_words(0)?, columns, |row, output| {
+        let (frame, [upper, lower, down]) = (row / rows, row_table[row % rows]);
         let line = |y: u32| &pixels[(frame * height + y as usize) * width..][..width];
         let (upper, lower, down) = (line(upper), line(lower), f32::from_bits(down));
         for (output, [left, right, across]) in output.iter_mut().zip(column_table) {
@@ -34,8 +34,8 @@ fn between(before: f32, after: f32, fraction: f32) -> f32 {
 
 /// An error where a table names pixels that do not exist.
 fn check(table: &[[u32; 3]], side: usize) -> Result<()> {
-    match table.iter().flat_map(|record| &record[..2]).find(|place| **place as usize >= side) {
-        Some(place) => Err(Error::usage(format!("pixel {place} of a side of {side} does not exist"))),
+    match table.iter().flat_map(|record| &record[..2]).find(|pixel| **pixel as usize >= side) {
+        Some(pixel) => Err(Error::usage(format!("pixel {pixel} of a side of {side} does not exist"))),
         None => Ok(()),
     }
 }

@@ -39,7 +39,7 @@ pub struct ResizeBilinear {
     pub output: [usize; 2],
 }
 
-/// The `[N, 3]` words that [`ResizeBilinear`] works from along one axis: of each output pixel the source pixel before
+/// The `[N, 3]` words that [`ResizeBilinear`] works from along one axis: for each output pixel the source pixel before
 /// it, the one after it, and the bits of the f32 that says how far it lies from the first towards the second.
 ///
 /// An error where the lists differ in length.

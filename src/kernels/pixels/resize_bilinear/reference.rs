@@ -17,8 +17,8 @@ fn resize_with(
     let ([height, width], [rows, columns]) = (call.input, call.output);
     let pixels = input(inputs, 0)?.words()?;
     let (row_table, column_table) = (input(inputs, 1)?.words()?, input(inputs, 2)?.words()?);
-    let record = |table: &[u32], place: usize| {
-        (table[3 * place] as usize, table[3 * place + 1] as usize, f32::from_bits(table[3 * place + 2]))
+    let record = |table: &[u32], index: usize| {
+        (table[3 * index] as usize, table[3 * index + 1] as usize, f32::from_bits(table[3 * index + 2]))
     };
     let mut output = Vec::new();
     for f in 0..call.frames {

@@ -5,7 +5,7 @@ use super::wgsl::{INVOCATIONS, VALUES};
 use crate::kernels::contract::{Case, Fill};
 use crate::tensor::{Tensor, Tolerance};
 
-/// The place of the indices among the inputs.
+/// Index of the frame indices among the inputs.
 const INDICES: usize = 1;
 
 /// A copy: nothing may be off by a bit. Any indices, some of them more than once.
@@ -38,7 +38,7 @@ pub(super) fn cases() -> Vec<Case> {
         of("cut where more are picked than there are", 2, 6, 40, 23).binding_bytes(2048),
         of("cut to single frames", 2, 5, 4, 440).binding_bytes(2048),
     ];
-    let mut poisoned: Vec<f32> = (0..4 * 9).map(|place| (place as f32).sin()).collect();
+    let mut poisoned: Vec<f32> = (0..4 * 9).map(|index| (index as f32).sin()).collect();
     poisoned[20] = f32::NAN;
     let nan = picking(of("a NaN goes where its frame goes", 1, 4, 2, 9), &[2, 0]);
     cases.push(nan.given(0, Tensor::f32([1, 4, 1, 1, 9], poisoned)));

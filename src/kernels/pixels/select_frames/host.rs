@@ -11,8 +11,8 @@ pub(super) fn select_frames(call: &SelectFrames, arguments: &mut Arguments<'_>, 
     if let Some(index) = indices.iter().find(|index| **index as usize >= frames) {
         return Err(Error::usage(format!("frame {index} of {frames} does not exist")));
     }
-    threads.chunks(arguments.output(0)?, width, |place, output| {
-        let (clip, index) = (place / picked, indices[place % picked] as usize);
+    threads.chunks(arguments.output(0)?, width, |frame, output| {
+        let (clip, index) = (frame / picked, indices[frame % picked] as usize);
         output.copy_from_slice(&clips[(clip * frames + index) * width..][..width]);
     });
     Ok(())

@@ -24,7 +24,7 @@ pub static FAMILY: Family = Family {
     cases: cases::cases,
 };
 
-/// Copies the frames with the given indices, in their order, the same ones of every clip.
+/// Copies the frames with the given indices, in the order of the indices, from every clip.
 ///
 /// An index may come more than once and must be below `frames`, which the call does not check: a larger one picks the last
 /// frame.

@@ -123,7 +123,7 @@ fn pieces() -> Vec<Case> {
 /// Weights of halves: on each path of the tile, cut and whole.
 fn halves() -> Vec<Case> {
     let mlp_in = |rows, inner| activated(Activation::GeluTanh, biased(rows, inner, 3072));
-    let mut infinite: Vec<f32> = (0..36 * 24).map(|place| (place as f32).sin()).collect();
+    let mut infinite: Vec<f32> = (0..36 * 24).map(|index| (index as f32).sin()).collect();
     (infinite[30], infinite[60]) = (f32::NAN, f32::INFINITY);
     let cases = vec![
         Case::new("one element", of(1, 1, 1)),
@@ -158,7 +158,7 @@ fn poisoned() -> Vec<Case> {
         ("an infinity stays one", of(9, 23, 36), f32::INFINITY),
     ];
     let poison = |(name, call, value): (&str, Linear, f32)| {
-        let mut input: Vec<f32> = (0..call.rows * call.inner).map(|place| (place as f32).sin()).collect();
+        let mut input: Vec<f32> = (0..call.rows * call.inner).map(|index| (index as f32).sin()).collect();
         let last_of_row_four = 5 * call.inner - 1;
         input[last_of_row_four] = value;
         let elements = Tensor::f32([call.rows, call.inner], input);

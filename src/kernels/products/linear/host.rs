@@ -69,7 +69,7 @@ fn few_rows(finish: &Finish<'_>, input: &[f32], weight: &[f32], threads: &Thread
 }
 
 impl Finish<'_> {
-    /// Bias, activation and residual of a tile, and on to its place.
+    /// Applies bias, activation and residual to a tile and stores it.
     fn tile(&self, tile: Tile<'_>) {
         let Tile { rows, columns, values } = tile;
         vectorised(
@@ -92,7 +92,7 @@ impl Finish<'_> {
         );
     }
 
-    /// A row's columns from `column` on to where they belong.
+    /// Stores a row's columns from `column` on.
     #[inline(always)]
     fn store(&self, row: usize, column: usize, line: &[f32]) {
         let (width, step, plane) = match self.call.output {

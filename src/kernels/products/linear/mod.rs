@@ -40,15 +40,15 @@ pub struct Linear {
     pub columns: usize,
     /// Whether a bias `[N]` is added to the products.
     pub bias: bool,
-    /// What is applied to the biased products.
+    /// The function applied to the biased products.
     pub activation: Option<Activation>,
     /// Whether a residual `[M, N]` is added last; only with [`OutputLayout::Rows`].
     pub residual: bool,
-    /// Where the columns go.
+    /// How the output lies in memory.
     pub output: OutputLayout,
 }
 
-/// How the columns of an output lie in memory.
+/// The order of the axes of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OutputLayout {
     /// `[M, N]`.
@@ -77,7 +77,7 @@ impl Linear {
         }
     }
 
-    /// Whether every operand is made of whole groups of four.
+    /// Whether the rows of every operand are whole groups of four.
     fn is_aligned(&self) -> bool {
         [self.inner, self.columns, self.plane()].iter().all(|size| size % 4 == 0)
     }

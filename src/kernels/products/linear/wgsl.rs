@@ -6,7 +6,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::products::tile::{self, Choice, Tile};
 use crate::kernels::shader::{Dispatches, Literals, Planned, Unfit, wgsl, word};
 
-/// The place of the weight among the bindings.
+/// Index of the weight among the bindings.
 const WEIGHT: usize = 1;
 
 crate::uniform! {
@@ -36,7 +36,7 @@ fn plan(call: &Linear, dispatches: &mut Dispatches<'_>, choose: Choice) -> Resul
     let aligned = call.is_aligned();
     let wide = aligned && call.inner.is_multiple_of(8);
     let tile = choose(dispatches.device(), call.rows, call.columns, wide)?;
-    dispatches.iterate(tile.iterations(call.inner))?;
+    dispatches.check_iterations(tile.iterations(call.inner))?;
     let weight = tile.weight(dispatches.weights());
     dispatches.format(WEIGHT, weight);
     let literals = tile.literals(weight.element).with("aligned", aligned);

@@ -101,10 +101,10 @@ fn poisoned() -> Vec<Case> {
         };
         let mut clip = Vec::new();
         for frame in 0..call.frames {
-            for place in 0..planes * call.rows * call.columns * columns {
-                let pixel = place / columns % (call.rows * call.columns);
+            for index in 0..planes * call.rows * call.columns * columns {
+                let pixel = index / columns % (call.rows * call.columns);
                 let here = poisoned([frame, pixel / call.columns, pixel % call.columns]);
-                clip.push(if here { f32::NAN } else { (place as f32).sin() });
+                clip.push(if here { f32::NAN } else { (index as f32).sin() });
             }
         }
         Case::new(name, call).given(0, Tensor::f32([clip.len()], clip))

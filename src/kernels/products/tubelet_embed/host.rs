@@ -21,8 +21,8 @@ pub(super) fn tubelet_embed(call: &TubeletEmbed, arguments: &mut Arguments<'_>, 
         let first = block * TOKENS;
         let count = TOKENS.min(tokens - first);
         let mut rows = threads.scratch(count * inner);
-        for (place, row) in rows.chunks_exact_mut(inner).enumerate() {
-            call.gather(clip, first + place, row);
+        for (index, row) in rows.chunks_exact_mut(inner).enumerate() {
+            call.gather(clip, first + index, row);
         }
         product(&rows, inner, &panels, 0..columns, threads, |tile| {
             store(&tile, first, bias, columns, &output);
@@ -31,7 +31,7 @@ pub(super) fn tubelet_embed(call: &TubeletEmbed, arguments: &mut Arguments<'_>, 
     Ok(())
 }
 
-/// The products of a tile and the bias, on to the rows from `first` on.
+/// Stores the products of a tile, with the bias, in the rows from `first` on.
 fn store(tile: &Tile<'_>, first: usize, bias: Option<&[f32]>, width: usize, output: &Disjoint<'_>) {
     let columns = tile.columns.clone();
     vectorised(
@@ -39,10 +39,10 @@ fn store(tile: &Tile<'_>, first: usize, bias: Option<&[f32]>, width: usize, outp
         || {
             for (row, line) in tile.rows.clone().zip(tile.values.chunks_exact(PANEL)) {
                 let start = (first + row) * width + columns.start;
-                let place = output.part(start..start + columns.len());
-                place.copy_from_slice(&line[..columns.len()]);
+                let sums = output.part(start..start + columns.len());
+                sums.copy_from_slice(&line[..columns.len()]);
                 if let Some(bias) = bias {
-                    place.iter_mut().zip(&bias[columns.clone()]).for_each(|(sum, bias)| *sum += bias);
+                    sums.iter_mut().zip(&bias[columns.clone()]).for_each(|(sum, bias)| *sum += bias);
                 }
             }
         },

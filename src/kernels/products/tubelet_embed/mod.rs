@@ -27,7 +27,7 @@ pub static FAMILY: Family = Family {
     cases: cases::cases,
 };
 
-/// Elements of a tubelet up to which the kernels divide exactly in floats.
+/// The most elements of a tubelet: up to here the kernels divide exactly in floats.
 const LARGEST_TUBELET: usize = 1 << 20;
 
 /// Embeds the tubelets of `batch` clips as tokens, in the order of time, row and column. Frames, rows and columns that
@@ -77,7 +77,7 @@ impl TubeletEmbed {
         rows * columns
     }
 
-    /// Whether four neighbours along k are four neighbours in the clip, at an aligned place.
+    /// Whether four neighbours along k are four neighbours in the clip, at an aligned offset.
     fn aligned(&self) -> bool {
         let [_, _, w] = self.tubelet;
         self.layout == ClipLayout::Btchw && [w, self.columns, self.outputs].iter().all(|size| size % 4 == 0)

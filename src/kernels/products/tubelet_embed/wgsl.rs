@@ -16,7 +16,7 @@ struct Piece {
     times: Range<usize>,
 }
 
-/// The place of the weight among the bindings.
+/// Index of the weight among the bindings.
 const WEIGHT: usize = 1;
 
 crate::uniform! {
@@ -55,7 +55,7 @@ pub(super) static VARIANTS: [Planned<TubeletEmbed>; 3] = [
 fn plan(call: &TubeletEmbed, dispatches: &mut Dispatches<'_>, choose: Choice) -> Result<(), Unfit> {
     let tokens = call.batch * call.grid().iter().product::<usize>();
     let tile = choose(dispatches.device(), tokens, call.outputs, false)?;
-    dispatches.iterate(tile.iterations(call.inner()))?;
+    dispatches.check_iterations(tile.iterations(call.inner()))?;
     let weight = tile.weight(dispatches.weights());
     dispatches.format(WEIGHT, weight);
     let literals = tile.literals(weight.element).with("aligned", call.aligned());
@@ -84,8 +84,8 @@ impl TubeletEmbed {
     /// The elements of all clips that a piece reads, and those of the output that it writes.
     fn windows(&self, Piece { clips, times }: &Piece) -> [Range<u64>; 2] {
         let window = |clip: usize, time: usize| {
-            let place = |clips: usize, times: usize| clips * clip + times * time;
-            cut::bytes(&(place(clips.start, times.start)..place(clips.end - 1, times.end)), Element::F32.bytes())
+            let element = |clips: usize, times: usize| clips * clip + times * time;
+            cut::bytes(&(element(clips.start, times.start)..element(clips.end - 1, times.end)), Element::F32.bytes())
         };
         let [all_times, ..] = self.grid();
         let tokens = self.slab() * self.outputs;

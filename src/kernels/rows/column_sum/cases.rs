@@ -31,7 +31,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("cut into pieces", of(3 * STRIP + 7, 12)).binding_bytes(4096),
         Case::new("cut within a strip", of(301, 24)).binding_bytes(4096),
     ];
-    let mut poisoned: Vec<f32> = (0..301 * 24).map(|place| (place as f32).sin()).collect();
+    let mut poisoned: Vec<f32> = (0..301 * 24).map(|index| (index as f32).sin()).collect();
     poisoned[150 * 24 + 7] = f32::NAN;
     cases.push(Case::new("a NaN stays in its column", of(301, 24)).given(0, Tensor::f32([301, 24], poisoned)));
     cases

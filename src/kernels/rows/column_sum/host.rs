@@ -4,7 +4,7 @@ use super::ColumnSum;
 use crate::kernels::host::{Arguments, Threads, vectorised};
 use crate::tensor::Result;
 
-/// Rows of a strip, whose sums are added to those of others: so many roundings deep, and no deeper, is each.
+/// Rows of a strip. Strips are added up first, then their sums, which keeps the roundings in each sum few.
 const STRIP: usize = 256;
 
 pub(super) fn column_sum(call: &ColumnSum, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {

@@ -9,7 +9,7 @@ pub(super) const COLUMNS: u32 = 64;
 pub(super) const STRIP: usize = 64;
 /// The most strips: enough to keep a large GPU busy with a row of ViT-B, and few to add up at the end.
 pub(super) const STRIPS: usize = 256;
-/// The place of the partial sums among the bindings.
+/// Index of the partial sums among the bindings.
 const PARTIAL_SUMS: usize = 2;
 
 crate::uniform! {
@@ -31,7 +31,7 @@ fn plan(call: &ColumnSum, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> 
     let ColumnSum { rows, width } = *call;
     let strip = call.strip(dispatches);
     let strips = rows.div_ceil(strip);
-    dispatches.iterate(strip.max(strips) as u64)?;
+    dispatches.check_iterations(strip.max(strips) as u64)?;
     let groups = |strips: usize| strips as u64 * width.div_ceil(COLUMNS as usize) as u64;
     let whole = strips == 1;
     if !whole {
@@ -53,7 +53,7 @@ fn plan(call: &ColumnSum, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> 
     if !whole {
         let uniform =
             Uniform { rows: word(strips)?, width: word(width)?, strip: word(strips)?, input_start: 0, output_start: 0 };
-        // Nothing of the input is read, of which a binding may not hold all.
+        // This launch does not read the input, which may be larger than a binding.
         let unread = Some(dispatches.bytes(&(0..1), 1));
         dispatches.launch(groups(1), literals.with("of_strips", true), &uniform, vec![unread, None, None])?;
     }

@@ -32,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("another eps", LayerNorm { epsilon: 1e-2, ..of(4, 33) }),
         Case::new("constant rows give the bias", of(4, 33)).fill(0, Fill::Constant(2.5)),
     ];
-    let mut poisoned: Vec<f32> = (0..4 * 33).map(|place| (place as f32).sin()).collect();
+    let mut poisoned: Vec<f32> = (0..4 * 33).map(|index| (index as f32).sin()).collect();
     poisoned[40] = f32::NAN;
     cases.push(Case::new("a NaN stays in its row", of(4, 33)).given(0, Tensor::f32([4, 33], poisoned)));
     cases

@@ -11,8 +11,8 @@ pub(super) fn layer_norm(call: &LayerNorm, arguments: &mut Arguments<'_>, thread
     let LayerNorm { width, epsilon, .. } = *call;
     let (input, scale, bias) = (arguments.floats(0)?, arguments.floats(1)?, arguments.floats(2)?);
     let block = BLOCK.div_ceil(width) * width;
-    threads.chunks(arguments.output(0)?, block, |place, output| {
-        let input = &input[place * block..][..output.len()];
+    threads.chunks(arguments.output(0)?, block, |index, output| {
+        let input = &input[index * block..][..output.len()];
         vectorised(
             #[inline(always)]
             || {

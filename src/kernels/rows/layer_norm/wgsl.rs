@@ -28,7 +28,7 @@ pub(super) static VARIANTS: [Planned<LayerNorm>; 2] = [
 
 fn plan(call: &LayerNorm, dispatches: &mut Dispatches<'_>, group_rows: u32, step_columns: u32) -> Result<(), Unfit> {
     let LayerNorm { width, epsilon, .. } = *call;
-    dispatches.iterate(3 * (width as u64 / u64::from(step_columns) + 4))?;
+    dispatches.check_iterations(3 * (width as u64 / u64::from(step_columns) + 4))?;
     let literals = Literals::new().with("rows", ROWS).with("invocations", INVOCATIONS);
     for run in dispatches.runs(call.rows, 1, &[width])? {
         let groups = run.len().div_ceil(group_rows as usize);

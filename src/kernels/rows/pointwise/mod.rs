@@ -1,6 +1,6 @@
-//! Element-wise steps of their own: what a product usually does on its way out, done alone.
+//! Element-wise steps that a product usually applies to its sums, as calls of their own.
 //!
-//! Recorded where a value between a product and its activation or residual sum is asked for.
+//! They are recorded where the value between a product and its activation or residual sum is asked for.
 
 mod cases;
 #[cfg(feature = "cpu")]
@@ -27,7 +27,7 @@ pub static FAMILY: Family = Family {
     cases: cases::cases,
 };
 
-/// What [`Pointwise`] does to each element.
+/// The step that [`Pointwise`] takes on each element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     /// Applies a function.

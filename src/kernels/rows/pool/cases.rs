@@ -66,7 +66,7 @@ pub(super) fn cases() -> Vec<Case> {
 fn with_nans(pooling: Pooling) -> Case {
     let call = masked(3, 1, 2, 3, pooling);
     let (tokens, width) = (call.tokens, call.width);
-    let mut values: Vec<f32> = (0..3 * tokens * width).map(|place| (place as f32).sin()).collect();
+    let mut values: Vec<f32> = (0..3 * tokens * width).map(|index| (index as f32).sin()).collect();
     values[2 * width + 5] = f32::NAN;
     values[(tokens + 6) * width + 7] = f32::NAN;
     let values = Tensor::f32([3 * tokens, width], values);

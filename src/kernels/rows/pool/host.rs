@@ -17,8 +17,8 @@ pub(super) fn pool(call: &Pool, arguments: &mut Arguments<'_>, threads: &Threads
     // Rows of the output are cut alike, so that a block knows its columns.
     let blocks = width.div_ceil(COLUMNS);
     let mut lines: Vec<_> = arguments.output(0)?.chunks_mut(width).flat_map(|row| row.chunks_mut(COLUMNS)).collect();
-    threads.chunks(&mut lines, 1, |place, lines| {
-        let (sequence, first) = (place / blocks, place % blocks * COLUMNS);
+    threads.chunks(&mut lines, 1, |index, lines| {
+        let (sequence, first) = (index / blocks, index % blocks * COLUMNS);
         let values = &values[sequence * tokens * width..][..tokens * width];
         for line in lines {
             let here = line.len();
@@ -40,7 +40,7 @@ fn combine<'a>(pooling: Pooling, counting: &[usize], columns: impl Fn(usize) -> 
             output.fill(f32::NEG_INFINITY);
             for token in counting {
                 for (highest, value) in output.iter_mut().zip(columns(*token)) {
-                    // What is NaN stays NaN.
+                    // A NaN stays: no comparison with it is true.
                     *highest = if *value > *highest || value.is_nan() { *value } else { *highest };
                 }
             }

@@ -24,7 +24,7 @@ pub static FAMILY: Family = Family {
     cases: cases::cases,
 };
 
-/// What becomes of a sequence's tokens: the `classifier` of a configuration.
+/// How the tokens of a sequence become one vector: the `classifier` of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pooling {
     /// `token`: the first one, valid or not.
@@ -58,9 +58,9 @@ pub struct Pool {
     pub tokens: usize,
     /// C.
     pub width: usize,
-    /// What becomes of the tokens.
+    /// How the tokens become a vector.
     pub pooling: Pooling,
-    /// Set where an input `[B, T]` says by words other than 0 which temporal indices are valid.
+    /// Set where the call has an input `[B, T]`, whose words other than 0 mark valid temporal indices.
     pub masking: Option<Masking>,
 }
 

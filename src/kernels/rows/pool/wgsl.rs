@@ -54,7 +54,7 @@ pub(super) static VARIANTS: [Planned<Pool>; 2] = [
 ];
 
 fn plan(call: &Pool, dispatches: &mut Dispatches<'_>, group_columns: u32) -> Result<(), Unfit> {
-    dispatches.iterate((LONGEST_RUN.min(call.tokens) + call.times()) as u64)?;
+    dispatches.check_iterations((LONGEST_RUN.min(call.tokens) + call.times()) as u64)?;
     for piece in call.pieces(dispatches)? {
         call.launch(&piece, group_columns, dispatches)?;
     }

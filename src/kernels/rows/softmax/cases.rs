@@ -28,7 +28,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("large values do not overflow", of(9, 33)).fill(0, Fill::Between(1e4, 1.0001e4)),
         Case::new("far below zero", of(9, 33)).fill(0, Fill::Between(-3e38, -1e38)),
     ];
-    let mut values: Vec<f32> = (0..4 * 33).map(|place| (place as f32).sin()).collect();
+    let mut values: Vec<f32> = (0..4 * 33).map(|index| (index as f32).sin()).collect();
     values[40] = f32::NAN;
     values[66] = f32::NAN;
     values[131] = f32::INFINITY;

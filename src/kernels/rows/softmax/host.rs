@@ -11,8 +11,8 @@ pub(super) fn softmax_rows(call: &Softmax, arguments: &mut Arguments<'_>, thread
     let width = call.width;
     let input = arguments.floats(0)?;
     let block = BLOCK.div_ceil(width) * width;
-    threads.chunks(arguments.output(0)?, block, |place, output| {
-        output.copy_from_slice(&input[place * block..][..output.len()]);
+    threads.chunks(arguments.output(0)?, block, |index, output| {
+        output.copy_from_slice(&input[index * block..][..output.len()]);
         vectorised(
             #[inline(always)]
             || output.chunks_exact_mut(width).for_each(softmax),

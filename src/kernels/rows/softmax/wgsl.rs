@@ -29,7 +29,7 @@ pub(super) static VARIANTS: [Planned<Softmax>; 2] = [
 
 fn plan(call: &Softmax, dispatches: &mut Dispatches<'_>, group_rows: u32, step_columns: u32) -> Result<(), Unfit> {
     let width = call.width;
-    dispatches.iterate(3 * (width as u64 / u64::from(step_columns) + u64::from(PARTIALS)))?;
+    dispatches.check_iterations(3 * (width as u64 / u64::from(step_columns) + u64::from(PARTIALS)))?;
     let literals = Literals::new().with("rows", ROWS).with("invocations", INVOCATIONS).with("partials", PARTIALS);
     for run in dispatches.runs(call.rows, 1, &[width])? {
         let uniform = Uniform { rows: word(run.len())?, width: word(width)? };

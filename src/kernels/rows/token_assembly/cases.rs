@@ -34,7 +34,7 @@ pub(super) fn cases() -> Vec<Case> {
         exact("cut below one table of positions", of(3, 100, 20)).binding_bytes(2048),
         exact("cut to single rows", of(2, 3, 320)).binding_bytes(2304),
     ];
-    let mut poisoned: Vec<f32> = (0..2 * 4 * 9).map(|place| (place as f32).sin()).collect();
+    let mut poisoned: Vec<f32> = (0..2 * 4 * 9).map(|index| (index as f32).sin()).collect();
     poisoned[40] = f32::NAN;
     cases.push(exact("a NaN stays where it is", of(2, 4, 9)).given(0, Tensor::f32([2 * 4, 9], poisoned)));
     cases

@@ -16,8 +16,8 @@ pub(super) fn token_assembly(call: &TokenAssembly, arguments: &mut Arguments<'_>
         vectorised(
             #[inline(always)]
             || {
-                for (place, line) in output.chunks_exact_mut(width).enumerate() {
-                    let row = block * BLOCK + place;
+                for (index, line) in output.chunks_exact_mut(width).enumerate() {
+                    let row = block * BLOCK + index;
                     let (sequence, token) = (row / rows, row % rows);
                     line.copy_from_slice(match (class_token, token.checked_sub(call.class_tokens())) {
                         (Some(class_token), None) => class_token,

@@ -17,8 +17,8 @@ pub(super) fn token_assembly(call: &TokenAssembly, inputs: &[Option<&Exact>]) ->
     let rows = output.len() / width;
     if positions {
         let table = input(inputs, 2)?.reals()?;
-        for (place, value) in output.iter_mut().enumerate() {
-            *value += table[place % table.len()];
+        for (index, value) in output.iter_mut().enumerate() {
+            *value += table[index % table.len()];
         }
     }
     Ok(vec![Exact::of_reals([rows, width], output)?])

@@ -29,7 +29,7 @@ pub(super) static VARIANTS: [Planned<TokenAssembly>; 1] =
     [Planned::any(wgsl!("rows/token_assembly.wgsl"), Needs::invocations(INVOCATIONS), plan)];
 
 fn plan(call: &TokenAssembly, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
-    dispatches.iterate(call.width as u64 / u64::from(INVOCATIONS) + 1)?;
+    dispatches.check_iterations(call.width as u64 / u64::from(INVOCATIONS) + 1)?;
     for run in call.runs(dispatches)? {
         call.launch(&run, dispatches)?;
     }
@@ -50,8 +50,8 @@ impl TokenAssembly {
 
     /// How many patch tokens precede an output row, over all sequences.
     fn tokens_before(&self, row: usize) -> usize {
-        let (sequence, place) = (row / self.sequence_rows(), row % self.sequence_rows());
-        sequence * self.tokens + place.saturating_sub(self.class_tokens())
+        let (sequence, row) = (row / self.sequence_rows(), row % self.sequence_rows());
+        sequence * self.tokens + row.saturating_sub(self.class_tokens())
     }
 
     fn launch(&self, run: &Range<usize>, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {

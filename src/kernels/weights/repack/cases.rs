@@ -77,6 +77,6 @@ fn rounding() -> Result<Tensor> {
         1023.5 * subnormal,
         f32::MIN_POSITIVE,
     ];
-    values.extend((values.len()..7 * 13).map(|place| (place as f32).sin() * f32::exp2(place as f32 / 3.0 - 26.0)));
+    values.extend((values.len()..7 * 13).map(|index| (index as f32).sin() * f32::exp2(index as f32 / 3.0 - 26.0)));
     Tensor::f32([7, 13], values)
 }

@@ -9,16 +9,16 @@ use crate::tensor::{Element, Layout, Result};
 pub(super) fn repack(call: &Repack, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
     let weight = arguments.floats(0)?;
     let unit = call.unit();
-    threads.chunks(arguments.output_words(0)?, call.unit_words(), |place, words| {
-        let columns = unit.min(call.columns - place * unit);
-        let unit = Unit { call, columns, weight: &weight[place * unit * call.inner..][..columns * call.inner] };
-        for (place, word) in words.iter_mut().enumerate() {
+    threads.chunks(arguments.output_words(0)?, call.unit_words(), |index, words| {
+        let columns = unit.min(call.columns - index * unit);
+        let unit = Unit { call, columns, weight: &weight[index * unit * call.inner..][..columns * call.inner] };
+        for (index, word) in words.iter_mut().enumerate() {
             *word = match call.format.element {
                 Element::F16 => {
-                    let bits = |place| u32::from(f16::from_f32(unit.value(place)).to_bits());
-                    bits(2 * place) | bits(2 * place + 1) << 16
+                    let bits = |index| u32::from(f16::from_f32(unit.value(index)).to_bits());
+                    bits(2 * index) | bits(2 * index + 1) << 16
                 }
-                _ => unit.value(place).to_bits(),
+                _ => unit.value(index).to_bits(),
             };
         }
     });
@@ -33,14 +33,14 @@ struct Unit<'a> {
 }
 
 impl Unit<'_> {
-    /// The element at a place of the packed unit.
-    fn value(&self, place: usize) -> f32 {
+    /// The element at `index` of the packed unit.
+    fn value(&self, index: usize) -> f32 {
         let (column, k) = match self.call.format.layout {
-            Layout::Rows => return self.weight.get(place).copied().unwrap_or(0.0),
-            Layout::Panels { columns } => (place % columns, place / columns),
+            Layout::Rows => return self.weight.get(index).copied().unwrap_or(0.0),
+            Layout::Panels { columns } => (index % columns, index / columns),
             Layout::PairedPanels { columns } => {
-                let within = place % (2 * columns);
-                (within / 8 * 4 + within % 4, place / (2 * columns) * 2 + within % 8 / 4)
+                let within = index % (2 * columns);
+                (within / 8 * 4 + within % 4, index / (2 * columns) * 2 + within % 8 / 4)
             }
         };
         match (column < self.columns, k < self.call.inner) {

@@ -13,7 +13,7 @@ use crate::tensor::{Element, Error, Format, Layout, Result, Shape};
 /// The declaration of [`Repack`].
 pub static FAMILY: Family = Family {
     name: "repack",
-    formula: "output[place of (n, k) in the format] = weight[n, k] as the format stores it",
+    formula: "output[index of (n, k) in the format] = weight[n, k] as the format stores it",
     uniform: wgsl::Uniform::FIELDS,
     bindings: &[Binding::read("weight", "[N, K]"), Binding::write_words("output", "[words of the format]")],
     variants: variants_of::<Repack>,
@@ -67,9 +67,11 @@ impl Kernel for Repack {
         }
         match format {
             Format { element: Element::U32, .. } => Err(Error::usage("weights are floats and not packed as words")),
-            Format { layout: Layout::Panels { columns: 0 }, .. } => Err(Error::usage("panels of no columns")),
+            Format { layout: Layout::Panels { columns: 0 }, .. } => {
+                Err(Error::usage("panels need at least one column"))
+            }
             Format { layout: Layout::PairedPanels { columns }, .. } if columns == 0 || columns % 4 != 0 => {
-                Err(Error::usage(format!("paired panels of {columns} columns, which are no multiple of 4")))
+                Err(Error::usage(format!("paired panels need a multiple of 4 columns, not {columns}")))
             }
             _ => Ok(()),
         }
@@ -86,12 +88,12 @@ mod tests {
     use crate::kernels::contract::rounded_reference;
     use crate::tensor::Tensor;
 
-    /// What is packed on a device is what is packed when a model is loaded.
+    /// A weight is packed on a device as it is when a model is loaded.
     #[test]
     fn the_reference_agrees_with_formats() {
         for format in cases::FORMATS {
             for [columns, inner] in [[1, 1], [4, 8], [67, 131], [30, 13]] {
-                let values = (0..columns * inner).map(|place| (place as f32).sin()).collect();
+                let values = (0..columns * inner).map(|index| (index as f32).sin()).collect();
                 let weight = Tensor::f32([columns, inner], values).unwrap();
                 let packed = rounded_reference(&Repack { columns, inner, format }, &[Some(&weight)]).unwrap();
                 assert_eq!(packed[0].bytes(), &*format.bytes_of(&weight).unwrap(), "{columns} × {inner}, {format}");

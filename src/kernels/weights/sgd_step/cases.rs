@@ -22,7 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
     for (name, momentum) in [("plain", None), ("momentum", Some(0.9))] {
         let of = |rows, width| of(rows, width, momentum);
         let case = |what: &str, call| case(format!("{name}, {what}"), call);
-        let mut poisoned: Vec<f32> = (0..4 * 33).map(|place| (place as f32).sin()).collect();
+        let mut poisoned: Vec<f32> = (0..4 * 33).map(|index| (index as f32).sin()).collect();
         poisoned[40] = f32::NAN;
         cases.extend([
             case("one element", of(1, 1)),

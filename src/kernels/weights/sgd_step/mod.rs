@@ -32,7 +32,8 @@ pub struct SgdStep {
     pub rows: usize,
     /// C.
     pub width: usize,
-    /// What is kept of the velocity, below 1. Without it there is none: values follow the gradient alone.
+    /// The share of the velocity that a step keeps, at least 0 and below 1. `None`: no velocity, values follow the
+    /// gradient.
     pub momentum: Option<f32>,
 }
 
@@ -54,7 +55,7 @@ impl Kernel for SgdStep {
         }
         match self.momentum {
             Some(momentum) if !(0.0..1.0).contains(&momentum) => {
-                Err(Error::usage(format!("a momentum of {momentum}, which must be at least 0 and below 1")))
+                Err(Error::usage(format!("the momentum must be at least 0 and below 1, not {momentum}")))
             }
             _ => Ok(()),
         }

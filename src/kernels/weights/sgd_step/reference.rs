@@ -17,8 +17,8 @@ pub(super) fn sgd_step(call: &SgdStep, inputs: &[Option<&Exact>]) -> Result<Vec<
     };
     let velocity = input(inputs, 3)?.reals()?;
     let mut moved = Vec::new();
-    for (place, value) in value.iter().enumerate() {
-        let faster = f64::from(momentum) * velocity[place] + gradient[place];
+    for (index, value) in value.iter().enumerate() {
+        let faster = f64::from(momentum) * velocity[index] + gradient[index];
         moved.push(faster);
         stepped.push(value - rate * faster);
     }
