@@ -19,8 +19,8 @@
 //!
 //! A ViViT-B of 32 frames is 0.9 TFLOP a clip in f32. Its weights take 340 MiB on the device and its intermediate
 //! values 83 MiB a clip. A forward pass is one submission (a few on GPUs that would take seconds); the second one
-//! compiles and uploads nothing, and allocates only what its results are read from. (An attention map is prepared each
-//! time.)
+//! compiles and uploads nothing, and allocates only what its results are read from. What passes, batches and attention
+//! maps need is kept for the next ones, within [`LoadOptions::kept_bytes`].
 //!
 //! # What it does not do
 //!

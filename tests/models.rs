@@ -306,7 +306,7 @@ fn engine_end_to_end(device: &Device) -> Result<Shown, Failed> {
     assert!(model.classify(&two).unwrap_err().to_string().contains("classify_batch"));
     assert_eq!(model.view_logits(&two)?.len(), 2);
     let none = Pass::new().views(Views { clips: 0, ..Views::default() });
-    assert_eq!(model.classify(none.over(&Vec::new())).unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(model.classify(none.over(&Vec::<Clip>::new())).unwrap_err().kind(), ErrorKind::Usage);
     let headless = self::model(device, &Config { classes: 0, ..config })?;
     assert!(headless.classify(&clip).unwrap_err().to_string().contains("features"));
     assert_eq!(headless.features(&clip)?.shape().axes(), [1, 20]);
