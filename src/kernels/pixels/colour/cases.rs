@@ -68,9 +68,9 @@ pub(super) fn cases() -> Vec<Case> {
 
 /// A frame of 512×512 pixels in which u counts along X, v along Y, and y goes through all bytes.
 fn every_chroma() -> Vec<u32> {
-    let y = (0..512 * 512u32).map(|place| (place * 89 % 256) as u8);
-    let u = (0..256 * 256u32).map(|place| (place % 256) as u8);
-    let v = (0..256 * 256u32).map(|place| (place / 256) as u8);
+    let y = (0..512 * 512u32).map(|index| (index * 89 % 256) as u8);
+    let u = (0..256 * 256u32).map(|index| (index % 256) as u8);
+    let v = (0..256 * 256u32).map(|index| (index / 256) as u8);
     let bytes: Vec<u8> = y.chain(u).chain(v).collect();
     bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect()
 }

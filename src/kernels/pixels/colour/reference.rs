@@ -21,16 +21,16 @@ pub(super) fn colour(call: &Colour, inputs: &[Option<&Exact>]) -> Result<Vec<Exa
                         rgb(&coefficients, frame[y * width + x], u, v)
                     }
                     ColourFormat::Rgb24 => {
-                        let place = 3 * (y * width + x);
-                        [frame[place], frame[place + 1], frame[place + 2]]
+                        let offset = 3 * (y * width + x);
+                        [frame[offset], frame[offset + 1], frame[offset + 2]]
                     }
                     ColourFormat::Rgba8 { row_words } => {
-                        let place = 4 * (y * row_words + x);
-                        [frame[place], frame[place + 1], frame[place + 2]]
+                        let offset = 4 * (y * row_words + x);
+                        [frame[offset], frame[offset + 1], frame[offset + 2]]
                     }
                     ColourFormat::Bgra8 { row_words } => {
-                        let place = 4 * (y * row_words + x);
-                        [frame[place + 2], frame[place + 1], frame[place]]
+                        let offset = 4 * (y * row_words + x);
+                        [frame[offset + 2], frame[offset + 1], frame[offset]]
                     }
                 };
                 pixels.push(u32::from(red) + 256 * u32::from(green) + 65_536 * u32::from(blue));
