@@ -12,7 +12,7 @@ use common::small::{config, load, models, parameters};
 use common::{DeviceTests, Shown};
 use libtest_mimic::Failed;
 use tubelet::gpu::wgpu::{self, BufferUsages, TextureDimension, TextureFormat, TextureUsages};
-use tubelet::gpu::{BufferLayout, DeviceFrames, Gpu, GpuOptions, PixelBytes};
+use tubelet::gpu::{BufferLayout, DeviceFrames, Gpu, GpuOptions, PixelOrder};
 use tubelet::graph::{Device, Memory, Taps};
 use tubelet::kernels::{ClipLayout, Selection};
 use tubelet::tensor::{Element, ErrorKind, Format, Tensor};
@@ -27,11 +27,13 @@ fn main() -> ExitCode {
     };
     tests.add_on_gpu("textures and buffers are prepared as clips", textures_and_buffers_are_prepared_as_clips);
     tests.add_on_gpu("large frames are prepared in groups", large_frames_are_prepared_in_groups);
+    tests.add_on_gpu("frames of long rows are prepared in groups", frames_of_long_rows_are_prepared_in_groups);
     tests.add_on_gpu("every verb takes them", every_verb_takes_them);
     tests.add_on_gpu("what was submitted before is seen", what_was_submitted_before_is_seen);
     tests.add_on_gpu("frames are selected", frames_are_selected);
     tests.add("results left on the device are those in host memory", results_left_on_the_device);
     tests.add_everywhere("parts are joined along the axis on which they are smaller", parts_are_joined_along_an_axis);
+    tests.add_everywhere("what are no parts is an error of usage", what_are_no_parts_is_an_error);
     tests.add_on_gpu("parts of a batch are joined on the device", parts_of_a_batch_are_joined);
     tests.add_on_gpu("what is no frame is an error of usage", what_is_no_frame_is_an_error);
     tests.add_on_gpu("what wgpu alone knows is an error of usage", what_wgpu_alone_knows_is_an_error);
@@ -68,21 +70,21 @@ impl Pictures {
     }
 
     /// Four bytes a pixel, alpha anything.
-    fn pixels(&self, bytes: PixelBytes) -> Vec<u8> {
-        let pixel = |(place, rgb): (usize, &[u8])| match bytes {
-            PixelBytes::Rgba => [rgb[0], rgb[1], rgb[2], (place * 37) as u8],
-            PixelBytes::Bgra => [rgb[2], rgb[1], rgb[0], (place * 37) as u8],
+    fn pixels(&self, order: PixelOrder) -> Vec<u8> {
+        let pixel = |(index, rgb): (usize, &[u8])| match order {
+            PixelOrder::Bgra => [rgb[2], rgb[1], rgb[0], (index * 37) as u8],
+            _ => [rgb[0], rgb[1], rgb[2], (index * 37) as u8],
         };
         self.rgb.chunks_exact(3).enumerate().flat_map(pixel).collect()
     }
 
     /// In a buffer, with other bytes in every gap.
-    fn in_buffer(&self, gpu: &Gpu, bytes: PixelBytes, gaps: [u64; 3]) -> Result<DeviceFrames> {
+    fn in_buffer(&self, gpu: &Gpu, order: PixelOrder, gaps: [u64; 3]) -> Result<DeviceFrames> {
         let [start, row_gap, frame_gap] = gaps;
         let row_bytes = 4 * self.size[1] as u64 + row_gap;
         let frame_bytes = row_bytes * self.size[0] as u64 + frame_gap;
         let mut content = vec![0xa5; (start + frame_bytes * self.frames as u64) as usize];
-        for (row, pixels) in self.pixels(bytes).chunks_exact(4 * self.size[1]).enumerate() {
+        for (row, pixels) in self.pixels(order).chunks_exact(4 * self.size[1]).enumerate() {
             let (frame, y) = ((row / self.size[0]) as u64, (row % self.size[0]) as u64);
             content[(start + frame * frame_bytes + y * row_bytes) as usize..][..pixels.len()].copy_from_slice(pixels);
         }
@@ -90,9 +92,23 @@ impl Pictures {
         content.truncate(content.len() - (row_gap + frame_gap) as usize);
         let buffer = buffer(gpu, content.len() as u64, BufferUsages::COPY_SRC | BufferUsages::COPY_DST);
         gpu.wgpu().queue.write_buffer(&buffer, 0, &content);
-        let layout = BufferLayout::new(self.frames, self.size).bytes(bytes).start(start);
+        let layout = BufferLayout::new(self.frames, self.size).order(order).start(start);
         let layout = if row_gap > 0 { layout.row_bytes(row_bytes) } else { layout };
         let layout = if frame_gap > 0 { layout.frame_bytes(frame_bytes) } else { layout };
+        DeviceFrames::of_buffer(&gpu.wgpu().device, &buffer, layout)
+    }
+
+    /// Beside one another in one picture.
+    fn in_tiles(&self, gpu: &Gpu) -> Result<DeviceFrames> {
+        let [height, width] = self.size;
+        let pixels = self.pixels(PixelOrder::Rgba);
+        let row = |row: usize| &pixels[row * 4 * width..][..4 * width];
+        let rows = (0..height).flat_map(|y| (0..self.frames).map(move |frame| frame * height + y));
+        let content = rows.map(row).collect::<Vec<_>>().concat();
+        let buffer = buffer(gpu, content.len() as u64, BufferUsages::COPY_SRC | BufferUsages::COPY_DST);
+        gpu.wgpu().queue.write_buffer(&buffer, 0, &content);
+        let (tile, row) = (4 * width as u64, 4 * (width * self.frames) as u64);
+        let layout = BufferLayout::new(self.frames, self.size).row_bytes(row).frame_bytes(tile);
         DeviceFrames::of_buffer(&gpu.wgpu().device, &buffer, layout)
     }
 
@@ -107,11 +123,11 @@ impl Pictures {
     }
 
     fn write(&self, gpu: &Gpu, textures: &[wgpu::Texture]) {
-        let bytes = match textures[0].format() {
-            TextureFormat::Bgra8Unorm | TextureFormat::Bgra8UnormSrgb => PixelBytes::Bgra,
-            _ => PixelBytes::Rgba,
+        let order = match textures[0].format() {
+            TextureFormat::Bgra8Unorm | TextureFormat::Bgra8UnormSrgb => PixelOrder::Bgra,
+            _ => PixelOrder::Rgba,
         };
-        let pixels = self.pixels(bytes);
+        let pixels = self.pixels(order);
         for (texture, pixels) in textures.iter().zip(pixels.chunks_exact(pixels.len() / textures.len())) {
             let layout = wgpu::TexelCopyBufferLayout {
                 offset: 0,
@@ -130,9 +146,10 @@ impl Pictures {
             ("sRGB textures of BGRA", self.in_textures(gpu, Bgra8UnormSrgb, false)?),
             ("an array texture", self.in_textures(gpu, Rgba8UnormSrgb, true)?),
             ("an array texture of BGRA", self.in_textures(gpu, Bgra8Unorm, true)?),
-            ("a buffer", self.in_buffer(gpu, PixelBytes::Rgba, [0; 3])?),
-            ("a buffer of BGRA with gaps", self.in_buffer(gpu, PixelBytes::Bgra, [52, 12, 100])?),
-            ("a buffer with longer rows", self.in_buffer(gpu, PixelBytes::Rgba, [0, 4, 0])?),
+            ("a buffer", self.in_buffer(gpu, PixelOrder::Rgba, [0; 3])?),
+            ("a buffer of BGRA with gaps", self.in_buffer(gpu, PixelOrder::Bgra, [52, 12, 100])?),
+            ("a buffer with longer rows", self.in_buffer(gpu, PixelOrder::Rgba, [0, 4, 0])?),
+            ("tiles of a picture", self.in_tiles(gpu)?),
         ])
     }
 }
@@ -194,6 +211,7 @@ fn prepared<'a>(
 
 fn textures_and_buffers_are_prepared_as_clips(gpu: &Gpu) -> Result<Shown, Failed> {
     let device = &gpu.clone().into();
+    let mut compared = 0;
     for (size, short_edge, crop) in [([37, 53], 24, [21, 19]), ([61, 64], 70, [64, 64]), ([16, 20], 16, [16, 16])] {
         let pictures = Pictures::new(3, size);
         let clip = pictures.clip()?;
@@ -204,10 +222,11 @@ fn textures_and_buffers_are_prepared_as_clips(gpu: &Gpu) -> Result<Shown, Failed
                 for (place, frames) in &everywhere {
                     let found = prepared(device, frames, &preprocessing, crops, layout);
                     match (&expected, found) {
-                        (Ok(expected), Ok(found)) => assert!(
-                            *expected == found && expected.len() == crops.count(),
-                            "{place} of {size:?}, {preprocessing:?}, {crops:?}"
-                        ),
+                        (Ok(expected), Ok(found)) => {
+                            let same = *expected == found && expected.len() == crops.count();
+                            assert!(same, "{place} of {size:?}, {preprocessing:?}, {crops:?}");
+                            compared += 1;
+                        }
                         (Err(expected), Err(found)) => assert_eq!(expected.to_string(), found.to_string()),
                         (_, found) => return Err(format!("{place} of {size:?}, {crops:?}: {:?}", found.err()).into()),
                     }
@@ -215,6 +234,9 @@ fn textures_and_buffers_are_prepared_as_clips(gpu: &Gpu) -> Result<Shown, Failed
             }
         }
     }
+    // In 8 places, by each preset: three sizes, resized or not, of one crop or three. Only 61 rows, not resized, have no three
+    // crops of 64.
+    assert_eq!(compared, 8 * Preset::ALL.len() * (3 * 2 * 2 - 1));
     Ok(Shown::Passed)
 }
 
@@ -227,10 +249,24 @@ fn large_frames_are_prepared_in_groups(gpu: &Gpu) -> Result<Shown, Failed> {
     assert!(expected[0] != expected[1] && expected[1] != expected[2]);
     for frames in [
         pictures.in_textures(gpu, TextureFormat::Bgra8Unorm, true)?,
-        pictures.in_buffer(gpu, PixelBytes::Rgba, [4, 0, 0])?,
+        pictures.in_buffer(gpu, PixelOrder::Rgba, [4, 0, 0])?,
     ] {
         assert!(of((&frames).into())? == expected);
     }
+    Ok(Shown::Passed)
+}
+
+/// A small window of a wide picture: a copy takes whole rows of it.
+fn frames_of_long_rows_are_prepared_in_groups(gpu: &Gpu) -> Result<Shown, Failed> {
+    const ROW_BYTES: u64 = 4 * 7680;
+    let pictures = Pictures::new(64, [20, 30]);
+    let preprocessing = Preset::Scenic.preprocessing([16, 16])?;
+    let frames = pictures.in_buffer(gpu, PixelOrder::Rgba, [0, ROW_BYTES - 4 * 30, 0])?;
+    assert!(frames.row_bytes() == ROW_BYTES);
+    // Less than all rows of all frames, 39 MB.
+    let device = &gpu.restricted(|device| device.limits.buffer_bytes = 34 << 20).into();
+    let of = |frames: ClipFrames<'_>| prepared(device, frames, &preprocessing, Crops::Central, ClipLayout::Bthwc);
+    assert!(of((&frames).into())? == of((&pictures.clip()?).into())?);
     Ok(Shown::Passed)
 }
 
@@ -289,7 +325,7 @@ fn frames_are_selected(gpu: &Gpu) -> Result<Shown, Failed> {
     let device = &gpu.clone().into();
     let pictures = Pictures::new(5, [20, 30]);
     let [one, two] = [pictures.in_textures(gpu, TextureFormat::Rgba8Unorm, true)?, {
-        pictures.in_buffer(gpu, PixelBytes::Bgra, [8, 8, 8])?
+        pictures.in_buffer(gpu, PixelOrder::Bgra, [8, 8, 8])?
     }];
     let indices = [3, 4, 0, 0];
     let chosen = indices.map(|index| &pictures.rgb[index * 20 * 30 * 3..][..20 * 30 * 3]).concat();
@@ -360,6 +396,28 @@ fn parts_are_joined_along_an_axis(device: &Device) -> Result<Shown, Failed> {
         let joined = device.join(&parts, &[2, 3, 2].into()).wait()?;
         let expected: Vec<_> = (0..12u8).map(f32::from).collect();
         assert_eq!(device.read(&joined).wait()?.as_f32()?, expected);
+    }
+    Ok(Shown::Passed)
+}
+
+fn what_are_no_parts_is_an_error(device: &Device) -> Result<Shown, Failed> {
+    for device in [device.clone(), Device::references()] {
+        let zeros = |shape: &[usize; 3]| {
+            let zeros = Tensor::f32(*shape, vec![0.; shape.iter().product()])?;
+            device.upload("a part", zeros, Format::rows(Element::F32)).wait()
+        };
+        // Each as many elements as the whole.
+        for (parts, words) in [
+            (vec![[1, 3, 2], [2, 1, 3]], ["[2, 1, 3]", "axis 0"]),
+            (vec![[1, 2, 3], [1, 2, 3]], ["[1, 2, 3]", "axis 0"]),
+            (vec![[3, 2, 2]], ["[3, 2, 2]", "axis 0"]),
+            (vec![[2, 1, 2], [1, 4, 2]], ["[1, 4, 2]", "axis 1"]),
+        ] {
+            let parts = parts.iter().map(zeros).collect::<Result<Vec<_>>>()?;
+            refused(device.join(&parts, &[2, 3, 2].into()).wait(), &words);
+        }
+        refused(device.join(&[zeros(&[2, 1, 2])?], &[2, 3, 2].into()).wait(), &["1 of them", "axis 1"]);
+        refused(device.join(&[], &[2, 3, 2].into()).wait(), &["0 of them"]);
     }
     Ok(Shown::Passed)
 }
@@ -437,12 +495,17 @@ fn what_is_no_frame_is_an_error(gpu: &Gpu) -> Result<Shown, Failed> {
     refused(of(layout.row_bytes(50)), &["rows every 50", "multiple of 4"]);
     refused(of(layout.frame_bytes(386)), &["frames every 386", "multiple of 4"]);
     refused(of(layout.row_bytes(44)), &["rows every 44", "too close"]);
-    refused(of(layout.frame_bytes(380)), &["frames every 380", "too close"]);
+    // Frames of one row may have any distance between rows but what no buffer has.
+    let row = BufferLayout::new(2, [1, 12]).frame_bytes(48);
+    of(row.row_bytes(4096))?;
+    refused(of(row.row_bytes(4100)), &["rows every 4100", "4096 bytes"]);
+    refused(of(row.row_bytes(u64::MAX - 3)), &["longer than their buffer"]);
+    refused(of(BufferLayout::new(1, [1, 12]).row_bytes(u64::MAX - 3)), &["longer than their buffer"]);
     let unreadable = buffer(gpu, 4096, BufferUsages::STORAGE);
     refused(DeviceFrames::of_buffer(device, &unreadable, layout), &["COPY_SRC"]);
 
     let model = self::small(&gpu.clone().into(), Joint.into())?;
-    let short = Pictures::new(model.config().frames - 1, [20, 30]).in_buffer(gpu, PixelBytes::Rgba, [0; 3])?;
+    let short = Pictures::new(model.config().frames - 1, [20, 30]).in_buffer(gpu, PixelOrder::Rgba, [0; 3])?;
     refused(model.classify(&short), &["model takes a clip of shape"]);
     refused(gpu.copy_frames(&short, 0..9).wait(), &["frames 0..9 of 8"]);
     refused(gpu.copy_frames(&short, 3..3).wait(), &["frames 3..3 of 8"]);

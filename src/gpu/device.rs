@@ -214,7 +214,8 @@ impl Gpu {
 
     /// The wgpu device and queue, for an application that draws or computes on the device too.
     ///
-    /// Work that the application submits runs before everything that is asked of the device afterwards.
+    /// Work that the application submits runs before everything that is asked of the device afterwards. It may not change
+    /// [`DeviceFrames`](super::DeviceFrames) until the call that was given them has returned, or its future is done.
     pub fn wgpu(&self) -> WgpuHandles {
         WgpuHandles { device: self.shared.raw.clone(), queue: self.shared.queue.clone() }
     }

@@ -151,8 +151,11 @@ pub(super) fn translate(report: wgpu::Error) -> Error {
         wgpu::Error::Validation { description, .. } if description.contains("is lost") => {
             Error::new(ErrorKind::DeviceLost, "the device was lost; open it again and load the model anew")
         }
-        wgpu::Error::Validation { description, .. } | wgpu::Error::Internal { description, .. } => {
+        wgpu::Error::Validation { description, .. } => {
             Error::new(ErrorKind::Device, format!("the driver refused: {}", one_line(&description)))
+        }
+        wgpu::Error::Internal { description, .. } => {
+            Error::new(ErrorKind::Device, format!("the driver failed: {}", one_line(&description)))
         }
     }
 }

@@ -3,14 +3,18 @@
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 
+use super::fault::translate;
 use super::{Buffer, Gpu, Pending};
 use crate::tensor::{Error, ErrorKind, Result};
 
 /// Frames in textures or a buffer of an application, Y rows × X columns of four bytes a pixel: `[F, Y, X]`.
 ///
 /// Each computation copies them on the device, never through the host, and sees the work that was submitted to the queue
-/// before it. Bytes are taken as they are stored: an sRGB texture gives its encoded bytes, as a decoded video does. Alpha is
-/// ignored.
+/// before it. It copies a few frames at a time while it runs, so **nothing may be drawn or written over them until the call
+/// that was given them has returned**, or its future is done: else a clip has frames of two moments. An application that goes
+/// on drawing draws to other textures meanwhile.
+///
+/// Bytes are taken as they are stored: an sRGB texture gives its encoded bytes, as a decoded video does. Alpha is ignored.
 ///
 /// ```no_run
 /// # use tubelet::gpu::{DeviceFrames, wgpu};
@@ -24,15 +28,16 @@ use crate::tensor::{Error, ErrorKind, Result};
 pub struct DeviceFrames {
     device: wgpu::Device,
     size: [usize; 2],
-    bytes: PixelBytes,
+    order: PixelOrder,
     /// Bytes from one row of a copy to the next.
     row_bytes: u64,
     frames: Vec<Location>,
 }
 
-/// Which of the four bytes of a pixel is which.
+/// The order of the four bytes of a pixel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum PixelBytes {
+#[non_exhaustive]
+pub enum PixelOrder {
     /// Red, green, blue, alpha.
     #[default]
     Rgba,
@@ -48,6 +53,9 @@ enum Location {
 }
 
 /// How frames lie in a buffer; by default one pixel behind the other, from the first byte on.
+///
+/// Frames may overlap, for they are only read: the tiles of a picture are frames whose rows are those of the picture and which
+/// begin one tile's width after another. Rows of one frame do not overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BufferLayout {
@@ -55,11 +63,11 @@ pub struct BufferLayout {
     pub frames: usize,
     /// Y and X.
     pub size: [usize; 2],
-    /// Which of the four bytes of a pixel is which.
-    pub bytes: PixelBytes,
+    /// The order of the four bytes of a pixel.
+    pub order: PixelOrder,
     /// Where the first frame begins, in bytes: a multiple of 4.
     pub start: u64,
-    /// Bytes from one row to the next, a multiple of 4; `None` for 4·X.
+    /// Bytes from one row to the next, a multiple of 4 and at least 4·X; `None` for 4·X.
     pub row_bytes: Option<u64>,
     /// Bytes from one frame to the next, a multiple of 4; `None` for Y rows.
     pub frame_bytes: Option<u64>,
@@ -68,13 +76,13 @@ pub struct BufferLayout {
 impl BufferLayout {
     /// `frames` frames of `size` = [Y, X] pixels of red, green, blue, alpha, without gaps.
     pub fn new(frames: usize, size: [usize; 2]) -> Self {
-        Self { frames, size, bytes: PixelBytes::Rgba, start: 0, row_bytes: None, frame_bytes: None }
+        Self { frames, size, order: PixelOrder::Rgba, start: 0, row_bytes: None, frame_bytes: None }
     }
 
-    /// A pixel has these bytes.
+    /// The four bytes of a pixel are in this order.
     #[must_use]
-    pub fn bytes(self, bytes: PixelBytes) -> Self {
-        Self { bytes, ..self }
+    pub fn order(self, order: PixelOrder) -> Self {
+        Self { order, ..self }
     }
 
     /// The first frame begins at this byte.
@@ -116,10 +124,9 @@ impl BufferLayout {
                 self.start
             )));
         }
-        if row < pixels || frame < held {
+        if row < pixels {
             return Err(Error::usage(format!(
-                "rows every {row} and frames every {frame} bytes of a buffer are too close for {height}x{width} pixels \
-                 (height x width) of 4 bytes"
+                "rows every {row} bytes of a buffer are too close for {width} pixels of 4 bytes each"
             )));
         }
         Ok([row, frame, held])
@@ -129,8 +136,9 @@ impl BufferLayout {
 impl DeviceFrames {
     /// The layers of `textures`, in order, at their first mip level: an array texture holds many frames, any other texture one.
     ///
-    /// `device` is the device that the textures were made on. A model on another device refuses the frames because of it:
-    /// wgpu itself cannot tell the devices of two instances apart.
+    /// `device` has to be the one that the textures were made on: a model on another device refuses the frames because of it.
+    /// What was made by another wgpu instance is not always noticed, and another texture may be read in its place: wgpu tells
+    /// resources of two instances apart by their numbers alone.
     ///
     /// # Errors
     ///
@@ -143,7 +151,7 @@ impl DeviceFrames {
         for (index, texture) in textures.iter().enumerate() {
             kinds.push(kind_of(texture).map_err(|error| error.within(format!("texture {index} of the frames")))?);
         }
-        let (size, bytes) = kinds[0];
+        let (size, order) = kinds[0];
         if let Some(index) = kinds.iter().position(|kind| *kind != kinds[0]) {
             let [[height, width], [first_height, first_width]] = [kinds[index].0, size];
             return Err(Error::usage(format!(
@@ -159,19 +167,22 @@ impl DeviceFrames {
         };
         let frames = textures.iter().flat_map(layers).collect();
         let row_bytes = (4 * size[1] as u64).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT.into());
-        Ok(Self { device: device.clone(), size, bytes, row_bytes, frames })
+        Ok(Self { device: device.clone(), size, order, row_bytes, frames })
     }
 
-    /// The frames that lie in `buffer` as `layout` says. `device` is the device that the buffer was made on, as in
-    /// [`of_textures`](Self::of_textures).
+    /// The frames that lie in `buffer` as `layout` says.
+    ///
+    /// `device` has to be the one that the buffer was made on: a model on another device refuses the frames because of it.
+    /// What was made by another wgpu instance is not always noticed, and another buffer may be read in its place: wgpu tells
+    /// resources of two instances apart by their numbers alone.
     ///
     /// # Errors
     ///
-    /// [`Usage`](ErrorKind::Usage) for no frames, sides of 0, rows or frames that overlap or begin within four bytes, a buffer
-    /// that is too small, and one that cannot be copied from (usage `COPY_SRC`).
+    /// [`Usage`](ErrorKind::Usage) for no frames, sides of 0, rows that overlap or are longer than the buffer, rows or frames
+    /// that begin within four bytes, a buffer that is too small, and one that cannot be copied from (usage `COPY_SRC`).
     pub fn of_buffer(device: &wgpu::Device, buffer: &wgpu::Buffer, layout: BufferLayout) -> Result<Self> {
         let [row_bytes, frame_bytes, held] = layout.steps()?;
-        let BufferLayout { frames, size, bytes, start, .. } = layout;
+        let BufferLayout { frames, size, order, start, .. } = layout;
         let Some(more) = (frames as u64).checked_sub(1) else { return Err(Error::usage("no frames of a buffer")) };
         let end = more.checked_mul(frame_bytes).and_then(|last| last.checked_add(start)?.checked_add(held));
         if end.is_none_or(|end| end > buffer.size()) {
@@ -183,12 +194,20 @@ impl DeviceFrames {
                 buffer.size()
             )));
         }
+        // Only that of a frame of one row can be.
+        if row_bytes > buffer.size() {
+            return Err(Error::usage(format!(
+                "rows every {row_bytes} bytes are longer than their buffer of {} bytes: frames of one row need no distance \
+                 between rows",
+                buffer.size()
+            )));
+        }
         if !buffer.usage().contains(wgpu::BufferUsages::COPY_SRC) {
             return Err(Error::usage("the buffer of the frames cannot be copied from: make it with usage COPY_SRC"));
         }
         let location = |frame| Location::Bytes { buffer: buffer.clone(), start: start + frame * frame_bytes };
         let frames = (0..=more).map(location).collect();
-        Ok(Self { device: device.clone(), size, bytes, row_bytes, frames })
+        Ok(Self { device: device.clone(), size, order, row_bytes, frames })
     }
 
     /// The frames at these indices, in this order: an application that keeps the last frames in a ring picks a clip so.
@@ -219,9 +238,9 @@ impl DeviceFrames {
         self.size
     }
 
-    /// Which of the four bytes of a pixel is which.
-    pub fn bytes(&self) -> PixelBytes {
-        self.bytes
+    /// The order of the four bytes of a pixel.
+    pub fn order(&self) -> PixelOrder {
+        self.order
     }
 
     /// Bytes from one row to the next in a copy that [`Gpu::copy_frames`] makes; a frame is Y rows.
@@ -237,20 +256,20 @@ fn check_sides([height, width]: [usize; 2]) -> Result<()> {
     }
 }
 
-fn pixel_bytes(format: wgpu::TextureFormat) -> Result<PixelBytes> {
+fn pixel_order(format: wgpu::TextureFormat) -> Result<PixelOrder> {
     use wgpu::TextureFormat::{Bgra8Unorm, Bgra8UnormSrgb, Rgba8Unorm, Rgba8UnormSrgb};
     match format {
-        Rgba8Unorm | Rgba8UnormSrgb => Ok(PixelBytes::Rgba),
-        Bgra8Unorm | Bgra8UnormSrgb => Ok(PixelBytes::Bgra),
+        Rgba8Unorm | Rgba8UnormSrgb => Ok(PixelOrder::Rgba),
+        Bgra8Unorm | Bgra8UnormSrgb => Ok(PixelOrder::Bgra),
         _ => Err(Error::usage(format!(
             "frames are textures of Rgba8Unorm or Bgra8Unorm, sRGB or not, and not of {format:?}: draw or convert them to one"
         ))),
     }
 }
 
-/// The size [Y, X] and bytes of a texture's frames; an error where they cannot be copied.
-fn kind_of(texture: &wgpu::Texture) -> Result<([usize; 2], PixelBytes)> {
-    let kind = ([texture.height() as usize, texture.width() as usize], pixel_bytes(texture.format())?);
+/// The size [Y, X] and order of bytes of a texture's frames; an error where they cannot be copied.
+fn kind_of(texture: &wgpu::Texture) -> Result<([usize; 2], PixelOrder)> {
+    let kind = ([texture.height() as usize, texture.width() as usize], pixel_order(texture.format())?);
     let wrong = match (texture.dimension(), texture.sample_count()) {
         (wgpu::TextureDimension::D2, 1) if texture.usage().contains(wgpu::TextureUsages::COPY_SRC) => return Ok(kind),
         (wgpu::TextureDimension::D2, 1) => "cannot be copied from: make it with usage COPY_SRC",
@@ -283,15 +302,22 @@ impl Gpu {
             }
             let frame_bytes = frames.row_bytes * frames.size[0] as u64;
             let copy = self.buffer("frames", frame_bytes.saturating_mul(wanted.len() as u64)).await?;
-            let (copied, report) = self.reported("copying the frames", || {
-                // wgpu panics for a texture or buffer of another instance.
-                std::panic::catch_unwind(AssertUnwindSafe(|| self.submit_copies(frames, wanted, &copy)))
+            let context = "copying the frames";
+            let ((copied, invalid), report) = self.reported(context, || {
+                // What is invalid here is the caller's; whatever else goes wrong is the driver's, and goes to the report.
+                let invalid = self.raw().push_error_scope(wgpu::ErrorFilter::Validation);
+                // wgpu panics for a texture or buffer of another instance where it has none of that number itself.
+                let copied = std::panic::catch_unwind(AssertUnwindSafe(|| self.submit_copies(frames, wanted, &copy)));
+                (copied.is_ok(), invalid.pop())
             })?;
-            report.await.map_err(of_usage)?;
-            copied.map_err(|_| {
-                Error::usage("the frames were made on another wgpu device than the one given with them")
-            })?;
-            Ok(copy)
+            report.await?;
+            match (invalid.await, copied) {
+                (Some(error), _) => Err(of_usage(error).within(context)),
+                (None, true) => Ok(copy),
+                (None, false) => {
+                    Err(Error::usage("the frames were made on another wgpu device than the one given with them"))
+                }
+            }
         })
     }
 
@@ -306,8 +332,9 @@ impl Gpu {
     }
 }
 
-/// The driver refuses to copy because of the caller's frames.
-fn of_usage(error: Error) -> Error {
+/// What wgpu finds invalid in the caller's frames, as an error of usage.
+fn of_usage(error: wgpu::Error) -> Error {
+    let error = translate(error);
     match error.kind() {
         ErrorKind::Device => Error::usage(format!(
             "{error}; give frames that are neither destroyed nor mapped, with the device that they were made on"

@@ -26,7 +26,7 @@ pub use commands::{Commands, Dispatch, Timing};
 #[cfg(not(target_arch = "wasm32"))]
 pub use device::devices;
 pub use device::{Gpu, GpuChoice, GpuOptions, WgpuHandles, devices_async};
-pub use frames::{BufferLayout, DeviceFrames, PixelBytes};
+pub use frames::{BufferLayout, DeviceFrames, PixelOrder};
 pub use identity::DeviceId;
 #[cfg(not(target_arch = "wasm32"))]
 pub use pending::NoWaiting;

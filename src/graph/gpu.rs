@@ -72,15 +72,16 @@ impl Backend for Gpu {
     fn join<'a>(&'a self, parts: &'a [Memory], shape: &'a Shape) -> Pending<'a, Memory> {
         Pending::new(async move {
             let element = parts.first().map_or(Element::F32, Memory::element);
-            let elements: usize = parts.iter().map(|part| part.shape().elements()).sum();
-            if elements != shape.elements() || parts.iter().any(|part| part.format() != Format::rows(element)) {
+            let runs = shape.runs_of(&parts.iter().map(Memory::shape).collect::<Vec<_>>())? as u64;
+            if let Some(part) = parts.iter().find(|part| part.format() != Format::rows(element)) {
                 return Err(Error::usage(format!(
-                    "parts of {elements} elements do not make a tensor of {shape} in rows"
+                    "a tensor of {} is no part of one of {} in rows",
+                    part.format(),
+                    Format::rows(element)
                 )));
             }
-            let joined = self.buffer("joined tensors", element.bytes_of(elements)).await?;
+            let joined = self.buffer("joined tensors", element.bytes_of(shape.elements())).await?;
             parts.iter().try_for_each(|part| part.check(Gpu::id(self), self.name()))?;
-            let runs = parts.first().map_or(1, |part| part.shape().runs_in(shape)) as u64;
             let mut commands = self.commands();
             let mut end = 0;
             for run in 0..runs {

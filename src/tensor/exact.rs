@@ -68,10 +68,10 @@ impl Exact {
         }
     }
 
-    /// Concatenates tensors of numbers, in order, to one of `shape`, along the axis on which they are smaller; an error where
-    /// the counts differ.
+    /// Concatenates tensors of numbers, in order, to one of `shape`, along the one axis on which they are smaller; an error for
+    /// what [`Shape::runs_of`] refuses.
     pub fn joined(parts: &[&Self], shape: &Shape) -> Result<Self> {
-        let runs = parts.first().map_or(1, |part| part.shape.runs_in(shape));
+        let runs = shape.runs_of(&parts.iter().map(|part| &part.shape).collect::<Vec<_>>())?;
         let mut values = Vec::with_capacity(shape.elements());
         for run in 0..runs {
             for part in parts {

@@ -129,9 +129,10 @@ impl Tensor {
         self.data
     }
 
-    /// Concatenates tensors of floats to `shape`, along the one axis on which they are smaller.
+    /// Concatenates tensors of floats to `shape`, along the one axis on which they are smaller; an error for what
+    /// [`Shape::runs_of`] refuses.
     pub fn joined(parts: &[&Tensor], shape: &Shape) -> Result<Self> {
-        let outer = parts.first().map_or(1, |part| part.shape.runs_in(shape));
+        let outer = shape.runs_of(&parts.iter().map(|part| &part.shape).collect::<Vec<_>>())?;
         let mut values = Vec::with_capacity(shape.elements());
         for index in 0..outer {
             for part in parts {
@@ -198,6 +199,7 @@ mod tests {
         let joined = Tensor::joined(&[&left, &right], &[2, 2].into()).unwrap();
         assert_eq!(joined.as_f32().unwrap(), [1.0, 2.0, 3.0, 4.0]);
         assert!(Tensor::joined(&[&left], &[2, 3].into()).is_err());
+        assert!(Tensor::joined(&[&more], &[1, 4].into()).is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::gpu::{DeviceFrames, PixelBytes};
+use crate::gpu::{DeviceFrames, PixelOrder};
 use crate::graph::{Device, Feed, Memory};
 use crate::kernels::pixels::colour::ColourFormat;
 use crate::tensor::{Element, Error, Result, Tensor};
@@ -76,12 +76,12 @@ enum Held<'a> {
 }
 
 /// What goes into the graph of a group of frames: each begins with a word of its own.
-pub(super) enum Bytes {
+pub(super) enum Words {
     Host(Tensor),
     Device(Memory),
 }
 
-impl Bytes {
+impl Words {
     pub(super) fn feed(&self) -> Feed<'_> {
         match self {
             Self::Host(words) => Feed::Host(words),
@@ -103,30 +103,30 @@ impl<'a> Part<'a> {
 
     fn on_device(frames: &'a DeviceFrames) -> Self {
         let row_words = frames.row_bytes() as usize / Element::U32.bytes();
-        let format = match frames.bytes() {
-            PixelBytes::Rgba => ColourFormat::Rgba8 { row_words },
-            PixelBytes::Bgra => ColourFormat::Bgra8 { row_words },
+        let format = match frames.order() {
+            PixelOrder::Rgba => ColourFormat::Rgba8 { row_words },
+            PixelOrder::Bgra => ColourFormat::Bgra8 { row_words },
         };
         let kind = FrameKind { size: frames.size(), format };
         Self { kind, count: frames.count(), held: Held::Device(frames) }
     }
 
-    /// The bytes of the frames in `range`, for a graph on `device`.
-    pub(super) async fn bytes(&self, range: Range<usize>, device: &Device) -> Result<Bytes> {
+    /// The bytes of the frames in `range` in words, for a graph on `device`.
+    pub(super) async fn words(&self, range: Range<usize>, device: &Device) -> Result<Words> {
         let shape = [range.len(), self.kind.format.frame_words(self.kind.size)];
         match &self.held {
-            Held::Host(part) => Ok(Bytes::Host(words(part, range, shape)?)),
+            Held::Host(part) => Ok(Words::Host(packed(part, range, shape)?)),
             Held::Device(frames) => {
                 let gpu = device.gpu().ok_or_else(|| elsewhere(device))?;
                 let copy = gpu.copy_frames(frames, range).await?;
-                Memory::of_buffer(copy, shape, Element::U32).map(Bytes::Device)
+                Memory::of_buffer(copy, shape, Element::U32).map(Words::Device)
             }
         }
     }
 }
 
 /// The bytes of frames in host memory, the last word of each filled up.
-fn words(part: &Clip, range: Range<usize>, shape: [usize; 2]) -> Result<Tensor> {
+fn packed(part: &Clip, range: Range<usize>, shape: [usize; 2]) -> Result<Tensor> {
     let padded = shape[1] * Element::U32.bytes();
     let mut bytes = Vec::with_capacity(padded * range.len());
     for (index, frame) in part.frames()[range].iter().enumerate() {

@@ -117,7 +117,8 @@ impl Preparer {
         self.crops
     }
 
-    /// Prepares a clip: its first crop.
+    /// Prepares a clip: its first crop. Frames on a device are copied group by group, and have to stay as they
+    /// are until it is prepared.
     pub fn prepare<'a>(&'a self, clip: impl Into<ClipFrames<'a>>) -> Pending<'a, PreparedClip> {
         let clip = clip.into();
         Pending::new(async move {
@@ -126,7 +127,8 @@ impl Preparer {
         })
     }
 
-    /// Prepares a clip: each of its crops.
+    /// Prepares a clip: each of its crops. Frames on a device have to stay as they are meanwhile, as in
+    /// [`prepare`](Self::prepare).
     pub fn prepare_crops<'a>(&'a self, clip: impl Into<ClipFrames<'a>>) -> Pending<'a, Vec<PreparedClip>> {
         let clip = clip.into();
         Pending::new(async move {
@@ -136,8 +138,8 @@ impl Preparer {
             let mut crops = vec![Vec::new(); self.crops.count()];
             for ((executor, recipe), part) in self.parts.iter().zip(clip.uniform_parts()) {
                 for first in (0..part.count).step_by(recipe.group) {
-                    let bytes = part.bytes(first..first + recipe.group, &self.device).await?;
-                    let prepared = executor.compute(&[("frames", bytes.feed())], &recipe.values).await?;
+                    let words = part.words(first..first + recipe.group, &self.device).await?;
+                    let prepared = executor.compute(&[("frames", words.feed())], &recipe.values).await?;
                     crops.iter_mut().zip(prepared).for_each(|(pieces, piece)| pieces.push(piece));
                 }
             }

@@ -10,8 +10,8 @@ use crate::kernels::pixels::colour::Colour;
 use crate::tensor::{Element, Error, Result, Shape, Tensor};
 use crate::video::{Crops, Preprocessing, Resampling};
 
-/// Frames are prepared a few at a time, with about this many bytes of pixels, so that a clip of large frames does not
-/// need them all in device memory.
+/// Frames are prepared a few at a time, with about this many bytes of pixels or of what they are read from, so that a clip of
+/// large frames does not need them all in device memory.
 const GROUP_BYTES: usize = 32 << 20;
 
 /// Elements that a prepared clip may have: 8 GiB.
@@ -46,8 +46,10 @@ impl Recipe {
         crops: Crops,
         layout: ClipLayout,
     ) -> Result<Self> {
-        let [height, width] = part.kind.size;
-        let most = (GROUP_BYTES / (Element::U32.bytes() * height * width)).clamp(1, part.count);
+        let FrameKind { size, format } = part.kind;
+        // Rows may lie far apart.
+        let words = format.frame_words(size).max(size[0] * size[1]);
+        let most = (GROUP_BYTES / Element::U32.bytes() / words).clamp(1, part.count);
         let group = (1..=most).rev().find(|group| part.count.is_multiple_of(*group)).unwrap_or(1);
         Self::new(part.kind, [part.count, group], preprocessing, crops, layout)
     }

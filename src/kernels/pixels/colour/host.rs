@@ -12,8 +12,8 @@ pub(super) fn colour(call: &Colour, arguments: &mut Arguments<'_>, threads: &Thr
     let bytes: &[u8] = bytemuck::cast_slice(arguments.words(0)?);
     let frame_bytes = bytes.len() / call.frames;
     threads.chunks(arguments.output_words(0)?, BLOCK * width, |block, pixels| {
-        for (index, pixels) in pixels.chunks_exact_mut(width).enumerate() {
-            let (frame, y) = ((block * BLOCK + index) / height, (block * BLOCK + index) % height);
+        for (row, pixels) in pixels.chunks_exact_mut(width).enumerate() {
+            let (frame, y) = ((block * BLOCK + row) / height, (block * BLOCK + row) % height);
             let frame = &bytes[frame * frame_bytes..][..frame_bytes];
             vectorised(
                 #[inline(always)]

@@ -8,7 +8,7 @@ mod wgsl;
 
 use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Error, Result, Shape};
+use crate::tensor::{Element, Error, Result, Shape};
 
 /// The declaration of [`Colour`].
 pub static FAMILY: Family = Family {
@@ -126,6 +126,30 @@ impl Kernel for Colour {
             // Luma: factor, difference, factor, shift; three sums. For four pixels: u and v, four products shifted, a sum.
             ColourFormat::Yuv420p(_) => 7 * pixels + 13 * pixels.div_ceil(4),
             ColourFormat::Rgb24 | ColourFormat::Rgba8 { .. } | ColourFormat::Bgra8 { .. } => 0,
+        }
+    }
+
+    fn bytes_read(&self) -> u64 {
+        let [height, width] = self.size;
+        let words = match self.format {
+            ColourFormat::Yuv420p(_) | ColourFormat::Rgb24 => self.format.frame_words(self.size),
+            // Not what lies between rows.
+            ColourFormat::Rgba8 { .. } | ColourFormat::Bgra8 { .. } => height * width,
+        };
+        Element::U32.bytes_of(self.frames * words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixels_of_four_bytes_are_read_without_the_gaps_between_rows() {
+        let read = |format| Kernel::bytes_read(&Colour { frames: 3, size: [5, 7], format });
+        assert_eq!(read(ColourFormat::Rgb24), 3 * 4 * 27);
+        for format in [ColourFormat::Rgba8 { row_words: 64 }, ColourFormat::Bgra8 { row_words: 64 }] {
+            assert_eq!(read(format), 4 * 3 * 5 * 7);
         }
     }
 }

@@ -21,16 +21,16 @@ pub(super) fn colour(call: &Colour, inputs: &[Option<&Exact>]) -> Result<Vec<Exa
                         rgb(&coefficients, frame[y * width + x], u, v)
                     }
                     ColourFormat::Rgb24 => {
-                        let first = 3 * (y * width + x);
-                        [frame[first], frame[first + 1], frame[first + 2]]
+                        let offset = 3 * (y * width + x);
+                        [frame[offset], frame[offset + 1], frame[offset + 2]]
                     }
                     ColourFormat::Rgba8 { row_words } => {
-                        let first = 4 * (y * row_words + x);
-                        [frame[first], frame[first + 1], frame[first + 2]]
+                        let offset = 4 * (y * row_words + x);
+                        [frame[offset], frame[offset + 1], frame[offset + 2]]
                     }
                     ColourFormat::Bgra8 { row_words } => {
-                        let first = 4 * (y * row_words + x);
-                        [frame[first + 2], frame[first + 1], frame[first]]
+                        let offset = 4 * (y * row_words + x);
+                        [frame[offset + 2], frame[offset + 1], frame[offset]]
                     }
                 };
                 pixels.push(u32::from(red) + 256 * u32::from(green) + 65_536 * u32::from(blue));
