@@ -81,10 +81,7 @@ impl<'a, T: Outcome> Batch<'a, T> {
                     self.computed.push(Together { indices, values });
                     self.pass.tell(self.computed.iter().map(|together| together.indices.len()).sum());
                 }
-                Err(error) if error.kind() == ErrorKind::OutOfMemory && count > 1 => {
-                    self.model.limit_clips(count.div_ceil(2));
-                }
-                Err(error) => return Err(error),
+                Err(error) => self.model.limit_clips(fewer(count, error)?),
             }
         }
         Ok(())
@@ -99,6 +96,14 @@ impl<'a, T: Outcome> Batch<'a, T> {
         let mask = FrameMask { valid: valid.map(|valid| valid.concat()), ..self.pass.mask.clone() };
         let request = Request { batch: count, ..self.request.clone() };
         self.model.run(&request, Feed::Device(clips.memory()), &mask, self.wanted).await
+    }
+}
+
+/// Half as many clips as did not go together; the error where it was for another reason than too little memory.
+fn fewer(count: usize, error: Error) -> Result<usize> {
+    match error.kind() {
+        ErrorKind::OutOfMemory if count > 1 => Ok(count.div_ceil(2)),
+        _ => Err(error),
     }
 }
 
@@ -217,10 +222,8 @@ impl Vivit {
             let at_once = self.clips_of_use(&pass.request(1, layout), count)?;
             let request = pass.request(at_once, layout);
             match self.executor(&request).await {
-                Err(error) if error.kind() == ErrorKind::OutOfMemory && at_once > 1 => {
-                    self.limit_clips(at_once.div_ceil(2));
-                }
-                outcome => return outcome.map(|executor| (request, executor)),
+                Err(error) => self.limit_clips(fewer(at_once, error)?),
+                Ok(executor) => return Ok((request, executor)),
             }
         }
     }
@@ -242,5 +245,18 @@ impl Vivit {
         let useful = useful.clamp(1, count as u64) as usize;
         let most = useful.min(self.clips_at_once(request)?).min(self.loaded.most_clips.load(Ordering::Relaxed)).max(1);
         Ok(count.div_ceil(count.div_ceil(most)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_computed_in_halves() {
+        let full = || Error::new(ErrorKind::OutOfMemory, "full");
+        assert_eq!([5, 4, 3, 2].map(|count| fewer(count, full()).unwrap()), [3, 2, 2, 1]);
+        assert_eq!(fewer(1, full()).unwrap_err().kind(), ErrorKind::OutOfMemory);
+        assert_eq!(fewer(2, Error::new(ErrorKind::DeviceLost, "gone")).unwrap_err().kind(), ErrorKind::DeviceLost);
     }
 }
