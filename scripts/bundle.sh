@@ -13,7 +13,7 @@ bundle=target/bundle
 rm -rf "$bundle" && mkdir -p "$bundle"
 cargo build --release
 cp target/release/tubelet "$bundle/"
-tests=(kernels golden models naive invariance attention_maps sliding device_frames)
+tests=(kernels golden models naive invariance attention_maps sliding device_frames batches)
 for test in "${tests[@]}"; do
     binary=$(cargo test --no-run --test "$test" --message-format=json |
         sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
