@@ -264,7 +264,7 @@ fn timing_without_timestamps_is_unsupported(device: &Gpu) {
     assert_error(without.timed_commands(1).wait(), ErrorKind::Unsupported, &["timestamps"]);
     let mut commands = device.commands();
     commands.dispatch_timed(std::slice::from_ref(&dispatch));
-    assert_error(commands.run().wait(), ErrorKind::Usage, &["1 steps", "to time 0"]);
+    assert_error(commands.run().wait(), ErrorKind::Usage, &["1 steps", "timestamps for 0"]);
 }
 
 fn the_same_text_with_other_bindings_is_another_pipeline(device: &Gpu) {
