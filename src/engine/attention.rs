@@ -6,7 +6,7 @@ use super::{Classes, ClipPass, Input, Pass, SharedExecutor, Vivit};
 use crate::gpu::Pending;
 use crate::graph::Feed;
 use crate::tensor::{Error, Result, Tensor};
-use crate::video::{Crops, PreparedClip};
+use crate::video::PreparedClip;
 use crate::vivit::{AttentionAxis, AttentionLayer, Classifier, Config, Encoder, RecordedMap, Request};
 
 /// Whose attention is asked for.
@@ -59,10 +59,7 @@ impl Vivit {
                 self.attention_maps(pass, &self.batch_request(pass, clip)?, Feed::Host(clip)).await
             }
             (1, Given::Prepared([clip])) => self.attention_of_prepared(pass, clip).await,
-            (1, Given::Frames(clips)) => {
-                let prepared = self.prepare_crops_async(clips[0], Crops::Central).await?;
-                self.attention_of_prepared(pass, &prepared[0]).await
-            }
+            (1, Given::Frames(clips)) => self.attention_of_prepared(pass, &self.prepare_async(clips[0]).await?).await,
             (count, _) => Err(of_one_clip(count)),
         }
     }
