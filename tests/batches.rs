@@ -13,7 +13,7 @@ use tubelet::checkpoint::{self, Checkpoint};
 use tubelet::engine::Inference;
 use tubelet::graph::{Device, Taps};
 use tubelet::tensor::{ErrorKind, Tensor};
-use tubelet::video::{Clip, Frame, PixelFormat};
+use tubelet::video::{Clip, Crops, Frame, PixelFormat};
 use tubelet::vivit::{Config, FrameMask, Model};
 use tubelet::{Classes, LoadOptions, Pass, Vivit};
 
@@ -33,7 +33,8 @@ fn main() -> ExitCode {
     tests.add_everywhere("clips with masks of their own", own_masks);
     tests.add_everywhere("what a batch cannot be is refused", refused);
     tests.add_everywhere("what is kept stays within its budget", within_budget);
-    tests.add_everywhere("an attention map is prepared once", maps_are_kept);
+    tests.add_everywhere("an attention map is compiled once", maps_are_kept);
+    tests.add_everywhere("first calls can be paid beforehand", paid_beforehand);
     tests.run("batches")
 }
 
@@ -133,13 +134,22 @@ fn little_memory(device: &Device) -> Result<Shown, Failed> {
     let restricted: Device = gpu.restricted(|device| device.limits.buffer_bytes = 60_000).into();
     let model = load(&restricted, &config, LoadOptions::new())?;
     let clips = clips(&config, 8)?;
+    // Passes over three clips, and one over the rest.
+    model.warm_up(&Pass::new(), clips.len())?;
+    clips.iter().try_for_each(|clip| model.warm_up_preparation(clip, Crops::Central))?;
+    let kept = model.kept_bytes();
     let found = model.infer_batch(&clips)?;
+    assert_eq!(model.kept_bytes(), kept);
     let whole = load(device, &config, LoadOptions::new())?.infer_batch(&clips)?;
     for (index, (found, whole)) in found.iter().zip(&whole).enumerate() {
         expect_same(&format!("clip {index}"), found, whole)?;
     }
     let on_device = model.forward_on_device(&clips)?;
     assert_eq!(restricted.read(&on_device["logits"]).wait()?, model.forward(&clips)?["logits"]);
+    // A value of all clips that no buffer holds is refused before anything is computed.
+    let refused = model.taps_on_device(Pass::new().taps(Taps::All).over(&clips)).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Usage);
+    assert!(refused.to_string().contains("fewer clips") && refused.to_string().contains("60000"), "{refused}");
     Ok(Shown::Passed)
 }
 
@@ -201,8 +211,8 @@ fn within_budget(device: &Device) -> Result<Shown, Failed> {
     let one = load(device, &config, LoadOptions::new())?;
     let clips = clips(&config, 5)?;
     let expected = clips.iter().map(|clip| one.classify(clip)).collect::<Result<Vec<_>, _>>()?;
-    let budget = 4 * one.kept_bytes();
-    assert!(budget > 0);
+    let alone = kept_for_a_pass(device, &config)?;
+    let budget = 4 * alone;
     let model = load(device, &config, LoadOptions::new().kept_bytes(budget))?;
     let mut most = 0;
     for call in 0..calls {
@@ -221,18 +231,52 @@ fn within_budget(device: &Device) -> Result<Shown, Failed> {
         }
         most = most.max(model.kept_bytes());
     }
-    assert!(most > one.kept_bytes() && most <= budget, "{most} bytes of {budget}");
+    assert!(most > alone && most <= budget, "{most} bytes of {budget}");
     // The one used last is kept, whatever it takes.
     let model = load(device, &config, LoadOptions::new().kept_bytes(0))?;
     model.classify(&clips[0])?;
-    assert_eq!(model.kept_bytes(), one.kept_bytes());
+    assert_eq!(model.kept_bytes(), alone);
+    Ok(Shown::Passed)
+}
+
+/// Bytes that a pass over one clip keeps.
+fn kept_for_a_pass(device: &Device, config: &Config) -> Result<u64, Failed> {
+    let model = load(device, config, LoadOptions::new())?;
+    model.warm_up(&Pass::new(), 1)?;
+    assert!(model.kept_bytes() > 0);
+    Ok(model.kept_bytes())
+}
+
+/// Everything that calls keep is there before they are made.
+fn paid_beforehand(device: &Device) -> Result<Shown, Failed> {
+    let config = config(models()[0].1);
+    let model = load(device, &config, LoadOptions::new())?;
+    let (clips, pass) = (clips(&config, 3)?, Pass::new().tap("pooled"));
+    model.warm_up(&pass, 3)?;
+    let after_pass = model.kept_bytes();
+    model.warm_up_attention(&Pass::new())?;
+    let after_maps = model.kept_bytes();
+    for clip in &clips {
+        model.warm_up_preparation(clip, Crops::Central)?;
+    }
+    let kept = model.kept_bytes();
+    assert!(after_pass > 0 && after_maps > after_pass && kept > after_maps, "{after_pass}, {after_maps}, {kept} bytes");
+    model.infer_batch(pass.over(&clips))?;
+    model.attention(&clips[0])?;
+    assert_eq!(model.kept_bytes(), kept);
+    // Another number of clips was not paid for.
+    model.classify(&clips[0])?;
+    assert!(model.kept_bytes() > kept);
+    let refused = model.warm_up(&Pass::new().tap("nothing"), 1).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Usage);
     Ok(Shown::Passed)
 }
 
 fn maps_are_kept(device: &Device) -> Result<Shown, Failed> {
     let config = config(models()[0].1);
     let model = load(device, &config, LoadOptions::new())?;
-    let clips = clips(&config, 2)?;
+    // Of one size.
+    let clips = [clip(config.frames, 0)?, clip(config.frames, 5)?];
     let first = model.attention(&clips[0])?;
     let kept = model.kept_bytes();
     assert!(kept > 0);

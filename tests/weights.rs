@@ -118,7 +118,7 @@ fn half_the_memory(device: &Device) -> Result<Shown, Failed> {
         let checkpoint = checkpoint::untrained(Config::named("vit-ti")?, 1)?;
         let options = LoadOptions::new().precision(precision);
         let model = Vivit::from_checkpoint(device, checkpoint, options)?;
-        model.load_weights(&Pass::new())?;
+        model.warm_up(&Pass::new(), 1)?;
         Ok(model.weights().bytes())
     };
     let (floats, halves) = (bytes(Precision::F32)?, bytes(Precision::F16Weights)?);

@@ -220,7 +220,7 @@ impl Classify {
         let start = Instant::now();
         let labelling = &model.config().labelling;
         let (logits, loading) = progress::showing_upload(model, || {
-            model.load_weights(&pass)?;
+            model.warm_up(&pass, 1)?;
             let loading = start.elapsed();
             let logits = match &single {
                 Some(clip) => model.view_logits(pass.over(clip))?.pop(),

@@ -124,7 +124,7 @@ impl Embed {
         }
         let started = self.start.start()?;
         let model = &started.model;
-        progress::showing_upload(model, || model.load_weights(&self.pass(&started)))?;
+        progress::showing_upload(model, || model.warm_up(&self.pass(&started), 1))?;
         let features = Features::open(&self.output, &self.recipe(&started, &videos)?, self.videos.resume)?;
         let mut done = features.done.clone();
         done.extend(features.failed.iter().filter(|_| !self.videos.retry_failed));
@@ -220,7 +220,7 @@ impl Embed {
         let pass = self.pass(started);
         let views = self.views.unwrap_or(Views::SINGLE);
         let start = Instant::now();
-        model.load_weights(&pass)?;
+        model.warm_up(&pass, 1)?;
         let loading = start.elapsed();
         let mut preparing = Duration::ZERO;
         let bar = if views.count() > 1 { progress::views(views.count() as u64) } else { ProgressBar::hidden() };

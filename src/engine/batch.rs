@@ -120,10 +120,10 @@ impl Vivit {
         match input.given() {
             Given::Values(clips) => self.batch_values(pass, clips, wanted).await,
             given => {
-                let count = given.count();
+                let whole = pass.request(given.count(), self.layout());
                 let parts = self.in_parts(pass, given, wanted).await?;
                 let parts = parts.into_iter().map(|together| together.values).collect();
-                self.joined(&pass.request(count, self.layout()), parts, wanted).await
+                self.joined(&whole, parts, wanted).await
             }
         }
     }
@@ -161,6 +161,7 @@ impl Vivit {
 
     async fn in_parts<T: Outcome>(&self, pass: &Pass, given: Given<'_>, wanted: Wanted) -> Result<Vec<Together<T>>> {
         let masks = self.masks(pass, given.count())?;
+        self.check_joined::<T>(&pass.request(given.count(), self.layout()), wanted)?;
         let mut batch = Batch::new(self, pass, given.count(), wanted)?;
         match given {
             Given::Frames(clips) => {
@@ -176,6 +177,16 @@ impl Vivit {
             Given::Values(_) => return Err(Error::usage("a batch in one tensor is computed as it is")),
         }
         batch.finish().await
+    }
+
+    /// An error where a value of the batch `whole` is too large to be left where it is wanted: found before anything is
+    /// computed.
+    pub(super) fn check_joined<T: Outcome>(&self, whole: &Request, wanted: Wanted) -> Result<()> {
+        let recording = vivit::record(self.config(), whole)?;
+        for (name, value) in wanted(self.config(), &recording, whole)? {
+            T::check_bytes(self.device(), &name, recording.graph.bytes(value))?;
+        }
+        Ok(())
     }
 
     /// Parts of a batch as one, `whole`.
@@ -232,7 +243,7 @@ impl Vivit {
     fn limit_clips(&self, most: usize) {
         tracing::debug!("too little memory for more than {most} clips at a time");
         self.loaded.most_clips.fetch_min(most, Ordering::Relaxed);
-        self.loaded.executors.forget_all();
+        self.loaded.kept.forget_all();
     }
 
     /// How many of `count` clips are computed at a time: equally many each time, so that one executor serves all.

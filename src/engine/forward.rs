@@ -113,6 +113,7 @@ impl Vivit {
         if whole.batch <= at_once {
             return self.run(&whole, Feed::Host(clips), &pass.mask, wanted).await;
         }
+        self.check_joined::<T>(&whole, wanted)?;
         let values = clips.as_f32()?;
         let clip = values.len() / whole.batch;
         let mut parts: Vec<Named<T>> = Vec::new();

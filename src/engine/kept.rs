@@ -1,30 +1,31 @@
 //! What a model keeps for repeated passes, within a budget of memory.
 
+use std::any::Any;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::gpu::Turns;
 use crate::tensor::{ErrorKind, Result};
 
-/// Things by what they are for, made when they are first asked for and shared from then on. Where they take more than a
-/// budget together, those that have not been used for longest are forgotten.
-pub(super) struct Kept<K, T> {
+/// Things of any type by what they are for, made when they are first asked for and shared from then on. Where they take more
+/// than a budget together, those that have not been used for longest are forgotten.
+pub(super) struct Kept<K> {
     budget: u64,
     /// The one used last is the last.
-    entries: Mutex<Vec<Entry<K, T>>>,
+    entries: Mutex<Vec<Entry<K>>>,
 }
 
-struct Entry<K, T> {
+struct Entry<K> {
     key: K,
     /// Those who want the same thing wait here until one of them has made it.
-    cell: Cell<T>,
+    cell: Cell,
     /// What it takes of the budget: nothing before it is made.
     size: u64,
 }
 
-type Cell<T> = Arc<Turns<Option<T>>>;
+type Cell = Arc<Turns<Option<Box<dyn Any + Send + Sync>>>>;
 
-impl<K: PartialEq + Clone, T: Clone> Kept<K, T> {
+impl<K: PartialEq + Clone> Kept<K> {
     /// Nothing yet, and never more than `budget` but for the thing used last.
     pub(super) fn new(budget: u64) -> Self {
         Self { budget, entries: Mutex::default() }
@@ -33,13 +34,14 @@ impl<K: PartialEq + Clone, T: Clone> Kept<K, T> {
     /// The thing for `key`: the one that is kept, else what `make` makes, with its size.
     ///
     /// Where there is too little memory to make it, everything else is forgotten and it is tried once more.
-    pub(super) async fn get<F>(&self, key: &K, make: impl Fn() -> F) -> Result<T>
+    pub(super) async fn get<T, F>(&self, key: &K, make: impl Fn() -> F) -> Result<T>
     where
+        T: Clone + Send + Sync + 'static,
         F: Future<Output = Result<(T, u64)>>,
     {
         let cell = self.used(key);
         let mut turn = cell.take().await;
-        if let Some(made) = &*turn {
+        if let Some(made) = turn.as_ref().and_then(|made| made.downcast_ref::<T>()) {
             return Ok(made.clone());
         }
         let mut outcome = make().await;
@@ -47,7 +49,7 @@ impl<K: PartialEq + Clone, T: Clone> Kept<K, T> {
             outcome = make().await;
         }
         let (made, size) = outcome?;
-        *turn = Some(made.clone());
+        *turn = Some(Box::new(made.clone()));
         self.keep(key, &cell, size);
         Ok(made)
     }
@@ -68,7 +70,7 @@ impl<K: PartialEq + Clone, T: Clone> Kept<K, T> {
     }
 
     /// The place of the thing for `key`, which becomes the one used last.
-    fn used(&self, key: &K) -> Cell<T> {
+    fn used(&self, key: &K) -> Cell {
         let mut entries = self.entries();
         let known = entries.iter().position(|entry| entry.key == *key);
         let entry = match known {
@@ -83,7 +85,7 @@ impl<K: PartialEq + Clone, T: Clone> Kept<K, T> {
     }
 
     /// Keeps what has been made in `cell`, and forgets what there is too much of.
-    fn keep(&self, key: &K, cell: &Cell<T>, size: u64) {
+    fn keep(&self, key: &K, cell: &Cell, size: u64) {
         let mut forgotten = Vec::new();
         let mut entries = self.entries();
         // It has been forgotten where there was too little memory for something else meanwhile.
@@ -99,7 +101,7 @@ impl<K: PartialEq + Clone, T: Clone> Kept<K, T> {
         drop(entries);
     }
 
-    fn entries(&self) -> MutexGuard<'_, Vec<Entry<K, T>>> {
+    fn entries(&self) -> MutexGuard<'_, Vec<Entry<K>>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -114,7 +116,7 @@ mod tests {
 
     /// Things of one size, whose makings are counted.
     struct Counted {
-        kept: Kept<char, String>,
+        kept: Kept<char>,
         made: AtomicUsize,
     }
 
@@ -129,7 +131,7 @@ mod tests {
                 self.made.fetch_add(1, Ordering::Relaxed);
                 Ok((key.to_string(), 10))
             };
-            let found = Pending::new(self.kept.get(&key, make)).wait().unwrap();
+            let found: String = Pending::new(self.kept.get(&key, make)).wait().unwrap();
             assert_eq!(found, key.to_string());
             self.made.load(Ordering::Relaxed)
         }
@@ -161,16 +163,17 @@ mod tests {
                 _ => Err(Error::new(ErrorKind::OutOfMemory, "too little memory")),
             }
         };
-        assert_eq!(Pending::new(counted.kept.get(&'b', scarce)).wait().unwrap(), "b");
+        let found: String = Pending::new(counted.kept.get(&'b', scarce)).wait().unwrap();
+        assert_eq!(found, "b");
         assert_eq!((counted.kept.size(), counted.made_after('b')), (10, 1));
     }
 
     #[test]
     fn a_failure_and_a_dropped_future_leave_nothing_behind() {
         let counted = Counted::new(100);
-        let fails = || async { Err(Error::usage("no")) };
+        let fails = || async { Err::<(String, u64), _>(Error::usage("no")) };
         assert!(Pending::new(counted.kept.get(&'a', fails)).wait().is_err());
-        let mut never = Box::pin(counted.kept.get(&'b', std::future::pending));
+        let mut never = Box::pin(counted.kept.get(&'b', std::future::pending::<Result<(String, u64)>>));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(never.as_mut().poll(&mut context).is_pending());
         drop(never);

@@ -13,16 +13,17 @@ mod sliding;
 mod views;
 #[cfg(not(target_arch = "wasm32"))]
 mod waiting;
+mod warm_up;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use crate::checkpoint::{self, Checkpoint};
-use crate::gpu::{Pending, Turns};
+use crate::gpu::Pending;
 use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Graph};
 use crate::kernels::{ClipLayout, Precision, Selection};
 use crate::tensor::{Error, Result};
-use crate::video::{ClipFrames, Crops, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
+use crate::video::{ClipFrames, ClipKind, Crops, PreparedClip, Preparer, Preprocessing, Preset, Sampling};
 use crate::vivit::{self, AttentionLayer, Config, MapRecording, RecordedMap, Recording, Request};
 
 use kept::Kept;
@@ -45,8 +46,9 @@ pub struct LoadOptions {
     pub preset: Option<Preset>,
     /// Kernel variants to run instead of the device's own choice.
     pub variants: Selection,
-    /// Bytes of the device's memory that executors may keep for repeated passes, beside the weights. Those that were not used
-    /// for longest are forgotten first; the one used last stays, whatever it takes. 1 GiB unless told otherwise.
+    /// Bytes of the device's memory that may be kept for repeated calls, beside the weights: what passes, batches, attention
+    /// maps and the preparation of clips were compiled to. What was not used for longest is forgotten first; what was used last
+    /// stays, whatever it takes. 1 GiB unless told otherwise.
     pub kept_bytes: u64,
     /// How precisely weights are stored on the device. Less than f32 is an error of usage on a device that runs no WGSL.
     pub precision: Precision,
@@ -83,7 +85,7 @@ impl LoadOptions {
         Self { precision, ..self }
     }
 
-    /// Executors for repeated passes may keep so many bytes of the device's memory.
+    /// Keeps so many bytes of the device's memory for repeated calls.
     #[must_use]
     pub fn kept_bytes(self, bytes: u64) -> Self {
         Self { kept_bytes: bytes, ..self }
@@ -124,17 +126,17 @@ struct Loaded {
     preprocessing: Preprocessing,
     options: LoadOptions,
     weights: DeviceWeights,
-    executors: Kept<Purpose, SharedExecutor>,
-    preparers: Turns<Vec<Arc<Preparer>>>,
+    kept: Kept<Purpose>,
     /// The most clips to compute at a time: fewer once the device has run out of memory.
     most_clips: AtomicUsize,
 }
 
-/// What an executor is for.
+/// What something that is kept is for.
 #[derive(Clone, PartialEq)]
 enum Purpose {
     Pass(Request),
     Maps(Request, AttentionLayer),
+    Preparation(ClipKind, Crops),
 }
 
 /// An executor and what it computes.
@@ -146,11 +148,8 @@ struct SharedExecutor {
     maps: Arc<[RecordedMap]>,
 }
 
-/// Bytes that executors keep for repeated passes unless told otherwise: a clip of ViT-B takes 83 MiB.
+/// Bytes kept for repeated calls unless told otherwise: a clip of ViT-B takes 83 MiB.
 const KEPT_BYTES: u64 = 1 << 30;
-
-/// Preparers kept for clips of the same sizes: the videos of a data set have few.
-const KEPT_PREPARERS: usize = 4;
 
 impl Vivit {
     /// Loads a model by folder or by name on the Hugging Face hub, as [`checkpoint::load`] does. It reads files and does not
@@ -172,8 +171,7 @@ impl Vivit {
             device: device.clone(),
             preprocessing: preprocessing(&checkpoint, options.preset)?,
             weights: DeviceWeights::new(device, source),
-            executors: Kept::new(options.kept_bytes),
-            preparers: Turns::default(),
+            kept: Kept::new(options.kept_bytes),
             most_clips: AtomicUsize::new(usize::MAX),
             checkpoint,
             options,
@@ -216,18 +214,9 @@ impl Vivit {
         &self.loaded.weights
     }
 
-    /// Bytes of the device's memory that executors keep for repeated passes now, beside the weights.
+    /// Bytes of the device's memory that are kept for repeated calls now, beside the weights.
     pub fn kept_bytes(&self) -> u64 {
-        self.loaded.executors.size()
-    }
-
-    /// Uploads the weights and compiles the kernels of `pass` now, instead of with the first clip.
-    ///
-    /// # Errors
-    ///
-    /// A tap that the model does not have, with those it has.
-    pub fn load_weights_async<'a>(&'a self, pass: &'a Pass) -> Pending<'a, ()> {
-        Pending::new(async move { self.executor_of_clips(pass, pass.views.count()).await.map(drop) })
+        self.loaded.kept.size()
     }
 
     /// Resizes, crops and scales a clip on the device.
@@ -261,20 +250,14 @@ impl Vivit {
     /// The preparer of clips like this one.
     async fn preparer(&self, clip: ClipFrames<'_>, crops: Crops) -> Result<Arc<Preparer>> {
         check_video(self.config())?;
-        let mut kept = self.loaded.preparers.take().await;
-        let known = kept.iter().position(|preparer| preparer.fits(clip) && preparer.crops() == crops);
-        let preparer = match known {
-            // The one used last is the one forgotten last.
-            Some(index) => kept.remove(index),
-            None => {
-                let Loaded { device, preprocessing, options, .. } = &*self.loaded;
-                let made = Preparer::with_crops(device, clip, preprocessing, crops, self.layout(), &options.variants);
-                Arc::new(made.await?)
-            }
+        let Loaded { device, preprocessing, options, kept, .. } = &*self.loaded;
+        let make = || async move {
+            let made =
+                Preparer::with_crops(device, clip, preprocessing, crops, self.layout(), &options.variants).await?;
+            let bytes = made.value_bytes();
+            Ok((Arc::new(made), bytes))
         };
-        kept.truncate(KEPT_PREPARERS - 1);
-        kept.insert(0, preparer.clone());
-        Ok(preparer)
+        kept.get(&Purpose::Preparation(clip.kind(), crops), make).await
     }
 
     /// An executor of a graph on the model's device and weights.
@@ -291,7 +274,7 @@ impl Vivit {
             forward::tapped(self.config(), &recording, request)?;
             self.made(recording, Vec::new()).await
         };
-        Pending::new(async move { self.loaded.executors.get(&Purpose::Pass(request.clone()), make).await })
+        Pending::new(async move { self.loaded.kept.get(&Purpose::Pass(request.clone()), make).await })
     }
 
     /// The executor of a request with maps of its attention.
@@ -301,7 +284,7 @@ impl Vivit {
             self.made(recording, maps).await
         };
         let purpose = Purpose::Maps(request.clone(), layer.clone());
-        Pending::new(async move { self.loaded.executors.get(&purpose, make).await })
+        Pending::new(async move { self.loaded.kept.get(&purpose, make).await })
     }
 
     /// An executor of a recording, and the bytes that it takes.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::gpu::Pending;
 use crate::graph::{Device, Executor, Feeds, Memory, Value};
-use crate::tensor::{Shape, Tensor};
+use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// A value of a pass: a [`Tensor`] in host memory, or [`Memory`] of the device.
 pub(super) trait Outcome: Send + Sync + Sized {
@@ -13,6 +13,9 @@ pub(super) trait Outcome: Send + Sync + Sized {
 
     /// Concatenates the parts of a batch to one value of `shape`.
     fn joined<'a>(device: &'a Device, parts: &'a [Self], shape: &'a Shape) -> Pending<'a, Self>;
+
+    /// An error where the value called `name` cannot be so large.
+    fn check_bytes(device: &Device, name: &str, bytes: u64) -> Result<()>;
 }
 
 /// Values by their names.
@@ -26,6 +29,10 @@ impl Outcome for Tensor {
     fn joined<'a>(_: &'a Device, parts: &'a [Self], shape: &'a Shape) -> Pending<'a, Self> {
         Pending::ready(Self::joined(&parts.iter().collect::<Vec<_>>(), shape))
     }
+
+    fn check_bytes(_: &Device, _: &str, _: u64) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl Outcome for Memory {
@@ -35,5 +42,16 @@ impl Outcome for Memory {
 
     fn joined<'a>(device: &'a Device, parts: &'a [Self], shape: &'a Shape) -> Pending<'a, Self> {
         device.join(parts, shape)
+    }
+
+    fn check_bytes(device: &Device, name: &str, bytes: u64) -> Result<()> {
+        let most = device.largest_value();
+        if bytes <= most {
+            return Ok(());
+        }
+        Err(Error::usage(format!(
+            "{name} of all these clips takes {bytes} bytes, and a buffer of {} holds {most}: give it fewer clips at a time",
+            device.name()
+        )))
     }
 }

@@ -10,9 +10,20 @@ use crate::tensor::{Result, Tensor};
 use crate::video::{ClipFrames, Crops, Frame, PreparedClip};
 
 impl Vivit {
-    /// Uploads the weights and compiles the kernels of `pass`: [`load_weights_async`](Self::load_weights_async), waited for.
-    pub fn load_weights(&self, pass: &Pass) -> Result<()> {
-        self.load_weights_async(pass).wait()
+    /// Pays now what the first pass over so many clips costs: [`warm_up_async`](Self::warm_up_async), waited for.
+    pub fn warm_up(&self, pass: &Pass, clips: usize) -> Result<()> {
+        self.warm_up_async(pass, clips).wait()
+    }
+
+    /// Pays now what the first map of attention costs: [`warm_up_attention_async`](Self::warm_up_attention_async), waited for.
+    pub fn warm_up_attention(&self, pass: &Pass) -> Result<()> {
+        self.warm_up_attention_async(pass).wait()
+    }
+
+    /// Pays now what preparing the first clip like this one costs:
+    /// [`warm_up_preparation_async`](Self::warm_up_preparation_async), waited for.
+    pub fn warm_up_preparation<'a>(&'a self, clip: impl Into<ClipFrames<'a>>, crops: Crops) -> Result<()> {
+        self.warm_up_preparation_async(clip, crops).wait()
     }
 
     /// Resizes, crops and scales a clip on the device: [`prepare_async`](Self::prepare_async), waited for.

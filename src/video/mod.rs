@@ -55,6 +55,7 @@ pub use colour::{Matrix, Range, coefficients};
 pub use crop::{CropWindow, Extent};
 pub(crate) use hugging_face::{Fields, shortened};
 pub use opening::{OpenOptions, Rotation};
+pub(crate) use prepare::ClipKind;
 pub use prepare::{ClipFrames, PreparedClip, Preparer};
 pub use preset::{Crops, PlaneStatistics, Preprocessing, Preset, Resize, Values};
 pub use resample::{Antialiased, Filter, Lerp, Resampling, WEIGHT_BITS};

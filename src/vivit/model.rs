@@ -133,7 +133,7 @@ mod tests {
             assert_eq!(model.number().to_string().parse::<Model>().unwrap(), model);
         }
         assert_eq!("Factorised_Encoder".parse::<Model>().unwrap().number(), 2);
-        let error = "5".parse::<Model>().unwrap_err().to_string();
+        let error = "video".parse::<Model>().unwrap_err().to_string();
         assert!(error.contains("joint (1), factorised-encoder (2)"), "{error}");
     }
 

@@ -31,6 +31,11 @@ impl<'a> From<&'a DeviceFrames> for ClipFrames<'a> {
 }
 
 impl<'a> ClipFrames<'a> {
+    /// What decides how a clip is prepared, beside its crops.
+    pub(crate) fn kind(self) -> ClipKind {
+        ClipKind(self.uniform_parts().iter().map(|part| (part.kind, part.count)).collect())
+    }
+
     /// The parts in which all frames are alike, one after the other.
     pub(super) fn uniform_parts(self) -> Vec<Part<'a>> {
         match self {
@@ -54,6 +59,10 @@ fn elsewhere(device: &Device) -> Error {
         device.name()
     ))
 }
+
+/// The frames of each uniform part of a clip, and how many they are. Clips of one kind share a [`Preparer`](super::Preparer).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClipKind(pub(super) Vec<(FrameKind, usize)>);
 
 /// What frames that are prepared by one graph have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use crate::kernels::{ClipLayout, Selection};
 use crate::tensor::{Error, Result, Shape, Tensor};
 
 pub use frames::ClipFrames;
+pub(crate) use frames::ClipKind;
 use recipe::{Recipe, check_elements};
 
 /// Clips on a device, ready for a model: `[B, F, P, Y, X]` or `[B, F, Y, X, P]`.
@@ -62,6 +63,7 @@ impl PreparedClip {
 /// once.
 pub struct Preparer {
     device: Device,
+    kind: ClipKind,
     crops: Crops,
     /// One for each part of the clip whose frames have one size and format.
     parts: Vec<(Box<dyn Executor>, Recipe)>,
@@ -102,19 +104,23 @@ impl Preparer {
                 parts.push((device.prepare(recipe.graph.clone(), &weights, &options).await?, recipe));
             }
             let shape = joined_shape(parts.iter().map(|(_, recipe)| recipe))?;
-            Ok(Self { device: device.clone(), crops, parts, shape })
+            Ok(Self { device: device.clone(), kind: clip.kind(), crops, parts, shape })
         })
     }
 
     /// Whether `clip` is like the one that this was made for.
     pub fn fits<'a>(&self, clip: impl Into<ClipFrames<'a>>) -> bool {
-        let parts = clip.into().uniform_parts();
-        parts.len() == self.parts.len() && self.parts.iter().zip(&parts).all(|((_, recipe), part)| recipe.fits(part))
+        clip.into().kind() == self.kind
     }
 
     /// The parts of the picture that the model sees.
     pub fn crops(&self) -> Crops {
         self.crops
+    }
+
+    /// Bytes of the device's memory that it takes.
+    pub fn value_bytes(&self) -> u64 {
+        self.parts.iter().map(|(executor, _)| executor.value_bytes()).sum()
     }
 
     /// Prepares a clip: its first crop. Frames on a device are copied group by group, and have to stay as they

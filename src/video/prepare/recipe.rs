@@ -25,7 +25,6 @@ pub(super) struct Recipe {
     /// Of a crop of all frames.
     pub(super) shape: Shape,
     pub(super) kind: FrameKind,
-    frames: usize,
     pub(super) group: usize,
 }
 
@@ -88,11 +87,6 @@ impl Recipe {
             graph.output(value)?;
             values.push(value);
         }
-        Ok(Self { graph: Arc::new(graph), values, shape, kind, frames, group })
-    }
-
-    /// Whether the frames of `part` are as many and of the kind that this was made for.
-    pub(super) fn fits(&self, part: &Part<'_>) -> bool {
-        (part.count, part.kind) == (self.frames, self.kind)
+        Ok(Self { graph: Arc::new(graph), values, shape, kind, group })
     }
 }
