@@ -25,7 +25,7 @@ struct Row {
 }
 
 fn linear(rows: usize, inner: usize, columns: usize) -> Linear {
-    Linear { rows, inner, columns, bias: true, activation: None, residual: false, output: OutputLayout::Rows }
+    Linear::new(rows, inner, columns).bias(true)
 }
 
 fn rows_of(tokens: usize, times: [usize; 4], more: [usize; 4], names: [&'static str; 5]) -> Vec<Row> {
@@ -39,10 +39,10 @@ fn rows_of(tokens: usize, times: [usize; 4], more: [usize; 4], names: [&'static 
     let norms = std::array::from_fn(|model| 2 * times[model] + more[model]);
     let gelu = Some(Activation::GeluTanh);
     vec![
-        product(names[0], Linear { output: OutputLayout::Planes { width: 64 }, ..linear(tokens, 768, 2304) }, both),
-        product(names[1], Linear { residual: true, ..linear(tokens, 768, 768) }, both),
-        product(names[2], Linear { activation: gelu, ..linear(tokens, 768, 3072) }, times),
-        product(names[3], Linear { residual: true, ..linear(tokens, 3072, 768) }, times),
+        product(names[0], linear(tokens, 768, 2304).output(OutputLayout::Planes { width: 64 }), both),
+        product(names[1], linear(tokens, 768, 768).residual(true), both),
+        product(names[2], linear(tokens, 768, 3072).activation(gelu), times),
+        product(names[3], linear(tokens, 3072, 768).residual(true), times),
         Row {
             name: names[4],
             call: Box::new(LayerNorm { rows: tokens, width: 768, epsilon: 1e-6 }),
@@ -60,17 +60,7 @@ fn attention(name: &'static str, sequences: Sequences, heads: usize, times: [usi
 }
 
 fn table() -> Vec<Row> {
-    let embed = TubeletEmbed {
-        batch: 1,
-        frames: 32,
-        rows: 224,
-        columns: 224,
-        planes: 3,
-        tubelet: [2, 16, 16],
-        outputs: 768,
-        bias: true,
-        layout: ClipLayout::Bthwc,
-    };
+    let embed = TubeletEmbed::new(ClipLayout::Bthwc, 32, [224, 224], 3, [2, 16, 16], 768).bias(true);
     let products = vec![([3136, 1536, 768], 1)];
     let mut table = vec![Row { name: "tubelets", call: Box::new(embed), times: [1; 4], products }];
     let names = ["qkv", "attention out", "mlp in", "mlp out", "norm"];

@@ -22,7 +22,7 @@ use tubelet::gpu::Gpu;
 use tubelet::kernels::suite::{Outcome, check};
 use tubelet::kernels::{
     Binding, Case, Dispatches, Family, Kernel, Literals, Needs, Planned, Precision, ProgramBuilder, Reference,
-    Selection, Shader, Unfit, input, variants_of, word,
+    Selection, Shader, Unfit, input, word,
 };
 use tubelet::tensor::{Element, Error, Exact, Result, Shape};
 
@@ -57,14 +57,13 @@ fn main(
 /// Invocations of a workgroup.
 const INVOCATIONS: u32 = 64;
 
-static SQUARED_RELU: Family = Family {
-    name: "squared_relu",
-    formula: "out[e] = max(in[e], 0)²",
-    uniform: Uniform::FIELDS,
-    bindings: &[Binding::read("input", "[E]"), Binding::write("output", "[E]")],
-    variants: variants_of::<SquaredRelu>,
+static SQUARED_RELU: Family = Family::of::<SquaredRelu>(
+    "squared_relu",
+    "out[e] = max(in[e], 0)²",
+    Uniform::FIELDS,
+    &[Binding::read("input", "[E]"), Binding::write("output", "[E]")],
     cases,
-};
+);
 
 // The WGSL struct in Rust.
 tubelet::uniform! {

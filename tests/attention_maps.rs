@@ -15,8 +15,8 @@ use tubelet::graph::Taps;
 use tubelet::tensor::{Closeness, ErrorKind, Tensor, Tolerance};
 use tubelet::video::{Clip, Frame, PixelFormat, PreparedClip, Preset};
 use tubelet::vivit::{
-    AttentionLayer, Classifier, Config, Encoder, FactorisedEncoder, FactorisedSelfAttention, FrameMask, HeadOrder,
-    Model, Order, Temporal, Tubelet,
+    AttentionLayer, Classifier, Config, Encoder, FactorisedDotProduct, FactorisedEncoder, FactorisedSelfAttention,
+    FrameMask, HeadOrder, Model, Order, Temporal, Tubelet,
 };
 use tubelet::{LoadOptions, Pass, Vivit, checkpoint};
 
@@ -47,8 +47,8 @@ fn main() -> ExitCode {
 fn base() -> Config {
     let tubelet = Tubelet { frames: 2, rows: 8, columns: 8 };
     let base = Config::named("vit-ti").unwrap();
-    let size = Config { frames: 8, rows: 16, columns: 24, tubelet, ..base };
-    Config { width: 24, layers: 3, heads: 4, hidden: 40, classes: 5, ..size }
+    let size = base.frames(8).rows(16).columns(24).tubelet(tubelet);
+    size.width(24).layers(3).heads(4).hidden(40).classes(5)
 }
 
 fn configs() -> Vec<(&'static str, Config)> {
@@ -56,15 +56,15 @@ fn configs() -> Vec<(&'static str, Config)> {
     let all = Model::all();
     vec![
         ("joint", of(all[0])),
-        ("joint, mean", Config { classifier: Classifier::Mean, ..of(all[0]) }),
-        ("joint, first token", Config { classifier: Classifier::FirstToken, ..of(all[0]) }),
+        ("joint, mean", of(all[0]).classifier(Classifier::Mean)),
+        ("joint, first token", of(all[0]).classifier(Classifier::FirstToken)),
         ("factorised encoder", of(all[1])),
-        ("factorised encoder, mean", Config { classifier: Classifier::Mean, ..of(all[1]) }),
-        ("spatial encoder alone", of(FactorisedEncoder { temporal: Temporal::Mean }.into())),
+        ("factorised encoder, mean", of(all[1]).classifier(Classifier::Mean)),
+        ("spatial encoder alone", of(FactorisedEncoder::default().temporal(Temporal::Mean).into())),
         ("factorised self-attention", of(all[2])),
-        ("time before space", of(FactorisedSelfAttention { order: Order::TimeSpace }.into())),
+        ("time before space", of(FactorisedSelfAttention::default().order(Order::TimeSpace).into())),
         ("factorised dot-product", of(all[3])),
-        ("paper's heads", of(tubelet::vivit::FactorisedDotProduct { heads: HeadOrder::SpatialFirst }.into())),
+        ("paper's heads", of(FactorisedDotProduct::default().heads(HeadOrder::SpatialFirst).into())),
     ]
 }
 
@@ -150,7 +150,7 @@ impl Setting {
         let space_of = |head| self.matrix(&name("space."), rows, head, space).map(|matrix| ("space", matrix));
         let time_of = |head| self.matrix(&name("time."), rows, head, time).map(|matrix| ("time", matrix));
         match self.config().model {
-            Model::FactorisedSelfAttention(FactorisedSelfAttention { order: Order::SpaceTime }) => {
+            Model::FactorisedSelfAttention(FactorisedSelfAttention { order: Order::SpaceTime, .. }) => {
                 [space_of(head), time_of(head)].into_iter().flatten().collect()
             }
             Model::FactorisedSelfAttention(_) => [time_of(head), space_of(head)].into_iter().flatten().collect(),
@@ -229,7 +229,7 @@ fn seed(config: &Config, query: AttentionQuery, per_time: usize, masked: bool) -
         AttentionQuery::Clip if matches!(config.classifier, Classifier::Token | Classifier::FirstToken) => {
             one_hot(rows, 0)
         }
-        AttentionQuery::Clip => {
+        _ => {
             let seen: Vec<_> = (0..rows).map(|row| !masked || VALID[row / per_time]).collect();
             let count = seen.iter().filter(|seen| **seen).count() as f64;
             seen.into_iter().map(|seen| if seen { 1.0 / count } else { 0.0 }).collect()
@@ -249,9 +249,7 @@ fn spatial_shares(setting: &Setting, matrix: &Matrix, query: AttentionQuery) -> 
             }
             AttentionQuery::Token(_) => vec![0.0; TIMES * tokens],
             AttentionQuery::Clip if class_token == 1 => one_hot(TIMES * tokens, start),
-            AttentionQuery::Clip => {
-                (0..TIMES * tokens).map(|row| if row / tokens == time { 1.0 / tokens as f64 } else { 0.0 }).collect()
-            }
+            _ => (0..TIMES * tokens).map(|row| if row / tokens == time { 1.0 / tokens as f64 } else { 0.0 }).collect(),
         };
         hand_down(&weights, matrix)[start + class_token..start + tokens].to_vec()
     };
@@ -306,6 +304,7 @@ fn rollout(device: &Device, config: &Config, query: AttentionQuery, mask: &Frame
                     let temporal = setting.rolled(Encoder::Temporal, class_token + TIMES, size.layers);
                     hand_down(&seed(config, query, 1, masked), &temporal)[class_token..].to_vec()
                 }
+                other => return Err(format!("no rollout of {other:?} is known").into()),
             };
             let scale = |time: usize| if query == AttentionQuery::Clip { times[time] } else { 1.0 };
             let scaled = |(time, shares): (usize, Vec<f64>)| shares.into_iter().map(move |share| share * scale(time));
@@ -396,7 +395,7 @@ fn wrong_use(device: &Device) -> Result<Shown, Failed> {
         assert!(error.to_string().contains(culprit), "{error}");
     }
     // Another model, whose clips are longer.
-    let longer = load(device, &Config { frames: 10, ..base() })?;
+    let longer = load(device, &base().frames(10))?;
     assert_eq!(longer.seen_frames(&setting.clip).unwrap_err().kind(), ErrorKind::Usage);
     assert_eq!(setting.model.seen_frames(&setting.clip)?.indices, (0..8).collect::<Vec<_>>());
     Ok(Shown::Passed)

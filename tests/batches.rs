@@ -9,7 +9,7 @@ use std::sync::Arc;
 use common::small::{config, models, parameters};
 use common::{DeviceTests, Shown};
 use libtest_mimic::Failed;
-use tubelet::checkpoint::{self, Checkpoint};
+use tubelet::checkpoint;
 use tubelet::engine::Inference;
 use tubelet::graph::{Device, Taps};
 use tubelet::tensor::{ErrorKind, Tensor};
@@ -55,7 +55,7 @@ fn clips(config: &Config, count: usize) -> Result<Vec<Clip>, Failed> {
 
 fn load(device: &Device, config: &Config, options: LoadOptions) -> Result<Vivit, Failed> {
     let checkpoint = checkpoint::untrained(config.clone(), 1)?;
-    Ok(Vivit::from_checkpoint(device, Checkpoint { parameters: parameters(config)?, ..checkpoint }, options)?)
+    Ok(Vivit::from_checkpoint(device, checkpoint.parameters(parameters(config)?), options)?)
 }
 
 /// All bits of a tensor.

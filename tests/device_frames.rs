@@ -186,7 +186,7 @@ fn texture_on(
 /// Every preset for pictures of these sides, and as they are without resizing.
 fn all_preprocessing(short_edge: usize, crop: [usize; 2]) -> Result<Vec<Preprocessing>> {
     let mut all = Vec::new();
-    for preset in Preset::ALL {
+    for &preset in Preset::ALL {
         let preset = preset.preprocessing(crop)?;
         all.push(Preprocessing::new(None, Some(crop), preset.resample(), preset.values())?);
         let resize = Some(Resize::ShortEdge(short_edge));

@@ -19,7 +19,7 @@ use tubelet::graph::Device;
 use tubelet::kernels::Selection;
 use tubelet::tensor::{Error, ErrorKind, Tensor, Tolerance};
 use tubelet::video::{Clip, Crops, Frame, OpenOptions, PixelFormat, Preparer, Preset};
-use tubelet::vivit::{Config, FactorisedEncoder, FrameMask, Joint, LabelHead, Labelling, Temporal};
+use tubelet::vivit::{FactorisedEncoder, FrameMask, Joint, LabelHead, Labelling, Temporal};
 use tubelet::{LoadOptions, Pass, Vivit, checkpoint};
 
 const TESTS: [ModelTest; 6] = [
@@ -69,7 +69,7 @@ fn three_crops(device: &Device) {
 }
 
 fn model(device: &Device, labelling: Labelling) -> Vivit {
-    let config = Config { labelling, ..config(Joint.into()) };
+    let config = config(Joint.into()).labelling(labelling);
     load(device, &config, parameters(&config).unwrap()).unwrap()
 }
 
@@ -138,7 +138,7 @@ fn impossible_views(device: &Device) {
     let clips = clips_of(&model);
     let error = model.view_logits(two_by_three().over(&clips[..1])).unwrap_err();
     assert!(error.to_string().contains("2x3"), "{error}");
-    let headless = Config { classes: 0, ..config(Joint.into()) };
+    let headless = config(Joint.into()).classes(0);
     let headless = load(device, &headless, parameters(&headless).unwrap()).unwrap();
     let error = headless.view_logits(two_by_three().over(&clips)).unwrap_err();
     assert!(error.to_string().contains("no classification head"), "{error}");
@@ -178,8 +178,8 @@ fn write_video(path: &Path, frames: usize, seed: usize) {
 
 /// A model of 7 classes for clips of 4 frames.
 fn tiny(device: &Device) -> Vivit {
-    let model = FactorisedEncoder { temporal: Temporal::Mean }.into();
-    let config = Config { frames: 4, columns: 10, layers: 1, classes: 7, ..config(model) };
+    let model = FactorisedEncoder::default().temporal(Temporal::Mean).into();
+    let config = config(model).frames(4).columns(10).layers(1).classes(7);
     Vivit::from_checkpoint(device, checkpoint::untrained(config, 3).unwrap(), LoadOptions::new()).unwrap()
 }
 
@@ -192,7 +192,7 @@ struct Job<'a> {
 impl Job<'_> {
     /// Evaluates a shard until `most` rows are written; the figures where it is finished.
     fn go(&self, shard: Shard, most: usize) -> Option<Summary> {
-        let protocol = Protocol { views: TWO_BY_THREE, average: Average::Logits, stride: 2, mask: FrameMask::new() };
+        let protocol = Protocol::new(TWO_BY_THREE);
         let run = Run::new(self.model, &protocol, self.manifest, shard).unwrap();
         let mut evaluation = Evaluation::open(self.manifest, run, &self.output, true).unwrap();
         let sampling = protocol.views.sampling(self.model.config().frames, protocol.stride);
@@ -203,7 +203,7 @@ impl Job<'_> {
             let views = self.model.view_logits(two_by_three().over(&clips))?;
             protocol.average.of(&views, labelling)
         };
-        let pipeline = VideoPipeline { workers: 2, decode, timeout: None, compute: &mut compute };
+        let pipeline = VideoPipeline::new(2, decode, &mut compute);
         let mut written = 0;
         let outcome = evaluation.finish(pipeline, &mut |_, _| {
             written += 1;
@@ -216,7 +216,7 @@ impl Job<'_> {
     /// The rows without their times.
     fn rows(&self) -> Vec<Row> {
         let (_, rows) = read_results(&self.output).unwrap();
-        rows.into_iter().map(|row| Row { seconds: 0.0, ..row }).collect()
+        rows.into_iter().map(|row| row.seconds(0.0)).collect()
     }
 }
 
@@ -250,7 +250,7 @@ fn interrupted_and_in_shards(device: &Device) {
         .collect();
     let (_, merged) = merge(&shards).unwrap();
     assert_eq!(Metrics::of(&task, &merged).unwrap().summary(), summary);
-    let merged: Vec<Row> = merged.into_iter().map(|row| Row { seconds: 0.0, ..row }).collect();
+    let merged: Vec<Row> = merged.into_iter().map(|row| row.seconds(0.0)).collect();
     assert_eq!(merged, rows);
 }
 
@@ -264,11 +264,11 @@ fn tear(path: &Path) {
 fn expect_counted(summary: &Summary, rows: &[Row]) {
     let right = |most: usize| {
         let among = rows.iter().filter(|row| match &row.outcome {
-            VideoOutcome::Failed(_) => false,
             VideoOutcome::Done(prediction) => {
                 let own = prediction.logits[row.labels[0]];
                 prediction.logits.iter().filter(|logit| **logit > own).count() < most
             }
+            _ => false,
         });
         among.count() as f64 / summary.videos as f64
     };

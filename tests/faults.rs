@@ -65,7 +65,7 @@ fn increment(device: &Gpu) -> Result<(Dispatch, tubelet::gpu::Buffer)> {
     let words = device.buffer_with("words", bytemuck::cast_slice(&[0u32, 1, 2, 3])).wait()?;
     let pipeline = device.pipeline("increment", INCREMENT, &SLOTS).wait()?;
     let bindings = device.bind("increment", &pipeline, &[uniform.window(0..4), words.whole()]).wait()?;
-    Ok((Dispatch { pipeline, bindings, groups: [1, 1, 1] }, words))
+    Ok((Dispatch::new(pipeline, bindings, [1, 1, 1]), words))
 }
 
 fn run(device: &Gpu, dispatch: &Dispatch) -> Result<()> {
@@ -153,7 +153,7 @@ fn a_device_that_does_not_exist_lists_those_that_do(_: &Gpu) {
     let first = &found[0];
     let name = Gpu::named("no such device").map(drop);
     assert_error(name, ErrorKind::NoDevice, &["no device named \"no such device\"", &format!("0: {}", first.name)]);
-    let open = |choice| Gpu::open(&GpuOptions { choice, ..Default::default() }).map(drop);
+    let open = |choice| Gpu::open(&GpuOptions::default().choice(choice)).map(drop);
     assert_error(open(GpuChoice::Index(99)), ErrorKind::NoDevice, &["number 99", &first.name]);
     let text = found[0].name.to_uppercase();
     open(GpuChoice::Name(text)).unwrap();
@@ -326,7 +326,7 @@ fn a_lent_device_computes_within_the_limits_it_was_opened_with(device: &Gpu) {
 }
 
 fn pool_call() -> pool::Pool {
-    pool::Pool { sequences: 2, tokens: 9, width: 20, pooling: pool::Pooling::Max, masking: None }
+    pool::Pool::new(2, 9, 20, pool::Pooling::Max)
 }
 
 fn a_lent_device_keeps_its_owner_s_error_handler(device: &Gpu) {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use common::small::forward_by_references;
 use common::{DeviceTests, Shown};
 use libtest_mimic::Failed;
-use tubelet::checkpoint::{self, Checkpoint};
+use tubelet::checkpoint;
 use tubelet::graph::{Taps, Weights};
 use tubelet::kernels::ClipLayout;
 use tubelet::tensor::{Error, Shape, Tensor};
@@ -74,26 +74,26 @@ impl GoldenCase {
 }
 
 fn config(model: Model, classifier: Classifier) -> Config {
-    Config {
-        model,
-        frames: 6,
-        rows: 8,
-        columns: 12,
-        planes: 3,
-        tubelet: Tubelet { frames: 2, rows: 4, columns: 4 },
-        frame_sampling: None,
-        width: 12,
-        layers: 2,
-        heads: 4,
-        hidden: 24,
-        classes: 5,
-        labelling: Labelling::Single,
-        classifier,
-        layer_norm_eps: 1e-6,
-        gelu: Gelu::Tanh,
-        qkv_bias: true,
-        representation_size: None,
-    }
+    Config::named("vit-b")
+        .unwrap()
+        .model(model)
+        .frames(6)
+        .rows(8)
+        .columns(12)
+        .planes(3)
+        .tubelet(Tubelet { frames: 2, rows: 4, columns: 4 })
+        .frame_sampling(None)
+        .width(12)
+        .layers(2)
+        .heads(4)
+        .hidden(24)
+        .classes(5)
+        .labelling(Labelling::Single)
+        .classifier(classifier)
+        .layer_norm_eps(1e-6)
+        .gelu(Gelu::Tanh)
+        .qkv_bias(true)
+        .representation_size(None)
 }
 
 fn cases() -> Vec<GoldenCase> {
@@ -114,7 +114,7 @@ fn cases() -> Vec<GoldenCase> {
         },
         GoldenCase {
             name: "Model 2 token",
-            config: config(FactorisedEncoder { temporal }.into(), Classifier::Token),
+            config: config(FactorisedEncoder::default().temporal(temporal).into(), Classifier::Token),
             count: 76,
             tokens: [[0.353547, 0.309510, 0.223582, 0.107393], [0.510990, 0.236954, -0.069154, -0.365902]],
             logits: [0.72664174, 0.79561035, 0.75689685, 0.61574091, 0.39124731],
@@ -126,7 +126,7 @@ fn cases() -> Vec<GoldenCase> {
         },
         GoldenCase {
             name: "Model 2 mean",
-            config: config(FactorisedEncoder { temporal }.into(), Classifier::Mean),
+            config: config(FactorisedEncoder::default().temporal(temporal).into(), Classifier::Mean),
             count: 74,
             tokens: [[-0.274280, -0.172579, -0.047521, 0.083970], [-0.096504, 0.210470, 0.488958, 0.701267]],
             logits: [-0.58485169, -0.50377200, -0.35450911, -0.15726507, 0.06126403],
@@ -138,7 +138,7 @@ fn cases() -> Vec<GoldenCase> {
         },
         GoldenCase {
             name: "Model 3 space, time",
-            config: config(FactorisedSelfAttention { order: Order::SpaceTime }.into(), Classifier::Mean),
+            config: config(FactorisedSelfAttention::default().order(Order::SpaceTime).into(), Classifier::Mean),
             count: 59,
             tokens: tokens_of_3,
             logits: [-0.23128177, -0.18692077, -0.11726092, -0.03173036, 0.05809477],
@@ -150,7 +150,7 @@ fn cases() -> Vec<GoldenCase> {
         },
         GoldenCase {
             name: "Model 3 time, space",
-            config: config(FactorisedSelfAttention { order: Order::TimeSpace }.into(), Classifier::Mean),
+            config: config(FactorisedSelfAttention::default().order(Order::TimeSpace).into(), Classifier::Mean),
             count: 59,
             tokens: tokens_of_3,
             logits: [-0.225350, -0.178970, -0.108367, -0.023097, 0.065299],
@@ -198,7 +198,7 @@ impl Run {
 
     fn device(&self, device: &tubelet::Device) -> Result<Shown, Failed> {
         let untrained = checkpoint::untrained(self.config.clone(), 1)?;
-        let checkpoint = Checkpoint { parameters: Arc::new(Formula::new(&self.config)?), ..untrained };
+        let checkpoint = untrained.parameters(Arc::new(Formula::new(&self.config)?));
         let model = Vivit::from_checkpoint(device, checkpoint, LoadOptions::new())?;
         self.judge(&model.forward(self.pass().over(&clip()?))?, SINGLE)?;
         Ok(Shown::Passed)
@@ -299,7 +299,7 @@ fn from_flax(name: &str, axes: &[usize], flax: Vec<f32>) -> Vec<f32> {
 
 impl Weights for Formula {
     fn tensor(&self, name: &str) -> Result<Tensor, Error> {
-        let ParameterSpec { name, shape } = self.spec(name)?;
+        let ParameterSpec { name, shape, .. } = self.spec(name)?;
         let path = path(name);
         let index = self.paths.iter().position(|other| *other == path).unwrap_or_default() as f64;
         let base = if path.ends_with("scale") { 1.0 } else { 0.0 };

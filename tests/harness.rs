@@ -11,8 +11,8 @@ use common::{DeviceTests, Shown};
 use tubelet::gpu::Gpu;
 use tubelet::kernels::suite::{Outcome, check, judge};
 use tubelet::kernels::{
-    Binding, Case, DeviceClass, Dispatches, Family, Fill, Kernel, Literals, Needs, Operation, Planned, Precision,
-    Reference, Selection, Shader, Unfit, Variant, input, variants_of, word,
+    Binding, Case, Dispatches, Family, Fill, Kernel, Literals, Needs, Operation, Planned, Precision, Reference,
+    Selection, Shader, Unfit, input, word,
 };
 use tubelet::tensor::{Closeness, Element, Exact, Format, Result, Shape, Tensor};
 
@@ -54,13 +54,11 @@ macro_rules! scale {
         scale!($name, $step, |call, dispatches| plan(call, dispatches, call.factor))
     };
     ($name:literal, $step:literal, $plan:expr) => {
-        Planned {
-            variant: Variant {
-                name: $name,
-                shader: Shader::new(
-                    concat!("scale.", $name, ".wgsl"),
-                    concat!(
-                        "
+        Planned::any(
+            Shader::new(
+                concat!("scale.", $name, ".wgsl"),
+                concat!(
+                    "
                 struct Uniform { elements: u32, factor: f32, }
                 @group(0) @binding(0) var<uniform> call: Uniform;
                 @group(0) @binding(1) var<storage, read> input: array<f32>;
@@ -76,16 +74,14 @@ macro_rules! scale {
                     // Not a literal: drivers turn 0.0 * x into 0.0 whatever x is.
                     let zero = call.factor - 2.0;
                     ",
-                        $step,
-                        "
+                    $step,
+                    "
                 }"
-                    ),
                 ),
-                needs: Needs::invocations(16),
-                class: DeviceClass::Any,
-            },
-            plan: $plan,
-        }
+            ),
+            Needs::invocations(16),
+            $plan,
+        )
     };
 }
 
@@ -108,14 +104,13 @@ fn plan(call: &Scale, dispatches: &mut Dispatches<'_>, factor: f32) -> Result<()
     dispatches.launch(call.elements.div_ceil(16) as u64, Literals::new(), &uniform, vec![None, None])
 }
 
-static SCALE: Family = Family {
-    name: "scale",
-    formula: "out[e] = factor · in[e]",
-    uniform: Uniform::FIELDS,
-    bindings: &[Binding::read("input", "[E]"), Binding::write("output", "[E]")],
-    variants: variants_of::<Scale>,
+static SCALE: Family = Family::of::<Scale>(
+    "scale",
+    "out[e] = factor · in[e]",
+    Uniform::FIELDS,
+    &[Binding::read("input", "[E]"), Binding::write("output", "[E]")],
     cases,
-};
+);
 
 tubelet::uniform! {
     struct Uniform {
@@ -201,18 +196,16 @@ fn what_a_device_lacks_is_neither_passed_nor_failed(device: &Gpu) {
 /// A WGSL text that adds a weight to a value in place, by way of memory of its own.
 macro_rules! advance {
     ($name:literal, $weight:literal, $step:literal, $stored:expr) => {
-        Planned {
-            variant: Variant {
-                name: $name,
-                shader: Shader::new(
-                    concat!("advance.", $name, ".wgsl"),
-                    concat!(
-                        "
+        Planned::any(
+            Shader::new(
+                concat!("advance.", $name, ".wgsl"),
+                concat!(
+                    "
                 struct Uniform { elements: u32, }
                 @group(0) @binding(0) var<uniform> call: Uniform;
                 @group(0) @binding(1) var<storage, read> weight: array<",
-                        $weight,
-                        ">;
+                    $weight,
+                    ">;
                 @group(0) @binding(2) var<storage, read_write> value: array<f32>;
                 @group(0) @binding(3) var<storage, read_write> sums: array<f32>;
 
@@ -221,22 +214,20 @@ macro_rules! advance {
                     let e = place.x;
                     if e >= call.elements { return; }
                     ",
-                        $step,
-                        "
+                    $step,
+                    "
                 }"
-                    ),
                 ),
-                needs: Needs::invocations(16),
-                class: DeviceClass::Any,
-            },
-            plan: |call, dispatches| {
+            ),
+            Needs::invocations(16),
+            |call, dispatches| {
                 dispatches.scratch(2, call.elements);
                 dispatches.format(0, Format::rows($stored(dispatches)));
                 let uniform = AdvanceUniform { elements: word(call.elements)? };
                 let windows = vec![None, None, None];
                 dispatches.launch(call.elements.div_ceil(16) as u64, Literals::new(), &uniform, windows)
             },
-        }
+        )
     };
 }
 
@@ -273,14 +264,13 @@ static ADVANCES: [Planned<Advance>; 6] = [
     ),
 ];
 
-static ADVANCE: Family = Family {
-    name: "advance",
-    formula: "value[e] ← value[e] + weight[e]",
-    uniform: AdvanceUniform::FIELDS,
-    bindings: &[Binding::weight("weight", "[E]"), Binding::update("value", "[E]"), Binding::scratch("sums", "[E]")],
-    variants: variants_of::<Advance>,
-    cases: || vec![Case::new("41 numbers", Advance { elements: 41 })],
-};
+static ADVANCE: Family = Family::of::<Advance>(
+    "advance",
+    "value[e] ← value[e] + weight[e]",
+    AdvanceUniform::FIELDS,
+    &[Binding::weight("weight", "[E]"), Binding::update("value", "[E]"), Binding::scratch("sums", "[E]")],
+    || vec![Case::new("41 numbers", Advance { elements: 41 })],
+);
 
 tubelet::uniform! {
     struct AdvanceUniform {

@@ -111,36 +111,35 @@ fn target(variant: &Value) -> Config {
         "spacetime" => (Model::from(Joint), encoder(model)),
         "factorized_encoder" => {
             let temporal = Temporal::Encoder(encoder(&model["temporal_transformer"]));
-            (FactorisedEncoder { temporal }.into(), encoder(&model["spatial_transformer"]))
+            (FactorisedEncoder::default().temporal(temporal).into(), encoder(&model["spatial_transformer"]))
         }
         "factorized_self_attention_block" => {
             assert_eq!(model["attention_config"]["attention_order"], "time_space");
-            (FactorisedSelfAttention { order: Order::TimeSpace }.into(), encoder(model))
+            (FactorisedSelfAttention::default().order(Order::TimeSpace).into(), encoder(model))
         }
         "factorized_dot_product_attention" => (FactorisedDotProduct::default().into(), encoder(model)),
         other => panic!("{other}"),
     };
     let sampled = &model["temporal_encoding_config"]["n_sampled_frames"];
     let patch = &model["patches"]["size"];
-    Config {
-        model: kind,
-        frames: whole(&clip["num_frames"]),
-        rows: whole(&clip["height"]),
-        columns: whole(&clip["width"]),
-        tubelet: Tubelet {
+    Config::named("vit-b")
+        .unwrap()
+        .model(kind)
+        .frames(whole(&clip["num_frames"]))
+        .rows(whole(&clip["height"]))
+        .columns(whole(&clip["width"]))
+        .tubelet(Tubelet {
             frames: if sampled.is_null() { whole(&patch[2]) } else { 1 },
             rows: whole(&patch[0]),
             columns: whole(&patch[1]),
-        },
-        frame_sampling: sampled.as_u64().map(|frames| FrameSampling { frames: frames as usize, arange_quirk: false }),
-        width: whole(&model["hidden_size"]),
-        layers: size.layers,
-        heads: size.heads,
-        hidden: size.hidden,
-        classes: whole(&clip["num_classes"]),
-        classifier: if model["classifier"] == "token" { Classifier::Token } else { Classifier::Mean },
-        ..Config::named("vit-b").unwrap()
-    }
+        })
+        .frame_sampling(sampled.as_u64().map(|frames| FrameSampling::new(frames as usize)))
+        .width(whole(&model["hidden_size"]))
+        .layers(size.layers)
+        .heads(size.heads)
+        .hidden(size.hidden)
+        .classes(whole(&clip["num_classes"]))
+        .classifier(if model["classifier"] == "token" { Classifier::Token } else { Classifier::Mean })
 }
 
 /// What a variant's description says is to be taken over.
@@ -164,13 +163,11 @@ fn rules(variant: &Value) -> Initialisation {
             (Value::Bool(false), _) => TemporalAttention::Xavier,
             _ => TemporalAttention::Copy,
         };
-    Initialisation {
-        inflation: from["restore_input_embedding"].as_bool().unwrap().then_some(inflation),
-        positions: from["restore_positional_embedding"].as_bool().unwrap().then_some(positions),
-        temporal,
-        copy_cls_to_spatial: false,
-        keep_head: variant["restore_output_proj"].as_bool().unwrap(),
-    }
+    Initialisation::new()
+        .inflation(from["restore_input_embedding"].as_bool().unwrap().then_some(inflation))
+        .positions(from["restore_positional_embedding"].as_bool().unwrap().then_some(positions))
+        .temporal(temporal)
+        .keep_head(variant["restore_output_proj"].as_bool().unwrap())
 }
 
 fn variants() -> BTreeMap<String, Value> {
@@ -247,19 +244,19 @@ fn flags(rules: &Initialisation) -> Vec<&'static str> {
         Some(Inflation::Central) => "central",
         Some(Inflation::Average) => "average",
         Some(Inflation::ApproximateRankPooling) => "arp",
-        None => "keep",
+        _ => "keep",
     };
     let positions = match rules.positions {
         Some(Positions::Tile) => "tile",
         Some(Positions::Resize) => "resize",
         Some(Positions::ResizeTile) => "resize_tile",
-        None => "keep",
+        _ => "keep",
     };
     let temporal = match rules.temporal {
         TemporalAttention::ZeroOut => "zero_out",
         TemporalAttention::ZeroAll => "zero_all",
         TemporalAttention::Copy => "copy",
-        TemporalAttention::Xavier => "xavier",
+        _ => "xavier",
     };
     let mut flags = vec!["--inflate", inflate, "--positions", positions, "--temporal", temporal];
     flags.extend(rules.keep_head.then_some("--keep-head"));
@@ -349,12 +346,7 @@ fn hugging_face_models_from_an_image_model() {
     ] {
         let expected = checkpoint::load(data(&format!("hf-vit-tiny/{folder}")).to_str().unwrap()).unwrap();
         let Trained { config, parameters, .. } = trained("hf-vit-tiny");
-        let rules = Initialisation {
-            inflation: Some(inflation),
-            positions: Some(positions),
-            keep_head: true,
-            ..Initialisation::default()
-        };
+        let rules = Initialisation::new().inflation(inflation).positions(positions).keep_head(true);
         let start = from_scratch(&expected.config, 0).unwrap();
         let made = rules.apply(&config, parameters, &expected.config, start).unwrap();
         assert!(made.origins().all(|(_, origin)| *origin != ParameterOrigin::Start), "{folder}");

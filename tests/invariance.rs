@@ -64,7 +64,7 @@ fn configurations() -> Vec<(String, Config)> {
     let mut configurations = Vec::new();
     for (title, model) in models() {
         for classifier in [Classifier::Token, Classifier::Mean, Classifier::Max, Classifier::Sum] {
-            let config = Config { classifier, ..config(model) };
+            let config = config(model).classifier(classifier);
             if config.validate().is_ok() {
                 configurations.push((format!("{title}::{classifier:?}"), config));
             }
@@ -136,7 +136,9 @@ fn what_is_invalid_has_no_influence(device: &Device, config: &Config) -> Result<
 fn output_in_time(config: &Config) -> (&'static str, [usize; 2]) {
     let class_tokens = usize::from(config.classifier == Classifier::Token);
     match config.model {
-        Model::FactorisedEncoder(FactorisedEncoder { temporal: Temporal::Mean }) => ("frame_representation", [0, 1]),
+        Model::FactorisedEncoder(FactorisedEncoder { temporal: Temporal::Mean, .. }) => {
+            ("frame_representation", [0, 1])
+        }
         Model::FactorisedEncoder(_) => ("temporal.sequence_output", [class_tokens, 1]),
         _ => ("sequence_output", [class_tokens, config.grid().spatial()]),
     }
@@ -222,8 +224,8 @@ fn both(
 
 /// Model 2 with the mean over time.
 fn baseline(classifier: Classifier) -> Config {
-    let model = FactorisedEncoder { temporal: Temporal::Mean };
-    Config { classifier, frames: 8, ..config(model.into()) }
+    let model = FactorisedEncoder::default().temporal(Temporal::Mean);
+    config(model.into()).classifier(classifier).frames(8)
 }
 
 fn forward(model: &Vivit, clips: &Tensor, taps: &[&str]) -> Result<BTreeMap<String, Tensor>, Failed> {
@@ -234,7 +236,7 @@ fn forward(model: &Vivit, clips: &Tensor, taps: &[&str]) -> Result<BTreeMap<Stri
 /// With all parameters of attention over time zero, and positions that are the same at each time.
 fn without_time(device: &Device, order: Order) -> Result<Shown, Failed> {
     let spatial = baseline(Classifier::Mean);
-    let factorised = Config { model: FactorisedSelfAttention { order }.into(), ..spatial.clone() };
+    let factorised = spatial.clone().model(FactorisedSelfAttention::default().order(order).into());
     let [factorised, spatial] = both(device, [&factorised, &spatial], |spec, source| {
         if spec.name.contains("MultiHeadDotProductAttention_time") {
             return Ok(Tensor::zeros(spec.shape.clone(), Element::F32));
@@ -262,7 +264,7 @@ fn of_model_1(spec: &ParameterSpec, source: &dyn Parameters) -> Result<Tensor, E
 fn model_2_is_model_1_for_each_tubelet(device: &Device) -> Result<Shown, Failed> {
     for classifier in [Classifier::Token, Classifier::Max] {
         let factorised = baseline(classifier);
-        let joint = Config { model: Joint.into(), frames: factorised.tubelet.frames, ..factorised.clone() };
+        let joint = factorised.clone().model(Joint.into()).frames(factorised.tubelet.frames);
         let [factorised, joint] = both(device, [&factorised, &joint], of_model_1)?;
         let whole = base_clips(factorised.config())?;
         let tubelets =
@@ -290,8 +292,8 @@ fn mean_over_time(tensor: &Tensor) -> Result<Tensor, Failed> {
 
 /// Model 1 without a class token equals the spatial encoder of Model 2 and, there, the mean over one frame.
 fn one_temporal_index(device: &Device) -> Result<Shown, Failed> {
-    let factorised = Config { frames: 2, ..baseline(Classifier::Mean) };
-    let joint = Config { model: Joint.into(), ..factorised.clone() };
+    let factorised = baseline(Classifier::Mean).frames(2);
+    let joint = factorised.clone().model(Joint.into());
     let [factorised, joint] = both(device, [&factorised, &joint], of_model_1)?;
     let clips = base_clips(joint.config())?;
     let found = forward(&factorised, &clips, &["spatial.sequence_output"])?;
@@ -304,14 +306,14 @@ fn one_temporal_index(device: &Device) -> Result<Shown, Failed> {
 /// Of one temporal index, spatial heads attend as those of Model 1 and temporal ones return their values; of one
 /// position it is the other way round.
 fn halves_of_model_4(device: &Device, order: HeadOrder) -> Result<Shown, Failed> {
-    let factorised = |config: Config| Config { model: FactorisedDotProduct { heads: order }.into(), ..config };
-    let one_time = Config { frames: 2, ..factorised(baseline(Classifier::Mean)) };
+    let factorised = |config: Config| config.model(FactorisedDotProduct::default().heads(order).into());
+    let one_time = factorised(baseline(Classifier::Mean)).frames(2);
     let tubelet = Tubelet { frames: 2, rows: 9, columns: 17 };
-    let one_position = Config { tubelet, ..factorised(baseline(Classifier::Mean)) };
+    let one_position = factorised(baseline(Classifier::Mean)).tubelet(tubelet);
     let temporal_first = order == HeadOrder::TemporalFirst;
     for (config, attending_first) in [(one_time, !temporal_first), (one_position, temporal_first)] {
         let Config { width, heads, .. } = config;
-        let joint = Config { model: Joint.into(), ..config.clone() };
+        let joint = config.clone().model(Joint.into());
         // Both have the same parameters.
         let [factorised, joint] = both(device, [&config, &joint], |spec, source| source.tensor(&spec.name))?;
         let clips = base_clips(&config)?;

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
                 tests.add_on_gpu(name, move |device| match check(device, &case, variant) {
                     Outcome::Passed(_) => Ok(Shown::Passed),
                     Outcome::Unsupported(_) => Ok(Shown::Unsupported),
-                    Outcome::Failed(reason) => Err(Failed::from(reason)),
+                    outcome => Err(Failed::from(outcome.to_string())),
                 });
             }
         }

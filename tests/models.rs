@@ -42,49 +42,46 @@ fn main() -> ExitCode {
 }
 
 fn base() -> Config {
-    Config {
-        model: Joint.into(),
-        frames: 5,
-        rows: 13,
-        columns: 18,
-        planes: 3,
-        tubelet: Tubelet { frames: 2, rows: 4, columns: 5 },
-        frame_sampling: None,
-        width: 20,
-        layers: 2,
-        heads: 4,
-        hidden: 36,
-        classes: 7,
-        labelling: Labelling::Single,
-        classifier: Classifier::Token,
-        layer_norm_eps: 1e-6,
-        gelu: Gelu::Tanh,
-        qkv_bias: true,
-        representation_size: None,
-    }
+    Config::named("vit-b")
+        .unwrap()
+        .model(Joint.into())
+        .frames(5)
+        .rows(13)
+        .columns(18)
+        .planes(3)
+        .tubelet(Tubelet { frames: 2, rows: 4, columns: 5 })
+        .frame_sampling(None)
+        .width(20)
+        .layers(2)
+        .heads(4)
+        .hidden(36)
+        .classes(7)
+        .labelling(Labelling::Single)
+        .classifier(Classifier::Token)
+        .layer_norm_eps(1e-6)
+        .gelu(Gelu::Tanh)
+        .qkv_bias(true)
+        .representation_size(None)
 }
 
 /// Every switch of a configuration, one at a time, and widths that are multiples of nothing.
 fn switches() -> Vec<(&'static str, Config)> {
     vec![
         ("as it is", base()),
-        ("first token", Config { classifier: Classifier::FirstToken, ..base() }),
-        ("mean", Config { classifier: Classifier::Mean, ..base() }),
-        ("maximum", Config { classifier: Classifier::Max, ..base() }),
-        ("sum", Config { classifier: Classifier::Sum, ..base() }),
-        ("erf", Config { gelu: Gelu::Erf, ..base() }),
-        ("no qkv bias", Config { qkv_bias: false, ..base() }),
-        ("another eps", Config { layer_norm_eps: 1e-2, ..base() }),
-        ("representation layer", Config { representation_size: Some(9), ..base() }),
-        ("no head", Config { classes: 0, ..base() }),
-        ("one head, prime widths", Config { width: 23, heads: 1, hidden: 29, ..base() }),
-        ("heads of one", Config { width: 7, heads: 7, hidden: 5, ..base() }),
-        (
-            "grey, tubelets of one pixel row",
-            Config { planes: 1, tubelet: Tubelet { frames: 5, rows: 1, columns: 18 }, ..base() },
-        ),
-        ("one token", Config { tubelet: Tubelet { frames: 5, rows: 13, columns: 18 }, ..base() }),
-        ("wide heads", Config { width: 512, heads: 2, layers: 1, ..base() }),
+        ("first token", base().classifier(Classifier::FirstToken)),
+        ("mean", base().classifier(Classifier::Mean)),
+        ("maximum", base().classifier(Classifier::Max)),
+        ("sum", base().classifier(Classifier::Sum)),
+        ("erf", base().gelu(Gelu::Erf)),
+        ("no qkv bias", base().qkv_bias(false)),
+        ("another eps", base().layer_norm_eps(1e-2)),
+        ("representation layer", base().representation_size(Some(9))),
+        ("no head", base().classes(0)),
+        ("one head, prime widths", base().width(23).heads(1).hidden(29)),
+        ("heads of one", base().width(7).heads(7).hidden(5)),
+        ("grey, tubelets of one pixel row", base().planes(1).tubelet(Tubelet { frames: 5, rows: 1, columns: 18 })),
+        ("one token", base().tubelet(Tubelet { frames: 5, rows: 13, columns: 18 })),
+        ("wide heads", base().width(512).heads(2).layers(1)),
     ]
 }
 
@@ -125,11 +122,11 @@ fn base_sizes(device: &Device, model: Model) -> Result<Shown, Failed> {
     let model = match model {
         Model::FactorisedEncoder(_) => {
             let size = EncoderSize { layers: 1, ..Config::named("vit-b")?.encoder() };
-            FactorisedEncoder { temporal: Temporal::Encoder(size) }.into()
+            FactorisedEncoder::default().temporal(Temporal::Encoder(size)).into()
         }
         model => model,
     };
-    let config = Config { layers: 1, ..Config::named("vit-b/16x2")? }.as_model(model);
+    let config = Config::named("vit-b/16x2")?.layers(1).as_model(model);
     let clips = clips(&config, 1, ClipLayout::Btchw)?;
     let whole = self::model(device, &config)?.forward(&clips)?;
     assert_eq!(whole["logits"].shape().axes(), [1, 400]);
@@ -307,7 +304,7 @@ fn engine_end_to_end(device: &Device) -> Result<Shown, Failed> {
     assert_eq!(model.view_logits(&two)?.len(), 2);
     let none = Pass::new().views(Views { clips: 0, ..Views::default() });
     assert_eq!(model.classify(none.over(&Vec::<Clip>::new())).unwrap_err().kind(), ErrorKind::Usage);
-    let headless = self::model(device, &Config { classes: 0, ..config })?;
+    let headless = self::model(device, &config.classes(0))?;
     assert!(headless.classify(&clip).unwrap_err().to_string().contains("features"));
     assert_eq!(headless.features(&clip)?.shape().axes(), [1, 20]);
     Ok(Shown::Passed)

@@ -89,36 +89,36 @@ fn expect_all_close(found: &BTreeMap<String, Tensor>, expected: &BTreeMap<String
 /// The classifiers that a model can have.
 fn classifiers(model: Model) -> Vec<Classifier> {
     let all = [Classifier::Token, Classifier::FirstToken, Classifier::Mean, Classifier::Max, Classifier::Sum];
-    let valid = |classifier: &Classifier| Config { classifier: *classifier, ..config(model) }.validate().is_ok();
+    let valid = |classifier: &Classifier| config(model).classifier(*classifier).validate().is_ok();
     all.into_iter().filter(valid).collect()
 }
 
 /// Patches of some frames instead of tubelets of all.
 fn sampled(model: Model, sampling: FrameSampling) -> Config {
     let tubelet = Tubelet { frames: 1, rows: 3, columns: 17 };
-    Config { tubelet, frame_sampling: Some(sampling), ..config(model) }
+    config(model).tubelet(tubelet).frame_sampling(Some(sampling))
 }
 
 /// Every switch that models share, one at a time.
 fn switches(model: Model) -> Vec<(String, Config)> {
     let base = || config(model);
-    let sampled = |frames| sampled(model, FrameSampling { frames, arange_quirk: false });
-    let quirk = Some(FrameSampling { frames: 2, arange_quirk: true });
+    let sampled = |frames| sampled(model, FrameSampling::new(frames));
+    let quirk = Some(FrameSampling::new(2).arange_quirk(true));
     let classifiers = classifiers(model).into_iter();
     let mut switches: Vec<_> =
-        classifiers.map(|classifier| (format!("{classifier:?}"), Config { classifier, ..base() })).collect();
+        classifiers.map(|classifier| (format!("{classifier:?}"), base().classifier(classifier))).collect();
     let others = [
-        ("erf", Config { gelu: Gelu::Erf, ..base() }),
-        ("no qkv bias", Config { qkv_bias: false, ..base() }),
-        ("another eps", Config { layer_norm_eps: 1e-2, ..base() }),
-        ("representation layer", Config { representation_size: Some(9), ..base() }),
-        ("no head", Config { classes: 0, ..base() }),
+        ("erf", base().gelu(Gelu::Erf)),
+        ("no qkv bias", base().qkv_bias(false)),
+        ("another eps", base().layer_norm_eps(1e-2)),
+        ("representation layer", base().representation_size(Some(9))),
+        ("no head", base().classes(0)),
         ("sampled frames", sampled(4)),
         // Of 8 frames the original takes one more than the two asked for.
-        ("sampled frames with the quirk", Config { frames: 8, frame_sampling: quirk, ..sampled(2) }),
+        ("sampled frames with the quirk", sampled(2).frames(8).frame_sampling(quirk)),
         ("all frames sampled", sampled(10)),
-        ("one temporal index", Config { frames: 3, ..base() }),
-        ("one position", Config { tubelet: Tubelet { frames: 2, rows: 9, columns: 17 }, ..base() }),
+        ("one temporal index", base().frames(3)),
+        ("one position", base().tubelet(Tubelet { frames: 2, rows: 9, columns: 17 })),
     ];
     switches.extend(others.map(|(name, config)| (name.to_owned(), config)));
     switches
@@ -149,11 +149,11 @@ fn cases() -> Vec<Case> {
         for classifier in classifiers(model) {
             for (name, mask) in masks() {
                 let name = format!("{title}::{classifier:?}::{name}");
-                cases.push(Case { name, config: Config { classifier, ..config(model) }, mask });
+                cases.push(Case { name, config: config(model).classifier(classifier), mask });
             }
         }
         for (name, mask) in masks() {
-            let config = sampled(model, FrameSampling { frames: 4, arange_quirk: false });
+            let config = sampled(model, FrameSampling::new(4));
             cases.push(Case { name: format!("{title}::sampled frames::{name}"), config, mask });
         }
     }
@@ -227,8 +227,8 @@ fn layouts_agree() -> Result<(), Failed> {
 /// With frame sampling a model computes of a clip what it computes without of a clip of the sampled frames.
 fn sampled_frames() -> Result<(), Failed> {
     for (title, model) in models() {
-        let sampled = sampled(model, FrameSampling { frames: 3, arange_quirk: false });
-        let plain = Config { frames: 3, frame_sampling: None, ..sampled.clone() };
+        let sampled = sampled(model, FrameSampling::new(3));
+        let plain = sampled.clone().frames(3).frame_sampling(None);
         let whole = clips(&sampled, 1, ClipLayout::Btchw)?;
         let frame = whole.shape().elements() / sampled.frames;
         // Spaced by 9/4: at 2.25, 4.5 and 6.75, halves to even.
@@ -265,6 +265,6 @@ fn wrong_input() -> Result<(), Failed> {
     refused(&config, &right, &[true; 9], "2 clips have 18")?;
     let second_empty: Vec<_> = (0..18).map(|frame| frame < 10).collect();
     refused(&config, &right, &second_empty, "clip 1 has no valid tubelet")?;
-    refused(&Config { heads: 5, ..config.clone() }, &right, &[true; 18], "5 heads")?;
-    refused(&Config { hidden: 18, ..config.clone() }, &right, &[true; 18], "Dense_0.kernel has 204 elements, but 216")
+    refused(&config.clone().heads(5), &right, &[true; 18], "5 heads")?;
+    refused(&config.clone().hidden(18), &right, &[true; 18], "Dense_0.kernel has 204 elements, but 216")
 }

@@ -57,6 +57,7 @@ fn colour_format(format: PixelFormat) -> colour::ColourFormat {
     match format {
         PixelFormat::Rgb24 => colour::ColourFormat::Rgb24,
         PixelFormat::Yuv420p { matrix, range } => colour::ColourFormat::Yuv420p(coefficients(matrix, range)),
+        other => panic!("{other:?} has no layout here"),
     }
 }
 
@@ -103,14 +104,8 @@ fn resized(device: &Gpu, pixels: &Tensor, resized: [usize; 2], window: &CropWind
 /// A padded crop as one value a byte and plane.
 fn values(device: &Gpu, seen: &Tensor, window: &CropWindow, table: [[f32; 256]; 3], layout: ClipLayout) -> Tensor {
     let &[frames, height, width] = seen.shape().axes() else { panic!("{} are not frames", seen.shape()) };
-    let call = Normalise {
-        clips: 1,
-        frames,
-        picture: [height, width],
-        crop: [window.rows.size, window.columns.size],
-        offset: [-(window.rows.before as i32), -(window.columns.before as i32)],
-        layout,
-    };
+    let offset = [-(window.rows.before as i32), -(window.columns.before as i32)];
+    let call = Normalise::new(frames, [height, width], layout).crop([window.rows.size, window.columns.size], offset);
     run(device, call, &[seen, &Tensor::f32([3, 256], table.concat()).unwrap()])
 }
 

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
             slides(device, model, SlidingOptions::new(2), causal())
         });
     }
-    let mean = FactorisedEncoder { temporal: Temporal::Mean }.into();
+    let mean = FactorisedEncoder::default().temporal(Temporal::Mean).into();
     tests.add_everywhere("factorised-encoder without a temporal encoder", move |device| {
         slides(device, mean, SlidingOptions::new(2), Pass::new())
     });
@@ -55,8 +55,8 @@ fn main() -> ExitCode {
 fn config(model: Model) -> Config {
     let tubelet = Tubelet { frames: 2, rows: 8, columns: 8 };
     let base = Config::named("vit-ti").unwrap();
-    let base = Config { frames: 8, rows: 24, columns: 32, tubelet, width: 24, layers: 2, heads: 4, hidden: 40, ..base };
-    let config = Config { classes: 9, ..base }.as_model(model);
+    let base = base.frames(8).rows(24).columns(32).tubelet(tubelet).width(24).layers(2).heads(4).hidden(40);
+    let config = base.classes(9).as_model(model);
     config.validate().unwrap();
     config
 }
@@ -152,7 +152,7 @@ fn wrong_use(device: &Device) -> Result<Shown, Failed> {
     for pass in [Pass::new().mask(masked), Pass::new().views("1x3".parse()?), Pass::new().tap("logits")] {
         assert_eq!(model.sliding(SlidingOptions::new(1), &pass).unwrap_err().kind(), ErrorKind::Usage);
     }
-    let headless = vivit(device, Config { classes: 0, ..config(Model::all()[0]) })?;
+    let headless = vivit(device, config(Model::all()[0]).classes(0))?;
     assert!(headless.sliding(SlidingOptions::new(1), &Pass::new()).is_err());
     Ok(Shown::Passed)
 }

@@ -11,7 +11,7 @@ use common::small::{clips, config, expect_close, models, parameters};
 use common::{DeviceTests, Shown};
 use libtest_mimic::Failed;
 use tubelet::graph::{Device, DeviceWeights, ExecutorOptions, Feed, Graph, Origin, Weights, bisect};
-use tubelet::kernels::products::{Linear, OutputLayout};
+use tubelet::kernels::products::Linear;
 use tubelet::kernels::rows::{Pointwise, Step};
 use tubelet::kernels::weights::SgdStep;
 use tubelet::kernels::{ClipLayout, Precision, rounded_reference};
@@ -104,7 +104,7 @@ fn f16_weights(device: &Device, model: Model, variants: &str) -> Result<Shown, F
         device.prepare(graph.clone(), &DeviceWeights::new(device, weights), options).wait()
     };
     let trusted = prepare(&Device::references(), rounded, &ExecutorOptions::default())?;
-    let options = |precision| Ok::<_, Failed>(ExecutorOptions { variants: variants.parse()?, precision });
+    let options = |precision| Ok::<_, Failed>(ExecutorOptions::new().variants(variants.parse()?).precision(precision));
     let halves = prepare(device, weights.clone(), &options(Precision::F16Weights)?)?;
     assert_eq!(bisect(&*halves, &*trusted, &feeds, Tolerance::MODEL).wait()?, None);
     let floats = prepare(device, weights, &options(Precision::F32)?)?;
@@ -129,7 +129,7 @@ fn half_the_memory(device: &Device) -> Result<Shown, Failed> {
 
 /// A product by a weight that the graph computes, and by one that is fed.
 fn product(rows: usize, inner: usize, columns: usize) -> Linear {
-    Linear { rows, inner, columns, bias: false, activation: None, residual: false, output: OutputLayout::Rows }
+    Linear::new(rows, inner, columns)
 }
 
 fn computed_weight(device: &Device) -> Result<Shown, Failed> {
@@ -150,7 +150,7 @@ fn computed_weight(device: &Device) -> Result<Shown, Failed> {
     let feeds = [("x", Feed::Host(&x)), ("fed", Feed::Host(&fed))];
     let prepare = |device: &Device, precision| {
         let weights = DeviceWeights::new(device, Arc::new(NoWeights));
-        device.prepare(graph.clone(), &weights, &ExecutorOptions { precision, ..ExecutorOptions::default() }).wait()
+        device.prepare(graph.clone(), &weights, &ExecutorOptions::default().precision(precision)).wait()
     };
     let trusted = prepare(&Device::references(), Precision::F32)?;
     for precision in [Precision::F32, Precision::F16Weights] {
@@ -200,7 +200,7 @@ fn step_graph() -> Result<Graph> {
     let gradient = graph.input("gradient", WEIGHT, Element::F32)?;
     let rate = graph.input("rate", [1], Element::F32)?;
     let [weight, velocity] = ["weight", "velocity"].map(|name| graph.weights(&[name.to_owned()], WEIGHT));
-    let step = SgdStep { rows: WEIGHT[0], width: WEIGHT[1], momentum: Some(0.9) };
+    let step = SgdStep::new(WEIGHT[0], WEIGHT[1]).momentum(0.9);
     let inputs = [Some(gradient), Some(rate), Some(weight?), Some(velocity?)];
     let outputs = [("stepped weight", WEIGHT.into()), ("stepped velocity", WEIGHT.into())];
     let stepped = graph.call_many(step, &inputs, &outputs)?;
@@ -229,7 +229,7 @@ fn after_steps(gradients: &[Tensor], rate: f64) -> Result<Tensor> {
 /// prepared after steps have been taken.
 fn steps(device: &Device, precision: Precision, first: Prepared) -> Result<Shown, Failed> {
     let weights = DeviceWeights::new(device, Arc::new(Start));
-    let options = ExecutorOptions { precision, ..ExecutorOptions::default() };
+    let options = ExecutorOptions::default().precision(precision);
     let (forward, step) = (Arc::new(forward_graph()?), Arc::new(step_graph()?));
     let prepare = |graph: &Arc<Graph>| device.prepare(graph.clone(), &weights, &options).wait();
     let (before, stepping) = match first {
@@ -283,7 +283,7 @@ fn between_two_steps(device: &Device) -> Result<Shown, Failed> {
     let x = graph.input("x", [5, WEIGHT[1]], Element::F32)?;
     let gradient = graph.input("gradient", WEIGHT, Element::F32)?;
     let rate = graph.input("rate", [1], Element::F32)?;
-    let step = SgdStep { rows: WEIGHT[0], width: WEIGHT[1], momentum: None };
+    let step = SgdStep::new(WEIGHT[0], WEIGHT[1]);
     let weight = graph.weights(&["weight".to_owned()], WEIGHT)?;
     let once = graph.call(step.clone(), &[Some(gradient), Some(rate), Some(weight), None], "once", WEIGHT)?;
     let call = product(5, WEIGHT[1], WEIGHT[0]);
@@ -327,7 +327,7 @@ fn simultaneous_steps(device: &Device) -> Result<Shown, Failed> {
     // Something to compute before the step, while the other executor takes its own.
     let sum = Pointwise { rows: MANY[0], width: MANY[1], step: Step::Sum };
     let gradient = graph.call(sum, &[Some(half), Some(half)], "gradient", MANY)?;
-    let step = SgdStep { rows: MANY[0], width: MANY[1], momentum: None };
+    let step = SgdStep::new(MANY[0], MANY[1]);
     let stepped = graph.call(step, &[Some(gradient), Some(rate), Some(weight), None], "stepped", MANY)?;
     graph.output(stepped)?;
     let graph = Arc::new(graph);
@@ -360,7 +360,7 @@ fn whole_steps(device: &Device) -> Result<Shown, Failed> {
     let rate = stepping.input("rate", [1], Element::F32)?;
     let mut read = Vec::new();
     for name in ["first", "second"] {
-        let step = SgdStep { rows: MANY[0], width: MANY[1], momentum: None };
+        let step = SgdStep::new(MANY[0], MANY[1]);
         let weight = stepping.weights(&[name.to_owned()], MANY)?;
         let operands = [Some(gradient), Some(rate), Some(weight), None];
         let stepped = stepping.call(step, &operands, &format!("{name} stepped"), MANY)?;
@@ -399,7 +399,7 @@ fn part_of_a_stack(device: &Device) -> Result<Shown, Failed> {
     let gradient = graph.input("gradient", [rows, width], Element::F32)?;
     let rate = graph.input("rate", [1], Element::F32)?;
     let stack = graph.weights(&["weight".to_owned(), "other".to_owned()], [rows, width])?;
-    let step = SgdStep { rows, width, momentum: None };
+    let step = SgdStep::new(rows, width);
     let stepped = graph.call(step, &[Some(gradient), Some(rate), Some(stack), None], "stepped", [rows, width])?;
     graph.output(stepped)?;
     let weights = DeviceWeights::new(device, Arc::new(Start));
@@ -440,7 +440,7 @@ fn fed_values(device: &Device) -> Result<Shown, Failed> {
     let rate = graph.input("rate", [1], Element::F32)?;
     let sum = Pointwise { rows: WEIGHT[0], width: WEIGHT[1], step: Step::Sum };
     let sum = graph.call(sum, &[Some(fed), Some(fed)], "sum", WEIGHT)?;
-    let step = SgdStep { rows: WEIGHT[0], width: WEIGHT[1], momentum: None };
+    let step = SgdStep::new(WEIGHT[0], WEIGHT[1]);
     let first = graph.call(step.clone(), &[Some(sum), Some(rate), Some(fed), None], "first", WEIGHT)?;
     let second = graph.call(step, &[Some(first), Some(rate), Some(sum), None], "second", WEIGHT)?;
     graph.output(second)?;

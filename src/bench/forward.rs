@@ -15,6 +15,7 @@ use crate::vivit::{self, Config, Recording, Request};
 
 /// One forward pass.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ForwardMeasurement {
     /// Clips at a time.
     pub batch: usize,
@@ -41,6 +42,7 @@ pub struct ForwardMeasurement {
 
 /// All calls of one kernel in a forward pass.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct KernelShare {
     /// The kernel.
     pub kernel: &'static str,
@@ -55,6 +57,7 @@ pub struct KernelShare {
 }
 
 /// What a forward pass computes.
+#[non_exhaustive]
 pub struct ForwardWork<'a> {
     /// The model.
     pub config: &'a Config,
@@ -64,6 +67,19 @@ pub struct ForwardWork<'a> {
     pub batch: usize,
     /// How it runs.
     pub options: &'a ExecutorOptions,
+}
+
+impl<'a> ForwardWork<'a> {
+    /// A pass over one clip.
+    pub fn new(config: &'a Config, weights: Arc<dyn Weights>, options: &'a ExecutorOptions) -> Self {
+        Self { config, weights, batch: 1, options }
+    }
+
+    /// Clips at a time.
+    #[must_use]
+    pub fn batch(self, batch: usize) -> Self {
+        Self { batch, ..self }
+    }
 }
 
 /// Measures a forward pass, `repetitions` times.

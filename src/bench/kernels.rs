@@ -13,6 +13,7 @@ use crate::tensor::{Error, Result, Tensor};
 
 /// One kernel at one size.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct KernelMeasurement {
     /// The kernel.
     pub kernel: &'static str,

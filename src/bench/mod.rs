@@ -19,6 +19,7 @@ pub use kernels::{CaseRun, KernelMeasurement, measure_kernels};
 
 /// What was measured of one piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Time {
     /// Seconds on the device, by its timestamps where it has them, else by the host's clock.
     pub seconds: f64,
@@ -28,6 +29,7 @@ pub struct Time {
 
 /// How fast a device computes and moves memory at best, as measured.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Peaks {
     /// Floating-point operations a second: multiply-adds in registers, two operations each.
     pub operations_per_second: f64,

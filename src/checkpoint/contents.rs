@@ -7,6 +7,7 @@ use crate::tensor::{LONGEST_TEXT, Result, printable};
 
 /// One array of a checkpoint's files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ArrayInfo {
     /// Its stored name, without what cannot be printed.
     pub name: String,
@@ -17,6 +18,11 @@ pub struct ArrayInfo {
 }
 
 impl ArrayInfo {
+    /// An array of elements of type `dtype`.
+    pub fn new(name: impl Into<String>, shape: Vec<usize>, dtype: impl Into<String>) -> Self {
+        Self { name: name.into(), shape, dtype: dtype.into() }
+    }
+
     /// Its number of elements.
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
@@ -24,6 +30,15 @@ impl ArrayInfo {
 }
 
 /// The arrays of a checkpoint's files, in natural order of their names.
+///
+/// ```no_run
+/// use tubelet::checkpoint::{Hub, contents};
+///
+/// for array in contents("model.safetensors", &Hub::from_env())? {
+///     println!("{} {:?} {}", array.name, array.shape, array.dtype);
+/// }
+/// # Ok::<(), tubelet::Error>(())
+/// ```
 ///
 /// # Errors
 ///

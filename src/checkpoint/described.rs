@@ -11,6 +11,7 @@ use crate::vivit::Config;
 
 /// What a `config.json` says.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Described {
     /// The model.
     pub config: Config,
@@ -20,6 +21,13 @@ pub struct Described {
     pub labels: Option<Vec<String>>,
     /// How clips are prepared, where a file beside it says so.
     pub preprocessor: Option<PreprocessorFile>,
+}
+
+impl Described {
+    /// A model of this provenance, without names of classes.
+    pub fn new(config: Config, provenance: Provenance) -> Self {
+        Self { config, provenance, labels: None, preprocessor: None }
+    }
 }
 
 /// Reads the `config.json` at `path`, or in the folder there, in any format: scenic's, that of the `transformers` library or

@@ -23,6 +23,7 @@ use variables::Variables;
 
 /// Where models are looked for by name.
 #[derive(Clone, Default)]
+#[non_exhaustive]
 pub struct Hub {
     /// The folder with one `models--ORGANISATION--NAME` folder a model; without one nothing is found by name.
     pub cache: Option<PathBuf>,
@@ -39,6 +40,47 @@ pub struct Hub {
 }
 
 impl Hub {
+    /// Without a cache, so that nothing is found by name until one is given; whatever the environment says.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The folder with one `models--ORGANISATION--NAME` folder a model; `None` where nothing is to be found by name.
+    #[must_use]
+    pub fn cache(self, cache: impl Into<Option<PathBuf>>) -> Self {
+        Self { cache: cache.into(), ..self }
+    }
+
+    /// Whether the network is never used.
+    #[must_use]
+    pub fn offline(self, offline: bool) -> Self {
+        Self { offline, ..self }
+    }
+
+    /// Downloads from this server; `None` for huggingface.co.
+    #[must_use]
+    pub fn endpoint(self, endpoint: impl Into<Option<String>>) -> Self {
+        Self { endpoint: endpoint.into(), ..self }
+    }
+
+    /// The access token for models that are not public.
+    #[must_use]
+    pub fn token(self, token: impl Into<Option<String>>) -> Self {
+        Self { token: token.into(), ..self }
+    }
+
+    /// Whether a bar is shown on standard error while downloading.
+    #[must_use]
+    pub fn progress(self, progress: bool) -> Self {
+        Self { progress, ..self }
+    }
+
+    /// How long to wait for a connection and for the next bytes; `None` for 10 seconds.
+    #[must_use]
+    pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        Self { timeout: timeout.into(), ..self }
+    }
+
     /// The hub as the environment sets it. These variables mean what they mean to Python's `huggingface_hub`, a `~` and
     /// variables within paths included: `HF_HUB_CACHE` (formerly `HUGGINGFACE_HUB_CACHE`), `HF_HOME`, `XDG_CACHE_HOME`,
     /// `HF_HUB_OFFLINE`, `TRANSFORMERS_OFFLINE`, `HF_ENDPOINT`, `HF_HUB_DOWNLOAD_TIMEOUT`, `HF_TOKEN`, `HF_TOKEN_PATH`

@@ -127,6 +127,7 @@ impl fmt::Display for Provenance {
 
 /// A model's configuration and weights, with what came along.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Checkpoint {
     /// Where the weights come from.
     pub provenance: Provenance,
@@ -145,8 +146,69 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// A model whose weights come from elsewhere: of no provenance ([`Provenance::Untrained`]), without names of classes.
+    pub fn new(config: Config, parameters: Arc<dyn Parameters>) -> Self {
+        Self {
+            provenance: Provenance::Untrained,
+            config,
+            parameters,
+            labels: None,
+            preprocessor: None,
+            source: "parameters in memory".to_owned(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Where the weights come from.
+    #[must_use]
+    pub fn provenance(self, provenance: Provenance) -> Self {
+        Self { provenance, ..self }
+    }
+
+    /// The model that the weights fit.
+    #[must_use]
+    pub fn config(self, config: Config) -> Self {
+        Self { config, ..self }
+    }
+
+    /// The weights, complete and of the shapes that [`Config::parameters`] lists.
+    #[must_use]
+    pub fn parameters(self, parameters: Arc<dyn Parameters>) -> Self {
+        Self { parameters, ..self }
+    }
+
+    /// The names of the classes, in order; `None` where they are not known.
+    #[must_use]
+    pub fn labels(self, labels: impl Into<Option<Vec<String>>>) -> Self {
+        Self { labels: labels.into(), ..self }
+    }
+
+    /// How clips were prepared for the model, where a file says it.
+    #[must_use]
+    pub fn preprocessor(self, preprocessor: impl Into<Option<PreprocessorFile>>) -> Self {
+        Self { preprocessor: preprocessor.into(), ..self }
+    }
+
+    /// Where it came from: what messages call it.
+    #[must_use]
+    pub fn source(self, source: impl Into<String>) -> Self {
+        Self { source: source.into(), ..self }
+    }
+
+    /// What its user should know about it, a sentence each.
+    #[must_use]
+    pub fn notes(self, notes: Vec<String>) -> Self {
+        Self { notes, ..self }
+    }
+
     /// The model on clips of another length, or of frames of other sides, than it was trained on: its positions are
     /// interpolated, which its notes say then ([`fit_positions`]).
+    ///
+    /// ```no_run
+    /// let checkpoint = tubelet::checkpoint::load("DIR")?.on_clips(Some(64), None)?;
+    /// assert_eq!(checkpoint.config.frames, 64);
+    /// # Ok::<(), tubelet::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -164,6 +226,13 @@ impl Checkpoint {
 /// `ORGANISATION/NAME@REVISION`.
 ///
 /// The folder wins where both exist. The environment decides about the hub as everywhere: see [`Hub::from_env`].
+///
+/// ```no_run
+/// let checkpoint = tubelet::checkpoint::load("google/vivit-b-16x2-kinetics400")?;
+/// println!("{}: {}", checkpoint.source, checkpoint.config);
+/// checkpoint.notes.iter().for_each(|note| println!("note: {note}"));
+/// # Ok::<(), tubelet::Error>(())
+/// ```
 ///
 /// # Errors
 ///
@@ -185,6 +254,16 @@ pub fn load_with(name_or_path: &str, hub: &Hub) -> Result<Checkpoint> {
 }
 
 /// [`load_with`], with hints for what the files may not say.
+///
+/// ```no_run
+/// use tubelet::checkpoint::{Hints, Hub, load_hinted};
+/// use tubelet::vivit::FactorisedEncoder;
+///
+/// let model = FactorisedEncoder::default().into();
+/// let hints = Hints::new().kind(Some(model)).frames(Some(32)).size(Some([224, 224]));
+/// let checkpoint = load_hinted("vivit_base_16x2_fe/checkpoint", &Hub::from_env(), &hints)?;
+/// # Ok::<(), tubelet::Error>(())
+/// ```
 ///
 /// # Errors
 ///
@@ -229,6 +308,21 @@ pub fn from_bytes(source: &str, files: Vec<(String, Vec<u8>)>, hints: &Hints) ->
 }
 
 /// Loads a model to begin another one from: an image model, as [`image::load`] does, or a video model.
+///
+/// ```no_run
+/// use tubelet::checkpoint::{Hints, Hub, load_trained};
+/// use tubelet::vivit::Config;
+/// use tubelet::vivit::initialise::{Initialisation, from_scratch};
+///
+/// let image = load_trained("vit.npz", &Hub::from_env(), &Hints::new(), None)?;
+/// let target = Config::named("vit-b/16x2")?;
+/// let start = from_scratch(&target, 0)?;
+/// let made = Initialisation::default().apply(&image.config, image.parameters, &target, start)?;
+/// for (spec, origin) in made.origins() {
+///     println!("{}: {origin}", spec.name);
+/// }
+/// # Ok::<(), tubelet::Error>(())
+/// ```
 ///
 /// # Errors
 ///

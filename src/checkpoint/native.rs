@@ -132,6 +132,12 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
 /// Tensors are asked for and written one by one. All files are written beside their places and put there at the end,
 /// the configuration last: what is in the folder is whole or not taken for a model.
 ///
+/// ```no_run
+/// let checkpoint = tubelet::checkpoint::load("vivit_base_16x2/checkpoint")?;
+/// tubelet::checkpoint::save("vivit-b".as_ref(), &checkpoint, false)?;
+/// # Ok::<(), tubelet::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// A folder that holds a model already, unless `overwrite`; a disk that is full; a tensor that cannot be read.

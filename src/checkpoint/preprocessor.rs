@@ -21,6 +21,7 @@ pub(super) const NAMES: [&str; 3] = [PARTS, VIDEO, IMAGE];
 /// Where there are several, the one that the library's `AutoVideoProcessor` and its pipeline take decides: the
 /// `video_processor` in `processor_config.json`, else `video_preprocessor_config.json`, else `preprocessor_config.json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PreprocessorFile {
     /// The file's name, without its folder: what messages call it.
     pub name: String,
@@ -29,6 +30,11 @@ pub struct PreprocessorFile {
 }
 
 impl PreprocessorFile {
+    /// The file called `name`, without its folder, and its text.
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { name: name.into(), text: text.into() }
+    }
+
     /// The file that decides at `location`, and a note where another one says something else.
     pub(super) fn find(location: &Location) -> Result<(Option<Self>, Option<String>)> {
         let parts = location.find(PARTS).map(|file| parts(&file)).transpose()?.unwrap_or_default();

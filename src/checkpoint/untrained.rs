@@ -16,6 +16,15 @@ pub(super) const USAGE: Usage = Usage { name: "untrained", layout: ClipLayout::B
 /// would begin at exactly 0 or 1, the biases, the head, the class token, is given a small spread around it, so that
 /// every tensor shows in the logits. Each tensor has a random stream of its own and is made when it is asked for.
 ///
+/// ```
+/// use tubelet::vivit::Config;
+///
+/// let checkpoint = tubelet::checkpoint::untrained(Config::named("vit-ti/16x4")?, 0)?;
+/// let scale = checkpoint.parameters.tensor("Transformer.encoder_norm.scale")?;
+/// assert_eq!(scale.shape().axes(), [checkpoint.config.width]);
+/// # Ok::<(), tubelet::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// A configuration that [`Config::validate`] refuses.

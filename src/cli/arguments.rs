@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::str::FromStr;
 
-use clap::{ValueEnum, ValueHint};
+use clap::ValueHint;
 use tubelet::checkpoint::{self, Checkpoint, Hints, Hub};
 use tubelet::gpu;
 use tubelet::graph::{Choice, Device, DeviceOptions, ExecutorOptions};
@@ -29,7 +29,7 @@ pub(super) struct ModelArguments {
     model: Option<String>,
     /// Random weights in a named shape, to try everything without a download: vit-ti, vit-s, vit-b, vit-l, vit-h, or
     /// with another tubelet, vit-b/16x4. Its predictions mean nothing.
-    #[arg(long, value_name = "SHAPE", value_parser = known::<Shape>(Config::SHAPES), hide_possible_values = true,
+    #[arg(long, value_name = "SHAPE", value_parser = known::<Shape>(Config::SHAPES.iter().copied()), hide_possible_values = true,
         conflicts_with = "model", help_heading = MODEL)]
     untrained: Option<Shape>,
     #[command(flatten)]
@@ -60,8 +60,9 @@ pub(super) struct HintArguments {
     #[arg(long = "option", value_name = "NAME=VALUE", help_heading = HINTS, hide_short_help = true)]
     options: Vec<ModelOption>,
     /// How the output becomes one vector.
-    #[arg(long, help_heading = HINTS, hide_short_help = true)]
-    classifier: Option<ClassifierChoice>,
+    #[arg(long, value_parser = known::<Classifier>(Classifier::ALL.iter().map(|one| one.name())), help_heading = HINTS,
+        hide_short_help = true)]
+    classifier: Option<Classifier>,
 }
 
 impl HintArguments {
@@ -71,7 +72,7 @@ impl HintArguments {
             .options(self.options.clone())
             .frames(self.frames)
             .size(self.size)
-            .classifier(self.classifier.map(ClassifierChoice::classifier))
+            .classifier(self.classifier)
     }
 
     /// The named shape, changed by what the user tells.
@@ -95,8 +96,9 @@ impl HintArguments {
         let config = self.kind.map_or(config.clone(), |model| config.as_model(model));
         let model = self.options.iter().try_fold(config.model, |model, option| model.with_option(option))?;
         let [rows, columns] = self.size.unwrap_or([config.rows, config.columns]);
-        let classifier = self.classifier.map_or(config.classifier, ClassifierChoice::classifier);
-        Ok(Config { model, frames: self.frames.unwrap_or(config.frames), rows, columns, classifier, ..config })
+        let classifier = self.classifier.unwrap_or(config.classifier);
+        let frames = self.frames.unwrap_or(config.frames);
+        Ok(config.model(model).frames(frames).rows(rows).columns(columns).classifier(classifier))
     }
 }
 
@@ -112,28 +114,6 @@ struct ClipArguments {
     /// Sides of a frame in pixels, 288 or 224x320 (rows x columns); the positions are interpolated over space.
     #[arg(long, value_name = "SIZE", value_parser = sides, help_heading = OTHER_CLIPS, hide_short_help = true)]
     clip_size: Option<[usize; 2]>,
-}
-
-/// How the output becomes one vector.
-#[derive(Clone, Copy, ValueEnum)]
-pub(super) enum ClassifierChoice {
-    Token,
-    FirstToken,
-    Mean,
-    Max,
-    Sum,
-}
-
-impl ClassifierChoice {
-    pub(super) fn classifier(self) -> Classifier {
-        match self {
-            Self::Token => Classifier::Token,
-            Self::FirstToken => Classifier::FirstToken,
-            Self::Mean => Classifier::Mean,
-            Self::Max => Classifier::Max,
-            Self::Sum => Classifier::Sum,
-        }
-    }
 }
 
 /// The name of a known shape.
@@ -214,7 +194,8 @@ impl ModelArguments {
 
     fn untrained(&self, shape: &str) -> Result<Checkpoint> {
         let checkpoint = checkpoint::untrained(self.hints.of_shape(shape)?, SEED)?;
-        Ok(Checkpoint { source: format!("{shape}, {}", checkpoint.source), ..checkpoint })
+        let source = format!("{shape}, {}", checkpoint.source);
+        Ok(checkpoint.source(source))
     }
 }
 
@@ -255,28 +236,18 @@ pub(super) struct DeviceArguments {
     pub(super) variant: Selection,
     /// Floats in which the weights of products are stored: f32, or f16, which takes half the memory and rounds them.
     /// Devices that run WGSL have f16; all compute in f32.
-    #[arg(long, value_name = "FLOATS", default_value = "f32", help_heading = DEVICE)]
-    weights: WeightChoice,
+    #[arg(long, value_name = "FLOATS", default_value_t, help_heading = DEVICE,
+        value_parser = known::<Precision>(Precision::ALL.iter().map(|one| one.name())))]
+    weights: Precision,
     /// Threads of the device cpu, instead of as many as the processor runs at once.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = DEVICE)]
     threads: Option<usize>,
 }
 
-/// What weights are stored in.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum WeightChoice {
-    F32,
-    F16,
-}
-
 impl DeviceArguments {
     /// How kernels run on the device.
     pub(super) fn options(&self) -> ExecutorOptions {
-        let precision = match self.weights {
-            WeightChoice::F32 => Precision::F32,
-            WeightChoice::F16 => Precision::F16Weights,
-        };
-        ExecutorOptions { variants: self.variant.clone(), precision }
+        ExecutorOptions::new().variants(self.variant.clone()).precision(self.weights)
     }
 
     /// Opens the device. `checks` are the run-time checks of shaders.
@@ -335,7 +306,7 @@ impl DeviceArguments {
 
     /// The model on the device, with run-time checks of shaders.
     pub(super) fn load(&self, checkpoint: Checkpoint, preset: Option<Preset>) -> Result<Vivit> {
-        let ExecutorOptions { variants, precision } = self.options();
+        let ExecutorOptions { variants, precision, .. } = self.options();
         let options = LoadOptions::new().preset(preset).variants(variants).precision(precision);
         Vivit::from_checkpoint(&self.open(true)?, checkpoint, options)
     }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::ValueEnum;
 use serde::Serialize;
 use tubelet::engine::{AttentionMaps, AttentionQuery};
 use tubelet::report::{Colours, Enlargement, Line, Look, Overlay, Profile, Scale};
@@ -12,6 +11,7 @@ use tubelet::tensor::{Error, Result, Tensor};
 use tubelet::vivit::{AttentionLayer, Config, Encoder};
 use tubelet::{Class, Vivit};
 
+use super::known::known;
 use super::preamble::Preamble;
 use super::start::{StartArguments, Started};
 use super::video::{Decoded, frames, name};
@@ -58,14 +58,14 @@ pub(super) struct Attention {
     maps: Option<PathBuf>,
     /// rollout, or one layer, counted from 0; in Model 2 with its encoder: spatial.11, temporal.3.
     #[arg(long, value_name = "LAYER", default_value = "rollout")]
-    layer: Layer,
+    layer: AttentionLayer,
     /// One head of a layer, counted from 0, or the mean of all.
     #[arg(long, value_name = "HEAD", default_value = "mean")]
     head: Head,
     /// Whose attention: cls, what the head sees (the class token, or the mean of all tokens), or the token of temporal
     /// index, row and column, counted from 0; in a temporal layer of Model 2, row and column are 0.
     #[arg(long, value_name = "cls|T,Y,X", default_value = "cls")]
-    query: Query,
+    query: AttentionQuery,
     #[command(flatten)]
     look: LookArguments,
     /// Print JSON.
@@ -79,8 +79,9 @@ const LOOK: &str = "Look";
 #[derive(clap::Args)]
 struct LookArguments {
     /// The colours from the lowest to the highest value.
-    #[arg(long, default_value = "inferno", help_heading = LOOK)]
-    colours: ColourChoice,
+    #[arg(long, default_value_t, value_parser = known::<Colours>(Colours::ALL.iter().map(|one| one.name())),
+        help_heading = LOOK)]
+    colours: Colours,
     /// A square of one colour for each token, instead of soft edges.
     #[arg(long, help_heading = LOOK)]
     squares: bool,
@@ -89,46 +90,12 @@ struct LookArguments {
     frame_scale: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum ColourChoice {
-    Inferno,
-    Viridis,
-    Turbo,
-}
-
 impl LookArguments {
     fn look(&self) -> Look {
-        Look {
-            colours: match self.colours {
-                ColourChoice::Inferno => Colours::Inferno,
-                ColourChoice::Viridis => Colours::Viridis,
-                ColourChoice::Turbo => Colours::Turbo,
-            },
-            enlargement: if self.squares { Enlargement::Squares } else { Enlargement::Smooth },
-            scale: if self.frame_scale { Scale::Frame } else { Scale::Clip },
-            ..Look::default()
-        }
-    }
-}
-
-/// `rollout`, `11` or `spatial.11`.
-#[derive(Clone, Debug, PartialEq)]
-enum Layer {
-    Rollout,
-    Block { encoder: Encoder, layer: usize },
-}
-
-impl FromStr for Layer {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "rollout" {
-            return Ok(Self::Rollout);
-        }
-        let start = text.rfind('.').map_or(0, |dot| dot + 1);
-        let layer = text[start..].parse().map_err(|_| "it must be rollout, or a layer such as 11 or spatial.11")?;
-        let encoder = text[..start].parse().map_err(|error: Error| error.to_string())?;
-        Ok(Self::Block { encoder, layer })
+        Look::default()
+            .colours(self.colours)
+            .enlargement(if self.squares { Enlargement::Squares } else { Enlargement::Smooth })
+            .scale(if self.frame_scale { Scale::Frame } else { Scale::Clip })
     }
 }
 
@@ -143,25 +110,6 @@ impl FromStr for Head {
         match text {
             "mean" => Ok(Self(None)),
             _ => text.parse().map(|head| Self(Some(head))).map_err(|_| "it must be mean, or a number".to_owned()),
-        }
-    }
-}
-
-/// `cls` or `7,6,9`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Query(AttentionQuery);
-
-impl FromStr for Query {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "cls" {
-            return Ok(Self(AttentionQuery::Clip));
-        }
-        let numbers: Option<Vec<usize>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
-        match numbers.as_deref() {
-            Some(&[time, row, column]) => Ok(Self(AttentionQuery::Token([time, row, column]))),
-            _ => Err("it must be cls, or three numbers as in 7,6,9: temporal index, row, column".to_owned()),
         }
     }
 }
@@ -192,7 +140,7 @@ impl super::Run for Attention {
         let (started, decoded) = self.start.start_with(&self.video, None)?;
         let preamble = started.preamble("attention").video(decoded.report());
         let Started { model, pass, .. } = started;
-        let pass = pass.layer(self.layer_of(model.config())?).query(self.query.0);
+        let pass = pass.layer(self.layer_of(model.config())?).query(self.query);
         let prepared = model.prepare(&decoded.clips[0])?;
         let maps = progress::showing_upload(&model, || model.attention(pass.over(&prepared)))?;
         let grid = model.config().grid();
@@ -233,50 +181,56 @@ impl Attention {
 
     fn layer_of(&self, config: &Config) -> Result<AttentionLayer> {
         match (&self.layer, self.head.0) {
-            (Layer::Rollout, None) => Ok(AttentionLayer::Rollout),
-            (Layer::Rollout, Some(_)) => {
+            (AttentionLayer::Rollout, Some(_)) => {
                 Err(Error::usage("rollout takes the mean over all heads; choose a --layer to see one --head of it"))
             }
-            (Layer::Block { encoder: Encoder::Clip, layer }, _)
+            (AttentionLayer::Block { encoder: Encoder::Clip, layer, .. }, _)
                 if config.encoders().iter().all(|(encoder, _)| *encoder != Encoder::Clip) =>
             {
                 Err(Error::usage(format!(
                     "this model has two encoders: choose --layer spatial.{layer} or temporal.{layer}"
                 )))
             }
-            (Layer::Block { encoder: Encoder::Spatial, layer }, _) if self.profile.is_some() => {
+            (AttentionLayer::Block { encoder: Encoder::Spatial, layer, .. }, _) if self.profile.is_some() => {
                 Err(Error::usage(format!(
                     "there is no --profile of layer spatial.{layer}, which sees each temporal index by itself: choose a \
                      temporal layer, or rollout"
                 )))
             }
-            (Layer::Block { encoder, layer }, head) => {
+            (AttentionLayer::Block { encoder, layer, head: None }, head) => {
                 Ok(AttentionLayer::Block { encoder: *encoder, layer: *layer, head })
             }
+            (layer, None) => Ok(layer.clone()),
+            (layer, Some(_)) => Err(Error::usage(format!("--layer {layer} names a head already: leave --head out"))),
         }
     }
 
     /// Whether the tokens of the layer are temporal indices, not squares of frames.
     fn is_temporal(&self) -> bool {
-        matches!(self.layer, Layer::Block { encoder: Encoder::Temporal, .. })
+        matches!(self.layer, AttentionLayer::Block { encoder: Encoder::Temporal, .. })
     }
 
     fn layer_name(&self) -> String {
-        match (&self.layer, self.head.0) {
-            (Layer::Rollout, _) => "rollout over all layers".to_owned(),
-            (Layer::Block { encoder, layer }, None) => format!("layer {encoder}{layer}, mean over its heads"),
-            (Layer::Block { encoder, layer }, Some(head)) => format!("layer {encoder}{layer}, head {head}"),
+        match (&self.layer, &self.head.0) {
+            (AttentionLayer::Block { encoder, layer, head: Some(head) }, _)
+            | (AttentionLayer::Block { encoder, layer, head: None }, Some(head)) => {
+                format!("layer {encoder}{layer}, head {head}")
+            }
+            (AttentionLayer::Block { encoder, layer, .. }, None) => {
+                format!("layer {encoder}{layer}, mean over its heads")
+            }
+            (layer, _) => format!("{layer} over all layers"),
         }
     }
 
     fn query_name(&self, config: &Config) -> String {
-        match self.query.0 {
+        match self.query {
             AttentionQuery::Token([time, ..]) if self.is_temporal() => format!("temporal index {time}"),
             AttentionQuery::Token([time, row, column]) => {
                 format!("the token at temporal index {time}, row {row}, column {column}")
             }
             AttentionQuery::Clip if config.class_token() => "the class token".to_owned(),
-            AttentionQuery::Clip => "what the head sees".to_owned(),
+            _ => "what the head sees".to_owned(),
         }
     }
 
@@ -293,17 +247,15 @@ impl Attention {
         let profile = maps.profile.as_ref().map(|values| {
             let each = seen.frames.len() / values.len();
             let middle = |of_index: &[f64]| of_index.iter().sum::<f64>() / of_index.len() as f64;
-            Profile {
-                title: format!(
-                    "{}: attention over time of {}, {}",
-                    name(&self.video),
-                    report.query,
-                    model.checkpoint().source
-                ),
-                quantity: "share of the attention".to_owned(),
-                lines: vec![Line { name: report.layer.clone(), values: values.clone() }],
-                seconds: seconds.as_ref().map(|seconds| seconds.chunks(each).map(middle).collect()),
-            }
+            let title = format!(
+                "{}: attention over time of {}, {}",
+                name(&self.video),
+                report.query,
+                model.checkpoint().source
+            );
+            let lines = vec![Line::new(report.layer.clone(), values.clone())];
+            let seconds = seconds.as_ref().map(|seconds| seconds.chunks(each).map(middle).collect::<Vec<_>>());
+            Profile::new(title, "share of the attention", lines).seconds(seconds)
         });
         if let (Some(path), Some(profile)) = (&self.profile, &profile) {
             profile.write(path)?;
@@ -317,7 +269,7 @@ impl Attention {
         }
         let Some(path) = &self.output else { return Ok(()) };
         let _spinner = progress::spinner("drawing");
-        let query = match self.query.0 {
+        let query = match self.query {
             AttentionQuery::Token(token) if !self.is_temporal() => Some(token),
             _ => None,
         };
@@ -326,14 +278,12 @@ impl Attention {
         let more = [("of", Some(report.query.clone())), ("says", says)];
         let facts = facts.into_iter().chain(more).filter_map(|(name, fact)| Some((name.to_owned(), fact?)));
         let name = self.video.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
-        let overlay = Overlay {
-            facts: facts.collect(),
-            seconds,
-            query,
-            profile,
-            look: self.look.look(),
-            ..Overlay::new(format!("{name}: where the model looks"), seen.frames, maps.map)
-        };
+        let overlay = Overlay::new(format!("{name}: where the model looks"), seen.frames, maps.map)
+            .facts(facts.collect())
+            .seconds(seconds)
+            .query(query)
+            .profile(profile)
+            .look(self.look.look());
         overlay.write(path)
     }
 }
@@ -371,18 +321,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn layers_heads_and_queries_are_written_shortly() {
-        assert_eq!("rollout".parse(), Ok(Layer::Rollout));
-        assert_eq!("11".parse(), Ok(Layer::Block { encoder: Encoder::Clip, layer: 11 }));
-        assert_eq!("spatial.3".parse(), Ok(Layer::Block { encoder: Encoder::Spatial, layer: 3 }));
-        assert!(
-            "spatial".parse::<Layer>().is_err()
-                && "video.1".parse::<Layer>().is_err()
-                && "-1".parse::<Layer>().is_err()
-        );
+    fn heads_are_written_shortly() {
         assert_eq!(("mean".parse(), "3".parse()), (Ok(Head(None)), Ok(Head(Some(3)))));
-        assert_eq!("cls".parse(), Ok(Query(AttentionQuery::Clip)));
-        assert_eq!("7,6,9".parse(), Ok(Query(AttentionQuery::Token([7, 6, 9]))));
-        assert!("7,6".parse::<Query>().is_err());
     }
 }

@@ -147,7 +147,7 @@ impl Bench {
         let mut forward = |Checkpoint { config, parameters, .. }: &Checkpoint| {
             let repetitions = if self.full { 3 } else { 1 };
             let weights = parameters.clone();
-            let work = ForwardWork { config, weights, batch: self.batch, options: &options };
+            let work = ForwardWork::new(config, weights, &options).batch(self.batch);
             measure_forward(device, work, repetitions, &peaks, &mut say)
         };
         let forward = checkpoint.map(&mut forward).transpose()?;
@@ -202,7 +202,7 @@ fn kernel_table(kernels: &[KernelMeasurement], on_cpu: bool) -> String {
     let titles = [&["kernel (variant), sizes"], times, &[" GFLOP/s", " GB/s", " roofline"]].concat();
     let mut table = output::table(&titles);
     let mut before = None;
-    for KernelMeasurement { kernel, case, variant, cost, time, roofline_share } in kernels {
+    for KernelMeasurement { kernel, case, variant, cost, time, roofline_share, .. } in kernels {
         if before.replace(kernel) != Some(kernel) {
             table.add_row([format!("{kernel} ({variant})")]);
         }

@@ -59,7 +59,7 @@ pub(super) struct Classify {
     views: Option<Views>,
     /// What is averaged over the views: logits, as in the published results, or probabilities.
     #[arg(long, default_value_t, value_name = "WHAT", requires = "views",
-        value_parser = known::<Average>(Average::ALL.map(Average::name)), hide_possible_values = true)]
+        value_parser = known::<Average>(Average::ALL.iter().map(|one| one.name())), hide_possible_values = true)]
     average: Average,
     #[command(flatten)]
     sliding: SlidingArguments,
@@ -172,14 +172,12 @@ impl Classify {
         let model = &started.model;
         let task = Task::of(model.config())?.unlabelled();
         let manifest = Manifest::unlabelled(videos.iter().cloned(), &task);
-        let protocol = Protocol {
-            views: self.views.unwrap_or(Views::SINGLE),
-            average: self.average,
-            stride: self.start.video.stride,
-            mask: started.pass.mask.clone(),
-        };
-        let run = Run::new(model, &protocol, &manifest, self.videos.shard)?;
-        let run = Run { task, views: self.start.video.describe(self.views), ..run };
+        let protocol = Protocol::new(self.views.unwrap_or(Views::SINGLE))
+            .average(self.average)
+            .stride(self.start.video.stride)
+            .mask(started.pass.mask.clone());
+        let mut run = Run::new(model, &protocol, &manifest, self.videos.shard)?;
+        (run.task, run.views) = (task, self.start.video.describe(self.views));
         let names = model.checkpoint().labels.clone();
         let (results, rows) = Results::open(output, run, self.videos.resume)?;
         let finished = |row: &&Row| !self.videos.retry_failed || matches!(row.outcome, VideoOutcome::Done(_));
@@ -280,7 +278,7 @@ impl Rows {
             Err(error) => VideoOutcome::Failed(error.to_string()),
         };
         let path = path.display().to_string();
-        self.results.append(&Row { row, path, labels: Vec::new(), seconds: elapsed.as_secs_f64(), outcome })
+        self.results.append(&Row::new(row, path, outcome).seconds(elapsed.as_secs_f64()))
     }
 }
 

@@ -102,10 +102,7 @@ impl ClipCommand {
             });
         }
         let preset = self.reading.preset.unwrap_or(Preset::HfCorrected);
-        let layout = match preset {
-            Preset::Scenic => ClipLayout::Bthwc,
-            Preset::HfCorrected | Preset::HfDefault => ClipLayout::Btchw,
-        };
+        let layout = if preset == Preset::Scenic { ClipLayout::Bthwc } else { ClipLayout::Btchw };
         let Hints { frames, size, .. } = self.model.hints();
         let preprocessing = preset.preprocessing(size.unwrap_or([SIZE; 2]))?;
         Ok(Target { frames: frames.unwrap_or(FRAMES), preprocessing, layout })

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{ValueEnum, ValueHint};
 use serde::Serialize;
-use tubelet::checkpoint::{self, Checkpoint, Hub};
+use tubelet::checkpoint::{self, Hub};
 use tubelet::tensor::{Error, Result};
 
 use super::arguments::HintArguments;
@@ -70,7 +70,7 @@ impl super::Run for Convert {
         };
         checkpoint.notes.iter().for_each(|note| output::note(note));
         // What had to be assumed is said now, and stands in the configuration from here on.
-        let checkpoint = Checkpoint { notes: Vec::new(), ..checkpoint };
+        let checkpoint = checkpoint.notes(Vec::new());
         {
             let _spinner = progress::spinner("writing");
             match self.to {

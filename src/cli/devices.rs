@@ -86,7 +86,7 @@ fn entry(index: usize, default: bool, capabilities: Capabilities) -> Entry {
 }
 
 fn describe(entry: &Entry) -> String {
-    let Capabilities { name, backend, driver, kind, f16, int64, subgroup, timestamps, matrix_shapes, limits } =
+    let Capabilities { name, backend, driver, kind, f16, int64, subgroup, timestamps, matrix_shapes, limits, .. } =
         &entry.capabilities;
     let yes = |flag: bool| if flag { "yes" } else { "no" };
     let subgroup = subgroup.map_or("none".to_owned(), |sizes| match sizes.fixed() {

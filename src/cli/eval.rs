@@ -73,7 +73,7 @@ pub(super) struct Eval {
     views: Views,
     /// What is averaged over the views: logits, as in the published results, or probabilities.
     #[arg(long, default_value_t, value_name = "WHAT",
-        value_parser = known::<Average>(Average::ALL.map(Average::name)), hide_possible_values = true)]
+        value_parser = known::<Average>(Average::ALL.iter().map(|one| one.name())), hide_possible_values = true)]
     average: Average,
     /// Take every Nth frame.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_STRIDE, value_parser = at_least_one)]
@@ -81,7 +81,7 @@ pub(super) struct Eval {
     #[command(flatten)]
     mask: MaskArguments,
     /// How frames become values, as for `tubelet classify`.
-    #[arg(long, value_parser = known::<Preset>(Preset::ALL.map(Preset::name)), hide_possible_values = true)]
+    #[arg(long, value_parser = known::<Preset>(Preset::ALL.iter().map(|one| one.name())), hide_possible_values = true)]
     preset: Option<Preset>,
     #[command(flatten)]
     opening: OpenArguments,
@@ -92,7 +92,7 @@ pub(super) struct Eval {
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
     /// How the manifest is written, instead of by its beginning: table, list, kinetics, something-something, epic-kitchens.
-    #[arg(long, value_parser = known::<ManifestFormat>(ManifestFormat::ALL.map(ManifestFormat::name)), hide_possible_values = true)]
+    #[arg(long, value_parser = known::<ManifestFormat>(ManifestFormat::ALL.iter().map(|one| one.name())), hide_possible_values = true)]
     format: Option<ManifestFormat>,
     /// Evaluate one part of the manifest: 2/3 is the second of three.
     #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE, hide_default_value = true)]
@@ -176,8 +176,7 @@ impl Eval {
         manifest.check_root()?;
         self.root.iter().for_each(|root| say_links(&manifest, root));
         let Started { model, pass, .. } = Started::new(checkpoint, self.preset, &self.mask, &self.device)?;
-        let protocol =
-            Protocol { views: self.views, average: self.average, stride: self.stride, mask: pass.mask.clone() };
+        let protocol = Protocol::new(self.views).average(self.average).stride(self.stride).mask(pass.mask.clone());
         let run = Run::new(&model, &protocol, &manifest, self.shard)?;
         let mut evaluation = Evaluation::open(&manifest, run.clone(), output, self.resume)?;
         if self.retry_failed {
@@ -216,16 +215,12 @@ impl Eval {
         let _advice = Advice::give(goes_on.clone());
         let mut progress = progress::Videos::begin(evaluation.remaining(), views.count());
         let mut headline = Headline::default();
-        let pipeline = VideoPipeline {
-            workers: self.workers,
-            decode: self.decode(views.sampling(model.config().frames, self.stride)),
-            timeout: self.opening.timeout(),
-            compute: &mut compute,
-        };
+        let decode = self.decode(views.sampling(model.config().frames, self.stride));
+        let pipeline = VideoPipeline::new(self.workers, decode, &mut compute).timeout(self.opening.timeout());
         evaluation.finish(pipeline, &mut |metrics, row| {
             let failed = match &row.outcome {
                 VideoOutcome::Failed(reason) => Some(reason),
-                VideoOutcome::Done(_) => None,
+                _ => None,
             };
             failed.iter().for_each(|reason| progress.note(&format!("{} is left out: {reason}", row.path)));
             progress.finish(failed.is_none(), headline.of(metrics));

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
 use serde::Serialize;
 use tubelet::checkpoint::Checkpoint;
 use tubelet::graph::Taps;
@@ -12,6 +11,7 @@ use tubelet::tensor::{Result, Tensor};
 use tubelet::{Pass, engine};
 
 use super::arguments::{DeviceArguments, ModelArguments};
+use super::known::known;
 use super::mask::MaskArguments;
 use super::preamble::Preamble;
 use super::{files, output, progress};
@@ -46,8 +46,8 @@ pub(super) struct Forward {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     tap: Vec<String>,
     /// The order of the clip's axes: btchw is Hugging Face's, bthwc scenic's. Without it that of the model's family.
-    #[arg(long)]
-    layout: Option<Layout>,
+    #[arg(long, value_parser = known::<ClipLayout>(ClipLayout::ALL.iter().map(|one| one.name())))]
+    layout: Option<ClipLayout>,
     #[command(flatten)]
     mask: MaskArguments,
     #[command(flatten)]
@@ -55,13 +55,6 @@ pub(super) struct Forward {
     /// Print JSON.
     #[arg(long)]
     json: bool,
-}
-
-/// The order of a clip's axes.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Layout {
-    Btchw,
-    Bthwc,
 }
 
 #[derive(Serialize)]
@@ -98,11 +91,7 @@ impl Forward {
         clips: &Tensor,
         preamble: &mut Preamble,
     ) -> Result<BTreeMap<String, Tensor>> {
-        let layout = match self.layout {
-            Some(Layout::Btchw) => ClipLayout::Btchw,
-            Some(Layout::Bthwc) => ClipLayout::Bthwc,
-            None => checkpoint.provenance.layout(),
-        };
+        let layout = self.layout.unwrap_or(checkpoint.provenance.layout());
         let config = &checkpoint.config;
         engine::check_clips(config, clips, layout).map_err(|error| error.within(self.clip.display()))?;
         let mask = self.mask.mask(clips.shape().axes()[0], config.frames)?;
@@ -114,9 +103,8 @@ impl Forward {
 
     fn taps(&self) -> Taps {
         match self.tap.as_slice() {
-            [] => Taps::None,
             names if names.iter().any(|name| name == "all") => Taps::All,
-            names => Taps::Names(names.iter().cloned().collect()),
+            names => names.iter().cloned().collect(),
         }
     }
 }

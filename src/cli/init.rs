@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 
-use clap::{ValueEnum, ValueHint};
+use clap::ValueHint;
 use serde::Serialize;
 use tubelet::checkpoint::{self, Checkpoint, Described, Hints, Hub, Provenance, Trained};
 use tubelet::tensor::{Error, ErrorKind, Result};
 use tubelet::vivit::initialise::{
     Inflation, Initialisation, Initialised, ParameterOrigin, Positions, TemporalAttention, from_scratch,
 };
-use tubelet::vivit::{Config, Gelu, Labelling, Model, ModelOption, ParameterSpec, Parameters, Tubelet};
+use tubelet::vivit::{Classifier, Config, Gelu, Labelling, Model, ModelOption, ParameterSpec, Parameters, Tubelet};
 
-use super::arguments::{ClassifierChoice, at_least_one, sides};
+use super::arguments::{at_least_one, sides};
 use super::known::known;
 use super::preamble::Preamble;
 use super::{output, progress};
@@ -89,8 +90,8 @@ struct TargetArguments {
     #[arg(long = "option", value_name = "NAME=VALUE")]
     options: Vec<ModelOption>,
     /// How the output becomes one vector. Without it a class token in Models 1 and 2, the mean in Models 3 and 4.
-    #[arg(long)]
-    classifier: Option<ClassifierChoice>,
+    #[arg(long, value_parser = known::<Classifier>(Classifier::ALL.iter().map(|one| one.name())))]
+    classifier: Option<Classifier>,
     /// All of this in a file: the config.json of scenic, of the transformers library, or of this program.
     #[arg(long, value_name = "CONFIG.json",
         conflicts_with_all = ["model", "tubelet", "frames", "size", "classes", "options", "classifier"])]
@@ -103,16 +104,18 @@ struct TargetArguments {
 struct RuleArguments {
     /// The kernel over a tubelet's frames: the image's at the central frame, its average or approximate rank pooling
     /// (arp) over all, or the starting values.
-    #[arg(long, default_value = "central")]
-    inflate: InflationChoice,
+    #[arg(long, default_value = "central",
+        value_parser = known::<Taken<Inflation>>(or_keep(Inflation::ALL, |one| one.name())))]
+    inflate: Taken<Inflation>,
     /// Positions: the image's at every temporal index (tile), resized to another size of frames (resize), both, or the
     /// starting values. Without it tile, or resize_tile where the sizes differ.
-    #[arg(long)]
-    positions: Option<PositionChoice>,
+    #[arg(long, value_parser = known::<Taken<Positions>>(or_keep(Positions::ALL, |one| one.name())))]
+    positions: Option<Taken<Positions>>,
     /// The attention over time in Model 3: a copy of that over space whose output begins at zero (zero_out), all zero,
     /// of which most never learns (zero_all), a whole copy, or the starting values (xavier).
-    #[arg(long, default_value = "zero_out")]
-    temporal: TemporalChoice,
+    #[arg(long, default_value_t,
+        value_parser = known::<TemporalAttention>(TemporalAttention::ALL.iter().map(|one| one.name())))]
+    temporal: TemporalAttention,
     /// Keep the head too: its classes must be the target's.
     #[arg(long)]
     keep_head: bool,
@@ -136,30 +139,24 @@ struct SourceArguments {
     from_size: Option<[usize; 2]>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum InflationChoice {
-    Central,
-    Average,
-    Arp,
-    Keep,
+/// A way in which something is taken over; `keep` for the starting values.
+#[derive(Clone, Copy)]
+struct Taken<T>(Option<T>);
+
+impl<T: FromStr<Err = Error>> FromStr for Taken<T> {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "keep" => Ok(Self(None)),
+            _ => text.parse().map(|way| Self(Some(way))).map_err(|error| Error::usage(format!("{error}; or keep"))),
+        }
+    }
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum PositionChoice {
-    Tile,
-    Resize,
-    ResizeTile,
-    Keep,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum TemporalChoice {
-    ZeroOut,
-    ZeroAll,
-    Copy,
-    Xavier,
+/// The names of ways, and `keep`.
+fn or_keep<T>(ways: &'static [T], name: fn(&'static T) -> &'static str) -> impl Iterator<Item = &'static str> {
+    ways.iter().map(name).chain(["keep"])
 }
 
 /// `16x2`.
@@ -220,7 +217,7 @@ impl Init {
     /// The model to begin from. What a video model's files leave open is first tried as in the target.
     fn trained(&self, target: Option<&Described>) -> Result<Trained> {
         let SourceArguments { image_heads, from_frames, from_size } = self.source;
-        let hub = Hub { progress: true, ..Hub::from_env() };
+        let hub = Hub::from_env().progress(true);
         let told = Hints::new().frames(from_frames).size(from_size);
         let loaded = checkpoint::load_trained(&self.from, &hub, &told, image_heads);
         let as_target = match target {
@@ -241,16 +238,14 @@ impl Init {
 
     fn save(&self, target: Described, parameters: Arc<dyn Parameters>, source: &str) -> Result<()> {
         let _spinner = progress::spinner("writing");
-        let Described { config, provenance, labels, preprocessor } = target;
-        let made = Checkpoint {
-            provenance,
-            labels: labels.filter(|labels| labels.len() == config.classes),
-            config,
-            parameters,
-            preprocessor,
-            source: self.output.display().to_string(),
-            notes: vec![format!("begun from {source} and not trained on videos since")],
-        };
+        let Described { config, provenance, labels, preprocessor, .. } = target;
+        let labels = labels.filter(|labels| labels.len() == config.classes);
+        let made = Checkpoint::new(config, parameters)
+            .provenance(provenance)
+            .labels(labels)
+            .preprocessor(preprocessor)
+            .source(self.output.display().to_string())
+            .notes(vec![format!("begun from {source} and not trained on videos since")]);
         checkpoint::save(&self.output, &made, self.force)
     }
 }
@@ -271,56 +266,38 @@ impl TargetArguments {
             None => Tubelet { frames: 2, ..source.tubelet },
         };
         let usual = source.clone().as_model(model);
-        let config = Config {
-            model: self.options.iter().try_fold(usual.model, |model, option| model.with_option(option))?,
-            frames: self.frames,
-            rows,
-            columns,
-            tubelet,
-            frame_sampling: None,
-            classes: self.classes.unwrap_or(if keep_head { source.classes } else { 400 }),
-            labelling: Labelling::Single,
-            classifier: self.classifier.map_or(usual.classifier, ClassifierChoice::classifier),
+        let model = self.options.iter().try_fold(usual.model, |model, option| model.with_option(option))?;
+        let config = source
+            .clone()
+            .model(model)
+            .frames(self.frames)
+            .rows(rows)
+            .columns(columns)
+            .tubelet(tubelet)
+            .frame_sampling(None)
+            .classes(self.classes.unwrap_or(if keep_head { source.classes } else { 400 }))
+            .labelling(Labelling::Single)
+            .classifier(self.classifier.unwrap_or(usual.classifier))
             // As ViViT was trained, whatever the image model's library computes.
-            layer_norm_eps: 1e-6,
-            gelu: Gelu::Tanh,
-            representation_size: None,
-            ..source.clone()
-        };
+            .layer_norm_eps(1e-6)
+            .gelu(Gelu::Tanh)
+            .representation_size(None);
         config.validate()?;
-        Ok(Described { config, provenance: Provenance::Scenic, labels: None, preprocessor: None })
+        Ok(Described::new(config, Provenance::Scenic))
     }
 }
 
 impl RuleArguments {
     fn initialisation(&self, source: &Config, target: &Config) -> Initialisation {
         let sides = |config: &Config| [config.grid().rows, config.grid().columns];
-        let positions = self.positions.unwrap_or(match sides(source) == sides(target) {
-            true => PositionChoice::Tile,
-            false => PositionChoice::ResizeTile,
-        });
-        Initialisation {
-            inflation: match self.inflate {
-                InflationChoice::Central => Some(Inflation::Central),
-                InflationChoice::Average => Some(Inflation::Average),
-                InflationChoice::Arp => Some(Inflation::ApproximateRankPooling),
-                InflationChoice::Keep => None,
-            },
-            positions: match positions {
-                PositionChoice::Tile => Some(Positions::Tile),
-                PositionChoice::Resize => Some(Positions::Resize),
-                PositionChoice::ResizeTile => Some(Positions::ResizeTile),
-                PositionChoice::Keep => None,
-            },
-            temporal: match self.temporal {
-                TemporalChoice::ZeroOut => TemporalAttention::ZeroOut,
-                TemporalChoice::ZeroAll => TemporalAttention::ZeroAll,
-                TemporalChoice::Copy => TemporalAttention::Copy,
-                TemporalChoice::Xavier => TemporalAttention::Xavier,
-            },
-            copy_cls_to_spatial: self.copy_cls_to_spatial,
-            keep_head: self.keep_head,
-        }
+        let usual = if sides(source) == sides(target) { Positions::Tile } else { Positions::ResizeTile };
+        let Taken(positions) = self.positions.unwrap_or(Taken(Some(usual)));
+        Initialisation::new()
+            .inflation(self.inflate.0)
+            .positions(positions)
+            .temporal(self.temporal)
+            .copy_cls_to_spatial(self.copy_cls_to_spatial)
+            .keep_head(self.keep_head)
     }
 }
 

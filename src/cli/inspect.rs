@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn blocks_that_are_alike_are_one_row() {
-        let array = |name: &str, size| ArrayInfo { name: name.into(), shape: vec![size], dtype: "F32".into() };
+        let array = |name: &str, size| ArrayInfo::new(name, vec![size], "F32");
         let arrays = [
             array("a/encoderblock_0/LayerNorm_0/bias", 3),
             array("a/encoderblock_0/LayerNorm_1/bias", 3),

@@ -4,10 +4,11 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use clap::ValueEnum;
 use tubelet::kernels::attention::EmptyRow;
 use tubelet::tensor::{Error, Result};
 use tubelet::vivit::{FrameMask, TubeletRule};
+
+use super::known::known;
 
 /// What the model does not see of a clip.
 #[derive(clap::Args)]
@@ -20,23 +21,13 @@ pub(super) struct MaskArguments {
     #[arg(long, help_heading = "Masks")]
     pub(super) causal: bool,
     /// A tubelet of valid and masked frames counts where all of its frames do, or where any does.
-    #[arg(long, value_name = "RULE", default_value = "all", help_heading = "Masks", hide_short_help = true)]
-    tubelet_mask: Rule,
+    #[arg(long, value_name = "RULE", default_value_t, help_heading = "Masks", hide_short_help = true,
+        value_parser = known::<TubeletRule>(TubeletRule::ALL.iter().map(|one| one.name())))]
+    tubelet_mask: TubeletRule,
     /// What attention gives to a token that sees nothing: zero, or the mean of everything, as some implementations do.
-    #[arg(long, value_name = "WHAT", default_value = "zero", help_heading = "Masks", hide_short_help = true)]
-    empty_row: Empty,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Rule {
-    All,
-    Any,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Empty {
-    Zero,
-    Uniform,
+    #[arg(long, value_name = "WHAT", default_value_t, help_heading = "Masks", hide_short_help = true,
+        value_parser = known::<EmptyRow>(EmptyRow::ALL.iter().map(|one| one.name())))]
+    empty_row: EmptyRow,
 }
 
 /// Frames of a clip: `0-15,20`.
@@ -55,16 +46,8 @@ impl MaskArguments {
     /// The mask for each of `clips` clips of `frames` frames.
     pub(super) fn mask(&self, clips: usize, frames: usize) -> Result<FrameMask> {
         let valid = self.valid_frames.as_ref().map(|ranges| ranges.within(frames)).transpose()?;
-        let tubelets = match self.tubelet_mask {
-            Rule::All => TubeletRule::All,
-            Rule::Any => TubeletRule::Any,
-        };
-        let empty_row = match self.empty_row {
-            Empty::Zero => EmptyRow::Zero,
-            Empty::Uniform => EmptyRow::Uniform,
-        };
         let valid = valid.map(|clip| clip.repeat(clips));
-        Ok(FrameMask::new().valid(valid).tubelets(tubelets).causal(self.causal).empty_row(empty_row))
+        Ok(FrameMask::new().valid(valid).tubelets(self.tubelet_mask).causal(self.causal).empty_row(self.empty_row))
     }
 }
 

@@ -66,7 +66,7 @@ impl super::Run for Shader {
         let case = self.case(family)?;
         let device = self.device.open_gpu(true)?;
         let capabilities = case.device(device.capabilities());
-        let ExecutorOptions { variants, precision } = self.device.options();
+        let ExecutorOptions { variants, precision, .. } = self.device.options();
         let precision = if precision == Precision::F32 { case.precision } else { precision };
         let plan = variants.plan(&*case.call, &capabilities, precision)?;
         let dispatches = plan.launches.iter().map(|launch| dispatch(family, &plan, launch)).collect::<Result<_>>()?;

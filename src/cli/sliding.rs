@@ -260,15 +260,12 @@ impl Plot {
         let mut peaks: Vec<_> = peaks.into_iter().collect();
         peaks.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         peaks.truncate(self.lines);
-        let line = |(index, _): (usize, f32)| Line {
-            name: self.names.get(&index).cloned().unwrap_or_default(),
-            values: self.windows.iter().map(|window| self.probability(window, index)).collect(),
+        let line = |(index, _): (usize, f32)| {
+            let values = self.windows.iter().map(|window| self.probability(window, index)).collect();
+            Line::new(self.names.get(&index).cloned().unwrap_or_default(), values)
         };
-        Timeline {
-            title,
-            classes: peaks.into_iter().map(line).collect(),
-            windows: self.windows.iter().map(|window| window.span).collect(),
-        }
+        let windows = self.windows.iter().map(|window| window.span).collect();
+        Timeline::new(title, windows, peaks.into_iter().map(line).collect())
     }
 }
 
@@ -282,7 +279,7 @@ mod tests {
         let mut plot = Plot::new(top);
         for (index, logits) in windows.iter().enumerate() {
             let classes = Classes::new(logits, labelling, None).unwrap();
-            plot.add(&WindowClasses { frames: [index, index + 1], classes }, None);
+            plot.add(&WindowClasses::new([index, index + 1], classes), None);
         }
         plot.timeline("a video".to_owned())
     }

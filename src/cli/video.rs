@@ -69,7 +69,7 @@ pub(super) struct VideoArguments {
     /// How frames become values: scenic or hf_corrected ([-1, 1], as trained), hf_default ([-3, 1], as Hugging Face's
     /// processor by default). Without it the model's own file (video_preprocessor_config.json, preprocessor_config.json)
     /// decides, else scenic for models of scenic and hf_corrected for all others.
-    #[arg(long, value_parser = known::<Preset>(Preset::ALL.map(Preset::name)), hide_possible_values = true,
+    #[arg(long, value_parser = known::<Preset>(Preset::ALL.iter().map(|one| one.name())), hide_possible_values = true,
         help_heading = VIDEO)]
     pub(super) preset: Option<Preset>,
     /// Take the clip from this frame on, counted from 0, instead of from the middle.

@@ -1,5 +1,8 @@
 //! Where a model looks: maps of its attention over a clip.
 
+use std::fmt;
+use std::str::FromStr;
+
 use super::forward::feeds;
 use super::pass::Given;
 use super::{Classes, ClipPass, Input, Pass, SharedExecutor, Vivit};
@@ -11,6 +14,7 @@ use crate::vivit::{AttentionAxis, AttentionLayer, Classifier, Config, Encoder, R
 
 /// Whose attention is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AttentionQuery {
     /// What the head sees: the class token, or the mean over all tokens where the model has none.
     #[default]
@@ -20,8 +24,37 @@ pub enum AttentionQuery {
     Token([usize; 3]),
 }
 
+/// `cls`, or temporal index, row and column: `7,6,9`.
+impl fmt::Display for AttentionQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Clip => f.write_str("cls"),
+            Self::Token([time, row, column]) => write!(f, "{time},{row},{column}"),
+        }
+    }
+}
+
+impl FromStr for AttentionQuery {
+    type Err = Error;
+
+    /// What [`Display`](fmt::Display) writes.
+    fn from_str(text: &str) -> Result<Self> {
+        if text == "cls" {
+            return Ok(Self::Clip);
+        }
+        let numbers: Option<Vec<usize>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
+        match numbers.as_deref() {
+            Some(&[time, row, column]) => Ok(Self::Token([time, row, column])),
+            _ => Err(Error::usage(format!(
+                "the query of an attention map is cls, or three numbers as in 7,6,9: temporal index, row, column, not {text:?}"
+            ))),
+        }
+    }
+}
+
 /// How much attention each token of a clip gets.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct AttentionMaps {
     /// `[T, rows, columns]`: the share of each token.
     pub map: Tensor,
@@ -40,6 +73,19 @@ impl Vivit {
     /// without the residual path. Where the model attends over space and over time apart, rollout multiplies the two in
     /// Model 2, whose encoders follow each other, and follows both in Models 3 and 4; a single block's map is then its
     /// attention over space. [`AttentionMaps::profile`] has that over time.
+    ///
+    /// ```no_run
+    /// # fn shown(model: &tubelet::Vivit, clip: &tubelet::video::Clip) -> tubelet::Result<()> {
+    /// use tubelet::Pass;
+    ///
+    /// let maps = model.attention(clip)?; // rollout, of what the head sees
+    /// println!("{}", maps.map.shape()); // [T, rows, columns]
+    /// // Head 3 of layer 11, of the token at temporal index 7, row 6, column 9.
+    /// let pass = Pass::new().layer("11:3".parse()?).query("7,6,9".parse()?);
+    /// let of_token = model.attention(pass.over(clip))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -232,4 +278,18 @@ fn weighted(tokens: &[f32], times: &[f32], query: AttentionQuery) -> Vec<f32> {
         index.iter().map(|token| token * scale).collect()
     };
     tokens.chunks(positions).zip(times).flat_map(share).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_survive_text() {
+        for query in [AttentionQuery::Clip, AttentionQuery::Token([7, 6, 9])] {
+            assert_eq!(query.to_string().parse::<AttentionQuery>().unwrap(), query);
+        }
+        assert_eq!("cls".parse::<AttentionQuery>().unwrap(), AttentionQuery::Clip);
+        assert!("7,6".parse::<AttentionQuery>().is_err());
+    }
 }

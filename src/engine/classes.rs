@@ -7,6 +7,7 @@ use crate::vivit::{LabelHead, Labelling};
 
 /// One class of a clip.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[non_exhaustive]
 pub struct Class {
     /// Its index among the classes of its head, or of the joint distribution with the first head outermost.
     pub index: usize,
@@ -38,6 +39,7 @@ pub struct Classes {
 
 /// Classes of one head of several, or of the only one.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct HeadClasses<'a> {
     /// Such as `noun`; empty for a model with a single head.
     pub name: &'a str,

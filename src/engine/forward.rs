@@ -21,6 +21,16 @@ pub(super) const LOGITS: &str = "logits";
 impl Vivit {
     /// What the head sees of each clip, `[B, C]`: the pooled output of the encoder, or of the representation layer.
     ///
+    /// ```no_run
+    /// # fn shown(model: &tubelet::Vivit, clips: &[tubelet::video::Clip]) -> tubelet::Result<()> {
+    /// let features = model.features(clips)?; // [B, C]
+    /// for (index, vector) in features.as_f32()?.chunks(features.shape().last()).enumerate() {
+    ///     println!("clip {index}: {} numbers", vector.len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// A clip of another size than the model's; a pass with taps or of several views.
@@ -35,6 +45,16 @@ impl Vivit {
 
     /// What the head sees of each clip under the name `features`, `[B, C]`, and every value that is tapped.
     ///
+    /// ```no_run
+    /// # fn shown(model: &tubelet::Vivit, clip: &tubelet::video::Clip) -> tubelet::Result<()> {
+    /// use tubelet::Pass;
+    ///
+    /// let found = model.taps(Pass::new().tap("hidden_state.4").over(clip))?;
+    /// println!("{} {}", found["features"].shape(), found["hidden_state.4"].shape());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// A clip of another size than the model's; several views; a tap that the model does not have, with those it has.
@@ -47,6 +67,20 @@ impl Vivit {
     /// the head would see, by that value's name.
     ///
     /// A batch that the device's buffers do not hold is computed in parts.
+    ///
+    /// ```no_run
+    /// # fn shown(model: &tubelet::Vivit) -> tubelet::Result<()> {
+    /// use tubelet::tensor::Element;
+    /// use tubelet::vivit::{Request, clip_shape};
+    /// use tubelet::{Pass, Tensor};
+    ///
+    /// // Two clips as the model takes them: [B, F, P, Y, X] or [B, F, Y, X, P].
+    /// let clips = Tensor::zeros(clip_shape(model.config(), &Request::new(2, model.layout())), Element::F32);
+    /// let found = model.forward(Pass::new().tap("hidden_state.4").over(&clips))?;
+    /// println!("{} {}", found["logits"].shape(), found["hidden_state.4"].shape());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

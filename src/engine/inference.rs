@@ -54,6 +54,16 @@ impl Vivit {
     /// [`infer_async`](Self::infer_async) of several clips, computed together as far as that is of use and the device has
     /// memory for it. What is found of each is the same as of the clip alone, to the last bit.
     ///
+    /// ```no_run
+    /// # fn shown(model: &tubelet::Vivit, clips: &[tubelet::video::Clip]) -> tubelet::Result<()> {
+    /// for found in model.infer_batch(clips)? {
+    ///     let best = found.classes.map(|classes| classes.top(1));
+    ///     println!("{best:?}, features {}", found.features.shape());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`infer_async`](Self::infer_async); no clip at all.

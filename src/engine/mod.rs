@@ -160,6 +160,17 @@ impl Vivit {
 
     /// A model from a checkpoint that was loaded before.
     ///
+    /// ```no_run
+    /// use tubelet::kernels::Precision;
+    /// use tubelet::{Device, LoadOptions, Vivit, checkpoint};
+    ///
+    /// let device = Device::open(&Default::default())?;
+    /// let checkpoint = checkpoint::load("google/vivit-b-16x2-kinetics400")?;
+    /// let model = Vivit::from_checkpoint(&device, checkpoint, LoadOptions::new().precision(Precision::F16Weights))?;
+    /// println!("{} on {}: {}", model.checkpoint().source, device.name(), model.config());
+    /// # Ok::<(), tubelet::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Variants or weights of f16 on a device that runs no kernels in WGSL, and a preset whose crops are of another size
@@ -221,6 +232,15 @@ impl Vivit {
 
     /// Resizes, crops and scales a clip on the device.
     ///
+    /// ```no_run
+    /// # fn shown(model: &tubelet::Vivit, clip: &tubelet::video::Clip) -> tubelet::Result<()> {
+    /// // Prepared once, asked twice.
+    /// let prepared = model.prepare(clip)?;
+    /// let (classes, maps) = (model.classify(&prepared)?, model.attention(&prepared)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// A model that does not take the three colour planes of a video; frames on another device than the model's.
@@ -233,6 +253,16 @@ impl Vivit {
     }
 
     /// Resizes and scales a clip on the device, and cuts each of `crops` from it.
+    ///
+    /// ```no_run
+    /// # fn shown(model: &tubelet::Vivit, clip: &tubelet::video::Clip) -> tubelet::Result<()> {
+    /// use tubelet::video::Crops;
+    ///
+    /// let crops = model.prepare_crops(clip, Crops::Three)?;
+    /// let features = model.features(&crops)?; // [3, C]
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

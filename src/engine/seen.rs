@@ -9,6 +9,7 @@ use crate::vivit::{Config, Request};
 
 /// The frames of a clip that a model looks at, resized and cropped as it sees them.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SeenFrames {
     /// RGB pictures, those of each temporal index adjacent, as many for each.
     pub frames: Vec<Frame>,
@@ -21,6 +22,16 @@ impl Vivit {
     /// sampling only those that are sampled.
     ///
     /// An error for a clip of another size than the model's.
+    ///
+    /// ```no_run
+    /// # fn shown(model: &tubelet::Vivit, clip: &tubelet::video::Clip) -> tubelet::Result<()> {
+    /// let seen = model.seen_frames(&model.prepare(clip)?)?;
+    /// for (frame, index) in seen.frames.iter().zip(&seen.indices) {
+    ///     println!("frame {index}: {}×{} pixels", frame.width(), frame.height());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn seen_frames_async<'a>(&'a self, clip: &'a PreparedClip) -> Pending<'a, SeenFrames> {
         Pending::new(async move {
             super::check_video(self.config())?;

@@ -37,11 +37,19 @@ impl SlidingOptions {
 
 /// What a model says of one window.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct WindowClasses {
     /// Indices of its first and last frame in the source, from 0.
     pub frames: [usize; 2],
     /// Its classes: those of a clip of the same frames.
     pub classes: Classes,
+}
+
+impl WindowClasses {
+    /// The classes of the window from frame `frames[0]` to frame `frames[1]` of the source.
+    pub fn new(frames: [usize; 2], classes: Classes) -> Self {
+        Self { frames, classes }
+    }
 }
 
 /// The classes of every window of a video as its frames go by, in memory that does not grow.
@@ -84,6 +92,23 @@ struct BoundHalves {
 
 impl Vivit {
     /// A window of the model's number of frames, to slide over a source. Uploads the weights and compiles what it needs.
+    ///
+    /// ```no_run
+    /// # fn shown(model: &tubelet::Vivit, source: &mut dyn tubelet::video::FrameSource) -> tubelet::Result<()> {
+    /// use std::ops::ControlFlow;
+    /// use tubelet::Pass;
+    /// use tubelet::engine::SlidingOptions;
+    ///
+    /// let mut sliding = model.sliding(SlidingOptions::new(4).stride(2), &Pass::new())?;
+    /// source.watch(&mut |frame| {
+    ///     if let Some(window) = sliding.push(frame)? {
+    ///         let [first, last] = window.frames;
+    ///         println!("frames {first} to {last}: {}", window.classes.top(1)[0].name);
+    ///     }
+    ///     Ok(ControlFlow::Continue(()))
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -72,6 +72,7 @@ impl FromStr for Views {
 
 /// What is averaged over views.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Average {
     /// The logits, as the published results are.
     #[default]
@@ -82,7 +83,7 @@ pub enum Average {
 
 impl Average {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Logits, Self::Probabilities];
+    pub const ALL: &'static [Self] = &[Self::Logits, Self::Probabilities];
 
     /// The name as it is written on a command line.
     pub const fn name(self) -> &'static str {
@@ -151,7 +152,7 @@ impl FromStr for Average {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|average| average.name() == name).ok_or_else(|| {
+        Self::ALL.iter().copied().find(|average| average.name() == name).ok_or_else(|| {
             Error::usage(format!("views are averaged by their logits or their probabilities, not {name}"))
         })
     }
@@ -160,6 +161,23 @@ impl FromStr for Average {
 impl Vivit {
     /// The classes of a clip; of a video by all its views, where the pass has several: `clips` are those that
     /// [`Views::sampling`] takes.
+    ///
+    /// ```no_run
+    /// # fn shown(model: &tubelet::Vivit) -> tubelet::Result<()> {
+    /// use tubelet::{Pass, Views};
+    ///
+    /// let views: Views = "4x3".parse()?;
+    /// let sampling = views.sampling(model.config().frames, 2);
+    /// # #[cfg(feature = "video")] {
+    /// let mut source = tubelet::video::open("clip.mp4")?;
+    /// let clips = tubelet::video::Clip::read_all(&mut *source, &sampling, &mut |_| ())?;
+    /// for class in model.classify(Pass::new().views(views).over(&clips))?.top(5) {
+    ///     println!("{:5.1} %  {}", 100.0 * class.probability, class.name);
+    /// }
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -207,6 +225,16 @@ impl Vivit {
     /// The logits of each view, in scenic's order: the first crop of all clips, then the second, then the third.
     ///
     /// Views are computed together, as many as keep the device busy and fit its memory.
+    ///
+    /// ```no_run
+    /// # fn shown(model: &tubelet::Vivit, clips: &[tubelet::video::Clip]) -> tubelet::Result<()> {
+    /// use tubelet::{Average, Pass};
+    ///
+    /// let views = model.view_logits(Pass::new().views("4x3".parse()?).over(clips))?;
+    /// let logits = Average::Logits.of(&views, &model.config().labelling)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -15,6 +15,16 @@ use crate::tensor::{Error, ErrorKind, Result};
 /// `decode` may fail for one item, of which `consume` is told; an error of `consume` ends it all. `decode` must itself
 /// keep to `timeout`; a thread that does not return soon after is left alone, its item has failed, and another thread
 /// replaces it.
+///
+/// ```
+/// let mut sum = 0;
+/// tubelet::eval::decode_ahead(vec![1, 2, 3], 2, None, |item| Ok(item * 10), |_, decoded, _| {
+///     sum += decoded?;
+///     Ok(())
+/// })?;
+/// assert_eq!(sum, 60);
+/// # Ok::<(), tubelet::Error>(())
+/// ```
 pub fn decode_ahead<Item, Decoded>(
     items: Vec<Item>,
     workers: usize,

@@ -8,10 +8,12 @@ use serde_json::{Map, Value};
 use super::{Identity, Manifest, Shard, Task};
 use crate::engine::{Average, Views, Vivit};
 use crate::tensor::Result;
+use crate::video::DEFAULT_STRIDE;
 use crate::vivit::{Config, FrameMask, Parameters};
 
 /// How a video is tested.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Protocol {
     /// Temporal clips and spatial crops.
     pub views: Views,
@@ -23,8 +25,34 @@ pub struct Protocol {
     pub mask: FrameMask,
 }
 
+impl Protocol {
+    /// These views of every second frame, whose logits are averaged; nothing is masked.
+    pub fn new(views: Views) -> Self {
+        Self { views, average: Average::default(), stride: DEFAULT_STRIDE, mask: FrameMask::new() }
+    }
+
+    /// The views' outputs become one by this average.
+    #[must_use]
+    pub fn average(self, average: Average) -> Self {
+        Self { average, ..self }
+    }
+
+    /// Distance of neighbouring frames of a clip in the video.
+    #[must_use]
+    pub fn stride(self, stride: usize) -> Self {
+        Self { stride, ..self }
+    }
+
+    /// What the model does not see of each clip.
+    #[must_use]
+    pub fn mask(self, mask: FrameMask) -> Self {
+        Self { mask, ..self }
+    }
+}
+
 /// What identifies a run. It is kept beside the results, in a file of their name followed by `.run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Run {
     /// Where the model came from. It may lie elsewhere when a run goes on: the weights decide.
     pub model: String,

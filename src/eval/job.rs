@@ -15,6 +15,7 @@ pub type Decode<Decoded> = Box<dyn Fn(&Item) -> Result<Decoded> + Send + Sync>;
 ///
 /// Decoding runs in threads of its own, several videos at a time; computing on the caller's thread, one after the other
 /// in the manifest's order.
+#[non_exhaustive]
 pub struct VideoPipeline<'a, Decoded> {
     /// Threads that decode. Each has at most one video ready and one in work.
     pub workers: usize,
@@ -27,7 +28,55 @@ pub struct VideoPipeline<'a, Decoded> {
     pub compute: &'a mut dyn FnMut(Decoded) -> Result<Vec<f32>>,
 }
 
+impl<'a, Decoded> VideoPipeline<'a, Decoded> {
+    /// `workers` threads decode; decoding may take as long as it does.
+    pub fn new(
+        workers: usize,
+        decode: Decode<Decoded>,
+        compute: &'a mut dyn FnMut(Decoded) -> Result<Vec<f32>>,
+    ) -> Self {
+        Self { workers, decode, timeout: None, compute }
+    }
+
+    /// A video may take this long to decode; `None` for as long as it takes.
+    #[must_use]
+    pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        Self { timeout: timeout.into(), ..self }
+    }
+}
+
 /// An evaluation that may have begun earlier.
+///
+/// ```no_run
+/// # fn shown(model: &tubelet::Vivit) -> tubelet::Result<()> {
+/// use tubelet::eval::{ClassNames, Evaluation, Item, Manifest, Protocol, Run, Shard, Task, VideoPipeline};
+/// use tubelet::video::{Clip, OpenOptions};
+/// use tubelet::{Pass, Views};
+///
+/// let task = Task::of(model.config())?;
+/// let manifest = Manifest::read("val.csv".as_ref(), None, None, &task, &ClassNames::none(&task))?;
+/// let views: Views = "4x3".parse()?;
+/// let protocol = Protocol::new(views);
+/// let run = Run::new(model, &protocol, &manifest, Shard::WHOLE)?;
+/// let mut evaluation = Evaluation::open(&manifest, run, "results.csv".as_ref(), true)?;
+///
+/// let sampling = views.sampling(model.config().frames, protocol.stride);
+/// let decode = move |item: &Item| Clip::read_all(&mut *item.open(&OpenOptions::new())?, &sampling, &mut |_| ());
+/// let pass = Pass::new().views(views);
+/// let mut compute = |clips: Vec<Clip>| {
+///     protocol.average.of(&model.view_logits(pass.over(&clips))?, &model.config().labelling)
+/// };
+/// let pipeline = VideoPipeline::new(4, Box::new(decode), &mut compute);
+/// evaluation.finish(pipeline, &mut |_, row| {
+///     println!("{} took {} s", row.path, row.seconds);
+///     Ok(())
+/// })?;
+/// for figure in evaluation.metrics().summary().figures {
+///     println!("{}: {:?}", figure.name, figure.value);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Evaluation<'a> {
     manifest: &'a Manifest,

@@ -11,6 +11,14 @@ use crate::tensor::{Error, Result};
 
 /// Reads the results of all shards of one run: what identifies the run as a whole, and its rows in the manifest's order.
 ///
+/// ```no_run
+/// use tubelet::eval::{Metrics, merge};
+///
+/// let (run, rows) = merge(&["1.csv", "2.csv", "3.csv"].map(Into::into))?;
+/// println!("{:?}", Metrics::of(&run.task, &rows)?.summary().figures);
+/// # Ok::<(), tubelet::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// Results of different runs, a row that is there twice, and rows that are missing, with the shards they belong to.

@@ -28,6 +28,7 @@ struct Tally {
 
 /// A figure with its name.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Figure {
     /// Such as `top-1` or `noun top-5`.
     pub name: String,
@@ -37,6 +38,7 @@ pub struct Figure {
 
 /// The figures of a data set.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Summary {
     /// Videos that the figures are of.
     pub videos: usize,

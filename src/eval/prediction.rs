@@ -9,6 +9,7 @@ pub const TOP: usize = 5;
 
 /// The most probable classes of a head.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Top {
     /// Classes, the most probable first; of equal ones the lower first.
     pub indices: Vec<usize>,
@@ -20,6 +21,7 @@ pub struct Top {
 
 /// What a model says of one video.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Prediction {
     /// The [`TOP`] classes of each head, then those of the joint distribution where there are several heads.
     pub tops: Vec<Top>,

@@ -11,6 +11,7 @@ use crate::vivit::LabelHead;
 
 /// The result of one video.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Row {
     /// The video's index in the manifest, from 0.
     pub row: usize,
@@ -24,8 +25,28 @@ pub struct Row {
     pub outcome: VideoOutcome,
 }
 
+impl Row {
+    /// The outcome of the manifest's video `row`, counted from 0, which it calls `path`; without labels.
+    pub fn new(row: usize, path: impl Into<String>, outcome: VideoOutcome) -> Self {
+        Self { row, path: path.into(), labels: Vec::new(), seconds: 0.0, outcome }
+    }
+
+    /// One class a head, or any number of them for a multi-label task.
+    #[must_use]
+    pub fn labels(self, labels: Vec<usize>) -> Self {
+        Self { labels, ..self }
+    }
+
+    /// Time that decoding and computing took.
+    #[must_use]
+    pub fn seconds(self, seconds: f64) -> Self {
+        Self { seconds, ..self }
+    }
+}
+
 /// The outcome of one video.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum VideoOutcome {
     /// What the model says of it.
     Done(Prediction),
@@ -40,6 +61,7 @@ pub enum VideoOutcome {
 /// the joint distribution of several heads, whose classes are numbered with the first head outermost; then `logits`, the
 /// mean over all views. Texts of files are without control characters, marks of direction and the like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Encoding {
     /// A header and a line a video; lists are parted by semicolons. `logits` are there for multi-label tasks only, whose
     /// figure needs them. A text that a spreadsheet would take for a formula, beginning with `=`, `+`, `-` or `@`, has an

@@ -26,6 +26,13 @@ use crate::tensor::{Error, Result};
 /// An error ([`File`](crate::tensor::ErrorKind::File) or [`Io`](crate::tensor::ErrorKind::Io)) where the folder is
 /// missing or cannot be written to, where something else than a file is at `path`, or where `write` fails; what was there
 /// then stays.
+///
+/// ```no_run
+/// use std::io::Write;
+///
+/// tubelet::files::write_whole("notes.txt".as_ref(), |file| writeln!(file, "all of it, or nothing"))?;
+/// # Ok::<(), tubelet::Error>(())
+/// ```
 pub fn write_whole(path: &Path, write: impl FnOnce(&mut Unfinished) -> std::io::Result<()>) -> Result<()> {
     let mut file = Unfinished::create(path)?;
     write(&mut file).map_err(|error| Error::io("write", path, &error))?;

@@ -2,9 +2,12 @@
 
 use serde::Serialize;
 
+use crate::tensor::named;
+
 /// What sort of hardware answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum DeviceKind {
     /// A GPU with memory of its own.
     Discrete,
@@ -18,17 +21,11 @@ pub enum DeviceKind {
     Software,
 }
 
-impl std::fmt::Display for DeviceKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Discrete => "discrete",
-            Self::Integrated => "integrated",
-            Self::Virtual => "virtual",
-            Self::Other => "other",
-            Self::Software => "software",
-        })
-    }
-}
+named!(
+    DeviceKind,
+    "a kind of device": Discrete = "discrete", Integrated = "integrated", Virtual = "virtual", Other = "other",
+    Software = "software"
+);
 
 /// Sizes, in invocations, that a subgroup of this device may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -48,6 +45,7 @@ impl Subgroup {
 
 /// A product that the device's matrix units offer: D = A·B + C with A of `rows`×`inner`, B of `inner`×`columns`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct MatrixShape {
     /// Rows of A and C.
     pub rows: u32,
@@ -63,6 +61,7 @@ pub struct MatrixShape {
 
 /// The limits that kernels and plans obey. Bytes and counts are per binding, buffer, workgroup or dispatch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Limits {
     /// Largest storage binding in bytes.
     pub binding_bytes: u64,
@@ -101,6 +100,7 @@ impl Limits {
 
 /// Everything a kernel's choice of variant may depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Capabilities {
     /// The adapter's name.
     pub name: String,
@@ -125,9 +125,8 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// Capabilities of a device of this kind with WebGPU's limits and subgroups of 8, for tests that need no device.
-    #[cfg(test)]
-    pub(crate) fn of_kind(kind: DeviceKind) -> Self {
+    /// A device of this kind with WebGPU's limits, 32 KiB of workgroup memory and subgroups of 8: to plan calls without one.
+    pub fn of_kind(kind: DeviceKind) -> Self {
         Self {
             name: "a device".to_owned(),
             backend: "vulkan".to_owned(),

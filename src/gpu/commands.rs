@@ -8,6 +8,7 @@ use crate::tensor::{Error, ErrorKind, Result};
 
 /// One dispatch of a pipeline.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Dispatch {
     /// The compiled kernel.
     pub pipeline: Pipeline,
@@ -15,6 +16,13 @@ pub struct Dispatch {
     pub bindings: Bindings,
     /// Workgroups along x, y and z.
     pub groups: [u32; 3],
+}
+
+impl Dispatch {
+    /// `pipeline` on `bindings`, in these workgroups along x, y and z.
+    pub fn new(pipeline: Pipeline, bindings: Bindings, groups: [u32; 3]) -> Self {
+        Self { pipeline, bindings, groups }
+    }
 }
 
 /// GPU time of one timed step, in the order of recording.

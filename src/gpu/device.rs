@@ -1,6 +1,7 @@
 //! Finding and opening devices.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +16,7 @@ use crate::tensor::{Error, ErrorKind, Result};
 
 /// Which of the machine's devices to open.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum GpuChoice {
     /// The device that is likely fastest: discrete, integrated, virtual, other, software, in this order.
     #[default]
@@ -32,18 +34,29 @@ pub enum GpuChoice {
 impl FromStr for GpuChoice {
     type Err = Error;
 
-    /// `fastest`, `hardware`, a kind (`discrete`, `integrated`, `virtual`, `software`), an index, or a part of a name.
+    /// `fastest`, `hardware`, a [kind](DeviceKind), an index, or a part of a name.
     fn from_str(text: &str) -> Result<Self> {
-        Ok(match text {
-            "" => return Err(Error::usage("an empty device name; give a name, an index, or a kind")),
-            "fastest" => Self::Fastest,
-            "hardware" => Self::Hardware,
-            "discrete" => Self::Kind(DeviceKind::Discrete),
-            "integrated" => Self::Kind(DeviceKind::Integrated),
-            "virtual" => Self::Kind(DeviceKind::Virtual),
-            "software" => Self::Kind(DeviceKind::Software),
-            _ => text.parse().map_or_else(|_| Self::Name(text.to_owned()), Self::Index),
+        Ok(match (text, text.parse(), text.parse()) {
+            ("", ..) => return Err(Error::usage("an empty device name; give a name, an index, or a kind")),
+            ("fastest", ..) => Self::Fastest,
+            ("hardware", ..) => Self::Hardware,
+            (_, Ok(kind), _) => Self::Kind(kind),
+            (_, _, Ok(index)) => Self::Index(index),
+            _ => Self::Name(text.to_owned()),
         })
+    }
+}
+
+/// What [`FromStr`] takes.
+impl fmt::Display for GpuChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fastest => f.write_str("fastest"),
+            Self::Hardware => f.write_str("hardware"),
+            Self::Index(index) => write!(f, "{index}"),
+            Self::Name(name) => f.write_str(name),
+            Self::Kind(kind) => write!(f, "{kind}"),
+        }
     }
 }
 
@@ -65,6 +78,7 @@ impl GpuChoice {
 
 /// How a device is opened.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct GpuOptions {
     /// Which device.
     pub choice: GpuChoice,
@@ -76,6 +90,25 @@ pub struct GpuOptions {
 impl Default for GpuOptions {
     fn default() -> Self {
         Self { choice: GpuChoice::Fastest, checks: true }
+    }
+}
+
+impl GpuOptions {
+    /// The fastest device, with checks.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens this device.
+    #[must_use]
+    pub fn choice(self, choice: GpuChoice) -> Self {
+        Self { choice, ..self }
+    }
+
+    /// Whether this crate's kernels check array bounds and bound their loops.
+    #[must_use]
+    pub fn checks(self, checks: bool) -> Self {
+        Self { checks, ..self }
     }
 }
 
@@ -112,6 +145,25 @@ pub struct WgpuHandles {
 }
 
 /// An open device. Cloning shares it.
+///
+/// ```no_run
+/// use tubelet::gpu::{Dispatch, Gpu, Slot};
+///
+/// const WGSL: &str = "
+///     @group(0) @binding(0) var<storage, read_write> words: array<u32>;
+///     @compute @workgroup_size(4) fn main(@builtin(global_invocation_id) at: vec3<u32>) { words[at.x] += 1u; }
+/// ";
+/// let gpu = Gpu::open(&Default::default())?;
+/// let words = gpu.buffer_with("words", &[0; 16]).wait()?;
+/// let pipeline = gpu.pipeline("increment", WGSL, &[Slot::Write]).wait()?;
+/// let bindings = gpu.bind("increment", &pipeline, &[words.whole()]).wait()?;
+/// let dispatches = [Dispatch::new(pipeline, bindings, [1, 1, 1])];
+/// let mut commands = gpu.commands();
+/// commands.dispatch(&dispatches);
+/// commands.run().wait()?;
+/// assert_eq!(gpu.read(&words, 0..16).wait()?, [1, 0, 0, 0].repeat(4));
+/// # Ok::<(), tubelet::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Gpu {
     shared: Arc<Shared>,

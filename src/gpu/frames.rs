@@ -176,6 +176,18 @@ impl DeviceFrames {
     /// What was made by another wgpu instance is not always noticed, and another buffer may be read in its place: wgpu tells
     /// resources of two instances apart by their numbers alone.
     ///
+    /// ```no_run
+    /// # use tubelet::gpu::wgpu;
+    /// # fn shown(model: &tubelet::Vivit, device: &wgpu::Device, pixels: &wgpu::Buffer) -> tubelet::Result<()> {
+    /// use tubelet::gpu::{BufferLayout, DeviceFrames, PixelOrder};
+    ///
+    /// let layout = BufferLayout::new(32, [360, 640]).order(PixelOrder::Bgra);
+    /// let frames = DeviceFrames::of_buffer(device, pixels, layout)?;
+    /// let classes = model.classify(&frames)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Usage`](ErrorKind::Usage) for no frames, sides of 0, rows that overlap or are longer than the buffer, rows or frames
@@ -211,6 +223,14 @@ impl DeviceFrames {
     }
 
     /// The frames at these indices, in this order: an application that keeps the last frames in a ring picks a clip so.
+    ///
+    /// ```no_run
+    /// # fn shown(ring: &tubelet::gpu::DeviceFrames, newest: usize) -> tubelet::Result<()> {
+    /// // The last 16 frames of a ring of 64, the oldest first.
+    /// let clip = ring.select((0..16).map(|index| (newest + 64 - 15 + index) % 64))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -4,6 +4,7 @@ use super::DeviceId;
 
 /// What a binding of a kernel is, in the order of its `@binding` numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Slot {
     /// `var<uniform>`: the kernel's sizes and switches.
     Uniform,

@@ -57,6 +57,7 @@ pub trait Backend: Debug + Send + Sync {
 
 /// How an [`Executor`] is prepared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ExecutorOptions {
     /// Kernel variants to run instead of the device's own choice.
     pub variants: Selection,
@@ -65,6 +66,23 @@ pub struct ExecutorOptions {
 }
 
 impl ExecutorOptions {
+    /// The device's own choice of variants, and f32 everywhere.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs these kernel variants instead of the device's own choice.
+    #[must_use]
+    pub fn variants(self, variants: Selection) -> Self {
+        Self { variants, ..self }
+    }
+
+    /// Stores weights as precisely as this.
+    #[must_use]
+    pub fn precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
     /// For backends that run no WGSL: an error where the options ask for variants or f16 weights.
     fn without_wgsl(&self) -> Result<()> {
         let asked = match (self.variants.is_automatic(), self.precision) {

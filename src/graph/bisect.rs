@@ -8,6 +8,7 @@ use crate::tensor::{Closeness, Error, Result, Tensor, Tolerance};
 
 /// The first call on which two executors differ.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Divergence {
     /// The call's index in [`Graph::nodes`].
     pub index: usize,
@@ -29,6 +30,21 @@ impl fmt::Display for Divergence {
 /// where all agree.
 ///
 /// Reads every value of the graph back from both: meant for small clips.
+///
+/// ```no_run
+/// # use tubelet::graph::Executor;
+/// # fn shown(suspect: &dyn Executor, trusted: &dyn Executor, clip: &tubelet::Tensor) -> tubelet::Result<()> {
+/// use tubelet::graph::{Feed, bisect};
+/// use tubelet::tensor::Tolerance;
+///
+/// let feeds = [("clip", Feed::Host(clip))];
+/// match bisect(suspect, trusted, &feeds, Tolerance::MODEL).wait()? {
+///     Some(divergence) => println!("{divergence}"),
+///     None => println!("all calls agree"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub fn bisect<'a>(
     suspect: &'a dyn Executor,
     trusted: &'a dyn Executor,

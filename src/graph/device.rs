@@ -14,6 +14,18 @@ use crate::tensor::{Error, ErrorKind, Result};
 ///
 /// It is a [`Backend`], whose methods it has. A GPU that the caller already has becomes one by
 /// [`Gpu::from_wgpu`] and [`From`].
+///
+/// ```no_run
+/// use tubelet::gpu::{Gpu, wgpu};
+/// use tubelet::{Device, DeviceOptions};
+///
+/// # fn shown(device: wgpu::Device, queue: wgpu::Queue) -> tubelet::Result<()> {
+/// let fastest = Device::open(&DeviceOptions::new())?;
+/// let processor = Device::open(&DeviceOptions::new().choice("cpu".parse()?))?;
+/// let shared: Device = Gpu::from_wgpu(device, queue).into();
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Device(Arc<dyn Backend>);
 
@@ -45,6 +57,19 @@ impl FromStr for Choice {
             "gpu" => Ok(Self::Gpu(GpuChoice::Fastest)),
             "references" => Ok(Self::References),
             _ => text.parse().map(Self::Gpu),
+        }
+    }
+}
+
+/// What [`FromStr`] takes.
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fastest => f.write_str("fastest"),
+            Self::Gpu(GpuChoice::Fastest) => f.write_str("gpu"),
+            Self::Gpu(choice) => write!(f, "{choice}"),
+            Self::Host => f.write_str("cpu"),
+            Self::References => f.write_str("references"),
         }
     }
 }
@@ -144,6 +169,15 @@ impl Device {
 
     /// The wgpu device and queue of a GPU, for an application that draws or computes on it too; `None` for what computes in
     /// host memory.
+    ///
+    /// ```no_run
+    /// let device = tubelet::Device::open(&Default::default())?;
+    /// if let Some(handles) = device.wgpu() {
+    ///     let encoder = handles.device.create_command_encoder(&Default::default());
+    ///     handles.queue.submit([encoder.finish()]);
+    /// }
+    /// # Ok::<(), tubelet::Error>(())
+    /// ```
     pub fn wgpu(&self) -> Option<WgpuHandles> {
         self.gpu().map(Gpu::wgpu)
     }
@@ -171,5 +205,19 @@ impl Deref for Device {
 impl fmt::Debug for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Device({})", self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_survive_text() {
+        for text in
+            ["fastest", "cpu", "gpu", "references", "hardware", "discrete", "software", "other", "3", "RTX 4090"]
+        {
+            assert_eq!(text.parse::<Choice>().unwrap().to_string(), text);
+        }
     }
 }

@@ -35,6 +35,7 @@ pub use weights::{DeviceWeights, Weights};
 
 /// What an input of a graph is fed.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Feed<'a> {
     /// A tensor in host memory.
     Host(&'a Tensor),

@@ -7,6 +7,7 @@ use super::{Graph, Node, Origin, Value};
 ///
 /// A slot is a buffer of its own: one buffer cannot be bound both to be read and to be written in a dispatch.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MemoryPlan {
     /// The size of each slot in bytes.
     pub slots: Vec<u64>,

@@ -12,6 +12,7 @@ pub struct Value(pub(super) usize);
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Origin {
     /// Fed on every run.
     Input,
@@ -25,6 +26,7 @@ pub enum Origin {
 
 /// One recorded kernel call.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Node {
     /// The kernel and its sizes.
     pub call: Call,
@@ -64,6 +66,7 @@ impl Node {
 
 /// Which values are wanted beside a graph's outputs.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Taps {
     /// None: every call may be fused.
     #[default]
@@ -72,6 +75,14 @@ pub enum Taps {
     Names(BTreeSet<String>),
     /// Every one that has a name.
     All,
+}
+
+impl<S: Into<String>> FromIterator<S> for Taps {
+    /// The values with these names; none for none.
+    fn from_iter<T: IntoIterator<Item = S>>(names: T) -> Self {
+        let names: BTreeSet<String> = names.into_iter().map(Into::into).collect();
+        if names.is_empty() { Self::None } else { Self::Names(names) }
+    }
 }
 
 impl Taps {
@@ -94,6 +105,34 @@ struct ValueRecord {
 }
 
 /// Kernel calls on named values, in an order in which they can run.
+///
+/// ```
+/// use std::sync::Arc;
+/// use tubelet::graph::{DeviceWeights, ExecutorOptions, Feed, Graph, Weights};
+/// use tubelet::kernels::rows::Softmax;
+/// use tubelet::tensor::{Element, Error, Result, Tensor};
+///
+/// struct NoWeights;
+///
+/// impl Weights for NoWeights {
+///     fn tensor(&self, name: &str) -> Result<Tensor> {
+///         Err(Error::usage(format!("there is no {name}")))
+///     }
+/// }
+///
+/// let mut graph = Graph::new();
+/// let scores = graph.input("scores", [2, 3], Element::F32)?;
+/// let shares = graph.call(Softmax { rows: 2, width: 3 }, &[Some(scores)], "shares", [2, 3])?;
+/// graph.output(shares)?;
+///
+/// let device = tubelet::Device::references();
+/// let weights = DeviceWeights::new(&device, Arc::new(NoWeights));
+/// let executor = device.prepare(Arc::new(graph), &weights, &ExecutorOptions::default()).wait()?;
+/// let fed = Tensor::f32([2, 3], vec![0.0; 6])?;
+/// let found = executor.run(&[("scores", Feed::Host(&fed))], &[shares]).wait()?;
+/// assert_eq!(found[0].as_f32()?, [1.0 / 3.0; 6]);
+/// # Ok::<(), tubelet::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     values: Vec<ValueRecord>,

@@ -4,6 +4,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, SQRT_2};
 
 /// A function applied to each element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Activation {
     /// The tanh approximation of GELU, ½·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))): what ViViT was trained with.
     GeluTanh,
@@ -15,7 +16,7 @@ pub enum Activation {
 
 impl Activation {
     /// Every activation.
-    pub const ALL: [Self; 3] = [Self::GeluTanh, Self::GeluErf, Self::Tanh];
+    pub(crate) const ALL: [Self; 3] = [Self::GeluTanh, Self::GeluErf, Self::Tanh];
 
     /// The number by which `common/activation.wgsl` knows it; 0 there is no activation.
     pub const fn code(self) -> u32 {

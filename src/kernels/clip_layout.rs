@@ -1,17 +1,20 @@
 //! The two orders in which clips are stored.
 
-use crate::tensor::Shape;
+use crate::tensor::{Shape, named};
 
 /// How the values of a clip lie in memory, outermost axis first (spec §1.2).
 ///
 /// In the project's letters T is F, C is P, H is Y and W is X. Frames are the outer axis of both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ClipLayout {
     /// `[B, F, P, Y, X]`: Hugging Face's `pixel_values`.
     Btchw,
     /// `[B, F, Y, X, P]`: scenic's input.
     Bthwc,
 }
+
+named!(ClipLayout, "the layout of a clip": Btchw = "btchw", Bthwc = "bthwc");
 
 impl ClipLayout {
     /// The shape of B clips of F frames of `[Y, X]` pixels with P colour planes.
@@ -39,6 +42,7 @@ impl ClipLayout {
 
 /// Elements between neighbours within a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Strides {
     /// From one colour plane to the next.
     pub plane: usize,

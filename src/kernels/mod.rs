@@ -86,6 +86,9 @@ mod tests {
         assert_eq!((chosen("plain", &norm), chosen("plain", &product)), ("plain", "plain"));
         let mixed = "layer_norm=workgroup, plain";
         assert_eq!((chosen(mixed, &norm), chosen(mixed, &product)), ("workgroup", "plain"));
+        for text in ["", "plain", "layer_norm=workgroup", "plain,layer_norm=workgroup"] {
+            assert_eq!(text.parse::<Selection>().unwrap().to_string(), text);
+        }
         assert!("".parse::<Selection>().unwrap().is_automatic() && !mixed.parse::<Selection>().unwrap().is_automatic());
         let message = |text: &str| text.parse::<Selection>().unwrap_err().to_string();
         assert!(message("fastest").contains("plain"));

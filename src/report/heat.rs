@@ -4,10 +4,11 @@ use colorous::Gradient;
 use image::{Rgb, Rgba, RgbaImage};
 
 use super::canvas::blend;
-use crate::tensor::{Error, Result, Tensor};
+use crate::tensor::{Error, Result, Tensor, named};
 
 /// How the numbers of a map become colours.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Look {
     /// The colours from the lowest to the highest value.
     pub colours: Colours,
@@ -30,8 +31,46 @@ impl Default for Look {
     }
 }
 
+impl Look {
+    /// The default.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The colours from the lowest to the highest value.
+    #[must_use]
+    pub fn colours(self, colours: Colours) -> Self {
+        Self { colours, ..self }
+    }
+
+    /// A token's value spreads over its pixels in this way.
+    #[must_use]
+    pub fn enlargement(self, enlargement: Enlargement) -> Self {
+        Self { enlargement, ..self }
+    }
+
+    /// Which values get the lowest and the highest colour.
+    #[must_use]
+    pub fn scale(self, scale: Scale) -> Self {
+        Self { scale, ..self }
+    }
+
+    /// The percentile that gets the highest colour: above 50, at most 100.
+    #[must_use]
+    pub fn percentile(self, percentile: f64) -> Self {
+        Self { percentile, ..self }
+    }
+
+    /// How much of a pixel of the highest value is colour: above 0, at most 1.
+    #[must_use]
+    pub fn opacity(self, opacity: f64) -> Self {
+        Self { opacity, ..self }
+    }
+}
+
 /// A series of colours that equal steps of the value change equally for the eye ([`Turbo`](Self::Turbo): nearly).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Colours {
     /// Violet, red, yellow: stands out on most frames.
     #[default]
@@ -42,8 +81,11 @@ pub enum Colours {
     Turbo,
 }
 
+named!(Colours, "a series of colours": Inferno = "inferno", Viridis = "viridis", Turbo = "turbo");
+
 /// How a token's value spreads over its pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Enlargement {
     /// Soft edges between tokens; the middle of a token's square has its value alone.
     #[default]
@@ -54,6 +96,7 @@ pub enum Enlargement {
 
 /// Which values get the lowest and the highest colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Scale {
     /// The extremes of the whole clip: colours of two frames can be compared.
     #[default]

@@ -10,6 +10,7 @@ use crate::tensor::{Error, Result};
 
 /// A named line of a plot.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Line {
     /// What the legend calls it: a class, a head, a query.
     pub name: String,
@@ -17,8 +18,16 @@ pub struct Line {
     pub values: Vec<f32>,
 }
 
+impl Line {
+    /// A line that the legend calls `name`, through these values.
+    pub fn new(name: impl Into<String>, values: Vec<f32>) -> Self {
+        Self { name: name.into(), values }
+    }
+}
+
 /// A value per temporal index: how much each moment gets of what is given.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Profile {
     /// What is to be seen, in a few words.
     pub title: String,
@@ -31,7 +40,16 @@ pub struct Profile {
 }
 
 /// The probabilities of classes in each window of a long video.
+///
+/// ```no_run
+/// use tubelet::report::{Line, Timeline};
+///
+/// let jumping = Line::new("jumping", vec![0.1, 0.7, 0.4]);
+/// Timeline::new("a film", vec![[0.0, 2.0], [1.0, 3.0], [2.0, 4.0]], vec![jumping]).write("film.svg".as_ref())?;
+/// # Ok::<(), tubelet::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Timeline {
     /// What is to be seen, in a few words.
     pub title: String,
@@ -43,6 +61,7 @@ pub struct Timeline {
 
 /// What a [`Profile`] or a [`Timeline`] can be written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PlotFormat {
     /// `.svg`: stays sharp at any size.
     Svg,
@@ -60,6 +79,17 @@ impl PlotFormat {
 }
 
 impl Profile {
+    /// `lines` of `quantity`, numbered by temporal index.
+    pub fn new(title: impl Into<String>, quantity: impl Into<String>, lines: Vec<Line>) -> Self {
+        Self { title: title.into(), quantity: quantity.into(), lines, seconds: None }
+    }
+
+    /// The middle of what each temporal index covers, in seconds; `None` numbers them.
+    #[must_use]
+    pub fn seconds(self, seconds: impl Into<Option<Vec<f64>>>) -> Self {
+        Self { seconds: seconds.into(), ..self }
+    }
+
     /// Draws into `path`, as what its extension says ([`PlotFormat`]).
     ///
     /// An error ([`Usage`](crate::tensor::ErrorKind::Usage)) for another extension and for lines that are empty, not
@@ -88,6 +118,11 @@ impl Profile {
 }
 
 impl Timeline {
+    /// `classes` over `windows`, each from its start to its end in seconds.
+    pub fn new(title: impl Into<String>, windows: Vec<[f64; 2]>, classes: Vec<Line>) -> Self {
+        Self { title: title.into(), windows, classes }
+    }
+
     /// Draws into `path`, as what its extension says ([`PlotFormat`]). Each window is a point at its middle.
     ///
     /// An error ([`Usage`](crate::tensor::ErrorKind::Usage)) for another extension, for a window that ends before it

@@ -12,6 +12,7 @@ use crate::video::Frame;
 
 /// Heat maps over the frames of a clip, one map per temporal index.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Overlay {
     /// What is to be seen, in a few words.
     pub title: String,
@@ -35,6 +36,7 @@ pub struct Overlay {
 
 /// What an [`Overlay`] can be written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PictureFormat {
     /// `.gif`: an animation that repeats, frames beside overlays.
     Gif,
@@ -69,6 +71,42 @@ impl Overlay {
             look: Look::default(),
             frames_per_second: None,
         }
+    }
+
+    /// What else there is to know, each with its name.
+    #[must_use]
+    pub fn facts(self, facts: Vec<(String, String)>) -> Self {
+        Self { facts, ..self }
+    }
+
+    /// The time of each frame in the video, in seconds, where it is known.
+    #[must_use]
+    pub fn seconds(self, seconds: impl Into<Option<Vec<f64>>>) -> Self {
+        Self { seconds: seconds.into(), ..self }
+    }
+
+    /// Outlines the token [t, row, column] that the maps are of.
+    #[must_use]
+    pub fn query(self, query: impl Into<Option<[usize; 3]>>) -> Self {
+        Self { query: query.into(), ..self }
+    }
+
+    /// Shows these lines below the frames of an `.html` page.
+    #[must_use]
+    pub fn profile(self, profile: impl Into<Option<Profile>>) -> Self {
+        Self { profile: profile.into(), ..self }
+    }
+
+    /// How the numbers of a map become colours.
+    #[must_use]
+    pub fn look(self, look: Look) -> Self {
+        Self { look, ..self }
+    }
+
+    /// The pace of animations; `None` for the real one, or where the frames' times are not known, 8 frames a second.
+    #[must_use]
+    pub fn frames_per_second(self, frames_per_second: impl Into<Option<f64>>) -> Self {
+        Self { frames_per_second: frames_per_second.into(), ..self }
     }
 
     /// Draws into `path`, as what its extension says ([`PictureFormat`]).

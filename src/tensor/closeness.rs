@@ -24,6 +24,7 @@ impl Tolerance {
 
 /// One element that differs.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Offender {
     /// Position along each axis.
     pub position: Vec<usize>,
@@ -35,6 +36,7 @@ pub struct Offender {
 
 /// The distance between two tensors, with the element that shows it best.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Closeness {
     /// ‖actual − expected‖₂ / ‖expected‖₂; infinite where only one side is NaN or infinite.
     pub relative_l2: f64,
@@ -52,6 +54,15 @@ pub struct Closeness {
 
 impl Closeness {
     /// Compares two tensors; `None` where shapes or element types differ.
+    ///
+    /// ```
+    /// use tubelet::tensor::{Closeness, Tensor, Tolerance};
+    ///
+    /// let (actual, expected) = (Tensor::f32([2], vec![1.0, 2.5])?, Tensor::f32([2], vec![1.0, 2.0])?);
+    /// let closeness = Closeness::between(&actual, &expected).expect("both are [2]");
+    /// assert!(!closeness.within(Tolerance::MODEL));
+    /// # Ok::<(), tubelet::Error>(())
+    /// ```
     pub fn between(actual: &Tensor, expected: &Tensor) -> Option<Self> {
         if actual.shape() != expected.shape() || actual.element() != expected.element() {
             return None;

@@ -46,6 +46,7 @@ impl fmt::Display for Element {
 
 /// In which order the elements of a tensor lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Layout {
     /// Row by row, as tensors are everywhere else.
     #[default]

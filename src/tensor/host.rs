@@ -6,6 +6,7 @@ use super::{Element, Error, Format, Result, Shape};
 
 /// The elements of a [`Tensor`].
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Data {
     /// [`Element::F32`].
     F32(Vec<f32>),

@@ -8,6 +8,7 @@ mod error;
 mod exact;
 mod format;
 mod host;
+mod naming;
 mod printable;
 mod shape;
 
@@ -16,5 +17,6 @@ pub use error::{Error, ErrorKind, Result};
 pub use exact::Exact;
 pub use format::{Element, Format, Layout};
 pub use host::{Data, Tensor};
+pub(crate) use naming::named;
 pub use printable::{LONGEST_TEXT, printable};
 pub use shape::Shape;

@@ -26,6 +26,16 @@ impl Clip {
 
     /// Decodes all clips that `sampling` takes from `source`, each frame once; `progress` is called with the
     /// index of each frame in all clips together.
+    ///
+    /// ```no_run
+    /// # fn shown(source: &mut dyn tubelet::video::FrameSource) -> tubelet::Result<()> {
+    /// use tubelet::video::{Clip, Sampling};
+    ///
+    /// let sampling = Sampling::Clips { frames: 32, stride: 2, clips: 4 };
+    /// let clips = Clip::read_all(source, &sampling, &mut |index| println!("{index} of 128"))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn read_all(
         source: &mut dyn FrameSource,
         sampling: &Sampling,
@@ -38,6 +48,16 @@ impl Clip {
 
     /// A clip of these frames; `indices` are those in the video. Frames may be of several sizes and formats where
     /// the video changes on its way.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use tubelet::video::{Clip, Frame, PixelFormat};
+    ///
+    /// let frame = Frame::new(90, 160, PixelFormat::Rgb24, vec![128; 90 * 160 * 3])?;
+    /// let clip = Clip::new(vec![Arc::new(frame); 16], (0..16).collect())?;
+    /// assert_eq!(clip.indices()[15], 15);
+    /// # Ok::<(), tubelet::Error>(())
+    /// ```
     pub fn new(frames: Vec<Arc<Frame>>, indices: Vec<usize>) -> Result<Self> {
         if frames.is_empty() {
             return Err(Error::usage("a clip must have at least one frame"));

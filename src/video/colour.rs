@@ -7,6 +7,7 @@ use crate::tensor::{Error, Result};
 
 /// The Y′CbCr matrix of a video.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Matrix {
     /// BT.601: tagged so, or not tagged at all, whatever the frame's size.
     Bt601,

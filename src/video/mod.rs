@@ -75,6 +75,15 @@ pub use {
 /// Opens whatever `path` is: a folder as [`Images`], `-` as a [`Pipe`] on standard input, and a file by its contents, not
 /// its name: a picture as [`Images`] of one frame, an animated GIF, WebP or PNG as [`Animation`], a NumPy array as
 /// [`NpyArray`], anything else as a [`VideoFile`]. [`OpenOptions`] say more.
+///
+/// ```no_run
+/// use tubelet::video::{self, Sampling};
+///
+/// let mut source = video::open("clip.mp4")?;
+/// let clip = source.clip(&Sampling::central(32))?;
+/// println!("{}: frames {:?}", source.information().description, clip.indices());
+/// # Ok::<(), tubelet::Error>(())
+/// ```
 #[cfg(feature = "video")]
 pub fn open(path: impl AsRef<Path>) -> crate::tensor::Result<Box<dyn FrameSource>> {
     OpenOptions::new().open(path)

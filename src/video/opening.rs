@@ -72,6 +72,7 @@ impl OpenOptions {
 
 /// How frames are turned before anything else is done with them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Rotation {
     /// Not at all, whatever the file says, as in the training of the published models.
     #[default]

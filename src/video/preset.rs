@@ -13,6 +13,7 @@ use crate::tensor::{Error, Result};
 
 /// A named way of preparing frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Preset {
     /// As scenic trained the models: TensorFlow's bilinear, values in [-1, 1].
     Scenic,
@@ -24,7 +25,7 @@ pub enum Preset {
 
 impl Preset {
     /// Every preset.
-    pub const ALL: [Self; 3] = [Self::Scenic, Self::HfCorrected, Self::HfDefault];
+    pub const ALL: &'static [Self] = &[Self::Scenic, Self::HfCorrected, Self::HfDefault];
 
     /// The name as it is written on a command line.
     pub const fn name(self) -> &'static str {
@@ -63,8 +64,8 @@ impl FromStr for Preset {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|preset| preset.name() == name.replace('-', "_")).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
+        Self::ALL.iter().copied().find(|preset| preset.name() == name.replace('-', "_")).ok_or_else(|| {
+            let names = Self::ALL.iter().map(|one| one.name()).collect::<Vec<_>>().join(", ");
             Error::usage(format!("no preset is called {name}; there are {names}"))
         })
     }
@@ -72,6 +73,7 @@ impl FromStr for Preset {
 
 /// The size of a picture after resizing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Resize {
     /// The shorter side gets this many pixels; the longer one keeps the proportion, rounded down.
     ShortEdge(usize),
@@ -131,6 +133,7 @@ impl Resize {
 
 /// Which parts of a resized picture are looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Crops {
     /// The middle.
     #[default]
@@ -361,7 +364,7 @@ mod tests {
 
     #[test]
     fn presets_are_parsed_by_their_names() {
-        for preset in Preset::ALL {
+        for &preset in Preset::ALL {
             assert_eq!(preset.to_string().parse::<Preset>().unwrap(), preset);
         }
         let error = "hf".parse::<Preset>().unwrap_err().to_string();
@@ -398,7 +401,7 @@ mod tests {
 
     #[test]
     fn a_720p_frame_is_resized_and_cropped_as_published() {
-        for preset in Preset::ALL {
+        for &preset in Preset::ALL {
             let preprocessing = preset.preprocessing([224, 224]).unwrap();
             let resized = preprocessing.resized_size([720, 1280]).unwrap();
             assert_eq!(resized, [256, 455]);

@@ -10,6 +10,7 @@ use crate::tensor::{Error, Result};
 
 /// How a resized pixel is computed from its source pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Resampling {
     /// Pillow's, by one of its filters: as wide as the reduction (antialiased), rounded to bytes after each axis. What
     /// Hugging Face's processor does. See [`Antialiased`].
@@ -26,6 +27,7 @@ impl Resampling {
 
 /// How Pillow weighs the source pixels around a resized one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Filter {
     /// The source pixel at the centre alone, whatever the reduction.
     Nearest,
@@ -43,7 +45,8 @@ pub enum Filter {
 
 impl Filter {
     /// Every filter, by Pillow's numbers.
-    pub const ALL: [Self; 6] = [Self::Nearest, Self::Lanczos, Self::Bilinear, Self::Bicubic, Self::Box, Self::Hamming];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Nearest, Self::Lanczos, Self::Bilinear, Self::Bicubic, Self::Box, Self::Hamming];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
@@ -103,6 +106,7 @@ pub const WEIGHT_BITS: u32 = 22;
 /// Output pixel i is `clamp((2²¹ + Σ weights[i·taps + k]·byte[first[i] + k]) >> 22)` over k < `count[i]`; the sum
 /// fits `i32`. The axes follow each other, bytes between them; [`Antialiased::columns_first`] says which comes first.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Antialiased {
     /// First source pixel of each output pixel.
     pub first: Vec<u32>,
@@ -172,6 +176,7 @@ impl Antialiased {
 /// TensorFlow's bilinear for one axis: output pixel i lies between the source pixels `lower[i]` and `upper[i]`, at
 /// `lower + (upper − lower)·fraction[i]`, in f32; columns first, then rows, then one truncation to bytes.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Lerp {
     /// The source pixel before each output pixel.
     pub lower: Vec<u32>,

@@ -15,6 +15,7 @@ const MOST_FRAMES: usize = 1 << 20;
 /// The strided rules are those of scenic: index q of a clip is (offset + q·stride) mod R, so a short video is
 /// repeated cyclically. The spread rules are those of Hugging Face's examples.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Sampling {
     /// One clip in the middle: offset max(0, ⌊(R − frames·stride) / 2⌋). The default.
     Central {
@@ -85,6 +86,13 @@ impl Sampling {
     ///
     /// An error ([`Usage`](crate::tensor::ErrorKind::Usage)) for a video without frames, for a clip without frames,
     /// for stride 0, and for a window that is empty or leaves the video.
+    ///
+    /// ```
+    /// use tubelet::video::Sampling;
+    ///
+    /// assert_eq!(Sampling::Central { frames: 4, stride: 2 }.indices(10)?, [[1, 3, 5, 7]]);
+    /// # Ok::<(), tubelet::Error>(())
+    /// ```
     pub fn indices(&self, total: usize) -> Result<Vec<Vec<usize>>> {
         if total == 0 {
             return Err(Error::usage("a clip cannot be sampled from a video without frames"));

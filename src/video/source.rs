@@ -7,6 +7,7 @@ use crate::tensor::{Error, Result};
 
 /// How the bytes of a [`Frame`] are laid out, Y rows × X columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum PixelFormat {
     /// Three planes: luma `[Y, X]`, then U and V `[Y/2, X/2]` each; both sides are even.
     Yuv420p {
@@ -105,6 +106,7 @@ impl fmt::Debug for Frame {
 
 /// What is known of a source before its frames are read.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Information {
     /// Rows of pixels of the first frame, Y. A stream may change its size on the way: each frame knows its own.
     pub height: usize,
@@ -128,6 +130,59 @@ pub struct Information {
     pub description: String,
 }
 
+impl Information {
+    /// A source whose first frame is of `height` × `width` pixels in `format`, of which nothing else is known.
+    pub fn new(height: usize, width: usize, format: PixelFormat) -> Self {
+        Self {
+            height,
+            width,
+            frames: None,
+            frames_per_second: None,
+            format,
+            rotation: 0,
+            turned: 0,
+            complaint: None,
+            description: String::new(),
+        }
+    }
+
+    /// Number of frames, where it is known.
+    #[must_use]
+    pub fn frames(self, frames: impl Into<Option<usize>>) -> Self {
+        Self { frames: frames.into(), ..self }
+    }
+
+    /// Average frame rate, where the source states one.
+    #[must_use]
+    pub fn frames_per_second(self, frames_per_second: impl Into<Option<f64>>) -> Self {
+        Self { frames_per_second: frames_per_second.into(), ..self }
+    }
+
+    /// Degrees (0..360) that a player turns the frames clockwise for display.
+    #[must_use]
+    pub fn rotation(self, rotation: u32) -> Self {
+        Self { rotation, ..self }
+    }
+
+    /// Degrees (0, 90, 180, 270) by which frames come turned clockwise.
+    #[must_use]
+    pub fn turned(self, turned: u32) -> Self {
+        Self { turned, ..self }
+    }
+
+    /// What is wrong with the source, as a sentence without a full stop.
+    #[must_use]
+    pub fn complaint(self, complaint: impl Into<Option<String>>) -> Self {
+        Self { complaint: complaint.into(), ..self }
+    }
+
+    /// What it is, for people.
+    #[must_use]
+    pub fn description(self, description: impl Into<String>) -> Self {
+        Self { description: description.into(), ..self }
+    }
+}
+
 /// Receives frames as they are decoded: the position in the list of wanted indices, and the frame for it.
 pub type Sink<'a> = dyn FnMut(usize, &Frame) -> Result<()> + 'a;
 
@@ -135,6 +190,38 @@ pub type Sink<'a> = dyn FnMut(usize, &Frame) -> Result<()> + 'a;
 pub type Watcher<'a> = dyn FnMut(&Frame) -> Result<ControlFlow<()>> + 'a;
 
 /// A video: anything that can say how many frames it has and decode some of them.
+///
+/// ```
+/// use tubelet::video::{Frame, FrameSource, Information, PixelFormat, Sampling, Sink, Wanted};
+///
+/// /// Frames that an application has drawn.
+/// #[derive(Debug)]
+/// struct Drawn(Information, Vec<Frame>);
+///
+/// impl FrameSource for Drawn {
+///     fn information(&self) -> &Information {
+///         &self.0
+///     }
+///
+///     fn frame_count(&mut self) -> tubelet::Result<usize> {
+///         Ok(self.1.len())
+///     }
+///
+///     fn visit(&mut self, indices: &[usize], sink: &mut Sink<'_>) -> tubelet::Result<()> {
+///         let wanted = Wanted::new(indices);
+///         wanted.check(self.1.len(), "the drawing")?;
+///         for index in wanted.indices() {
+///             wanted.deliver(index, &self.1[index], sink)?;
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let frames = vec![Frame::new(2, 2, PixelFormat::Rgb24, vec![0; 12])?; 40];
+/// let mut source: Box<dyn FrameSource> = Box::new(Drawn(Information::new(2, 2, PixelFormat::Rgb24), frames));
+/// assert_eq!(source.clip(&Sampling::central(16))?.frames().len(), 16);
+/// # Ok::<(), tubelet::Error>(())
+/// ```
 pub trait FrameSource: fmt::Debug + Send {
     /// What is known so far.
     fn information(&self) -> &Information;

@@ -3,6 +3,9 @@
 //! The shares of tokens at the top are handed down layer by layer, as one vector: no N×N matrix is stored
 //! (Abnar and Zuidema, 2020, arXiv 2005.00928, with ½ for the residual path and the mean over heads).
 
+use std::fmt;
+use std::str::FromStr;
+
 use super::{AttentionAxis, Config, Encoder, RecordedAttention, Recording, Request};
 use crate::graph::{Graph, Value};
 use crate::kernels::attention::AttentionNormaliser;
@@ -12,6 +15,7 @@ use crate::tensor::{Element, Error, Result};
 
 /// Which attention is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AttentionLayer {
     /// All layers together: rollout.
     #[default]
@@ -27,8 +31,40 @@ pub enum AttentionLayer {
     },
 }
 
+/// `rollout`, or a layer, counted from 0: `11`, `spatial.11`; one head of it: `spatial.11:3`.
+impl fmt::Display for AttentionLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rollout => f.write_str("rollout"),
+            Self::Block { encoder, layer, head: None } => write!(f, "{encoder}{layer}"),
+            Self::Block { encoder, layer, head: Some(head) } => write!(f, "{encoder}{layer}:{head}"),
+        }
+    }
+}
+
+impl FromStr for AttentionLayer {
+    type Err = Error;
+
+    /// What [`Display`](fmt::Display) writes.
+    fn from_str(text: &str) -> Result<Self> {
+        if text == "rollout" {
+            return Ok(Self::Rollout);
+        }
+        let wrong = || {
+            Error::usage(format!(
+                "the layer of an attention map is rollout, or one such as 11 or spatial.11, and 11:3 its head 3, not {text:?}"
+            ))
+        };
+        let (block, head) = text.split_once(':').map_or((text, None), |(block, head)| (block, Some(head)));
+        let (encoder, layer) = block.split_at(block.rfind('.').map_or(0, |dot| dot + 1));
+        let head = head.map(|head| head.parse().map_err(|_| wrong())).transpose()?;
+        Ok(Self::Block { encoder: encoder.parse()?, layer: layer.parse().map_err(|_| wrong())?, head })
+    }
+}
+
 /// One map: shares of attention, handed from the tokens at the top of an encoder down to those at its bottom.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RecordedMap {
     /// The encoder whose tokens these are.
     pub encoder: Encoder,
@@ -42,6 +78,7 @@ pub struct RecordedMap {
 
 /// A forward pass with maps of its attention.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct MapRecording {
     /// The forward pass; its graph computes the maps too.
     pub recording: Recording,
@@ -166,4 +203,25 @@ fn unknown_block(recording: &Recording, encoder: Encoder, layer: usize) -> Error
     };
     let known: Vec<_> = Encoder::ALL.into_iter().filter_map(last).collect();
     Error::usage(format!("the model has no layer {encoder}{layer}; it has {}", known.join(" and ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_survive_text() {
+        for encoder in Encoder::ALL {
+            for head in [None, Some(3)] {
+                let layer = AttentionLayer::Block { encoder, layer: 11, head };
+                assert_eq!(layer.to_string().parse::<AttentionLayer>().unwrap(), layer);
+            }
+        }
+        assert_eq!("rollout".parse::<AttentionLayer>().unwrap(), AttentionLayer::Rollout);
+        let spatial = AttentionLayer::Block { encoder: Encoder::Spatial, layer: 3, head: Some(0) };
+        assert_eq!("spatial.3:0".parse::<AttentionLayer>().unwrap(), spatial);
+        for wrong in ["spatial", "video.1", "-1", "1:", "1:x", ""] {
+            assert!(wrong.parse::<AttentionLayer>().is_err(), "{wrong}");
+        }
+    }
 }

@@ -31,10 +31,11 @@ impl Grid {
 
 /// Everything that decides a ViViT model's arithmetic.
 ///
-/// Start from [`Config::named`] or a checkpoint, or write all fields out, then call [`Config::validate`]: the other
-/// methods rely on a valid configuration.
+/// Start from [`Config::named`] or a checkpoint, change what differs, then call [`Config::validate`]: the methods that count
+/// or record rely on a valid configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Config {
     /// How tokens attend to each other.
     pub model: Model,
@@ -79,6 +80,114 @@ pub struct Config {
 }
 
 impl Config {
+    /// How tokens attend to each other. [`Config::as_model`] sets the classifier that is usual for it too.
+    #[must_use]
+    pub fn model(self, model: Model) -> Self {
+        Self { model, ..self }
+    }
+
+    /// F, frames of a clip.
+    #[must_use]
+    pub fn frames(self, frames: usize) -> Self {
+        Self { frames, ..self }
+    }
+
+    /// Y, rows of pixels of a frame.
+    #[must_use]
+    pub fn rows(self, rows: usize) -> Self {
+        Self { rows, ..self }
+    }
+
+    /// X, columns of pixels of a frame.
+    #[must_use]
+    pub fn columns(self, columns: usize) -> Self {
+        Self { columns, ..self }
+    }
+
+    /// P, colour planes of a frame.
+    #[must_use]
+    pub fn planes(self, planes: usize) -> Self {
+        Self { planes, ..self }
+    }
+
+    /// The block of pixels behind one token.
+    #[must_use]
+    pub fn tubelet(self, tubelet: Tubelet) -> Self {
+        Self { tubelet, ..self }
+    }
+
+    /// Tokens are patches of some frames of the clip; `None` for tubelets of all.
+    #[must_use]
+    pub fn frame_sampling(self, frame_sampling: impl Into<Option<FrameSampling>>) -> Self {
+        Self { frame_sampling: frame_sampling.into(), ..self }
+    }
+
+    /// C, model width.
+    #[must_use]
+    pub fn width(self, width: usize) -> Self {
+        Self { width, ..self }
+    }
+
+    /// Encoder blocks; of the spatial encoder in Model 2.
+    #[must_use]
+    pub fn layers(self, layers: usize) -> Self {
+        Self { layers, ..self }
+    }
+
+    /// H, attention heads.
+    #[must_use]
+    pub fn heads(self, heads: usize) -> Self {
+        Self { heads, ..self }
+    }
+
+    /// M, hidden width of the MLP.
+    #[must_use]
+    pub fn hidden(self, hidden: usize) -> Self {
+        Self { hidden, ..self }
+    }
+
+    /// K, classes; 0 for a model without a classification head.
+    #[must_use]
+    pub fn classes(self, classes: usize) -> Self {
+        Self { classes, ..self }
+    }
+
+    /// What the logits mean.
+    #[must_use]
+    pub fn labelling(self, labelling: Labelling) -> Self {
+        Self { labelling, ..self }
+    }
+
+    /// How the encoder's output becomes one vector a clip.
+    #[must_use]
+    pub fn classifier(self, classifier: Classifier) -> Self {
+        Self { classifier, ..self }
+    }
+
+    /// What LayerNorm adds to the variance.
+    #[must_use]
+    pub fn layer_norm_eps(self, layer_norm_eps: f32) -> Self {
+        Self { layer_norm_eps, ..self }
+    }
+
+    /// Which form of GELU the MLP uses.
+    #[must_use]
+    pub fn gelu(self, gelu: Gelu) -> Self {
+        Self { gelu, ..self }
+    }
+
+    /// Whether the query, key and value projections have a bias.
+    #[must_use]
+    pub fn qkv_bias(self, qkv_bias: bool) -> Self {
+        Self { qkv_bias, ..self }
+    }
+
+    /// Width of the dense layer with tanh between pooling and the head; `None` for none.
+    #[must_use]
+    pub fn representation_size(self, representation_size: impl Into<Option<usize>>) -> Self {
+        Self { representation_size: representation_size.into(), ..self }
+    }
+
     /// The tokens of a clip: whole tubelets along each axis.
     pub fn grid(&self) -> Grid {
         let temporal = match self.frame_sampling {

@@ -8,6 +8,7 @@ use crate::tensor::Error;
 
 /// An encoder of a model, by what it sees at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Encoder {
     /// All tokens of a clip: the only encoder of its model.
     Clip,
@@ -19,7 +20,7 @@ pub enum Encoder {
 
 impl Encoder {
     /// Every encoder.
-    pub const ALL: [Self; 3] = [Self::Clip, Self::Spatial, Self::Temporal];
+    pub(crate) const ALL: [Self; 3] = [Self::Clip, Self::Spatial, Self::Temporal];
 
     /// The encoder that the parameter called `name` belongs to; `None` for those in front of and behind encoders.
     pub fn of_parameter(name: &str) -> Option<Self> {
@@ -90,6 +91,7 @@ impl FromStr for Encoder {
 
 /// Over what a token attends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AttentionAxis {
     /// Everything that its encoder sees.
     Whole,

@@ -23,6 +23,7 @@ use crate::tensor::{Error, Result};
 /// It has the parameters of Model 1 without a class token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct FactorisedDotProduct {
     /// Which half of the heads is which.
     pub heads: HeadOrder,
@@ -40,8 +41,14 @@ pub enum HeadOrder {
 }
 
 impl FactorisedDotProduct {
+    /// Which half of the heads is which.
+    #[must_use]
+    pub fn heads(self, heads: HeadOrder) -> Self {
+        Self { heads, ..self }
+    }
+
     /// Which of `heads` heads attend over what.
-    fn heads(self, heads: usize) -> [(AttentionAxis, Range<usize>); 2] {
+    fn divided(self, heads: usize) -> [(AttentionAxis, Range<usize>); 2] {
         let (first, second) = (0..heads / 2, heads / 2..heads);
         match self.heads {
             HeadOrder::TemporalFirst => [(AttentionAxis::Time, first), (AttentionAxis::Space, second)],
@@ -64,7 +71,7 @@ impl Definition for FactorisedDotProduct {
     fn encode(&self, recorder: &mut Recorder<'_>, patches: Value) -> Result<Value> {
         let size = recorder.config.encoder();
         let output = recorder.encoder(Encoder::Clip, size, patches, |recorder, layer, x| {
-            recorder.block(layer, &self.heads(size.heads), x)
+            recorder.block(layer, &self.divided(size.heads), x)
         })?;
         recorder.pool(Encoder::Clip, output)
     }

@@ -25,6 +25,7 @@ use crate::tensor::Result;
 /// The classifier of the configuration applies to both encoders, as in the original.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct FactorisedEncoder {
     /// What becomes of the frames' vectors.
     pub temporal: Temporal,
@@ -33,6 +34,7 @@ pub struct FactorisedEncoder {
 /// What becomes of the vectors of the temporal indices in Model 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Temporal {
     /// An encoder of this size attends over them.
     Encoder(EncoderSize),
@@ -51,6 +53,12 @@ impl Default for Temporal {
 const PAPER_LAYERS: usize = 4;
 
 impl FactorisedEncoder {
+    /// What becomes of the frames' vectors.
+    #[must_use]
+    pub fn temporal(self, temporal: Temporal) -> Self {
+        Self { temporal, ..self }
+    }
+
     /// `frame_representation` [B, T, C]: a vector for each temporal index, from `patches` [B, T·S, C].
     fn encode_frames(recorder: &mut Recorder<'_>, patches: Value) -> Result<Value> {
         let output = encoder(recorder, Encoder::Spatial, recorder.config.encoder(), patches)?;

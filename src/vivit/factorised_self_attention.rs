@@ -20,6 +20,7 @@ use crate::tensor::Result;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct FactorisedSelfAttention {
     /// Which attention comes first.
     pub order: Order,
@@ -37,6 +38,12 @@ pub enum Order {
 }
 
 impl FactorisedSelfAttention {
+    /// Which attention comes first.
+    #[must_use]
+    pub fn order(self, order: Order) -> Self {
+        Self { order, ..self }
+    }
+
     fn axes(self) -> [AttentionAxis; 2] {
         match self.order {
             Order::SpaceTime => [AttentionAxis::Space, AttentionAxis::Time],

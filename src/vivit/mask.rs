@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Config;
 use crate::kernels::attention::EmptyRow;
-use crate::tensor::{Error, Result, Tensor};
+use crate::tensor::{Error, Result, Tensor, named};
 
 /// What a model does not see of a clip. By default it sees everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,7 @@ pub struct FrameMask {
 
 /// When a tubelet of valid and invalid frames is valid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TubeletRule {
     /// Where all of its frames are valid.
     #[default]
@@ -31,8 +32,11 @@ pub enum TubeletRule {
     Any,
 }
 
+named!(TubeletRule, "the rule of tubelets": All = "all", Any = "any");
+
 /// What a recorded graph can mask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GraphMask {
     /// Whether it has the input `validity`, words of [B, T]: 0 for a temporal index that is not seen.
     pub frames: bool,
@@ -43,6 +47,24 @@ pub struct GraphMask {
 }
 
 impl GraphMask {
+    /// Whether the graph has the input `validity`.
+    #[must_use]
+    pub fn frames(self, frames: bool) -> Self {
+        Self { frames, ..self }
+    }
+
+    /// Whether tokens see their own and earlier temporal indices only.
+    #[must_use]
+    pub fn causal(self, causal: bool) -> Self {
+        Self { causal, ..self }
+    }
+
+    /// The output for a query that sees no key.
+    #[must_use]
+    pub fn empty_row(self, empty_row: EmptyRow) -> Self {
+        Self { empty_row, ..self }
+    }
+
     /// Everything is seen.
     pub const NONE: Self = Self { frames: false, causal: false, empty_row: EmptyRow::Zero };
 }
@@ -142,14 +164,7 @@ impl fmt::Display for FrameMask {
                 [first, .., last] => format!("{first}-{last}"),
                 range => range.iter().map(usize::to_string).collect(),
             });
-            let which = match self.tubelets {
-                TubeletRule::All => "all",
-                TubeletRule::Any => "any",
-            };
-            let rows = match self.empty_row {
-                EmptyRow::Zero => "zero",
-                EmptyRow::Uniform => "uniform",
-            };
+            let (which, rows) = (self.tubelets, self.empty_row);
             let ranges = ranges.collect::<Vec<_>>().join(",");
             parts.push(format!("frames {ranges} (tubelets where {which} are valid), empty rows {rows}"));
         }

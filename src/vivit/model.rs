@@ -111,10 +111,13 @@ impl fmt::Display for Model {
 impl FromStr for Model {
     type Err = Error;
 
+    /// A name, a number, or what [`Display`](fmt::Display) writes; with its own options at their defaults.
     fn from_str(text: &str) -> Result<Self> {
         let models = Self::all();
         let wanted = text.to_ascii_lowercase().replace('_', "-");
-        let found = models.iter().find(|model| model.name() == wanted || model.number().to_string() == wanted);
+        let found = models
+            .iter()
+            .find(|model| model.name() == wanted || model.number().to_string() == wanted || model.to_string() == text);
         found.copied().ok_or_else(|| {
             let known: Vec<_> = models.iter().map(|model| format!("{} ({})", model.name(), model.number())).collect();
             Error::usage(format!("no model is called {text:?}; there are {}", known.join(", ")))
@@ -131,6 +134,7 @@ mod tests {
         for model in Model::all() {
             assert_eq!(model.name().parse::<Model>().unwrap(), model);
             assert_eq!(model.number().to_string().parse::<Model>().unwrap(), model);
+            assert_eq!(model.to_string().parse::<Model>().unwrap(), model);
         }
         assert_eq!("Factorised_Encoder".parse::<Model>().unwrap().number(), 2);
         let error = "video".parse::<Model>().unwrap_err().to_string();

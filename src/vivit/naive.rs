@@ -20,6 +20,21 @@ use crate::tensor::{Error, Result, Tensor};
 /// `patch_embeddings`, each encoder's `embeddings`, `hidden_state.1` and so on, and `sequence_output`, then `pooled`
 /// and, where the model has them, `frame_representation`, `pre_logits_input`, `pre_logits` and `logits`.
 ///
+/// ```
+/// use tubelet::checkpoint::untrained;
+/// use tubelet::kernels::ClipLayout;
+/// use tubelet::tensor::{Element, Tensor};
+/// use tubelet::vivit::{Config, FrameMask, Request, Tubelet, clip_shape, naive};
+///
+/// let tubelet = Tubelet { frames: 2, rows: 8, columns: 8 };
+/// let config = Config::named("vit-ti")?.frames(4).rows(16).columns(16).tubelet(tubelet).layers(1).classes(5);
+/// let clips = Tensor::zeros(clip_shape(&config, &Request::new(1, ClipLayout::Btchw)), Element::F32);
+/// let parameters = untrained(config.clone(), 0)?.parameters;
+/// let found = naive::forward(&config, &*parameters, &clips, ClipLayout::Btchw, &FrameMask::new())?;
+/// assert_eq!(found["logits"].shape().axes(), [1, 5]);
+/// # Ok::<(), tubelet::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// A configuration that [`Config::validate`] refuses, clips or a mask of another size, a clip without a valid tubelet,

@@ -23,7 +23,7 @@ const BACKBONES: [Backbone; 5] = [
 
 impl Config {
     /// The names of backbones that [`Config::named`] knows.
-    pub const SHAPES: [&'static str; BACKBONES.len()] = {
+    pub const SHAPES: &'static [&'static str] = &{
         let mut names = [""; BACKBONES.len()];
         let mut index = 0;
         while index < names.len() {

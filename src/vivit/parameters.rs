@@ -7,6 +7,7 @@ use crate::tensor::{Result, Shape};
 
 /// Name and shape of one learned tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ParameterSpec {
     /// Its path in the original implementation, joined by dots: `Transformer.encoder_norm.scale`.
     pub name: String,

@@ -7,6 +7,7 @@ use crate::kernels::attention::{Part, Qkv};
 
 /// A model recorded as kernel calls.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Recording {
     /// The calls. The graph's inputs are those of [`ModelInput`](super::ModelInput).
     pub graph: Graph,
@@ -24,6 +25,7 @@ pub struct Recording {
 
 /// One attention of a model.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RecordedAttention {
     /// Its layer, and in a layer with several attentions which of them it is.
     pub(super) layer: Layer,

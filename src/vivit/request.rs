@@ -8,6 +8,7 @@ use crate::tensor::Shape;
 
 /// What is asked of a model besides its logits.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Request {
     /// B, clips at a time.
     pub batch: usize,
@@ -22,6 +23,24 @@ pub struct Request {
 }
 
 impl Request {
+    /// Values wanted beside the outputs, by name.
+    #[must_use]
+    pub fn taps(self, taps: Taps) -> Self {
+        Self { taps, ..self }
+    }
+
+    /// What the graph can mask.
+    #[must_use]
+    pub fn masking(self, masking: GraphMask) -> Self {
+        Self { masking, ..self }
+    }
+
+    /// Whether attention leaves the statistics of its softmax.
+    #[must_use]
+    pub fn statistics(self, statistics: bool) -> Self {
+        Self { statistics, ..self }
+    }
+
     /// `batch` clips in `layout`; nothing tapped, nothing masked.
     pub fn new(batch: usize, layout: ClipLayout) -> Self {
         Self { batch, layout, taps: Taps::None, masking: GraphMask::NONE, statistics: false }
@@ -30,6 +49,7 @@ impl Request {
 
 /// What a graph is fed, apart from the seeds of attention maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ModelInput {
     /// The clips, `[B, F, P, Y, X]` or `[B, F, Y, X, P]`.
     Clip,

@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::tensor::named;
+
 /// How the encoder's output becomes one vector a clip. Pooling follows the final LayerNorm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Classifier {
     /// A learned class token is put before the others, and its output is taken.
     Token,
@@ -18,9 +21,12 @@ pub enum Classifier {
     Sum,
 }
 
+named!(Classifier, "a classifier": Token = "token", FirstToken = "first_token", Mean = "mean", Max = "max", Sum = "sum");
+
 /// Which form of GELU the MLP uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Gelu {
     /// 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), as ViViT was trained.
     Tanh,
@@ -44,6 +50,7 @@ pub struct Tubelet {
 /// (paper §3.2, spec §1.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct FrameSampling {
     /// How many frames are looked at.
     pub frames: usize,
@@ -54,6 +61,17 @@ pub struct FrameSampling {
 }
 
 impl FrameSampling {
+    /// This many frames, spread evenly.
+    pub const fn new(frames: usize) -> Self {
+        Self { frames, arange_quirk: false }
+    }
+
+    /// Whether frames are sampled at the values of a floating-point `arange`.
+    #[must_use]
+    pub fn arange_quirk(self, arange_quirk: bool) -> Self {
+        Self { arange_quirk, ..self }
+    }
+
     /// The frames that are looked at of a clip of `frames`: every s-th from s on, s = F/(S+1), halves rounded to even.
     pub fn indices(self, frames: usize) -> Vec<usize> {
         let (start, step) = match self.frames < frames {
@@ -83,6 +101,7 @@ pub struct EncoderSize {
 /// What the logits mean.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Labelling {
     /// One label a clip: softmax over all classes.
     #[default]

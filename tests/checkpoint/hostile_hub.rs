@@ -117,13 +117,11 @@ impl Deep {
     }
 
     fn load(&self, server: &Server) -> Result<Checkpoint, String> {
-        let hub = Hub {
-            cache: Some(self.cache()),
-            endpoint: Some(server.address.clone()),
-            token: Some(TOKEN.into()),
-            timeout: Some(Duration::from_millis(300)),
-            ..Hub::default()
-        };
+        let hub = Hub::default()
+            .cache(Some(self.cache()))
+            .endpoint(Some(server.address.clone()))
+            .token(TOKEN.to_owned())
+            .timeout(Some(Duration::from_millis(300)));
         load_with(NAME, &hub).map_err(|error| {
             assert!(matches!(error.kind(), ErrorKind::Io | ErrorKind::File), "{error}");
             let text = error.to_string();

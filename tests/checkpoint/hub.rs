@@ -16,7 +16,7 @@ impl Cache {
     }
 
     fn hub(&self) -> Hub {
-        Hub { cache: Some(self.0.path().to_owned()), offline: true, ..Hub::default() }
+        Hub::default().cache(Some(self.0.path().to_owned())).offline(true)
     }
 
     fn repository(&self) -> PathBuf {
@@ -222,7 +222,7 @@ mod download {
     }
 
     fn online(cache: &Cache, endpoint: String) -> Hub {
-        Hub { offline: false, endpoint: Some(endpoint), ..cache.hub() }
+        cache.hub().offline(false).endpoint(Some(endpoint))
     }
 
     #[test]

@@ -47,11 +47,11 @@ fn a_saved_model_is_the_same() {
 #[test]
 fn the_preprocessor_comes_along_and_goes_with_the_model() {
     let folder = tempfile::tempdir().unwrap();
-    let file = PreprocessorFile { name: "preprocessor_config.json".into(), text: "{}".into() };
-    let checkpoint = Checkpoint { preprocessor: Some(file), ..load(&fixture("hf-odd")).unwrap() };
+    let file = PreprocessorFile::new("preprocessor_config.json", "{}");
+    let checkpoint = load(&fixture("hf-odd")).unwrap().preprocessor(Some(file));
     save(folder.path(), &checkpoint, false).unwrap();
     assert_eq!(load(folder.path()).unwrap().preprocessor.as_ref().map(|file| file.text.as_str()), Some("{}"));
-    save(folder.path(), &Checkpoint { preprocessor: None, ..checkpoint }, true).unwrap();
+    save(folder.path(), &checkpoint.preprocessor(None), true).unwrap();
     assert_eq!(load(folder.path()).unwrap().preprocessor, None);
 }
 
@@ -90,7 +90,8 @@ impl Weights for Unreadable {
 #[test]
 fn what_fails_leaves_no_trace() {
     let (good, folder) = saved("scenic-model4");
-    let bad = Checkpoint { parameters: Arc::new(Unreadable(good.parameters.clone())), ..good };
+    let unreadable = Arc::new(Unreadable(good.parameters.clone()));
+    let bad = good.parameters(unreadable);
     assert!(save(folder.path(), &bad, true).unwrap_err().to_string().contains("the disk is gone"));
     assert_eq!(load(folder.path()).unwrap().config, bad.config);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
@@ -132,7 +133,7 @@ fn parameters_of_a_known_model_need_no_configuration() {
             for tensor in expected.parameters.names() {
                 assert_eq!(found.tensor(tensor).unwrap(), expected.parameters.tensor(tensor).unwrap(), "{tensor}");
             }
-            let larger = Config { layers: 9, ..expected.config.clone() };
+            let larger = expected.config.clone().layers(9);
             let error = load_parameters(file.to_str().unwrap(), &Hub::default(), &larger).unwrap_err().to_string();
             assert!(error.contains("missing"), "{error}");
         }
@@ -143,7 +144,7 @@ fn parameters_of_a_known_model_need_no_configuration() {
 fn control_characters_are_not_printed() {
     let checkpoint = load(&fixture("hf-odd")).unwrap();
     let labels = (0..checkpoint.config.classes).map(|class| format!("\u{1b}[31m{class}")).collect();
-    let checkpoint = Checkpoint { labels: Some(labels), notes: vec!["two\nlines".into()], ..checkpoint };
+    let checkpoint = checkpoint.labels(Some(labels)).notes(vec!["two\nlines".into()]);
     let folder = tempfile::tempdir().unwrap();
     save(folder.path(), &checkpoint, false).unwrap();
     let found = load(folder.path()).unwrap();

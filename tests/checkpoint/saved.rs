@@ -106,7 +106,7 @@ fn the_video_processor_decides_where_it_is() {
     let saved = tempfile::tempdir().unwrap();
     save(saved.path(), &checkpoint, false).unwrap();
     assert!(saved.path().join(VIDEO).is_file() && !saved.path().join("preprocessor_config.json").exists());
-    let image_only = Checkpoint { preprocessor: load(&fixture("hf-tiny")).unwrap().preprocessor, ..checkpoint };
+    let image_only = checkpoint.preprocessor(load(&fixture("hf-tiny")).unwrap().preprocessor);
     save_hugging_face(saved.path(), &image_only, true).unwrap();
     assert!(!saved.path().join(VIDEO).exists());
 

@@ -102,39 +102,39 @@ fn the_newer_training_state_holds_the_same_tensors() {
 #[test]
 fn configurations_are_read_right() {
     let config = |name| load(&fixture(name)).unwrap().config;
-    let expected = Config {
-        model: Joint.into(),
-        frames: 10,
-        rows: 24,
-        columns: 40,
-        planes: 3,
-        tubelet: Tubelet { frames: 2, rows: 8, columns: 8 },
-        frame_sampling: None,
-        width: 48,
-        layers: 3,
-        heads: 4,
-        hidden: 96,
-        classes: 10,
-        labelling: Labelling::Single,
-        classifier: Classifier::Token,
-        layer_norm_eps: 1e-6,
-        gelu: Gelu::Tanh,
-        qkv_bias: true,
-        representation_size: None,
-    };
+    let expected = Config::named("vit-b")
+        .unwrap()
+        .model(Joint.into())
+        .frames(10)
+        .rows(24)
+        .columns(40)
+        .planes(3)
+        .tubelet(Tubelet { frames: 2, rows: 8, columns: 8 })
+        .frame_sampling(None)
+        .width(48)
+        .layers(3)
+        .heads(4)
+        .hidden(96)
+        .classes(10)
+        .labelling(Labelling::Single)
+        .classifier(Classifier::Token)
+        .layer_norm_eps(1e-6)
+        .gelu(Gelu::Tanh)
+        .qkv_bias(true)
+        .representation_size(None);
     assert_eq!(config("scenic-model1"), expected);
-    let mean = Config { classifier: Classifier::Mean, ..expected.clone() };
-    assert_eq!(config("scenic-model4"), Config { model: FactorisedDotProduct::default().into(), ..mean.clone() });
-    let time_first = FactorisedSelfAttention { order: Order::TimeSpace };
-    assert_eq!(config("scenic-model3"), Config { model: time_first.into(), ..mean });
+    let mean = expected.clone().classifier(Classifier::Mean);
+    assert_eq!(config("scenic-model4"), mean.clone().model(FactorisedDotProduct::default().into()));
+    let time_first = FactorisedSelfAttention::default().order(Order::TimeSpace);
+    assert_eq!(config("scenic-model3"), mean.model(time_first.into()));
     let space_first = config("scenic-model3-spacetime-order").model;
-    assert_eq!(space_first, FactorisedSelfAttention { order: Order::SpaceTime }.into());
+    assert_eq!(space_first, FactorisedSelfAttention::default().order(Order::SpaceTime).into());
 
     let represented = config("scenic-model1-prelogits");
     assert_eq!((represented.representation_size, represented.classifier), (Some(28), Classifier::Mean));
     assert_eq!(represented.tubelet, Tubelet { frames: 3, rows: 6, columns: 4 });
     let sampling = config("scenic-model1-sampling");
-    assert_eq!(sampling.frame_sampling, Some(FrameSampling { frames: 5, arange_quirk: false }));
+    assert_eq!(sampling.frame_sampling, Some(FrameSampling::new(5)));
     assert_eq!((sampling.frames, sampling.grid().temporal, sampling.tubelet.frames), (9, 5, 1));
 
     let temporal = |name| match config(name).model {
@@ -280,7 +280,7 @@ fn hints_choose_among_what_the_parameters_allow() {
     let kind = Model::from(FactorisedDotProduct::default());
     let paper = hints.kind(kind).options(vec![option("heads=spatial_first")]);
     let paper = hinted(folder.path(), paper).unwrap().config.model;
-    assert_eq!(paper, FactorisedDotProduct { heads: HeadOrder::SpatialFirst }.into());
+    assert_eq!(paper, FactorisedDotProduct::default().heads(HeadOrder::SpatialFirst).into());
 }
 
 #[test]
@@ -490,7 +490,7 @@ fn the_sampling_quirk_is_recognised_by_the_positions() {
     data.truncate(shape[1] * shape[2] * 4);
     write(&weights, &tensors);
     let sampling = load(folder.path()).unwrap().config.frame_sampling;
-    assert_eq!(sampling, Some(FrameSampling { frames: 2, arange_quirk: true }));
+    assert_eq!(sampling, Some(FrameSampling::new(2).arange_quirk(true)));
 }
 
 #[test]

@@ -54,6 +54,6 @@ fn tensors_of_one_shape_differ() {
 
 #[test]
 fn a_senseless_shape_is_refused() {
-    assert!(untrained(Config { heads: 0, ..tiny() }, 1).unwrap_err().to_string().contains("heads is 0"));
+    assert!(untrained(tiny().heads(0), 1).unwrap_err().to_string().contains("heads is 0"));
     assert!(untrained(tiny(), 1).unwrap().parameters.tensor("clss").is_err());
 }

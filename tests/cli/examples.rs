@@ -12,7 +12,7 @@ use std::process::Command;
 
 use libtest_mimic::Failed;
 use tempfile::TempDir;
-use tubelet::checkpoint::{self, Checkpoint, Provenance};
+use tubelet::checkpoint::{self, Provenance};
 use tubelet::vivit::{Config, Tubelet};
 
 use super::common::data;
@@ -106,23 +106,17 @@ impl Room {
 
     /// A model of enough layers, heads and tokens for the examples, and a cache of the hub with small ones.
     fn models(&self) -> Outcome {
-        let config = Config {
-            frames: 16,
-            rows: 112,
-            columns: 160,
-            tubelet: Tubelet { frames: 2, rows: 16, columns: 16 },
-            width: 32,
-            heads: 4,
-            hidden: 64,
-            classes: 10,
-            ..Config::named("vit-ti")?
-        };
+        let config = Config::named("vit-ti")?
+            .frames(16)
+            .rows(112)
+            .columns(160)
+            .tubelet(Tubelet { frames: 2, rows: 16, columns: 16 })
+            .width(32)
+            .heads(4)
+            .hidden(64)
+            .classes(10);
         let made = checkpoint::untrained(config, 0)?;
-        checkpoint::save(
-            &self.path("DIR"),
-            &Checkpoint { provenance: Provenance::Scenic, notes: Vec::new(), ..made },
-            false,
-        )?;
+        checkpoint::save(&self.path("DIR"), &made.provenance(Provenance::Scenic).notes(Vec::new()), false)?;
         for (name, files) in [("vivit-b-16x2-kinetics400", "hf-tiny"), ("vit-base-patch16-224-in21k", "hf-vit-tiny")] {
             let repository = self.path(&format!("hub/models--google--{name}"));
             let (refs, snapshot) = (repository.join("refs"), repository.join("snapshots/0123abc"));

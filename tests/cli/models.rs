@@ -386,6 +386,6 @@ pub(crate) fn untrained_kinds() -> Outcome {
     let architecture = ran.json()?["architecture"].to_string();
     ensure(architecture.contains("12 spatial and 1 temporal layers"), &architecture)?;
     Ran::with(&option("order=time_space"), &[&video()])?.refusal(&["no option order", "temporal.layers=4"])?;
-    Ran::with("classify {} --untrained vit-ti --kind 5", &[&video()])?.refusal(&["factorised-encoder (2)"])?;
+    Ran::with("classify {} --untrained vit-ti --kind video", &[&video()])?.refusal(&["factorised-encoder (2)"])?;
     Ran::with("classify {} --untrained vit-ti --kind 3 --classifier token", &[&video()])?.refusal(&["no class token"])
 }

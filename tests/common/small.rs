@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use libtest_mimic::Failed;
-use tubelet::checkpoint::{self, Checkpoint};
+use tubelet::checkpoint;
 use tubelet::graph::Device;
 use tubelet::kernels::{ClipLayout, Selection};
 use tubelet::tensor::{Closeness, Tensor, Tolerance};
@@ -20,37 +20,37 @@ pub(crate) fn models() -> Vec<(&'static str, Model)> {
     let temporal = Temporal::Encoder(EncoderSize { layers: 1, heads: 3, hidden: 19 });
     vec![
         ("Model 1", Joint.into()),
-        ("Model 2", FactorisedEncoder { temporal }.into()),
-        ("Model 2, mean over time", FactorisedEncoder { temporal: Temporal::Mean }.into()),
-        ("Model 3, space first", FactorisedSelfAttention { order: Order::SpaceTime }.into()),
-        ("Model 3, time first", FactorisedSelfAttention { order: Order::TimeSpace }.into()),
-        ("Model 4, temporal heads first", FactorisedDotProduct { heads: HeadOrder::TemporalFirst }.into()),
-        ("Model 4, spatial heads first", FactorisedDotProduct { heads: HeadOrder::SpatialFirst }.into()),
+        ("Model 2", FactorisedEncoder::default().temporal(temporal).into()),
+        ("Model 2, mean over time", FactorisedEncoder::default().temporal(Temporal::Mean).into()),
+        ("Model 3, space first", FactorisedSelfAttention::default().order(Order::SpaceTime).into()),
+        ("Model 3, time first", FactorisedSelfAttention::default().order(Order::TimeSpace).into()),
+        ("Model 4, temporal heads first", FactorisedDotProduct::default().heads(HeadOrder::TemporalFirst).into()),
+        ("Model 4, spatial heads first", FactorisedDotProduct::default().heads(HeadOrder::SpatialFirst).into()),
     ]
 }
 
 /// A small configuration of a model: 4 temporal indices of 2×3 tokens.
 pub(crate) fn config(model: Model) -> Config {
-    Config {
-        model,
-        frames: 9,
-        rows: 9,
-        columns: 17,
-        planes: 3,
-        tubelet: Tubelet { frames: 2, rows: 4, columns: 5 },
-        frame_sampling: None,
-        width: 12,
-        layers: 2,
-        heads: 4,
-        hidden: 17,
-        classes: 5,
-        labelling: Labelling::Single,
-        classifier: model.usual_classifier(),
-        layer_norm_eps: 1e-6,
-        gelu: Gelu::Tanh,
-        qkv_bias: true,
-        representation_size: None,
-    }
+    Config::named("vit-b")
+        .unwrap()
+        .model(model)
+        .frames(9)
+        .rows(9)
+        .columns(17)
+        .planes(3)
+        .tubelet(Tubelet { frames: 2, rows: 4, columns: 5 })
+        .frame_sampling(None)
+        .width(12)
+        .layers(2)
+        .heads(4)
+        .hidden(17)
+        .classes(5)
+        .labelling(Labelling::Single)
+        .classifier(model.usual_classifier())
+        .layer_norm_eps(1e-6)
+        .gelu(Gelu::Tanh)
+        .qkv_bias(true)
+        .representation_size(None)
 }
 
 /// A batch of clips of which no two frames are alike.
@@ -67,7 +67,7 @@ pub(crate) fn parameters(config: &Config) -> Result<Arc<dyn Parameters>, Failed>
 
 /// A model with these weights on the device.
 pub(crate) fn load(device: &Device, config: &Config, parameters: Arc<dyn Parameters>) -> Result<Vivit, Failed> {
-    let checkpoint = Checkpoint { parameters, ..checkpoint::untrained(config.clone(), 1)? };
+    let checkpoint = checkpoint::untrained(config.clone(), 1)?.parameters(parameters);
     Ok(Vivit::from_checkpoint(device, checkpoint, LoadOptions::new())?)
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn forward_by_references(
     clips: &Tensor,
     pass: &Pass,
 ) -> tubelet::Result<BTreeMap<String, Tensor>> {
-    let checkpoint = Checkpoint { parameters, ..checkpoint::untrained(config.clone(), 1)? };
+    let checkpoint = checkpoint::untrained(config.clone(), 1)?.parameters(parameters);
     Vivit::from_checkpoint(&Device::references(), checkpoint, LoadOptions::new())?.forward(pass.over(clips))
 }
 

@@ -99,12 +99,11 @@ impl Language {
     /// What of `device` a device that speaks this language has.
     fn offered(&self, device: &Capabilities) -> Capabilities {
         let has = |capability| self.capabilities.contains(capability);
-        Capabilities {
-            f16: device.f16 && has(NagaCapabilities::SHADER_FLOAT16),
-            int64: device.int64 && has(NagaCapabilities::SHADER_INT64),
-            subgroup: device.subgroup.filter(|_| has(NagaCapabilities::SUBGROUP)),
-            ..device.clone()
-        }
+        let mut offered = device.clone();
+        offered.f16 &= has(NagaCapabilities::SHADER_FLOAT16);
+        offered.int64 &= has(NagaCapabilities::SHADER_INT64);
+        offered.subgroup = device.subgroup.filter(|_| has(NagaCapabilities::SUBGROUP));
+        offered
     }
 
     fn express(&self, wgsl: &str) -> Result<String, String> {

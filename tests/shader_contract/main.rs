@@ -12,23 +12,18 @@ use naga::valid::{
     Capabilities as NagaCapabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator,
 };
 use reads::members_read;
-use tubelet::gpu::{Capabilities, DeviceKind, Limits, Subgroup};
+use tubelet::gpu::{Capabilities, DeviceKind, Subgroup};
 use tubelet::kernels::{ALL, Access, Case, Family, Launch, Plan, Variant, render};
 use tubelet::tensor::Element;
 
 /// Devices as kernels see them: software, and GPUs with subgroups of every size that WGSL knows.
 fn devices() -> Vec<Capabilities> {
-    let device = |kind, subgroup: u32| Capabilities {
-        name: format!("{kind} with subgroups of {subgroup}"),
-        backend: "vulkan".to_owned(),
-        driver: String::new(),
-        kind,
-        f16: true,
-        int64: kind == DeviceKind::Software,
-        subgroup: Some(Subgroup { smallest: subgroup, largest: subgroup }),
-        timestamps: true,
-        matrix_shapes: Vec::new(),
-        limits: Limits { workgroup_bytes: 32 << 10, ..Limits::WEBGPU },
+    let device = |kind, subgroup: u32| {
+        let mut device = Capabilities::of_kind(kind);
+        device.name = format!("{kind} with subgroups of {subgroup}");
+        (device.f16, device.int64, device.timestamps) = (true, kind == DeviceKind::Software, true);
+        device.subgroup = Some(Subgroup { smallest: subgroup, largest: subgroup });
+        device
     };
     let software = |subgroup| {
         let mut device = device(DeviceKind::Software, subgroup);
@@ -36,8 +31,11 @@ fn devices() -> Vec<Capabilities> {
         device
     };
     let gpu = |subgroup| device(DeviceKind::Discrete, subgroup);
-    let with_int64 =
-        |device: Capabilities| Capabilities { name: format!("{}, int64", device.name), int64: true, ..device };
+    let with_int64 = |mut device: Capabilities| {
+        device.name.push_str(", int64");
+        device.int64 = true;
+        device
+    };
     let mut devices = vec![software(4), software(8), gpu(16), with_int64(gpu(32))];
     devices.extend([32, 64, 128].map(gpu));
     devices

@@ -15,6 +15,7 @@ use crate::tensor::{Data, Error, Result, Shape, Tensor};
 /// | tubelet kernel | `[t, h, w, P, C]` | `[C, P, t, h, w]` |
 /// | patch kernel (frame sampling) | `[h, w, P, C]` | `[C, P, h, w]` |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum FlaxLayout {
     /// The same here and there: biases, LayerNorm's scales, class tokens, positions.
     Same,

@@ -25,6 +25,7 @@ use views::Views;
 
 /// A trained model to begin another one from: an image model, or a video model.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Trained {
     /// The model; an image model is Model 1 on one frame.
     pub config: Config,

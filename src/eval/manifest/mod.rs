@@ -19,6 +19,7 @@ use crate::vivit::Labelling;
 
 /// How a manifest is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ManifestFormat {
     /// CSV with a header: `path` (relative to the manifest, or to the root), and `label`, a number or a class name; `labels`
     /// parted by `;` or `|` for a multi-label model, or a column for each of several heads, called as it is. Tabs or
@@ -40,7 +41,8 @@ pub enum ManifestFormat {
 
 impl ManifestFormat {
     /// Every format.
-    pub const ALL: [Self; 5] = [Self::Table, Self::List, Self::Kinetics, Self::SomethingSomething, Self::EpicKitchens];
+    pub const ALL: &'static [Self] =
+        &[Self::Table, Self::List, Self::Kinetics, Self::SomethingSomething, Self::EpicKitchens];
 
     /// The name as it is written on a command line.
     pub const fn name(self) -> &'static str {
@@ -64,8 +66,8 @@ impl FromStr for ManifestFormat {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|format| format.name() == name.replace('_', "-")).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
+        Self::ALL.iter().copied().find(|format| format.name() == name.replace('_', "-")).ok_or_else(|| {
+            let names = Self::ALL.iter().map(|one| one.name()).collect::<Vec<_>>().join(", ");
             Error::usage(format!("no manifest format is called {}; there are {names}", quoted(name)))
         })
     }
@@ -73,6 +75,7 @@ impl FromStr for ManifestFormat {
 
 /// The part of a video that is meant, where it is not all.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Excerpt {
     /// The range in frames of the original video.
     pub frames: Option<Range<usize>>,
@@ -82,6 +85,7 @@ pub struct Excerpt {
 
 /// A video of a manifest.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Item {
     /// As the manifest names it.
     pub name: String,

@@ -418,7 +418,7 @@ fn fingerprints_follow_names_and_labels() {
 
 #[test]
 fn formats_go_by_their_names() {
-    for format in ManifestFormat::ALL {
+    for &format in ManifestFormat::ALL {
         assert_eq!(format.to_string().parse::<ManifestFormat>().unwrap(), format);
     }
     assert!("xml".parse::<ManifestFormat>().unwrap_err().to_string().contains("kinetics"));

@@ -1,10 +1,11 @@
 //! Masks: which keys of its sequence a query sees (spec §4.2).
 
-use crate::tensor::{Error, Result};
+use crate::tensor::{Error, Result, named};
 
 /// Which keys a query sees (spec §4.2). A sequence is `class_tokens` class tokens, then `tokens_per_time` tokens for
 /// each temporal index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Mask {
     /// Whether tokens see their own and earlier temporal indices only, and no class token; class tokens see all.
     pub causal: bool,
@@ -20,6 +21,7 @@ pub struct Mask {
 
 /// The output of a query that sees no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum EmptyRow {
     /// Zero, and probabilities of zero.
     #[default]
@@ -27,6 +29,8 @@ pub enum EmptyRow {
     /// The mean of the values of all keys, as from implementations that mask with a large negative score.
     Uniform,
 }
+
+named!(EmptyRow, "an empty row": Zero = "zero", Uniform = "uniform");
 
 impl EmptyRow {
     /// Its number in WGSL.

@@ -4,6 +4,7 @@ use crate::tensor::{Error, Result, Shape};
 
 /// Queries, keys and values in one tensor, as one linear product leaves them.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Qkv {
     /// R: the tokens of all sequences, batch outermost.
     pub rows: usize,
@@ -17,6 +18,7 @@ pub struct Qkv {
 
 /// The order of the axes of a [`Qkv`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum QkvLayout {
     /// `[3H, R, D]`: planes of H queries, H keys, H values; a head's tokens are adjacent.
     Planes,

@@ -97,6 +97,7 @@ impl Sequences {
 
 /// Heads that attend alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Part {
     /// The heads.
     pub heads: Range<usize>,
@@ -107,6 +108,11 @@ pub struct Part {
 }
 
 impl Part {
+    /// These heads attend within `sequences`, and see the keys that `mask` leaves.
+    pub fn new(heads: Range<usize>, sequences: Sequences, mask: Mask) -> Self {
+        Self { heads, sequences, mask }
+    }
+
     /// The shape of the validity it is given, `[B, T]`; `None` without one.
     pub(in crate::kernels) fn validity(&self) -> Option<Shape> {
         let times = self.mask.times(self.sequences.tokens).ok()?;

@@ -12,6 +12,7 @@ use crate::tensor::{Element, Error, Result, Shape, Tensor, Tolerance};
 
 /// One call of a kernel with its inputs and what counts as right.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Case {
     /// What it tests, unique within the family.
     pub name: String,
@@ -36,6 +37,7 @@ pub struct Case {
 
 /// How a case fills an input.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Fill {
     /// Uniform between −bound and bound.
     Spread(f32),

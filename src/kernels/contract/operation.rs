@@ -16,6 +16,7 @@ use crate::tensor::{Element, Error, Exact, Result, Shape, Tensor};
 ///
 /// `@binding(0)` of every kernel is `var<uniform> call: Uniform`; [`Family::bindings`] follow from 1 on.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Family {
     /// Its name in options, reports and errors, unique among families.
     pub name: &'static str,
@@ -44,6 +45,7 @@ pub struct Field {
 
 /// One storage binding of a kernel.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Binding {
     /// Its name in WGSL.
     pub name: &'static str,
@@ -59,6 +61,7 @@ pub struct Binding {
 
 /// What a kernel does with a binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Access {
     /// Reads it: an input.
     Read,
@@ -126,6 +129,17 @@ impl Binding {
 }
 
 impl Family {
+    /// The family of the kernel `K`. `uniform` are the fields of its uniform struct, as [`uniform!`](crate::uniform!) makes them.
+    pub const fn of<K: Kernel>(
+        name: &'static str,
+        formula: &'static str,
+        uniform: &'static [Field],
+        bindings: &'static [Binding],
+        cases: fn() -> Vec<Case>,
+    ) -> Self {
+        Self { name, formula, uniform, bindings, variants: variants_of::<K>, cases }
+    }
+
     /// Its variants, the preferred first within each device class.
     pub fn variants(&self) -> Vec<&'static Variant> {
         (self.variants)()
@@ -325,6 +339,7 @@ pub type Call = Arc<dyn Operation>;
 
 /// What a call costs, to compare with the time it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Cost {
     /// Arithmetic operations: a multiply-add is two.
     pub operations: u64,

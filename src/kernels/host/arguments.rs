@@ -5,6 +5,7 @@ use crate::tensor::{Element, Error, Result, Shape};
 
 /// Memory that a call reads.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Operand<'a> {
     /// [`Element::F32`].
     F32(&'a [f32]),
@@ -14,6 +15,7 @@ pub enum Operand<'a> {
 
 /// Memory that a call writes: every element, whatever it held; of an update, the old value, which the call overwrites.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum OperandMut<'a> {
     /// [`Element::F32`].
     F32(&'a mut [f32]),

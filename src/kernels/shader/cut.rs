@@ -90,6 +90,7 @@ pub(in crate::kernels) fn check_iterations(iterations: u64, limits: &Limits) -> 
 
 /// Frames that one launch handles.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct FrameRun {
     /// Their number.
     pub frames: usize,
@@ -101,6 +102,7 @@ pub struct FrameRun {
 
 /// The part of an operand that a launch sees.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Seen {
     /// Its bytes, beginning where a binding may.
     pub window: Range<u64>,

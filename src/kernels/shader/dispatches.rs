@@ -11,6 +11,7 @@ use crate::tensor::{Element, Error, Format, Result};
 
 /// One dispatch of a kernel: the literals of its WGSL, its uniform, and the part of each operand that it sees.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Launch {
     /// Literals of the WGSL template.
     pub literals: Literals,

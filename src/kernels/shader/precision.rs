@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::tensor::Element;
+use crate::tensor::{Element, named};
 
 /// The floats in which a device stores a model's weights. It computes in f32 with either.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -15,6 +15,8 @@ pub enum Precision {
     /// Weights of products are f16, the nearest to those of the checkpoint, in half the memory.
     F16Weights,
 }
+
+named!(Precision, "the precision of weights": F32 = "f32", F16Weights = "f16");
 
 impl Precision {
     /// The element in which weights of products are stored.

@@ -1,6 +1,7 @@
 //! Which variant of a kernel runs.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::gpu::Capabilities;
 use crate::kernels::contract::{Family, Operation};
@@ -8,6 +9,13 @@ use crate::kernels::shader::{Plan, Precision};
 use crate::tensor::{Error, Result};
 
 /// Variants that are forced instead of those that a device would get.
+///
+/// ```
+/// use tubelet::LoadOptions;
+///
+/// let options = LoadOptions::new().variants("plain,linear=workgroup".parse()?);
+/// # Ok::<(), tubelet::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Selection {
     /// For every kernel that has a variant of this name.
@@ -83,5 +91,13 @@ impl Selection {
             }
         }
         Ok(selection)
+    }
+}
+
+/// What [`FromStr`](std::str::FromStr) takes: `plain,linear=workgroup`; nothing for the device's own choice.
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let single = self.by_kernel.iter().map(|(kernel, name)| format!("{kernel}={name}"));
+        f.write_str(&self.everywhere.iter().cloned().chain(single).collect::<Vec<_>>().join(","))
     }
 }

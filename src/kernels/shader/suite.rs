@@ -9,6 +9,7 @@ use crate::tensor::{Closeness, Element, Error, ErrorKind, Format, Result, Shape,
 
 /// The outcome of a case on a device.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// The device agrees with the reference.
     Passed(Closeness),
@@ -37,6 +38,22 @@ const POISON: u32 = 0x7fa5_5a5a;
 ///
 /// Outputs are poisoned beforehand; behind every operand lies a guard of NaN that must neither be read with effect nor
 /// be written.
+///
+/// ```no_run
+/// use tubelet::gpu::Gpu;
+/// use tubelet::kernels::{ALL, suite};
+///
+/// let gpu = Gpu::open(&Default::default())?;
+/// for family in ALL {
+///     for case in (family.cases)().into_iter().filter(|case| case.checked) {
+///         for variant in family.variants() {
+///             let outcome = suite::check(&gpu, &case, variant);
+///             println!("{}, {}, {}: {outcome}", family.name, variant.name, case.name);
+///         }
+///     }
+/// }
+/// # Ok::<(), tubelet::Error>(())
+/// ```
 #[cfg(not(target_arch = "wasm32"))]
 pub fn check(device: &Gpu, case: &Case, variant: &'static Variant) -> Outcome {
     check_async(device, case, variant).wait().unwrap_or_else(|error| Outcome::Failed(error.to_string()))

@@ -9,6 +9,7 @@ use crate::tensor::{Element, Error, Format};
 
 /// A WGSL file: a template of the folder `shaders/`, or one from elsewhere.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Shader {
     /// Its name below `shaders/`.
     pub file: &'static str,
@@ -62,6 +63,7 @@ pub(in crate::kernels) use wgsl;
 
 /// One WGSL file that computes a kernel's formula.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Variant {
     /// `plain`, `subgroup`, `workgroup`, …: the suffix of the WGSL file (`plain` has none).
     pub name: &'static str,
@@ -75,6 +77,7 @@ pub struct Variant {
 
 /// A variant of the kernel `K`, and how it plans a call: it sees the sizes and the device, and writes its dispatches or
 /// says why it does not fit.
+#[non_exhaustive]
 pub struct Planned<K: 'static> {
     /// The variant.
     pub variant: Variant,
@@ -127,6 +130,7 @@ impl From<Error> for Unfit {
 
 /// How a variant computes one call on one device.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Plan {
     /// The variant.
     pub variant: &'static Variant,
@@ -140,6 +144,7 @@ pub struct Plan {
 
 /// What a variant needs of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Needs {
     /// Subgroup operations with one known subgroup size.
     pub subgroup: bool,
@@ -150,6 +155,11 @@ pub struct Needs {
 }
 
 impl Needs {
+    /// Workgroups of one subgroup each, of one known size, and nothing else.
+    pub const fn subgroup() -> Self {
+        Self { subgroup: true, workgroup_bytes: 0, invocations: 0 }
+    }
+
     /// Workgroups of this many invocations, and nothing else.
     pub const fn invocations(invocations: u32) -> Self {
         Self { subgroup: false, workgroup_bytes: 0, invocations }
@@ -170,6 +180,7 @@ impl Needs {
 
 /// The class of devices a variant is written for. Any device that has what the variant needs can run it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DeviceClass {
     /// Shaders run on the CPU: registers and few loads count, workgroup memory costs.
     Software,

@@ -1,12 +1,11 @@
 //! Tubelet kernels from the kernels of image models (paper, section 3.4; spec §5.3).
 
-use std::fmt;
-
-use crate::tensor::{Error, Result, Tensor};
+use crate::tensor::{Error, Result, Tensor, named};
 use crate::vivit::validation::{MOST_ELEMENTS, bounded};
 
 /// How the kernel of an image model becomes one over several frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Inflation {
     /// The image kernel at frame t/2, zeros in all others, so that a model begins by looking at one frame a tubelet.
     /// For 2 frames that is the second.
@@ -20,15 +19,7 @@ pub enum Inflation {
     ApproximateRankPooling,
 }
 
-impl fmt::Display for Inflation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Central => "central",
-            Self::Average => "average",
-            Self::ApproximateRankPooling => "arp",
-        })
-    }
-}
+named!(Inflation, "an inflation": Central = "central", Average = "average", ApproximateRankPooling = "arp");
 
 /// The kernel `[C, P, t, h, w]` over `frames` frames that `inflation` makes of an image model's `[C, P, h, w]`.
 ///

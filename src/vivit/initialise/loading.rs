@@ -10,6 +10,7 @@ use crate::vivit::{Config, Parameters};
 
 /// A model's parameters for other clips, and what was done to them.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct FittedPositions {
     /// The parameters of the model on its new clips.
     pub parameters: Arc<dyn Parameters>,

@@ -24,11 +24,12 @@ use std::sync::Arc;
 
 use super::{Config, EncoderSize, FactorisedEncoder, Grid, Model, ParameterSpec, Parameters, Temporal};
 use crate::graph::Weights;
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Error, Result, Shape, Tensor, named};
 use origin::Plan;
 
 /// How the attention over time in the blocks of Model 3 begins, for which an image model has no weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum TemporalAttention {
     /// Query, key and value are copied from the attention over space; the output projection, kernel and bias, is zero.
     ///
@@ -47,8 +48,14 @@ pub enum TemporalAttention {
     Xavier,
 }
 
+named!(
+    TemporalAttention,
+    "the beginning of attention over time": ZeroOut = "zero_out", ZeroAll = "zero_all", Copy = "copy", Xavier = "xavier"
+);
+
 /// What is taken over from a trained model, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Initialisation {
     /// How an image model's kernel becomes one over the frames of a tubelet; `None` keeps the starting kernel and bias.
     /// A kernel that has the target's shape already is copied.
@@ -79,6 +86,41 @@ impl Default for Initialisation {
 }
 
 impl Initialisation {
+    /// That of the published models, but [`TemporalAttention::ZeroOut`].
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An image model's kernel becomes one over the frames of a tubelet in this way; `None` keeps the starting kernel and bias.
+    #[must_use]
+    pub fn inflation(self, inflation: impl Into<Option<Inflation>>) -> Self {
+        Self { inflation: inflation.into(), ..self }
+    }
+
+    /// Position tables are fitted to another grid in this way; `None` keeps the starting positions.
+    #[must_use]
+    pub fn positions(self, positions: impl Into<Option<Positions>>) -> Self {
+        Self { positions: positions.into(), ..self }
+    }
+
+    /// The attention over time in Model 3 begins in this way.
+    #[must_use]
+    pub fn temporal(self, temporal: TemporalAttention) -> Self {
+        Self { temporal, ..self }
+    }
+
+    /// Whether Model 2's spatial class token begins as the image model's.
+    #[must_use]
+    pub fn copy_cls_to_spatial(self, copy_cls_to_spatial: bool) -> Self {
+        Self { copy_cls_to_spatial, ..self }
+    }
+
+    /// Whether the head is taken over too.
+    #[must_use]
+    pub fn keep_head(self, keep_head: bool) -> Self {
+        Self { keep_head, ..self }
+    }
+
     /// The parameters of `target`: from `parameters`, those of a trained model of shape `source`, where they can be
     /// taken over, and from `start` where not.
     ///

@@ -26,6 +26,7 @@ pub enum ParameterOrigin {
 
 /// How a position table is fitted: resized, then repeated over time.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PositionFit {
     /// The source's table.
     pub name: String,
@@ -41,6 +42,7 @@ pub struct PositionFit {
 
 /// Where the position of a class token comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ClassRow {
     /// The target has no class token.
     None,

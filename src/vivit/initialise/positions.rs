@@ -1,6 +1,6 @@
 //! Position tables for another grid of tokens: repeated over time, or resized (paper, section 3.4; spec §5.2).
 
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Error, Result, Shape, Tensor, named};
 use crate::vivit::validation::{MOST_ELEMENTS, bounded};
 use crate::vivit::{Config, Encoder, Grid};
 
@@ -8,6 +8,7 @@ use super::described;
 
 /// How a position table is fitted to another grid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Positions {
     /// Every temporal index gets the same table, that of the image.
     #[default]
@@ -17,6 +18,8 @@ pub enum Positions {
     /// The table is resized over space, then every temporal index gets the same.
     ResizeTile,
 }
+
+named!(Positions, "the way of positions": Tile = "tile", Resize = "resize", ResizeTile = "resize_tile");
 
 impl Positions {
     /// The grid that a table is resized to before it is repeated over the temporal indices of `to`.

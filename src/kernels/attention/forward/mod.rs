@@ -39,6 +39,7 @@ pub static FAMILY: Family = Family {
 /// The operands of query, key and value have the whole packed tensor's shape: a graph gives the same value three
 /// times. The output is `[R, C]`, head h in columns h·D and on.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Attention {
     /// The packed queries, keys and values.
     pub qkv: Qkv,

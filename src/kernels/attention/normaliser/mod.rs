@@ -37,6 +37,7 @@ pub static FAMILY: Family = Family {
 /// Both are 0 for a query that sees no key, and NaN where one of its scores is. The operands of query and key have the whole
 /// packed tensor's shape, as in [`Attention`](super::Attention).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AttentionNormaliser {
     /// The packed queries, keys and values.
     pub qkv: Qkv,
@@ -62,6 +63,19 @@ pub(super) fn addresses(qkv: &Qkv, part: &Part, first_head: usize) -> Addresses 
 /// The elements that hold a part's rows where each has one number.
 pub(super) fn addresses_of_rows(part: &Part) -> Addresses {
     Addresses { origin: 0, strides: Addresses::strides(part.sequences.row_strides(), 1, 0), run: 1, all_tokens: false }
+}
+
+impl AttentionNormaliser {
+    /// Of the heads of `part`, every row.
+    pub fn new(qkv: Qkv, part: Part) -> Self {
+        Self { qkv, part, weighted: false }
+    }
+
+    /// Whether the call is given weights of the rows, `[R]`.
+    #[must_use]
+    pub fn weighted(self, weighted: bool) -> Self {
+        Self { weighted, ..self }
+    }
 }
 
 impl Kernel for AttentionNormaliser {

@@ -36,6 +36,7 @@ pub static FAMILY: Family = Family {
 ///
 /// The operands of query and key have the whole packed tensor's shape, as in [`Attention`](super::Attention).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AttentionProbabilities {
     /// The packed queries, keys and values.
     pub qkv: Qkv,
@@ -46,6 +47,11 @@ pub struct AttentionProbabilities {
 }
 
 impl AttentionProbabilities {
+    /// Of the heads of `part`, for these query tokens of each sequence.
+    pub fn new(qkv: Qkv, part: Part, queries: Range<usize>) -> Self {
+        Self { qkv, part, queries }
+    }
+
     fn shape(&self) -> [usize; 4] {
         let Part { heads, sequences, .. } = &self.part;
         [sequences.count(), heads.len(), self.queries.len(), sequences.tokens]

@@ -53,6 +53,7 @@ pub const ROLLOUT: f32 = 0.5;
 /// to nothing where its neighbours have weight 0 too. Query and key have the whole packed tensor's shape, as in
 /// [`Attention`](super::Attention).
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct AttentionRollout {
     /// The packed queries, keys and values.
     pub qkv: Qkv,
@@ -64,6 +65,25 @@ pub struct AttentionRollout {
     pub keep: Option<f32>,
     /// The factor of the mean over the heads.
     pub pass: f32,
+}
+
+impl AttentionRollout {
+    /// Hands weights on by attention alone, without a base. `normalised` are the heads that `normaliser` covers.
+    pub fn new(qkv: Qkv, part: Part, normalised: Range<usize>) -> Self {
+        Self { qkv, part, normalised, keep: None, pass: 1.0 }
+    }
+
+    /// The factor of `base`; `None` where the call has no base.
+    #[must_use]
+    pub fn keep(self, keep: impl Into<Option<f32>>) -> Self {
+        Self { keep: keep.into(), ..self }
+    }
+
+    /// The factor of the mean over the heads.
+    #[must_use]
+    pub fn pass(self, pass: f32) -> Self {
+        Self { pass, ..self }
+    }
 }
 
 impl Kernel for AttentionRollout {

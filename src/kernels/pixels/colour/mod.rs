@@ -37,6 +37,7 @@ pub struct Colour {
 
 /// The layout of a frame's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ColourFormat {
     /// A plane of luma `[Y, X]`, then U and V `[Y/2, X/2]` each; 2×2 pixels share a (u, v).
     Yuv420p(Coefficients),

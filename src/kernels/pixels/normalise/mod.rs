@@ -30,6 +30,7 @@ const PLANES: usize = 3;
 
 /// Turns the pixels of `clips` clips of `frames` frames into values by a table of one value a plane and byte.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Normalise {
     /// B.
     pub clips: usize,
@@ -44,6 +45,26 @@ pub struct Normalise {
     pub offset: [i32; 2],
     /// The order of the values.
     pub layout: ClipLayout,
+}
+
+impl Normalise {
+    /// The whole of pictures of `picture` = [Y, X] pixels, `frames` of them a clip; one clip.
+    pub fn new(frames: usize, picture: [usize; 2], layout: ClipLayout) -> Self {
+        Self { clips: 1, frames, picture, crop: picture, offset: [0, 0], layout }
+    }
+
+    /// B.
+    #[must_use]
+    pub fn clips(self, clips: usize) -> Self {
+        Self { clips, ..self }
+    }
+
+    /// Values of `crop` = [Y', X'] pixels alone, of which `offset` is the first row and column in the picture. Where the crop
+    /// reaches beyond the picture (negative offsets are before it) it sees byte 0.
+    #[must_use]
+    pub fn crop(self, crop: [usize; 2], offset: [i32; 2]) -> Self {
+        Self { crop, offset, ..self }
+    }
 }
 
 impl Kernel for Normalise {

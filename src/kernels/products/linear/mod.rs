@@ -31,6 +31,7 @@ pub static FAMILY: Family = Family {
 
 /// Multiplies `rows` rows by a weight of `columns` outputs, each with `inner` inputs.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Linear {
     /// M.
     pub rows: usize,
@@ -50,6 +51,7 @@ pub struct Linear {
 
 /// The order of the axes of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum OutputLayout {
     /// `[M, N]`.
     Rows,
@@ -62,6 +64,35 @@ pub enum OutputLayout {
 }
 
 impl Linear {
+    /// Products alone, in rows: no bias, no activation, no residual.
+    pub fn new(rows: usize, inner: usize, columns: usize) -> Self {
+        Self { rows, inner, columns, bias: false, activation: None, residual: false, output: OutputLayout::Rows }
+    }
+
+    /// Whether a bias `[N]` is added to the products.
+    #[must_use]
+    pub fn bias(self, bias: bool) -> Self {
+        Self { bias, ..self }
+    }
+
+    /// Applies this function to the biased products.
+    #[must_use]
+    pub fn activation(self, activation: impl Into<Option<Activation>>) -> Self {
+        Self { activation: activation.into(), ..self }
+    }
+
+    /// Whether a residual `[M, N]` is added last; only with [`OutputLayout::Rows`].
+    #[must_use]
+    pub fn residual(self, residual: bool) -> Self {
+        Self { residual, ..self }
+    }
+
+    /// How the output lies in memory.
+    #[must_use]
+    pub fn output(self, output: OutputLayout) -> Self {
+        Self { output, ..self }
+    }
+
     fn output_shape(&self) -> Shape {
         match self.output {
             OutputLayout::Rows => [self.rows, self.columns].into(),

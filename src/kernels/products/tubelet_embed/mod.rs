@@ -33,6 +33,7 @@ const LARGEST_TUBELET: usize = 1 << 20;
 /// Embeds the tubelets of `batch` clips as tokens, in the order of time, row and column. Frames, rows and columns that
 /// do not fill a tubelet are dropped.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct TubeletEmbed {
     /// B.
     pub batch: usize,
@@ -55,6 +56,32 @@ pub struct TubeletEmbed {
 }
 
 impl TubeletEmbed {
+    /// Clips of `frames` frames of `size` = [Y, X] pixels in `planes` colour planes, in tubelets of t, h and w, as `outputs`
+    /// wide tokens; without a bias, one clip.
+    pub fn new(
+        layout: ClipLayout,
+        frames: usize,
+        size: [usize; 2],
+        planes: usize,
+        tubelet: [usize; 3],
+        outputs: usize,
+    ) -> Self {
+        let [rows, columns] = size;
+        Self { batch: 1, frames, rows, columns, planes, tubelet, outputs, bias: false, layout }
+    }
+
+    /// B, clips at a time.
+    #[must_use]
+    pub fn batch(self, batch: usize) -> Self {
+        Self { batch, ..self }
+    }
+
+    /// Whether a bias `[C]` is added.
+    #[must_use]
+    pub fn bias(self, bias: bool) -> Self {
+        Self { bias, ..self }
+    }
+
     /// Tokens along time, rows and columns; none where there is no tubelet.
     fn grid(&self) -> [usize; 3] {
         let [t, h, w] = self.tubelet;

@@ -29,6 +29,7 @@ pub static FAMILY: Family = Family {
 
 /// The step that [`Pointwise`] takes on each element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Step {
     /// Applies a function.
     Activation(Activation),

@@ -26,6 +26,7 @@ pub static FAMILY: Family = Family {
 
 /// How the tokens of a sequence become one vector: the `classifier` of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Pooling {
     /// `token`: the first one, valid or not.
     Token,
@@ -51,6 +52,7 @@ pub struct Masking {
 /// A NaN in a token that counts is a NaN in the result, of a maximum too; tokens that do not count have no influence.
 /// Where none counts the mean is NaN, the maximum −∞ and the sum 0.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Pool {
     /// B.
     pub sequences: usize,
@@ -65,6 +67,17 @@ pub struct Pool {
 }
 
 impl Pool {
+    /// All tokens count.
+    pub fn new(sequences: usize, tokens: usize, width: usize, pooling: Pooling) -> Self {
+        Self { sequences, tokens, width, pooling, masking: None }
+    }
+
+    /// Tokens of valid temporal indices count alone, which an input `[B, T]` marks.
+    #[must_use]
+    pub fn masking(self, masking: impl Into<Option<Masking>>) -> Self {
+        Self { masking: masking.into(), ..self }
+    }
+
     /// T; 0 without masking.
     fn times(&self) -> usize {
         self.masking

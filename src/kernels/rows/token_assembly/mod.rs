@@ -27,6 +27,7 @@ pub static FAMILY: Family = Family {
 
 /// Makes `sequences` sequences of `tokens` patch tokens each ready for an encoder.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct TokenAssembly {
     /// B.
     pub sequences: usize,
@@ -41,6 +42,23 @@ pub struct TokenAssembly {
 }
 
 impl TokenAssembly {
+    /// Neither a class token nor positions.
+    pub fn new(sequences: usize, tokens: usize, width: usize) -> Self {
+        Self { sequences, tokens, width, class_token: false, positions: false }
+    }
+
+    /// Whether a class token goes in front.
+    #[must_use]
+    pub fn class_token(self, class_token: bool) -> Self {
+        Self { class_token, ..self }
+    }
+
+    /// Whether a table of N positions is added.
+    #[must_use]
+    pub fn positions(self, positions: bool) -> Self {
+        Self { positions, ..self }
+    }
+
     /// K.
     fn class_tokens(&self) -> usize {
         usize::from(self.class_token)

@@ -27,6 +27,7 @@ pub static FAMILY: Family = Family {
 
 /// Takes a step on `rows`×`width` values. The rate is an operand, for it changes from step to step.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct SgdStep {
     /// M.
     pub rows: usize,
@@ -35,6 +36,19 @@ pub struct SgdStep {
     /// The share of the velocity that a step keeps, at least 0 and below 1. `None`: no velocity, values follow the
     /// gradient.
     pub momentum: Option<f32>,
+}
+
+impl SgdStep {
+    /// A step without a velocity: values follow the gradient.
+    pub fn new(rows: usize, width: usize) -> Self {
+        Self { rows, width, momentum: None }
+    }
+
+    /// The share of the velocity that a step keeps, at least 0 and below 1.
+    #[must_use]
+    pub fn momentum(self, momentum: impl Into<Option<f32>>) -> Self {
+        Self { momentum: momentum.into(), ..self }
+    }
 }
 
 impl Kernel for SgdStep {

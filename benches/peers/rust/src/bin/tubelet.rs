@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use rust_peers::Layer;
 use tubelet::graph::{DeviceWeights, ExecutorOptions, Feed, Graph, Value, Weights};
+use tubelet::kernels::Activation;
 use tubelet::kernels::attention::{Attention, Mask, Qkv, Sequences};
 use tubelet::kernels::products::{Linear, OutputLayout};
 use tubelet::kernels::rows::LayerNorm;
-use tubelet::kernels::Activation;
 use tubelet::tensor::Element;
 use tubelet::{Device, Tensor};
 
@@ -32,14 +32,14 @@ fn record(count: usize, tokens: usize) -> tubelet::Result<(Graph, Value)> {
     let x = graph.input("input", [rows, WIDTH], Element::F32)?;
     let normed = norm(&mut graph, "n1", x)?;
     let planes = OutputLayout::Planes { width: WIDTH / HEADS };
-    let qkv = Linear { output: planes, ..linear(rows, WIDTH, 3 * WIDTH) };
+    let qkv = (linear(rows, WIDTH, 3 * WIDTH)).output(planes);
     let qkv = dense(&mut graph, "a.qkv", qkv, normed, None)?;
     let packing = Qkv::in_planes(rows, HEADS, WIDTH / HEADS);
     let attention = Attention::new(packing, Sequences::joint(count, tokens), Mask::NONE);
     let context = graph.call(attention, &[Some(qkv), Some(qkv), Some(qkv), None], "context", [rows, WIDTH])?;
     let x = dense(&mut graph, "a.o", linear(rows, WIDTH, WIDTH), context, Some(x))?;
     let normed = norm(&mut graph, "n2", x)?;
-    let wide = Linear { activation: Some(Activation::GeluErf), ..linear(rows, WIDTH, HIDDEN) };
+    let wide = linear(rows, WIDTH, HIDDEN).activation(Some(Activation::GeluErf));
     let hidden = dense(&mut graph, "f1", wide, normed, None)?;
     let output = dense(&mut graph, "f2", linear(rows, HIDDEN, WIDTH), hidden, Some(x))?;
     graph.output(output)?;
@@ -47,7 +47,7 @@ fn record(count: usize, tokens: usize) -> tubelet::Result<(Graph, Value)> {
 }
 
 fn linear(rows: usize, inner: usize, columns: usize) -> Linear {
-    Linear { rows, inner, columns, bias: true, activation: None, residual: false, output: OutputLayout::Rows }
+    Linear::new(rows, inner, columns).bias(true)
 }
 
 fn norm(graph: &mut Graph, path: &str, x: Value) -> tubelet::Result<Value> {
@@ -61,11 +61,11 @@ fn norm(graph: &mut Graph, path: &str, x: Value) -> tubelet::Result<Value> {
 fn dense(graph: &mut Graph, path: &str, call: Linear, x: Value, residual: Option<Value>) -> tubelet::Result<Value> {
     let shape = match call.output {
         OutputLayout::Planes { width } => vec![call.columns / width, call.rows, width],
-        OutputLayout::Rows => vec![call.rows, call.columns],
+        _ => vec![call.rows, call.columns],
     };
     let weight = graph.weights(&[format!("{path}.weight")], [call.columns, call.inner])?;
     let bias = graph.weights(&[format!("{path}.bias")], [call.columns])?;
-    let call = Linear { residual: residual.is_some(), ..call };
+    let call = call.residual(residual.is_some());
     graph.call(call, &[Some(x), Some(weight), Some(bias), residual], path, shape)
 }
 
