@@ -442,7 +442,10 @@ fn parts_of_a_batch_are_joined(gpu: &Gpu) -> Result<Shown, Failed> {
         }
         match model.forward_on_device(Pass::new().taps(Taps::All).over(&clips)) {
             Ok(_) => assert!(all_fit, "{name}"),
-            Err(error) => assert!(!all_fit && error.kind() == ErrorKind::Unsupported, "{name}: {error}"),
+            Err(error) => {
+                assert!(!all_fit && error.kind() == ErrorKind::Unsupported, "{name}: {error}");
+                assert!(error.to_string().contains("give it fewer clips"), "{error}");
+            }
         }
     }
     Ok(Shown::Passed)

@@ -49,7 +49,7 @@ impl Outcome for Memory {
         if bytes <= most {
             return Ok(());
         }
-        Err(Error::usage(format!(
+        Err(Error::unsupported(format!(
             "{name} of all these clips takes {bytes} bytes, and a buffer of {} holds {most}: give it fewer clips at a time",
             device.name()
         )))
