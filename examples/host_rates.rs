@@ -6,11 +6,10 @@
 
 use cpu_time::{ProcessTime, ThreadTime};
 use tubelet::kernels::attention::{Attention, Mask, Qkv, Sequences};
-use tubelet::kernels::contract::Operation;
 use tubelet::kernels::host::{Arguments, Operand, OperandMut, Threads};
 use tubelet::kernels::products::{Linear, OutputLayout, TubeletEmbed};
 use tubelet::kernels::rows::LayerNorm;
-use tubelet::kernels::{Access, Activation, ClipLayout};
+use tubelet::kernels::{Access, Activation, ClipLayout, Operation};
 
 /// Runs of which the fastest counts.
 const RUNS: usize = 5;

@@ -9,7 +9,6 @@ use std::process::ExitCode;
 
 use common::{DeviceTest, DeviceTests};
 use tubelet::gpu::Gpu;
-use tubelet::kernels::attention::forward::FAMILY;
 use tubelet::kernels::attention::{Attention, EmptyRow, Mask, Part, Qkv, Sequences};
 use tubelet::kernels::suite::{Outcome, judge, run};
 use tubelet::kernels::{Case, Kernel, Variant, rounded_reference};
@@ -81,7 +80,7 @@ fn outputs(device: &Gpu, variant: &'static Variant, call: &Attention, inputs: &[
 
 /// Every variant that the device can run.
 fn variants(device: &Gpu) -> impl Iterator<Item = &'static Variant> {
-    FAMILY.variants_for(device.capabilities()).into_iter()
+    Attention::FAMILY.variants_for(device.capabilities()).into_iter()
 }
 
 /// The inputs with the keys and values of `rows` replaced, in the heads of `part`.

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{DeviceTest, DeviceTests};
 use tubelet::gpu::{Dispatch, Gpu, GpuChoice, GpuOptions, Slot, devices};
-use tubelet::kernels::Case;
-use tubelet::kernels::rows::{layer_norm, pool, softmax};
+use tubelet::kernels::rows::{LayerNorm, Pool, Pooling, Softmax};
 use tubelet::kernels::suite::{Outcome, check};
+use tubelet::kernels::{Case, Kernel};
 use tubelet::tensor::{Error, ErrorKind, Result};
 
 const TESTS: [DeviceTest; 17] = [
@@ -144,7 +144,7 @@ fn a_lost_device_says_so_whatever_is_asked_of_it(device: &Gpu) {
 fn a_case_on_a_lost_device_fails(device: &Gpu) {
     let device = own_device(device);
     device.destroy();
-    let outcome = check(&device, &small_case(), layer_norm::FAMILY.variants()[0]);
+    let outcome = check(&device, &small_case(), LayerNorm::FAMILY.variants()[0]);
     assert!(matches!(&outcome, Outcome::Failed(said) if said.contains("lost")), "{outcome}");
 }
 
@@ -274,7 +274,7 @@ fn the_same_text_with_other_bindings_is_another_pipeline(device: &Gpu) {
 }
 
 fn small_case() -> Case {
-    Case::new("small", layer_norm::LayerNorm { rows: 33, width: 65, epsilon: 1e-6 })
+    Case::new("small", LayerNorm { rows: 33, width: 65, epsilon: 1e-6 })
 }
 
 fn threads_may_share_a_device(device: &Gpu) {
@@ -282,11 +282,8 @@ fn threads_may_share_a_device(device: &Gpu) {
         for thread in 0..4usize {
             scope.spawn(move || {
                 for round in 0..15 {
-                    let case = Case::new(
-                        format!("{thread} {round}"),
-                        softmax::Softmax { rows: 5 + thread, width: 30 + round },
-                    );
-                    let outcome = check(device, &case, softmax::FAMILY.variants()[round % 2]);
+                    let case = Case::new(format!("{thread} {round}"), Softmax { rows: 5 + thread, width: 30 + round });
+                    let outcome = check(device, &case, Softmax::FAMILY.variants()[round % 2]);
                     assert!(matches!(outcome, Outcome::Passed(_)), "thread {thread}, round {round}: {outcome}");
                     works(device).unwrap();
                 }
@@ -325,8 +322,8 @@ fn a_lent_device_computes_within_the_limits_it_was_opened_with(device: &Gpu) {
     }
 }
 
-fn pool_call() -> pool::Pool {
-    pool::Pool::new(2, 9, 20, pool::Pooling::Max)
+fn pool_call() -> Pool {
+    Pool::new(2, 9, 20, Pooling::Max)
 }
 
 fn a_lent_device_keeps_its_owner_s_error_handler(device: &Gpu) {

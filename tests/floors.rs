@@ -142,7 +142,7 @@ fn faults_of(place: &Path, text: &str) -> Vec<String> {
 const WAITS: &str = "gpu/pending";
 
 /// What kernels of every wing are made of; what stands beside them is a wing.
-const BELOW_THE_WINGS: [&str; 5] = ["activation", "clip_layout", "contract", "host", "shader"];
+const BELOW_THE_WINGS: [&str; 6] = ["activation", "clip_layout", "contract", "fields", "host", "shader"];
 
 /// The list of kernels stands above what it lists: nothing imports from `kernels` itself. Nor does what all wings are
 /// made of import from a wing.

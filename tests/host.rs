@@ -6,12 +6,10 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments as Options, Failed, Trial};
 use tubelet::ErrorKind;
-use tubelet::kernels::contract::{Family, Kernel, Reference, rounded_reference};
 use tubelet::kernels::host::{Arguments, Operand, OperandMut, Threads};
 use tubelet::kernels::rows::LayerNorm;
-use tubelet::kernels::shader::Planned;
 use tubelet::kernels::suite::{Outcome, judge};
-use tubelet::kernels::{ALL, Access, Case};
+use tubelet::kernels::{ALL, Access, Case, Family, Kernel, Planned, Reference, rounded_reference};
 use tubelet::tensor::{Data, Element, Result, Shape, Tensor};
 
 /// A NaN with a payload that no computation makes.

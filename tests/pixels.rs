@@ -11,9 +11,7 @@ use std::sync::Arc;
 
 use safetensors::SafeTensors;
 use tubelet::gpu::Gpu;
-use tubelet::kernels::pixels::colour::{self, Colour};
-use tubelet::kernels::pixels::normalise::Normalise;
-use tubelet::kernels::pixels::resample::{self, Axis};
+use tubelet::kernels::pixels::{Axis, Colour, ColourFormat, Normalise, Resample};
 use tubelet::kernels::{Case, ClipLayout, Kernel, Selection, suite};
 use tubelet::tensor::Tensor;
 use tubelet::video::{
@@ -53,10 +51,10 @@ fn run<K: Kernel>(device: &Gpu, kernel: K, inputs: &[&Tensor]) -> Tensor {
     suite::run(device, &Case::new("alone", kernel), variant, &inputs).wait().unwrap().remove(0)
 }
 
-fn colour_format(format: PixelFormat) -> colour::ColourFormat {
+fn colour_format(format: PixelFormat) -> ColourFormat {
     match format {
-        PixelFormat::Rgb24 => colour::ColourFormat::Rgb24,
-        PixelFormat::Yuv420p { matrix, range } => colour::ColourFormat::Yuv420p(coefficients(matrix, range)),
+        PixelFormat::Rgb24 => ColourFormat::Rgb24,
+        PixelFormat::Yuv420p { matrix, range } => ColourFormat::Yuv420p(coefficients(matrix, range)),
         other => panic!("{other:?} has no layout here"),
     }
 }
@@ -83,9 +81,8 @@ fn resampled(device: &Gpu, pixels: &Tensor, axis: Axis, table: &Antialiased) -> 
         Axis::X => 0..height,
         Axis::Y => 0..width,
     };
-    let call =
-        resample::Resample { axis, frames, size: [height, width], lines, length: table.first.len(), taps: table.taps };
-    let table = resample::table(&table.first, &table.count, &table.weights, table.taps).unwrap();
+    let call = Resample { axis, frames, size: [height, width], lines, length: table.first.len(), taps: table.taps };
+    let table = Resample::table(&table.first, &table.count, &table.weights, table.taps).unwrap();
     run(device, call, &[pixels, &table])
 }
 

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::clock::timed;
 use super::{Peaks, Time};
 use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Graph, Weights};
-use crate::kernels::{self, ALL, Access, Case, Cost, Family, Precision, Selection};
+use crate::kernels::peaks::{PeakArithmetic, PeakCopy};
+use crate::kernels::{ALL, Access, Case, Cost, Family, Kernel, Precision, Selection};
 use crate::tensor::{Error, Result, Tensor};
 
 /// One kernel at one size.
@@ -69,9 +70,9 @@ pub(super) fn measure_peaks(device: &Device, repetitions: usize, progress: &mut 
         let (_, time) = measure(device, &case, &Selection::automatic(), repetitions.max(3))?;
         Ok::<_, Error>((case.call.cost(case.precision), time.comparable()))
     };
-    let (arithmetic, seconds) = peak(&kernels::peaks::arithmetic::FAMILY)?;
+    let (arithmetic, seconds) = peak(PeakArithmetic::FAMILY)?;
     let operations_per_second = arithmetic.operations as f64 / seconds;
-    let (copy, seconds) = peak(&kernels::peaks::copy::FAMILY)?;
+    let (copy, seconds) = peak(PeakCopy::FAMILY)?;
     Ok(Peaks { operations_per_second, bytes_per_second: (copy.read + copy.written) as f64 / seconds })
 }
 

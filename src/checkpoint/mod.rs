@@ -40,7 +40,7 @@ mod format;
 mod hints;
 mod hub;
 mod huggingface;
-pub mod image;
+mod image;
 mod location;
 mod misfits;
 mod native;
@@ -62,7 +62,7 @@ pub use flax::FlaxLayout;
 pub use hints::Hints;
 pub use hub::Hub;
 pub use huggingface::save_hugging_face;
-pub use image::Trained;
+pub use image::{Trained, load_image};
 pub use native::save;
 pub use preprocessor::PreprocessorFile;
 pub use untrained::untrained;
@@ -272,7 +272,7 @@ pub fn load_hinted(name_or_path: &str, hub: &Hub, hints: &Hints) -> Result<Check
     let mut location = hub.locate(name_or_path)?;
     let arrays = open(&mut location)?;
     let may_be_image = image::recognises(&location, &*arrays);
-    read(location, arrays, hints).map_err(|error| match may_be_image && image::load(name_or_path, hub, None).is_ok() {
+    read(location, arrays, hints).map_err(|error| match may_be_image && load_image(name_or_path, hub, None).is_ok() {
         true => Error::file(format!(
             "{name_or_path} holds an image model: `tubelet init` begins a video model from it, which can be loaded then"
         )),
@@ -307,7 +307,7 @@ pub fn from_bytes(source: &str, files: Vec<(String, Vec<u8>)>, hints: &Hints) ->
     read(location, arrays, hints)
 }
 
-/// Loads a model to begin another one from: an image model, as [`image::load`] does, or a video model.
+/// Loads a model to begin another one from: an image model, as [`load_image`] does, or a video model.
 ///
 /// ```no_run
 /// use tubelet::checkpoint::{Hints, Hub, load_trained};
@@ -326,7 +326,7 @@ pub fn from_bytes(source: &str, files: Vec<(String, Vec<u8>)>, hints: &Hints) ->
 ///
 /// # Errors
 ///
-/// As [`image::load`] and [`load_hinted`].
+/// As [`load_image`] and [`load_hinted`].
 pub fn load_trained(name_or_path: &str, hub: &Hub, hints: &Hints, image_heads: Option<usize>) -> Result<Trained> {
     let mut location = hub.locate(name_or_path)?;
     let arrays = open(&mut location)?;

@@ -111,7 +111,7 @@ impl Inspect {
             Ok(Checkpoint { provenance, config, labels, notes, .. }) => {
                 described(format!("{config}; {provenance} files"), config, labels, notes, "a clip")
             }
-            Err(error) => match checkpoint::image::load(&self.checkpoint, hub, None) {
+            Err(error) => match checkpoint::load_image(&self.checkpoint, hub, None) {
                 Ok(Trained { config, notes, .. }) => {
                     let what = format!(
                         "image model with {} layers of width {} and {} heads, patches of {}×{} in images of {}×{}; \

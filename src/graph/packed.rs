@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use super::weights::Updates;
 use super::{DeviceWeights, Graph, Node};
 use crate::gpu::{Buffer, Commands, Gpu};
-use crate::kernels::weights::{Repack, repack};
-use crate::kernels::{Plan, Precision, Program, ProgramBuilder, Selection};
+use crate::kernels::weights::Repack;
+use crate::kernels::{Kernel, Plan, Precision, Program, ProgramBuilder, Selection};
 use crate::tensor::{Element, Format, Result, Shape};
 
 /// The weights that a program reads in other formats than rows.
@@ -74,7 +74,7 @@ impl Packed {
         let call = Repack { columns: self.shape.rows(), inner: self.shape.last(), format: self.format };
         let plan = Selection::automatic().plan(&call, device.capabilities(), Precision::F32)?;
         let mut builder = ProgramBuilder::new(device).await?;
-        builder.call(&repack::FAMILY, plan, vec![Some(rows.clone()), Some(self.buffer.clone())]);
+        builder.call(Repack::FAMILY, plan, vec![Some(rows.clone()), Some(self.buffer.clone())]);
         let program = builder.finish().await?;
         self.program.get_or_init(|| program);
         Ok(())

@@ -141,7 +141,7 @@ fn last_uses(graph: &Graph) -> Vec<Option<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::rows::layer_norm::LayerNorm;
+    use crate::kernels::rows::LayerNorm;
     use crate::kernels::weights::SgdStep;
     use crate::tensor::Element;
 

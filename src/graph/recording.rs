@@ -466,7 +466,7 @@ pub(super) fn stackings(read: &[String], updated: &[String]) -> Error {
 mod tests {
     use super::*;
     use crate::kernels::attention::{Attention, Mask, Qkv, Sequences};
-    use crate::kernels::rows::layer_norm::LayerNorm;
+    use crate::kernels::rows::LayerNorm;
     use crate::kernels::weights::SgdStep;
 
     const CALL: LayerNorm = LayerNorm { rows: 2, width: 3, epsilon: 1e-6 };

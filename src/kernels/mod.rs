@@ -13,50 +13,54 @@ use crate::tensor::{Error, Result};
 mod activation;
 pub mod attention;
 mod clip_layout;
-pub mod contract;
+mod contract;
+#[doc(hidden)]
+pub mod fields;
 #[cfg(feature = "cpu")]
 pub mod host;
 pub mod peaks;
 pub mod pixels;
 pub mod products;
 pub mod rows;
-pub mod shader;
+mod shader;
 pub mod weights;
 
 pub use activation::Activation;
 pub use clip_layout::{ClipLayout, Strides};
+#[cfg(feature = "cpu")]
+pub use contract::Host;
 pub use contract::{
     Access, Binding, Call, Case, Cost, Family, Field, Fill, Kernel, Operation, Reference, input, rounded_reference,
     variants_of,
 };
 pub use shader::{
-    DeviceClass, Dispatches, Launch, Literals, Needs, Plan, Planned, Precision, Program, ProgramBuilder, Selection,
-    Shader, Unfit, Variant, render, suite, word,
+    DeviceClass, Dispatches, FrameRun, Launch, Literals, Needs, Plan, Planned, Planner, Precision, Program,
+    ProgramBuilder, Seen, Selection, Shader, Unfit, Variant, render, suite, word,
 };
 
 /// Every kernel family.
 pub static ALL: &[&Family] = &[
-    &attention::forward::FAMILY,
-    &attention::normaliser::FAMILY,
-    &attention::probabilities::FAMILY,
-    &attention::rollout::FAMILY,
-    &pixels::colour::FAMILY,
-    &rows::column_sum::FAMILY,
-    &rows::layer_norm::FAMILY,
-    &products::linear::FAMILY,
-    &pixels::normalise::FAMILY,
-    &peaks::arithmetic::FAMILY,
-    &peaks::copy::FAMILY,
-    &rows::pointwise::FAMILY,
-    &rows::pool::FAMILY,
-    &weights::repack::FAMILY,
-    &pixels::resample::FAMILY,
-    &pixels::resize_bilinear::FAMILY,
-    &pixels::select_frames::FAMILY,
-    &weights::sgd_step::FAMILY,
-    &rows::softmax::FAMILY,
-    &rows::token_assembly::FAMILY,
-    &products::tubelet_embed::FAMILY,
+    attention::Attention::FAMILY,
+    attention::AttentionNormaliser::FAMILY,
+    attention::AttentionProbabilities::FAMILY,
+    attention::AttentionRollout::FAMILY,
+    pixels::Colour::FAMILY,
+    rows::ColumnSum::FAMILY,
+    rows::LayerNorm::FAMILY,
+    products::Linear::FAMILY,
+    pixels::Normalise::FAMILY,
+    peaks::PeakArithmetic::FAMILY,
+    peaks::PeakCopy::FAMILY,
+    rows::Pointwise::FAMILY,
+    rows::Pool::FAMILY,
+    weights::Repack::FAMILY,
+    pixels::Resample::FAMILY,
+    pixels::ResizeBilinear::FAMILY,
+    pixels::SelectFrames::FAMILY,
+    weights::SgdStep::FAMILY,
+    rows::Softmax::FAMILY,
+    rows::TokenAssembly::FAMILY,
+    products::TubeletEmbed::FAMILY,
 ];
 
 impl FromStr for Selection {
@@ -80,7 +84,7 @@ mod tests {
             let plan = text.parse::<Selection>().unwrap().plan(&*case.call, &software, Precision::F32).unwrap();
             plan.variant.name
         };
-        let (norm, product) = (&rows::layer_norm::FAMILY, &products::linear::FAMILY);
+        let (norm, product) = (rows::LayerNorm::FAMILY, products::Linear::FAMILY);
         let [norm, product] = [norm, product].map(|family| (family.cases)().swap_remove(0));
         assert_eq!((chosen("", &norm), chosen("", &product)), ("plain", "subgroup"));
         assert_eq!((chosen("plain", &norm), chosen("plain", &product)), ("plain", "plain"));

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::kernels::pixels::colour::Coefficients;
+use crate::kernels::pixels::Coefficients;
 use crate::tensor::{Error, Result};
 
 /// The Y′CbCr matrix of a video.

@@ -11,14 +11,9 @@ use super::{Classifier, Config, EncoderSize, Gelu, Grid, Labelling, Tubelet};
 use crate::graph::{Graph, Value};
 use crate::kernels::Activation;
 use crate::kernels::attention::{Attention, AttentionProbabilities, Mask, Part, Qkv, Sequences};
-use crate::kernels::pixels::select_frames::SelectFrames;
-use crate::kernels::products::linear::{Linear, OutputLayout};
-use crate::kernels::products::tubelet_embed::TubeletEmbed;
-use crate::kernels::rows::layer_norm::LayerNorm;
-use crate::kernels::rows::pointwise::{Pointwise, Step};
-use crate::kernels::rows::pool::{self, Pool, Pooling};
-use crate::kernels::rows::softmax::Softmax;
-use crate::kernels::rows::token_assembly::TokenAssembly;
+use crate::kernels::pixels::SelectFrames;
+use crate::kernels::products::{Linear, OutputLayout, TubeletEmbed};
+use crate::kernels::rows::{LayerNorm, Masking, Pointwise, Pool, Pooling, Softmax, Step, TokenAssembly};
 use crate::tensor::{Element, Error, Result, Shape, Tensor};
 
 /// A dense layer and what follows it.
@@ -382,7 +377,7 @@ impl<'a> Recorder<'a> {
     fn pool_clips(&mut self, x: Value, pooling: Pooling, tokens_per_time: usize) -> Result<Value> {
         let width = self.config.width;
         let validity = self.validity.filter(|_| pooling != Pooling::Token);
-        let masking = validity.map(|_| pool::Masking { class_tokens: 0, tokens_per_time });
+        let masking = validity.map(|_| Masking { class_tokens: 0, tokens_per_time });
         let tokens = self.graph.shape(x).rows() / self.batch;
         let call = Pool { sequences: self.batch, tokens, width, pooling, masking };
         self.graph.call(call, &[Some(x), validity], "pooled", [self.batch, width])

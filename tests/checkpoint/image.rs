@@ -3,18 +3,17 @@
 use std::io::{Read, Write};
 use std::path::Path;
 
-use tubelet::checkpoint::image;
-use tubelet::checkpoint::{Hints, Trained, load_trained};
+use tubelet::checkpoint::{self, Hints, Trained, load_trained};
 use tubelet::vivit::Classifier;
 
 use super::*;
 
 fn load_image(path: &Path) -> Trained {
-    image::load(path.to_str().unwrap(), &Hub::default(), None).unwrap_or_else(|error| panic!("{error}"))
+    checkpoint::load_image(path.to_str().unwrap(), &Hub::default(), None).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn image_refusal(path: &Path, heads: Option<usize>) -> String {
-    match image::load(path.to_str().unwrap(), &Hub::default(), heads) {
+    match checkpoint::load_image(path.to_str().unwrap(), &Hub::default(), heads) {
         Ok(image) => panic!("{} was loaded: {}", path.display(), image.config),
         Err(error) => error.to_string(),
     }
@@ -185,7 +184,7 @@ fn planes_first(data: &[u8]) -> Vec<u8> {
 #[test]
 fn timm_keeps_projections_together() {
     let (_folder, path) = altered_image("model.safetensors", timm);
-    let mut found = image::load(path.to_str().unwrap(), &Hub::default(), Some(4)).unwrap();
+    let mut found = checkpoint::load_image(path.to_str().unwrap(), &Hub::default(), Some(4)).unwrap();
     let expected = published();
     assert_eq!(found.config.clone().gelu(Gelu::Tanh), expected.config);
     found.config = expected.config.clone();

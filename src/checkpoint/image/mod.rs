@@ -84,7 +84,7 @@ impl Format {
 ///
 /// A file that is missing, damaged or of no such model; arrays that are missing, unexpected or of a wrong shape, which
 /// are listed; `heads` that contradict the file.
-pub fn load(name_or_path: &str, hub: &Hub, heads: Option<usize>) -> Result<Trained> {
+pub fn load_image(name_or_path: &str, hub: &Hub, heads: Option<usize>) -> Result<Trained> {
     let mut location = hub.locate(name_or_path)?;
     let arrays = super::open(&mut location)?;
     read(location, arrays, heads)

@@ -4,14 +4,14 @@
 //! [`Mask`]), and how calls are cut and tiled.
 
 mod cut;
-pub mod forward;
+mod forward;
 #[cfg(feature = "cpu")]
 mod host;
 mod mask;
-pub mod normaliser;
-pub mod probabilities;
+mod normaliser;
+mod probabilities;
 mod qkv;
-pub mod rollout;
+mod rollout;
 mod sequences;
 mod tile;
 

@@ -382,7 +382,6 @@ pub fn input<'a>(inputs: &[Option<&'a Exact>], binding: usize) -> Result<&'a Exa
 }
 
 /// The members of `first` and then those of `own`, `N` together.
-#[doc(hidden)]
 pub const fn joined<const N: usize>(first: &[Field], own: &[Field]) -> [Field; N] {
     let mut fields = [Field { name: "", offset: 0, scalar: "" }; N];
     let mut index = 0;
@@ -411,8 +410,8 @@ macro_rules! uniform {
 
         impl $name {
             /// The members, as the WGSL struct must have them.
-            $visibility const FIELDS: &'static [$crate::kernels::contract::Field] = {
-                use $crate::kernels::contract::{Field, joined};
+            $visibility const FIELDS: &'static [$crate::kernels::fields::Field] = {
+                use $crate::kernels::fields::{Field, joined};
                 const FIRST: &[&[Field]] = &[$(<$First>::FIELDS,)? &[]];
                 const OWN: &[Field] = &[$(Field {
                     name: stringify!($field),

@@ -1,7 +1,7 @@
 //! The peak rates of a device: kernels that only compute, or only copy.
 
-pub mod arithmetic;
-pub mod copy;
+mod arithmetic;
+mod copy;
 
 pub use arithmetic::PeakArithmetic;
 pub use copy::PeakCopy;

@@ -1,13 +1,13 @@
 //! From the frames of a video to the values of a clip.
 
-pub mod colour;
-pub mod normalise;
-pub mod resample;
-pub mod resize_bilinear;
-pub mod select_frames;
+mod colour;
+mod normalise;
+mod resample;
+mod resize_bilinear;
+mod select_frames;
 
-pub use colour::Colour;
+pub use colour::{Coefficients, Colour, ColourFormat};
 pub use normalise::Normalise;
-pub use resample::Resample;
+pub use resample::{Axis, Resample};
 pub use resize_bilinear::ResizeBilinear;
 pub use select_frames::SelectFrames;

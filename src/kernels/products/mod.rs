@@ -2,9 +2,9 @@
 
 #[cfg(feature = "cpu")]
 mod host;
-pub mod linear;
+mod linear;
 mod tile;
-pub mod tubelet_embed;
+mod tubelet_embed;
 
 pub use linear::{Linear, OutputLayout};
 pub use tubelet_embed::TubeletEmbed;

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use crate::gpu::{Buffer, Dispatch, Gpu, Pending, Slot, Window};
 use crate::kernels::contract::Family;
-use crate::kernels::shader::{Launch, Plan, Shader, Templates};
+use crate::kernels::shader::template::Templates;
+use crate::kernels::shader::{Launch, Plan, Shader};
 use crate::tensor::{Error, ErrorKind, Result};
 
 /// The WGSL of `shader` for one launch.

@@ -64,7 +64,7 @@ const PIECES: &[(&str, &str)] = &[
 
 /// A set of WGSL templates that may include one another by file name.
 #[derive(Clone, Debug)]
-pub struct Templates {
+pub(super) struct Templates {
     environment: Environment<'static>,
 }
 
@@ -75,7 +75,7 @@ impl Templates {
     }
 
     /// Templates by file name. An undefined literal is an error when a template is rendered.
-    pub fn new(files: impl IntoIterator<Item = (&'static str, &'static str)>) -> Result<Self> {
+    pub(super) fn new(files: impl IntoIterator<Item = (&'static str, &'static str)>) -> Result<Self> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
@@ -87,7 +87,7 @@ impl Templates {
     }
 
     /// The WGSL of the file `name` (whose text is `text`) with `literals` put in.
-    pub fn render(&self, name: &str, text: &str, literals: &Literals) -> Result<String> {
+    pub(super) fn render(&self, name: &str, text: &str, literals: &Literals) -> Result<String> {
         self.environment.render_named_str(name, text, &literals.0).map_err(|error| broken(name, &error))
     }
 }

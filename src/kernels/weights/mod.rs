@@ -1,7 +1,7 @@
 //! Kernels on weights: repacking into other formats, and steps of training.
 
-pub mod repack;
-pub mod sgd_step;
+mod repack;
+mod sgd_step;
 
 pub use repack::Repack;
 pub use sgd_step::SgdStep;

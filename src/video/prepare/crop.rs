@@ -4,9 +4,7 @@ use std::ops::Range;
 
 use crate::graph::{Graph, Value};
 use crate::kernels::ClipLayout;
-use crate::kernels::pixels::normalise::Normalise;
-use crate::kernels::pixels::resample::{self, Axis};
-use crate::kernels::pixels::resize_bilinear::{self, ResizeBilinear};
+use crate::kernels::pixels::{Axis, Normalise, Resample, ResizeBilinear};
 use crate::tensor::Result;
 use crate::video::{Antialiased, CropWindow, Filter, Lerp};
 
@@ -49,10 +47,10 @@ impl CropRecorder<'_> {
         for (pass, (axis, along, across)) in passes.into_iter().enumerate() {
             let lines = if pass == 0 { source_lines(&mut tables[across]) } else { 0..picture[across] };
             let Antialiased { first, count, weights, taps } = &tables[along];
-            let table = resample::table(first, count, weights, *taps)?;
+            let table = Resample::table(first, count, weights, *taps)?;
             let table = self.graph.constant(&self.name(&format!("weights along {axis:?}")), table)?;
             let (length, crossed) = (first.len(), lines.len());
-            let call = resample::Resample { axis, frames, size: picture, lines, length, taps: *taps };
+            let call = Resample { axis, frames, size: picture, lines, length, taps: *taps };
             picture[along] = length;
             picture[across] = crossed;
             let name = self.name(&format!("resampled along {axis:?}"));
@@ -65,7 +63,7 @@ impl CropRecorder<'_> {
     pub(super) fn bilinear(&mut self) -> Result<Value> {
         let Self { frames, size, resized, crop, .. } = *self;
         let mut table = |name: &str, lerp: Lerp| {
-            let table = resize_bilinear::table(&lerp.lower, &lerp.upper, &lerp.fraction)?;
+            let table = ResizeBilinear::table(&lerp.lower, &lerp.upper, &lerp.fraction)?;
             self.graph.constant(&format!("{name}, crop {}", self.index), table)
         };
         let rows = table("rows", Lerp::new(size[0], resized[0], crop.rows.range())?)?;

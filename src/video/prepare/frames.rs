@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::gpu::{DeviceFrames, PixelOrder};
 use crate::graph::{Device, Feed, Memory};
-use crate::kernels::pixels::colour::ColourFormat;
+use crate::kernels::pixels::ColourFormat;
 use crate::tensor::{Element, Error, Result, Tensor};
 use crate::video::{Clip, PixelFormat, coefficients};
 

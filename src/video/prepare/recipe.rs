@@ -6,7 +6,7 @@ use super::crop::{CropRecorder, Seen, normalise};
 use super::frames::{FrameKind, Part};
 use crate::graph::{Graph, Value};
 use crate::kernels::ClipLayout;
-use crate::kernels::pixels::colour::Colour;
+use crate::kernels::pixels::Colour;
 use crate::tensor::{Element, Error, Result, Shape, Tensor};
 use crate::video::{Crops, Preprocessing, Resampling};
 

@@ -18,7 +18,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Element, Error, Result, Shape};
 
 /// The declaration of [`Attention`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "attention",
     formula: "out[i, h, :] = Σ_j softmax_j(q[i, h, :] · k[j, h, :] / √D) · v[j, h, :]",
     uniform: wgsl::Uniform::FIELDS,

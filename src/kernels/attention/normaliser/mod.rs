@@ -16,7 +16,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Element, Result, Shape};
 
 /// The declaration of [`AttentionNormaliser`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "attention_normaliser",
     formula: "out[h, 0, i] = max_j s[i, j], out[h, 1, i] = Σ_j exp(s[i, j] − out[h, 0, i]), s = q · k / √D",
     uniform: wgsl::Uniform::FIELDS,

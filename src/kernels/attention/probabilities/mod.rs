@@ -17,7 +17,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Element, Result, Shape};
 
 /// The declaration of [`AttentionProbabilities`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "attention_probabilities",
     formula: "out[s, h, i, j] = softmax_j(q[i, h, :] · k[j, h, :] / √D)",
     uniform: wgsl::Uniform::FIELDS,

@@ -20,7 +20,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Element, Error, Result, Shape};
 
 /// The declaration of [`AttentionRollout`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "attention_rollout",
     formula: "out[j] = keep · base[j] + pass · mean_h Σ_i weights[i] · P_h[i, j], P = attention probabilities",
     uniform: wgsl::Uniform::FIELDS,

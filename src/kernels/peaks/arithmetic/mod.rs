@@ -11,7 +11,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`PeakArithmetic`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "peak_arithmetic",
     formula: "out[i] = Σ x_chain after x ← x · a + b, over and over",
     uniform: wgsl::Uniform::FIELDS,

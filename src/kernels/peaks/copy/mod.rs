@@ -10,7 +10,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`PeakCopy`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "peak_copy",
     formula: "out[i] = in[i]",
     uniform: wgsl::Uniform::FIELDS,

@@ -11,7 +11,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Element, Error, Result, Shape};
 
 /// The declaration of [`Colour`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "colour",
     formula: "pixels[f, y, x] = r | g << 8 | b << 16, read from rgb24, rgba8 or bgra8, or computed from yuv420p by integer \
               coefficients",

@@ -12,7 +12,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`Normalise`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "normalise",
     formula: "out[b, f, p, y, x] = values[p, byte p of in[b·F + f, top + y, left + x]], byte 0 outside the picture",
     uniform: wgsl::Uniform::FIELDS,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::wgsl::INVOCATIONS;
-use super::{Axis, Resample, table};
+use super::{Axis, Resample};
 use crate::kernels::contract::{Case, Fill};
 use crate::tensor::{Result, Tensor, Tolerance};
 
@@ -39,7 +39,7 @@ fn triangles(input: usize, output: usize, kept: Range<usize>, taps: usize) -> Re
         weights.extend(heights.iter().map(|height| (height * one).round() as i32));
         weights.resize(first.len() * taps, 0);
     }
-    table(&first, &count, &weights, taps)
+    Resample::table(&first, &count, &weights, taps)
 }
 
 pub(super) fn cases() -> Vec<Case> {
@@ -71,7 +71,7 @@ pub(super) fn cases() -> Vec<Case> {
         exact("some rows", some_rows, triangles(50, 20, 0..20, 7)),
         exact("some columns", some_columns, triangles(40, 20, 0..20, 5)),
         case("black and white", 1, [20, 30], Axis::X, 7, 0..7).given(0, board(20, 30)),
-        exact("weights that overshoot are clamped", sharpened, table(&first, &[3; 10], &weights, 3)),
+        exact("weights that overshoot are clamped", sharpened, Resample::table(&first, &[3; 10], &weights, 3)),
     ]
 }
 

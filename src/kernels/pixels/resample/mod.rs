@@ -13,7 +13,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// The declaration of [`Resample`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "resample",
     formula: "out[i] = clamp((2²¹ + Σ_k weight[i, k]·in[first[i] + k]) >> 22), k < count[i], along X or Y",
     uniform: wgsl::Uniform::FIELDS,
@@ -35,7 +35,7 @@ pub enum Axis {
     Y,
 }
 
-/// Resamples `lines` of each of `frames` frames to `length` pixels along `axis`, by a [`table`].
+/// Resamples `lines` of each of `frames` frames to `length` pixels along `axis`, by a [`table`](Self::table).
 ///
 /// Pillow resamples along X first, stores bytes, and goes on along Y. A crop costs only its own pixels: along X,
 /// `length` is its columns, and `lines` are the rows of the picture that it needs; along Y, `length` is its rows, and
@@ -56,28 +56,31 @@ pub struct Resample {
     pub taps: usize,
 }
 
-/// The `[N, 2 + taps]` words that [`Resample`] works from: for each output pixel the first source pixel, the number of
-/// source pixels and their weights in 22-bit fixed point, `taps` of them whatever the number.
-///
-/// An error where the lists differ in their number of pixels, or a pixel has more than `taps` weights.
-pub fn table(first: &[u32], count: &[u32], weights: &[i32], taps: usize) -> Result<Tensor> {
-    let pixels = first.len();
-    if taps == 0 || count.len() != pixels || weights.len() != pixels * taps || count.iter().any(|&n| n as usize > taps)
-    {
-        return Err(Error::usage(format!(
-            "{pixels} first pixels, {} counts and {} weights, {taps} a pixel, make no resampling table",
-            count.len(),
-            weights.len()
-        )));
-    }
-    let pixels = first.iter().zip(count).zip(weights.chunks_exact(taps));
-    let words = pixels.flat_map(|((&first, &count), weights)| {
-        [first, count].into_iter().chain(weights.iter().map(|weight| weight.cast_unsigned()))
-    });
-    Tensor::u32([first.len(), 2 + taps], words.collect())
-}
-
 impl Resample {
+    /// The `[N, 2 + taps]` words that it works from: for each output pixel the first source pixel, the number of
+    /// source pixels and their weights in 22-bit fixed point, `taps` of them whatever the number.
+    ///
+    /// An error where the lists differ in their number of pixels, or a pixel has more than `taps` weights.
+    pub fn table(first: &[u32], count: &[u32], weights: &[i32], taps: usize) -> Result<Tensor> {
+        let pixels = first.len();
+        if taps == 0
+            || count.len() != pixels
+            || weights.len() != pixels * taps
+            || count.iter().any(|&n| n as usize > taps)
+        {
+            return Err(Error::usage(format!(
+                "{pixels} first pixels, {} counts and {} weights, {taps} a pixel, make no resampling table",
+                count.len(),
+                weights.len()
+            )));
+        }
+        let pixels = first.iter().zip(count).zip(weights.chunks_exact(taps));
+        let words = pixels.flat_map(|((&first, &count), weights)| {
+            [first, count].into_iter().chain(weights.iter().map(|weight| weight.cast_unsigned()))
+        });
+        Tensor::u32([first.len(), 2 + taps], words.collect())
+    }
+
     /// [Y, X] of the output.
     pub fn output_size(&self) -> [usize; 2] {
         match self.axis {
@@ -132,12 +135,12 @@ mod tests {
 
     #[test]
     fn tables_hold_a_record_a_pixel() {
-        let table = table(&[0, 4], &[2, 1], &[3, -1, 5, 0], 2).unwrap();
+        let table = Resample::table(&[0, 4], &[2, 1], &[3, -1, 5, 0], 2).unwrap();
         assert_eq!(table, Tensor::u32([2, 4], vec![0, 2, 3, u32::MAX, 4, 1, 5, 0]).unwrap());
-        assert!(super::table(&[0, 4], &[2], &[3, 1, 5, 0], 2).is_err());
-        assert!(super::table(&[0, 4], &[2, 3], &[3, 1, 5, 0], 2).is_err());
-        assert!(super::table(&[0, 4], &[1, 1], &[3, 1, 5], 2).is_err());
-        assert!(super::table(&[0, 4], &[0, 0], &[], 0).is_err());
+        assert!(Resample::table(&[0, 4], &[2], &[3, 1, 5, 0], 2).is_err());
+        assert!(Resample::table(&[0, 4], &[2, 3], &[3, 1, 5, 0], 2).is_err());
+        assert!(Resample::table(&[0, 4], &[1, 1], &[3, 1, 5], 2).is_err());
+        assert!(Resample::table(&[0, 4], &[0, 0], &[], 0).is_err());
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use super::ResizeBilinear;
 use super::wgsl::INVOCATIONS;
-use super::{ResizeBilinear, table};
 use crate::kernels::contract::{Case, Fill};
 use crate::tensor::{Result, Tensor, Tolerance};
 
@@ -37,7 +37,7 @@ fn neighbours(input: usize, output: usize, kept: Range<usize>) -> Result<Tensor>
         upper.push(centre.ceil().clamp(0.0, last) as u32);
         fraction.push(centre - centre.floor());
     }
-    table(&lower, &upper, &fraction)
+    ResizeBilinear::table(&lower, &upper, &fraction)
 }
 
 /// Three times as large: many values lie on or next to an integer, where one rounding instead of two shows.

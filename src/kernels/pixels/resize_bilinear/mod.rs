@@ -11,7 +11,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// The declaration of [`ResizeBilinear`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "resize_bilinear",
     formula: "out = ⌊top + (bottom − top)·fraction_y⌋, top = in[y0, x0] + (in[y0, x1] − in[y0, x0])·fraction_x",
     uniform: wgsl::Uniform::FIELDS,
@@ -25,7 +25,7 @@ pub static FAMILY: Family = Family {
     cases: cases::cases,
 };
 
-/// Resizes each of `frames` frames by a [`table`] for its rows and one for its columns; a crop's tables hold only the
+/// Resizes each of `frames` frames by a [`table`](Self::table) for its rows and one for its columns; a crop's tables hold only the
 /// crop's rows and columns.
 ///
 /// Every operation is rounded to f32 by itself, as TensorFlow does, on any device.
@@ -39,22 +39,24 @@ pub struct ResizeBilinear {
     pub output: [usize; 2],
 }
 
-/// The `[N, 3]` words that [`ResizeBilinear`] works from along one axis: for each output pixel the source pixel before
-/// it, the one after it, and the bits of the f32 that says how far it lies from the first towards the second.
-///
-/// An error where the lists differ in length.
-pub fn table(lower: &[u32], upper: &[u32], fraction: &[f32]) -> Result<Tensor> {
-    if lower.len() != upper.len() || lower.len() != fraction.len() {
-        return Err(Error::usage(format!(
-            "{} lower pixels, {} upper pixels and {} fractions make no table",
-            lower.len(),
-            upper.len(),
-            fraction.len()
-        )));
+impl ResizeBilinear {
+    /// The `[N, 3]` words that it works from along one axis: for each output pixel the source pixel before
+    /// it, the one after it, and the bits of the f32 that says how far it lies from the first towards the second.
+    ///
+    /// An error where the lists differ in length.
+    pub fn table(lower: &[u32], upper: &[u32], fraction: &[f32]) -> Result<Tensor> {
+        if lower.len() != upper.len() || lower.len() != fraction.len() {
+            return Err(Error::usage(format!(
+                "{} lower pixels, {} upper pixels and {} fractions make no table",
+                lower.len(),
+                upper.len(),
+                fraction.len()
+            )));
+        }
+        let pixels = lower.iter().zip(upper).zip(fraction);
+        let words = pixels.flat_map(|((&lower, &upper), fraction)| [lower, upper, fraction.to_bits()]);
+        Tensor::u32([lower.len(), 3], words.collect())
     }
-    let pixels = lower.iter().zip(upper).zip(fraction);
-    let words = pixels.flat_map(|((&lower, &upper), fraction)| [lower, upper, fraction.to_bits()]);
-    Tensor::u32([lower.len(), 3], words.collect())
 }
 
 impl Kernel for ResizeBilinear {
@@ -97,7 +99,7 @@ mod tests {
     #[test]
     fn tables_hold_a_record_a_pixel() {
         let words = vec![0, 1, 0.25f32.to_bits(), 3, 4, 0.5f32.to_bits()];
-        assert_eq!(table(&[0, 3], &[1, 4], &[0.25, 0.5]).unwrap(), Tensor::u32([2, 3], words).unwrap());
-        assert!(table(&[0, 3], &[1, 4], &[0.25]).is_err());
+        assert_eq!(ResizeBilinear::table(&[0, 3], &[1, 4], &[0.25, 0.5]).unwrap(), Tensor::u32([2, 3], words).unwrap());
+        assert!(ResizeBilinear::table(&[0, 3], &[1, 4], &[0.25]).is_err());
     }
 }

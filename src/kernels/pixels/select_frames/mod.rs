@@ -11,7 +11,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Element, Error, Result, Shape};
 
 /// The declaration of [`SelectFrames`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "select_frames",
     formula: "out[b, s, :] = in[b, indices[s], :]",
     uniform: wgsl::Uniform::FIELDS,

@@ -14,7 +14,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`Linear`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "linear",
     formula: "out[m, n] = act(Σ_k in[m, k] · weight[n, k] + bias[n]) + residual[m, n]",
     uniform: wgsl::Uniform::FIELDS,

@@ -13,7 +13,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`TubeletEmbed`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "tubelet_embed",
     formula: "out[b, i, j, k, :] = Σ_{c, τ, y, x} clip[b, i·t + τ, c, j·h + y, k·w + x] · weight[:, c, τ, y, x] + bias",
     uniform: wgsl::Uniform::FIELDS,

@@ -11,7 +11,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`ColumnSum`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "column_sum",
     formula: "out[c] = Σ_m in[m, c]",
     uniform: wgsl::Uniform::FIELDS,

@@ -11,7 +11,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`LayerNorm`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "layer_norm",
     formula: "out[m, c] = (in[m, c] − μ) / √(σ² + eps) · scale[c] + bias[c]",
     uniform: wgsl::Uniform::FIELDS,

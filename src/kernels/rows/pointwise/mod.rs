@@ -14,7 +14,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`Pointwise`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "pointwise",
     formula: "out[m, c] = activation(in[m, c])  or  in[m, c] + addend[m, c]",
     uniform: wgsl::Uniform::FIELDS,

@@ -11,7 +11,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Element, Error, Result, Shape};
 
 /// The declaration of [`Pool`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "pool",
     formula: "out[b, c] = in[b, 0, c], or the mean, maximum or sum over valid n of in[b, n, c]",
     uniform: wgsl::Uniform::FIELDS,

@@ -11,7 +11,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`Softmax`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "softmax",
     formula: "out[m, c] = exp(in[m, c] − max) / Σ_c exp(in[m, c] − max)",
     uniform: wgsl::Uniform::FIELDS,

@@ -11,7 +11,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`TokenAssembly`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "token_assembly",
     formula: "out[b, i, c] = (i < K ? class_token[c] : tokens[b, i − K, c]) + positions[i, c]",
     uniform: wgsl::Uniform::FIELDS,

@@ -11,7 +11,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Element, Error, Format, Layout, Result, Shape};
 
 /// The declaration of [`Repack`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "repack",
     formula: "output[index of (n, k) in the format] = weight[n, k] as the format stores it",
     uniform: wgsl::Uniform::FIELDS,

@@ -11,7 +11,7 @@ use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
 /// The declaration of [`SgdStep`].
-pub static FAMILY: Family = Family {
+static FAMILY: Family = Family {
     name: "sgd_step",
     formula: "velocity ← momentum · velocity + gradient; value ← value − rate · velocity",
     uniform: wgsl::Uniform::FIELDS,

@@ -1,0 +1,3 @@
+//! What [`uniform!`](crate::uniform!) expands to names.
+
+pub use crate::kernels::contract::{Field, joined};
