@@ -93,7 +93,7 @@ impl Hub {
     }
 
     /// [`Hub::from_env`], but `variable` is asked instead of the environment, and no file is read.
-    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
         let variables = Variables::new(&variable);
         Self {
             cache: variables.cache(),

@@ -202,7 +202,7 @@ impl Checkpoint {
     }
 
     /// The model on clips of another length, or of frames of other sides, than it was trained on: its positions are
-    /// interpolated, which its notes say then ([`fit_positions`]).
+    /// interpolated, which its notes say then.
     ///
     /// ```no_run
     /// let checkpoint = tubelet::checkpoint::load("DIR")?.on_clips(Some(64), None)?;

@@ -41,10 +41,12 @@ pub use manifest::{Excerpt, Item, Manifest, ManifestFormat};
 pub use merging::{merge, write_merged};
 pub use metrics::{Figure, Metrics, Summary};
 pub use names::ClassNames;
-pub use precision::{AveragePrecision, average_precision};
-pub use prediction::{Prediction, TOP, Top};
+use precision::AveragePrecision;
+use prediction::TOP;
+pub use prediction::{Prediction, Top};
 pub use results::{Results, read_results};
-pub use rows::{Encoding, Row, VideoOutcome};
+use rows::Encoding;
+pub use rows::{Row, VideoOutcome};
 pub use shard::Shard;
 pub use task::Task;
 

@@ -4,7 +4,7 @@ use crate::tensor::{Error, Result};
 
 /// The area under the steps of precision over recall: Σ (Rₙ − Rₙ₋₁)·Pₙ over the distinct scores from the highest down,
 /// without interpolation, as scikit-learn's `average_precision_score` has it. `None` where nothing is positive.
-pub fn average_precision(scores: &[f32], positive: &[bool]) -> Option<f64> {
+fn average_precision(scores: &[f32], positive: &[bool]) -> Option<f64> {
     let positives = positive.iter().filter(|positive| **positive).count();
     if positives == 0 {
         return None;
@@ -23,7 +23,7 @@ pub fn average_precision(scores: &[f32], positive: &[bool]) -> Option<f64> {
 
 /// Scores and labels of videos that may show several classes.
 #[derive(Clone, Debug, Default)]
-pub struct AveragePrecision {
+pub(super) struct AveragePrecision {
     /// `[videos, K]`.
     scores: Vec<f32>,
     labels: Vec<Vec<usize>>,
@@ -31,7 +31,7 @@ pub struct AveragePrecision {
 
 impl AveragePrecision {
     /// Adds a video with the score of every class; an error where it has more or fewer scores than the videos before.
-    pub fn add(&mut self, labels: &[usize], scores: &[f32]) -> Result<()> {
+    pub(super) fn add(&mut self, labels: &[usize], scores: &[f32]) -> Result<()> {
         let videos = self.labels.len();
         if videos > 0 && self.scores.len() != videos * scores.len() {
             let classes = self.scores.len() / videos;
@@ -43,7 +43,7 @@ impl AveragePrecision {
     }
 
     /// The average precision of each class; `None` for a class that no video shows.
-    pub fn of_classes(&self) -> Vec<Option<f64>> {
+    fn of_classes(&self) -> Vec<Option<f64>> {
         let videos = self.labels.len();
         let classes = self.scores.len().checked_div(videos).unwrap_or(0);
         let of_class = |class: usize| {
@@ -55,7 +55,7 @@ impl AveragePrecision {
     }
 
     /// The mean over the classes that some video shows; `None` where there is none.
-    pub fn mean(&self) -> Option<f64> {
+    pub(super) fn mean(&self) -> Option<f64> {
         let known: Vec<f64> = self.of_classes().into_iter().flatten().collect();
         (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
     }

@@ -5,7 +5,7 @@ use crate::engine::{Class, Classes};
 use crate::tensor::{Result, printable};
 
 /// How many classes of each head are kept with a video: those that top-5 accuracy needs.
-pub const TOP: usize = 5;
+pub(super) const TOP: usize = 5;
 
 /// The most probable classes of a head.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +23,7 @@ pub struct Top {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Prediction {
-    /// The [`TOP`] classes of each head, then those of the joint distribution where there are several heads.
+    /// The five most probable classes of each head, then those of the joint distribution where there are several heads.
     pub tops: Vec<Top>,
     /// All logits. Files of results may leave them out where no figure needs them; then it is empty.
     pub logits: Vec<f32>,

@@ -61,8 +61,7 @@ pub enum VideoOutcome {
 /// the joint distribution of several heads, whose classes are numbered with the first head outermost; then `logits`, the
 /// mean over all views. Texts of files are without control characters, marks of direction and the like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Encoding {
+pub(super) enum Encoding {
     /// A header and a line a video; lists are parted by semicolons. `logits` are there for multi-label tasks only, whose
     /// figure needs them. A text that a spreadsheet would take for a formula, beginning with `=`, `+`, `-` or `@`, has an
     /// apostrophe before it.
@@ -83,7 +82,7 @@ enum Kind {
 
 impl Encoding {
     /// By the name's ending, `.csv` or `.jsonl`.
-    pub fn of(path: &Path) -> Result<Self> {
+    pub(super) fn of(path: &Path) -> Result<Self> {
         let is = |extension: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension));
         if is("csv") {
             return Ok(Self::Csv);

@@ -62,7 +62,7 @@ impl Task {
     }
 
     /// Whether videos have labels.
-    pub fn has_labels(&self) -> bool {
+    pub(super) fn has_labels(&self) -> bool {
         !self.unlabelled
     }
 
@@ -85,7 +85,7 @@ impl Task {
     }
 
     /// Whether a video has any number of labels.
-    pub fn is_multiple(&self) -> bool {
+    pub(super) fn is_multiple(&self) -> bool {
         self.labelling == Labelling::Multiple
     }
 
@@ -114,7 +114,7 @@ impl Task {
     }
 
     /// An error where `labels` are not those of a video: one class a head, or any number of classes of a multi-label one.
-    pub fn check_labels(&self, labels: &[usize]) -> Result<()> {
+    pub(super) fn check_labels(&self, labels: &[usize]) -> Result<()> {
         if self.unlabelled {
             return match labels.is_empty() {
                 true => Ok(()),

@@ -50,8 +50,8 @@ pub trait Backend: Debug + Send + Sync {
     /// The tensor in host memory.
     fn read<'a>(&'a self, memory: &'a Memory) -> Pending<'a, Tensor>;
 
-    /// Concatenates tensors, in order, to one of `shape`, along the one axis on which they are smaller; an error for what
-    /// [`Shape::runs_of`] refuses.
+    /// Concatenates tensors, in order, to one of `shape`, along the one axis on which they are smaller; an error for
+    /// parts that differ from it on another axis, or do not add up to it.
     fn join<'a>(&'a self, parts: &'a [Memory], shape: &'a Shape) -> Pending<'a, Memory>;
 }
 

@@ -99,7 +99,7 @@ impl Backend for Gpu {
 
 /// A graph bound to a GPU: everything compiled, uploaded and allocated once, then run as often as wanted, in one
 /// submission each unless the pass is so long that a system would take its GPU for hung.
-pub struct GpuExecutor {
+struct GpuExecutor {
     device: Gpu,
     /// As it was recorded.
     graph: Arc<Graph>,
@@ -116,15 +116,6 @@ pub struct GpuExecutor {
 }
 
 impl GpuExecutor {
-    /// Prepares `graph` on the device that holds `weights`.
-    pub fn new<'a>(graph: Arc<Graph>, weights: &'a DeviceWeights, options: &'a ExecutorOptions) -> Pending<'a, Self> {
-        Pending::new(async move {
-            let device = weights.device().gpu().cloned();
-            let elsewhere = || Error::usage("kernels in WGSL need a GPU, but the weights are on another device");
-            Self::bound(device.ok_or_else(elsewhere)?, graph, weights, options).await
-        })
-    }
-
     async fn bound(device: Gpu, graph: Arc<Graph>, weights: &DeviceWeights, options: &ExecutorOptions) -> Result<Self> {
         let lowered = Lowered::new(&graph, device.capabilities(), options)?;
         let plan = MemoryPlan::with_scratch(&lowered.graph, &lowered.scratch());
@@ -146,16 +137,6 @@ impl GpuExecutor {
         let (program, calls) = (builder.finish().await?, lowered.calls);
         let weights = weights.clone();
         Ok(Self { device, graph, plan, slots, masters, weights, packed, variants, program, calls })
-    }
-
-    /// Which values share memory.
-    pub fn plan(&self) -> &MemoryPlan {
-        &self.plan
-    }
-
-    /// The variant that runs each call.
-    pub fn variants(&self) -> &[&'static Variant] {
-        &self.variants
     }
 
     /// Begins another submission before the call with index `call` where the one so far has enough work.

@@ -1,6 +1,6 @@
 //! Kernel calls on named values: recorded once, planned, and run by any executor.
 //!
-//! A [`Graph`] is plain data: values with names and shapes, and the calls that compute them. A [`MemoryPlan`] gives each
+//! A [`Graph`] is plain data: values with names and shapes, and the calls that compute them. A memory plan gives each
 //! value a slot of memory for as long as it lives. A [`Device`] prepares an [`Executor`] for it: a GPU runs the kernels in
 //! WGSL, the host its own in Rust, the references their formulas in plain loops. [`bisect`] names the first call on which
 //! two executors differ.
@@ -27,9 +27,8 @@ use crate::tensor::{Error, Layout, Result, Tensor};
 pub use backend::{Backend, ExecutorOptions};
 pub use bisect::{Divergence, bisect};
 pub use device::{Choice, Device, DeviceOptions};
-pub use gpu::GpuExecutor;
 pub use memory::Memory;
-pub use plan::MemoryPlan;
+pub(crate) use plan::MemoryPlan;
 pub use recording::{Graph, Node, Origin, Taps, Value};
 pub use weights::{DeviceWeights, Weights};
 

@@ -7,10 +7,9 @@ use super::{Graph, Node, Origin, Value};
 ///
 /// A slot is a buffer of its own: one buffer cannot be bound both to be read and to be written in a dispatch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MemoryPlan {
+pub(crate) struct MemoryPlan {
     /// The size of each slot in bytes.
-    pub slots: Vec<u64>,
+    pub(super) slots: Vec<u64>,
     /// The slot of each value, by the value's index; `None` for weights and constants.
     slot_of: Vec<Option<usize>>,
     /// For each value that updates make of weights: those weights, in whose memory it lies.
@@ -23,12 +22,12 @@ pub struct MemoryPlan {
 
 impl MemoryPlan {
     /// Plans `graph` without scratch. Inputs live from the start, outputs to the end.
-    pub fn new(graph: &Graph) -> Self {
+    pub(crate) fn new(graph: &Graph) -> Self {
         Self::with_scratch(graph, &vec![Vec::new(); graph.nodes().len()])
     }
 
     /// As [`new`](Self::new), with this many bytes of scratch for each binding of each call.
-    pub fn with_scratch(graph: &Graph, scratch: &[Vec<u64>]) -> Self {
+    pub(super) fn with_scratch(graph: &Graph, scratch: &[Vec<u64>]) -> Self {
         let values = graph.values().count();
         let mut plan = Self {
             slots: Vec::new(),
@@ -90,32 +89,33 @@ impl MemoryPlan {
     }
 
     /// The slot of `value`; `None` for weights, updated weights and constants.
-    pub fn slot(&self, value: Value) -> Option<usize> {
+    pub(super) fn slot(&self, value: Value) -> Option<usize> {
         self.slot_of[value.0]
     }
 
     /// The weights in whose memory `value` lies, where updates make it of them.
-    pub fn master_of(&self, value: Value) -> Option<Value> {
+    pub(super) fn master_of(&self, value: Value) -> Option<Value> {
         self.master_of[value.0]
     }
 
     /// The slot of a scratch binding of the call with index `call`.
-    pub fn scratch_slot(&self, call: usize, binding: usize) -> Option<usize> {
+    pub(super) fn scratch_slot(&self, call: usize, binding: usize) -> Option<usize> {
         self.scratch[call].get(binding).copied().flatten()
     }
 
     /// Whether `value` is still in its memory when all calls have run.
-    pub fn survives(&self, value: Value) -> bool {
+    #[cfg(test)]
+    fn survives(&self, value: Value) -> bool {
         (self.slot(value).is_some() || self.master_of(value).is_some()) && self.last_use[value.0].is_none()
     }
 
     /// The last call that needs `value`; `None` where it is kept to the end.
-    pub fn last_use(&self, value: Value) -> Option<usize> {
+    pub(super) fn last_use(&self, value: Value) -> Option<usize> {
         self.last_use[value.0]
     }
 
     /// Bytes of all slots together.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.slots.iter().sum()
     }
 }

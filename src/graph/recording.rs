@@ -38,7 +38,7 @@ pub struct Node {
 
 impl Node {
     /// What the bindings that read are given, in order; `None` where the call leaves it out.
-    pub fn given(&self) -> impl Iterator<Item = Option<Value>> + '_ {
+    pub(super) fn given(&self) -> impl Iterator<Item = Option<Value>> + '_ {
         let bindings = self.call.family().bindings.iter().zip(self.operands.iter().zip(&self.replaced));
         bindings.filter_map(|(binding, (operand, replaced))| match binding.access {
             Access::Read => Some(*operand),
@@ -59,7 +59,7 @@ impl Node {
     }
 
     /// Its updates: each value that it overwrites, then the value that takes that memory.
-    pub fn updates(&self) -> impl Iterator<Item = (Value, Value)> + '_ {
+    pub(super) fn updates(&self) -> impl Iterator<Item = (Value, Value)> + '_ {
         self.replaced.iter().zip(&self.operands).filter_map(|(old, new)| Some(((*old)?, (*new)?)))
     }
 }
@@ -87,7 +87,7 @@ impl<S: Into<String>> FromIterator<S> for Taps {
 
 impl Taps {
     /// Whether the value called `name` is wanted.
-    pub fn want(&self, name: &str) -> bool {
+    pub(crate) fn want(&self, name: &str) -> bool {
         match self {
             Self::None => false,
             Self::Names(names) => names.contains(name),
@@ -208,7 +208,7 @@ impl Graph {
     }
 
     /// Records a call of any kernel, as [`call_many`](Self::call_many) does.
-    pub fn record_call(
+    pub(crate) fn record_call(
         &mut self,
         call: Call,
         inputs: &[Option<Value>],

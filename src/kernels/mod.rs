@@ -18,7 +18,7 @@ mod contract;
 pub mod fields;
 #[cfg(feature = "cpu")]
 pub mod host;
-pub mod peaks;
+pub(crate) mod peaks;
 pub mod pixels;
 pub mod products;
 pub mod rows;

@@ -69,7 +69,7 @@ impl Exact {
     }
 
     /// Concatenates tensors of numbers, in order, to one of `shape`, along the one axis on which they are smaller; an error for
-    /// what [`Shape::runs_of`] refuses.
+    /// parts that differ from it on another axis, or do not add up to it.
     pub fn joined(parts: &[&Self], shape: &Shape) -> Result<Self> {
         let runs = shape.runs_of(&parts.iter().map(|part| &part.shape).collect::<Vec<_>>())?;
         let mut values = Vec::with_capacity(shape.elements());

@@ -130,8 +130,8 @@ impl Tensor {
         self.data
     }
 
-    /// Concatenates tensors of floats to `shape`, along the one axis on which they are smaller; an error for what
-    /// [`Shape::runs_of`] refuses.
+    /// Concatenates tensors of floats to `shape`, along the one axis on which they are smaller; an error for
+    /// parts that differ from it on another axis, or do not add up to it.
     pub fn joined(parts: &[&Tensor], shape: &Shape) -> Result<Self> {
         let outer = shape.runs_of(&parts.iter().map(|part| &part.shape).collect::<Vec<_>>())?;
         let mut values = Vec::with_capacity(shape.elements());

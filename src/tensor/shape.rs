@@ -40,7 +40,7 @@ impl Shape {
     /// # Errors
     ///
     /// [`Usage`](super::ErrorKind::Usage) where parts differ from this shape on another axis, or do not add up to it.
-    pub fn runs_of(&self, parts: &[&Shape]) -> Result<usize> {
+    pub(crate) fn runs_of(&self, parts: &[&Shape]) -> Result<usize> {
         let differing = |part: &&Shape| self.0.iter().zip(&part.0).position(|(whole, part)| whole != part);
         let axis = parts.iter().find_map(differing).unwrap_or(0);
         let equal_elsewhere = |part: &Shape| {
@@ -65,7 +65,7 @@ impl Shape {
 
     /// Whether both are the same rows of the same width, however the rows are grouped:
     /// `[2, 65, 64]` and `[130, 64]` are.
-    pub fn regroups(&self, other: &Shape) -> bool {
+    pub(crate) fn regroups(&self, other: &Shape) -> bool {
         self.last() == other.last() && self.rows() == other.rows()
     }
 }

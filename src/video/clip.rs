@@ -102,7 +102,7 @@ impl Clip {
     }
 
     /// The clip in parts in which all frames are of one size and format.
-    pub fn uniform_parts(&self) -> impl Iterator<Item = Self> + '_ {
+    pub(super) fn uniform_parts(&self) -> impl Iterator<Item = Self> + '_ {
         let kind = |frame: &Frame| (frame.height(), frame.width(), frame.format());
         let mut start = 0;
         self.frames.chunk_by(move |a, b| kind(a) == kind(b)).map(move |frames| {

@@ -5,7 +5,7 @@
 //! | [`FrameSource`], [`open`] | decoded [`Frame`]s of a video file, image folder, animation, still or array |
 //! | [`Sampling`] | the frame indices of each clip |
 //! | [`Preset`], [`Preprocessing`] | resize, crop and value range |
-//! | [`coefficients`], [`Antialiased`], [`Lerp`], [`CropWindow`] | the integers and tables that kernels compute with |
+//! | [`coefficients`], [`Antialiased`], [`CropWindow`] | the integers and tables that kernels compute with |
 //!
 //! Everything is exact: 8-bit 4:2:0 video comes as its decoded planes, and the tables give the bytes of Pillow or
 //! the floats of TensorFlow, whichever the model was trained with.
@@ -58,7 +58,8 @@ pub use opening::{OpenOptions, Rotation};
 pub(crate) use prepare::ClipKind;
 pub use prepare::{ClipFrames, PreparedClip, Preparer};
 pub use preset::{Crops, PlaneStatistics, Preprocessing, Preset, Resize, Values};
-pub use resample::{Antialiased, Filter, Lerp, Resampling, WEIGHT_BITS};
+use resample::Lerp;
+pub use resample::{Antialiased, Filter, Resampling};
 pub use sampling::{DEFAULT_STRIDE, Sampling};
 pub use segment::Segment;
 pub use source::{Frame, FrameSource, Information, PixelFormat, Sink, Wanted, Watcher};

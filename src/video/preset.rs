@@ -272,7 +272,7 @@ impl Preprocessing {
 
     /// The parts of a resized frame that `crops` means, in their order: [`Self::crop_window`] or
     /// [`Self::three_crop_windows`].
-    pub fn crop_windows(&self, resized: [usize; 2], crops: Crops) -> Result<Vec<CropWindow>> {
+    pub(super) fn crop_windows(&self, resized: [usize; 2], crops: Crops) -> Result<Vec<CropWindow>> {
         match crops {
             Crops::Central => Ok(vec![self.crop_window(resized)]),
             Crops::Three => Ok(self.three_crop_windows(resized)?.to_vec()),
@@ -292,7 +292,7 @@ impl Preprocessing {
     /// first, middle, last. The middle offset is rounded up, unlike the central crop's.
     ///
     /// An error ([`Usage`](crate::tensor::ErrorKind::Usage)) where the frame is smaller than the crop.
-    pub fn three_crop_windows(&self, [height, width]: [usize; 2]) -> Result<[CropWindow; 3]> {
+    fn three_crop_windows(&self, [height, width]: [usize; 2]) -> Result<[CropWindow; 3]> {
         let [rows, columns] = self.crop.unwrap_or([height, width]);
         let (Some(below), Some(right)) = (height.checked_sub(rows), width.checked_sub(columns)) else {
             return Err(Error::usage(format!(

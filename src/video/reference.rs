@@ -1,6 +1,7 @@
 //! Plain preprocessing on the host, for tests: shows that the integers and tables give the recorded bytes.
 
-use super::{Antialiased, CropWindow, Filter, Lerp, Preprocessing, Preset, WEIGHT_BITS};
+use super::resample::WEIGHT_BITS;
+use super::{Antialiased, CropWindow, Filter, Lerp, Preprocessing, Preset};
 #[cfg(feature = "video")]
 use super::{Frame, PixelFormat, colour::coefficients};
 

@@ -16,7 +16,7 @@ pub enum Resampling {
     /// Hugging Face's processor does. See [`Antialiased`].
     Pillow(Filter),
     /// TensorFlow's `bilinear` with half-pixel centres and without antialiasing, truncated to bytes. What scenic
-    /// does. See [`Lerp`].
+    /// does.
     TensorFlowBilinear,
 }
 
@@ -99,7 +99,7 @@ fn sinc(x: f64) -> f64 {
 }
 
 /// Fractional bits of the weights of [`Antialiased`].
-pub const WEIGHT_BITS: u32 = 22;
+pub(super) const WEIGHT_BITS: u32 = 22;
 
 /// Pillow's antialiased resampling for one axis.
 ///
@@ -112,7 +112,7 @@ pub struct Antialiased {
     pub first: Vec<u32>,
     /// Number of source pixels of each output pixel, at most `taps`.
     pub count: Vec<u32>,
-    /// `taps` weights for each output pixel in [`WEIGHT_BITS`]-bit fixed point, zero from its `count` on.
+    /// `taps` weights for each output pixel in 22-bit fixed point, zero from its `count` on.
     pub weights: Vec<i32>,
     /// Weights reserved for each output pixel.
     pub taps: usize,
@@ -176,8 +176,7 @@ impl Antialiased {
 /// TensorFlow's bilinear for one axis: output pixel i lies between the source pixels `lower[i]` and `upper[i]`, at
 /// `lower + (upper − lower)·fraction[i]`, in f32; columns first, then rows, then one truncation to bytes.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Lerp {
+pub(super) struct Lerp {
     /// The source pixel before each output pixel.
     pub lower: Vec<u32>,
     /// The source pixel after it.
@@ -188,7 +187,7 @@ pub struct Lerp {
 
 impl Lerp {
     /// The table for the pixels `window` of an axis of `output` pixels made from `input` pixels.
-    pub fn new(input: usize, output: usize, window: Range<usize>) -> Result<Self> {
+    pub(super) fn new(input: usize, output: usize, window: Range<usize>) -> Result<Self> {
         check(input, output, &window)?;
         let scale = input as f32 / output as f32;
         let mut table = Self { lower: Vec::new(), upper: Vec::new(), fraction: Vec::new() };

@@ -6,7 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{AttentionAxis, Config, Encoder, RecordedAttention, Recording, Request};
+use super::recording::RecordedAttention;
+use super::{AttentionAxis, Config, Encoder, Recording, Request};
 use crate::graph::{Graph, Value};
 use crate::kernels::attention::AttentionNormaliser;
 use crate::kernels::attention::Part;
@@ -64,8 +65,7 @@ impl FromStr for AttentionLayer {
 
 /// One map: shares of attention, handed from the tokens at the top of an encoder down to those at its bottom.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct RecordedMap {
+pub(crate) struct RecordedMap {
     /// The encoder whose tokens these are.
     pub encoder: Encoder,
     /// Over what its tokens attend.
@@ -78,8 +78,7 @@ pub struct RecordedMap {
 
 /// A forward pass with maps of its attention.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct MapRecording {
+pub(crate) struct MapRecording {
     /// The forward pass; its graph computes the maps too.
     pub recording: Recording,
     /// The maps, encoder by encoder.
@@ -91,7 +90,11 @@ pub struct MapRecording {
 /// # Errors
 ///
 /// A layer or head that the model does not have, with those that it has.
-pub fn record_attention_maps(config: &Config, request: &Request, layer: &AttentionLayer) -> Result<MapRecording> {
+pub(crate) fn record_attention_maps(
+    config: &Config,
+    request: &Request,
+    layer: &AttentionLayer,
+) -> Result<MapRecording> {
     // Rollout takes whole vectors through every layer. One layer's map mostly asks for a single query, whose normaliser
     // costs next to nothing.
     let statistics = matches!(layer, AttentionLayer::Rollout);

@@ -23,7 +23,7 @@ impl Encoder {
     pub(crate) const ALL: [Self; 3] = [Self::Clip, Self::Spatial, Self::Temporal];
 
     /// The encoder that the parameter called `name` belongs to; `None` for those in front of and behind encoders.
-    pub fn of_parameter(name: &str) -> Option<Self> {
+    pub(crate) fn of_parameter(name: &str) -> Option<Self> {
         let path = name.split('.').next().unwrap_or(name);
         Self::ALL.into_iter().find(|encoder| [encoder.path(), encoder.class_token()].contains(&path))
     }
@@ -91,8 +91,7 @@ impl FromStr for Encoder {
 
 /// Over what a token attends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AttentionAxis {
+pub(crate) enum AttentionAxis {
     /// Everything that its encoder sees.
     Whole,
     /// The tokens of its temporal index.
@@ -160,7 +159,7 @@ impl Layer {
 
 impl Config {
     /// The tokens of one sequence of an encoder, its class token left out.
-    pub fn encoder_grid(&self, encoder: Encoder) -> Grid {
+    pub(crate) fn encoder_grid(&self, encoder: Encoder) -> Grid {
         match encoder {
             Encoder::Clip => self.grid(),
             Encoder::Spatial => Grid { temporal: 1, ..self.grid() },
@@ -169,7 +168,7 @@ impl Config {
     }
 
     /// How many tokens a sequence of an encoder has, its class token included.
-    pub fn encoder_tokens(&self, encoder: Encoder) -> usize {
+    pub(crate) fn encoder_tokens(&self, encoder: Encoder) -> usize {
         self.encoder_grid(encoder).tokens() + usize::from(self.class_token())
     }
 }

@@ -100,13 +100,13 @@ impl FrameMask {
     }
 
     /// The mask that a recorded graph needs for this one.
-    pub fn masking(&self) -> GraphMask {
+    pub(crate) fn masking(&self) -> GraphMask {
         GraphMask { frames: self.valid.is_some(), causal: self.causal, empty_row: self.empty_row }
     }
 
     /// The mask of the clips in `batch` alone.
     #[must_use]
-    pub fn of_clips(&self, batch: std::ops::Range<usize>, frames: usize) -> Self {
+    pub(crate) fn of_clips(&self, batch: std::ops::Range<usize>, frames: usize) -> Self {
         let valid = self.valid.as_ref().and_then(|valid| valid.get(batch.start * frames..batch.end * frames));
         Self { valid: valid.map(<[bool]>::to_vec), ..self.clone() }
     }

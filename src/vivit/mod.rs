@@ -37,10 +37,12 @@ mod request;
 mod switches;
 mod validation;
 
-pub use attention_map::{AttentionLayer, MapRecording, RecordedMap, record_attention_maps};
+pub use attention_map::AttentionLayer;
+pub(crate) use attention_map::{MapRecording, RecordedMap, record_attention_maps};
 pub use config::{Config, Grid};
 pub use definition::Halves;
-pub use encoder::{AttentionAxis, Encoder};
+pub(crate) use encoder::AttentionAxis;
+pub use encoder::Encoder;
 pub use factorised_dot_product::{FactorisedDotProduct, HeadOrder};
 pub use factorised_encoder::{FactorisedEncoder, Temporal};
 pub use factorised_self_attention::{FactorisedSelfAttention, Order};
@@ -49,8 +51,9 @@ pub use mask::{FrameMask, GraphMask, TubeletRule};
 pub use model::Model;
 pub use options::ModelOption;
 pub use parameters::{ParameterSpec, Parameters};
-pub use recording::{RecordedAttention, Recording};
-pub use request::{ModelInput, Request, clip_shape};
+pub use recording::Recording;
+pub(crate) use request::ModelInput;
+pub use request::{Request, clip_shape};
 pub use switches::{Classifier, EncoderSize, FrameSampling, Gelu, LabelHead, Labelling, Tubelet};
 pub(crate) use validation::MOST_LAYERS;
 

@@ -9,7 +9,8 @@ use crate::kernels::attention::{Part, Qkv};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Recording {
-    /// The calls. The graph's inputs are those of [`ModelInput`](super::ModelInput).
+    /// The calls. The graph's inputs are `clip`, of [`clip_shape`](super::clip_shape), and where frames may be masked
+    /// `validity`: which temporal indices are valid, words of `[B, T]`.
     pub graph: Graph,
     /// Name and shape of every tensor that the model learns, in the order of the forward pass.
     pub parameters: Vec<ParameterSpec>,
@@ -20,35 +21,34 @@ pub struct Recording {
     /// `[B, K]`: softmax of the logits, for one label a clip.
     pub probabilities: Option<Value>,
     /// The attentions, in the order of the forward pass.
-    pub attentions: Vec<RecordedAttention>,
+    pub(crate) attentions: Vec<RecordedAttention>,
 }
 
 /// One attention of a model.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct RecordedAttention {
+pub(crate) struct RecordedAttention {
     /// Its layer, and in a layer with several attentions which of them it is.
     pub(super) layer: Layer,
     /// Its packed queries, keys and values.
-    pub qkv: Value,
+    pub(super) qkv: Value,
     /// How they are packed.
-    pub packing: Qkv,
+    pub(super) packing: Qkv,
     /// Which heads attend how.
-    pub parts: Vec<(AttentionAxis, Part)>,
+    pub(super) parts: Vec<(AttentionAxis, Part)>,
     /// Which temporal indices are valid, where frames may be masked.
-    pub validity: Option<Value>,
+    pub(super) validity: Option<Value>,
     /// `[H, 2, R]`: the statistics of its softmax, where they were asked for.
-    pub statistics: Option<Value>,
+    pub(super) statistics: Option<Value>,
 }
 
 impl RecordedAttention {
     /// The encoder that it is in.
-    pub fn encoder(&self) -> Encoder {
+    pub(super) fn encoder(&self) -> Encoder {
         self.layer.encoder
     }
 
     /// Index of its layer, from 0.
-    pub fn layer(&self) -> usize {
+    pub(super) fn layer(&self) -> usize {
         self.layer.index
     }
 }

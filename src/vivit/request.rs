@@ -49,8 +49,7 @@ impl Request {
 
 /// What a graph is fed, apart from the seeds of attention maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ModelInput {
+pub(crate) enum ModelInput {
     /// The clips, `[B, F, P, Y, X]` or `[B, F, Y, X, P]`.
     Clip,
     /// Where frames may be masked: which temporal indices are valid, words of `[B, T]`.
@@ -61,7 +60,7 @@ pub enum ModelInput {
 
 impl ModelInput {
     /// The name of the graph's input.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Clip => "clip",
             Self::Validity => "validity",
@@ -70,7 +69,7 @@ impl ModelInput {
     }
 }
 
-/// The shape of [`ModelInput::Clip`].
+/// The shape of the input `clip`: `[B, F, P, Y, X]` or `[B, F, Y, X, P]`.
 pub fn clip_shape(config: &Config, request: &Request) -> Shape {
     request.layout.shape(request.batch, config.frames, [config.rows, config.columns], config.planes)
 }

@@ -59,7 +59,7 @@ impl FlaxLayout {
     }
 
     /// The shape in Flax of a tensor that is `shape` here, in an attention of that many `heads`.
-    pub fn flax_shape(self, shape: &Shape, heads: usize) -> Shape {
+    pub(crate) fn flax_shape(self, shape: &Shape, heads: usize) -> Shape {
         let split = |width: usize| [heads, width / heads.max(1)];
         match (self, shape.axes()) {
             (Self::Dense, &[outputs, inputs]) => [inputs, outputs].into(),
@@ -78,7 +78,7 @@ impl FlaxLayout {
     }
 
     /// The tensor from the array that Flax holds for it; an error where that has another number of axes.
-    pub fn restored(self, array: Tensor) -> Result<Tensor> {
+    pub(crate) fn restored(self, array: Tensor) -> Result<Tensor> {
         let axes = array.shape().axes().to_vec();
         match (self, axes.as_slice()) {
             (Self::Same, _) => Ok(array),
@@ -99,7 +99,7 @@ impl FlaxLayout {
     }
 
     /// The array that Flax holds for `tensor`, in an attention of that many `heads`: the way back from
-    /// [`FlaxLayout::restored`]. An error where the tensor has another number of axes, or the heads do not divide it.
+    /// `restored`. An error where the tensor has another number of axes, or the heads do not divide it.
     pub fn stored(self, tensor: Tensor, heads: usize) -> Result<Tensor> {
         let shape = self.flax_shape(tensor.shape(), heads);
         let axes = tensor.shape().axes().to_vec();

@@ -20,5 +20,6 @@ pub use mask::{EmptyRow, Mask};
 pub use normaliser::AttentionNormaliser;
 pub use probabilities::AttentionProbabilities;
 pub use qkv::{Qkv, QkvLayout};
-pub use rollout::{AttentionRollout, ROLLOUT};
+pub use rollout::AttentionRollout;
+pub(crate) use rollout::ROLLOUT;
 pub use sequences::{Part, Sequences};

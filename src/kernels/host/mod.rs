@@ -16,7 +16,7 @@ mod vector;
 
 pub use arguments::{Arguments, Operand, OperandMut};
 pub use threads::Threads;
-pub use vector::instructions;
+pub(crate) use vector::instructions;
 
 pub(in crate::kernels) use disjoint::Disjoint;
 pub(in crate::kernels) use elementary::{activate, exp2, exponential};

@@ -8,7 +8,7 @@ pub(in crate::kernels) const LANES: usize = 16;
 static ARCHITECTURE: LazyLock<pulp::Arch> = LazyLock::new(pulp::Arch::new);
 
 /// The instructions that loops over vectors are compiled for on this processor.
-pub fn instructions() -> &'static str {
+pub(crate) fn instructions() -> &'static str {
     match *ARCHITECTURE {
         #[cfg(target_arch = "x86_64")]
         pulp::Arch::V4(_) => "AVX-512",

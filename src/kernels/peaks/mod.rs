@@ -3,5 +3,5 @@
 mod arithmetic;
 mod copy;
 
-pub use arithmetic::PeakArithmetic;
-pub use copy::PeakCopy;
+pub(crate) use arithmetic::PeakArithmetic;
+pub(crate) use copy::PeakCopy;

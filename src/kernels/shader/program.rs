@@ -129,7 +129,7 @@ impl Program {
     }
 
     /// The dispatches of these calls, counted from 0 in the order in which they were added.
-    pub fn dispatches_of(&self, calls: &Range<usize>) -> &[Dispatch] {
+    pub(crate) fn dispatches_of(&self, calls: &Range<usize>) -> &[Dispatch] {
         match &self.calls[calls.clone()] {
             [] => &[],
             calls @ [first, ..] => &self.dispatches[first.start..calls[calls.len() - 1].end],

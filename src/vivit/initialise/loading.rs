@@ -10,8 +10,7 @@ use crate::vivit::{Config, Parameters};
 
 /// A model's parameters for other clips, and what was done to them.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct FittedPositions {
+pub(crate) struct FittedPositions {
     /// The parameters of the model on its new clips.
     pub parameters: Arc<dyn Parameters>,
     /// What its user should know, a sentence each; none where nothing changed.
@@ -27,7 +26,7 @@ pub struct FittedPositions {
 /// # Errors
 ///
 /// Configurations that differ in more than the size and number of frames; tables that are not those of `from`.
-pub fn fit_positions(parameters: Arc<dyn Parameters>, from: &Config, to: &Config) -> Result<FittedPositions> {
+pub(crate) fn fit_positions(parameters: Arc<dyn Parameters>, from: &Config, to: &Config) -> Result<FittedPositions> {
     from.validate()?;
     to.validate()?;
     let otherwise = Config {

@@ -4,8 +4,8 @@
 //! To the arithmetic, an image transformer is Model 1 that samples a single frame
 //! ([`FrameSampling`](super::FrameSampling)), with a kernel `[C, P, h, w]`. [`Initialisation::apply`] takes over what
 //! the target can use, inflates the kernel to tubelets and fits the position tables; what is not taken over keeps the
-//! starting values: those [`from_scratch`], or those of any other source of parameters. [`fit_positions`] is the small
-//! change that a trained model needs to run on clips of another size or length.
+//! starting values: those [`from_scratch`], or those of any other source of parameters. The small change that a trained
+//! model needs to run on clips of another size or length is [`Checkpoint::on_clips`](crate::checkpoint::Checkpoint::on_clips).
 
 mod inflation;
 mod loading;
@@ -14,7 +14,7 @@ mod positions;
 mod scratch;
 
 pub use inflation::{Inflation, inflate};
-pub use loading::{FittedPositions, fit_positions};
+pub(crate) use loading::{FittedPositions, fit_positions};
 pub use origin::{ClassRow, ParameterOrigin, PositionFit};
 pub use positions::{PositionTable, Positions};
 pub use scratch::from_scratch;

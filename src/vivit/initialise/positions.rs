@@ -153,7 +153,7 @@ impl PositionTable {
 impl Config {
     /// The tokens whose positions the table called `name` holds, without a class token: in Model 2 one table is over
     /// space and one over time.
-    pub fn positions(&self, name: &str) -> Grid {
+    pub(crate) fn positions(&self, name: &str) -> Grid {
         self.encoder_grid(Encoder::of_parameter(name).unwrap_or(Encoder::Clip))
     }
 }

@@ -38,12 +38,12 @@ static FAMILY: Family = Family {
 };
 
 /// The share of the residual path in a step of rollout, and the share of attention.
-pub const ROLLOUT: f32 = 0.5;
+pub(crate) const ROLLOUT: f32 = 0.5;
 
 /// Hands the weight of each row, as a query, to the rows it attends to: `weights` · P, the mean over the heads of one
 /// [`Part`] of attention.
 ///
-/// - Rollout: `base` is `weights`, with `keep` and `pass` both [`ROLLOUT`].
+/// - Rollout: `base` is `weights`, with `keep` and `pass` both ½.
 /// - One layer's map for one query: `weights` is 1 there and 0 elsewhere, `keep` is `None`, `pass` is 1.
 /// - Heads that attend in two ways (Model 4) are two calls, each with its share of `pass`: the first with `weights` as
 ///   its base, the second with the first one's output, of which it keeps 1.

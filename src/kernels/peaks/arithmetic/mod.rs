@@ -30,7 +30,7 @@ const ADDEND: f32 = 0.003_906_25;
 
 /// `elements` invocations with 32 chains of 8 · `steps` multiply-adds each.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PeakArithmetic {
+pub(crate) struct PeakArithmetic {
     /// M.
     pub elements: usize,
     /// Loop iterations, of eight multiply-adds a chain.

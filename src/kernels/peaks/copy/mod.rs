@@ -21,7 +21,7 @@ static FAMILY: Family = Family {
 
 /// Copies `elements` floats, a multiple of four.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PeakCopy {
+pub(crate) struct PeakCopy {
     /// M.
     pub elements: usize,
 }
