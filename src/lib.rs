@@ -51,7 +51,7 @@
 //! | [`graph`] | kernel calls on named values: recording, lowering, memory plan, devices, bisecting |
 //! | [`kernels`] | one folder a kernel, in wings: contract, WGSL, the processor's form, naive reference, cases |
 //! | [`gpu`] | the only floor that names wgpu: devices, buffers, pipelines, timing, faults |
-//! | [`files`] | files and folders that appear whole or not at all |
+//! | `files` | files and folders that appear whole or not at all |
 //! | [`tensor`] | shapes, formats, host tensors, closeness, the error type |
 //!
 //! # Features
@@ -62,11 +62,13 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod bench;
 pub mod checkpoint;
 pub mod engine;
 #[cfg(feature = "video")]
 pub mod eval;
+#[doc(hidden)]
 pub mod files;
 pub mod gpu;
 pub mod graph;

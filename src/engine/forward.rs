@@ -292,6 +292,7 @@ fn in_a_row<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// An error where a model of this configuration cannot take `clips`, a batch in `layout`.
+#[doc(hidden)]
 pub fn check_clips(config: &Config, clips: &Tensor, layout: ClipLayout) -> Result<()> {
     let batch = clips.shape().axes().first().copied().unwrap_or(0);
     let shape_of = |batch| vivit::clip_shape(config, &Request::new(batch, layout));

@@ -332,6 +332,7 @@ impl std::fmt::Debug for Vivit {
 }
 
 /// An error for a model that videos cannot be prepared for.
+#[doc(hidden)]
 pub fn check_video(config: &Config) -> Result<()> {
     match config.planes {
         3 => Ok(()),
@@ -342,6 +343,7 @@ pub fn check_video(config: &Config) -> Result<()> {
 }
 
 /// How clips are prepared: by the preset asked for, else the model's own file, else its family's default.
+#[doc(hidden)]
 pub fn preprocessing(checkpoint: &Checkpoint, preset: Option<Preset>) -> Result<Preprocessing> {
     let size = [checkpoint.config.rows, checkpoint.config.columns];
     let file = match (preset, &checkpoint.preprocessor) {

@@ -54,9 +54,9 @@ impl WindowClasses {
 
 /// The classes of every window of a video as its frames go by, in memory that does not grow.
 ///
-/// Where a step is whole tubelets, Model 2 computes each temporal index once: its spatial encoder ([`Halves`]) does not
-/// depend on the rest of the window. A step by one of 16 temporal indices then costs a sixteenth of a clip and a small temporal
-/// encoder. The other models compute every window whole.
+/// Where a step is whole tubelets, Model 2 computes each temporal index once: its spatial encoder does not depend on the rest
+/// of the window. A step by one of 16 temporal indices then costs a sixteenth of a clip and a small temporal encoder. The other
+/// models compute every window whole.
 pub struct Sliding {
     model: Vivit,
     options: SlidingOptions,

@@ -25,6 +25,7 @@ use crate::tensor::{Error, ErrorKind, Result};
 /// assert_eq!(sum, 60);
 /// # Ok::<(), tubelet::Error>(())
 /// ```
+#[doc(hidden)]
 pub fn decode_ahead<Item, Decoded>(
     items: Vec<Item>,
     workers: usize,

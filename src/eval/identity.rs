@@ -58,7 +58,7 @@ pub struct Run {
     pub model: String,
     /// The model, with all that decides its arithmetic.
     pub config: Config,
-    /// [`fingerprint`] of the weights.
+    /// A fingerprint of the weights.
     pub weights: String,
     /// What the logits mean.
     pub task: Task,
@@ -153,6 +153,7 @@ fn settings(config: &Config) -> Map<String, Value> {
 
 /// A hash that tells weights apart: over all vectors among them, such as biases and scales, which every training
 /// changes and which are read in no time, and the shapes and names of all.
+#[doc(hidden)]
 pub fn fingerprint(parameters: &dyn Parameters) -> Result<String> {
     let mut hash = Hash::new();
     let mut names = parameters.names();

@@ -167,7 +167,9 @@ impl<'a> Evaluation<'a> {
 
 /// Errors of decoding that concern one video. Others end the run, such as that of an ffmpeg program that is not installed.
 /// A video may claim to be larger than any memory.
+#[doc(hidden)]
 pub const UNREADABLE: &[ErrorKind] = &[ErrorKind::File, ErrorKind::Usage, ErrorKind::Io, ErrorKind::OutOfMemory];
 /// Errors of computing that concern one video, which does not suit the model. Files that cannot be read are then the
 /// model's.
+#[doc(hidden)]
 pub const UNSUITABLE: &[ErrorKind] = &[ErrorKind::Usage];

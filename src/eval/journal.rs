@@ -10,6 +10,7 @@ use crate::files::write_whole;
 use crate::tensor::{Error, Result};
 
 /// What identifies a run, so that only lines of the same run are put together.
+#[doc(hidden)]
 pub trait Identity: Serialize + DeserializeOwned {
     /// Where two runs differ, in words that follow `it is of`; `None` where lines of both belong into one file.
     fn difference(&self, other: &Self) -> Option<String>;
@@ -19,6 +20,7 @@ pub trait Identity: Serialize + DeserializeOwned {
 ///
 /// It belongs to this process alone as long as it is open. What identifies the run lies beside it, in a file of its
 /// name followed by `.run.json`.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,

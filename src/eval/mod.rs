@@ -8,8 +8,6 @@
 //! | [`Metrics`] | top-1 and top-5 of each head and of their joint distribution, mean class recall, mean average precision |
 //! | [`Results`], [`Run`] | the file of results: a row as each video is finished, and what identifies the run |
 //! | [`Shard`], [`merge`] | a data set in parts, and the parts put together again |
-//! | [`Journal`] | a file of lines that an interrupted run goes on with |
-//! | [`decode_ahead`] | decoding in threads beside computing |
 //! | [`Evaluation`] | the whole job: decoding in threads beside computing, and going on after an interruption |
 //!
 //! Figures are computed from rows alone, so those of a run, of a resumed one, of its file and of its merged shards are

@@ -6,7 +6,13 @@ use std::path::Path;
 use super::{Encoding, Journal, Row, Run, VideoOutcome, journal};
 use crate::tensor::{Error, Result};
 
-/// A file of results that is being written: a [`Journal`] of rows.
+/// A file of results that is being written, row by row: `.csv`, or `.jsonl` with an object a line.
+///
+/// Both have the fields `row`, `path`, `status` (`ok` or `failed`), `error`, `seconds`; for each head its label (`labels`
+/// for a multi-label task), `…_top5`, `…_names` (where class names are known) and `…_scores`; the same without a label for
+/// the joint distribution of several heads, whose classes are numbered with the first head outermost; then `logits`, the
+/// mean over all views, in `.csv` for multi-label tasks only. Texts of files are without control characters, marks of
+/// direction and the like.
 #[derive(Debug)]
 pub struct Results {
     journal: Journal,
@@ -20,7 +26,8 @@ impl Results {
     ///
     /// # Errors
     ///
-    /// Those of [`Journal::open`].
+    /// A file that is there although `resume` is not set, that is of another run, that another process is writing, or
+    /// that is damaged.
     pub fn open(path: &Path, run: Run, resume: bool) -> Result<(Self, Vec<Row>)> {
         let encoding = Encoding::of(path)?;
         let (mut journal, text) = Journal::open(path, &run, resume)?;

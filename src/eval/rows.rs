@@ -54,12 +54,7 @@ pub enum VideoOutcome {
     Failed(String),
 }
 
-/// How rows are written.
-///
-/// Both have the fields `row`, `path`, `status` (`ok` or `failed`), `error`, `seconds`; for each head its label (`labels`
-/// for a multi-label task), `…_top5`, `…_names` (where class names are known) and `…_scores`; the same without a label for
-/// the joint distribution of several heads, whose classes are numbered with the first head outermost; then `logits`, the
-/// mean over all views. Texts of files are without control characters, marks of direction and the like.
+/// How rows are written; [`Results`](super::Results) says what they hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
     /// A header and a line a video; lists are parted by semicolons. `logits` are there for multi-label tasks only, whose

@@ -280,6 +280,7 @@ impl Gpu {
 
     /// The same device, claiming less than it has: fewer limits, no subgroups. Kernels and plans obey the claim, which
     /// shows on one machine how they behave on a smaller one.
+    #[doc(hidden)]
     #[must_use]
     pub fn restricted(&self, restrict: impl FnOnce(&mut Capabilities)) -> Self {
         let mut capabilities = (*self.capabilities).clone();

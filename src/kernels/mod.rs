@@ -17,6 +17,7 @@ mod contract;
 #[doc(hidden)]
 pub mod fields;
 #[cfg(feature = "cpu")]
+#[doc(hidden)]
 pub mod host;
 pub(crate) mod peaks;
 pub mod pixels;

@@ -6,8 +6,8 @@
 //! | [`Profile`]: a value per temporal index, as lines | `.svg`, `.png`, and inside an overlay's `.html` |
 //! | [`Timeline`]: the probabilities of classes in each window of a long video, as lines | `.svg`, `.png` |
 //!
-//! Nothing here knows of models: whoever has numbers can draw them. Files appear whole or not at all
-//! ([`write_whole`](crate::files::write_whole)), need no fonts on the machine and load nothing from elsewhere when they are opened.
+//! Nothing here knows of models: whoever has numbers can draw them. Files appear whole or not at all, need no
+//! fonts on the machine and load nothing from elsewhere when they are opened.
 //!
 //! ```no_run
 //! # fn main() -> tubelet::Result<()> {

@@ -4,6 +4,7 @@ use std::iter::Peekable;
 use std::str::Chars;
 
 /// The most characters that a sentence shows of a text from a file.
+#[doc(hidden)]
 pub const LONGEST_TEXT: usize = 1000;
 
 /// `text` on one line, in at most `most` characters (the last is `…` where more were there), without what changes how a
@@ -11,6 +12,7 @@ pub const LONGEST_TEXT: usize = 1000;
 /// characters that cannot be seen. Ends of lines and tabs become spaces.
 ///
 /// For whatever comes from a file or a server and goes into a sentence, a table or a name on the screen.
+#[doc(hidden)]
 pub fn printable(text: &str, most: usize) -> String {
     let mut kept = String::new();
     let mut left = most;

@@ -48,6 +48,7 @@ pub enum Range {
 /// The integers with which a video of this matrix and range becomes RGB.
 ///
 /// Equal to `ffmpeg -pix_fmt rgb24`, PyAV, decord and OpenCV, byte for byte, for 8-bit 4:2:0 video with even sides.
+#[doc(hidden)]
 pub const fn coefficients(matrix: Matrix, range: Range) -> Coefficients {
     // Inverse matrices in 16.16 fixed point, for limited range: red from V, blue from U, green from U, from V.
     let [red_v, blue_u, green_u, green_v] = match matrix {

@@ -2,6 +2,7 @@
 
 /// One axis of a crop: `before` black pixels, then `len` pixels of the resized picture beginning with `from`, then
 /// black pixels up to `size`.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Extent {
@@ -36,6 +37,7 @@ impl Extent {
 }
 
 /// The part of a resized picture that is seen, zero (black) where there is no picture.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct CropWindow {

@@ -5,7 +5,6 @@
 //! | [`FrameSource`], [`open`] | decoded [`Frame`]s of a video file, image folder, animation, still or array |
 //! | [`Sampling`] | the frame indices of each clip |
 //! | [`Preset`], [`Preprocessing`] | resize, crop and value range |
-//! | [`coefficients`], [`Antialiased`], [`CropWindow`] | the integers and tables that kernels compute with |
 //!
 //! Everything is exact: 8-bit 4:2:0 video comes as its decoded planes, and the tables give the bytes of Pillow or
 //! the floats of TensorFlow, whichever the model was trained with.

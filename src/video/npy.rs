@@ -69,6 +69,7 @@ pub(super) fn is_array(path: &Path) -> Result<bool> {
 
 /// An error for a `.npy` file whose header is cut off or whose axes multiply to more than any file holds; the reader
 /// checks the rest, but trusts that product.
+#[doc(hidden)]
 pub fn check_npy(path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     let io_error = |error: io::Error| Error::io("read", path, &error);

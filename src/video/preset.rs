@@ -250,6 +250,7 @@ impl Preprocessing {
     }
 
     /// The size [Y, X] of a frame of `height` × `width` pixels after resizing; both families round alike.
+    #[doc(hidden)]
     pub fn resized_size(&self, [height, width]: [usize; 2]) -> Result<[usize; 2]> {
         if height == 0 || width == 0 {
             return Err(Error::usage(format!("a frame of {height}x{width} pixels (height x width) cannot be resized")));
@@ -280,6 +281,7 @@ impl Preprocessing {
     }
 
     /// The central part of a resized frame: offsets ⌊(Y − crop) / 2⌋, zero padding where it is smaller.
+    #[doc(hidden)]
     pub fn crop_window(&self, [height, width]: [usize; 2]) -> CropWindow {
         let [rows, columns] = self.crop.unwrap_or([height, width]);
         CropWindow {
@@ -312,6 +314,7 @@ impl Preprocessing {
     }
 
     /// The value of each byte in each colour plane, `[P, 256]`: red, green, blue.
+    #[doc(hidden)]
     pub fn value_table(&self) -> [[f32; 256]; 3] {
         std::array::from_fn(|plane| std::array::from_fn(|byte| self.values.value(plane, byte as u8)))
     }

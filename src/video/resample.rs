@@ -13,7 +13,7 @@ use crate::tensor::{Error, Result};
 #[non_exhaustive]
 pub enum Resampling {
     /// Pillow's, by one of its filters: as wide as the reduction (antialiased), rounded to bytes after each axis. What
-    /// Hugging Face's processor does. See [`Antialiased`].
+    /// Hugging Face's processor does.
     Pillow(Filter),
     /// TensorFlow's `bilinear` with half-pixel centres and without antialiasing, truncated to bytes. What scenic
     /// does.
@@ -105,6 +105,7 @@ pub(super) const WEIGHT_BITS: u32 = 22;
 ///
 /// Output pixel i is `clamp((2²¹ + Σ weights[i·taps + k]·byte[first[i] + k]) >> 22)` over k < `count[i]`; the sum
 /// fits `i32`. The axes follow each other, bytes between them; [`Antialiased::columns_first`] says which comes first.
+#[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Antialiased {

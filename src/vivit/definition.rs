@@ -23,6 +23,7 @@ pub(crate) struct Untold {
 }
 
 /// A model of which one half sees one temporal index at a time, and the other what that made of each.
+#[doc(hidden)]
 pub trait Halves: Sync {
     /// Records the way from a clip to a vector for each of its temporal indices, `frame_representation` [B, T, C]. The clip
     /// may have any number of tubelets in time, since none depends on another.

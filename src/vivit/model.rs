@@ -92,6 +92,7 @@ impl Model {
     }
 
     /// Its two halves, where one sees one temporal index at a time.
+    #[doc(hidden)]
     pub fn halves(&self) -> Option<&dyn Halves> {
         self.definition().halves()
     }

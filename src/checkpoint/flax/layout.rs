@@ -14,6 +14,7 @@ use crate::tensor::{Data, Error, Result, Shape, Tensor};
 /// | attention's output kernel | `[H, D, C]` | `[C, C]`, columns H·D |
 /// | tubelet kernel | `[t, h, w, P, C]` | `[C, P, t, h, w]` |
 /// | patch kernel (frame sampling) | `[h, w, P, C]` | `[C, P, h, w]` |
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FlaxLayout {

@@ -86,6 +86,7 @@ async fn compare(device: &Gpu, case: &Case, variant: &'static Variant) -> Result
 }
 
 /// Whether every output is as close as the case demands; the report is of the output that is farthest.
+#[doc(hidden)]
 pub fn judge(case: &Case, actual: &[Tensor], expected: &[Tensor]) -> Outcome {
     judge_within(|_| case.tolerance, actual, expected)
 }
@@ -129,6 +130,7 @@ fn judge_within(tolerance: impl Fn(usize) -> Tolerance, actual: &[Tensor], expec
 /// Runs `case` alone on `device` with guards behind its `inputs` (`None` where absent), and reads the outputs back.
 ///
 /// An error where the kernel wrote behind an output, or the device failed.
+#[doc(hidden)]
 pub fn run<'a>(
     device: &'a Gpu,
     case: &'a Case,

@@ -26,6 +26,7 @@ named!(Inflation, "an inflation": Central = "central", Average = "average", Appr
 /// # Errors
 ///
 /// A kernel of another number of axes or without elements; no frames, or so many that no device holds the result.
+#[doc(hidden)]
 pub fn inflate(kernel: &Tensor, frames: usize, inflation: Inflation) -> Result<Tensor> {
     let &[outputs, planes, rows, columns] = kernel.shape().axes() else {
         return Err(Error::usage(format!("an image model's kernel is [C, P, h, w], not {}", kernel.shape())));

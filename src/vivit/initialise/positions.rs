@@ -56,6 +56,7 @@ impl Positions {
 
 /// A position table `[1, N, C]` and the grid whose tokens its rows belong to. Where N is one more than the grid's
 /// tokens, row 0 is the class token's.
+#[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct PositionTable {
     class: Option<Vec<f32>>,
