@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tubelet::bench::CaseRun;
-use tubelet::graph::{Choice, Device, DeviceOptions};
+use tubelet::graph::{Device, DeviceChoice, DeviceOptions};
 use tubelet::kernels::{ALL, Case, Precision, Selection};
 
 fn kernels(criterion: &mut Criterion) {
     let choice = std::env::var("TUBELET_DEVICE").unwrap_or_else(|_| "gpu".to_owned());
-    let choice: Choice = choice.parse().expect("TUBELET_DEVICE");
+    let choice: DeviceChoice = choice.parse().expect("TUBELET_DEVICE");
     let device = match Device::open(&DeviceOptions::new().choice(choice).checks(false)) {
         Ok(device) => device,
         Err(error) => return eprintln!("nothing to measure: {error}"),

@@ -13,8 +13,7 @@
 //! From these the suite derives everything it does for the crate's own kernels: it fills inputs, poisons outputs, puts
 //! NaN behind every operand, runs each case on each variant and compares with the reference.
 //!
-//! In a crate of your own, depend on `tubelet` and on `bytemuck` with its `derive` feature, which
-//! [`tubelet::uniform!`] uses. To add the kernel to tubelet instead, the text below becomes
+//! In a crate of your own, `tubelet` is all that it depends on. To add the kernel to tubelet instead, the text below becomes
 //! `shaders/rows/squared_relu.wgsl`, the rest goes to `src/kernels/rows/squared_relu/` (declaration, `reference.rs`,
 //! `cases.rs`), and `src/kernels/mod.rs` gets a line.
 
@@ -121,7 +120,7 @@ fn reference(call: &SquaredRelu, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>
     for &x in input(inputs, 0)?.reals()? {
         output.push(if x < 0.0 { 0.0 } else { x * x });
     }
-    Ok(vec![Exact::of_reals([call.elements], output)?])
+    Ok(vec![Exact::from_reals([call.elements], output)?])
 }
 
 /// Sizes around those of a workgroup, one beyond a dimension of workgroups, one that must be cut.

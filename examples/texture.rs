@@ -33,7 +33,7 @@ async fn classify(model: Option<&str>) -> Result<(), Box<dyn std::error::Error>>
     let drawn = draw(&device, &queue, model.config().frames as u32);
 
     // One clip: the layers of one texture, whatever its size. Several textures are a clip as well.
-    let frames = DeviceFrames::of_textures(&device, &[drawn])?;
+    let frames = DeviceFrames::from_textures(&device, &[drawn])?;
     let [height, width] = frames.size();
     println!(
         "{} on {}: {} frames of {width}×{height} pixels",
@@ -48,7 +48,7 @@ async fn classify(model: Option<&str>) -> Result<(), Box<dyn std::error::Error>>
     // The logits as well can stay there, for kernels of the application: here they are copied into a buffer of its own.
     let left = model.forward_on_device_async(&frames).await?;
     let logits = &left["logits"];
-    let bytes = logits.format().bytes(logits.shape()) as u64;
+    let bytes = logits.format().bytes(logits.shape());
     let own = device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("logits"),
         size: bytes,

@@ -57,9 +57,13 @@
 //! # Features
 //!
 //! `cli` (the program, and `bench`), `report` (pictures; part of `cli`), `video` (sources of frames: files through
-//! ffmpeg, image folders, GIF, `.npy`; and [`eval`]), `cpu` (the processor as a device) and `hub` (download from the
-//! Hugging Face hub) are on by default. With `default-features = false` the bare engine remains, with few dependencies.
+//! ffmpeg, image folders, GIF, `.npy`; and [`eval`]), `cpu` (the processor as a device), `hub` (download from the
+//! Hugging Face hub) and `npz` (image models as `.npz` files, to begin a training from) are on by default. With
+//! `default-features = false` the bare engine remains, with few dependencies.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+// What `uniform!` expands to names the crate as its users do.
+extern crate self as tubelet;
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]
@@ -79,10 +83,15 @@ pub mod tensor;
 pub mod video;
 pub mod vivit;
 
-pub use engine::{Average, Class, Classes, LoadOptions, Pass, Views, Vivit};
+pub use checkpoint::Checkpoint;
+pub use engine::{
+    AttentionMaps, Average, Class, Classes, Inference, LoadOptions, Pass, Sliding, SlidingOptions, Views, Vivit,
+    WindowClasses,
+};
 pub use graph::{Device, DeviceOptions};
 pub use tensor::{Error, ErrorKind, Result, Tensor};
-pub use video::{Preset, Sampling};
+pub use video::{Clip, Preset, Sampling};
+pub use vivit::FrameMask;
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "video"))]

@@ -146,7 +146,7 @@ impl Setting {
         let half = self.config().heads / 2;
         let space = move |sequence: usize, token: usize| sequence * positions + token;
         let time = move |sequence: usize, token: usize| token * positions + sequence;
-        let name = |axis: &str| format!("{encoder}{axis}attention_probs.{layer}");
+        let name = |axis: &str| format!("{}{axis}attention_probs.{layer}", encoder.prefix());
         let space_of = |head| self.matrix(&name("space."), rows, head, space).map(|matrix| ("space", matrix));
         let time_of = |head| self.matrix(&name("time."), rows, head, time).map(|matrix| ("time", matrix));
         match self.config().model {

@@ -95,7 +95,7 @@ impl Pictures {
         let layout = BufferLayout::new(self.frames, self.size).order(order).start(start);
         let layout = if row_gap > 0 { layout.row_bytes(row_bytes) } else { layout };
         let layout = if frame_gap > 0 { layout.frame_bytes(frame_bytes) } else { layout };
-        DeviceFrames::of_buffer(&gpu.wgpu().device, &buffer, layout)
+        DeviceFrames::from_buffer(&gpu.wgpu().device, &buffer, layout)
     }
 
     /// Beside one another in one picture.
@@ -109,7 +109,7 @@ impl Pictures {
         gpu.wgpu().queue.write_buffer(&buffer, 0, &content);
         let (tile, row) = (4 * width as u64, 4 * (width * self.frames) as u64);
         let layout = BufferLayout::new(self.frames, self.size).row_bytes(row).frame_bytes(tile);
-        DeviceFrames::of_buffer(&gpu.wgpu().device, &buffer, layout)
+        DeviceFrames::from_buffer(&gpu.wgpu().device, &buffer, layout)
     }
 
     /// A texture a frame, or as the layers of one.
@@ -119,7 +119,7 @@ impl Pictures {
             false => (0..self.frames).map(|_| texture(gpu, self.size, 1, format)).collect(),
         };
         self.write(gpu, &textures);
-        DeviceFrames::of_textures(&gpu.wgpu().device, &textures)
+        DeviceFrames::from_textures(&gpu.wgpu().device, &textures)
     }
 
     fn write(&self, gpu: &Gpu, textures: &[wgpu::Texture]) {
@@ -206,7 +206,7 @@ fn prepared<'a>(
     let (frames, automatic) = (frames.into(), Selection::automatic());
     let preparer = Preparer::with_crops(device, frames, preprocessing, crops, layout, &automatic).wait()?;
     let crops = preparer.prepare_crops(frames).wait()?;
-    crops.iter().map(|crop| Ok(crop.read(device).wait()?.bytes().to_vec())).collect()
+    crops.iter().map(|crop| Ok(crop.read(device).wait()?.as_bytes().to_vec())).collect()
 }
 
 fn textures_and_buffers_are_prepared_as_clips(gpu: &Gpu) -> Result<Shown, Failed> {
@@ -309,7 +309,7 @@ fn what_was_submitted_before_is_seen(gpu: &Gpu) -> Result<Shown, Failed> {
     let model = small(&gpu.clone().into(), Joint.into())?;
     let mut pictures = Pictures::new(model.config().frames, [20, 30]);
     let array = texture(gpu, pictures.size, pictures.frames, TextureFormat::Rgba8Unorm);
-    let frames = DeviceFrames::of_textures(&gpu.wgpu().device, std::slice::from_ref(&array))?;
+    let frames = DeviceFrames::from_textures(&gpu.wgpu().device, std::slice::from_ref(&array))?;
     let mut before = None;
     for turn in 0..3 {
         pictures.rgb.rotate_left(7 * turn);
@@ -357,11 +357,11 @@ fn read_by_wgpu(gpu: &Gpu, from: &wgpu::Buffer, bytes: u64) -> Result<Vec<u8>, F
 fn results_left_on_the_device(device: &Device) -> Result<Shown, Failed> {
     let equal = |device: &Device, model: &Vivit, found: &Memory, expected: &Tensor| -> Result<(), Failed> {
         assert_eq!((found.shape(), found.element()), (expected.shape(), expected.element()));
-        assert!(model.device().read(found).wait()?.bytes() == expected.bytes());
+        assert!(model.device().read(found).wait()?.as_bytes() == expected.as_bytes());
         if let Some(gpu) = device.gpu() {
-            let bytes = found.format().bytes(found.shape()) as u64;
-            assert_eq!(bytes, expected.bytes().len() as u64);
-            assert!(read_by_wgpu(gpu, found.buffer()?.wgpu(), bytes)? == expected.bytes());
+            let bytes = found.format().bytes(found.shape());
+            assert_eq!(bytes, expected.as_bytes().len() as u64);
+            assert!(read_by_wgpu(gpu, found.buffer()?.wgpu(), bytes)? == expected.as_bytes());
         }
         Ok(())
     };
@@ -430,7 +430,7 @@ fn parts_of_a_batch_are_joined(gpu: &Gpu) -> Result<Shown, Failed> {
         let model = small(&device, model)?;
         let clips = common::small::clips(model.config(), 7, model.layout())?;
         let all = model.forward(Pass::new().taps(Taps::All).over(&clips))?;
-        let fits = |value: &Tensor| value.bytes().len() as u64 <= BUFFER_BYTES;
+        let fits = |value: &Tensor| value.as_bytes().len() as u64 <= BUFFER_BYTES;
         let all_fit = all.values().all(fits);
         let names = all.into_iter().filter(|(_, value)| fits(value)).map(|(name, _)| name).collect();
         let pass = Pass::new().taps(Taps::Names(names));
@@ -462,7 +462,7 @@ fn refused<T>(outcome: Result<T>, words: &[&str]) {
 fn what_is_no_frame_is_an_error(gpu: &Gpu) -> Result<Shown, Failed> {
     let device = &gpu.wgpu().device;
     let like = |change: fn(&mut wgpu::TextureDescriptor<'_>)| texture_on(device, [8, 12], 1, change);
-    let of = |textures: &[wgpu::Texture]| DeviceFrames::of_textures(device, textures);
+    let of = |textures: &[wgpu::Texture]| DeviceFrames::from_textures(device, textures);
     let good = like(|_| ());
     of(std::slice::from_ref(&good))?;
     refused(of(&[]), &["no textures"]);
@@ -482,7 +482,7 @@ fn what_is_no_frame_is_an_error(gpu: &Gpu) -> Result<Shown, Failed> {
     refused(of(&[good, swapped]), &["texture 1", "Bgra8Unorm", "Rgba8Unorm"]);
 
     let large = buffer(gpu, 4096, BufferUsages::COPY_SRC);
-    let of = |layout: BufferLayout| DeviceFrames::of_buffer(device, &large, layout);
+    let of = |layout: BufferLayout| DeviceFrames::from_buffer(device, &large, layout);
     let layout = BufferLayout::new(2, [8, 12]);
     of(layout.start(4096 - 768))?;
     refused(of(layout.start(4100 - 768)), &["2 frames of 8x12", "buffer of 4096 bytes"]);
@@ -505,7 +505,7 @@ fn what_is_no_frame_is_an_error(gpu: &Gpu) -> Result<Shown, Failed> {
     refused(of(row.row_bytes(u64::MAX - 3)), &["longer than their buffer"]);
     refused(of(BufferLayout::new(1, [1, 12]).row_bytes(u64::MAX - 3)), &["longer than their buffer"]);
     let unreadable = buffer(gpu, 4096, BufferUsages::STORAGE);
-    refused(DeviceFrames::of_buffer(device, &unreadable, layout), &["COPY_SRC"]);
+    refused(DeviceFrames::from_buffer(device, &unreadable, layout), &["COPY_SRC"]);
 
     let model = self::small(&gpu.clone().into(), Joint.into())?;
     let short = Pictures::new(model.config().frames - 1, [20, 30]).in_buffer(gpu, PixelOrder::Rgba, [0; 3])?;
@@ -563,7 +563,7 @@ fn what_wgpu_alone_knows_is_an_error(_: &Gpu) -> Result<Shown, Failed> {
     let pictures = application.pictures();
     let textures: Vec<_> =
         (0..pictures.frames).map(|_| texture(gpu, pictures.size, 1, TextureFormat::Rgba8Unorm)).collect();
-    let frames = DeviceFrames::of_textures(&gpu.wgpu().device, &textures)?;
+    let frames = DeviceFrames::from_textures(&gpu.wgpu().device, &textures)?;
     model.classify(&frames)?;
     textures[3].destroy();
     refused(model.classify(&frames), &["copying the frames", "destroyed"]);
@@ -577,7 +577,7 @@ fn what_wgpu_alone_knows_is_an_error(_: &Gpu) -> Result<Shown, Failed> {
         mapped_at_creation: true,
     });
     let layout = BufferLayout::new(pictures.frames, pictures.size);
-    let frames = DeviceFrames::of_buffer(&gpu.wgpu().device, &mapped, layout)?;
+    let frames = DeviceFrames::from_buffer(&gpu.wgpu().device, &mapped, layout)?;
     refused(model.classify(&frames), &["copying the frames", "mapped"]);
     application.check()?;
     mapped.unmap();
@@ -615,7 +615,7 @@ fn frames_of_another_device_are_an_error(_: &Gpu) -> Result<Shown, Failed> {
         other.check()?;
         // The device that is given with them is not that of the frames.
         let textures = [texture(&other.gpu, pictures.size, pictures.frames, TextureFormat::Rgba8Unorm)];
-        let frames = DeviceFrames::of_textures(&own.gpu.wgpu().device, &textures)?;
+        let frames = DeviceFrames::from_textures(&own.gpu.wgpu().device, &textures)?;
         refused(own.model.classify(&frames), &["device", words]);
         own.check()?;
         other.check()?;

@@ -196,7 +196,7 @@ impl Job<'_> {
         let run = Run::new(self.model, &protocol, self.manifest, shard).unwrap();
         let mut evaluation = Evaluation::open(self.manifest, run, &self.output, true).unwrap();
         let sampling = protocol.views.sampling(self.model.config().frames, protocol.stride);
-        let decode = move |item: &Item| Clip::read_all(&mut *item.open(&OpenOptions::new())?, &sampling, &mut |_| ());
+        let decode = move |item: &Item| item.open(&OpenOptions::new())?.clips(&sampling);
         let decode = Box::new(decode);
         let labelling = &self.model.config().labelling;
         let mut compute = |clips: Vec<Clip>| {

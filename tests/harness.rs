@@ -145,7 +145,7 @@ impl Kernel for Scale {
 
 fn scaled(call: &Scale, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
     let scaled = input(inputs, 0)?.reals()?.iter().map(|value| f64::from(call.factor) * value).collect();
-    Ok(vec![Exact::of_reals([call.elements], scaled)?])
+    Ok(vec![Exact::from_reals([call.elements], scaled)?])
 }
 
 /// 41 numbers with a NaN at place 5.
@@ -305,7 +305,7 @@ impl Kernel for Advance {
 fn advanced(call: &Advance, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
     let (weight, value) = (input(inputs, 0)?.reals()?, input(inputs, 1)?.reals()?);
     let sums = value.iter().zip(weight).map(|(value, weight)| value + weight).collect();
-    Ok(vec![Exact::of_reals([call.elements], sums)?])
+    Ok(vec![Exact::from_reals([call.elements], sums)?])
 }
 
 fn faults_with_accesses_are_found(device: &Gpu) {

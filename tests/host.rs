@@ -68,7 +68,7 @@ fn check(case: &Case, threads: &[Threads]) -> Result<(), Failed> {
         if let Outcome::Failed(reason) = judge(case, &actual, &expected) {
             return Err(format!("{} threads: {reason}", threads.count()).into());
         }
-        let bits = |tensors: &[Tensor]| tensors.iter().map(|tensor| tensor.bytes().to_vec()).collect::<Vec<_>>();
+        let bits = |tensors: &[Tensor]| tensors.iter().map(|tensor| tensor.as_bytes().to_vec()).collect::<Vec<_>>();
         match &first {
             None => first = Some(actual),
             Some(first) if bits(first) != bits(&actual) => {

@@ -15,8 +15,8 @@ use tubelet::kernels::pixels::{Axis, Colour, ColourFormat, Normalise, Resample};
 use tubelet::kernels::{Case, ClipLayout, Kernel, Selection, suite};
 use tubelet::tensor::Tensor;
 use tubelet::video::{
-    Antialiased, Clip, CropWindow, Crops, Filter, Frame, Matrix, PixelFormat, Preparer, Preprocessing, Preset, Range,
-    Resize, coefficients,
+    Antialiased, Clip, ColourRange, CropWindow, Crops, Filter, Frame, Matrix, PixelFormat, Preparer, Preprocessing,
+    Preset, Resize, coefficients,
 };
 
 fn main() -> ExitCode {
@@ -66,7 +66,7 @@ fn pixels(device: &Gpu, frames: &[Frame]) -> Tensor {
     let words = format.frame_words(size);
     let mut bytes = Vec::new();
     for (place, frame) in frames.iter().enumerate() {
-        bytes.extend_from_slice(frame.bytes());
+        bytes.extend_from_slice(frame.as_bytes());
         bytes.resize(4 * words * (place + 1), 0xff);
     }
     let words: Vec<u32> = bytemuck::pod_collect_to_vec(&bytes);
@@ -162,7 +162,7 @@ fn pictures_of_odd_sizes_become_the_recorded_bytes_and_values(device: &Gpu) {
         assert!(bytes == tensor("u8"), "bytes of {name}");
         for (preprocessing, kind) in [(corrected, "zero_centred"), (default, "pixel_values")] {
             let values = values(device, &seen, &window, preprocessing.value_table(), ClipLayout::Btchw);
-            assert!(values.bytes() == tensor(kind), "{kind} of {name}");
+            assert!(values.as_bytes() == tensor(kind), "{kind} of {name}");
         }
     }
 }
@@ -184,7 +184,7 @@ fn clips_prepared_on_the_device_are_those_prepared_by_the_references(device: &Gp
         };
         let [_, default] = hugging_face(short_edge, crop);
         let values = prepared(&default, ClipLayout::Btchw);
-        assert!(values.bytes() == recorded.tensor(&format!("{name}.pixel_values")).unwrap().data(), "{name}");
+        assert!(values.as_bytes() == recorded.tensor(&format!("{name}.pixel_values")).unwrap().data(), "{name}");
         prepared(&Preset::Scenic.preprocessing([crop; 2]).unwrap(), ClipLayout::Bthwc);
     }
 }
@@ -192,7 +192,7 @@ fn clips_prepared_on_the_device_are_those_prepared_by_the_references(device: &Gp
 /// A video that changes its size and its format within a clip.
 fn each_frame_is_prepared_by_its_own_size(device: &Gpu) {
     let device = &device.clone().into();
-    let yuv = PixelFormat::Yuv420p { matrix: Matrix::Bt709, range: Range::Limited };
+    let yuv = PixelFormat::Yuv420p { matrix: Matrix::Bt709, range: ColourRange::Limited };
     let kinds = [(48, 64, yuv), (48, 64, yuv), (64, 48, yuv), (47, 63, PixelFormat::Rgb24), (48, 64, yuv)];
     let frames: Vec<_> = kinds
         .into_iter()
@@ -219,8 +219,8 @@ fn each_frame_is_prepared_by_its_own_size(device: &Gpu) {
         for (place, frame) in frames.iter().enumerate() {
             let alone = prepared(&Clip::new(vec![frame.clone()], vec![place]).unwrap());
             for (whole, alone) in whole.iter().zip(&alone) {
-                let own = whole.bytes().chunks(alone.bytes().len()).nth(place).unwrap();
-                assert!(own == alone.bytes(), "frame {place} by {preset}");
+                let own = whole.as_bytes().chunks(alone.as_bytes().len()).nth(place).unwrap();
+                assert!(own == alone.as_bytes(), "frame {place} by {preset}");
             }
         }
     }
@@ -247,7 +247,7 @@ fn a_video_becomes_the_recorded_rgb_and_the_recorded_input(device: &Gpu) {
         let seen = resized(device, &pixels, target, &window);
         for (preprocessing, all) in [(&corrected, &mut zero_centred), (&default, &mut pixel_values)] {
             let values = values(device, &seen, &window, preprocessing.value_table(), ClipLayout::Btchw);
-            all.extend_from_slice(values.bytes());
+            all.extend_from_slice(values.as_bytes());
         }
     }
     assert_eq!(sha256(&zero_centred), recorded["zero_centred_sha256_f32"]);

@@ -69,6 +69,16 @@ pub struct ForwardWork<'a> {
     pub options: &'a ExecutorOptions,
 }
 
+impl std::fmt::Debug for ForwardWork<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ForwardWork")
+            .field("config", &self.config)
+            .field("batch", &self.batch)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'a> ForwardWork<'a> {
     /// A pass over one clip.
     pub fn new(config: &'a Config, weights: Arc<dyn Weights>, options: &'a ExecutorOptions) -> Self {

@@ -90,6 +90,7 @@ fn measure(device: &Device, case: &Case, selection: &Selection, repetitions: usi
 }
 
 /// A case bound to a device, compiled and run once.
+#[derive(Debug)]
 pub struct CaseRun {
     device: Device,
     executor: Box<dyn Executor>,

@@ -36,7 +36,8 @@ impl Described {
 /// # Errors
 ///
 /// A file of something else, and fields that are missing or make no sense, each by its name.
-pub fn read_config(path: &Path) -> Result<Described> {
+pub fn read_config(path: impl AsRef<Path>) -> Result<Described> {
+    let path = path.as_ref();
     let path = if path.is_dir() { path.join("config.json") } else { path.to_owned() };
     let file = StoredFile::on_disk(&path);
     let fields =

@@ -22,7 +22,7 @@ use model_id::ModelId;
 use variables::Variables;
 
 /// Where models are looked for by name.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Hub {
     /// The folder with one `models--ORGANISATION--NAME` folder a model; without one nothing is found by name.

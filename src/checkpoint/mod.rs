@@ -126,7 +126,7 @@ impl fmt::Display for Provenance {
 }
 
 /// A model's configuration and weights, with what came along.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Checkpoint {
     /// Where the weights come from.

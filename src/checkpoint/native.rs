@@ -134,17 +134,17 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
 ///
 /// ```no_run
 /// let checkpoint = tubelet::checkpoint::load("vivit_base_16x2/checkpoint")?;
-/// tubelet::checkpoint::save("vivit-b".as_ref(), &checkpoint, false)?;
+/// tubelet::checkpoint::save("vivit-b", &checkpoint, false)?;
 /// # Ok::<(), tubelet::Error>(())
 /// ```
 ///
 /// # Errors
 ///
 /// A folder that holds a model already, unless `overwrite`; a disk that is full; a tensor that cannot be read.
-pub fn save(folder: &Path, checkpoint: &Checkpoint, overwrite: bool) -> Result<()> {
+pub fn save(folder: impl AsRef<Path>, checkpoint: &Checkpoint, overwrite: bool) -> Result<()> {
     let Checkpoint { provenance, labels, notes, config, preprocessor, .. } = checkpoint;
     let card = Card { format: MARK.into(), provenance: *provenance, labels: labels.clone(), notes: notes.clone() };
     let text = serde_json::to_string_pretty(&Written { card, config })
         .map_err(|error| Error::usage(format!("the configuration cannot be written as JSON: {error}")))?;
-    writing::folder(folder, &*checkpoint.parameters, &text, preprocessor.as_ref(), overwrite)
+    writing::folder(folder.as_ref(), &*checkpoint.parameters, &text, preprocessor.as_ref(), overwrite)
 }

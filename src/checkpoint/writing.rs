@@ -85,7 +85,7 @@ fn safetensors(path: &Path, parameters: &dyn Parameters) -> Result<Finished> {
         if tensor.shape() != shape || tensor.element() != Element::F32 {
             return Err(Error::usage(format!("{name} is promised as floats {shape}, but is {}", tensor.shape())));
         }
-        put_in(&mut file, path, tensor.bytes())?;
+        put_in(&mut file, path, tensor.as_bytes())?;
     }
     file.finish()
 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use clap::ValueHint;
 use tubelet::checkpoint::{self, Checkpoint, Hints, Hub};
 use tubelet::gpu;
-use tubelet::graph::{Choice, Device, DeviceOptions, ExecutorOptions};
+use tubelet::graph::{Device, DeviceChoice, DeviceOptions, ExecutorOptions};
 use tubelet::kernels::{ALL, Precision, Selection};
 use tubelet::tensor::{Error, ErrorKind, Result};
 use tubelet::video::Preset;
@@ -228,8 +228,8 @@ pub(super) struct DeviceArguments {
     /// gpu (the fastest that runs WGSL), hardware (the same, but no software device), discrete, integrated, virtual,
     /// software, or references (plain loops in f64: slow, and right).
     #[arg(short, long, env = "TUBELET_DEVICE", hide_env_values = true, default_value = "fastest",
-        value_parser = known::<Choice>(DEVICES), hide_possible_values = true, help_heading = DEVICE)]
-    device: Choice,
+        value_parser = known::<DeviceChoice>(DEVICES), hide_possible_values = true, help_heading = DEVICE)]
+    device: DeviceChoice,
     /// Kernel variants instead of the device's own choice: plain for all kernels, or linear=workgroup,attention=plain.
     #[arg(long, value_name = "VARIANTS", default_value = "", hide_default_value = true,
         value_parser = known::<Selection>(variants()), hide_possible_values = true, help_heading = DEVICE)]
@@ -257,7 +257,7 @@ impl DeviceArguments {
             return self.open_gpu(checks).map(Device::from);
         }
         let device = self.open_choice(self.device.clone(), checks)?;
-        if self.device == Choice::Fastest && device.gpu().is_none() {
+        if self.device == DeviceChoice::Fastest && device.gpu().is_none() {
             output::note(&format!("no GPU answers: computing on this machine's processor, {}", device.name()));
         }
         Ok(device)
@@ -266,7 +266,7 @@ impl DeviceArguments {
     /// Opens a device that runs WGSL: the named one, else the fastest, which may be the software device.
     pub(super) fn open_gpu(&self, checks: bool) -> Result<gpu::Gpu> {
         let choice = match &self.device {
-            Choice::Fastest => Choice::Gpu(gpu::GpuChoice::Fastest),
+            DeviceChoice::Fastest => DeviceChoice::Gpu(gpu::GpuChoice::Fastest),
             named => named.clone(),
         };
         let device = self.open_choice(choice, checks)?;
@@ -281,8 +281,8 @@ impl DeviceArguments {
             return self.open_gpu(checks).map(Device::from);
         }
         match (&self.device, cfg!(feature = "cpu")) {
-            (Choice::Host, _) => self.processor(),
-            (Choice::Fastest, true) => match self.open_gpu(checks) {
+            (DeviceChoice::Host, _) => self.processor(),
+            (DeviceChoice::Fastest, true) => match self.open_gpu(checks) {
                 Err(error) if error.kind() == ErrorKind::NoDevice => {
                     output::note(&format!("only this machine's processor is measured: {error}"));
                     self.processor()
@@ -295,10 +295,10 @@ impl DeviceArguments {
 
     /// This machine's processor.
     pub(super) fn processor(&self) -> Result<Device> {
-        self.open_choice(Choice::Host, true)
+        self.open_choice(DeviceChoice::Host, true)
     }
 
-    fn open_choice(&self, choice: Choice, checks: bool) -> Result<Device> {
+    fn open_choice(&self, choice: DeviceChoice, checks: bool) -> Result<Device> {
         let device = Device::open(&DeviceOptions::new().choice(choice).checks(checks).threads(self.threads))?;
         tracing::debug!("device {}, run-time checks {}", device.name(), if checks { "on" } else { "off" });
         Ok(device)

@@ -200,7 +200,7 @@ impl Attention {
             (AttentionLayer::Block { encoder, layer, head: None }, head) => {
                 Ok(AttentionLayer::Block { encoder: *encoder, layer: *layer, head })
             }
-            (layer, None) => Ok(layer.clone()),
+            (layer, None) => Ok(*layer),
             (layer, Some(_)) => Err(Error::usage(format!("--layer {layer} names a head already: leave --head out"))),
         }
     }
@@ -214,10 +214,10 @@ impl Attention {
         match (&self.layer, &self.head.0) {
             (AttentionLayer::Block { encoder, layer, head: Some(head) }, _)
             | (AttentionLayer::Block { encoder, layer, head: None }, Some(head)) => {
-                format!("layer {encoder}{layer}, head {head}")
+                format!("layer {}{layer}, head {head}", encoder.prefix())
             }
             (AttentionLayer::Block { encoder, layer, .. }, None) => {
-                format!("layer {encoder}{layer}, mean over its heads")
+                format!("layer {}{layer}, mean over its heads", encoder.prefix())
             }
             (layer, _) => format!("{layer} over all layers"),
         }

@@ -286,7 +286,7 @@ impl Rows {
 fn heads(classes: &Classes, count: usize) -> Vec<Head> {
     match classes.heads().len() {
         1 => Vec::new(),
-        _ => classes.heads().map(|head| Head { name: head.name.to_owned(), classes: head.top(count) }).collect(),
+        _ => classes.heads().map(|head| Head { name: head.name().to_owned(), classes: head.top(count) }).collect(),
     }
 }
 

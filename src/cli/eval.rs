@@ -244,7 +244,7 @@ impl Eval {
     fn decode(&self, sampling: Sampling) -> Decode<Vec<Clip>> {
         let options = self.opening.options();
         Box::new(move |item| {
-            let clips = item.open(&options).and_then(|mut source| Clip::read_all(&mut *source, &sampling, &mut |_| ()));
+            let clips = item.open(&options).and_then(|mut source| source.clips(&sampling));
             match interrupted() {
                 // Ctrl-C ends decoders, too, which is no fault of the video.
                 true => Err(Error::new(ErrorKind::Interrupted, "interrupted")),

@@ -126,13 +126,15 @@ impl Features {
         let shape = tensor.shape().axes();
         let kept = self.arrays.remove(name);
         let array = match kept {
-            Some(array) if array.shape == shape && array.bytes() + tensor.bytes().len() as u64 <= MOST_BYTES => array,
+            Some(array) if array.shape == shape && array.bytes() + tensor.as_bytes().len() as u64 <= MOST_BYTES => {
+                array
+            }
             Some(array) => Array::begin(&self.folder, name, array.number + 1, shape)?,
             None => Array::begin(&self.folder, name, 0, shape)?,
         };
         let array = self.arrays.entry(name.to_owned()).or_insert(array);
         let row = array.rows;
-        array.add(tensor.bytes()).map_err(|error| Error::io("write", &self.folder.join(&array.name), &error))?;
+        array.add(tensor.as_bytes()).map_err(|error| Error::io("write", &self.folder.join(&array.name), &error))?;
         Ok(Location { file: array.name.clone(), row, shape: shape.to_vec() })
     }
 

@@ -62,7 +62,7 @@ pub(super) fn write_safetensors(path: &Path, tensors: &BTreeMap<String, Tensor>)
             _ => Dtype::F32,
         };
         let start = end;
-        end += tensor.bytes().len();
+        end += tensor.as_bytes().len();
         let info = TensorInfo { dtype, shape: tensor.shape().axes().to_vec(), data_offsets: (start, end) };
         (name.clone(), info)
     });
@@ -73,7 +73,7 @@ pub(super) fn write_safetensors(path: &Path, tensors: &BTreeMap<String, Tensor>)
     write_whole(path, |file| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(&header)?;
-        tensors.values().try_for_each(|tensor| file.write_all(tensor.bytes()))
+        tensors.values().try_for_each(|tensor| file.write_all(tensor.as_bytes()))
     })
 }
 

@@ -13,7 +13,7 @@ use crate::video::PreparedClip;
 use crate::vivit::{AttentionAxis, AttentionLayer, Classifier, Config, Encoder, RecordedMap, Request};
 
 /// Whose attention is asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AttentionQuery {
     /// What the head sees: the class token, or the mean over all tokens where the model has none.

@@ -39,10 +39,8 @@ pub struct Classes {
 
 /// Classes of one head of several, or of the only one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct HeadClasses<'a> {
-    /// Such as `noun`; empty for a model with a single head.
-    pub name: &'a str,
+    name: &'a str,
     classes: &'a [Class],
 }
 
@@ -105,6 +103,11 @@ impl Classes {
 }
 
 impl<'a> HeadClasses<'a> {
+    /// Such as `noun`; empty for a model with a single head.
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+
     /// All classes, in the head's order.
     pub fn all(&self) -> &'a [Class] {
         self.classes

@@ -38,7 +38,7 @@ pub use sliding::{Sliding, SlidingOptions, WindowClasses};
 pub use views::{Average, Views};
 
 /// How a model is loaded.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoadOptions {
     /// How clips become the model's input. Without it the model's own preprocessor file decides, else its family:
@@ -313,7 +313,7 @@ impl Vivit {
             let MapRecording { recording, maps } = vivit::record_attention_maps(self.config(), request, layer)?;
             self.made(recording, maps).await
         };
-        let purpose = Purpose::Maps(request.clone(), layer.clone());
+        let purpose = Purpose::Maps(request.clone(), *layer);
         Pending::new(async move { self.loaded.kept.get(&purpose, make).await })
     }
 

@@ -127,6 +127,7 @@ impl Pass {
     }
 
     /// This pass over a clip, the clips of a video's views, or a batch in a tensor.
+    #[must_use]
     pub fn over<'a>(&'a self, input: impl Into<Input<'a>>) -> ClipPass<'a> {
         ClipPass { pass: Cow::Borrowed(self), input: input.into() }
     }

@@ -8,7 +8,7 @@ use crate::video::{Frame, PixelFormat, PreparedClip};
 use crate::vivit::{Config, Request};
 
 /// The frames of a clip that a model looks at, resized and cropped as it sees them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SeenFrames {
     /// RGB pictures, those of each temporal index adjacent, as many for each.

@@ -170,7 +170,7 @@ impl Vivit {
     /// let sampling = views.sampling(model.config().frames, 2);
     /// # #[cfg(feature = "video")] {
     /// let mut source = tubelet::video::open("clip.mp4")?;
-    /// let clips = tubelet::video::Clip::read_all(&mut *source, &sampling, &mut |_| ())?;
+    /// let clips = source.clips(&sampling)?;
     /// for class in model.classify(Pass::new().views(views).over(&clips))?.top(5) {
     ///     println!("{:5.1} %  {}", 100.0 * class.probability, class.name);
     /// }

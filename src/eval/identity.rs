@@ -163,7 +163,7 @@ pub fn fingerprint(parameters: &dyn Parameters) -> Result<String> {
         hash.add(name.as_bytes());
         hash.add(shape.to_string().as_bytes());
         if shape.elements() == shape.last() {
-            hash.add(parameters.tensor(name)?.bytes());
+            hash.add(parameters.tensor(name)?.as_bytes());
         }
     }
     Ok(hash.to_string())

@@ -28,6 +28,15 @@ pub struct VideoPipeline<'a, Decoded> {
     pub compute: &'a mut dyn FnMut(Decoded) -> Result<Vec<f32>>,
 }
 
+impl<Decoded> std::fmt::Debug for VideoPipeline<'_, Decoded> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VideoPipeline")
+            .field("workers", &self.workers)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'a, Decoded> VideoPipeline<'a, Decoded> {
     /// `workers` threads decode; decoding may take as long as it does.
     pub fn new(
@@ -54,14 +63,14 @@ impl<'a, Decoded> VideoPipeline<'a, Decoded> {
 /// use tubelet::{Pass, Views};
 ///
 /// let task = Task::of(model.config())?;
-/// let manifest = Manifest::read("val.csv".as_ref(), None, None, &task, &ClassNames::none(&task))?;
+/// let manifest = Manifest::read("val.csv", None, None, &task, &ClassNames::none(&task))?;
 /// let views: Views = "4x3".parse()?;
 /// let protocol = Protocol::new(views);
 /// let run = Run::new(model, &protocol, &manifest, Shard::WHOLE)?;
-/// let mut evaluation = Evaluation::open(&manifest, run, "results.csv".as_ref(), true)?;
+/// let mut evaluation = Evaluation::open(&manifest, run, "results.csv", true)?;
 ///
 /// let sampling = views.sampling(model.config().frames, protocol.stride);
-/// let decode = move |item: &Item| Clip::read_all(&mut *item.open(&OpenOptions::new())?, &sampling, &mut |_| ());
+/// let decode = move |item: &Item| item.open(&OpenOptions::new())?.clips(&sampling);
 /// let pass = Pass::new().views(views);
 /// let mut compute = |clips: Vec<Clip>| {
 ///     protocol.average.of(&model.view_logits(pass.over(&clips))?, &model.config().labelling)
@@ -92,7 +101,7 @@ pub struct Evaluation<'a> {
 
 impl<'a> Evaluation<'a> {
     /// Begins the results of `run` at `output`, or goes on with them where `resume` is set: see [`Results::open`].
-    pub fn open(manifest: &'a Manifest, run: Run, output: &Path, resume: bool) -> Result<Self> {
+    pub fn open(manifest: &'a Manifest, run: Run, output: impl AsRef<Path>, resume: bool) -> Result<Self> {
         let shard = run.shard;
         let (results, rows) = Results::open(output, run, resume)?;
         let task = results.run().task.clone();

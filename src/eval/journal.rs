@@ -35,7 +35,8 @@ impl Journal {
     ///
     /// A file that is there although `resume` is not set, that is of another run, that another process is writing, or
     /// that is damaged.
-    pub fn open<Run: Identity>(path: &Path, run: &Run, resume: bool) -> Result<(Self, String)> {
+    pub fn open<Run: Identity>(path: impl AsRef<Path>, run: &Run, resume: bool) -> Result<(Self, String)> {
+        let path = path.as_ref();
         let failed = |error: &std::io::Error| Error::io("write", path, error);
         let file =
             OpenOptions::new().read(true).append(true).create(true).open(path).map_err(|error| failed(&error))?;

@@ -48,7 +48,8 @@ pub fn merge(paths: &[PathBuf]) -> Result<(Run, Vec<Row>)> {
 }
 
 /// Writes merged results, whole or not at all, to a file that is not there yet.
-pub fn write_merged(path: &Path, run: &Run, rows: &[Row]) -> Result<()> {
+pub fn write_merged(path: impl AsRef<Path>, run: &Run, rows: &[Row]) -> Result<()> {
+    let path = path.as_ref();
     if std::fs::metadata(path).is_ok_and(|found| found.len() > 0) {
         return Err(Error::usage(format!("{} is there already; name another file", path.display())));
     }

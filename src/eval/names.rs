@@ -55,7 +55,8 @@ impl ClassNames {
     /// # Errors
     ///
     /// A file that is none of these, or has more or fewer names than the model has classes.
-    pub fn read(path: &Path, task: &Task) -> Result<Self> {
+    pub fn read(path: impl AsRef<Path>, task: &Task) -> Result<Self> {
+        let path = path.as_ref();
         let text = read_text(path)?;
         let is = |extension: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension));
         let names = if is("json") {

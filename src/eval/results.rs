@@ -28,7 +28,8 @@ impl Results {
     ///
     /// A file that is there although `resume` is not set, that is of another run, that another process is writing, or
     /// that is damaged.
-    pub fn open(path: &Path, run: Run, resume: bool) -> Result<(Self, Vec<Row>)> {
+    pub fn open(path: impl AsRef<Path>, run: Run, resume: bool) -> Result<(Self, Vec<Row>)> {
+        let path = path.as_ref();
         let encoding = Encoding::of(path)?;
         let (mut journal, text) = Journal::open(path, &run, resume)?;
         if let (Some(header), true) = (encoding.header(&run.task)?, text.is_empty()) {
@@ -51,7 +52,8 @@ impl Results {
 
 /// Reads finished or unfinished results with what identifies their run. A last line that an interruption cut off is left
 /// out.
-pub fn read_results(path: &Path) -> Result<(Run, Vec<Row>)> {
+pub fn read_results(path: impl AsRef<Path>) -> Result<(Run, Vec<Row>)> {
+    let path = path.as_ref();
     let encoding = Encoding::of(path)?;
     let (run, text) = journal::read::<Run>(path)?;
     let rows = parse(path, encoding, &run, &text)?;

@@ -11,6 +11,7 @@ use super::{cause, folder_of, leftovers};
 use crate::tensor::{Error, Result};
 
 /// A folder that is filled beside its place, to be put there when all its files are whole; else it goes without a trace.
+#[must_use = "it is removed where it is dropped"]
 #[derive(Debug)]
 pub struct UnfinishedFolder {
     path: PathBuf,
@@ -22,7 +23,8 @@ pub struct UnfinishedFolder {
 
 impl UnfinishedFolder {
     /// Begins the folder that is to be at `path`, where nothing is yet.
-    pub fn create(path: &Path) -> Result<Self> {
+    pub fn create(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
         let failed = |error: std::io::Error| Error::io("make the folder", path, &cause(&error));
         let parent = folder_of(path);
         leftovers::remove(parent);

@@ -30,10 +30,11 @@ use crate::tensor::{Error, Result};
 /// ```no_run
 /// use std::io::Write;
 ///
-/// tubelet::files::write_whole("notes.txt".as_ref(), |file| writeln!(file, "all of it, or nothing"))?;
+/// tubelet::files::write_whole("notes.txt", |file| writeln!(file, "all of it, or nothing"))?;
 /// # Ok::<(), tubelet::Error>(())
 /// ```
-pub fn write_whole(path: &Path, write: impl FnOnce(&mut Unfinished) -> std::io::Result<()>) -> Result<()> {
+pub fn write_whole(path: impl AsRef<Path>, write: impl FnOnce(&mut Unfinished) -> std::io::Result<()>) -> Result<()> {
+    let path = path.as_ref();
     let mut file = Unfinished::create(path)?;
     write(&mut file).map_err(|error| Error::io("write", path, &error))?;
     file.finish()?.put()

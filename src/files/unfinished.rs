@@ -11,6 +11,7 @@ use super::{cause, folder_of, leftovers};
 use crate::tensor::{Error, Result};
 
 /// A file that is written beside its place, to be put there when it is whole; else it goes without a trace.
+#[must_use = "it is removed where it is dropped"]
 #[derive(Debug)]
 pub struct Unfinished {
     path: PathBuf,
@@ -22,7 +23,8 @@ impl Unfinished {
     /// Begins the file that is to be at `path`, as private as any other new file.
     ///
     /// An error where its folder is missing or cannot be written to, or where something else than a file is at `path`.
-    pub fn create(path: &Path) -> Result<Self> {
+    pub fn create(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
         let failed = |error: io::Error| Error::io("write", path, &cause(&error));
         if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() && !found.is_symlink()) {
             return Err(Error::file(format!("cannot write {}: what is there is no file", path.display())));
@@ -52,6 +54,7 @@ impl Write for Unfinished {
 }
 
 /// A file that is whole and waits to be put in its place.
+#[must_use = "it is removed where it is dropped"]
 #[derive(Debug)]
 pub struct Finished {
     path: PathBuf,

@@ -97,7 +97,7 @@ impl Readback {
     }
 
     /// The bytes that were copied; an error before the commands that copy them have run.
-    pub fn bytes(&self) -> Result<Vec<u8>> {
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mapped = self.buffer.raw.get_mapped_range(0..self.bytes);
         let mapped = mapped.map_err(|_| Error::new(ErrorKind::Device, "the device's memory cannot be read back"))?;
         Ok(mapped.to_vec())

@@ -64,12 +64,19 @@ struct Upload<'a> {
 ///
 /// Consecutive dispatches share a compute pass unless they are timed; the driver orders those that touch the same
 /// buffers.
+#[must_use = "nothing is done before they run"]
 pub struct Commands<'a> {
     device: &'a Gpu,
     uploads: Vec<Upload<'a>>,
     steps: Vec<Step<'a>>,
     readbacks: Vec<&'a Readback>,
     stamps: Option<Stamps>,
+}
+
+impl std::fmt::Debug for Commands<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Commands").field("device", &self.device).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Commands<'a> {

@@ -77,7 +77,7 @@ impl GpuChoice {
 }
 
 /// How a device is opened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GpuOptions {
     /// Which device.
@@ -401,7 +401,7 @@ impl Gpu {
             let mut commands = self.commands();
             commands.read(buffer, range, &readback);
             commands.run().await?;
-            readback.bytes()
+            readback.to_bytes()
         })
     }
 

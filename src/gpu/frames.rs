@@ -19,7 +19,7 @@ use crate::tensor::{Error, ErrorKind, Result};
 /// ```no_run
 /// # use tubelet::gpu::{DeviceFrames, wgpu};
 /// # fn shown(model: &tubelet::Vivit, device: &wgpu::Device, rendered: &[wgpu::Texture]) -> tubelet::Result<()> {
-/// let frames = DeviceFrames::of_textures(device, rendered)?;
+/// let frames = DeviceFrames::from_textures(device, rendered)?;
 /// let classes = model.classify(&frames)?;
 /// # Ok(())
 /// # }
@@ -145,7 +145,7 @@ impl DeviceFrames {
     /// [`Usage`](ErrorKind::Usage) for no textures, and for one that is not two-dimensional, is multisampled, cannot be copied
     /// from (usage `COPY_SRC`), is of another format than RGBA or BGRA of 8 bits a channel, sRGB or not, or is of another size
     /// or order of bytes than the first.
-    pub fn of_textures(device: &wgpu::Device, textures: &[wgpu::Texture]) -> Result<Self> {
+    pub fn from_textures(device: &wgpu::Device, textures: &[wgpu::Texture]) -> Result<Self> {
         let Some(first) = textures.first() else { return Err(Error::usage("frames of no textures")) };
         let mut kinds = Vec::with_capacity(textures.len());
         for (index, texture) in textures.iter().enumerate() {
@@ -182,7 +182,7 @@ impl DeviceFrames {
     /// use tubelet::gpu::{BufferLayout, DeviceFrames, PixelOrder};
     ///
     /// let layout = BufferLayout::new(32, [360, 640]).order(PixelOrder::Bgra);
-    /// let frames = DeviceFrames::of_buffer(device, pixels, layout)?;
+    /// let frames = DeviceFrames::from_buffer(device, pixels, layout)?;
     /// let classes = model.classify(&frames)?;
     /// # Ok(())
     /// # }
@@ -192,7 +192,7 @@ impl DeviceFrames {
     ///
     /// [`Usage`](ErrorKind::Usage) for no frames, sides of 0, rows that overlap or are longer than the buffer, rows or frames
     /// that begin within four bytes, a buffer that is too small, and one that cannot be copied from (usage `COPY_SRC`).
-    pub fn of_buffer(device: &wgpu::Device, buffer: &wgpu::Buffer, layout: BufferLayout) -> Result<Self> {
+    pub fn from_buffer(device: &wgpu::Device, buffer: &wgpu::Buffer, layout: BufferLayout) -> Result<Self> {
         let [row_bytes, frame_bytes, held] = layout.steps()?;
         let BufferLayout { frames, size, order, start, .. } = layout;
         let Some(more) = (frames as u64).checked_sub(1) else { return Err(Error::usage("no frames of a buffer")) };

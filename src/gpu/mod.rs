@@ -21,6 +21,8 @@ mod pipeline;
 mod turns;
 
 pub use buffer::{Buffer, Readback, Window};
+/// The bytemuck that the crate is built on: what uniforms and contents of buffers are made of.
+pub use bytemuck;
 pub use capabilities::{Capabilities, DeviceKind, Limits, MatrixShape, Subgroup};
 pub use commands::{Commands, Dispatch, Timing};
 #[cfg(not(target_arch = "wasm32"))]

@@ -32,7 +32,7 @@ pub struct Device(Arc<dyn Backend>);
 /// Which device to open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Choice {
+pub enum DeviceChoice {
     /// The fastest GPU that is no software device; where there is none, the host's processor, or, without the feature `cpu`,
     /// the software device.
     #[default]
@@ -45,7 +45,7 @@ pub enum Choice {
     References,
 }
 
-impl FromStr for Choice {
+impl FromStr for DeviceChoice {
     type Err = Error;
 
     /// `fastest`, `cpu`, `gpu` (the fastest that runs WGSL, be it the software device), `references`, or what [`GpuChoice`]
@@ -62,7 +62,7 @@ impl FromStr for Choice {
 }
 
 /// What [`FromStr`] takes.
-impl fmt::Display for Choice {
+impl fmt::Display for DeviceChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fastest => f.write_str("fastest"),
@@ -74,12 +74,18 @@ impl fmt::Display for Choice {
     }
 }
 
+impl From<GpuChoice> for DeviceChoice {
+    fn from(choice: GpuChoice) -> Self {
+        Self::Gpu(choice)
+    }
+}
+
 /// How a device is opened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeviceOptions {
     /// Which device.
-    pub choice: Choice,
+    pub choice: DeviceChoice,
     /// Whether this crate's kernels check array bounds and bound their loops. On by default; measurements may turn it off.
     pub checks: bool,
     /// Threads of the host's processor; `None` for as many as it runs at once.
@@ -88,7 +94,13 @@ pub struct DeviceOptions {
 
 impl Default for DeviceOptions {
     fn default() -> Self {
-        Self { choice: Choice::default(), checks: true, threads: None }
+        Self { choice: DeviceChoice::default(), checks: true, threads: None }
+    }
+}
+
+impl From<DeviceChoice> for DeviceOptions {
+    fn from(choice: DeviceChoice) -> Self {
+        Self::new().choice(choice)
     }
 }
 
@@ -100,7 +112,7 @@ impl DeviceOptions {
 
     /// Opens this device.
     #[must_use]
-    pub fn choice(self, choice: Choice) -> Self {
+    pub fn choice(self, choice: DeviceChoice) -> Self {
         Self { choice, ..self }
     }
 
@@ -136,14 +148,14 @@ impl Device {
         let gpu = move |choice| async move { Gpu::open_async(&GpuOptions { choice, checks }).await.map(Self::from) };
         Pending::new(async move {
             match choice {
-                Choice::Fastest if cfg!(feature = "cpu") => match gpu(GpuChoice::Hardware).await {
+                DeviceChoice::Fastest if cfg!(feature = "cpu") => match gpu(GpuChoice::Hardware).await {
                     Err(error) if error.kind() == ErrorKind::NoDevice => Self::host(threads),
                     opened => opened,
                 },
-                Choice::Fastest => gpu(GpuChoice::Fastest).await,
-                Choice::Host => Self::host(threads),
-                Choice::References => Ok(Self::references()),
-                Choice::Gpu(choice) => gpu(choice).await,
+                DeviceChoice::Fastest => gpu(GpuChoice::Fastest).await,
+                DeviceChoice::Host => Self::host(threads),
+                DeviceChoice::References => Ok(Self::references()),
+                DeviceChoice::Gpu(choice) => gpu(choice).await,
             }
         })
     }
@@ -217,7 +229,7 @@ mod tests {
         for text in
             ["fastest", "cpu", "gpu", "references", "hardware", "discrete", "software", "other", "3", "RTX 4090"]
         {
-            assert_eq!(text.parse::<Choice>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<DeviceChoice>().unwrap().to_string(), text);
         }
     }
 }

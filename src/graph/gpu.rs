@@ -64,7 +64,7 @@ impl Backend for Gpu {
                 )));
             }
             let bytes = memory.format().bytes(memory.shape());
-            let content = self.read(memory.buffer()?, 0..bytes as u64).await?;
+            let content = self.read(memory.buffer()?, 0..bytes).await?;
             Tensor::from_bytes(memory.shape().clone(), memory.element(), &content)
         })
     }
@@ -92,7 +92,7 @@ impl Backend for Gpu {
                 }
             }
             commands.run().await?;
-            Memory::of_buffer(joined, shape.clone(), element)
+            Memory::from_buffer(joined, shape.clone(), element)
         })
     }
 }
@@ -154,7 +154,7 @@ impl GpuExecutor {
         for input in self.graph.inputs() {
             let Some(slot) = self.plan.slot(input) else { continue };
             match feed_of(&self.graph, feeds, input)? {
-                Feed::Host(tensor) => commands.write(&self.slots[slot], 0, tensor.bytes()),
+                Feed::Host(tensor) => commands.write(&self.slots[slot], 0, tensor.as_bytes()),
                 Feed::Device(memory) => {
                     memory.check(self.device.id(), self.device.name())?;
                     commands.copy(memory.buffer()?, 0..self.graph.bytes(input), &self.slots[slot], 0);
@@ -304,6 +304,12 @@ impl Operands<'_> {
     }
 }
 
+impl std::fmt::Debug for GpuExecutor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GpuExecutor").field("device", &self.device).finish_non_exhaustive()
+    }
+}
+
 impl Executor for GpuExecutor {
     fn graph(&self) -> &Graph {
         &self.graph
@@ -349,7 +355,7 @@ impl Executor for GpuExecutor {
             });
             pass.await?.await?;
             let memory = |(value, kept): (&Value, Buffer)| {
-                Memory::of_buffer(kept, self.graph.shape(*value).clone(), self.graph.element(*value))
+                Memory::from_buffer(kept, self.graph.shape(*value).clone(), self.graph.element(*value))
             };
             wanted.iter().zip(kept).map(memory).collect()
         })
@@ -369,7 +375,7 @@ impl Executor for GpuExecutor {
             });
             pass.await?.await?;
             let tensor = |(value, readback): (&Value, &Readback)| {
-                Tensor::from_bytes(self.graph.shape(*value).clone(), self.graph.element(*value), &readback.bytes()?)
+                Tensor::from_bytes(self.graph.shape(*value).clone(), self.graph.element(*value), &readback.to_bytes()?)
             };
             wanted.iter().zip(&readbacks).map(tensor).collect()
         })

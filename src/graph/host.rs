@@ -341,6 +341,12 @@ impl HostExecutor {
     }
 }
 
+impl std::fmt::Debug for HostExecutor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HostExecutor").field("device", &self.device).finish_non_exhaustive()
+    }
+}
+
 impl Executor for HostExecutor {
     fn graph(&self) -> &Graph {
         &self.graph

@@ -34,9 +34,9 @@ impl Memory {
     }
 
     /// A buffer of a GPU that begins with a tensor of `shape`; an error for one that is smaller.
-    pub fn of_buffer(buffer: Buffer, shape: impl Into<Shape>, element: Element) -> Result<Self> {
+    pub fn from_buffer(buffer: Buffer, shape: impl Into<Shape>, element: Element) -> Result<Self> {
         let (device, shape, format) = (buffer.device(), shape.into(), Format::rows(element));
-        let (given, wanted) = (buffer.bytes(), format.bytes(&shape) as u64);
+        let (given, wanted) = (buffer.bytes(), format.bytes(&shape));
         if given < wanted {
             return Err(Error::usage(format!("a tensor of shape {shape} needs {wanted} bytes, {given} are given")));
         }
@@ -45,7 +45,7 @@ impl Memory {
 
     /// Memory of a GPU for a tensor of `shape`, which holds nothing yet. `name` is for errors.
     pub(super) async fn empty(gpu: &Gpu, name: &str, shape: &Shape, format: Format) -> Result<Self> {
-        let buffer = gpu.buffer(name, format.bytes(shape) as u64).await?;
+        let buffer = gpu.buffer(name, format.bytes(shape)).await?;
         Ok(Self::new(gpu.id(), shape.clone(), format, Content::Buffer(buffer)))
     }
 
@@ -74,7 +74,7 @@ impl Memory {
         match &self.content {
             Content::Buffer(buffer) => buffer.bytes(),
             #[cfg(feature = "cpu")]
-            Content::Tensor(tensor) => tensor.bytes().len() as u64,
+            Content::Tensor(tensor) => tensor.as_bytes().len() as u64,
             Content::Exact(exact) => (size_of::<f64>() * exact.shape().elements()) as u64,
         }
     }

@@ -19,6 +19,7 @@ mod recording;
 mod reference;
 mod weights;
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use crate::gpu::Pending;
@@ -26,7 +27,7 @@ use crate::tensor::{Error, Layout, Result, Tensor};
 
 pub use backend::{Backend, ExecutorOptions};
 pub use bisect::{Divergence, bisect};
-pub use device::{Choice, Device, DeviceOptions};
+pub use device::{Device, DeviceChoice, DeviceOptions};
 pub use memory::Memory;
 pub(crate) use plan::MemoryPlan;
 pub use recording::{Graph, Node, Origin, Taps, Value};
@@ -46,7 +47,7 @@ pub enum Feed<'a> {
 pub type Feeds<'a> = [(&'a str, Feed<'a>)];
 
 /// Runs a graph. Passes that several tasks or threads ask for follow one another, each with its own values.
-pub trait Executor: Send + Sync {
+pub trait Executor: Debug + Send + Sync {
     /// The graph it runs.
     fn graph(&self) -> &Graph;
 

@@ -161,11 +161,12 @@ impl Graph {
     }
 
     /// Weights of `shape`: the tensors called `parts`, stacked along their first axis. The same `parts` are the same value.
-    pub fn weights(&mut self, parts: &[String], shape: impl Into<Shape>) -> Result<Value> {
+    pub fn weights(&mut self, parts: &[impl AsRef<str>], shape: impl Into<Shape>) -> Result<Value> {
+        let parts: Vec<String> = parts.iter().map(|part| part.as_ref().to_owned()).collect();
         let (name, shape) = (parts.join(" + "), shape.into());
-        self.check_stacking(parts)?;
+        self.check_stacking(&parts)?;
         match self.names.get(&name) {
-            None => self.record(&name, shape, Element::F32, Origin::Weights(parts.to_vec())),
+            None => self.record(&name, shape, Element::F32, Origin::Weights(parts)),
             Some(value) if *self.shape(*value) == shape => Ok(*value),
             Some(value) => {
                 let known = self.shape(*value);
@@ -400,7 +401,7 @@ impl Graph {
 
     /// Size of a value in bytes.
     pub fn bytes(&self, value: Value) -> u64 {
-        Format::rows(self.element(value)).bytes(self.shape(value)) as u64
+        Format::rows(self.element(value)).bytes(self.shape(value))
     }
 
     /// Where a value comes from.

@@ -162,6 +162,12 @@ impl ReferenceExecutor {
     }
 }
 
+impl std::fmt::Debug for ReferenceExecutor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReferenceExecutor").field("device", &self.device).finish_non_exhaustive()
+    }
+}
+
 impl Executor for ReferenceExecutor {
     fn graph(&self) -> &Graph {
         &self.graph

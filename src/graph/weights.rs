@@ -53,6 +53,12 @@ pub struct DeviceWeights {
     held: Arc<Held>,
 }
 
+impl std::fmt::Debug for DeviceWeights {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeviceWeights").field("device", &self.device).finish_non_exhaustive()
+    }
+}
+
 /// The weights that graphs update. Passes see updates in the order in which they lock this.
 #[derive(Default)]
 pub(super) struct Updates {

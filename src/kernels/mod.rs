@@ -35,7 +35,7 @@ pub use contract::{
     variants_of,
 };
 pub use shader::{
-    DeviceClass, Dispatches, FrameRun, Launch, Literals, Needs, Plan, Planned, Planner, Precision, Program,
+    DeviceClass, Dispatches, FrameRun, Launch, Literal, Literals, Needs, Plan, Planned, Planner, Precision, Program,
     ProgramBuilder, Seen, Selection, Shader, Unfit, Variant, render, suite, word,
 };
 

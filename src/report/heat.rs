@@ -69,7 +69,7 @@ impl Look {
 }
 
 /// A series of colours that equal steps of the value change equally for the eye ([`Turbo`](Self::Turbo): nearly).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Colours {
     /// Violet, red, yellow: stands out on most frames.

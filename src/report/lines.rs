@@ -45,7 +45,7 @@ pub struct Profile {
 /// use tubelet::report::{Line, Timeline};
 ///
 /// let jumping = Line::new("jumping", vec![0.1, 0.7, 0.4]);
-/// Timeline::new("a film", vec![[0.0, 2.0], [1.0, 3.0], [2.0, 4.0]], vec![jumping]).write("film.svg".as_ref())?;
+/// Timeline::new("a film", vec![[0.0, 2.0], [1.0, 3.0], [2.0, 4.0]], vec![jumping]).write("film.svg")?;
 /// # Ok::<(), tubelet::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -73,8 +73,8 @@ impl PlotFormat {
     /// The format that the extension of `path` names.
     ///
     /// An error ([`Usage`](crate::tensor::ErrorKind::Usage)) that lists the possible ones for any other.
-    pub fn of(path: &Path) -> Result<Self> {
-        format_of(path, &[("svg", Self::Svg), ("png", Self::Png)])
+    pub fn of(path: impl AsRef<Path>) -> Result<Self> {
+        format_of(path.as_ref(), &[("svg", Self::Svg), ("png", Self::Png)])
     }
 }
 
@@ -94,8 +94,8 @@ impl Profile {
     ///
     /// An error ([`Usage`](crate::tensor::ErrorKind::Usage)) for another extension and for lines that are empty, not
     /// finite or not as long as each other or the times; an error of the file where it cannot be written.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        write(path, &self.chart()?)
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
+        write(path.as_ref(), &self.chart()?)
     }
 
     pub(super) fn chart(&self) -> Result<Chart<'_>> {
@@ -128,8 +128,8 @@ impl Timeline {
     /// An error ([`Usage`](crate::tensor::ErrorKind::Usage)) for another extension, for a window that ends before it
     /// starts, for classes that have not one finite probability per window; an error of the file where it cannot be
     /// written.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        write(path, &self.chart()?)
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
+        write(path.as_ref(), &self.chart()?)
     }
 
     fn chart(&self) -> Result<Chart<'_>> {

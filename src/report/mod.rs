@@ -12,7 +12,7 @@
 //! ```no_run
 //! # fn main() -> tubelet::Result<()> {
 //! # let (frames, maps): (Vec<tubelet::video::Frame>, tubelet::Tensor) = unimplemented!();
-//! tubelet::report::Overlay::new("where it looks", frames, maps).write("looks.html".as_ref())
+//! tubelet::report::Overlay::new("where it looks", frames, maps).write("looks.html")
 //! # }
 //! ```
 

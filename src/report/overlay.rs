@@ -11,7 +11,7 @@ use crate::tensor::{Result, Tensor};
 use crate::video::Frame;
 
 /// Heat maps over the frames of a clip, one map per temporal index.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Overlay {
     /// What is to be seen, in a few words.
@@ -52,8 +52,8 @@ impl PictureFormat {
     /// The format that the extension of `path` names.
     ///
     /// An error ([`Usage`](crate::tensor::ErrorKind::Usage)) that lists the possible ones for any other.
-    pub fn of(path: &Path) -> Result<Self> {
-        format_of(path, &[("gif", Self::Gif), ("png", Self::Png), ("webp", Self::Webp), ("html", Self::Html)])
+    pub fn of(path: impl AsRef<Path>) -> Result<Self> {
+        format_of(path.as_ref(), &[("gif", Self::Gif), ("png", Self::Png), ("webp", Self::Webp), ("html", Self::Html)])
     }
 }
 
@@ -114,7 +114,8 @@ impl Overlay {
     /// An error ([`Usage`](crate::tensor::ErrorKind::Usage)) for another extension, for frames, times and maps that do
     /// not belong together, for maps that are not finite and for settings out of range; an error of the file where it
     /// cannot be written.
-    pub fn write(&self, path: &Path) -> Result<()> {
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
         let format = PictureFormat::of(path)?;
         let bytes = self.draw(format)?;
         write_whole(path, |file| file.write_all(&bytes))

@@ -170,7 +170,7 @@ fn check(overlay: &Overlay, maps: usize) -> Result<()> {
 }
 
 fn picture(frame: &Frame) -> Result<RgbImage> {
-    let rgb = (frame.format() == PixelFormat::Rgb24).then(|| frame.bytes().to_vec());
+    let rgb = (frame.format() == PixelFormat::Rgb24).then(|| frame.as_bytes().to_vec());
     rgb.and_then(|bytes| RgbImage::from_raw(frame.width() as u32, frame.height() as u32, bytes))
         .ok_or_else(|| Error::usage(format!("{frame:?} cannot be drawn: frames to draw over are RGB")))
 }
@@ -216,7 +216,7 @@ pub(super) mod tests {
         let odd = Frame::new(2, 3, PixelFormat::Rgb24, vec![0; 18]).unwrap();
         assert!(refused(|overlay| overlay.frames[2] = odd).contains("frame 2"));
         let matrix = crate::video::Matrix::Bt601;
-        let planes = PixelFormat::Yuv420p { matrix, range: crate::video::Range::Limited };
+        let planes = PixelFormat::Yuv420p { matrix, range: crate::video::ColourRange::Limited };
         let planes = Frame::new(160, 160, planes, vec![0; 160 * 240]).unwrap();
         assert!(refused(|overlay| overlay.frames[0] = planes).contains("RGB"));
     }

@@ -29,14 +29,31 @@ pub enum ErrorKind {
     Interrupted,
 }
 
+/// In a few words: `wrong use`, `file`, `no device`.
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Usage => "wrong use",
+            Self::File => "file",
+            Self::NoDevice => "no device",
+            Self::DeviceLost => "device lost",
+            Self::OutOfMemory => "out of memory",
+            Self::Unsupported => "unsupported",
+            Self::Device => "device",
+            Self::Io => "input or output",
+            Self::Interrupted => "interrupted",
+        })
+    }
+}
+
 /// An error with one clear sentence: what, where, and what to do.
 ///
 /// [`Error::kind`] says what a program can do about it; the text is for people.
 /// The type is small (one pointer) and can be sent between threads.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Inner {
     kind: ErrorKind,
     message: String,

@@ -18,13 +18,13 @@ enum Values {
 
 impl Exact {
     /// Numbers with their shape; an error where the counts differ.
-    pub fn of_reals(shape: impl Into<Shape>, values: Vec<f64>) -> Result<Self> {
+    pub fn from_reals(shape: impl Into<Shape>, values: Vec<f64>) -> Result<Self> {
         let shape = checked(shape.into(), values.len())?;
         Ok(Self { shape, values: Values::Reals(values) })
     }
 
     /// Words with their shape; an error where the counts differ.
-    pub fn of_words(shape: impl Into<Shape>, values: Vec<u32>) -> Result<Self> {
+    pub fn from_words(shape: impl Into<Shape>, values: Vec<u32>) -> Result<Self> {
         let shape = checked(shape.into(), values.len())?;
         Ok(Self { shape, values: Values::Words(values) })
     }
@@ -79,7 +79,7 @@ impl Exact {
                 values.extend_from_slice(&part.reals()?[run * length..][..length]);
             }
         }
-        Self::of_reals(shape.clone(), values)
+        Self::from_reals(shape.clone(), values)
     }
 
     /// Each number as the nearest f32.

@@ -21,7 +21,7 @@ pub enum Element {
 
 impl Element {
     /// Size of one element in bytes.
-    pub const fn bytes(self) -> usize {
+    pub(crate) const fn bytes(self) -> usize {
         match self {
             Self::F32 | Self::U32 => 4,
             Self::F16 => 2,
@@ -95,13 +95,13 @@ impl Format {
     }
 
     /// Bytes that a tensor of `shape` takes: whole words of four.
-    pub fn bytes(self, shape: &Shape) -> usize {
-        (self.elements(shape) * self.element.bytes()).next_multiple_of(WORD)
+    pub fn bytes(self, shape: &Shape) -> u64 {
+        Element::U32.bytes_of(self.words(shape))
     }
 
-    /// The same in words of 32 bits.
+    /// The number of words of 32 bits that a tensor of `shape` takes.
     pub fn words(self, shape: &Shape) -> usize {
-        self.bytes(shape) / WORD
+        (self.elements(shape) * self.element.bytes()).div_ceil(WORD)
     }
 
     /// The bytes of `tensor` in this format, each float rounded to the nearest that the format holds.
@@ -111,7 +111,9 @@ impl Format {
     /// Panels of words, or of no columns; a finite float beyond the range of f16.
     pub fn bytes_of(self, tensor: &Tensor) -> Result<Cow<'_, [u8]>> {
         match self {
-            Self { element, layout: Layout::Rows } if element == tensor.element() => Ok(Cow::Borrowed(tensor.bytes())),
+            Self { element, layout: Layout::Rows } if element == tensor.element() => {
+                Ok(Cow::Borrowed(tensor.as_bytes()))
+            }
             Self { element: Element::F32, .. } => {
                 self.arranged(tensor, f32::NAN, Ok).map(|values| Cow::Owned(bytemuck::cast_slice(&values).to_vec()))
             }
@@ -201,7 +203,7 @@ mod tests {
     fn floats(layout: Layout, tensor: &Tensor) -> Vec<f32> {
         let format = Format { element: Element::F32, layout };
         let bytes = format.bytes_of(tensor).unwrap();
-        assert_eq!(bytes.len(), format.bytes(tensor.shape()));
+        assert_eq!(bytes.len() as u64, format.bytes(tensor.shape()));
         bytemuck::pod_collect_to_vec(&bytes)
     }
 
@@ -230,7 +232,7 @@ mod tests {
             let tensor = counted([3, 5]);
             let format = Format { element: Element::F16, layout };
             let bytes = format.bytes_of(&tensor).unwrap();
-            assert_eq!(bytes.len(), format.bytes(tensor.shape()), "{format}");
+            assert_eq!(bytes.len() as u64, format.bytes(tensor.shape()), "{format}");
             let halves: Vec<f16> = bytemuck::pod_collect_to_vec(&bytes);
             let floats = floats(layout, &tensor);
             assert!(halves.iter().zip(&floats).all(|(half, float)| half.to_f32().total_cmp(float).is_eq()), "{format}");

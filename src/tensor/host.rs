@@ -99,6 +99,14 @@ impl Tensor {
         }
     }
 
+    /// The elements as halves; an error for other elements.
+    pub fn as_f16(&self) -> Result<&[f16]> {
+        match &self.data {
+            Data::F16(values) => Ok(values),
+            _ => Err(self.holds_others(Element::F16)),
+        }
+    }
+
     /// The elements as words; an error for other elements.
     pub fn as_u32(&self) -> Result<&[u32]> {
         match &self.data {
@@ -112,7 +120,7 @@ impl Tensor {
     }
 
     /// The elements as bytes.
-    pub fn bytes(&self) -> &[u8] {
+    pub fn as_bytes(&self) -> &[u8] {
         match &self.data {
             Data::F32(values) => bytemuck::cast_slice(values),
             Data::F16(values) => bytemuck::cast_slice(values),

@@ -16,6 +16,8 @@ pub use closeness::{Closeness, Offender, Tolerance};
 pub use error::{Error, ErrorKind, Result};
 pub use exact::Exact;
 pub use format::{Element, Format, Layout};
+/// The half of 16 bits that [`Data::F16`] holds, of the crate `half`.
+pub use half::f16;
 pub use host::{Data, Tensor};
 pub(crate) use naming::named;
 pub use printable::{LONGEST_TEXT, printable};

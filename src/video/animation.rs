@@ -75,7 +75,7 @@ impl Animation {
                 }
             };
             times.extend(frame.shown());
-            bytes += frame.bytes().len();
+            bytes += frame.as_bytes().len();
             if bytes <= most {
                 kept.push(frame);
             } else {
@@ -242,7 +242,7 @@ mod tests {
     }
 
     fn greys(frames: &[Frame]) -> Vec<u8> {
-        frames.iter().map(|frame| frame.bytes()[0]).collect()
+        frames.iter().map(|frame| frame.as_bytes()[0]).collect()
     }
 
     #[test]
@@ -331,7 +331,7 @@ mod tests {
             assert_eq!(count, expected.frame_count().unwrap(), "{name}");
             for index in 0..count {
                 let (frame, expected) = (video.read(&[index]).unwrap(), expected.read(&[index]).unwrap());
-                let mut bytes = frame[0].bytes().iter().zip(expected[0].bytes()).enumerate();
+                let mut bytes = frame[0].as_bytes().iter().zip(expected[0].as_bytes()).enumerate();
                 let different = bytes.find(|(_, (byte, expected))| byte.abs_diff(**expected) > tolerance);
                 assert_eq!(different, None, "frame {index} of {name}");
             }

@@ -9,7 +9,7 @@ use crate::tensor::{Error, Result};
 const MOST_BYTES: u64 = 8 << 30;
 
 /// The decoded frames of one clip, in order; a frame that occurs several times is held once.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Clip {
     frames: Vec<Arc<Frame>>,
     indices: Vec<usize>,
@@ -154,7 +154,7 @@ fn decoded(
         let shared = match &last {
             Some((index, shared)) if *index == indices[position] => shared.clone(),
             _ => {
-                bytes += frame.bytes().len() as u64;
+                bytes += frame.as_bytes().len() as u64;
                 if bytes > MOST_BYTES {
                     let (width, height) = (frame.width(), frame.height());
                     return Err(Error::usage(format!(
@@ -184,6 +184,11 @@ impl dyn FrameSource + '_ {
     pub fn clip(&mut self, sampling: &Sampling) -> Result<Clip> {
         Clip::read(self, sampling, &mut |_| ())
     }
+
+    /// Decodes all clips that `sampling` takes, each frame once.
+    pub fn clips(&mut self, sampling: &Sampling) -> Result<Vec<Clip>> {
+        Clip::read_all(self, sampling, &mut |_| ())
+    }
 }
 
 #[cfg(test)]
@@ -196,7 +201,7 @@ mod tests {
         let clip = Clip::from_rgb(&bytes, [3, 5]).unwrap();
         assert_eq!((clip.frames().len(), clip.indices()), (2, &[0, 1][..]));
         let frame = &clip.frames()[1];
-        assert_eq!((frame.height(), frame.width(), frame.bytes()), (3, 5, &bytes[45..]));
+        assert_eq!((frame.height(), frame.width(), frame.as_bytes()), (3, 5, &bytes[45..]));
         for (bytes, size) in [(&bytes[1..], [3, 5]), (&[][..], [3, 5]), (&bytes, [0, 5]), (&bytes, [usize::MAX, 2])] {
             assert!(Clip::from_rgb(bytes, size).is_err(), "{size:?}");
         }

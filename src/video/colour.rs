@@ -38,7 +38,7 @@ impl fmt::Display for Matrix {
 
 /// Which byte values mean black and white.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Range {
+pub enum ColourRange {
     /// Luma 16..=235, chroma 16..=240.
     Limited,
     /// 0..=255.
@@ -49,14 +49,14 @@ pub enum Range {
 ///
 /// Equal to `ffmpeg -pix_fmt rgb24`, PyAV, decord and OpenCV, byte for byte, for 8-bit 4:2:0 video with even sides.
 #[doc(hidden)]
-pub const fn coefficients(matrix: Matrix, range: Range) -> Coefficients {
+pub const fn coefficients(matrix: Matrix, range: ColourRange) -> Coefficients {
     // Inverse matrices in 16.16 fixed point, for limited range: red from V, blue from U, green from U, from V.
     let [red_v, blue_u, green_u, green_v] = match matrix {
         Matrix::Bt601 => [104_597, 132_201, -25_675, -53_279],
         Matrix::Bt709 => [117_489, 138_438, -13_975, -34_925],
     };
     match range {
-        Range::Limited => Coefficients {
+        ColourRange::Limited => Coefficients {
             luma: to_13_bits(65_536 * 255 / 219),
             offset: 16 * 8,
             red_v: to_13_bits(red_v),
@@ -64,7 +64,7 @@ pub const fn coefficients(matrix: Matrix, range: Range) -> Coefficients {
             green_v: to_13_bits(green_v),
             blue_u: to_13_bits(blue_u),
         },
-        Range::Full => Coefficients {
+        ColourRange::Full => Coefficients {
             luma: to_13_bits(65_536),
             offset: 0,
             red_v: to_13_bits(full_range(red_v)),
@@ -101,13 +101,13 @@ mod tests {
     fn coefficients_of_untagged_video() {
         let expected =
             Coefficients { luma: 9539, offset: 128, red_v: 13_075, blue_u: 16_525, green_v: -6660, green_u: -3209 };
-        assert_eq!(coefficients(Matrix::Bt601, Range::Limited), expected);
+        assert_eq!(coefficients(Matrix::Bt601, ColourRange::Limited), expected);
     }
 
     #[test]
     fn full_range_luma_needs_no_offset() {
         for matrix in [Matrix::Bt601, Matrix::Bt709] {
-            let full = coefficients(matrix, Range::Full);
+            let full = coefficients(matrix, ColourRange::Full);
             assert_eq!((full.offset, full.luma), (0, 8192));
         }
     }

@@ -120,7 +120,7 @@ impl VideoFile {
         while let Some(decoded) = decoding.next(std::mem::take(&mut spare))? {
             let frame = decoded.frame;
             times.extend(frame.shown());
-            bytes += frame.bytes().len();
+            bytes += frame.as_bytes().len();
             match &mut frames {
                 Some(frames) if bytes <= KEPT => frames.push(frame),
                 _ => {

@@ -214,7 +214,7 @@ mod tests {
         std::fs::write(folder.path().join("notes.txt"), "no image").unwrap();
         let mut video = video::open(folder.path()).unwrap();
         assert_eq!((video.frame_count().unwrap(), video.information().width, video.information().height), (3, 4, 2));
-        let greys: Vec<u8> = video.read(&[2, 0, 1, 2]).unwrap().iter().map(|frame| frame.bytes()[0]).collect();
+        let greys: Vec<u8> = video.read(&[2, 0, 1, 2]).unwrap().iter().map(|frame| frame.as_bytes()[0]).collect();
         assert_eq!(greys, [10, 100, 9, 10]);
         assert!(video.read(&[3]).is_err());
     }
@@ -246,7 +246,7 @@ mod tests {
         RgbaImage::from_pixel(3, 1, image::Rgba([1, 2, 3, 0])).save(&path).unwrap();
         let mut video = video::open(&path).unwrap();
         assert_eq!(video.frame_count().unwrap(), 1);
-        assert_eq!(video.read(&[0]).unwrap()[0].bytes(), [1, 2, 3, 1, 2, 3, 1, 2, 3]);
+        assert_eq!(video.read(&[0]).unwrap()[0].as_bytes(), [1, 2, 3, 1, 2, 3, 1, 2, 3]);
     }
 
     #[test]
@@ -264,7 +264,7 @@ mod tests {
         assert!(error.to_string().contains("2.png is 2x4"), "{error}");
         let mut video = OpenOptions::new().rotation(Rotation::Auto).open(folder.path()).unwrap();
         let frames = video.read(&[0, 1]).unwrap();
-        let greys = |frame: &Frame| frame.bytes().iter().step_by(3).copied().collect::<Vec<u8>>();
+        let greys = |frame: &Frame| frame.as_bytes().iter().step_by(3).copied().collect::<Vec<u8>>();
         assert_eq!(greys(&frames[0]), [0, 1, 2, 3, 10, 11, 12, 13]);
         assert_eq!(greys(&frames[1]), [30, 20, 10, 0, 31, 21, 11, 1]);
     }
@@ -303,7 +303,7 @@ mod tests {
         let link = |target: PathBuf| std::os::unix::fs::symlink(target, folder.path().join("2.png")).unwrap();
         link(outside.path().join("far.png"));
         let frames = video::open(folder.path()).unwrap().read(&[0, 1]).unwrap();
-        assert_eq!([frames[0].bytes()[0], frames[1].bytes()[0]], [6, 7]);
+        assert_eq!([frames[0].as_bytes()[0], frames[1].as_bytes()[0]], [6, 7]);
         std::fs::remove_file(folder.path().join("2.png")).unwrap();
         link("/dev/zero".into());
         let error = video::open(folder.path()).unwrap_err();

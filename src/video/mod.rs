@@ -50,7 +50,7 @@ use std::path::Path;
 use crate::tensor::ErrorKind;
 
 pub use clip::Clip;
-pub use colour::{Matrix, Range, coefficients};
+pub use colour::{ColourRange, Matrix, coefficients};
 pub use crop::{CropWindow, Extent};
 pub(crate) use hugging_face::{Fields, shortened};
 pub use opening::{OpenOptions, Rotation};

@@ -162,8 +162,8 @@ mod tests {
         let mut video = video::open(&path).unwrap();
         assert_eq!((video.frame_count().unwrap(), video.information().height, video.information().width), (5, 2, 3));
         let frames = video.read(&[4, 0, 4]).unwrap();
-        assert_eq!(frames[0].bytes(), (72..90).collect::<Vec<u8>>());
-        assert_eq!(frames[1].bytes(), (0..18).collect::<Vec<u8>>());
+        assert_eq!(frames[0].as_bytes(), (72..90).collect::<Vec<u8>>());
+        assert_eq!(frames[1].as_bytes(), (0..18).collect::<Vec<u8>>());
         assert_eq!(frames[2], frames[0]);
         assert!(video.read(&[5]).is_err());
     }

@@ -27,7 +27,7 @@ use crate::tensor::{Error, Result};
 /// println!("{}", source.information().description);
 /// # Ok::<(), tubelet::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct OpenOptions {
     pub(super) references: bool,
@@ -71,7 +71,7 @@ impl OpenOptions {
 }
 
 /// How frames are turned before anything else is done with them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rotation {
     /// Not at all, whatever the file says, as in the training of the published models.
@@ -79,8 +79,12 @@ pub enum Rotation {
     None,
     /// As a player turns them: by the display matrix of a video, by the EXIF orientation of a picture.
     Auto,
-    /// Clockwise by 90, 180 or 270 degrees, whatever the file says.
-    Clockwise(u32),
+    /// Clockwise by a right angle, whatever the file says.
+    Clockwise90,
+    /// By two, whatever the file says.
+    Clockwise180,
+    /// Clockwise by three, whatever the file says.
+    Clockwise270,
 }
 
 impl FromStr for Rotation {
@@ -90,7 +94,9 @@ impl FromStr for Rotation {
         match text {
             "auto" => Ok(Self::Auto),
             "none" | "0" => Ok(Self::None),
-            "90" | "180" | "270" => Ok(Self::Clockwise(text.parse().unwrap_or(0))),
+            "90" => Ok(Self::Clockwise90),
+            "180" => Ok(Self::Clockwise180),
+            "270" => Ok(Self::Clockwise270),
             _ => Err(Error::usage(format!("frames are turned by auto, none, 90, 180 or 270 degrees, not by {text}"))),
         }
     }
@@ -98,11 +104,13 @@ impl FromStr for Rotation {
 
 impl fmt::Display for Rotation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => f.write_str("none"),
-            Self::Auto => f.write_str("auto"),
-            Self::Clockwise(degrees) => write!(f, "{degrees}"),
-        }
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Auto => "auto",
+            Self::Clockwise90 => "90",
+            Self::Clockwise180 => "180",
+            Self::Clockwise270 => "270",
+        })
     }
 }
 

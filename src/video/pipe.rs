@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::colour::{Matrix, Range};
+use super::colour::{ColourRange, Matrix};
 use super::limits::{MOST_MOVING, check_memory, check_size};
 use super::opening::{Deadline, OpenOptions};
 use super::source::{Frame, FrameSource, Information, PixelFormat, Sink, Watcher};
@@ -94,7 +94,7 @@ impl Pipe {
             width,
             frames: None,
             frames_per_second: (rate.num > 0 && rate.den > 0).then(|| rate.num as f64 / rate.den as f64),
-            format: PixelFormat::Yuv420p { matrix, range: if full { Range::Full } else { Range::Limited } },
+            format: PixelFormat::Yuv420p { matrix, range: if full { ColourRange::Full } else { ColourRange::Limited } },
             rotation: 0,
             turned: 0,
             complaint: None,
@@ -296,10 +296,10 @@ mod tests {
         let Information { height, width, frames_per_second, format, .. } = pipe.information().clone();
         assert_eq!((height, width), (2, 4));
         assert!((frames_per_second.unwrap() - 29.97).abs() < 0.01);
-        assert_eq!(format, PixelFormat::Yuv420p { matrix: Matrix::Bt601, range: Range::Full });
+        assert_eq!(format, PixelFormat::Yuv420p { matrix: Matrix::Bt601, range: ColourRange::Full });
         let (seen, outcome) = watched(&mut pipe);
         assert!(outcome.is_ok() && pipe.information().complaint.is_none());
-        assert_eq!(seen.iter().map(Frame::bytes).collect::<Vec<_>>(), [[1; 12], [2; 12]]);
+        assert_eq!(seen.iter().map(Frame::as_bytes).collect::<Vec<_>>(), [[1; 12], [2; 12]]);
         let [start, end] = seen[1].shown().unwrap();
         assert!((start - 0.033_366_7).abs() < 1e-6 && (end - 0.066_733_3).abs() < 1e-6, "{start} {end}");
     }
@@ -311,7 +311,7 @@ mod tests {
             let pipe = Pipe::new("the test", io::Cursor::new(stream(header)), options).unwrap();
             (pipe.information().format, pipe.information().description.clone())
         };
-        let format = |matrix| PixelFormat::Yuv420p { matrix, range: Range::Limited };
+        let format = |matrix| PixelFormat::Yuv420p { matrix, range: ColourRange::Limited };
         let (assumed, description) = matrix(&OpenOptions::new());
         assert!(
             assumed == format(Matrix::Bt601)
@@ -349,7 +349,7 @@ mod tests {
             let frames = file.read(&all).unwrap();
             assert!(outcome.is_ok() && piped.len() == 10 && frames.len() == 10);
             for (piped, frame) in piped.iter().zip(&frames) {
-                assert!(piped.format() == frame.format() && piped.bytes() == frame.bytes(), "{tags}");
+                assert!(piped.format() == frame.format() && piped.as_bytes() == frame.as_bytes(), "{tags}");
             }
         }
     }

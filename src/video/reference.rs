@@ -8,9 +8,9 @@ use super::{Frame, PixelFormat, colour::coefficients};
 /// The RGB bytes of a frame, `[Y, X, 3]`.
 #[cfg(feature = "video")]
 pub(super) fn rgb(frame: &Frame) -> Vec<u8> {
-    let PixelFormat::Yuv420p { matrix, range } = frame.format() else { return frame.bytes().to_vec() };
+    let PixelFormat::Yuv420p { matrix, range } = frame.format() else { return frame.as_bytes().to_vec() };
     let (integers, width, pixels) = (coefficients(matrix, range), frame.width(), frame.width() * frame.height());
-    let (luma, chroma) = frame.bytes().split_at(pixels);
+    let (luma, chroma) = frame.as_bytes().split_at(pixels);
     let (u, v) = chroma.split_at(pixels / 4);
     let pixel = |(index, &y): (usize, &u8)| {
         let shared = index / width / 2 * (width / 2) + index % width / 2;

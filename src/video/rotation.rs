@@ -24,7 +24,12 @@ impl Turn {
                 "frames are turned by right angles only, not by {degrees}°: take them unturned"
             )));
         }
-        Ok(Self { mirrored: false, quarters: quarters % 4 })
+        Ok(Self::quarters(quarters % 4))
+    }
+
+    /// Clockwise by so many right angles, fewer than four.
+    fn quarters(quarters: u32) -> Self {
+        Self { mirrored: false, quarters }
     }
 
     pub(super) fn of(orientation: Orientation) -> Self {
@@ -60,10 +65,10 @@ impl Turn {
         }
         let (size, format) = ([frame.height(), frame.width()], frame.format());
         let bytes = match format {
-            PixelFormat::Rgb24 => self.plane::<3>(frame.bytes().as_chunks().0, size).into_flattened(),
+            PixelFormat::Rgb24 => self.plane::<3>(frame.as_bytes().as_chunks().0, size).into_flattened(),
             PixelFormat::Yuv420p { .. } => {
                 let half = size.map(|side| side / 2);
-                let (luma, chroma) = frame.bytes().as_chunks().0.split_at(size[0] * size[1]);
+                let (luma, chroma) = frame.as_bytes().as_chunks().0.split_at(size[0] * size[1]);
                 let (u, v) = chroma.split_at(half[0] * half[1]);
                 [self.plane::<1>(luma, size), self.plane(u, half), self.plane(v, half)].concat().into_flattened()
             }
@@ -99,7 +104,9 @@ pub(super) fn turned(source: Box<dyn FrameSource>, rotation: Rotation) -> Result
     let &Information { rotation: stated, turned, .. } = source.information();
     let turn = match rotation {
         Rotation::None => Turn::default(),
-        Rotation::Clockwise(degrees) => Turn::clockwise(degrees % 360)?,
+        Rotation::Clockwise90 => Turn::quarters(1),
+        Rotation::Clockwise180 => Turn::quarters(2),
+        Rotation::Clockwise270 => Turn::quarters(3),
         Rotation::Auto => Turn::clockwise((stated + 360 - turned) % 360)?,
     };
     if turn == Turn::default() { Ok(source) } else { Ok(Box::new(Turned::new(source, turn))) }
@@ -239,7 +246,7 @@ mod tests {
         let path = folder.path().join("clip.mp4");
         video_file(&path, "yuv420p", Some(90));
         for (degrees, filter) in [(90, "transpose=clock"), (180, "hflip,vflip"), (270, "transpose=cclock")] {
-            let mut video = OpenOptions::new().rotation(Rotation::Clockwise(degrees)).open(&path).unwrap();
+            let mut video = OpenOptions::new().rotation(degrees.to_string().parse().unwrap()).open(&path).unwrap();
             let expected = by_ffmpeg(&path, "yuv420p", &["-noautorotate"], &["-vf", filter]);
             assert!(bytes_of(&mut *video) == expected, "{degrees}");
             assert_eq!((video.information().turned, video.information().rotation), (degrees, 90));
@@ -297,7 +304,7 @@ mod tests {
         let mut video = turned(changing(), Rotation::Auto).unwrap();
         let frames = video.read(&[1, 0, 1]).unwrap();
         let described = |frame: &Frame| {
-            let greys: Vec<u8> = frame.bytes().iter().step_by(3).copied().collect();
+            let greys: Vec<u8> = frame.as_bytes().iter().step_by(3).copied().collect();
             ([frame.height(), frame.width()], greys, frame.shown())
         };
         assert_eq!(described(&frames[0]), ([3, 1], vec![0, 1, 2], Some([1.0, 2.0])));
@@ -307,7 +314,7 @@ mod tests {
 
     #[test]
     fn what_is_known_of_the_source_is_known_of_the_turned_frames() {
-        let mut video = turned(changing(), Rotation::Clockwise(270)).unwrap();
+        let mut video = turned(changing(), Rotation::Clockwise270).unwrap();
         assert_eq!((video.information().height, video.information().complaint.as_ref()), (4, None));
         assert_eq!(video.frame_count().unwrap(), 2);
         assert_eq!(video.information().complaint.as_deref(), Some("it is damaged"));

@@ -36,7 +36,7 @@ impl Segment {
     ///
     /// An error ([`Usage`](crate::tensor::ErrorKind::Usage)) where there are none, [`File`](crate::tensor::ErrorKind::File)
     /// for a source without times.
-    pub fn of_seconds(mut source: Box<dyn FrameSource>, seconds: Range<f64>) -> Result<Self> {
+    pub fn from_seconds(mut source: Box<dyn FrameSource>, seconds: Range<f64>) -> Result<Self> {
         let times = source.times()?.ok_or_else(|| {
             Error::file(format!(
                 "{} has no times, so a part of it cannot be found by them",
@@ -125,19 +125,19 @@ mod tests {
 
     fn values(segment: &mut Segment) -> Vec<u8> {
         let indices: Vec<usize> = (0..segment.frame_count().unwrap()).collect();
-        segment.read(&indices).unwrap().iter().map(|frame| frame.bytes()[0]).collect()
+        segment.read(&indices).unwrap().iter().map(|frame| frame.as_bytes()[0]).collect()
     }
 
     #[test]
     fn a_part_by_seconds_has_the_frames_shown_then() {
         // Two frames of a tenth of a second, then two of a second.
         let times = [[0.0, 0.1], [0.1, 0.2], [0.2, 1.2], [1.2, 2.2]];
-        let of = |seconds| Segment::of_seconds(timed(&times), seconds).map(|mut segment| values(&mut segment));
+        let of = |seconds| Segment::from_seconds(timed(&times), seconds).map(|mut segment| values(&mut segment));
         assert_eq!(of(0.0..0.2).unwrap(), [0, 1]);
         assert_eq!(of(0.12..1.0).unwrap(), [1, 2]);
         assert_eq!(of(0.9..9.0).unwrap(), [3]);
         assert!(of(3.0..4.0).unwrap_err().to_string().contains("of a video of 2.20 seconds"));
-        assert!(Segment::of_seconds(timed(&[]), 0.0..1.0).is_err());
+        assert!(Segment::from_seconds(timed(&[]), 0.0..1.0).is_err());
     }
 
     #[test]

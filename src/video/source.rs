@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, ops::ControlFlow};
 
-use super::colour::{Matrix, Range};
+use super::colour::{ColourRange, Matrix};
 use crate::tensor::{Error, Result};
 
 /// How the bytes of a [`Frame`] are laid out, Y rows × X columns.
@@ -14,7 +14,7 @@ pub enum PixelFormat {
         /// The matrix that leads to RGB.
         matrix: Matrix,
         /// The byte values of black and white.
-        range: Range,
+        range: ColourRange,
     },
     /// Interleaved red, green, blue: `[Y, X, 3]`.
     Rgb24,
@@ -88,7 +88,7 @@ impl Frame {
     }
 
     /// The pixels, without padding between rows or planes.
-    pub fn bytes(&self) -> &[u8] {
+    pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
@@ -273,6 +273,7 @@ pub trait FrameSource: fmt::Debug + Send {
 }
 
 /// Wanted frames in the order of the video, each with the positions that want it.
+#[derive(Debug)]
 pub struct Wanted(BTreeMap<usize, Vec<usize>>);
 
 impl Wanted {
@@ -322,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_frame_has_the_bytes_of_its_format() {
-        let yuv = PixelFormat::Yuv420p { matrix: Matrix::Bt601, range: Range::Limited };
+        let yuv = PixelFormat::Yuv420p { matrix: Matrix::Bt601, range: ColourRange::Limited };
         assert!(Frame::new(2, 4, yuv, vec![0; 12]).is_ok());
         assert!(Frame::new(2, 3, yuv, vec![0; 9]).is_err());
         assert!(Frame::new(2, 3, PixelFormat::Rgb24, vec![0; 18]).is_ok());

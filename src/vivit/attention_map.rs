@@ -15,7 +15,7 @@ use crate::kernels::attention::{AttentionRollout, ROLLOUT};
 use crate::tensor::{Element, Error, Result};
 
 /// Which attention is asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AttentionLayer {
     /// All layers together: rollout.
@@ -37,8 +37,8 @@ impl fmt::Display for AttentionLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rollout => f.write_str("rollout"),
-            Self::Block { encoder, layer, head: None } => write!(f, "{encoder}{layer}"),
-            Self::Block { encoder, layer, head: Some(head) } => write!(f, "{encoder}{layer}:{head}"),
+            Self::Block { encoder, layer, head: None } => write!(f, "{}{layer}", encoder.prefix()),
+            Self::Block { encoder, layer, head: Some(head) } => write!(f, "{}{layer}:{head}", encoder.prefix()),
         }
     }
 }
@@ -149,7 +149,7 @@ fn block(recording: &mut Recording, encoder: Encoder, layer: usize, head: Option
                 Some(_) => continue,
                 None => part.clone(),
             };
-            let name = |what: &str| format!("{encoder}{what}.{}{layer}", axis.name());
+            let name = |what: &str| format!("{}{what}.{}{layer}", encoder.prefix(), axis.name());
             let seed = name("seed");
             let top = recording.graph.input(&seed, [attention.packing.rows], Element::F32)?;
             let shares = hand_down(&mut recording.graph, attention, &[&part], top, None, 1.0, &name("attention_map"))?;
@@ -202,10 +202,10 @@ fn hand_down(
 fn unknown_block(recording: &Recording, encoder: Encoder, layer: usize) -> Error {
     let last = |encoder: Encoder| {
         let of_encoder = recording.attentions.iter().filter(|attention| attention.encoder() == encoder);
-        of_encoder.map(RecordedAttention::layer).max().map(|last| format!("{encoder}0 to {encoder}{last}"))
+        of_encoder.map(RecordedAttention::layer).max().map(|last| format!("{0}0 to {0}{last}", encoder.prefix()))
     };
     let known: Vec<_> = Encoder::ALL.into_iter().filter_map(last).collect();
-    Error::usage(format!("the model has no layer {encoder}{layer}; it has {}", known.join(" and ")))
+    Error::usage(format!("the model has no layer {}{layer}; it has {}", encoder.prefix(), known.join(" and ")))
 }
 
 #[cfg(test)]

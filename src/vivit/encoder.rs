@@ -60,19 +60,28 @@ impl Encoder {
         format!("{}.posembed_input.pos_embedding", self.path())
     }
 
-    /// The name of one of its values.
-    pub(super) fn value(self, name: &str) -> String {
-        format!("{self}{name}")
-    }
-}
-
-/// What the names of its values begin with: nothing, `spatial.` or `temporal.`.
-impl fmt::Display for Encoder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+    /// What the names of its values begin with: nothing, `spatial.` or `temporal.`.
+    pub fn prefix(self) -> &'static str {
+        match self {
             Self::Clip => "",
             Self::Spatial => "spatial.",
             Self::Temporal => "temporal.",
+        }
+    }
+
+    /// The name of one of its values.
+    pub(super) fn value(self, name: &str) -> String {
+        format!("{}{name}", self.prefix())
+    }
+}
+
+/// Its name: `clip`, `spatial` or `temporal`.
+impl fmt::Display for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Clip => "clip",
+            Self::Spatial => "spatial",
+            Self::Temporal => "temporal",
         })
     }
 }
@@ -80,9 +89,10 @@ impl fmt::Display for Encoder {
 impl FromStr for Encoder {
     type Err = Error;
 
-    /// What [`Display`](fmt::Display) writes.
+    /// What [`Display`](fmt::Display) writes, or the [prefix](Self::prefix).
     fn from_str(text: &str) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|encoder| encoder.to_string() == text).ok_or_else(|| {
+        let is_called = |encoder: &Self| encoder.to_string() == text || encoder.prefix() == text;
+        Self::ALL.into_iter().find(is_called).ok_or_else(|| {
             let name = text.trim_end_matches('.');
             Error::usage(format!("no encoder is called {name:?}; there are spatial and temporal ones, in Model 2"))
         })
@@ -148,12 +158,12 @@ impl Layer {
 
     /// The name of one of its values.
     pub(super) fn value(self, name: &str) -> String {
-        format!("{}{}{name}.{}", self.encoder, self.attention.prefix(), self.index)
+        format!("{}{}{name}.{}", self.encoder.prefix(), self.attention.prefix(), self.index)
     }
 
     /// The name of its output.
     pub(super) fn output(self) -> String {
-        format!("{}hidden_state.{}", self.encoder, self.index + 1)
+        format!("{}hidden_state.{}", self.encoder.prefix(), self.index + 1)
     }
 }
 
@@ -183,6 +193,7 @@ mod tests {
             assert_eq!(Encoder::of_parameter(encoder.class_token()), Some(encoder));
             assert_eq!(Encoder::of_parameter(&encoder.positions()), Some(encoder));
             assert_eq!(encoder.to_string().parse::<Encoder>().unwrap(), encoder);
+            assert_eq!(encoder.prefix().parse::<Encoder>().unwrap(), encoder);
         }
         assert_eq!(Encoder::of_parameter("embedding.kernel"), None);
         assert!("video.".parse::<Encoder>().unwrap_err().to_string().contains("\"video\""));

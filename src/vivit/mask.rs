@@ -22,7 +22,7 @@ pub struct FrameMask {
 }
 
 /// When a tubelet of valid and invalid frames is valid.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TubeletRule {
     /// Where all of its frames are valid.

@@ -37,7 +37,7 @@ fn a_saved_model_is_the_same() {
         assert_eq!(found.parameters.names(), expected.parameters.names());
         for tensor in expected.parameters.names() {
             let [found, expected] = [&found, &expected].map(|model| model.parameters.tensor(tensor).unwrap());
-            assert_eq!(found.bytes(), expected.bytes(), "{name}: {tensor}");
+            assert_eq!(found.as_bytes(), expected.as_bytes(), "{name}: {tensor}");
         }
         let described = read_config(folder.path()).unwrap();
         assert_eq!((described.config, described.provenance), (expected.config, expected.provenance), "{name}");

@@ -193,7 +193,7 @@ fn layouts_lead_back_to_what_is_stored() {
             let layout = FlaxLayout::of(&name);
             let array = layout.stored(checkpoint.parameters.tensor(&name).unwrap(), 4).unwrap();
             assert_eq!(array.shape().axes(), shape, "{name}");
-            assert_eq!(array.bytes(), data, "{name}");
+            assert_eq!(array.as_bytes(), data, "{name}");
         }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use tubelet::gpu;
-use tubelet::graph::{Choice, Device, DeviceOptions};
+use tubelet::graph::{Device, DeviceChoice, DeviceOptions};
 use tubelet::tensor::{Error, ErrorKind};
 
 /// Tests that need a device, with four outcomes told apart: passed, failed, skipped (no device here) and unsupported
@@ -156,7 +156,7 @@ impl DeviceTests {
 fn device() -> Result<Option<Device>, Error> {
     let choice = match std::env::var("TUBELET_DEVICE") {
         Ok(name) => name.parse()?,
-        Err(_) => Choice::Gpu(gpu::GpuChoice::Fastest),
+        Err(_) => DeviceChoice::Gpu(gpu::GpuChoice::Fastest),
     };
     let required = std::env::var("TUBELET_REQUIRE_GPU").is_ok_and(|value| value == "1");
     match Device::open(&DeviceOptions::new().choice(choice)) {

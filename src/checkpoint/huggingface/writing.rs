@@ -22,7 +22,7 @@ use crate::vivit::{Classifier, Config, Gelu, Labelling, Model, Parameters};
 ///
 /// A model that the library has no class for: any but Model 1 with a class token, without a representation layer and
 /// without heads of several labels; a folder that holds a model already, unless `overwrite`; a disk that is full.
-pub fn save_hugging_face(folder: &Path, checkpoint: &Checkpoint, overwrite: bool) -> Result<()> {
+pub fn save_hugging_face(folder: impl AsRef<Path>, checkpoint: &Checkpoint, overwrite: bool) -> Result<()> {
     check(&checkpoint.config)?;
     let spelling = Spelling { prefixed: checkpoint.config.classes > 0, modern: false };
     let names: Vec<_> = checkpoint.parameters.names().into_iter().map(|name| (spelling.stored(name), name)).collect();
@@ -32,7 +32,7 @@ pub fn save_hugging_face(folder: &Path, checkpoint: &Checkpoint, overwrite: bool
         Some(file) => file.clone(),
         None => PreprocessorFile { name: IMAGE.into(), text: preprocessor(&checkpoint.config, Values::ZERO_CENTRED)? },
     };
-    writing::folder(folder, &renamed, &config, Some(&preprocessor), overwrite)
+    writing::folder(folder.as_ref(), &renamed, &config, Some(&preprocessor), overwrite)
 }
 
 /// An error for a model that the library has no class for.

@@ -24,7 +24,7 @@ use sizes::Sizes;
 use views::Views;
 
 /// A trained model to begin another one from: an image model, or a video model.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Trained {
     /// The model; an image model is Model 1 on one frame.

@@ -18,7 +18,7 @@ use crate::video::{FrameSource, OpenOptions, Segment};
 use crate::vivit::Labelling;
 
 /// How a manifest is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ManifestFormat {
     /// CSV with a header: `path` (relative to the manifest, or to the root), and `label`, a number or a class name; `labels`
@@ -119,7 +119,7 @@ impl Item {
         let Some(part) = &self.part else { return Ok(source) };
         let timed = source.times()?.is_some();
         let segment = match (&part.seconds, &part.frames) {
-            (Some(seconds), _) if timed => Segment::of_seconds(source, seconds.clone()),
+            (Some(seconds), _) if timed => Segment::from_seconds(source, seconds.clone()),
             (_, Some(frames)) => Segment::new(source, frames.clone()),
             _ => Err(Error::file("it has no times, so a part cannot be found by them")),
         };
@@ -162,12 +162,13 @@ impl Manifest {
     ///
     /// One sentence with the file and the line where a column is missing or a label is none of the task's.
     pub fn read(
-        path: &Path,
+        path: impl AsRef<Path>,
         format: Option<ManifestFormat>,
         root: Option<&Path>,
         task: &Task,
         names: &ClassNames,
     ) -> Result<Self> {
+        let path = path.as_ref();
         let text = read_text(path)?;
         let folder = root.or(path.parent()).unwrap_or(Path::new("")).to_owned();
         let reading = Reading { root: folder, confined: root.is_some(), task, names };
@@ -200,8 +201,8 @@ impl Manifest {
     }
 
     /// Videos that lie outside `root` although their paths do not say so: links lead there.
-    pub fn linked_outside(&self, root: &Path) -> Vec<&Item> {
-        confinement::linked_outside(root, &self.items)
+    pub fn linked_outside(&self, root: impl AsRef<Path>) -> Vec<&Item> {
+        confinement::linked_outside(root.as_ref(), &self.items)
     }
 
     /// The videos.

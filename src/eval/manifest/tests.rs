@@ -181,7 +181,7 @@ fn a_part_of_a_folder_of_frames_is_its_frames() {
     let manifest = read(&path, &nouns_and_verbs(), &[]).unwrap();
     let mut source = manifest.items()[0].open(&OpenOptions::new()).unwrap();
     assert_eq!(source.frame_count().unwrap(), 2);
-    let shades: Vec<u8> = source.read(&[0, 1]).unwrap().iter().map(|frame| frame.bytes()[0]).collect();
+    let shades: Vec<u8> = source.read(&[0, 1]).unwrap().iter().map(|frame| frame.as_bytes()[0]).collect();
     assert_eq!(shades, [30, 40]);
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace(",3,4,", ",6,9,")).unwrap();

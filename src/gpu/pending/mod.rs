@@ -58,6 +58,12 @@ impl<'a, T> Pending<'a, T> {
     }
 }
 
+impl<T> std::fmt::Debug for Pending<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pending").finish_non_exhaustive()
+    }
+}
+
 impl<T> Future for Pending<'_, T> {
     type Output = Result<T>;
 

@@ -54,6 +54,7 @@ impl Drop for Conducted {
 /// let refused = tubelet::Device::open(&Default::default()).unwrap_err();
 /// assert!(refused.to_string().contains("async"));
 /// ```
+#[derive(Debug)]
 #[must_use = "waiting is forbidden only while it lives"]
 pub struct NoWaiting {
     /// Not `Send`: it concerns the thread that made it.

@@ -20,7 +20,7 @@ pub struct Mask {
 }
 
 /// The output of a query that sees no key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Hash)]
 #[non_exhaustive]
 pub enum EmptyRow {
     /// Zero, and probabilities of zero.

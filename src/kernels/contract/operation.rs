@@ -394,6 +394,8 @@ pub const fn joined<const N: usize>(first: &[Field], own: &[Field]) -> [Field; N
 
 /// Declares the uniform struct of a kernel: `#[repr(C)]`, plain data, with its [`Field`]s in `FIELDS`. It may begin
 /// with another such struct's members, `..common: Common`, which are ordinary members in WGSL.
+///
+/// What it expands to names this crate as `tubelet`.
 #[macro_export]
 macro_rules! uniform {
     (
@@ -405,7 +407,8 @@ macro_rules! uniform {
     ) => {
         $(#[$outer])*
         #[repr(C)]
-        #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+        #[derive(Clone, Copy, Debug, PartialEq, $crate::gpu::bytemuck::Pod, $crate::gpu::bytemuck::Zeroable)]
+        #[bytemuck(crate = "::tubelet::gpu::bytemuck")]
         $visibility struct $name { $(pub $first: $First,)? $($(#[$inner])* pub $field: $scalar,)* }
 
         impl $name {

@@ -27,6 +27,7 @@ pub struct Launch {
 ///
 /// The builder cuts work so that operands fit the device's bindings, folds workgroups into two dimensions, and refuses
 /// more loop iterations than the device runs. Sizes are in elements of four bytes.
+#[derive(Debug)]
 pub struct Dispatches<'a> {
     device: &'a Capabilities,
     precision: Precision,

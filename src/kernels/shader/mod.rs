@@ -14,6 +14,6 @@ pub use dispatches::{Dispatches, Launch, word};
 pub use precision::Precision;
 pub use program::{Program, ProgramBuilder, render};
 pub use selection::Selection;
-pub use template::Literals;
+pub use template::{Literal, Literals};
 pub(super) use variant::wgsl;
 pub use variant::{DeviceClass, Needs, Plan, Planned, Planner, Shader, Unfit, Variant};

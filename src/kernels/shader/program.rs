@@ -16,6 +16,7 @@ pub fn render(shader: &Shader, launch: &Launch) -> Result<String> {
 }
 
 /// Calls with their operands, before their shaders are compiled and their uniforms uploaded.
+#[derive(Debug)]
 pub struct ProgramBuilder<'a> {
     device: &'a Gpu,
     /// Bound in place of an input and an output that a call leaves out: one buffer cannot be both in a dispatch.
@@ -23,6 +24,7 @@ pub struct ProgramBuilder<'a> {
     calls: Vec<BoundCall>,
 }
 
+#[derive(Debug)]
 struct BoundCall {
     label: &'static str,
     plan: Plan,
@@ -31,6 +33,7 @@ struct BoundCall {
 }
 
 /// A sequence of kernel calls with everything bound; nothing is compiled, uploaded or allocated when it runs.
+#[derive(Debug)]
 pub struct Program {
     dispatches: Vec<Dispatch>,
     /// The dispatches of each call.

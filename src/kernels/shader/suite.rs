@@ -171,7 +171,7 @@ async fn outputs(
             (Access::Write, Some(shape)) => Some(poisoned(device, binding, plan.formats[index].bytes(&shape)).await?),
             (Access::Scratch, _) => match plan.scratch[index] {
                 0 => None,
-                bytes => Some(poisoned(device, binding, bytes as usize).await?),
+                bytes => Some(poisoned(device, binding, bytes).await?),
             },
         });
     }
@@ -190,7 +190,7 @@ async fn outputs(
                 outputs.push(collect(device, binding, shape, buffer).await?);
             }
             (Access::Scratch, _, Some(buffer)) => {
-                within_guard(device, binding, scratch as usize, buffer).await?;
+                within_guard(device, binding, scratch, buffer).await?;
             }
             _ => {}
         }
@@ -198,8 +198,8 @@ async fn outputs(
     Ok(outputs)
 }
 
-async fn poisoned(device: &Gpu, binding: &Binding, bytes: usize) -> Result<Buffer> {
-    let words = vec![POISON; bytes.div_ceil(size_of_val(&POISON))];
+async fn poisoned(device: &Gpu, binding: &Binding, bytes: u64) -> Result<Buffer> {
+    let words = vec![POISON; (bytes as usize).div_ceil(size_of_val(&POISON))];
     guarded(device, binding, bytemuck::cast_slice(&words)).await
 }
 
@@ -210,9 +210,9 @@ async fn guarded(device: &Gpu, binding: &Binding, bytes: &[u8]) -> Result<Buffer
 }
 
 /// The `bytes` of an operand before its guard; an error where that was written.
-async fn within_guard(device: &Gpu, binding: &Binding, bytes: usize, buffer: &Buffer) -> Result<Vec<u8>> {
-    let mut content = device.read(buffer, 0..(bytes + size_of_val(&[POISON; GUARD_WORDS])) as u64).await?;
-    let guard = content.split_off(bytes);
+async fn within_guard(device: &Gpu, binding: &Binding, bytes: u64, buffer: &Buffer) -> Result<Vec<u8>> {
+    let mut content = device.read(buffer, 0..bytes + size_of_val(&[POISON; GUARD_WORDS]) as u64).await?;
+    let guard = content.split_off(bytes as usize);
     let words: Vec<u32> = bytemuck::pod_collect_to_vec(&guard);
     if let Some(index) = words.iter().position(|word| *word != POISON) {
         return Err(Error::new(

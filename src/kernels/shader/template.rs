@@ -19,11 +19,27 @@ impl Literals {
 
     /// The same literals and one more.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.0.insert(name, value.into());
+    pub fn with(mut self, name: &'static str, value: impl Into<Literal>) -> Self {
+        self.0.insert(name, value.into().0);
         self
     }
 }
+
+/// What a literal can be: a switch, a number or a word.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Literal(Value);
+
+macro_rules! literals {
+    ($($kind:ty),*) => {
+        $(impl From<$kind> for Literal {
+            fn from(value: $kind) -> Self {
+                Self(value.into())
+            }
+        })*
+    };
+}
+
+literals!(bool, u32, u64, usize, &str);
 
 /// The WGSL pieces that kernels include, by file name below `shaders/`.
 const PIECES: &[(&str, &str)] = &[

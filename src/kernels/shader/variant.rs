@@ -77,6 +77,7 @@ pub struct Variant {
 
 /// A variant of the kernel `K`, and how it plans a call: it sees the sizes and the device, and writes its dispatches or
 /// says why it does not fit.
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct Planned<K: 'static> {
     /// The variant.

@@ -10,7 +10,7 @@ use super::process::Running;
 use super::stream::Stream;
 use crate::tensor::{Error, ErrorKind, Result};
 use crate::video::source::{Frame, PixelFormat};
-use crate::video::{Matrix, Range};
+use crate::video::{ColourRange, Matrix};
 
 /// Where decoding begins.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -225,8 +225,8 @@ impl Decoding {
 /// 8-bit 4:2:0 planes as they are stored, or why FFmpeg has to convert them.
 pub(super) fn stored_as(report: &Report) -> Result<PixelFormat, String> {
     let range = match (report.format.as_str(), report.range.as_str()) {
-        ("yuvj420p", _) | ("yuv420p", "pc") => Range::Full,
-        ("yuv420p", _) => Range::Limited,
+        ("yuvj420p", _) | ("yuv420p", "pc") => ColourRange::Full,
+        ("yuv420p", _) => ColourRange::Limited,
         (other, _) => return Err(format!("{other} is not 8-bit 4:2:0")),
     };
     let matrix = match report.matrix.as_str() {

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::{input::Programs, *};
 use crate::tensor::ErrorKind;
 use crate::video::reference::{self, sha256};
-use crate::video::{Matrix, PixelFormat, Range};
+use crate::video::{ColourRange, Matrix, PixelFormat};
 
 const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/video/bigbuckbunny.mp4");
 
@@ -56,7 +56,7 @@ fn every_frame_of_the_clip_is_exact() {
     video
         .visit(&(0..132).collect::<Vec<_>>(), &mut |position, frame| {
             let hash = |key: &str| recorded["frames"][position][key].as_str().unwrap().to_owned();
-            assert_eq!(sha256(frame.bytes()), hash("yuv420p_sha256"), "planes of frame {position}");
+            assert_eq!(sha256(frame.as_bytes()), hash("yuv420p_sha256"), "planes of frame {position}");
             if position % 33 == 0 || position == 131 {
                 assert_eq!(sha256(&reference::rgb(frame)), hash("rgb24_pyav_sha256"), "RGB of frame {position}");
             }
@@ -73,7 +73,7 @@ fn the_clip_is_described() {
     let information = video.information();
     assert_eq!((information.height, information.width, information.rotation), (720, 1280, 0));
     assert_eq!(information.frames_per_second, Some(25.0));
-    assert_eq!(information.format, PixelFormat::Yuv420p { matrix: Matrix::Bt601, range: Range::Limited });
+    assert_eq!(information.format, PixelFormat::Yuv420p { matrix: Matrix::Bt601, range: ColourRange::Limited });
     assert_eq!(information.description, "h264 Main, 1280x720 (width x height), yuv420p");
 }
 
@@ -81,7 +81,7 @@ fn the_clip_is_described() {
 fn frames_come_in_the_order_of_the_indices() {
     let mut video = VideoFile::open(CLIP).unwrap();
     let frames = video.read(&[7, 2, 7, 0]).unwrap();
-    let hashes: Vec<String> = frames.iter().map(|frame| sha256(frame.bytes())).collect();
+    let hashes: Vec<String> = frames.iter().map(|frame| sha256(frame.as_bytes())).collect();
     let expected = [7, 2, 7, 0].map(|index| recorded()["frames"][index]["yuv420p_sha256"].clone());
     assert_eq!(hashes, expected);
     assert!(video.read(&[]).unwrap().is_empty());
@@ -93,7 +93,7 @@ fn frames_go_by_in_order_until_enough_are_seen() {
     let recorded = recorded();
     let mut seen = 0;
     let watcher: &mut Watcher<'_> = &mut |frame| {
-        assert_eq!(sha256(frame.bytes()), recorded["frames"][seen]["yuv420p_sha256"].as_str().unwrap());
+        assert_eq!(sha256(frame.as_bytes()), recorded["frames"][seen]["yuv420p_sha256"].as_str().unwrap());
         seen += 1;
         Ok(if seen == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     };
@@ -124,12 +124,12 @@ fn an_error_of_the_sink_ends_the_reading() {
 #[test]
 fn tagged_planes_become_the_colours_of_ffmpeg() {
     for (encoding, matrix, range) in [
-        ("-pix_fmt yuv420p", Matrix::Bt601, Range::Limited),
-        ("-pix_fmt yuv420p -colorspace smpte170m", Matrix::Bt601, Range::Limited),
-        ("-pix_fmt yuv420p -colorspace bt470bg", Matrix::Bt601, Range::Limited),
-        ("-pix_fmt yuv420p -colorspace bt709", Matrix::Bt709, Range::Limited),
-        ("-pix_fmt yuv420p -colorspace bt709 -color_range pc", Matrix::Bt709, Range::Full),
-        ("-pix_fmt yuv420p -color_range pc", Matrix::Bt601, Range::Full),
+        ("-pix_fmt yuv420p", Matrix::Bt601, ColourRange::Limited),
+        ("-pix_fmt yuv420p -colorspace smpte170m", Matrix::Bt601, ColourRange::Limited),
+        ("-pix_fmt yuv420p -colorspace bt470bg", Matrix::Bt601, ColourRange::Limited),
+        ("-pix_fmt yuv420p -colorspace bt709", Matrix::Bt709, ColourRange::Limited),
+        ("-pix_fmt yuv420p -colorspace bt709 -color_range pc", Matrix::Bt709, ColourRange::Full),
+        ("-pix_fmt yuv420p -color_range pc", Matrix::Bt601, ColourRange::Full),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let mut video = synthetic(&folder, "64x48", encoding);
@@ -166,7 +166,7 @@ fn full_range_jpeg_pictures_keep_their_range() {
     let path = folder.path().join("clip.avi");
     ffmpeg("-f lavfi -i testsrc=s=64x48:r=10:d=0.2 -c:v mjpeg -pix_fmt yuvj420p", &path);
     let mut video = VideoFile::open(&path).unwrap();
-    assert!(matches!(video.information().format, PixelFormat::Yuv420p { range: Range::Full, .. }));
+    assert!(matches!(video.information().format, PixelFormat::Yuv420p { range: ColourRange::Full, .. }));
     let rgb: Vec<u8> = video.read(&[0, 1]).unwrap().iter().flat_map(reference::rgb).collect();
     assert!(rgb == converted(&path));
 }
@@ -409,13 +409,13 @@ fn a_stream_that_changes_its_format_goes_on_in_rgb() {
     let (first, other) = (part("first", "yuv420p"), part("other", "yuv444p"));
     std::fs::write(&path, [&first[..], &other, &first].concat()).unwrap();
     let (frames, times) = all(&path);
-    let stored = PixelFormat::Yuv420p { matrix: Matrix::Bt601, range: Range::Limited };
+    let stored = PixelFormat::Yuv420p { matrix: Matrix::Bt601, range: ColourRange::Limited };
     for (place, frame) in frames.iter().enumerate() {
         assert_eq!(frame.format(), if place < 10 { stored } else { PixelFormat::Rgb24 }, "frame {place}");
     }
     assert_eq!((frames.len(), times.len()), (30, 30));
     assert!(times.windows(2).all(|pair| pair[0][1] == pair[1][0] && pair[0][0] < pair[1][0]), "{times:?}");
-    assert_eq!(reference::rgb(&frames[3]), frames[23].bytes());
+    assert_eq!(reference::rgb(&frames[3]), frames[23].as_bytes());
 }
 
 #[test]
@@ -441,12 +441,13 @@ fn interlaced_chroma_is_converted_by_fields() {
             let (luma, chroma) = planes.split_at(width * height);
             let (u, v) = chroma.split_at(width * height / 4);
             let bytes = [rows(luma, width), rows(u, width / 2), rows(v, width / 2)].concat();
-            let format = PixelFormat::Yuv420p { matrix: Matrix::Bt601, range: Range::Limited };
+            let format = PixelFormat::Yuv420p { matrix: Matrix::Bt601, range: ColourRange::Limited };
             Frame::new(height / 2, width, format, bytes).unwrap()
         };
         for parity in 0..2 {
             let expected = reference::rgb(&field(parity));
-            let found: Vec<u8> = frame.bytes().chunks(3 * width).skip(parity).step_by(2).flatten().copied().collect();
+            let found: Vec<u8> =
+                frame.as_bytes().chunks(3 * width).skip(parity).step_by(2).flatten().copied().collect();
             assert!(found == expected, "field {parity}");
         }
     }

@@ -128,7 +128,7 @@ impl<'a> Part<'a> {
             Held::Device(frames) => {
                 let gpu = device.gpu().ok_or_else(|| elsewhere(device))?;
                 let copy = gpu.copy_frames(frames, range).await?;
-                Memory::of_buffer(copy, shape, Element::U32).map(Words::Device)
+                Memory::from_buffer(copy, shape, Element::U32).map(Words::Device)
             }
         }
     }
@@ -139,7 +139,7 @@ fn packed(part: &Clip, range: Range<usize>, shape: [usize; 2]) -> Result<Tensor>
     let padded = shape[1] * Element::U32.bytes();
     let mut bytes = Vec::with_capacity(padded * range.len());
     for (index, frame) in part.frames()[range].iter().enumerate() {
-        bytes.extend_from_slice(frame.bytes());
+        bytes.extend_from_slice(frame.as_bytes());
         bytes.resize(padded * (index + 1), 0);
     }
     Tensor::from_bytes(shape, Element::U32, &bytes)

@@ -71,6 +71,16 @@ pub struct Preparer {
     shape: Shape,
 }
 
+impl std::fmt::Debug for Preparer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Preparer")
+            .field("device", &self.device)
+            .field("crops", &self.crops)
+            .field("shape", &self.shape)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Preparer {
     /// A preparer for clips like `clip`, of which the model sees the middle.
     pub fn new<'a>(

@@ -4,8 +4,9 @@
 //! To the arithmetic, an image transformer is Model 1 that samples a single frame
 //! ([`FrameSampling`](super::FrameSampling)), with a kernel `[C, P, h, w]`. [`Initialisation::apply`] takes over what
 //! the target can use, inflates the kernel to tubelets and fits the position tables; what is not taken over keeps the
-//! starting values: those [`from_scratch`], or those of any other source of parameters. The small change that a trained
-//! model needs to run on clips of another size or length is [`Checkpoint::on_clips`](crate::checkpoint::Checkpoint::on_clips).
+//! starting values: those [`from_scratch`], or those of any other source of parameters.
+//! [`Checkpoint::on_clips`](crate::checkpoint::Checkpoint::on_clips) is the small change that a trained model needs to run on
+//! clips of another size or length.
 
 mod inflation;
 mod loading;
@@ -54,7 +55,7 @@ named!(
 );
 
 /// What is taken over from a trained model, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Initialisation {
     /// How an image model's kernel becomes one over the frames of a tubelet; `None` keeps the starting kernel and bias.

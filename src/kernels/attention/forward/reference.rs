@@ -57,9 +57,9 @@ pub(super) fn attention(call: &Attention, inputs: &[Option<&Exact>]) -> Result<V
             }
         }
     }
-    let mut outputs = vec![Exact::of_reals([rows, columns], output)?];
+    let mut outputs = vec![Exact::from_reals([rows, columns], output)?];
     if *statistics {
-        outputs.push(Exact::of_reals([qkv.heads, 2, rows], numbers)?);
+        outputs.push(Exact::from_reals([qkv.heads, 2, rows], numbers)?);
     }
     Ok(outputs)
 }

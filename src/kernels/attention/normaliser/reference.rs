@@ -20,5 +20,5 @@ pub(super) fn attention_normaliser(call: &AttentionNormaliser, inputs: &[Option<
         output[plane * qkv.rows + row] = highest;
         output[(plane + 1) * qkv.rows + row] = total;
     }
-    Ok(vec![Exact::of_reals([part.heads.len(), 2, qkv.rows], output)?])
+    Ok(vec![Exact::from_reals([part.heads.len(), 2, qkv.rows], output)?])
 }

@@ -12,5 +12,5 @@ pub(super) fn attention_probabilities(call: &AttentionProbabilities, inputs: &[O
         let probabilities = operands.probabilities(part, query);
         output.extend(probabilities.into_iter().map(|probability| probability.unwrap_or(0.0)));
     }
-    Ok(vec![Exact::of_reals(call.shape(), output)?])
+    Ok(vec![Exact::from_reals(call.shape(), output)?])
 }

@@ -37,5 +37,5 @@ pub(super) fn attention_rollout(call: &AttentionRollout, inputs: &[Option<&Exact
             *value += f64::from(*keep) * *base;
         }
     }
-    Ok(vec![Exact::of_reals([qkv.rows], output)?])
+    Ok(vec![Exact::from_reals([qkv.rows], output)?])
 }

@@ -15,5 +15,5 @@ pub(super) fn peak_arithmetic(call: &PeakArithmetic) -> Result<Vec<Exact>> {
         }
     }
     let output = (0..call.elements).map(|index| distinct[index % 64]).collect();
-    Ok(vec![Exact::of_reals([call.elements], output)?])
+    Ok(vec![Exact::from_reals([call.elements], output)?])
 }

@@ -37,7 +37,7 @@ pub(super) fn colour(call: &Colour, inputs: &[Option<&Exact>]) -> Result<Vec<Exa
             }
         }
     }
-    Ok(vec![Exact::of_words([call.frames, height, width], pixels)?])
+    Ok(vec![Exact::from_words([call.frames, height, width], pixels)?])
 }
 
 fn rgb(by: &Coefficients, y: u8, u: u8, v: u8) -> [u8; 3] {

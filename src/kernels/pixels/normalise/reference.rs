@@ -37,5 +37,5 @@ pub(super) fn normalise(call: &Normalise, inputs: &[Option<&Exact>]) -> Result<V
             [call.clips, call.frames, rows, columns, PLANES]
         }
     };
-    Ok(vec![Exact::of_reals(shape, output)?])
+    Ok(vec![Exact::from_reals(shape, output)?])
 }

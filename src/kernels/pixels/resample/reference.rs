@@ -36,7 +36,7 @@ pub(super) fn resample(call: &Resample, inputs: &[Option<&Exact>]) -> Result<Vec
             }
         }
     }
-    Ok(vec![Exact::of_words([call.frames, rows.len(), columns.len()], output)?])
+    Ok(vec![Exact::from_words([call.frames, rows.len(), columns.len()], output)?])
 }
 
 /// The byte nearest to a sum in 22-bit fixed point, halves rounded up.

@@ -38,7 +38,7 @@ fn resize_with(
             }
         }
     }
-    Ok(vec![Exact::of_words([call.frames, rows, columns], output)?])
+    Ok(vec![Exact::from_words([call.frames, rows, columns], output)?])
 }
 
 #[cfg(test)]

@@ -19,5 +19,5 @@ pub(super) fn select_frames(call: &SelectFrames, inputs: &[Option<&Exact>]) -> R
             output.extend_from_slice(&clip[start..start + values]);
         }
     }
-    Ok(vec![Exact::of_reals([clips, picked, planes, rows, columns], output)?])
+    Ok(vec![Exact::from_reals([clips, picked, planes, rows, columns], output)?])
 }

@@ -25,5 +25,5 @@ pub(super) fn linear(call: &Linear, inputs: &[Option<&Exact>]) -> Result<Vec<Exa
             output[at] = sum;
         }
     }
-    Ok(vec![Exact::of_reals(call.output_shape(), output)?])
+    Ok(vec![Exact::from_reals(call.output_shape(), output)?])
 }

@@ -21,7 +21,7 @@ pub(super) fn tubelet_embed(call: &TubeletEmbed, inputs: &[Option<&Exact>]) -> R
             }
         }
     }
-    Ok(vec![Exact::of_reals([output.len() / call.outputs, call.outputs], output)?])
+    Ok(vec![Exact::from_reals([output.len() / call.outputs, call.outputs], output)?])
 }
 
 fn product(call: &TubeletEmbed, clip: &[f64], weight: &[f64], [b, i, j, k]: [usize; 4], column: usize) -> f64 {

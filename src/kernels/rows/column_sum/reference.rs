@@ -12,5 +12,5 @@ pub(super) fn column_sum(call: &ColumnSum, inputs: &[Option<&Exact>]) -> Result<
             *sum += values[m * call.width + c];
         }
     }
-    Ok(vec![Exact::of_reals([call.width], sums)?])
+    Ok(vec![Exact::from_reals([call.width], sums)?])
 }

@@ -24,5 +24,5 @@ pub(super) fn layer_norm(call: &LayerNorm, inputs: &[Option<&Exact>]) -> Result<
             output[m * width + c] = normal * scale[c] + bias[c];
         }
     }
-    Ok(vec![Exact::of_reals([rows, width], output)?])
+    Ok(vec![Exact::from_reals([rows, width], output)?])
 }

@@ -19,5 +19,5 @@ pub(super) fn pointwise(call: &Pointwise, inputs: &[Option<&Exact>]) -> Result<V
             }
         }
     }
-    Ok(vec![Exact::of_reals([call.rows, call.width], output)?])
+    Ok(vec![Exact::from_reals([call.rows, call.width], output)?])
 }

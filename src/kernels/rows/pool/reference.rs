@@ -22,7 +22,7 @@ pub(super) fn pool(call: &Pool, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>>
             };
         }
     }
-    Ok(vec![Exact::of_reals([sequences, width], output)?])
+    Ok(vec![Exact::from_reals([sequences, width], output)?])
 }
 
 /// The tokens of sequence `b` that belong to no temporal index or to a valid one.

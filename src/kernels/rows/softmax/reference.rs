@@ -21,5 +21,5 @@ pub(super) fn softmax(call: &Softmax, inputs: &[Option<&Exact>]) -> Result<Vec<E
             output[m * width + c] = (values[m * width + c] - largest).exp() / sum;
         }
     }
-    Ok(vec![Exact::of_reals([rows, width], output)?])
+    Ok(vec![Exact::from_reals([rows, width], output)?])
 }

@@ -21,5 +21,5 @@ pub(super) fn token_assembly(call: &TokenAssembly, inputs: &[Option<&Exact>]) ->
             *value += table[index % table.len()];
         }
     }
-    Ok(vec![Exact::of_reals([rows, width], output)?])
+    Ok(vec![Exact::from_reals([rows, width], output)?])
 }

@@ -96,7 +96,7 @@ mod tests {
                 let values = (0..columns * inner).map(|index| (index as f32).sin()).collect();
                 let weight = Tensor::f32([columns, inner], values).unwrap();
                 let packed = rounded_reference(&Repack { columns, inner, format }, &[Some(&weight)]).unwrap();
-                assert_eq!(packed[0].bytes(), &*format.bytes_of(&weight).unwrap(), "{columns} × {inner}, {format}");
+                assert_eq!(packed[0].as_bytes(), &*format.bytes_of(&weight).unwrap(), "{columns} × {inner}, {format}");
             }
         }
     }

@@ -49,7 +49,7 @@ pub(super) fn repack(call: &Repack, inputs: &[Option<&Exact>]) -> Result<Vec<Exa
             }
         }
     }
-    Ok(vec![Exact::of_words([words.len()], words)?])
+    Ok(vec![Exact::from_words([words.len()], words)?])
 }
 
 /// What a panel holds: NaN beyond the last column, zero beyond the last row.

@@ -13,7 +13,7 @@ pub(super) fn sgd_step(call: &SgdStep, inputs: &[Option<&Exact>]) -> Result<Vec<
         for (value, gradient) in value.iter().zip(gradient) {
             stepped.push(value - rate * gradient);
         }
-        return Ok(vec![Exact::of_reals(shape, stepped)?]);
+        return Ok(vec![Exact::from_reals(shape, stepped)?]);
     };
     let velocity = input(inputs, 3)?.reals()?;
     let mut moved = Vec::new();
@@ -22,5 +22,5 @@ pub(super) fn sgd_step(call: &SgdStep, inputs: &[Option<&Exact>]) -> Result<Vec<
         moved.push(faster);
         stepped.push(value - rate * faster);
     }
-    Ok(vec![Exact::of_reals(shape, stepped)?, Exact::of_reals(shape, moved)?])
+    Ok(vec![Exact::from_reals(shape, stepped)?, Exact::from_reals(shape, moved)?])
 }
