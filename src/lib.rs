@@ -54,6 +54,12 @@
 //! | `files` | files and folders that appear whole or not at all |
 //! | [`tensor`] | shapes, formats, host tensors, closeness, the error type |
 //!
+//! # What is promised
+//!
+//! These keep to semantic versioning: [`engine`], [`video`], [`checkpoint`], the configurations of [`vivit`], [`eval`],
+//! `report`, [`tensor`], and of [`gpu`] and [`graph`] what the verbs of [`engine`] take and give. Beyond that [`graph`],
+//! [`kernels`] and [`gpu`] may change with a minor version until 1.0. All of it is listed in `tests/public_surface.txt`.
+//!
 //! # Features
 //!
 //! `cli` (the program, and `bench`), `report` (pictures; part of `cli`), `video` (sources of frames: files through
