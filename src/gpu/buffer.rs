@@ -1,6 +1,8 @@
 //! Memory of a GPU.
 
+use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::DeviceId;
 use crate::tensor::{Error, ErrorKind, Result};
@@ -8,20 +10,36 @@ use crate::tensor::{Error, ErrorKind, Result};
 /// A piece of device memory, in bytes. Cloning shares it; it is freed with its last owner.
 #[derive(Clone, Debug)]
 pub struct Buffer {
-    pub(super) raw: wgpu::Buffer,
+    raw: Arc<dyn Raw>,
     pub(super) device: DeviceId,
 }
 
+/// wgpu's buffer, known to be shared between threads. Without it the compiler looks through all of wgpu for that wherever
+/// something that holds a buffer is sent, a model in the state of a server for one, and gives up at its usual depth.
+trait Raw: fmt::Debug + Send + Sync {
+    fn wgpu(&self) -> &wgpu::Buffer;
+}
+
+impl Raw for wgpu::Buffer {
+    fn wgpu(&self) -> &wgpu::Buffer {
+        self
+    }
+}
+
 impl Buffer {
+    pub(super) fn new(raw: wgpu::Buffer, device: DeviceId) -> Self {
+        Self { raw: Arc::new(raw), device }
+    }
+
     /// Size in bytes.
     pub fn bytes(&self) -> u64 {
-        self.raw.size()
+        self.wgpu().size()
     }
 
     /// The wgpu buffer, for an application's own kernels. It can be bound as storage and as uniform, copied from and copied
     /// to. Others may share it: read from it, and write only to a copy.
     pub fn wgpu(&self) -> &wgpu::Buffer {
-        &self.raw
+        self.raw.wgpu()
     }
 
     /// The device that it belongs to.
@@ -77,7 +95,7 @@ impl Window {
 
     pub(super) fn binding(&self) -> wgpu::BindingResource<'_> {
         wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-            buffer: &self.buffer.raw,
+            buffer: self.buffer.wgpu(),
             offset: self.range.start,
             size: std::num::NonZeroU64::new(self.bytes()),
         })
@@ -98,7 +116,7 @@ impl Readback {
 
     /// The bytes that were copied; an error before the commands that copy them have run.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let mapped = self.buffer.raw.get_mapped_range(0..self.bytes);
+        let mapped = self.buffer.wgpu().get_mapped_range(0..self.bytes);
         let mapped = mapped.map_err(|_| Error::new(ErrorKind::Device, "the device's memory cannot be read back"))?;
         Ok(mapped.to_vec())
     }

@@ -142,7 +142,7 @@ impl<'a> Commands<'a> {
             let encoded = self.encode();
             let _submitting = device.submitting();
             for Upload { to, at, bytes } in &self.uploads {
-                device.queue().write_buffer(&to.raw, *at, bytes);
+                device.queue().write_buffer(to.wgpu(), *at, bytes);
             }
             device.submit(encoded, self.readbacks.iter().map(|readback| &readback.buffer))
         })?;
@@ -167,7 +167,7 @@ impl<'a> Commands<'a> {
         while let Some(step) = steps.next() {
             match step {
                 Step::Copy { from, range, to, at } => {
-                    current.copy_buffer_to_buffer(&from.raw, range.start, &to.raw, *at, range.end - range.start);
+                    current.copy_buffer_to_buffer(from.wgpu(), range.start, to.wgpu(), *at, range.end - range.start);
                 }
                 Step::Split => finished.push(std::mem::replace(&mut current, encoder()).finish()),
                 Step::Dispatches { dispatches, timed } => {
@@ -186,7 +186,7 @@ impl<'a> Commands<'a> {
             }
         }
         if let Some(stamps) = &self.stamps {
-            current.resolve_query_set(&stamps.queries, 0..next_stamp, &stamps.resolved.raw, 0);
+            current.resolve_query_set(&stamps.queries, 0..next_stamp, stamps.resolved.wgpu(), 0);
         }
         finished.push(current.finish());
         finished

@@ -340,7 +340,7 @@ impl Gpu {
         let descriptor = wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
         let context = format!("allocating {size} bytes for {label} on {}", self.capabilities.name);
         let device = self.id();
-        self.step(context, || Buffer { raw: self.shared.raw.create_buffer(&descriptor), device })
+        self.step(context, || Buffer::new(self.shared.raw.create_buffer(&descriptor), device))
     }
 
     /// Memory filled with `bytes`.
@@ -370,7 +370,7 @@ impl Gpu {
         let is_much = self.shared.staged.fetch_add(size, Ordering::Relaxed) + size > STAGED_BYTES;
         let _submitting = self.submitting();
         let (submission, report) = self.reported("uploading", || {
-            self.shared.queue.write_buffer(&buffer.raw, at, bytes);
+            self.shared.queue.write_buffer(buffer.wgpu(), at, bytes);
             is_much.then(|| self.submit(Vec::new(), [].into_iter()))
         })?;
         let device = self.clone();
@@ -547,7 +547,7 @@ impl Gpu {
             index = Some(self.shared.queue.submit([recorded]));
         }
         let index = index.unwrap_or_else(|| self.shared.queue.submit([]));
-        Submission::new(&self.shared.queue, index, readable.map(|buffer| &buffer.raw))
+        Submission::new(&self.shared.queue, index, readable.map(Buffer::wgpu))
     }
 
     /// Resolves once the device has done `submission`.

@@ -345,7 +345,7 @@ impl Gpu {
         let frame_bytes = frames.row_bytes * frames.size[0] as u64;
         let mut encoder = self.raw().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         for (location, at) in wanted.iter().zip((0..).step_by(frame_bytes as usize)) {
-            frames.copy(location, &copy.raw, at, &mut encoder);
+            frames.copy(location, copy.wgpu(), at, &mut encoder);
         }
         let _submitting = self.submitting();
         self.submit(vec![encoder.finish()], [].into_iter());
