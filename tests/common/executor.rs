@@ -19,16 +19,29 @@ impl Wake for Unpark {
 
 /// Runs `future` to its end. Every blocking call in it is an error.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    loop {
+        if let Some(value) = polled(future.as_mut(), usize::MAX) {
+            return value;
+        }
+    }
+}
+
+/// Polls `future` at most so often, each time once it is woken; `None` where it is not done by then.
+pub(crate) fn polled<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
     let _guard = NoWaiting::new();
     let waker = Arc::new(Unpark(thread::current())).into();
     let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => thread::park(),
+    for poll in 0..polls {
+        if poll > 0 {
+            thread::park();
+        }
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return Some(value);
         }
     }
+    None
 }
 
 /// Both of two futures, each going on whenever it can.
