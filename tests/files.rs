@@ -17,12 +17,12 @@ fn what_is_unfinished_is_removed_and_nothing_is_put_meanwhile() {
         names.sort();
         names
     };
-    write_whole(&path("whole"), |file| file.write_all(b"whole")).unwrap();
-    let mut half = Unfinished::create(&path("half")).unwrap();
+    write_whole(path("whole"), |file| file.write_all(b"whole")).unwrap();
+    let mut half = Unfinished::create(path("half")).unwrap();
     half.write_all(&[7; 100_000]).unwrap();
-    let half_folder = UnfinishedFolder::create(&path("half folder")).unwrap();
+    let half_folder = UnfinishedFolder::create(path("half folder")).unwrap();
     fs::write(half_folder.path().join("inside"), "x").unwrap();
-    let ready = Unfinished::create(&path("ready")).unwrap().finish().unwrap();
+    let ready = Unfinished::create(path("ready")).unwrap().finish().unwrap();
     assert_eq!(names().len(), 4);
 
     let stopped = remove_unfinished();

@@ -135,5 +135,5 @@ fn read_run<Run: Identity>(path: &Path) -> Result<Run> {
 pub(super) fn write_run<Run: Identity>(path: &Path, run: &Run) -> Result<()> {
     let text = serde_json::to_string_pretty(run)
         .map_err(|error| Error::usage(format!("the run cannot be written as JSON: {error}")))?;
-    write_whole(&run_path(path), |file| writeln!(file, "{text}"))
+    write_whole(run_path(path), |file| writeln!(file, "{text}"))
 }

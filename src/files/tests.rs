@@ -88,12 +88,12 @@ fn a_folder_appears_with_all_its_files_or_not_at_all() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("model");
     let begun = UnfinishedFolder::create(&place).unwrap();
-    write_whole(&begun.path().join("config.json"), |file| file.write_all(b"{}")).unwrap();
+    write_whole(begun.path().join("config.json"), |file| file.write_all(b"{}")).unwrap();
     assert!(!place.exists());
     drop(begun);
     assert!(names(folder.path()).is_empty());
     let begun = UnfinishedFolder::create(&place).unwrap();
-    write_whole(&begun.path().join("config.json"), |file| file.write_all(b"{}")).unwrap();
+    write_whole(begun.path().join("config.json"), |file| file.write_all(b"{}")).unwrap();
     begun.put().unwrap();
     assert_eq!(names(folder.path()), ["model"]);
     assert_eq!(names(&place), ["config.json"]);
@@ -113,8 +113,8 @@ fn leftovers_are_removed_and_nothing_else_is() {
     }
     fs::write(path(".tubelet-12345678.unfinished"), "left").unwrap();
     fs::create_dir_all(path(".tubelet-abcDEF12.unfinished/inside")).unwrap();
-    let own = Unfinished::create(&path("own")).unwrap();
-    let own_folder = UnfinishedFolder::create(&path("folder")).unwrap();
+    let own = Unfinished::create(path("own")).unwrap();
+    let own_folder = UnfinishedFolder::create(path("folder")).unwrap();
     leftovers::remove_now(folder.path());
     let left = names(folder.path());
     assert_eq!(left.len(), kept.len() + 2, "{left:?}");

@@ -220,11 +220,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let timeline = timeline(&[[0.0, 2.0]], &[0.5]);
         let start = |name: &str| {
-            timeline.write(&folder.path().join(name)).unwrap();
+            timeline.write(folder.path().join(name)).unwrap();
             std::fs::read(folder.path().join(name)).unwrap()[..4].to_vec()
         };
         assert_eq!((start("a.svg"), start("a.png")), (b"<svg".to_vec(), b"\x89PNG".to_vec()));
-        let error = timeline.write(&folder.path().join("a.gif")).unwrap_err();
+        let error = timeline.write(folder.path().join("a.gif")).unwrap_err();
         assert!(error.kind() == ErrorKind::Usage && error.to_string().contains(".svg, .png"), "{error}");
     }
 

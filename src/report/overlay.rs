@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn another_extension_is_wrong_use_and_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let error = hot_diagonal(2, 2).write(&folder.path().join("a.mp4")).unwrap_err();
+        let error = hot_diagonal(2, 2).write(folder.path().join("a.mp4")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert!(error.to_string().contains(".gif, .png, .webp, .html"), "{error}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -116,7 +116,7 @@ impl Room {
             .hidden(64)
             .classes(10);
         let made = checkpoint::untrained(config, 0)?;
-        checkpoint::save(&self.path("DIR"), &made.provenance(Provenance::Scenic).notes(Vec::new()), false)?;
+        checkpoint::save(self.path("DIR"), &made.provenance(Provenance::Scenic).notes(Vec::new()), false)?;
         for (name, files) in [("vivit-b-16x2-kinetics400", "hf-tiny"), ("vit-base-patch16-224-in21k", "hf-vit-tiny")] {
             let repository = self.path(&format!("hub/models--google--{name}"));
             let (refs, snapshot) = (repository.join("refs"), repository.join("snapshots/0123abc"));
