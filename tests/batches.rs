@@ -193,7 +193,8 @@ fn refused(device: &Device) -> Result<Shown, Failed> {
     };
     refuses(model.classify_batch(&Vec::<Clip>::new()).map(drop), "no clip is given");
     refuses(model.infer(&clips).map(drop), "infer_batch");
-    refuses(model.classify(&clips).map(drop), "views 1x1 are of 1 clips, not of 3");
+    refuses(model.infer(&[clips[0].clone(), clips[1].clone()]).map(drop), "2 clips");
+    refuses(model.classify(&clips).map(drop), "3 clips are given where one video's views 1x1 are 1");
     refuses(model.classify_batch(Pass::new().views("2x1".parse()?).over(&clips)).map(drop), "2 clips a video");
     refuses(model.classify_batch(Pass::new().tap("logits").over(&clips)).map(drop), "forward");
     refuses(model.features(Pass::new().views("3x1".parse()?).over(&clips)).map(drop), "one view");

@@ -83,6 +83,10 @@ impl Pass {
     }
 
     /// Returns the value called `name`, too, beside those named before.
+    ///
+    /// A model's values are `hidden_state.1` to `hidden_state.L` (the outputs of its layers), `sequence_output`, `pooled` and
+    /// what its graph computes between them; in Model 2 those of its encoders begin with `spatial.` and `temporal.`. The error
+    /// for a name that there is not lists all that there are.
     #[must_use]
     pub fn tap(self, name: impl Into<String>) -> Self {
         let taps = match self.taps {
@@ -232,6 +236,12 @@ impl<'a> From<&'a [Clip]> for Input<'a> {
     }
 }
 
+impl<'a, const N: usize> From<&'a [Clip; N]> for Input<'a> {
+    fn from(clips: &'a [Clip; N]) -> Self {
+        Self::Clips(clips)
+    }
+}
+
 impl<'a> From<&'a Vec<Clip>> for Input<'a> {
     fn from(clips: &'a Vec<Clip>) -> Self {
         Self::Clips(clips)
@@ -244,6 +254,12 @@ impl<'a> From<&'a [DeviceFrames]> for Input<'a> {
     }
 }
 
+impl<'a, const N: usize> From<&'a [DeviceFrames; N]> for Input<'a> {
+    fn from(clips: &'a [DeviceFrames; N]) -> Self {
+        Self::AllFrames(clips)
+    }
+}
+
 impl<'a> From<&'a Vec<DeviceFrames>> for Input<'a> {
     fn from(clips: &'a Vec<DeviceFrames>) -> Self {
         Self::AllFrames(clips)
@@ -252,6 +268,12 @@ impl<'a> From<&'a Vec<DeviceFrames>> for Input<'a> {
 
 impl<'a> From<&'a [PreparedClip]> for Input<'a> {
     fn from(clips: &'a [PreparedClip]) -> Self {
+        Self::AllPrepared(clips)
+    }
+}
+
+impl<'a, const N: usize> From<&'a [PreparedClip; N]> for Input<'a> {
+    fn from(clips: &'a [PreparedClip; N]) -> Self {
         Self::AllPrepared(clips)
     }
 }

@@ -246,7 +246,10 @@ impl Vivit {
             match input.given() {
                 Given::Frames(clips) if clips.len() != pass.views.clips => {
                     let (views, wanted, given) = (pass.views, pass.views.clips, clips.len());
-                    Err(Error::usage(format!("views {views} are of {wanted} clips, not of {given}")))
+                    Err(Error::usage(format!(
+                        "{given} clips are given where one video's views {views} are {wanted}: ask `classify_batch` for \
+                         several videos"
+                    )))
                 }
                 given => self.logits_of_views(&pass, given).await,
             }

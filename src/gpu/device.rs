@@ -599,7 +599,7 @@ fn choose(adapters: Vec<wgpu::Adapter>, choice: &GpuChoice) -> Result<wgpu::Adap
             GpuChoice::Name(name) => format!("named {name:?}"),
             GpuChoice::Kind(kind) => format!("of kind {kind}"),
         };
-        Error::new(ErrorKind::NoDevice, format!("no device {wanted}; this machine has {}", names.join(", ")))
+        Error::new(ErrorKind::NoDevice, format!("no device {wanted}; the devices here are {}", names.join(", ")))
     })
 }
 

@@ -49,11 +49,12 @@ impl fmt::Display for ErrorKind {
 /// An error with one clear sentence: what, where, and what to do.
 ///
 /// [`Error::kind`] says what a program can do about it; the text is for people.
-/// The type is small (one pointer) and can be sent between threads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The type is small (one pointer) and can be sent between threads. `{:?}` is the sentence, too: it is what a `main` that
+/// returns an error prints.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Inner {
     kind: ErrorKind,
     message: String,
@@ -107,6 +108,12 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -21,11 +21,12 @@ pub enum PixelFormat {
 }
 
 impl PixelFormat {
-    /// Bytes of a frame of `height` × `width` pixels.
+    /// Bytes of a frame of `height` × `width` pixels; as many as there can be where that is more.
     pub const fn bytes(self, height: usize, width: usize) -> usize {
+        let pixels = height.saturating_mul(width);
         match self {
-            Self::Yuv420p { .. } => height * width / 2 * 3,
-            Self::Rgb24 => height * width * 3,
+            Self::Yuv420p { .. } => (pixels / 2).saturating_mul(3),
+            Self::Rgb24 => pixels.saturating_mul(3),
         }
     }
 }
@@ -329,6 +330,7 @@ mod tests {
         assert!(Frame::new(2, 3, PixelFormat::Rgb24, vec![0; 18]).is_ok());
         assert!(Frame::new(2, 3, PixelFormat::Rgb24, vec![0; 17]).is_err());
         assert!(Frame::new(0, 3, PixelFormat::Rgb24, vec![]).is_err());
+        assert!(Frame::new(usize::MAX, usize::MAX, PixelFormat::Rgb24, vec![]).is_err());
     }
 
     #[test]

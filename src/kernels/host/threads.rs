@@ -31,13 +31,24 @@ pub(in crate::kernels) struct Scratch<'a> {
     lender: &'a Mutex<Vec<Vec<Line>>>,
 }
 
+/// Threads that may be asked for where the processor runs fewer at once.
+const MOST_THREADS: usize = 256;
+
 impl Threads {
-    /// Starts `count` threads; `None` for as many as the processor runs at once. An error for 0.
+    /// Starts `count` threads; `None` for as many as the processor runs at once. An error for 0, and for so many that they
+    /// would only be in each other's way.
     pub fn new(count: Option<usize>) -> Result<Self> {
+        let parallel = std::thread::available_parallelism().map_or(1, usize::from);
+        let most = parallel.max(MOST_THREADS);
         let count = match count {
             Some(0) => return Err(Error::usage("0 threads can do no work; ask for 1 or more")),
+            Some(count) if count > most => {
+                return Err(Error::usage(format!(
+                    "{count} threads are too many for {parallel} processors; at most {most}"
+                )));
+            }
             Some(count) => count,
-            None => std::thread::available_parallelism().map_or(1, usize::from),
+            None => parallel,
         };
         let pool = (count > 1).then(|| {
             let builder = rayon::ThreadPoolBuilder::new().num_threads(count);
@@ -123,6 +134,14 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+
+    #[test]
+    fn threads_are_neither_none_nor_countless() {
+        for (count, words) in [(0, "can do no work"), (usize::MAX, "are too many")] {
+            let error = Threads::new(Some(count)).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains(words), "{count}: {error}");
+        }
+    }
 
     #[test]
     fn every_block_runs_once() {
