@@ -9,11 +9,14 @@
 //! - its *systematic* part, a largest size: roundings of constants, and what divisions and functions lose to one side.
 //!
 //! Of N errors of deviation σ none exceeds t·σ, t = √(2 ln(2 N / p)), but with probability p = 1e-4 (an error that is
-//! bounded as a uniform one is never heavier in its tail than a normal one). So an element may differ by its systematic
-//! part and t times its deviation; and all together, ‖actual − expected‖₂, by the norm of the systematic parts and of
-//! the deviations and √(2 ln(2 / p)) = 4.45 times the deviation of the largest group of elements whose errors may be one
-//! and the same.
+//! bounded as a uniform one is never heavier in its tail than a normal one). The error of a sum whose terms have either
+//! sign has a heavier tail, for its partial sums may wander far before they come back: that of the area under a walk,
+//! exp(−π·x / √6·σ) instead of exp(−x² / 2σ²), so there t = √6/π · ln(2 N / p). So an element may differ by its systematic
+//! part and t times each deviation; and all together, ‖actual − expected‖₂, by the norm of the systematic parts and of
+//! the deviations and, for N = 1, t times the deviation of the largest group of elements whose errors may be one and the
+//! same.
 
+use std::f64::consts::PI;
 use std::fmt;
 
 use crate::tensor::{Allowance, Error, Exact, Result, Tensor, Tolerance};
@@ -65,8 +68,9 @@ pub(crate) fn exact(outputs: &[Exact]) -> Vec<Uncertainty> {
 pub struct Uncertainty {
     /// The largest size of each element's systematic error.
     systematic: Vec<f64>,
-    /// The variance of each element's random error.
+    /// The variance of each element's random error, but for sums whose terms have either sign, and of those.
     variances: Vec<f64>,
+    sums: Vec<f64>,
     /// Neighbouring elements that may have one and the same random error.
     shared: usize,
 }
@@ -74,7 +78,7 @@ pub struct Uncertainty {
 impl Uncertainty {
     /// That `elements` elements have no error, and each its own.
     pub fn of(elements: usize) -> Self {
-        Self { systematic: vec![0.0; elements], variances: vec![0.0; elements], shared: 1 }
+        Self { systematic: vec![0.0; elements], variances: vec![0.0; elements], sums: vec![0.0; elements], shared: 1 }
     }
 
     /// The same where runs of `elements` neighbouring elements may have one and the same random error.
@@ -89,6 +93,11 @@ impl Uncertainty {
         self.variances[element] += variance;
     }
 
+    /// Adds to the variance of an element's random error that of a sum whose terms may have either sign.
+    pub fn add_sum(&mut self, element: usize, variance: f64) {
+        self.sums[element] += variance;
+    }
+
     /// What an output may differ by from `expected`, the reference rounded to f32, but never by more than `most`.
     ///
     /// An error where an error is not known of a number.
@@ -99,10 +108,10 @@ impl Uncertainty {
         if expected.len() != self.variances.len() {
             return Err(Error::usage("errors are known of another number of elements than the output has"));
         }
-        if self.systematic.iter().chain(&self.variances).all(|error| *error == 0.0) {
+        if self.systematic.iter().chain(&self.variances).chain(&self.sums).all(|error| *error == 0.0) {
             return Ok(Allowance::from(Tolerance::EXACT));
         }
-        let tail = (2.0 * (2.0 * expected.len() as f64 / CHANCE).ln()).sqrt();
+        let [tail, tail_of_sums] = tails(expected.len());
         let (mut norm, mut systematic, mut elements) = (0.0, 0.0, Vec::with_capacity(expected.len()));
         for (index, value) in expected.iter().enumerate() {
             let value = f64::from(*value).abs();
@@ -112,7 +121,8 @@ impl Uncertainty {
             }
             // What is expected is itself rounded.
             let largest = self.systematic[index] + value;
-            let allowed = UNIT * (largest + tail * self.variances[index].sqrt()) + FLUSHED;
+            let random = tail * self.variances[index].sqrt() + tail_of_sums * self.sums[index].sqrt();
+            let allowed = UNIT * (largest + random) + FLUSHED;
             if !allowed.is_finite() {
                 return Err(Error::usage(format!("nothing is known of the error of element {index}")));
             }
@@ -128,14 +138,28 @@ impl Uncertainty {
 
     /// What the norm of the random errors of the finite elements stays below.
     fn deviation(&self, expected: &[f32]) -> f64 {
-        let groups = expected.chunks(self.shared).zip(self.variances.chunks(self.shared)).map(|(values, variances)| {
-            let finite = values.iter().zip(variances).filter(|(value, _)| value.is_finite());
-            finite.map(|(_, variance)| variance).sum::<f64>()
-        });
-        let (sum, largest) = groups.fold((0.0, 0.0f64), |(sum, largest), group| (sum + group, largest.max(group)));
-        sum.sqrt() + (2.0 * (2.0 / CHANCE).ln() * largest).sqrt()
+        let of = |variances: &[f64]| {
+            let groups = expected.chunks(self.shared).zip(variances.chunks(self.shared)).map(|(values, variances)| {
+                let finite = values.iter().zip(variances).filter(|(value, _)| value.is_finite());
+                finite.map(|(_, variance)| variance).sum::<f64>()
+            });
+            groups.fold((0.0, 0.0f64), |(sum, largest), group| (sum + group, largest.max(group)))
+        };
+        let ((sum, largest), (sum_of_sums, largest_sum)) = (of(&self.variances), of(&self.sums));
+        let [tail, tail_of_sums] = tails(1);
+        (sum + sum_of_sums).sqrt() + tail * largest.sqrt() + tail_of_sums * largest_sum.sqrt()
     }
 }
+
+/// How many deviations the largest of so many errors is away, and of errors of sums whose terms have either sign.
+fn tails(errors: usize) -> [f64; 2] {
+    let chance = (2.0 * errors as f64 / CHANCE).ln();
+    [(2.0 * chance).sqrt(), 6.0f64.sqrt() / PI * chance]
+}
+
+/// The share of n · Σ terms² in (Σ terms)² from which on n terms are one and the same: it is 1 for those, and ¾ for numbers
+/// between 0 and 1.
+const EQUAL: f64 = 1.0 - 1e-6;
 
 /// The variance of a sum of `terms` terms in units of u², where no implementation adds more than `chain` in a row before
 /// it adds up the sums of such chains. It ends at `sum`, and the squares of its terms add up to `squares`.
@@ -145,11 +169,17 @@ impl Uncertainty {
 /// Σ s² = n·(sum²/3 + squares/6) for n steps. A chain of L terms is such a walk that ends at its share of the sum, give
 /// or take √(squares·L/n). So the error relative to the sum is √(n/9)·u where terms have one sign, and √(n/6)·u where
 /// they have either.
+///
+/// Equal terms are another matter: while a partial sum grows from one power of two to the next, each addition rounds by one
+/// and the same error. So errors add up as L/2 and n/(2·L) do, not as their roots.
 pub fn of_sum(terms: usize, chain: usize, sum: f64, squares: f64) -> f64 {
     let walk = |steps: f64, end: f64, squares: f64| steps * (end / 3.0 + squares / 6.0);
     let terms = terms.max(1) as f64;
     let chain = (chain.max(1) as f64).min(terms);
     let chains = terms / chain;
+    if sum * sum > terms * squares * EQUAL {
+        return of_rounding(0.5 * (chain + chains) * sum);
+    }
     let end_of_chain = (sum / chains).powi(2) + squares / chains * (1.0 - 1.0 / chains);
     let within = chains * walk(chain, end_of_chain, squares / chains);
     let across = if chains > 1.0 { walk(chains, sum * sum, squares) } else { 0.0 };
@@ -212,6 +242,7 @@ mod tests {
         uncertainty.add(0, 1.0, 1.0);
         uncertainty.add(1, 1e-6, 1e-12);
         uncertainty.add(2, f64::NAN, f64::NAN);
+        uncertainty.add_sum(2, f64::INFINITY);
         let allowance = uncertainty.allowance(&expected, Tolerance::KERNEL).unwrap();
         let of = |values: &[f32]| allowance.closeness(&tensor(values), &expected).unwrap();
         assert!(of(&[1.0, 1e-6 + 2e-13, f32::NAN]).share_of_bound.unwrap() < 1.0);

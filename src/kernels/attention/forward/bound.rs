@@ -31,8 +31,9 @@ fn uncertainties(call: &Attention, inputs: &[Option<&Exact>], outputs: &[Exact])
             for feature in 0..width {
                 let value = |token| value[offset_of(qkv, 2, at.head, row_of(part, At { token, ..at }), feature)];
                 let index = row * columns + at.head * width + feature;
-                let [systematic, variance] = of_feature(&errors, value, output[index]);
+                let [systematic, variance, of_sum] = of_feature(&errors, value, output[index]);
                 of_output.add(index, systematic, variance);
+                of_output.add_sum(index, of_sum);
             }
             if *statistics {
                 let numbers = [0, 1].map(|index| (2 * at.head + index) * rows + row);
@@ -47,8 +48,8 @@ fn uncertainties(call: &Attention, inputs: &[Option<&Exact>], outputs: &[Exact])
     Ok(uncertainties)
 }
 
-/// The systematic error and the variance of Σ p · value = `output`.
-fn of_feature(errors: &RowErrors, value: impl Fn(usize) -> f64, output: f64) -> [f64; 2] {
+/// The systematic error and the variance of Σ p · value = `output`, and that of the additions.
+fn of_feature(errors: &RowErrors, value: impl Fn(usize) -> f64, output: f64) -> [f64; 3] {
     let (mut systematic, mut variance, mut squares) = (0.0, 0.0, 0.0);
     let keys = errors.probabilities.len();
     for (token, probability) in errors.seen() {
@@ -58,9 +59,9 @@ fn of_feature(errors: &RowErrors, value: impl Fn(usize) -> f64, output: f64) -> 
         variance += moved * moved * errors.variances[token];
         squares += (probability * value).powi(2);
     }
-    variance += of_sum(keys, keys, output, squares) + squares / 3.0;
     let of_total = of_sum(keys, keys, 1.0, errors.squares());
-    [systematic, variance + output * output * (of_total + QUOTIENT) + of_rounding(output)]
+    variance += output * output * (of_total + QUOTIENT) + of_rounding(output);
+    [systematic, variance, of_sum(keys, keys, output, squares) + squares / 3.0]
 }
 
 /// Adds what is known of the highest score and the total at these two elements.

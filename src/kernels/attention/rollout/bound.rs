@@ -45,7 +45,9 @@ fn uncertainties(call: &AttentionRollout, inputs: &[Option<&Exact>], outputs: &[
         let kept = base.map_or(0.0, |(keep, base)| keep * base[row]);
         let variance = of_row.variance + of_sum(of_row.terms, of_row.terms, of_row.sum, of_row.squares);
         let shared = of_rounding(share * of_row.sum) * 2.0 + of_rounding(kept) + of_rounding(output[row]);
-        uncertainty.add(row, share * of_row.systematic, share * share * variance + shared);
+        uncertainty.add(row, share * of_row.systematic, shared);
+        // Queries that are alike err alike, which has a heavy tail, too.
+        uncertainty.add_sum(row, share * share * variance);
     }
     Ok(vec![uncertainty])
 }

@@ -36,14 +36,15 @@ fn uncertainties(call: &Linear, inputs: &[Option<&Exact>], outputs: &[Exact]) ->
             let sum = products.map_or(output[at] - added, |products| products[at]);
             let squares = (of_inputs[m] * of_weights[n]).sqrt();
             let variance = of_products(inner, sum, bias.map_or(0.0, |bias| bias[n]), squares);
-            let (systematic, variance) = match call.activation {
-                None => (0.0, variance),
+            match call.activation {
+                None => uncertainty.add_sum(at, variance),
                 Some(activation) => {
                     let own = activation.error(sum);
-                    (own.systematic, variance * activation.slope(sum).powi(2) + own.variance)
+                    uncertainty.add_sum(at, variance * activation.slope(sum).powi(2));
+                    uncertainty.add(at, own.systematic, own.variance);
                 }
-            };
-            uncertainty.add(at, systematic, variance + residual.map_or(0.0, |_| of_rounding(output[at])));
+            }
+            uncertainty.add(at, 0.0, residual.map_or(0.0, |_| of_rounding(output[at])));
         }
     }
     Ok(vec![uncertainty])

@@ -25,7 +25,7 @@ fn uncertainties(call: &TubeletEmbed, inputs: &[Option<&Exact>], outputs: &[Exac
         for (column, of_weight) in of_weights.iter().enumerate() {
             let at = token * columns + column;
             let bias = bias.map_or(0.0, |bias| bias[column]);
-            uncertainty.add(at, 0.0, of_products(inner, output[at], bias, (of_token * of_weight).sqrt()));
+            uncertainty.add_sum(at, of_products(inner, output[at], bias, (of_token * of_weight).sqrt()));
         }
     }
     Ok(vec![uncertainty])

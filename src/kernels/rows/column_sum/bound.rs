@@ -21,7 +21,7 @@ fn uncertainties(call: &ColumnSum, inputs: &[Option<&Exact>], outputs: &[Exact])
     let chain = STRIP.max(call.rows.div_ceil(STRIPS));
     let mut uncertainty = Uncertainty::of(call.width);
     for (column, (sum, squares)) in outputs[0].reals()?.iter().zip(squares[0].reals()?).enumerate() {
-        uncertainty.add(column, 0.0, of_sum(call.rows, chain, *sum, *squares));
+        uncertainty.add_sum(column, of_sum(call.rows, chain, *sum, *squares));
     }
     Ok(vec![uncertainty])
 }

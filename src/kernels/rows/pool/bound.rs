@@ -37,7 +37,8 @@ fn uncertainties(call: &Pool, inputs: &[Option<&Exact>], outputs: &[Exact]) -> R
             _ => (1.0, 0.0),
         };
         let of_sum = of_sum(*count as usize, RUN, value * factor, *squares);
-        uncertainty.add(index, 0.0, of_sum / (factor * factor) + quotient * value * value);
+        uncertainty.add(index, 0.0, quotient * value * value);
+        uncertainty.add_sum(index, of_sum / (factor * factor));
     }
     Ok(vec![uncertainty])
 }
