@@ -14,8 +14,8 @@ pub(in crate::kernels) struct FunctionError {
     pub(in crate::kernels) variance: f64,
 }
 
-/// An error of the whole value: what a function that is cut off loses where it is cut off.
-const ALL: f64 = 16_777_216.0;
+/// An error of twice the whole value: a function that is cut off loses the value there, or keeps it a little longer.
+const ALL: f64 = 2.0 * 16_777_216.0;
 /// A rounded constant, as a share of it in units of u: those of the shaders are off by no more.
 const CONSTANT: f64 = 0.5;
 
