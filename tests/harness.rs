@@ -373,7 +373,8 @@ fn an_index_beyond_a_clip_picks_its_last_frame(device: &Gpu) {
         };
         assert_eq!(of([4, 0, 4, 4]).unwrap(), of([5, 0, 4, u32::MAX]).unwrap(), "{}", variant.name);
     }
-    let refused = call.reference(&[Some(&Exact::from(&clip)), indices([5, 0, 0, 0]).as_ref().map(Exact::from).as_ref()]);
+    let refused =
+        call.reference(&[Some(&Exact::from(&clip)), indices([5, 0, 0, 0]).as_ref().map(Exact::from).as_ref()]);
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Usage);
 }
 

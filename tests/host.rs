@@ -29,7 +29,8 @@ fn main() -> ExitCode {
     for family in ALL {
         for case in (family.cases)().into_iter().filter(|case| case.checked) {
             let (threads, errors) = (threads.clone(), errors.clone());
-            trials.push(Trial::test(format!("{}::{}", family.name, case.name), move || check(&case, &threads, &errors)));
+            trials
+                .push(Trial::test(format!("{}::{}", family.name, case.name), move || check(&case, &threads, &errors)));
         }
     }
     let code = libtest_mimic::run(&Options::from_args(), trials).exit_code();

@@ -47,7 +47,8 @@ impl Allowance {
         let together = share(closeness.relative_l2, relative_l2).max(share(closeness.share_of_peak, share_of_peak));
         let axes = expected.shape().axes();
         let (actual, expected) = (as_f64(actual), as_f64(expected));
-        let shares = actual.iter().zip(&expected).zip(&self.elements).map(|((a, e), allowed)| share(error(*a, *e), *allowed));
+        let shares =
+            actual.iter().zip(&expected).zip(&self.elements).map(|((a, e), allowed)| share(error(*a, *e), *allowed));
         let largest = shares.enumerate().fold((0, 0.0f64), |best, at| if at.1 > best.1 { at } else { best });
         let beyond = (largest.1 > together).then(|| Offender {
             position: position(largest.0, axes),

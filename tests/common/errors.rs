@@ -141,6 +141,9 @@ pub(crate) fn are_listed() -> Result<(), Failed> {
         let of_variant = |variant: &str| format!("| `{}` | `{variant}` | ", family.name);
         let variants = family.variants().into_iter().map(|variant| variant.name).chain([HOST]);
         missing.extend(variants.map(of_variant).filter(|row| !lines.iter().any(|line| line.starts_with(row))));
+        if (family.cases)().iter().any(|case| case.call.bound().is_none()) {
+            missing.push(format!("a bound of `{}`: it declares none", family.name));
+        }
         missing.extend(Some(bound_of(family)).filter(|row| !lines.contains(&row.as_str())));
     }
     for line in lines.iter().filter(|line| line.matches('|').count() == 7) {

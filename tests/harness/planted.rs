@@ -49,11 +49,29 @@ pub(crate) static FAULTS: [Fault; 15] = [
     fault("an overrun", &SCALE, NUMBERS, "write_behind", "wrote behind output: 1 elements after its end"),
     fault("a read behind the end", &SCALE, NUMBERS, "padding_read", "40 of 41 elements unequal; first at [0]: NaN"),
     fault("off by one at a tile edge", &PRODUCT, TILES, "tile_edge", "elements unequal; first at [8, 0]"),
-    fault("a loop step larger than its body", &PRODUCT, TILES, "long_step", "247 of 247 elements unequal; first at [0, 0]"),
+    fault(
+        "a loop step larger than its body",
+        &PRODUCT,
+        TILES,
+        "long_step",
+        "247 of 247 elements unequal; first at [0, 0]",
+    ),
     fault("sums in f16", &PRODUCT, TILES, "half_sums", "of its bound"),
-    fault("a silently stopped loop", &PRODUCT, "a long sum", "stopped_loop", "6 of 6 elements unequal; first at [0, 0]"),
+    fault(
+        "a silently stopped loop",
+        &PRODUCT,
+        "a long sum",
+        "stopped_loop",
+        "6 of 6 elements unequal; first at [0, 0]",
+    ),
     fault("a wrong mask row", &MASKED_SUM, "two rows a mask", "wrong_mask_row", "elements unequal; first at [1]"),
-    fault("softmax without its maximum", &SHARES, "large values", "no_maximum", "15 of 15 elements unequal; first at [0, 0]"),
+    fault(
+        "softmax without its maximum",
+        &SHARES,
+        "large values",
+        "no_maximum",
+        "15 of 15 elements unequal; first at [0, 0]",
+    ),
     where_it_shows(fault("a missing barrier", &PRODUCT, TILES, "no_barrier", "elements unequal; first at")),
     where_it_shows(fault(
         "a missing barrier in a sum",
@@ -62,7 +80,13 @@ pub(crate) static FAULTS: [Fault; 15] = [
         "no_barrier",
         "6 of 6 elements unequal; first at [0]",
     )),
-    where_it_shows(fault("a NaN swallowed by max", &SHARES, "a NaN in the second row", "swallowed_nan", "first at [1, ")),
+    where_it_shows(fault(
+        "a NaN swallowed by max",
+        &SHARES,
+        "a NaN in the second row",
+        "swallowed_nan",
+        "first at [1, ",
+    )),
 ];
 
 /// Each family whose variants are planted, with the one that is right.

@@ -106,8 +106,7 @@ fn gelu_erf(x: f64) -> FunctionError {
     let horner = 4.0 * of_rounding(logarithm);
     FunctionError {
         systematic: share * of_argument * CONSTANT,
-        variance: share * share * (horner + of_rounding(of_argument) + exponential(logarithm))
-            + 3.0 * of_rounding(1.0),
+        variance: share * share * (horner + of_rounding(of_argument) + exponential(logarithm)) + 3.0 * of_rounding(1.0),
     }
 }
 

@@ -38,7 +38,8 @@ impl<'a> Scored<'a> {
         let qkv = operands.qkv;
         let fourth_powers = |which: usize, values: &[f64]| -> Vec<f64> {
             let places = (0..qkv.heads).flat_map(|head| (0..qkv.rows).map(move |row| (head, row)));
-            let sum = |(head, row)| (0..qkv.width).map(|d| values[offset_of(qkv, which, head, row, d)].powi(4)).sum::<f64>();
+            let sum =
+                |(head, row)| (0..qkv.width).map(|d| values[offset_of(qkv, which, head, row, d)].powi(4)).sum::<f64>();
             places.map(sum).collect()
         };
         let (queries, keys) = (fourth_powers(0, operands.query), fourth_powers(1, operands.key));

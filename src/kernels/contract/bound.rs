@@ -259,7 +259,10 @@ mod tests {
         uncertainty.add(0, 1e6, 0.0);
         let allowance = uncertainty.allowance(&tensor(&[1.0]), Tolerance::KERNEL).unwrap();
         assert_eq!(allowance.tolerance, Tolerance::KERNEL);
-        assert_eq!(Uncertainty::of(1).allowance(&tensor(&[1.0]), Tolerance::KERNEL).unwrap().tolerance, Tolerance::EXACT);
+        assert_eq!(
+            Uncertainty::of(1).allowance(&tensor(&[1.0]), Tolerance::KERNEL).unwrap().tolerance,
+            Tolerance::EXACT
+        );
         uncertainty.add(0, f64::NAN, 0.0);
         assert!(uncertainty.allowance(&tensor(&[1.0]), Tolerance::KERNEL).is_err());
         assert!(uncertainty.allowance(&tensor(&[1.0, 2.0]), Tolerance::KERNEL).is_err());

@@ -7,10 +7,8 @@ use crate::tensor::{Exact, Result};
 
 /// Products err as sums do; an activation makes of that what its slope does and adds its own error; a residual is one
 /// rounding more.
-pub(super) const BOUND: Bound<Linear> = Bound {
-    formula: "√(K/6)·u of √(Σ_k in²·weight²), and that of the activation",
-    uncertainties,
-};
+pub(super) const BOUND: Bound<Linear> =
+    Bound { formula: "√(K/6)·u of √(Σ_k in²·weight²), and that of the activation", uncertainties };
 
 fn uncertainties(call: &Linear, inputs: &[Option<&Exact>], outputs: &[Exact]) -> Result<Vec<Uncertainty>> {
     let Linear { rows, inner, columns, .. } = *call;

@@ -6,8 +6,10 @@ use crate::kernels::products::bound::{fourth_powers, of_products};
 use crate::tensor::{Exact, Result};
 
 /// Those of a product of K = P·t·h·w terms.
-pub(super) const BOUND: Bound<TubeletEmbed> =
-    Bound { formula: "√(K/6)·u of √(Σ clip²·weight²) over the K = P·t·h·w elements of a tubelet", uncertainties };
+pub(super) const BOUND: Bound<TubeletEmbed> = Bound {
+    formula: "√(K/6)·u of √(Σ clip²·weight²) over the K = P·t·h·w elements of a tubelet",
+    uncertainties,
+};
 
 fn uncertainties(call: &TubeletEmbed, inputs: &[Option<&Exact>], outputs: &[Exact]) -> Result<Vec<Uncertainty>> {
     let (inner, columns) = (call.inner(), call.outputs);

@@ -49,7 +49,8 @@ impl Statistics {
         let squares = |from: f64| values.iter().map(|value| (value - from).powi(2)).sum::<f64>();
         let spread = squares(mean);
         let fourth = values.iter().map(|value| (value - mean).powi(4)).sum();
-        let of_mean = of_sum(values.len(), chain, mean * count, squares(0.0)) / (count * count) + QUOTIENT * mean * mean;
+        let of_mean =
+            of_sum(values.len(), chain, mean * count, squares(0.0)) / (count * count) + QUOTIENT * mean * mean;
         let variance = spread / count;
         // What the variance is off by as a share of itself, and how much of it the factor takes over.
         let own = if spread == 0.0 { 0.0 } else { of_sum(values.len(), chain, spread, fourth) / (spread * spread) };

@@ -29,8 +29,7 @@ fn uncertainties(call: &Pool, inputs: &[Option<&Exact>], outputs: &[Exact]) -> R
     let (counts, squares) = (of(0, Pooling::Sum)?, of(2, Pooling::Sum)?);
     let output = outputs[0].reals()?;
     let mut uncertainty = Uncertainty::of(output.len()).shared_by(output.len());
-    for (index, ((value, count), squares)) in
-        output.iter().zip(counts[0].reals()?).zip(squares[0].reals()?).enumerate()
+    for (index, ((value, count), squares)) in output.iter().zip(counts[0].reals()?).zip(squares[0].reals()?).enumerate()
     {
         let (factor, quotient) = match call.pooling {
             Pooling::Mean => (*count, QUOTIENT),
