@@ -4,12 +4,23 @@
 //! It uses the public contract alone, which shows too that kernels need not live in the crate.
 
 mod common;
+#[path = "harness/masked_sum.rs"]
+mod masked_sum;
+#[path = "harness/planted.rs"]
+mod planted;
+#[path = "harness/product.rs"]
+mod product;
+#[path = "harness/shares.rs"]
+mod shares;
 
 use std::process::ExitCode;
 
 use common::{DeviceTests, Shown};
+use planted::{FAULTS, RIGHT, is_right, none_is_left_out};
+use tubelet::ErrorKind;
 use tubelet::gpu::Gpu;
-use tubelet::kernels::suite::{Outcome, check, judge};
+use tubelet::kernels::pixels::SelectFrames;
+use tubelet::kernels::suite::{Outcome, check, judge, run};
 use tubelet::kernels::{
     Binding, Case, Dispatches, Family, Fill, Kernel, Literals, Needs, Operation, Planned, Precision, Reference,
     Selection, Shader, Unfit, input, word,
@@ -23,12 +34,13 @@ fn main() -> ExitCode {
         Ok(tests) => tests,
         Err(code) => return code,
     };
-    let on_device: [Test; 5] = [
+    let on_device: [Test; 6] = [
         ("the right kernel passes", the_right_kernel_passes),
         ("every fault is found", every_fault_is_found),
         ("what a device lacks is neither passed nor failed", what_a_device_lacks_is_neither_passed_nor_failed),
         ("faults with updates, scratch and weights are found", faults_with_accesses_are_found),
         ("weights are stored as asked or not at all", weights_are_stored_as_asked),
+        ("an index beyond a clip picks its last frame", an_index_beyond_a_clip_picks_its_last_frame),
     ];
     for (name, test) in on_device {
         tests.add_on_gpu(name, move |device| {
@@ -36,6 +48,16 @@ fn main() -> ExitCode {
             Ok(Shown::Passed)
         });
     }
+    for fault in &FAULTS {
+        tests.add_on_gpu(format!("caught: {}", fault.name), |device| fault.is_caught(device));
+    }
+    for (family, variant) in RIGHT {
+        tests.add_on_gpu(format!("nothing is found in {}", family.name), |device| is_right(family, variant, device));
+    }
+    tests.add_without_device("no planted fault is left out", || {
+        none_is_left_out();
+        Ok(())
+    });
     tests.add_without_device("elements that cannot be made fail their case", || {
         let elements = Tensor::f32([2], vec![0.0; 3]);
         assert!(elements.is_err() && cases()[0].clone().given(0, elements).tensors().is_err());
@@ -104,7 +126,7 @@ fn plan(call: &Scale, dispatches: &mut Dispatches<'_>, factor: f32) -> Result<()
     dispatches.launch(call.elements.div_ceil(16) as u64, Literals::new(), &uniform, vec![None, None])
 }
 
-static SCALE: Family = Family::of::<Scale>(
+pub(crate) static SCALE: Family = Family::of::<Scale>(
     "scale",
     "out[e] = factor · in[e]",
     Uniform::FIELDS,
@@ -264,7 +286,7 @@ static ADVANCES: [Planned<Advance>; 6] = [
     ),
 ];
 
-static ADVANCE: Family = Family::of::<Advance>(
+pub(crate) static ADVANCE: Family = Family::of::<Advance>(
     "advance",
     "value[e] ← value[e] + weight[e]",
     AdvanceUniform::FIELDS,
@@ -336,6 +358,24 @@ fn weights_are_stored_as_asked(device: &Gpu) {
     let floats = ADVANCE.variant_named("floats", device).unwrap();
     let unfit = Operation::plan(&call, floats, device, Precision::F16Weights).unwrap_err();
     assert_eq!(unfit.to_string(), "it reads weight in f32, not in f16");
+}
+
+/// The reference and the host refuse such an index; a device cannot, and must not read what lies behind the clip.
+fn an_index_beyond_a_clip_picks_its_last_frame(device: &Gpu) {
+    let call = SelectFrames { clips: 2, frames: 5, picked: 4, frame: [1, 2, 3] };
+    let indices = |words: [u32; 4]| Some(Tensor::u32([4], words.to_vec()).unwrap());
+    let clip = Tensor::f32([2, 5, 1, 2, 3], (0..60).map(|index| index as f32).collect()).unwrap();
+    for variant in SelectFrames::FAMILY.variants_for(device.capabilities()) {
+        let case = Case::new("beyond", call.clone());
+        let of = |words| {
+            let words = indices(words);
+            run(device, &case, variant, &[Some(&clip), words.as_ref()]).wait()
+        };
+        assert_eq!(of([4, 0, 4, 4]).unwrap(), of([5, 0, 4, u32::MAX]).unwrap(), "{}", variant.name);
+    }
+    let refused =
+        call.reference(&[Some(&Exact::from(&clip)), indices([5, 0, 0, 0]).as_ref().map(Exact::from).as_ref()]);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Usage);
 }
 
 fn shapes_and_numbers_of_outputs_are_judged() {

@@ -1,11 +1,17 @@
 //! Every checked case of every kernel on the host's processor, against the naive reference, with the same bits for any
 //! number of threads.
 
+#[path = "common/errors.rs"]
+#[allow(dead_code, reason = "each test program uses its own part")]
+mod errors;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use errors::{Errors, HOST};
 use libtest_mimic::{Arguments as Options, Failed, Trial};
 use tubelet::ErrorKind;
+use tubelet::graph::Device;
 use tubelet::kernels::host::{Arguments, Operand, OperandMut, Threads};
 use tubelet::kernels::rows::LayerNorm;
 use tubelet::kernels::suite::{Outcome, judge};
@@ -19,13 +25,19 @@ fn main() -> ExitCode {
     let threads: Vec<_> = [1, 2, 3].into_iter().map(|count| Threads::new(Some(count)).unwrap()).collect();
     let threads = Arc::new(threads);
     let mut trials = vec![Trial::test("a kernel without an implementation says so", says_so)];
+    let errors = Errors::default();
     for family in ALL {
         for case in (family.cases)().into_iter().filter(|case| case.checked) {
-            let threads = threads.clone();
-            trials.push(Trial::test(format!("{}::{}", family.name, case.name), move || check(&case, &threads)));
+            let (threads, errors) = (threads.clone(), errors.clone());
+            trials
+                .push(Trial::test(format!("{}::{}", family.name, case.name), move || check(&case, &threads, &errors)));
         }
     }
-    libtest_mimic::run(&Options::from_args(), trials).exit_code()
+    let code = libtest_mimic::run(&Options::from_args(), trials).exit_code();
+    if let Ok(device) = Device::host(Some(1)) {
+        errors.write(device.name());
+    }
+    code
 }
 
 /// A kernel that leaves [`Kernel::HOST`] out.
@@ -58,15 +70,16 @@ fn says_so() -> Result<(), Failed> {
     }
 }
 
-fn check(case: &Case, threads: &[Threads]) -> Result<(), Failed> {
+fn check(case: &Case, threads: &[Threads], errors: &Errors) -> Result<(), Failed> {
     let inputs = case.tensors()?;
     let present: Vec<_> = inputs.iter().map(Option::as_ref).collect();
     let expected = rounded_reference(&*case.call, &present)?;
     let mut first: Option<Vec<Tensor>> = None;
     for threads in threads {
         let actual = run(case, threads)?;
-        if let Outcome::Failed(reason) = judge(case, &actual, &expected) {
-            return Err(format!("{} threads: {reason}", threads.count()).into());
+        match judge(case, &actual, &expected) {
+            Outcome::Passed(closeness) => errors.record(case, HOST, &closeness),
+            outcome => return Err(format!("{} threads: {outcome}", threads.count()).into()),
         }
         let bits = |tensors: &[Tensor]| tensors.iter().map(|tensor| tensor.as_bytes().to_vec()).collect::<Vec<_>>();
         match &first {

@@ -1,10 +1,13 @@
-//! Every checked case of every kernel, on every variant, against the naive reference.
+//! Every checked case of every kernel, on every variant, against the naive reference; and what they err by.
 
 mod common;
+#[path = "common/errors.rs"]
+mod errors;
 
 use std::process::ExitCode;
 
 use common::{DeviceTests, Shown};
+use errors::Errors;
 use libtest_mimic::Failed;
 use tubelet::kernels::ALL;
 use tubelet::kernels::suite::{Outcome, check};
@@ -14,18 +17,28 @@ fn main() -> ExitCode {
         Ok(tests) => tests,
         Err(code) => return code,
     };
+    let errors = Errors::default();
     for family in ALL {
         for case in (family.cases)().into_iter().filter(|case| case.checked) {
             for variant in family.variants() {
-                let case = case.clone();
+                let (case, errors) = (case.clone(), errors.clone());
                 let name = format!("{}::{}::{}", family.name, variant.name, case.name);
                 tests.add_on_gpu(name, move |device| match check(device, &case, variant) {
-                    Outcome::Passed(_) => Ok(Shown::Passed),
+                    Outcome::Passed(closeness) => {
+                        errors.record(&case, variant.name, &closeness);
+                        Ok(Shown::Passed)
+                    }
                     Outcome::Unsupported(_) => Ok(Shown::Unsupported),
                     outcome => Err(Failed::from(outcome.to_string())),
                 });
             }
         }
     }
-    tests.run("kernels")
+    tests.add_without_device("docs/errors.md lists every kernel with its bound", errors::are_listed);
+    let device = tests.gpu().map(|gpu| gpu.capabilities().clone());
+    let code = tests.run("kernels");
+    if let Some(device) = device {
+        errors.write(&format!("{}, {}", device.name, device.driver));
+    }
+    code
 }

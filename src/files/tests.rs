@@ -31,6 +31,31 @@ fn what_fails_leaves_the_old_file_and_nothing_else() {
     assert_eq!(fs::read(&path).unwrap(), b"new");
 }
 
+/// Who has opened the old file goes on reading it whole, for the new one takes its place and is not copied into it.
+#[cfg(unix)]
+#[test]
+fn who_reads_the_old_file_never_sees_the_new_one() {
+    use std::io::Read;
+    use std::os::unix::fs::MetadataExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights");
+    write_whole(&path, |file| file.write_all(&[b'o'; 10_000])).unwrap();
+    let mut reader = File::open(&path).unwrap();
+    let (mut first, mut rest) = ([0; 5_000], Vec::new());
+    reader.read_exact(&mut first).unwrap();
+    let mut written = 0;
+    write_whole(&path, |file| {
+        written = fs::metadata(folder.path().join(&names(folder.path())[0])).unwrap().ino();
+        file.write_all(b"new")
+    })
+    .unwrap();
+    reader.read_to_end(&mut rest).unwrap();
+    assert_eq!((first.as_slice(), rest.as_slice()), ([b'o'; 5_000].as_slice(), [b'o'; 5_000].as_slice()));
+    assert_eq!(fs::read(&path).unwrap(), b"new");
+    assert_eq!(fs::metadata(&path).unwrap().ino(), written, "the file that was written is the one that is there");
+}
+
 #[test]
 fn a_missing_folder_is_an_error_of_the_file() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,7 @@
 //! Activation functions, as kernels apply them and as references compute them.
 
+mod bound;
+
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, SQRT_2};
 
 /// A function applied to each element.
@@ -27,14 +29,15 @@ impl Activation {
         }
     }
 
-    /// Its value at `x`, for references.
+    /// Its value at `x`, for references: written so that small values left of zero keep their digits.
     pub fn at(self, x: f64) -> f64 {
         match self {
+            // ½·(1 + tanh u) = 1 / (1 + exp(−2u))
             Self::GeluTanh => {
                 let root_2_over_pi = FRAC_2_SQRT_PI / SQRT_2;
-                0.5 * x * (1.0 + (root_2_over_pi * (x + 0.044_715 * x * x * x)).tanh())
+                x / (1.0 + (-2.0 * root_2_over_pi * (x + 0.044_715 * x * x * x)).exp())
             }
-            Self::GeluErf => 0.5 * x * (1.0 + libm::erf(x * FRAC_1_SQRT_2)),
+            Self::GeluErf => 0.5 * x * libm::erfc(-x * FRAC_1_SQRT_2),
             Self::Tanh => x.tanh(),
         }
     }

@@ -31,8 +31,8 @@ pub use clip_layout::{ClipLayout, Strides};
 #[cfg(feature = "cpu")]
 pub use contract::Host;
 pub use contract::{
-    Access, Binding, Call, Case, Cost, Family, Field, Fill, Kernel, Operation, Reference, input, rounded_reference,
-    variants_of,
+    Access, Binding, Bound, Call, Case, Cost, Family, Field, Fill, Kernel, Operation, Reference, Uncertainties,
+    Uncertainty, input, of_rounding, of_sum, rounded_reference, variants_of,
 };
 pub use shader::{
     DeviceClass, Dispatches, FrameRun, Launch, Literal, Literals, Needs, Plan, Planned, Planner, Precision, Program,

@@ -65,10 +65,14 @@ pub(super) fn html(scene: &Scene<'_>) -> Result<Vec<u8>> {
         ink => hexadecimal(INK),
         faded_ink => hexadecimal(FADED_INK),
         plot => plot,
-        // The data stand within a script element, which no text of them may end.
-        data => data.replace('<', "\\u003c"),
+        data => within_script(&data),
     });
     text.map(String::into_bytes).map_err(failed)
+}
+
+/// JSON as it may stand within a script element, which no text of it may end: another spelling of the same.
+fn within_script(json: &str) -> String {
+    json.replace('<', "\\u003c")
 }
 
 /// Frames are shown up to this many pixels wide, or as wide as they are.
@@ -172,6 +176,14 @@ mod tests {
             title: "cats & \u{202e}dogs\u{1b}[2J".into(),
             ..hot_diagonal(6, 3)
         }
+    }
+
+    #[test]
+    fn no_text_of_the_data_ends_their_script() {
+        let hostile = serde_json::json!({ "times": ["</script><b>", "<!--<script>", "a & b"] });
+        let written = within_script(&hostile.to_string());
+        assert!(!written.contains('<'), "{written}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), hostile);
     }
 
     fn data(page: &str) -> serde_json::Value {

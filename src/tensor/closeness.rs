@@ -22,6 +22,43 @@ impl Tolerance {
     pub const MODEL: Self = Self { relative_l2: 1e-5, share_of_peak: 5e-5 };
 }
 
+/// What a tensor may differ by: all together, each element as a share of the largest, and each by itself.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Allowance {
+    /// What all together and the largest share may be.
+    pub tolerance: Tolerance,
+    /// Largest accepted |actual − expected| of each finite element; empty where the tolerance alone decides.
+    pub elements: Vec<f64>,
+}
+
+impl From<Tolerance> for Allowance {
+    fn from(tolerance: Tolerance) -> Self {
+        Self { tolerance, elements: Vec::new() }
+    }
+}
+
+impl Allowance {
+    /// Compares two tensors and says how much of what they may differ by they do; `None` where shapes or element types
+    /// differ.
+    pub fn closeness(&self, actual: &Tensor, expected: &Tensor) -> Option<Closeness> {
+        let closeness = Closeness::between(actual, expected)?;
+        let Tolerance { relative_l2, share_of_peak } = self.tolerance;
+        let together = share(closeness.relative_l2, relative_l2).max(share(closeness.share_of_peak, share_of_peak));
+        let axes = expected.shape().axes();
+        let (actual, expected) = (as_f64(actual), as_f64(expected));
+        let shares =
+            actual.iter().zip(&expected).zip(&self.elements).map(|((a, e), allowed)| share(error(*a, *e), *allowed));
+        let largest = shares.enumerate().fold((0, 0.0f64), |best, at| if at.1 > best.1 { at } else { best });
+        let beyond = (largest.1 > together).then(|| Offender {
+            position: position(largest.0, axes),
+            actual: actual[largest.0],
+            expected: expected[largest.0],
+        });
+        Some(Closeness { share_of_bound: Some(together.max(largest.1)), beyond, ..closeness })
+    }
+}
+
 /// One element that differs.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -50,6 +87,10 @@ pub struct Closeness {
     pub worst: Option<Offender>,
     /// The first element that differs by more than rounding (1e-5 of the peak) or is wrongly NaN or infinite.
     pub first: Option<Offender>,
+    /// How much of its [`Allowance`] it uses, at most 1 where it keeps to it; `None` where it was compared without one.
+    pub share_of_bound: Option<f64>,
+    /// The element that uses the largest share of what it may differ by, where that is more than all together use.
+    pub beyond: Option<Offender>,
 }
 
 impl Closeness {
@@ -76,14 +117,13 @@ impl Closeness {
         let (mut squared_error, mut squared_norm) = (0.0, 0.0);
         let (mut largest, mut worst, mut first, mut unequal) = (0.0, None, None, 0);
         for (index, (&a, &e)) in actual.iter().zip(expected).enumerate() {
-            if a == e || (a.is_nan() && e.is_nan()) {
-                squared_norm += if e.is_finite() { e * e } else { 0.0 };
+            squared_norm += if e.is_finite() { e * e } else { 0.0 };
+            let error = error(a, e);
+            if error == 0.0 {
                 continue;
             }
             unequal += 1;
-            let error = if a.is_finite() && e.is_finite() { (a - e).abs() } else { f64::INFINITY };
             squared_error += error * error;
-            squared_norm += if e.is_finite() { e * e } else { 0.0 };
             if error > largest {
                 (largest, worst) = (error, Some(index));
             }
@@ -103,6 +143,8 @@ impl Closeness {
             elements: expected.len(),
             worst: worst.map(offender),
             first: first.map(offender),
+            share_of_bound: None,
+            beyond: None,
         }
     }
 
@@ -111,6 +153,21 @@ impl Closeness {
         // Written so that a NaN distance is rejected.
         self.relative_l2 <= tolerance.relative_l2 && self.share_of_peak <= tolerance.share_of_peak
     }
+}
+
+/// |actual − expected|; 0 where both are NaN or the same infinity, infinite where only one is.
+fn error(actual: f64, expected: f64) -> f64 {
+    match actual == expected || (actual.is_nan() && expected.is_nan()) {
+        true => 0.0,
+        false if actual.is_finite() && expected.is_finite() => (actual - expected).abs(),
+        false => f64::INFINITY,
+    }
+}
+
+/// How much of what is allowed something is: infinite where nothing is, or it is no number.
+fn share(part: f64, allowed: f64) -> f64 {
+    let share = ratio(part, allowed);
+    if share.is_nan() { f64::INFINITY } else { share }
 }
 
 /// `part / whole`, where 0 / 0 is agreement and anything else over 0 is not.
@@ -144,6 +201,13 @@ impl fmt::Display for Closeness {
         )?;
         if let Some(Offender { position, actual, expected }) = self.first.as_ref().or(self.worst.as_ref()) {
             write!(f, "; first at {position:?}: {actual:e} instead of {expected:e}")?;
+        }
+        match (self.share_of_bound, &self.beyond) {
+            (Some(share), Some(Offender { position, actual, expected })) => {
+                write!(f, "; {share:.2} of its bound at {position:?}: {actual:e} instead of {expected:e}")?;
+            }
+            (Some(share), None) => write!(f, "; {share:.2} of its bound")?,
+            (None, _) => {}
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ mod naming;
 mod printable;
 mod shape;
 
-pub use closeness::{Closeness, Offender, Tolerance};
+pub use closeness::{Allowance, Closeness, Offender, Tolerance};
 pub use error::{Error, ErrorKind, Result};
 pub use exact::Exact;
 pub use format::{Element, Format, Layout};

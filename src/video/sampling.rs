@@ -200,6 +200,29 @@ mod tests {
         assert_eq!(first(Sampling::Clips { frames: 32, stride: 2, clips: 1 }, 250), clip);
     }
 
+    /// Of an odd number of frames to spare, the larger half lies behind the clip.
+    #[test]
+    fn a_central_clip_begins_earlier_where_halves_differ() {
+        for (total, start) in [(8, 0), (9, 0), (10, 1), (11, 1), (12, 2), (13, 2)] {
+            let clip = [0, 2, 4, 6].map(|frame| start + frame);
+            assert_eq!(first(Sampling::Central { frames: 4, stride: 2 }, total), clip, "of {total}");
+            assert_eq!(first(Sampling::Clips { frames: 4, stride: 2, clips: 1 }, total), clip, "of {total}");
+        }
+    }
+
+    /// In f32 the last offset of some numbers of clips comes out a little below the last there is, and is truncated.
+    #[test]
+    fn the_last_of_several_clips_ends_where_the_video_does() {
+        for clips in 2..=20 {
+            for total in 8..1000 {
+                let all = Sampling::Clips { frames: 4, stride: 2, clips }.indices(total).unwrap();
+                let starts: Vec<usize> = all.iter().map(|clip| clip[0]).collect();
+                assert_eq!((starts[0], starts[clips - 1]), (0, total - 8), "{clips} clips of {total} frames");
+                assert!(starts.is_sorted());
+            }
+        }
+    }
+
     #[test]
     fn a_short_video_repeats() {
         let short = first(Sampling::central(8), 5);

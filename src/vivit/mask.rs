@@ -198,6 +198,16 @@ mod tests {
         assert_eq!(words(TubeletRule::Any), [1, 1, 0]);
     }
 
+    /// A tubelet counts by each of its frames, not by its first.
+    #[test]
+    fn any_frame_of_a_tubelet_makes_it_valid() {
+        let words = |frames: &[u8], rule| {
+            mask(frames, rule).validity(&config(), 1).unwrap().unwrap().as_u32().unwrap().to_vec()
+        };
+        assert_eq!(words(&[0, 1, 1, 0, 0, 0, 0], TubeletRule::Any), [1, 1, 0]);
+        assert_eq!(words(&[0, 1, 1, 0, 1, 1, 0], TubeletRule::All), [0, 0, 1]);
+    }
+
     #[test]
     fn a_mask_is_told_in_words() {
         assert_eq!(FrameMask::default().to_string(), "none");

@@ -3,6 +3,7 @@
 //! All of them share the layout of queries, keys and values ([`Qkv`]), who attends to whom ([`Part`], [`Sequences`],
 //! [`Mask`]), and how calls are cut and tiled.
 
+mod bound;
 mod cut;
 mod forward;
 #[cfg(feature = "cpu")]

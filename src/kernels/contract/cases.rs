@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::gpu::{Capabilities, Limits};
 use crate::kernels::contract::{Call, Kernel};
 use crate::kernels::shader::{Plan, Precision, Unfit, Variant};
-use crate::tensor::{Element, Error, Result, Shape, Tensor, Tolerance};
+use crate::tensor::{Allowance, Element, Error, Exact, Result, Shape, Tensor, Tolerance};
 
 /// One call of a kernel with its inputs and what counts as right.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct Case {
     pub call: Call,
     /// How each present input is filled, in binding order.
     pub inputs: Vec<Fill>,
-    /// How close the result must be to the reference.
+    /// What the result may differ by from the reference at most, whatever the kernel's bound says of this call.
     pub tolerance: Tolerance,
     /// Whether it is compared with the reference: all cases are, except those that are
     /// [`timed_only`](Case::timed_only).
@@ -54,7 +54,7 @@ pub enum Fill {
 }
 
 impl Case {
-    /// A case whose inputs are uniform in [−1, 1], held to [`Tolerance::KERNEL`].
+    /// A case whose inputs are uniform in [−1, 1], held to its kernel's bound and to [`Tolerance::KERNEL`].
     pub fn new<K: Kernel>(name: impl Into<String>, kernel: K) -> Self {
         let present = kernel.operands();
         let inputs = K::FAMILY.bindings.iter().zip(&present);
@@ -91,7 +91,7 @@ impl Case {
         self.fill(index, elements.map_or_else(Fill::Unmade, Fill::Given))
     }
 
-    /// With another tolerance.
+    /// Held to its kernel's bound and to another tolerance.
     #[must_use]
     pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
         self.tolerance = tolerance;
@@ -178,6 +178,21 @@ impl Case {
             (tensor, _) => Ok(tensor.clone()),
         });
         stored.collect()
+    }
+
+    /// What each output may differ by from `expected`, the reference for its inputs as they are stored: its kernel's
+    /// bound, and no more than its tolerance.
+    pub fn allowances(&self, expected: &[Tensor]) -> Result<Vec<Allowance>> {
+        if self.call.bound().is_none() {
+            return Ok(vec![Allowance::from(self.tolerance); expected.len()]);
+        }
+        let inputs: Vec<_> =
+            self.stored(&self.tensors()?)?.iter().map(|input| input.as_ref().map(Exact::from)).collect();
+        let outputs: Vec<_> = expected.iter().map(Exact::from).collect();
+        let uncertainties =
+            self.call.uncertainties(&inputs.iter().map(Option::as_ref).collect::<Vec<_>>(), &outputs)?;
+        let uncertainties = uncertainties.unwrap_or_default();
+        uncertainties.iter().zip(expected).map(|(known, expected)| known.allowance(expected, self.tolerance)).collect()
     }
 
     /// The seed of the random numbers of binding `index`.

@@ -1,8 +1,11 @@
 //! What a kernel declares: its operands and formula, and the cases it is held to.
 
+mod bound;
 mod cases;
 mod operation;
 
+pub use bound::{Bound, Uncertainties, Uncertainty, of_rounding, of_sum};
+pub(crate) use bound::{exact, functions};
 pub use cases::{Case, Fill};
 #[cfg(feature = "cpu")]
 pub use operation::Host;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::gpu::{Capabilities, Slot};
-use crate::kernels::contract::Case;
+use crate::kernels::contract::{Bound, Case, Uncertainty};
 #[cfg(feature = "cpu")]
 use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::{Dispatches, Plan, Planned, Precision, Unfit, Variant};
@@ -190,6 +190,10 @@ pub trait Kernel: Debug + Send + Sync + Sized + 'static {
     /// The formula in plain loops.
     const REFERENCE: Reference<Self>;
 
+    /// How far it may be from its reference; `None` where only [`Tolerance::KERNEL`](crate::tensor::Tolerance::KERNEL)
+    /// or a case's own tolerance says.
+    const BOUND: Option<Bound<Self>> = None;
+
     /// The fast implementation on the host's processor; `None` where there is none.
     #[cfg(feature = "cpu")]
     const HOST: Option<Host<Self>> = None;
@@ -262,6 +266,12 @@ pub trait Operation: Debug + Send + Sync {
     /// See [`Kernel::REFERENCE`].
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>>;
 
+    /// The formula of its [`Kernel::BOUND`]; `None` where it has none.
+    fn bound(&self) -> Option<&'static str>;
+
+    /// What its [`Kernel::BOUND`] knows of the errors of each output; `None` where it has none.
+    fn uncertainties(&self, inputs: &[Option<&Exact>], outputs: &[Exact]) -> Result<Option<Vec<Uncertainty>>>;
+
     /// See [`Kernel::HOST`]; an error, too, where the call makes no sense or `arguments` do not fit its operands.
     #[cfg(feature = "cpu")]
     fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()>;
@@ -314,6 +324,14 @@ impl<K: Kernel> Operation for K {
 
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>> {
         K::REFERENCE(self, inputs)
+    }
+
+    fn bound(&self) -> Option<&'static str> {
+        K::BOUND.map(|bound| bound.formula)
+    }
+
+    fn uncertainties(&self, inputs: &[Option<&Exact>], outputs: &[Exact]) -> Result<Option<Vec<Uncertainty>>> {
+        K::BOUND.map(|bound| (bound.uncertainties)(self, inputs, outputs)).transpose()
     }
 
     #[cfg(feature = "cpu")]

@@ -1,5 +1,6 @@
 //! Products of rows with a weight, on one tile.
 
+mod bound;
 #[cfg(feature = "cpu")]
 mod host;
 mod linear;

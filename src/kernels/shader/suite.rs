@@ -5,7 +5,7 @@ use std::fmt;
 use crate::gpu::{Buffer, Gpu, Pending};
 use crate::kernels::contract::{Access, Binding, Case, rounded_reference};
 use crate::kernels::shader::{Precision, ProgramBuilder, Variant};
-use crate::tensor::{Closeness, Element, Error, ErrorKind, Format, Result, Shape, Tensor, Tolerance};
+use crate::tensor::{Allowance, Closeness, Element, Error, ErrorKind, Format, Result, Shape, Tensor, Tolerance};
 
 /// The outcome of a case on a device.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,36 +88,40 @@ async fn compare(device: &Gpu, case: &Case, variant: &'static Variant) -> Result
 /// Whether every output is as close as the case demands; the report is of the output that is farthest.
 #[doc(hidden)]
 pub fn judge(case: &Case, actual: &[Tensor], expected: &[Tensor]) -> Outcome {
-    judge_within(|_| case.tolerance, actual, expected)
+    match case.allowances(expected) {
+        Ok(allowances) => judge_within(&allowances, actual, expected),
+        Err(error) => Outcome::Failed(error.to_string()),
+    }
 }
 
 /// Whether what was computed from weights of fewer bits is at most twice as far from `exact` as the `plain` computation
 /// with the same bits is.
 fn judge_stored(case: &Case, actual: &[Tensor], plain: &[Tensor], exact: &[Tensor]) -> Outcome {
-    let twice = |output: usize| match Closeness::between(&plain[output], &exact[output]) {
+    let twice = |(plain, exact): (&Tensor, &Tensor)| match Closeness::between(plain, exact) {
         Some(Closeness { relative_l2, share_of_peak, .. }) => Tolerance {
             relative_l2: case.tolerance.relative_l2.max(2.0 * relative_l2),
             share_of_peak: case.tolerance.share_of_peak.max(2.0 * share_of_peak),
         },
         None => case.tolerance,
     };
-    judge_within(twice, actual, exact)
+    let allowances: Vec<_> = plain.iter().zip(exact).map(twice).map(Allowance::from).collect();
+    judge_within(&allowances, actual, exact)
 }
 
-fn judge_within(tolerance: impl Fn(usize) -> Tolerance, actual: &[Tensor], expected: &[Tensor]) -> Outcome {
+fn judge_within(allowances: &[Allowance], actual: &[Tensor], expected: &[Tensor]) -> Outcome {
     let mut farthest: Option<Closeness> = None;
-    for (output, (actual, expected)) in actual.iter().zip(expected).enumerate() {
-        let Some(closeness) = Closeness::between(actual, expected) else {
+    for (output, ((actual, expected), allowance)) in actual.iter().zip(expected).zip(allowances).enumerate() {
+        let Some(closeness) = allowance.closeness(actual, expected) else {
             return Outcome::Failed(format!(
                 "output {output} has shape {} instead of {}",
                 actual.shape(),
                 expected.shape()
             ));
         };
-        if !closeness.within(tolerance(output)) {
+        if closeness.share_of_bound.is_none_or(|share| share > 1.0) {
             return Outcome::Failed(format!("output {output}: {closeness}"));
         }
-        if farthest.as_ref().is_none_or(|farthest| closeness.relative_l2 > farthest.relative_l2) {
+        if farthest.as_ref().is_none_or(|farthest| closeness.share_of_bound > farthest.share_of_bound) {
             farthest = Some(closeness);
         }
     }

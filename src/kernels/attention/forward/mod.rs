@@ -1,6 +1,7 @@
 //! Scaled dot-product attention within joint, spatial or temporal sequences, fused: no score is ever stored
 //! (paper §3.3, spec §2.1 and §2.3 to 2.6, masks §4.2).
 
+pub(super) mod bound;
 mod cases;
 #[cfg(feature = "cpu")]
 mod host;
@@ -13,7 +14,7 @@ use crate::kernels::attention::cut::Addresses;
 use crate::kernels::attention::mask::Mask;
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::{Part, RowStrides, Sequences};
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Element, Error, Result, Shape};
 
@@ -140,6 +141,7 @@ impl Kernel for Attention {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::attention;
+    const BOUND: Option<Bound<Self>> = Some(bound::BOUND);
     host_form!(attention);
 
     fn operands(&self) -> Vec<Option<Shape>> {

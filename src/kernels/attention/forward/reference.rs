@@ -156,7 +156,7 @@ pub(in crate::kernels) fn row_of(part: &Part, at: At) -> usize {
 }
 
 /// The offset of a feature of the queries (`which` 0), keys (1) or values (2), in elements.
-fn offset_of(qkv: &Qkv, which: usize, head: usize, row: usize, feature: usize) -> usize {
+pub(in crate::kernels) fn offset_of(qkv: &Qkv, which: usize, head: usize, row: usize, feature: usize) -> usize {
     let Qkv { rows, heads, width, layout } = *qkv;
     match layout {
         QkvLayout::Planes => ((which * heads + head) * rows + row) * width + feature,

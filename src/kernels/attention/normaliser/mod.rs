@@ -2,6 +2,7 @@
 //! computed where it is needed, and none has to be stored (as in FlashAttention's backward pass; Dao et al. 2022, arXiv
 //! 2205.14135).
 
+mod bound;
 mod cases;
 #[cfg(feature = "cpu")]
 mod host;
@@ -11,7 +12,7 @@ mod wgsl;
 use crate::kernels::attention::cut::Addresses;
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Element, Result, Shape};
 
@@ -82,6 +83,7 @@ impl Kernel for AttentionNormaliser {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::attention_normaliser;
+    const BOUND: Option<Bound<Self>> = Some(bound::BOUND);
     host_form!(attention_normaliser);
 
     fn operands(&self) -> Vec<Option<Shape>> {

@@ -1,6 +1,7 @@
 //! The probabilities with which attention weighs its values, stored for the queries that are asked for: for pictures
 //! and comparisons (spec §2.1, masks §4.2).
 
+mod bound;
 mod cases;
 #[cfg(feature = "cpu")]
 mod host;
@@ -12,7 +13,7 @@ use std::ops::Range;
 use crate::kernels::attention::cut::Addresses;
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::{Part, RowStrides};
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Element, Result, Shape};
 
@@ -77,6 +78,7 @@ impl Kernel for AttentionProbabilities {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::attention_probabilities;
+    const BOUND: Option<Bound<Self>> = Some(bound::BOUND);
     host_form!(attention_probabilities);
 
     fn operands(&self) -> Vec<Option<Shape>> {

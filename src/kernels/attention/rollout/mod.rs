@@ -5,6 +5,7 @@
 //! ½·I + ½·mean_h P_h. Only its product with one vector is needed, so no matrix is ever stored: with N = 3137 tokens it
 //! would have 39 MB a head.
 
+mod bound;
 mod cases;
 #[cfg(feature = "cpu")]
 mod host;
@@ -15,7 +16,7 @@ use std::ops::Range;
 
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Element, Error, Result, Shape};
 
@@ -90,6 +91,7 @@ impl Kernel for AttentionRollout {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::attention_rollout;
+    const BOUND: Option<Bound<Self>> = Some(bound::BOUND);
     host_form!(attention_rollout);
 
     fn operands(&self) -> Vec<Option<Shape>> {

@@ -1,12 +1,13 @@
 //! How fast a device multiplies and adds: the flat part of its roofline.
 
+mod bound;
 mod cases;
 #[cfg(feature = "cpu")]
 mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
@@ -41,6 +42,7 @@ impl Kernel for PeakArithmetic {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = |call, _| reference::peak_arithmetic(call);
+    const BOUND: Option<Bound<Self>> = Some(bound::BOUND);
     host_form!(peak_arithmetic);
 
     fn operands(&self) -> Vec<Option<Shape>> {

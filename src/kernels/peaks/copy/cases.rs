@@ -2,10 +2,9 @@
 
 use super::PeakCopy;
 use crate::kernels::contract::Case;
-use crate::tensor::Tolerance;
 
 pub(super) fn cases() -> Vec<Case> {
-    let of = |name, elements| Case::new(name, PeakCopy { elements }).tolerance(Tolerance::EXACT);
+    let of = |name, elements| Case::new(name, PeakCopy { elements });
     vec![
         of("four", 4),
         of("prime quads", 4 * 65_537),

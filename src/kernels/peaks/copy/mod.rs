@@ -5,7 +5,7 @@ mod cases;
 mod host;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, input, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, input, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
@@ -30,6 +30,7 @@ impl Kernel for PeakCopy {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = |_, inputs| Ok(vec![input(inputs, 0)?.clone()]);
+    const BOUND: Option<Bound<Self>> = Some(Bound::EXACT);
     host_form!(peak_copy);
 
     fn operands(&self) -> Vec<Option<Shape>> {

@@ -3,7 +3,7 @@
 use super::wgsl::INVOCATIONS;
 use super::{Coefficients, Colour, ColourFormat};
 use crate::kernels::contract::Case;
-use crate::tensor::{Tensor, Tolerance};
+use crate::tensor::Tensor;
 
 /// Untagged video.
 const BT601_LIMITED: Coefficients =
@@ -16,7 +16,7 @@ const BT709_FULL: Coefficients =
     Coefficients { luma: 8192, offset: 0, red_v: 12_901, green_u: -1534, green_v: -3835, blue_u: 15_201 };
 
 fn case(name: &str, frames: usize, size: [usize; 2], format: ColourFormat) -> Case {
-    Case::new(name, Colour { frames, size, format }).tolerance(Tolerance::EXACT)
+    Case::new(name, Colour { frames, size, format })
 }
 
 pub(super) fn cases() -> Vec<Case> {

@@ -6,7 +6,7 @@ mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Element, Error, Result, Shape};
 
@@ -95,6 +95,7 @@ impl Kernel for Colour {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::colour;
+    const BOUND: Option<Bound<Self>> = Some(Bound::EXACT);
     host_form!(colour);
 
     fn operands(&self) -> Vec<Option<Shape>> {

@@ -7,7 +7,7 @@ mod reference;
 mod wgsl;
 
 use crate::kernels::clip_layout::ClipLayout;
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
@@ -71,6 +71,7 @@ impl Kernel for Normalise {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::normalise;
+    const BOUND: Option<Bound<Self>> = Some(Bound::EXACT);
     host_form!(normalise);
 
     fn operands(&self) -> Vec<Option<Shape>> {

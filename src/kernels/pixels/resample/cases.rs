@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::wgsl::INVOCATIONS;
 use super::{Axis, Resample};
 use crate::kernels::contract::{Case, Fill};
-use crate::tensor::{Result, Tensor, Tolerance};
+use crate::tensor::{Result, Tensor};
 
 /// All lines of pictures of `size` resampled to `whole` pixels along `axis`, of which `kept` are computed.
 fn case(name: &str, frames: usize, size: [usize; 2], axis: Axis, whole: usize, kept: Range<usize>) -> Case {
@@ -19,7 +19,7 @@ fn case(name: &str, frames: usize, size: [usize; 2], axis: Axis, whole: usize, k
 }
 
 fn exact(name: &str, call: Resample, table: Result<Tensor>) -> Case {
-    let case = Case::new(name, call).tolerance(Tolerance::EXACT);
+    let case = Case::new(name, call);
     case.fill(0, Fill::Words(1 << 24)).given(1, table)
 }
 

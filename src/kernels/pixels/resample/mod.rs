@@ -8,7 +8,7 @@ mod wgsl;
 
 use std::ops::Range;
 
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape, Tensor};
 
@@ -94,6 +94,7 @@ impl Kernel for Resample {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::resample;
+    const BOUND: Option<Bound<Self>> = Some(Bound::EXACT);
     host_form!(resample);
 
     fn operands(&self) -> Vec<Option<Shape>> {

@@ -6,7 +6,7 @@ mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape, Tensor};
 
@@ -63,6 +63,7 @@ impl Kernel for ResizeBilinear {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::resize_bilinear;
+    const BOUND: Option<Bound<Self>> = Some(Bound::EXACT);
     host_form!(resize_bilinear);
 
     fn operands(&self) -> Vec<Option<Shape>> {

@@ -1,6 +1,7 @@
 //! The linear layer with what may follow it: bias, activation, residual, and an output in planes, one a head
 //! (spec §2.1).
 
+mod bound;
 mod cases;
 mod cut;
 #[cfg(feature = "cpu")]
@@ -9,7 +10,7 @@ mod reference;
 mod wgsl;
 
 use crate::kernels::activation::Activation;
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
@@ -118,6 +119,7 @@ impl Kernel for Linear {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::linear;
+    const BOUND: Option<Bound<Self>> = Some(bound::BOUND);
     host_form!(linear);
 
     fn operands(&self) -> Vec<Option<Shape>> {

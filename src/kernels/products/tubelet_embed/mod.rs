@@ -1,6 +1,7 @@
 //! The tubelet embedding: a 3-D convolution whose stride is its kernel, as one product a token, read from the clip
 //! without unfolding it (spec §1.3).
 
+mod bound;
 mod cases;
 #[cfg(feature = "cpu")]
 mod host;
@@ -8,7 +9,7 @@ mod reference;
 mod wgsl;
 
 use crate::kernels::clip_layout::ClipLayout;
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
@@ -115,6 +116,7 @@ impl Kernel for TubeletEmbed {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::tubelet_embed;
+    const BOUND: Option<Bound<Self>> = Some(bound::BOUND);
     host_form!(tubelet_embed);
 
     fn operands(&self) -> Vec<Option<Shape>> {

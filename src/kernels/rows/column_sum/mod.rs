@@ -1,12 +1,13 @@
 //! Sums over the rows of a matrix: the gradient of a bias.
 
+mod bound;
 mod cases;
 #[cfg(feature = "cpu")]
 mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
@@ -37,6 +38,7 @@ impl Kernel for ColumnSum {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::column_sum;
+    const BOUND: Option<Bound<Self>> = Some(bound::BOUND);
     host_form!(column_sum);
 
     fn operands(&self) -> Vec<Option<Shape>> {

@@ -1,12 +1,13 @@
 //! Layer normalisation over the last axis, with two-pass statistics (spec §2.1).
 
+mod bound;
 mod cases;
 #[cfg(feature = "cpu")]
 mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
@@ -40,6 +41,7 @@ impl Kernel for LayerNorm {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::layer_norm;
+    const BOUND: Option<Bound<Self>> = Some(bound::BOUND);
     host_form!(layer_norm);
 
     fn operands(&self) -> Vec<Option<Shape>> {

@@ -2,6 +2,7 @@
 //!
 //! They are recorded where the value between a product and its activation or residual sum is asked for.
 
+mod bound;
 mod cases;
 #[cfg(feature = "cpu")]
 mod host;
@@ -9,7 +10,7 @@ mod reference;
 mod wgsl;
 
 use crate::kernels::activation::Activation;
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
@@ -52,6 +53,7 @@ impl Kernel for Pointwise {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::pointwise;
+    const BOUND: Option<Bound<Self>> = Some(bound::BOUND);
     host_form!(pointwise);
 
     fn operands(&self) -> Vec<Option<Shape>> {

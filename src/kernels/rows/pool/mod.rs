@@ -1,12 +1,13 @@
 //! Pooling of a sequence's tokens into one vector (spec §2.1), over the valid ones where some are not (spec §4.2).
 
+mod bound;
 mod cases;
 #[cfg(feature = "cpu")]
 mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Element, Error, Result, Shape};
 
@@ -94,6 +95,7 @@ impl Kernel for Pool {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::pool;
+    const BOUND: Option<Bound<Self>> = Some(bound::BOUND);
     host_form!(pool);
 
     fn operands(&self) -> Vec<Option<Shape>> {

@@ -1,12 +1,13 @@
 //! Softmax over the last axis, in f32, with the row's maximum subtracted: a head's logits into probabilities.
 
+mod bound;
 mod cases;
 #[cfg(feature = "cpu")]
 mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
@@ -33,6 +34,7 @@ impl Kernel for Softmax {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::softmax;
+    const BOUND: Option<Bound<Self>> = Some(bound::BOUND);
     host_form!(softmax_rows);
 
     fn operands(&self) -> Vec<Option<Shape>> {

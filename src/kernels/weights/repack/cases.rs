@@ -3,7 +3,7 @@
 use super::Repack;
 use super::wgsl::INVOCATIONS;
 use crate::kernels::contract::Case;
-use crate::tensor::{Element, Format, Layout, Result, Tensor, Tolerance};
+use crate::tensor::{Element, Format, Layout, Result, Tensor};
 
 /// Every format that a weight can be packed into, with panels as narrow as there are.
 pub(super) const FORMATS: [Format; 6] = {
@@ -29,7 +29,7 @@ fn of(columns: usize, inner: usize, format: Format) -> Repack {
 }
 
 fn case(name: impl Into<String>, call: Repack) -> Case {
-    Case::new(name, call).tolerance(Tolerance::EXACT)
+    Case::new(name, call)
 }
 
 pub(super) fn cases() -> Vec<Case> {

@@ -6,7 +6,7 @@ mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Element, Error, Format, Layout, Result, Shape};
 
@@ -54,6 +54,7 @@ impl Kernel for Repack {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::repack;
+    const BOUND: Option<Bound<Self>> = Some(Bound::EXACT);
     host_form!(repack);
 
     fn operands(&self) -> Vec<Option<Shape>> {

@@ -1,12 +1,13 @@
 //! A step of stochastic gradient descent, with momentum where it is asked for (spec §8.3).
 
+mod bound;
 mod cases;
 #[cfg(feature = "cpu")]
 mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
@@ -55,6 +56,7 @@ impl Kernel for SgdStep {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::sgd_step;
+    const BOUND: Option<Bound<Self>> = Some(bound::BOUND);
     host_form!(sgd_step);
 
     fn operands(&self) -> Vec<Option<Shape>> {
