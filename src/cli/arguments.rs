@@ -241,7 +241,7 @@ pub(super) struct DeviceArguments {
     weights: Precision,
     /// Threads of the device cpu, instead of as many as the processor runs at once.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = DEVICE)]
-    threads: Option<usize>,
+    pub(super) threads: Option<usize>,
 }
 
 impl DeviceArguments {

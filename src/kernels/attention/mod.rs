@@ -11,6 +11,7 @@ mod mask;
 mod normaliser;
 mod probabilities;
 mod qkv;
+mod random;
 mod rollout;
 mod sequences;
 mod tile;

@@ -1,9 +1,12 @@
 //! What a kernel declares: its operands and formula, and the cases it is held to.
 
 mod cases;
+mod draw;
 mod operation;
 
 pub use cases::{Case, Fill};
+pub use draw::Draw;
+pub(in crate::kernels) use draw::FEW;
 #[cfg(feature = "cpu")]
 pub use operation::Host;
 pub(crate) use operation::host_form;
