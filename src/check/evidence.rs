@@ -182,16 +182,16 @@ fn pretty(value: &Value) -> Vec<u8> {
 
 fn serialized(tensors: &Tensors) -> Result<Vec<u8>> {
     let failed = |error: safetensors::SafeTensorError| Error::usage(format!("tensors cannot be written: {error}"));
-    let view = |(name, tensor): (_, &Tensor)| {
+    let mut views = Vec::new();
+    for (name, tensor) in tensors {
         let dtype = match tensor.element() {
             Element::U32 => Dtype::U32,
             Element::F16 => Dtype::F16,
             _ => Dtype::F32,
         };
-        let bytes: &[u8] = tensor.as_bytes();
-        Ok((name, TensorView::new(dtype, tensor.shape().axes().to_vec(), bytes).map_err(failed)?))
-    };
-    let views: Vec<(&String, TensorView<'_>)> = tensors.iter().map(view).collect::<Result<_>>()?;
+        let view = TensorView::new(dtype, tensor.shape().axes().to_vec(), tensor.as_bytes());
+        views.push((name, view.map_err(failed)?));
+    }
     safetensors::serialize(views, None).map_err(failed)
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::tensor::{Data, Tensor};
 
 /// How elements are spread over distances in units of the last place (ULPs), which double from one bucket to the next.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ulps {
     /// Elements that are equal, off by 1, by 2, by up to 4, by up to 8, and so on.
     buckets: [u64; BUCKETS],
@@ -16,6 +16,12 @@ pub struct Ulps {
 
 /// Equal, and up to each power of two that a distance between two floats can reach.
 const BUCKETS: usize = 34;
+
+impl Default for Ulps {
+    fn default() -> Self {
+        Self { buckets: [0; BUCKETS], incomparable: 0 }
+    }
+}
 
 impl Ulps {
     /// Of two tensors of one shape; nothing where their elements are of different types.
