@@ -152,19 +152,24 @@ impl<'a> Session<'a> {
     fn smaller(&self, failing: &Failing, implementation: Implementation) -> Option<Failing> {
         let (family, mut patience) = (failing.trial.family, Patience::new(RUNS, TIME));
         let start = match failing.trial.decisions {
-            Some(_) => failing.trial.clone(),
+            Some(_) => self.fails(failing.trial.clone(), implementation),
             None => (0..SEARCHED).find_map(|number| {
                 let trial = Trial::random(family, self.checks.seed, number).filter(|_| patience.one_more())?;
-                self.fails(trial, implementation).map(|failing| failing.trial)
-            })?,
+                self.fails(trial, implementation)
+            }),
         };
-        let name = start.case.name.clone();
-        let again = |decisions: &[u32]| {
-            let trial = Trial::recorded(family, &name, decisions)?;
-            self.fails(trial, implementation)
-        };
-        let found = smallest(start.decisions?, &mut patience, &mut |decisions| again(decisions)?.trial.decisions);
-        again(&found)
+        let mut last = start?;
+        let (name, decisions) = (last.trial.case.name.clone(), last.trial.decisions.clone()?);
+        // A failure that comes and goes is shown as it came.
+        smallest(decisions, &mut patience, &mut |candidate| {
+            let failing = self.fails(Trial::recorded(family, &name, candidate)?, implementation)?;
+            let taken = failing.trial.decisions.clone()?;
+            if Some(&taken) < last.trial.decisions.as_ref() {
+                last = failing;
+            }
+            Some(taken)
+        });
+        Some(last)
     }
 
     /// What shows that `trial` fails; `None` where it does not.
