@@ -129,7 +129,7 @@ pub(super) fn wrong_use() -> Outcome {
         ("--kernel softmax --variant nonsense", "nonsense"),
         ("--kernel softmax --weights f16", "leave --weights out"),
         ("--kernel softmax --soak 0", "more than 0"),
-        ("--kernel softmax --soak -3", "more than 0"),
+        ("--kernel softmax --soak=-3", "more than 0"),
         ("--kernel softmax --soak NaN", "more than 0"),
         ("--kernel softmax --soak soon", "no number of minutes"),
         ("--kernel softmax --seed -1", "--seed"),
