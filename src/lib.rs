@@ -42,6 +42,7 @@
 //! |---|---|
 //! | `cli` | the program `tubelet`, one file a subcommand |
 //! | `bench` | measurements of kernels and forward passes; part of the feature `cli` |
+//! | `check` | whether kernels and models are right on a device, and what shows it where not; part of the feature `cli` |
 //! | [`eval`] | data sets: manifests, figures, results that survive an interruption, shards |
 //! | [`engine`] | the public face: load, classify, views, sliding windows, features, attention maps, forward |
 //! | `report` | pictures: heat maps over frames, lines over time |
@@ -62,7 +63,7 @@
 //!
 //! # Features
 //!
-//! `cli` (the program, and `bench`), `report` (pictures; part of `cli`), `video` (sources of frames: files through
+//! `cli` (the program, `bench` and `check`), `report` (pictures; part of `cli`), `video` (sources of frames: files through
 //! ffmpeg, image folders, GIF, `.npy`; and [`eval`]), `cpu` (the processor as a device), `hub` (download from the
 //! Hugging Face hub) and `npz` (image models as `.npz` files, to begin a training from) are on by default. With
 //! `default-features = false` the bare engine remains, with few dependencies.
@@ -74,6 +75,9 @@ extern crate self as tubelet;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod bench;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod check;
 pub mod checkpoint;
 pub mod engine;
 #[cfg(feature = "video")]

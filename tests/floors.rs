@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 11] = [
     &["vivit"],
     &["checkpoint"],
     &["engine"],
-    &["bench", "report", "eval"],
+    &["bench", "check", "report", "eval"],
     &["cli"],
 ];
 

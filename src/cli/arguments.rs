@@ -241,7 +241,7 @@ pub(super) struct DeviceArguments {
     weights: Precision,
     /// Threads of the device cpu, instead of as many as the processor runs at once.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = DEVICE)]
-    threads: Option<usize>,
+    pub(super) threads: Option<usize>,
     /// Hold a device that runs WGSL to what every browser allows: WebGPU's rules, features and default limits.
     #[arg(long, env = "TUBELET_WEBGPU", hide_env_values = true, help_heading = DEVICE)]
     webgpu: bool,

@@ -3,6 +3,7 @@
 mod arguments;
 mod attention;
 mod bench;
+mod check;
 mod classify;
 mod clip;
 mod completions;
@@ -65,6 +66,7 @@ Examples:
   tubelet forward -m DIR --clip clip.npy --output out.safetensors --tap all
   tubelet eval val.csv --model DIR --views 4x3 --output results.csv
   tubelet bench
+  tubelet check
 
 Exit codes: 0 success, 1 failure, 2 wrong use, 130 interrupted by Ctrl-C, 143 by SIGTERM.";
 
@@ -81,6 +83,7 @@ enum Command {
     Inspect(inspect::Inspect),
     Convert(convert::Convert),
     Bench(bench::Bench),
+    Check(check::Check),
     Shader(shader::Shader),
     Completions(completions::Completions),
 }
@@ -127,6 +130,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Inspect(command) => command.run(),
         Command::Convert(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Check(command) => command.run(),
         Command::Shader(command) => command.run(),
         Command::Completions(command) => command.run(),
     };

@@ -32,6 +32,14 @@ pub(super) fn views(total: u64) -> ProgressBar {
     bar
 }
 
+/// A bar for `total` steps of a long run, with the time that is left, behind which there is room for what is done now.
+pub(super) fn steps(total: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:24} {pos} of {len}, {eta} left  {wide_msg}");
+    let bar = finish_on_drop(ProgressBar::new(total), style, "");
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
 /// How far a run over many videos is: a bar on a terminal, a line a minute elsewhere.
 pub(super) struct Videos {
     bar: ProgressBar,

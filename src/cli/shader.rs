@@ -1,9 +1,8 @@
 //! `tubelet shader`.
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 use tubelet::graph::ExecutorOptions;
-use tubelet::kernels::{ALL, Access, Case, Family, Field, Launch, Plan, Precision, render};
+use tubelet::kernels::{ALL, Case, Family, Listing, Precision};
 use tubelet::tensor::{Error, Result};
 
 use super::arguments::DeviceArguments;
@@ -43,20 +42,8 @@ struct Report {
     kernel: &'static str,
     variant: &'static str,
     case: String,
-    /// Binding → how its operand lies.
-    formats: Map<String, Value>,
-    dispatches: Vec<Dispatch>,
-}
-
-#[derive(Serialize)]
-struct Dispatch {
-    /// Field → value.
-    uniform: Map<String, Value>,
-    /// Along x, y and z.
-    workgroups: [u32; 3],
-    /// Binding → the bytes of its operand that are bound; `null` for all of them.
-    windows: Map<String, Value>,
-    wgsl: String,
+    #[serde(flatten)]
+    listing: Listing,
 }
 
 impl super::Run for Shader {
@@ -69,17 +56,11 @@ impl super::Run for Shader {
         let ExecutorOptions { variants, precision, .. } = self.device.options();
         let precision = if precision == Precision::F32 { case.precision } else { precision };
         let plan = variants.plan(&*case.call, &capabilities, precision)?;
-        let dispatches = plan.launches.iter().map(|launch| dispatch(family, &plan, launch)).collect::<Result<_>>()?;
-        let formats = family.bindings.iter().zip(&plan.formats).zip(&plan.scratch);
-        let formats = formats.map(|((binding, format), scratch)| match binding.access {
-            Access::Scratch => (binding.name.to_owned(), format!("scratch of {scratch} bytes").into()),
-            _ => (binding.name.to_owned(), format.to_string().into()),
-        });
-        let formats = formats.collect();
+        let listing = Listing::of(family, &plan)?;
         let mut preamble = Preamble::new("shader");
         preamble.device = Some(capabilities.name);
         let (kernel, variant) = (family.name, plan.variant.name);
-        let report = Report { preamble, kernel, variant, case: case.name, formats, dispatches };
+        let report = Report { preamble, kernel, variant, case: case.name, listing };
         output::report(self.json, &report, describe)
     }
 }
@@ -99,61 +80,8 @@ impl Shader {
     }
 }
 
-fn dispatch(family: &Family, plan: &Plan, launch: &Launch) -> Result<Dispatch> {
-    let windows = family.bindings.iter().zip(&launch.windows);
-    Ok(Dispatch {
-        uniform: family.uniform.iter().map(|field| (field.name.to_owned(), value(field, &launch.uniform))).collect(),
-        workgroups: launch.groups,
-        windows: windows
-            .map(|(binding, window)| {
-                (binding.name.to_owned(), json!(window.as_ref().map(|bytes| [bytes.start, bytes.end])))
-            })
-            .collect(),
-        wgsl: render(&plan.variant.shader, launch)?,
-    })
-}
-
-/// A field of a uniform, from its bytes.
-fn value(field: &Field, uniform: &[u8]) -> Value {
-    let mut word = [0; 4];
-    if let Some(bytes) = uniform.get(field.offset..field.offset + 4) {
-        word.copy_from_slice(bytes);
-    }
-    match field.scalar {
-        "f32" => f32::from_ne_bytes(word).into(),
-        "i32" => i32::from_ne_bytes(word).into(),
-        _ => u32::from_ne_bytes(word).into(),
-    }
-}
-
 fn describe(report: &Report) -> String {
-    let Report { preamble, kernel, variant, case, formats, dispatches } = report;
+    let Report { preamble, kernel, variant, case, listing } = report;
     let device = preamble.device.as_deref().unwrap_or_default();
-    let formats =
-        formats.iter().map(|(name, format)| format!("\n//   {name}: {}", format.as_str().unwrap_or_default()));
-    let formats: String = formats.collect();
-    let mut blocks = vec![format!("// {kernel}, variant {variant}, case {case}, on {device}\n// operands{formats}")];
-    for (index, dispatch) in dispatches.iter().enumerate() {
-        blocks.push(header(index, dispatch));
-        let next = dispatches.get(index + 1).map(|next| &next.wgsl);
-        if next != Some(&dispatch.wgsl) {
-            blocks.push(dispatch.wgsl.trim_end().to_owned());
-        }
-    }
-    blocks.join("\n\n")
-}
-
-fn header(index: usize, dispatch: &Dispatch) -> String {
-    let [x, y, z] = dispatch.workgroups;
-    let uniform: Vec<_> = dispatch.uniform.iter().map(|(name, value)| format!("//   {name} = {value}")).collect();
-    let window = |(name, bytes): (&String, &Value)| match bytes.as_array().map(Vec::as_slice) {
-        Some([start, end]) => format!("//   {name}: bytes {start} to {end}"),
-        _ => format!("//   {name}: whole"),
-    };
-    let windows: Vec<_> = dispatch.windows.iter().map(window).collect();
-    format!(
-        "// dispatch {index}: {x} × {y} × {z} workgroups\n// uniform\n{}\n// windows\n{}",
-        uniform.join("\n"),
-        windows.join("\n")
-    )
+    format!("// {kernel}, variant {variant}, case {case}, on {device}\n{listing}")
 }

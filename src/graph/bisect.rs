@@ -63,7 +63,7 @@ pub fn bisect<'a>(
 }
 
 /// The first call of `graph` whose outputs differ. `actual` and `expected` are all computed values, in order.
-fn first_divergence(
+pub(crate) fn first_divergence(
     graph: &Graph,
     actual: &[Tensor],
     expected: &[Tensor],

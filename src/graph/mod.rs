@@ -26,6 +26,8 @@ use crate::gpu::Pending;
 use crate::tensor::{Error, Layout, Result, Tensor};
 
 pub use backend::{Backend, ExecutorOptions};
+#[cfg(feature = "cli")]
+pub(crate) use bisect::first_divergence;
 pub use bisect::{Divergence, bisect};
 pub use device::{Device, DeviceChoice, DeviceOptions};
 pub use memory::Memory;

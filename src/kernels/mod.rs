@@ -31,11 +31,11 @@ pub use clip_layout::{ClipLayout, Strides};
 #[cfg(feature = "cpu")]
 pub use contract::Host;
 pub use contract::{
-    Access, Binding, Bound, Call, Case, Cost, Family, Field, Fill, Kernel, Operation, Reference, Uncertainties,
+    Access, Binding, Bound, Call, Case, Cost, Draw, Family, Field, Fill, Kernel, Operation, Reference, Uncertainties,
     Uncertainty, input, of_rounding, of_sum, rounded_reference, variants_of,
 };
 pub use shader::{
-    DeviceClass, Dispatches, FrameRun, Launch, Literal, Literals, Needs, Plan, Planned, Planner, Precision, Program,
+    DeviceClass, Dispatches, FrameRun, Launch, ListedDispatch, Listing, Literal, Literals, Needs, Plan, Planned, Planner, Precision, Program,
     ProgramBuilder, Seen, Selection, Shader, Unfit, Variant, render, suite, word,
 };
 

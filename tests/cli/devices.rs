@@ -104,7 +104,7 @@ pub(super) fn processor() -> Outcome {
 }
 
 /// The program where no Vulkan driver answers.
-fn without_drivers(arguments: &[PathBuf], empty: &Path) -> Command {
+pub(super) fn without_drivers(arguments: &[PathBuf], empty: &Path) -> Command {
     let mut command = tubelet(arguments);
     let driver = empty.join("none.json");
     command.env("VK_DRIVER_FILES", &driver).env("VK_ICD_FILENAMES", &driver).env_remove("TUBELET_DEVICE");

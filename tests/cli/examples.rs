@@ -19,7 +19,7 @@ use super::common::data;
 use super::{Outcome, Ran, ensure, tubelet};
 
 /// What is run in the place of something else, the first that a command holds first.
-const STAND_INS: [(&str, &str); 14] = [
+const STAND_INS: [(&str, &str); 18] = [
     // No camera.
     ("rtsp://CAMERA", "clip.mp4"),
     // Large tubelets, for a forward pass of a moment.
@@ -32,6 +32,10 @@ const STAND_INS: [(&str, &str); 14] = [
     // All kernels at real sizes take minutes.
     ("tubelet bench --full", "tubelet bench --kernel layer_norm"),
     ("--kernel attention --kernel linear", "--kernel layer_norm --kernel softmax"),
+    ("check --kernel attention --variant", "check --kernel softmax --variant"),
+    ("check --device cpu", "check --kernel softmax --device cpu"),
+    ("check --all-adapters", "check --kernel softmax --all-adapters"),
+    ("--soak 30", "--kernel softmax --soak 0.02"),
     // The checkpoint beside the examples is a small one.
     ("--option order=space-time --frames 32 --size 224", "--option order=space-time --frames 10 --size 24x40"),
     ("--option order=time-space --frames 32 --size 224", "--option order=space-time --frames 10 --size 24x40"),
@@ -44,7 +48,8 @@ const STAND_INS: [(&str, &str); 14] = [
 ];
 
 /// Commands that are run as others, whole.
-const WHOLE: [(&str, &str); 3] = [
+const WHOLE: [(&str, &str); 4] = [
+    ("tubelet check", "tubelet check --kernel softmax"),
     ("tubelet bench", "tubelet bench --kernel layer_norm"),
     ("scripts/test.sh", "bash -n scripts/test.sh"),
     ("cargo install --path .", "test -f Cargo.toml"),
@@ -53,6 +58,10 @@ const WHOLE: [(&str, &str); 3] = [
 /// The command of a block that shows output alone.
 const OUTPUT_ALONE: [(&str, &str); 1] =
     [("note: UNTRAINED MODEL", "tubelet classify tests/data/video/bigbuckbunny.mp4 --untrained vit-b")];
+
+/// What `tubelet check` writes of a failure: here of what does not fail.
+const FAILED_CASE: &str = r#"{ "schema": 1, "version": "0.1.0", "device": "another",
+    "failed": { "case": { "kernel": "softmax", "variant": "plain", "name": "primes", "decisions": null } } }"#;
 
 /// What the examples name, made once and linked into the folder of each command.
 struct Room {
@@ -82,6 +91,8 @@ impl Room {
             "ffmpeg writes no video",
         )?;
         link(&path("clip.mp4"), &path("film.mp4"))?;
+        fs::create_dir_all(path("tubelet-check/softmax-plain-primes"))?;
+        fs::write(path("tubelet-check/softmax-plain-primes/case.json"), FAILED_CASE)?;
         for name in ["frames", "videos", "home/.local/share/bash-completion/completions"] {
             fs::create_dir_all(path(name))?;
         }

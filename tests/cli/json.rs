@@ -97,6 +97,8 @@ fn runs(folder: &TempDir, pictures: &TempDir) -> Result<Vec<(&'static str, Ran)>
     run("init", "--from {} --output {} --kind 1", &[&image, &begun])?;
     run("eval", "{} --model {} --output {}", &[&manifest, hf, &results])?;
     run("shader", "layer_norm", &[])?;
+    run("check", "--kernel softmax", &[])?;
+    run("check", "--models", &[])?;
     run("bench", "--kernel layer_norm", &[])?;
     run("bench", "--forward --model {}", &[hf])?;
     Ok(runs)

@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod check;
 mod devices;
 mod evaluation;
 mod examples;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         ("unwritable outputs are found before the work", bad_outputs),
         ("a machine without devices is told what to install", devices::none),
         ("a machine without devices has a processor", devices::processor),
+        ("a machine without devices has nothing to check", check::no_adapters),
         ("closed and full stdout", closed_and_full_stdout),
         ("completions", completions),
         ("outputs are readable by others", output_permissions),
@@ -102,6 +104,12 @@ fn main() -> ExitCode {
         ("masks", models::masks),
         ("verbose runs tell what happens", verbose),
         ("bench", bench),
+        ("check of a kernel", check::of_a_kernel),
+        ("check of models and devices", check::of_models_and_devices),
+        ("check writes a page", check::writes_a_page),
+        ("check runs a failure again", check::runs_again),
+        ("wrong use of check", check::wrong_use),
+        ("check interrupted says what it found", check::interrupted),
         ("classify many videos", many::classified),
         ("rows of many videos", many::rows),
         ("features of many videos", many::embedded),

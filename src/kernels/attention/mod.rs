@@ -12,6 +12,7 @@ mod mask;
 mod normaliser;
 mod probabilities;
 mod qkv;
+mod random;
 mod rollout;
 mod sequences;
 mod tile;

@@ -2,11 +2,14 @@
 
 mod bound;
 mod cases;
+mod draw;
 mod operation;
 
 pub use bound::{Bound, Uncertainties, Uncertainty, of_rounding, of_sum};
 pub(crate) use bound::{exact, functions};
 pub use cases::{Case, Fill};
+pub use draw::Draw;
+pub(in crate::kernels) use draw::FEW;
 #[cfg(feature = "cpu")]
 pub use operation::Host;
 pub(crate) use operation::host_form;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::gpu::{Capabilities, Slot};
-use crate::kernels::contract::{Bound, Case, Uncertainty};
+use crate::kernels::contract::{Bound, Case, Draw, Uncertainty};
 #[cfg(feature = "cpu")]
 use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::{Dispatches, Plan, Planned, Precision, Unfit, Variant};
@@ -30,6 +30,9 @@ pub struct Family {
     pub variants: fn() -> Vec<&'static Variant>,
     /// The shapes it is tested, checked and timed with.
     pub cases: fn() -> Vec<Case>,
+    /// A case of random shape, well enough conditioned to be held to what its cases are held to; `None` where there is no
+    /// such thing.
+    pub random: Option<fn(&mut Draw) -> Case>,
 }
 
 /// A member of a kernel's uniform struct.
@@ -137,7 +140,13 @@ impl Family {
         bindings: &'static [Binding],
         cases: fn() -> Vec<Case>,
     ) -> Self {
-        Self { name, formula, uniform, bindings, variants: variants_of::<K>, cases }
+        Self { name, formula, uniform, bindings, variants: variants_of::<K>, cases, random: None }
+    }
+
+    /// With cases of random shape, which show on a failure from which shape on.
+    #[must_use]
+    pub const fn random(self, random: fn(&mut Draw) -> Case) -> Self {
+        Self { random: Some(random), ..self }
     }
 
     /// Its variants, the preferred first within each device class.

@@ -10,6 +10,7 @@ mod disjoint;
 mod elementary;
 mod product;
 mod reduction;
+pub mod suite;
 mod threads;
 mod transposition;
 mod vector;

@@ -2,6 +2,7 @@
 
 pub(super) mod cut;
 mod dispatches;
+mod listing;
 mod precision;
 mod program;
 mod selection;
@@ -11,6 +12,7 @@ mod variant;
 
 pub use cut::{FrameRun, Seen};
 pub use dispatches::{Dispatches, Launch, word};
+pub use listing::{ListedDispatch, Listing};
 pub use precision::Precision;
 pub use program::{Program, ProgramBuilder, render};
 pub use selection::Selection;

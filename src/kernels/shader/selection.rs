@@ -35,6 +35,15 @@ impl Selection {
         *self == Self::default()
     }
 
+    /// Whether the variant `name` of `family` is among those that are named here: all are where none is forced.
+    #[doc(hidden)]
+    pub fn names(&self, family: &Family, name: &str) -> bool {
+        match self.by_kernel.get(family.name).or(self.everywhere.as_ref()) {
+            Some(forced) => forced == name,
+            None => self.is_automatic(),
+        }
+    }
+
     /// How `call` runs on `device` with its weights in this precision: with the first variant that fits, those written for
     /// its class before others.
     ///

@@ -70,18 +70,49 @@ pub fn check_async<'a>(device: &'a Gpu, case: &'a Case, variant: &'static Varian
     })
 }
 
-/// Compares with the reference for the weights as they are stored and, where storing rounds them, also with the
-/// reference for the exact weights.
 async fn compare(device: &Gpu, case: &Case, variant: &'static Variant) -> Result<Outcome> {
-    let (inputs, of) = (case.tensors()?, |tensors: &[Option<Tensor>]| {
-        rounded_reference(&*case.call, &tensors.iter().map(Option::as_ref).collect::<Vec<_>>())
-    });
-    let plain = of(&case.stored(&inputs)?)?;
-    let actual = run(device, case, variant, &inputs.iter().map(Option::as_ref).collect::<Vec<_>>()).await?;
-    let outcome = judge(case, &actual, &plain);
-    match (outcome, case.precision) {
-        (outcome, Precision::F32) | (outcome @ Outcome::Failed(_), _) => Ok(outcome),
-        _ => Ok(judge_stored(case, &actual, &plain, &of(&inputs)?)),
+    let expected = Expectation::of(case)?;
+    let actual = run(device, case, variant, &expected.present()).await?;
+    Ok(expected.judge(case, &actual))
+}
+
+/// What a case is given, and what the reference makes of it: the same for all variants and devices.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Expectation {
+    /// One for each binding that reads; `None` where absent.
+    pub inputs: Vec<Option<Tensor>>,
+    /// The outputs for the weights as they are stored.
+    pub outputs: Vec<Tensor>,
+    /// The outputs for the exact weights, where storing rounds them.
+    exact: Option<Vec<Tensor>>,
+}
+
+impl Expectation {
+    /// Of the reference of `case`.
+    pub fn of(case: &Case) -> Result<Self> {
+        let inputs = case.tensors()?;
+        let of = |tensors: &[Option<Tensor>]| {
+            rounded_reference(&*case.call, &tensors.iter().map(Option::as_ref).collect::<Vec<_>>())
+        };
+        let outputs = of(&case.stored(&inputs)?)?;
+        let exact = (case.precision != Precision::F32).then(|| of(&inputs)).transpose()?;
+        Ok(Self { inputs, outputs, exact })
+    }
+
+    /// The inputs, as [`run`] takes them.
+    pub fn present(&self) -> Vec<Option<&Tensor>> {
+        self.inputs.iter().map(Option::as_ref).collect()
+    }
+
+    /// Compares with the reference for the weights as they are stored and, where storing rounds them, also with the
+    /// reference for the exact weights.
+    pub fn judge(&self, case: &Case, actual: &[Tensor]) -> Outcome {
+        match (judge(case, actual, &self.outputs), &self.exact) {
+            (outcome, None) | (outcome @ Outcome::Failed(_), _) => outcome,
+            (_, Some(exact)) => judge_stored(case, actual, &self.outputs, exact),
+        }
     }
 }
 

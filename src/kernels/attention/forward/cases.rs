@@ -3,8 +3,9 @@
 use crate::kernels::attention::forward::Attention;
 use crate::kernels::attention::mask::{EmptyRow, Mask};
 use crate::kernels::attention::qkv::Qkv;
+use crate::kernels::attention::random::RandomAttention;
 use crate::kernels::attention::sequences::{Part, Sequences};
-use crate::kernels::contract::{Case, Fill};
+use crate::kernels::contract::{Case, Draw, FEW, Fill};
 use crate::tensor::{Tensor, Tolerance};
 
 /// Indices of the inputs of a case.
@@ -236,4 +237,23 @@ fn numbers() -> Vec<Case> {
         poisoned(of("NaN in a query", Mask::NONE), QUERY, &[[0, 20]]),
         Case::new("equal scores", joint(1, 70, 1, 12)).fill(QUERY, Fill::Constant(0.0)),
     ]
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let RandomAttention { qkv, sequences, mask } = RandomAttention::drawn(draw);
+    let call = match (qkv.heads > 1, draw.below(3)) {
+        (_, 1) => Attention::new(qkv, sequences, mask).queries(draw.part(sequences.tokens)),
+        (true, 2) => Attention::halves(qkv, (sequences, mask), (sequences, Mask::NONE)),
+        _ => Attention::new(qkv, sequences, mask),
+    };
+    let call = if draw.chance() { call.statistics() } else { call };
+    let few = call.rows() * call.columns() < FEW;
+    let masked = mask.validity;
+    let case = Case::new("random", call);
+    // The mean of values of one sign is not next to nothing.
+    let case = if few { case.fill(VALUE, Fill::Between(0.25, 1.0)) } else { case };
+    let case = if masked { case.fill(VALIDITY, Fill::Words(2)) } else { case };
+    let poisoned = draw.below(3);
+    let case = draw.poisoned(case, poisoned);
+    draw.limited(case)
 }

@@ -33,6 +33,7 @@ static FAMILY: Family = Family {
     ],
     variants: variants_of::<Attention>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// Attention of every head, or of a range of queries.

@@ -3,8 +3,9 @@
 use super::AttentionNormaliser;
 use crate::kernels::attention::mask::Mask;
 use crate::kernels::attention::qkv::Qkv;
+use crate::kernels::attention::random::RandomAttention;
 use crate::kernels::attention::sequences::{Part, Sequences};
-use crate::kernels::contract::{Case, Fill};
+use crate::kernels::contract::{Case, Draw, Fill};
 use crate::tensor::{Tensor, Tolerance};
 
 /// Indices of the inputs of a case; that of the validity is for a case without weights.
@@ -138,4 +139,16 @@ fn numbers() -> Vec<Case> {
         poisoned(plain("NaN in a key"), KEY, 1, 35),
         poisoned(Case::new("NaN in a later key", later()), KEY, 1, 17),
     ]
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let RandomAttention { qkv, sequences, mask } = RandomAttention::drawn(draw);
+    let part = Part { heads: draw.part(qkv.heads), sequences, mask };
+    let weighted = draw.chance();
+    let case = Case::new("random", AttentionNormaliser { qkv, part, weighted });
+    let validity = VALIDITY + usize::from(weighted);
+    let case = if mask.validity { case.fill(validity, Fill::Words(2)) } else { case };
+    let poisoned = draw.below(2);
+    let case = draw.poisoned(case, poisoned);
+    draw.limited(case)
 }

@@ -30,6 +30,7 @@ static FAMILY: Family = Family {
     ],
     variants: variants_of::<AttentionNormaliser>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// The highest score m of each query of one [`Part`] of attention, and Σ exp(score − m) over its scores:

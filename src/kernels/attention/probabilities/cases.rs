@@ -3,8 +3,9 @@
 use super::AttentionProbabilities;
 use crate::kernels::attention::mask::{EmptyRow, Mask};
 use crate::kernels::attention::qkv::Qkv;
+use crate::kernels::attention::random::RandomAttention;
 use crate::kernels::attention::sequences::{Part, Sequences};
-use crate::kernels::contract::{Case, Fill};
+use crate::kernels::contract::{Case, Draw, Fill};
 use crate::tensor::{Tensor, Tolerance};
 
 /// Index of the validity among the inputs.
@@ -65,4 +66,15 @@ fn some_heads(call: AttentionProbabilities) -> AttentionProbabilities {
 
 fn some_queries(call: AttentionProbabilities) -> AttentionProbabilities {
     AttentionProbabilities { queries: 69_999..70_001, ..call }
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let RandomAttention { qkv, sequences, mask } = RandomAttention::drawn(draw);
+    let part = Part { heads: draw.part(qkv.heads), sequences, mask };
+    let queries = if draw.chance() { draw.part(sequences.tokens) } else { 0..sequences.tokens };
+    let case = Case::new("random", AttentionProbabilities { qkv, part, queries });
+    let case = if mask.validity { case.fill(VALIDITY, Fill::Words(2)) } else { case };
+    let poisoned = draw.below(2);
+    let case = draw.poisoned(case, poisoned);
+    draw.limited(case)
 }

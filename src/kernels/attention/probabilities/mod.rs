@@ -30,6 +30,7 @@ static FAMILY: Family = Family {
     ],
     variants: variants_of::<AttentionProbabilities>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// The probabilities of one [`Part`] of attention, `[sequences, heads, queries, keys]`: the sequences of all clips, the

@@ -4,8 +4,9 @@ use super::{AttentionRollout, ROLLOUT};
 use crate::kernels::attention::mask::{EmptyRow, Mask};
 use crate::kernels::attention::normaliser::AttentionNormaliser;
 use crate::kernels::attention::qkv::Qkv;
+use crate::kernels::attention::random::RandomAttention;
 use crate::kernels::attention::sequences::{Part, Sequences};
-use crate::kernels::contract::{Case, Fill, rounded_reference};
+use crate::kernels::contract::{Case, Draw, FEW, Fill, rounded_reference};
 use crate::tensor::{Error, Shape, Tensor, Tolerance};
 
 /// Indices of the inputs of a case; without a base, that of the validity is one less.
@@ -212,4 +213,20 @@ fn numbers() -> Vec<Case> {
         normalised(weighted(in_weight, odd(7, f32::NAN)), &narrow),
         normalised(weighted(in_masked_weight, odd(7, f32::NAN)), &later),
     ]
+}
+
+/// Of weights and, where there are few rows, a base that are not below 0: what is handed on is not next to nothing.
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let RandomAttention { qkv, sequences, mask } = RandomAttention::drawn(draw);
+    let heads = draw.part(qkv.heads);
+    let normalised = if draw.chance() { 0..qkv.heads } else { heads.clone() };
+    let keep = draw.one_of(&[None, Some(ROLLOUT), Some(1.0)]);
+    let pass = draw.one_of(&[1.0, ROLLOUT, 0.25]);
+    let few = qkv.rows < FEW;
+    let part = Part { heads, sequences, mask };
+    let case = case("random", AttentionRollout { qkv, part, normalised, keep, pass });
+    let case = if few && keep.is_some() { case.fill(BASE, Fill::Between(0.25, 1.0)) } else { case };
+    let validity = if keep.is_some() { VALIDITY } else { VALIDITY - 1 };
+    let case = if mask.validity { case.fill(validity, Fill::Words(2)) } else { case };
+    draw.limited(case)
 }

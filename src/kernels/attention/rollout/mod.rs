@@ -36,6 +36,7 @@ static FAMILY: Family = Family {
     ],
     variants: variants_of::<AttentionRollout>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// The share of the residual path in a step of rollout, and the share of attention.

@@ -1,7 +1,7 @@
 //! Sizes for the arithmetic peak.
 
 use super::PeakArithmetic;
-use crate::kernels::contract::Case;
+use crate::kernels::contract::{Case, Draw};
 use crate::tensor::Tolerance;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -14,4 +14,12 @@ pub(super) fn cases() -> Vec<Case> {
             .workgroups(2),
         Case::new("peak", PeakArithmetic { elements: 1 << 14, steps: 1 << 9 }).tolerance(tolerance).timed(),
     ]
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let (elements, steps) = (draw.size(300), draw.size(8));
+    // What its cases are held to.
+    let tolerance = cases().swap_remove(0).tolerance;
+    let case = Case::new("random", PeakArithmetic { elements, steps }).tolerance(tolerance);
+    draw.limited(case)
 }

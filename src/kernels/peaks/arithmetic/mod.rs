@@ -19,6 +19,7 @@ static FAMILY: Family = Family {
     bindings: &[Binding::write("output", "[M]")],
     variants: variants_of::<PeakArithmetic>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// Independent chains of an invocation.

@@ -1,7 +1,7 @@
 //! Sizes for the memory peak.
 
 use super::PeakCopy;
-use crate::kernels::contract::Case;
+use crate::kernels::contract::{Case, Draw};
 
 pub(super) fn cases() -> Vec<Case> {
     let of = |name, elements| Case::new(name, PeakCopy { elements });
@@ -12,4 +12,11 @@ pub(super) fn cases() -> Vec<Case> {
         of("cut into pieces", 4096).binding_bytes(1024),
         of("peak", 1 << 23).timed(),
     ]
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let elements = 4 * draw.size(20_000);
+    let case = Case::new("random", PeakCopy { elements });
+    let case = draw.poisoned(case, 0);
+    draw.limited(case)
 }

@@ -17,6 +17,7 @@ static FAMILY: Family = Family {
     bindings: &[Binding::read("input", "[M]"), Binding::write("output", "[M]")],
     variants: variants_of::<PeakCopy>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// Copies `elements` floats, a multiple of four.

@@ -2,7 +2,7 @@
 
 use super::wgsl::INVOCATIONS;
 use super::{Coefficients, Colour, ColourFormat};
-use crate::kernels::contract::Case;
+use crate::kernels::contract::{Case, Draw};
 use crate::tensor::Tensor;
 
 /// Untagged video.
@@ -73,4 +73,21 @@ fn every_chroma() -> Vec<u32> {
     let v = (0..256 * 256u32).map(|index| (index / 256) as u8);
     let bytes: Vec<u8> = y.chain(u).chain(v).collect();
     bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect()
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let (frames, height) = (draw.size(4), draw.size(70));
+    let (width, gap) = (draw.size(200), draw.below(70));
+    let row_words = width + gap;
+    let formats = [
+        ColourFormat::Rgb24,
+        ColourFormat::Rgba8 { row_words },
+        ColourFormat::Bgra8 { row_words },
+        ColourFormat::Yuv420p(BT601_LIMITED),
+        ColourFormat::Yuv420p(BT709_FULL),
+    ];
+    let format = draw.one_of(&formats);
+    let even = if matches!(format, ColourFormat::Yuv420p(_)) { 2 } else { 1 };
+    let case = case("random", frames, [even * height, even * width], format);
+    draw.limited(case)
 }

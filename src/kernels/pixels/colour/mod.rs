@@ -19,6 +19,7 @@ static FAMILY: Family = Family {
     bindings: &[Binding::read_words("bytes", "[F, words of a frame]"), Binding::write_words("pixels", "[F, Y, X]")],
     variants: variants_of::<Colour>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// Turns the bytes of `frames` frames of `size` = [Y, X] pixels into one word a pixel.

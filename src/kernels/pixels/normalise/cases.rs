@@ -3,7 +3,7 @@
 use super::Normalise;
 use super::wgsl::INVOCATIONS;
 use crate::kernels::clip_layout::ClipLayout;
-use crate::kernels::contract::{Case, Fill};
+use crate::kernels::contract::{Case, Draw, Fill};
 use crate::tensor::Tensor;
 
 fn case(name: &str, call: Normalise) -> Case {
@@ -45,4 +45,17 @@ pub(super) fn cases() -> Vec<Case> {
     let values = (0..3 * 256).map(|index| if index == 300 { f32::NAN } else { (index as f32 - 400.0) / 127.5 });
     cases.push(case("a value that is NaN", whole(1, [40, 50])).given(1, Tensor::f32([3, 256], values.collect())));
     cases
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let (clips, frames) = (draw.size(3), draw.size(4));
+    let picture = [draw.size(60), draw.size(60)];
+    let (crop, offset) = match draw.chance() {
+        false => (picture, [0, 0]),
+        true => ([draw.size(60), draw.size(60)], [draw.below(70) as i32 - 5, draw.below(70) as i32 - 5]),
+    };
+    let layout = draw.one_of(&[ClipLayout::Btchw, ClipLayout::Bthwc]);
+    let case = case("random", Normalise { clips, crop, offset, layout, ..whole(frames, picture) });
+    let case = draw.poisoned(case, 1);
+    draw.limited(case)
 }

@@ -23,6 +23,7 @@ static FAMILY: Family = Family {
     ],
     variants: variants_of::<Normalise>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// P: red, green, blue.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::wgsl::INVOCATIONS;
 use super::{Axis, Resample};
-use crate::kernels::contract::{Case, Fill};
+use crate::kernels::contract::{Case, Draw, Fill};
 use crate::tensor::{Result, Tensor};
 
 /// All lines of pictures of `size` resampled to `whole` pixels along `axis`, of which `kept` are computed.
@@ -79,4 +79,12 @@ pub(super) fn cases() -> Vec<Case> {
 fn board(height: usize, width: usize) -> Result<Tensor> {
     let pixels = (0..height * width).map(|index| 0xff_ffff * (index / 3 % 2) as u32);
     Tensor::u32([height, width], pixels.collect())
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let axis = draw.one_of(&[Axis::X, Axis::Y]);
+    let (frames, size, whole) = (draw.size(4), [draw.size(60), draw.size(60)], draw.size(100));
+    let kept = if draw.chance() { draw.part(whole) } else { 0..whole };
+    let case = case("random", frames, size, axis, whole, kept);
+    draw.limited(case)
 }

@@ -24,6 +24,7 @@ static FAMILY: Family = Family {
     ],
     variants: variants_of::<Resample>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// The axis that is resampled.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::ResizeBilinear;
 use super::wgsl::INVOCATIONS;
-use crate::kernels::contract::{Case, Fill};
+use crate::kernels::contract::{Case, Draw, Fill};
 use crate::tensor::{Result, Tensor};
 
 /// A picture of `input` = [Y, X] pixels resized to `whole`, of which `rows` and `columns` are computed.
@@ -64,4 +64,14 @@ pub(super) fn cases() -> Vec<Case> {
         whole("more groups than a dimension has", 1, [40, 50], [2050, 2050]),
         whole("cut into pieces", 9, [13, 23], [17, 19]).binding_bytes(4096),
     ]
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let (frames, input, whole) = (draw.size(4), [draw.size(60), draw.size(60)], [draw.size(80), draw.size(80)]);
+    let kept = match draw.chance() {
+        false => whole.map(|side| 0..side),
+        true => whole.map(|side| draw.part(side)),
+    };
+    let (_, case) = case("random", frames, input, whole, kept);
+    draw.limited(case)
 }

@@ -23,6 +23,7 @@ static FAMILY: Family = Family {
     ],
     variants: variants_of::<ResizeBilinear>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// Resizes each of `frames` frames by a [`table`](Self::table) for its rows and one for its columns; a crop's tables hold only the

@@ -2,7 +2,7 @@
 
 use super::SelectFrames;
 use super::wgsl::{INVOCATIONS, VALUES};
-use crate::kernels::contract::{Case, Fill};
+use crate::kernels::contract::{Case, Draw, Fill};
 use crate::tensor::Tensor;
 
 /// Index of the frame indices among the inputs.
@@ -43,4 +43,12 @@ pub(super) fn cases() -> Vec<Case> {
     let nan = picking(of("a NaN goes where its frame goes", 1, 4, 2, 9), &[2, 0]);
     cases.push(nan.given(0, Tensor::f32([1, 4, 1, 1, 9], poisoned)));
     cases
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let (clips, frames, picked) = (draw.size(3), draw.size(20), draw.size(30));
+    let width = draw.size((100_000 / (clips * (frames + picked))).min(1200));
+    let case = of("random", clips, frames, picked, width);
+    let case = draw.poisoned(case, 0);
+    draw.limited(case)
 }

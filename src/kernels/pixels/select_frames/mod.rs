@@ -22,6 +22,7 @@ static FAMILY: Family = Family {
     ],
     variants: variants_of::<SelectFrames>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// Copies the frames with the given indices, in the order of the indices, from every clip.

@@ -2,7 +2,7 @@
 
 use super::{Linear, OutputLayout};
 use crate::kernels::activation::Activation;
-use crate::kernels::contract::{Case, Fill};
+use crate::kernels::contract::{Case, Draw, FEW, Fill};
 use crate::kernels::shader::Precision;
 use crate::tensor::{Tensor, Tolerance};
 
@@ -165,4 +165,31 @@ fn poisoned() -> Vec<Case> {
         Case::new(name, call).given(0, elements)
     };
     calls.into_iter().map(poison).collect()
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let (rows, inner) = (draw.size(200), draw.size(300));
+    let most = (3_000_000 / (rows * inner)).clamp(1, 300);
+    let in_planes = draw.chance();
+    let (columns, output) = match in_planes {
+        false => (draw.size(most), OutputLayout::Rows),
+        true => {
+            let width = draw.size(most.min(64));
+            (width * draw.size((most / width).max(1)), OutputLayout::Planes { width })
+        }
+    };
+    let (bias, residual) = (draw.chance(), !in_planes && draw.chance());
+    let activations = [None, Some(Activation::GeluTanh), Some(Activation::GeluErf), Some(Activation::Tanh)];
+    let activation = draw.one_of(&activations);
+    let case = Case::new("random", Linear { rows, inner, columns, bias, activation, residual, output });
+    let case = if rows * columns < FEW { of_one_sign(case) } else { case };
+    let case = draw.poisoned(case, 0);
+    let case = if draw.one_in(4) { case.precision(Precision::F16Weights) } else { case };
+    draw.limited(case)
+}
+
+/// With values of one sign, whose sums are not next to nothing.
+fn of_one_sign(mut case: Case) -> Case {
+    case.inputs.fill(Fill::Between(0.25, 1.0));
+    case
 }

@@ -28,6 +28,7 @@ static FAMILY: Family = Family {
     ],
     variants: variants_of::<Linear>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// Multiplies `rows` rows by a weight of `columns` outputs, each with `inner` inputs.

@@ -1,7 +1,7 @@
 //! Shapes for the tubelet embedding.
 
 use super::{ClipLayout, TubeletEmbed};
-use crate::kernels::contract::Case;
+use crate::kernels::contract::{Case, Draw, FEW, Fill};
 use crate::kernels::shader::Precision;
 use crate::tensor::{Tensor, Tolerance};
 
@@ -120,4 +120,26 @@ fn poisoned() -> Vec<Case> {
     .into_iter()
     .map(poison)
     .collect()
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let tubelet = [draw.size(3), draw.size(9), draw.size(9)];
+    let grid = [draw.size(4), draw.size(6), draw.size(6)];
+    let (planes, clips) = (draw.size(4), draw.size(3));
+    let most = 3_000_000 / (grid.iter().chain(&tubelet).product::<usize>() * planes * clips);
+    let outputs = draw.size(most.clamp(1, 200));
+    // What fills no tubelet.
+    let left = [draw.below(2), draw.below(3), draw.below(3)];
+    let clip = std::array::from_fn(|axis| grid[axis] * tubelet[axis] + left[axis].min(tubelet[axis] - 1));
+    let bias = draw.chance();
+    let layout = draw.one_of(&[ClipLayout::Btchw, ClipLayout::Bthwc]);
+    let call = TubeletEmbed { batch: clips, planes, bias, layout, ..of(clip, tubelet, outputs) };
+    let mut case = Case::new("random", call);
+    if clips * grid.iter().product::<usize>() * outputs < FEW {
+        // Sums of values of one sign are not next to nothing.
+        case.inputs.fill(Fill::Between(0.25, 1.0));
+    }
+    let case = draw.poisoned(case, 0);
+    let case = if draw.one_in(4) { case.precision(Precision::F16Weights) } else { case };
+    draw.limited(case)
 }

@@ -26,6 +26,7 @@ static FAMILY: Family = Family {
     ],
     variants: variants_of::<TubeletEmbed>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// The most elements of a tubelet: up to here the kernels divide exactly in floats.

@@ -2,7 +2,7 @@
 
 use super::ColumnSum;
 use super::wgsl::{COLUMNS, STRIP, STRIPS};
-use crate::kernels::contract::Case;
+use crate::kernels::contract::{Case, Draw, FEW, Fill};
 use crate::tensor::{Tensor, Tolerance};
 
 fn of(rows: usize, width: usize) -> ColumnSum {
@@ -35,4 +35,14 @@ pub(super) fn cases() -> Vec<Case> {
     poisoned[150 * 24 + 7] = f32::NAN;
     cases.push(Case::new("a NaN stays in its column", of(301, 24)).given(0, Tensor::f32([301, 24], poisoned)));
     cases
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let width = draw.size(300);
+    let rows = draw.size((200_000 / width).min(2000));
+    let case = Case::new("random", of(rows, width));
+    // The sum of values of one sign is not next to nothing.
+    let case = if width < FEW { case.fill(0, Fill::Between(0.25, 1.0)) } else { case };
+    let case = draw.poisoned(case, 0);
+    draw.limited(case)
 }

@@ -23,6 +23,7 @@ static FAMILY: Family = Family {
     ],
     variants: variants_of::<ColumnSum>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// Adds up `rows` rows of `width` columns, in an order that the sizes alone decide.

@@ -2,7 +2,7 @@
 
 use super::LayerNorm;
 use super::wgsl::ROWS;
-use crate::kernels::contract::{Case, Fill};
+use crate::kernels::contract::{Case, Draw, Fill};
 use crate::tensor::{Tensor, Tolerance};
 
 fn of(rows: usize, width: usize) -> LayerNorm {
@@ -36,4 +36,23 @@ pub(super) fn cases() -> Vec<Case> {
     poisoned[40] = f32::NAN;
     cases.push(Case::new("a NaN stays in its row", of(4, 33)).given(0, Tensor::f32([4, 33], poisoned)));
     cases
+}
+
+/// Columns below which uniform values may nearly agree, so that the variance is known to few digits.
+const NARROW: usize = 8;
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let width = draw.size(600);
+    let rows = draw.size((60_000 / width).min(300));
+    let epsilon = draw.one_of(&[1e-6, 1e-12, 1e-2]);
+    let case = Case::new("random", LayerNorm { rows, width, epsilon });
+    let case = if width < NARROW { alternating(case, rows, width) } else { draw.poisoned(case, 0) };
+    draw.limited(case)
+}
+
+/// With neighbours of different signs, which lie apart.
+fn alternating(case: Case, rows: usize, width: usize) -> Case {
+    let sign = |index: usize| if index % width % 2 == 0 { 1.0 } else { -1.0 };
+    let values = (0..rows * width).map(|index| sign(index) * (0.75 + 0.25 * (index as f32).sin()));
+    case.given(0, Tensor::f32([rows, width], values.collect::<Vec<_>>()))
 }

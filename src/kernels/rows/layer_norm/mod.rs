@@ -24,6 +24,7 @@ static FAMILY: Family = Family {
     ],
     variants: variants_of::<LayerNorm>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// Normalises each of `rows` rows of `width` columns.

@@ -3,7 +3,7 @@
 use super::wgsl::ELEMENTS;
 use super::{Pointwise, Step};
 use crate::kernels::activation::Activation;
-use crate::kernels::contract::{Case, Fill};
+use crate::kernels::contract::{Case, Draw, Fill};
 use crate::tensor::Tensor;
 
 const GELU: Step = Step::Activation(Activation::GeluTanh);
@@ -38,4 +38,14 @@ pub(super) fn cases() -> Vec<Case> {
         );
     }
     cases
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let width = draw.size(900);
+    let rows = draw.size((60_000 / width).min(300));
+    let steps: Vec<_> = [Step::Sum].into_iter().chain(Activation::ALL.map(Step::Activation)).collect();
+    let step = draw.one_of(&steps);
+    let case = Case::new("random", of(rows, width, step));
+    let case = draw.poisoned(case, 0);
+    draw.limited(case)
 }

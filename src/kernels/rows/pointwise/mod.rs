@@ -26,6 +26,7 @@ static FAMILY: Family = Family {
     ],
     variants: variants_of::<Pointwise>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// The step that [`Pointwise`] takes on each element.

@@ -2,7 +2,7 @@
 
 use super::wgsl::COLUMNS;
 use super::{Masking, Pool, Pooling};
-use crate::kernels::contract::{Case, Fill};
+use crate::kernels::contract::{Case, Draw, FEW, Fill};
 use crate::tensor::Tensor;
 
 const EVERY: [Pooling; 4] = [Pooling::Token, Pooling::Mean, Pooling::Max, Pooling::Sum];
@@ -67,4 +67,23 @@ fn with_nans(pooling: Pooling) -> Case {
     let values = Tensor::f32([3 * tokens, width], values);
     let validity = Tensor::u32([3, 2], vec![1, 0, 1, 0, 0, 0]);
     case(format!("a NaN counts where its token does, {pooling:?}"), call).given(0, values).given(1, validity)
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let (sequences, width, pooling) = (draw.size(20), draw.size(300), draw.one_of(&EVERY));
+    let most = (200_000 / (sequences * width)).clamp(1, 400);
+    let call = match draw.chance() {
+        false => of(sequences, draw.size(most), width, pooling),
+        true => {
+            let class_tokens = draw.below(3);
+            let tokens_per_time = draw.size(most.min(50));
+            let times = draw.size((most / tokens_per_time).max(1));
+            Pool { width, ..masked(sequences, class_tokens, times, tokens_per_time, pooling) }
+        }
+    };
+    let case = case("random".into(), call);
+    // The sum of values of one sign is not next to nothing.
+    let case = if sequences * width < FEW { case.fill(0, Fill::Between(0.25, 1.0)) } else { case };
+    let case = draw.poisoned(case, 0);
+    draw.limited(case)
 }

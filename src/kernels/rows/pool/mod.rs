@@ -23,6 +23,7 @@ static FAMILY: Family = Family {
     ],
     variants: variants_of::<Pool>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// How the tokens of a sequence become one vector: the `classifier` of a configuration.

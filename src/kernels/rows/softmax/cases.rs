@@ -2,7 +2,7 @@
 
 use super::Softmax;
 use super::wgsl::{INVOCATIONS, ROWS};
-use crate::kernels::contract::{Case, Fill};
+use crate::kernels::contract::{Case, Draw, Fill};
 use crate::tensor::Tensor;
 
 fn of(rows: usize, width: usize) -> Softmax {
@@ -34,4 +34,13 @@ pub(super) fn cases() -> Vec<Case> {
     values[131] = f32::INFINITY;
     cases.push(Case::new("a NaN or infinity spoils its row only", of(4, 33)).given(0, Tensor::f32([4, 33], values)));
     cases
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let width = draw.size(900);
+    let rows = draw.size((60_000 / width).min(300));
+    let spread = draw.one_of(&[1.0, 8.0]);
+    let case = Case::new("random", of(rows, width)).fill(0, Fill::Spread(spread));
+    let case = draw.poisoned(case, 0);
+    draw.limited(case)
 }

@@ -19,6 +19,7 @@ static FAMILY: Family = Family {
     bindings: &[Binding::read("input", "[M, C]"), Binding::write("output", "[M, C]")],
     variants: variants_of::<Softmax>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// Turns each of `rows` rows of `width` columns into shares of 1. A row with a NaN becomes NaN.

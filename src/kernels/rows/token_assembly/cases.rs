@@ -2,7 +2,7 @@
 
 use super::TokenAssembly;
 use super::wgsl::INVOCATIONS;
-use crate::kernels::contract::Case;
+use crate::kernels::contract::{Case, Draw};
 use crate::tensor::Tensor;
 
 fn of(sequences: usize, tokens: usize, width: usize) -> TokenAssembly {
@@ -38,4 +38,13 @@ pub(super) fn cases() -> Vec<Case> {
     poisoned[40] = f32::NAN;
     cases.push(exact("a NaN stays where it is", of(2, 4, 9)).given(0, Tensor::f32([2 * 4, 9], poisoned)));
     cases
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let (sequences, width) = (draw.size(20), draw.size(300));
+    let tokens = draw.size((60_000 / (sequences * width)).clamp(1, 200));
+    let (class_token, positions) = (draw.chance(), draw.chance());
+    let case = exact("random", TokenAssembly { class_token, positions, ..of(sequences, tokens, width) });
+    let case = draw.poisoned(case, 0);
+    draw.limited(case)
 }

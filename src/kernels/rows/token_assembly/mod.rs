@@ -23,6 +23,7 @@ static FAMILY: Family = Family {
     ],
     variants: variants_of::<TokenAssembly>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// Makes `sequences` sequences of `tokens` patch tokens each ready for an encoder.

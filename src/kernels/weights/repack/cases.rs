@@ -2,7 +2,7 @@
 
 use super::Repack;
 use super::wgsl::INVOCATIONS;
-use crate::kernels::contract::Case;
+use crate::kernels::contract::{Case, Draw};
 use crate::tensor::{Element, Format, Layout, Result, Tensor};
 
 /// Every format that a weight can be packed into, with panels as narrow as there are.
@@ -79,4 +79,11 @@ fn rounding() -> Result<Tensor> {
     ];
     values.extend((values.len()..7 * 13).map(|index| (index as f32).sin() * f32::exp2(index as f32 / 3.0 - 26.0)));
     Tensor::f32([7, 13], values)
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let (columns, inner) = (draw.size(200), draw.size(300));
+    let format = draw.one_of(&[&FORMATS[..], &[PLAIN, WIDE]].concat());
+    let case = case("random", of(columns, inner, format));
+    draw.limited(case)
 }

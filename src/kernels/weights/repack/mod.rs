@@ -18,6 +18,7 @@ static FAMILY: Family = Family {
     bindings: &[Binding::read("weight", "[N, K]"), Binding::write_words("output", "[words of the format]")],
     variants: variants_of::<Repack>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// Packs a weight of `columns` outputs, each with `inner` inputs, into `format`.

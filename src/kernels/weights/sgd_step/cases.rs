@@ -2,7 +2,7 @@
 
 use super::SgdStep;
 use super::wgsl::INVOCATIONS;
-use crate::kernels::contract::{Case, Fill};
+use crate::kernels::contract::{Case, Draw, FEW, Fill};
 use crate::tensor::Tensor;
 
 const RATE: usize = 1;
@@ -39,4 +39,18 @@ pub(super) fn cases() -> Vec<Case> {
     cases.push(case("no momentum left", of(7, 13, Some(0.0))));
     cases.push(case("more groups than a dimension has", of(65_537, group, None)));
     cases
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let width = draw.size(900);
+    let rows = draw.size((60_000 / width).min(300));
+    let momentum = draw.one_of(&[None, Some(0.0), Some(0.9)]);
+    let mut case = case("random", of(rows, width, momentum));
+    if rows * width < FEW {
+        // Steps that are smaller than what they change leave something of it.
+        case.inputs.fill(Fill::Between(0.5, 1.0));
+        case = case.fill(RATE, Fill::Between(0.05, 0.2));
+    }
+    let case = draw.poisoned(case, 0);
+    draw.limited(case)
 }

@@ -24,6 +24,7 @@ static FAMILY: Family = Family {
     ],
     variants: variants_of::<SgdStep>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// Takes a step on `rows`×`width` values. The rate is an operand, for it changes from step to step.
