@@ -64,23 +64,11 @@ impl Measurement {
     pub fn between(output: &str, actual: &Tensor, expected: &Tensor) -> Option<Self> {
         let Closeness { relative_l2, share_of_peak, unequal, elements, worst, .. } =
             Closeness::between(actual, expected)?;
-        let worst = worst.map(|Offender { position, actual, expected, .. }| WorstElement {
-            index: position,
-            actual,
-            expected,
-        });
+        let worst =
+            worst.map(|Offender { position, actual, expected, .. }| WorstElement { index: position, actual, expected });
         let outliers = if unequal == 0 { 0 } else { outliers(&reals(actual), &reals(expected)) };
         let ulps = Ulps::between(actual, expected);
-        Some(Self {
-            output: output.to_owned(),
-            relative_l2,
-            share_of_peak,
-            elements,
-            unequal,
-            outliers,
-            worst,
-            ulps,
-        })
+        Some(Self { output: output.to_owned(), relative_l2, share_of_peak, elements, unequal, outliers, worst, ulps })
     }
 }
 

@@ -35,8 +35,8 @@ pub use contract::{
     Uncertainty, input, of_rounding, of_sum, rounded_reference, variants_of,
 };
 pub use shader::{
-    DeviceClass, Dispatches, FrameRun, Launch, ListedDispatch, Listing, Literal, Literals, Needs, Plan, Planned, Planner, Precision, Program,
-    ProgramBuilder, Seen, Selection, Shader, Unfit, Variant, render, suite, word,
+    DeviceClass, Dispatches, FrameRun, Launch, ListedDispatch, Listing, Literal, Literals, Needs, Plan, Planned,
+    Planner, Precision, Program, ProgramBuilder, Seen, Selection, Shader, Unfit, Variant, render, suite, word,
 };
 
 /// Every kernel family.
