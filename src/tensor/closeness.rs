@@ -202,12 +202,13 @@ impl fmt::Display for Closeness {
         if let Some(Offender { position, actual, expected }) = self.first.as_ref().or(self.worst.as_ref()) {
             write!(f, "; first at {position:?}: {actual:e} instead of {expected:e}")?;
         }
-        match (self.share_of_bound, &self.beyond) {
-            (Some(share), Some(Offender { position, actual, expected })) => {
-                write!(f, "; {share:.2} of its bound at {position:?}: {actual:e} instead of {expected:e}")?;
-            }
-            (Some(share), None) => write!(f, "; {share:.2} of its bound")?,
-            (None, _) => {}
+        match self.share_of_bound {
+            Some(share) if share < 1000.0 => write!(f, "; {share:.2} of its bound")?,
+            Some(share) => write!(f, "; {share:.1e} of its bound")?,
+            None => {}
+        }
+        if let Some(Offender { position, actual, expected }) = &self.beyond {
+            write!(f, " at {position:?}: {actual:e} instead of {expected:e}")?;
         }
         Ok(())
     }

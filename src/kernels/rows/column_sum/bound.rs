@@ -10,7 +10,7 @@ const STRIPS: usize = 256;
 
 /// A column is added up in strips of L = max(256, M / 256) rows, and then its strips are.
 pub(super) const BOUND: Bound<ColumnSum> = Bound {
-    formula: "√((L + M/L)/6)·u of √(Σ in²), L = max(256, M/256); √(M/L/9)·u of the sum where one sign prevails",
+    formula: "√((L + M/L)/6)·u of √(Σ in²), L = max(256, M/256); √((L²/M + M/L)/9)·u of the sum where one sign prevails",
     uncertainties,
 };
 

@@ -12,7 +12,7 @@ const PARTIALS: usize = 4;
 /// a row far from zero loses digits in proportion to μ/σ. The factor 1/√(σ² + eps) errs by half the share of the sum of
 /// squares, a root and two quotients.
 pub(super) const BOUND: Bound<LayerNorm> = Bound {
-    formula: "√(C/36·(1 + 2·μ²/σ²) + 4)·u of the normal value, each row's in common, and √2·u for scale and bias",
+    formula: "√(C/144·(1 + μ²/σ²) + 4/3·μ²/σ² + 4)·u of the scaled value, a row's in common, and a rounding of the output",
     uncertainties,
 };
 

@@ -6,7 +6,7 @@ use crate::tensor::{Exact, Result};
 
 /// A sum is rounded once, and so is its reference. An activation errs as its function does.
 pub(super) const BOUND: Bound<Pointwise> = Bound {
-    formula: "0 for a sum; of an activation's value, (3 + |x|)·u at its centre and √(4 + 3·a²)·u in its tail exp(a)",
+    formula: "0 for a sum; √(1 + 3·(erf z/Φ)²)·u of an activation near zero, √(6 + 3·a²)·u in a tail that falls as exp(a)",
     uncertainties,
 };
 
