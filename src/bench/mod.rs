@@ -4,6 +4,7 @@
 //! device could do. On a device that computes on the CPU, CPU seconds are what can be compared: they change
 //! less with what else the machine does.
 
+mod benchmark;
 mod clock;
 mod forward;
 mod kernels;
@@ -14,6 +15,10 @@ use serde::Serialize;
 
 use crate::kernels::Cost;
 
+pub use benchmark::{
+    AttentionWork, Benchmark, Ceilings, Clock, Machine, MeasuredDevice, Measurement, Memory, ModelWork, Outcome, Row,
+    RowCost, Samples, Settings, Shares, TimedCall, Verification, WarmUp, Work,
+};
 pub use forward::{ForwardMeasurement, ForwardWork, KernelShare, measure_forward};
 pub use kernels::{CaseRun, KernelMeasurement, measure_kernels};
 
