@@ -34,6 +34,9 @@ impl ComparedSizes {
         let config = Config::named(backbone)?;
         let [rows, columns] = self.size.unwrap_or([config.rows, config.columns]);
         let tubelet = self.tubelet.unwrap_or(config.tubelet);
+        if tubelet.frames * tubelet.rows * tubelet.columns == 0 {
+            return Err(Error::usage("a tubelet has at least one frame and one pixel"));
+        }
         Ok(config.as_model(kind).frames(frames).rows(rows).columns(columns).tubelet(tubelet))
     }
 }
