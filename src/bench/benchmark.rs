@@ -1,6 +1,6 @@
 //! What one run of `tubelet bench` found: plain data, written as JSON and read back to be compared, drawn and listed.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::gpu::Capabilities;
 use crate::kernels::Precision;
@@ -79,7 +79,8 @@ pub struct MeasuredDevice {
     pub after: Ceilings,
 }
 
-/// How fast a device is at best, as probes measured it in the same run.
+/// How fast a device is at best, as probes measured it in the same run: by its time stamps where it has them, in CPU
+/// seconds where the processor computes, as its rows are.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Ceilings {
@@ -163,7 +164,7 @@ pub struct AttentionWork {
     pub frames: Option<usize>,
     /// Sequences that attend each to itself.
     pub sequences: usize,
-    /// Tokens of a sequence.
+    /// Tokens of a sequence, of the longest where they differ.
     pub tokens: usize,
     /// Heads.
     pub heads: usize,
@@ -260,7 +261,7 @@ pub struct WarmUp {
     pub runs: usize,
     /// Seconds.
     pub seconds: f64,
-    /// Whether three successive medians agreed within 2 %; else the row's time was spent.
+    /// Whether three successive medians, each of three runs, agreed within 2 %; else half of the row's time was spent.
     pub settled: bool,
 }
 
@@ -300,7 +301,8 @@ pub struct Verification {
     pub against: String,
     /// Whether at a smaller size, since the references are slow; else at the size that is timed.
     pub reduced: bool,
-    /// ‖difference‖₂ / ‖expected‖₂; infinite where one side alone is NaN.
+    /// ‖difference‖₂ / ‖expected‖₂; infinite where one side alone is NaN, and `null` in JSON, which has no infinity.
+    #[serde(deserialize_with = "infinite_for_null")]
     pub relative_l2: f64,
     /// The largest that is accepted.
     pub bound: f64,
@@ -316,7 +318,8 @@ pub struct Memory {
     pub weights: u64,
     /// Intermediate values on the device.
     pub values: u64,
-    /// The most that the process has held so far, where the system says it.
+    /// The most that the process has held while this row and those beside it were measured, where the system says it; on
+    /// a device that computes on the CPU its memory is among it.
     pub process_peak: Option<u64>,
 }
 
@@ -336,6 +339,11 @@ pub struct TimedCall {
     pub operations: u64,
     /// Bytes read and written.
     pub bytes: u64,
+}
+
+/// JSON has no infinity: it is written as `null`.
+fn infinite_for_null<'de, D: Deserializer<'de>>(value: D) -> Result<f64, D::Error> {
+    Ok(Option::<f64>::deserialize(value)?.unwrap_or(f64::INFINITY))
 }
 
 impl Benchmark {

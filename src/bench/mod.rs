@@ -8,6 +8,7 @@ mod benchmark;
 mod clock;
 mod forward;
 mod kernels;
+pub mod publish;
 
 use std::time::Duration;
 
