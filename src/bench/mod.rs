@@ -18,6 +18,7 @@ mod kernels;
 mod machine;
 mod method;
 mod problem;
+pub mod publish;
 mod run;
 mod sampling;
 mod sizing;
