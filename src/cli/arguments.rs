@@ -290,6 +290,9 @@ pub(super) struct DeviceArguments {
     /// Threads of the device cpu, instead of as many as the processor runs at once.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = DEVICE)]
     threads: Option<usize>,
+    /// Hold a device that runs WGSL to what every browser allows: WebGPU's rules, features and default limits.
+    #[arg(long, env = "TUBELET_WEBGPU", hide_env_values = true, help_heading = DEVICE)]
+    webgpu: bool,
 }
 
 impl DeviceArguments {
@@ -372,6 +375,10 @@ impl DeviceArguments {
         let device = Device::open(&self.device_options(choice, checks))?;
         tracing::debug!("device {}, run-time checks {}", device.name(), if checks { "on" } else { "off" });
         Ok(device)
+    }
+
+    fn device_options(&self, choice: DeviceChoice, checks: bool) -> DeviceOptions {
+        DeviceOptions::new().choice(choice).checks(checks).webgpu(self.webgpu).threads(self.threads)
     }
 
     /// The model on the device, with run-time checks of shaders.

@@ -59,6 +59,19 @@ pub struct MatrixShape {
     pub accumulator: String,
 }
 
+impl MatrixShape {
+    fn of(adapter: &wgpu::Adapter) -> Vec<Self> {
+        let shapes = adapter.cooperative_matrix_properties().into_iter().map(|shape| Self {
+            rows: shape.m_size,
+            columns: shape.n_size,
+            inner: shape.k_size,
+            operands: format!("{:?}", shape.ab_type).to_lowercase(),
+            accumulator: format!("{:?}", shape.cr_type).to_lowercase(),
+        });
+        shapes.collect()
+    }
+}
+
 /// The limits that kernels and plans obey. Bytes and counts are per binding, buffer, workgroup or dispatch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -152,16 +165,17 @@ impl Capabilities {
     }
 
     pub(super) fn of_adapter(adapter: &wgpu::Adapter) -> Self {
-        let matrix_shapes = adapter.cooperative_matrix_properties().into_iter().map(|shape| MatrixShape {
-            rows: shape.m_size,
-            columns: shape.n_size,
-            inner: shape.k_size,
-            operands: format!("{:?}", shape.ab_type).to_lowercase(),
-            accumulator: format!("{:?}", shape.cr_type).to_lowercase(),
-        });
         Self {
-            matrix_shapes: matrix_shapes.collect(),
+            matrix_shapes: MatrixShape::of(adapter),
             ..Self::new(&adapter.get_info(), adapter.features(), &adapter.limits())
+        }
+    }
+
+    /// Of a device with the features and limits that it was opened with.
+    pub(super) fn of_opened(adapter: &wgpu::Adapter, device: &wgpu::Device) -> Self {
+        Self {
+            matrix_shapes: MatrixShape::of(adapter),
+            ..Self::new(&adapter.get_info(), device.features(), &device.limits())
         }
     }
 

@@ -11,6 +11,7 @@
 
 mod buffer;
 mod capabilities;
+mod choice;
 mod commands;
 mod device;
 mod fault;
@@ -24,10 +25,11 @@ pub use buffer::{Buffer, Readback, Window};
 /// The bytemuck that the crate is built on: what uniforms and contents of buffers are made of.
 pub use bytemuck;
 pub use capabilities::{Capabilities, DeviceKind, Limits, MatrixShape, Subgroup};
-pub use commands::{Commands, Dispatch, Timing};
 #[cfg(not(target_arch = "wasm32"))]
-pub use device::devices;
-pub use device::{Gpu, GpuChoice, GpuOptions, WgpuHandles, devices_async};
+pub use choice::devices;
+pub use choice::{GpuChoice, GpuOptions, devices_async};
+pub use commands::{Commands, Dispatch, Timing};
+pub use device::{Gpu, WgpuHandles};
 pub use frames::{BufferLayout, DeviceFrames, PixelOrder};
 pub use identity::DeviceId;
 #[cfg(not(target_arch = "wasm32"))]

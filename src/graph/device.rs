@@ -88,13 +88,15 @@ pub struct DeviceOptions {
     pub choice: DeviceChoice,
     /// Whether this crate's kernels check array bounds and bound their loops. On by default; measurements may turn it off.
     pub checks: bool,
+    /// Whether a GPU is held to what every browser allows: see [`GpuOptions::webgpu`].
+    pub webgpu: bool,
     /// Threads of the host's processor; `None` for as many as it runs at once.
     pub threads: Option<usize>,
 }
 
 impl Default for DeviceOptions {
     fn default() -> Self {
-        Self { choice: DeviceChoice::default(), checks: true, threads: None }
+        Self { choice: DeviceChoice::default(), checks: true, webgpu: false, threads: None }
     }
 }
 
@@ -122,6 +124,12 @@ impl DeviceOptions {
         Self { checks, ..self }
     }
 
+    /// Whether a GPU is held to what every browser allows: see [`GpuOptions::webgpu`].
+    #[must_use]
+    pub fn webgpu(self, webgpu: bool) -> Self {
+        Self { webgpu, ..self }
+    }
+
     /// The host computes with this many threads; `None` for as many as it runs at once.
     #[must_use]
     pub fn threads(self, threads: impl Into<Option<usize>>) -> Self {
@@ -144,8 +152,9 @@ impl Device {
     /// [`NoDevice`](crate::tensor::ErrorKind::NoDevice) where none answers, with what to install or which names there
     /// are.
     pub fn open_async(options: &DeviceOptions) -> Pending<'static, Self> {
-        let DeviceOptions { choice, checks, threads } = options.clone();
-        let gpu = move |choice| async move { Gpu::open_async(&GpuOptions { choice, checks }).await.map(Self::from) };
+        let DeviceOptions { choice, checks, webgpu, threads } = options.clone();
+        let gpu =
+            move |choice| async move { Gpu::open_async(&GpuOptions { choice, checks, webgpu }).await.map(Self::from) };
         Pending::new(async move {
             match choice {
                 DeviceChoice::Fastest if cfg!(feature = "cpu") => match gpu(GpuChoice::Hardware).await {

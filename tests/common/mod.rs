@@ -37,7 +37,7 @@ pub(crate) enum Shown {
 }
 
 impl DeviceTests {
-    /// Opens the device that `TUBELET_DEVICE` names, else the fastest. Where there is none all tests are skipped, unless
+    /// Opens the device that `TUBELET_DEVICE` names, else the fastest; with `TUBELET_WEBGPU=1` held to what browsers allow. Where there is none all tests are skipped, unless
     /// `TUBELET_REQUIRE_GPU=1` makes that a failure.
     pub(crate) fn open() -> Result<Self, ExitCode> {
         match device() {
@@ -158,8 +158,9 @@ fn device() -> Result<Option<Device>, Error> {
         Ok(name) => name.parse()?,
         Err(_) => DeviceChoice::Gpu(gpu::GpuChoice::Fastest),
     };
+    let webgpu = std::env::var("TUBELET_WEBGPU").is_ok_and(|value| value == "1");
     let required = std::env::var("TUBELET_REQUIRE_GPU").is_ok_and(|value| value == "1");
-    match Device::open(&DeviceOptions::new().choice(choice)) {
+    match Device::open(&DeviceOptions::new().choice(choice).webgpu(webgpu)) {
         Ok(device) => Ok(Some(device)),
         Err(error) if error.kind() == ErrorKind::NoDevice && !required => Ok(None),
         Err(error) => Err(error),
