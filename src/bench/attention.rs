@@ -162,7 +162,11 @@ mod tests {
             let Work::Attention(work) = &candidate.work else { panic!("{:?}", candidate.work) };
             let halves = work.name == "factorised dot-product";
             let made = (candidate.make)(&device);
-            assert_eq!(made.err().map(|error| error.to_string().contains("3 heads")), halves.then_some(true), "{work:?}");
+            assert_eq!(
+                made.err().map(|error| error.to_string().contains("3 heads")),
+                halves.then_some(true),
+                "{work:?}"
+            );
         }
     }
 

@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn copies_touch_all_their_memory() {
         let (rate, bytes) = copying(&Device::host(None).unwrap(), 1 << 12, 3).unwrap();
-        assert_eq!(bytes, 3 * 2 * 4 << 12);
+        assert_eq!(bytes, (3 * 2 * 4) << 12);
         assert!(rate.is_finite() && rate > 0.0);
     }
 }

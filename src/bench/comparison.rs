@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn rows_of_a_size_stand_together() {
-        let sizes = ComparedSizes { precisions: vec![Precision::F32, Precision::F16Weights], ..ComparedSizes::default() };
+        let sizes =
+            ComparedSizes { precisions: vec![Precision::F32, Precision::F16Weights], ..ComparedSizes::default() };
         let schedule = Schedule::comparison("vit-ti", &[8, 16], &sizes).unwrap();
         let rows: Vec<_> = schedule.groups.iter().map(Vec::len).collect();
         assert_eq!(rows, [4, 4, 5, 4, 4, 5, 1]);

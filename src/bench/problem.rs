@@ -33,7 +33,8 @@ impl Problem {
             return self.clone();
         }
         let names = stored_weights(&self.graph);
-        let weights = Arc::new(RoundedWeights { names, element: self.precision.weights(), exact: self.weights.clone() });
+        let weights =
+            Arc::new(RoundedWeights { names, element: self.precision.weights(), exact: self.weights.clone() });
         Self { weights, precision: Precision::F32, ..self.clone() }
     }
 

@@ -107,9 +107,8 @@ impl Found {
 fn shares(costs: &[Cost], seconds: f64, ceilings: &Ceilings) -> Shares {
     let seconds = seconds.max(f64::MIN_POSITIVE);
     let bytes = |cost: &Cost| cost.read + cost.written;
-    let (operations, moved) = costs.iter().fold((0, 0), |(operations, moved), cost| {
-        (operations + cost.operations, moved + bytes(cost))
-    });
+    let (operations, moved) =
+        costs.iter().fold((0, 0), |(operations, moved), cost| (operations + cost.operations, moved + bytes(cost)));
     let least = costs.iter().map(|cost| ceilings.least_seconds(cost.operations, bytes(cost)));
     Shares {
         arithmetic: operations as f64 / ceilings.operations_per_second / seconds,
@@ -179,16 +178,12 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn new(
-        stage: &'a Stage,
-        schedule: &Schedule,
-        method: &'a Method,
-        progress: &'a mut dyn FnMut(f64, &str),
-    ) -> Self {
+    fn new(stage: &'a Stage, schedule: &Schedule, method: &'a Method, progress: &'a mut dyn FnMut(f64, &str)) -> Self {
         let (references, notes) = (References::new(), Vec::new());
         let mut session = Self { stage, method, references, notes, done: 0.0, total: 0.0, progress };
         let devices = 0..stage.devices.len();
-        let rows: f64 = devices.flat_map(|device| schedule.groups.iter().map(move |group| (device, group)))
+        let rows: f64 = devices
+            .flat_map(|device| schedule.groups.iter().map(move |group| (device, group)))
             .map(|(device, group)| session.foreseen(device, group))
             .sum();
         session.total = rows + 2.0 * CEILING_SECONDS * stage.devices.len() as f64;
@@ -392,11 +387,14 @@ impl<'a> Session<'a> {
         let witness = peer.map(Witness::device).or_else(|| self.stage.witness.clone());
         let (Some(witness), Some((outputs, bound))) = (witness, &trial.computed) else {
             let name = device.name();
-            return self.note(format!("rows of {name} are checked at a reduced size alone: nothing else computes them"));
+            return self
+                .note(format!("rows of {name} are checked at a reduced size alone: nothing else computes them"));
         };
         let verification = match witness.outputs(&made.full) {
             Ok(expected) => compared(witness.name(), false, outputs, &expected, *bound),
-            Err(error) => return self.note(format!("{} could not check a row of {}: {error}", witness.name(), device.name())),
+            Err(error) => {
+                return self.note(format!("{} could not check a row of {}: {error}", witness.name(), device.name()));
+            }
         };
         trial.verify(verification);
     }
@@ -416,7 +414,8 @@ impl<'a> Session<'a> {
             let Some(peer) = self.peer(device.device()) else { continue };
             let Some(other) = devices.iter().position(|device| device.device().id() == peer.id()) else { continue };
             for (index, trial) in trials[own].iter().enumerate().filter(|(index, _)| right[other][*index]) {
-                if let (Some((actual, bound)), Some((expected, _))) = (&trial.computed, &trials[other][index].computed) {
+                if let (Some((actual, bound)), Some((expected, _))) = (&trial.computed, &trials[other][index].computed)
+                {
                     verifications.push((own, index, compared(peer.name(), false, actual, expected, *bound)));
                 }
             }

@@ -126,9 +126,7 @@ impl RowState {
                 let time_left = self.warm.is_empty() || self.spent < WARM_UP_SHARE * rules.row_seconds;
                 rules.warm && time_left && !settled(&self.warm)
             }
-            Purpose::Sample => {
-                self.samples.wall.is_empty() || (self.spent < rules.row_seconds && !self.enough(rules))
-            }
+            Purpose::Sample => self.samples.wall.is_empty() || (self.spent < rules.row_seconds && !self.enough(rules)),
         }
     }
 
@@ -178,9 +176,9 @@ impl RowState {
 fn settled(runs: &[f64]) -> bool {
     let medians: Vec<f64> = runs.windows(SUCCESSIVE).map(|runs| quantile(runs, 0.5)).collect();
     let Some(first) = medians.len().checked_sub(SUCCESSIVE) else { return false };
-    let (least, most) = medians[first..].iter().fold((f64::INFINITY, 0.0f64), |(least, most), median| {
-        (least.min(*median), most.max(*median))
-    });
+    let (least, most) = medians[first..]
+        .iter()
+        .fold((f64::INFINITY, 0.0f64), |(least, most), median| (least.min(*median), most.max(*median)));
     most <= least * (1.0 + AGREEMENT)
 }
 
@@ -218,10 +216,18 @@ mod tests {
         }
 
         fn take(&mut self, purpose: Purpose) -> Result<Sample> {
-            self.order.borrow_mut().push(if purpose == Purpose::WarmUp { self.name.to_ascii_lowercase() } else { self.name });
+            self.order.borrow_mut().push(if purpose == Purpose::WarmUp {
+                self.name.to_ascii_lowercase()
+            } else {
+                self.name
+            });
             let wall = self.seconds[self.runs.min(self.seconds.len() - 1)];
             self.runs += 1;
-            if wall < 0.0 { Err(Error::usage("it fails")) } else { Ok(Sample { wall, spent: wall, ..Sample::default() }) }
+            if wall < 0.0 {
+                Err(Error::usage("it fails"))
+            } else {
+                Ok(Sample { wall, spent: wall, ..Sample::default() })
+            }
         }
     }
 
@@ -230,7 +236,12 @@ mod tests {
     /// What comes of rows that take these seconds, and the order in which they ran.
     fn sampled(rows: &[(char, &[f64])], rules: &Rules) -> (Vec<Result<Sampled>>, String) {
         let order = RefCell::new(String::new());
-        let scripted = |(name, seconds): &(char, &[f64])| Scripted { name: *name, seconds: seconds.to_vec(), runs: 0, order: &order };
+        let scripted = |(name, seconds): &(char, &[f64])| Scripted {
+            name: *name,
+            seconds: seconds.to_vec(),
+            runs: 0,
+            order: &order,
+        };
         let mut rows: Vec<_> = rows.iter().map(scripted).collect();
         let mut timed: Vec<&mut dyn Timed> = rows.iter_mut().map(|row| row as &mut dyn Timed).collect();
         let found = sample_in_turn(&mut timed, rules);

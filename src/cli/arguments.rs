@@ -367,10 +367,6 @@ impl DeviceArguments {
         }
     }
 
-    fn device_options(&self, choice: DeviceChoice, checks: bool) -> DeviceOptions {
-        DeviceOptions::new().choice(choice).checks(checks).threads(self.threads)
-    }
-
     fn open_choice(&self, choice: DeviceChoice, checks: bool) -> Result<Device> {
         let device = Device::open(&self.device_options(choice, checks))?;
         tracing::debug!("device {}, run-time checks {}", device.name(), if checks { "on" } else { "off" });

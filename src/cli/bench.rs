@@ -1,12 +1,14 @@
 //! `tubelet bench`.
 
+mod publishing;
 mod table;
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use tubelet::bench::{
-    self, BenchDevice, Benchmark, ComparedSizes, ForwardWork, Method, Outcome, Row, Schedule, Sizing, SizingWish, Stage,
-    WorkRate,
+    self, BenchDevice, Benchmark, ComparedSizes, ForwardWork, Method, Outcome, Row, Schedule, Sizing, SizingWish,
+    Stage, WorkRate,
 };
 use tubelet::kernels::{ALL, Family, Precision};
 use tubelet::tensor::{Error, ErrorKind, Result};
@@ -18,6 +20,7 @@ use super::arguments::{
 use super::init::pair;
 use super::known::known;
 use super::{output, progress};
+use publishing::Publishing;
 
 /// Compare the four models on a device, and on the processor beside it
 #[derive(clap::Args)]
@@ -37,7 +40,9 @@ Examples:
   tubelet bench --kernel attention,linear
   tubelet bench --forward --untrained vit-ti
   tubelet bench --forward --device cpu
-  tubelet bench --full --json > bench.json")]
+  tubelet bench --full --report report
+  tubelet bench --json > before.json
+  tubelet bench --compare before.json after.json")]
 pub(super) struct Bench {
     /// The models to compare, by number or name, instead of all four.
     #[arg(long, value_name = "MODELS", value_delimiter = ',', hide_possible_values = true,
@@ -87,6 +92,12 @@ pub(super) struct Bench {
     /// Seconds that a row may take, warm-up and samples together, instead of 1, with --full 10.
     #[arg(long, value_name = "S", value_parser = some_seconds)]
     row_seconds: Option<f64>,
+    /// Measure nothing, and say what changed between two results of --json, the earlier and the later.
+    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], conflicts_with_all = MEASURING,
+        conflicts_with_all = ONE_MODEL)]
+    compare: Vec<PathBuf>,
+    #[command(flatten)]
+    publishing: Publishing,
     #[command(flatten)]
     origin: OriginArguments,
     #[command(flatten)]
@@ -103,6 +114,27 @@ pub(super) struct Bench {
 /// What asks for one model.
 const ONE_MODEL: [&str; 8] =
     ["forward", "model", "untrained", "kind", "options", "classifier", "clip_frames", "clip_size"];
+
+/// What says how something is measured, or where the result goes.
+const MEASURING: [&str; 17] = [
+    "kinds",
+    "frames",
+    "size",
+    "tubelet",
+    "backbone",
+    "batch",
+    "kernel",
+    "precision",
+    "alone",
+    "full",
+    "cold",
+    "checks",
+    "row_seconds",
+    "report",
+    "csv",
+    "trace",
+    "markdown",
+];
 
 /// The name of a known kernel.
 #[derive(Clone)]
@@ -173,8 +205,14 @@ fn some_seconds(text: &str) -> Result<f64, String> {
 
 impl super::Run for Bench {
     fn run(self) -> Result<()> {
+        if !self.compare.is_empty() {
+            return output::report(self.json, &publishing::compared(&self.compare)?, ToString::to_string);
+        }
+        self.publishing.check()?;
         let benchmark = self.measure()?;
-        output::report(self.json, &benchmark, table::describe)?;
+        self.publishing.write(&benchmark)?;
+        let describe = if self.publishing.prints_markdown() { bench::publish::markdown } else { table::describe };
+        output::report(self.json, &benchmark, describe)?;
         verdict(&benchmark)
     }
 }

@@ -107,7 +107,10 @@ mod tests {
 
     #[test]
     fn medians_and_quantiles_are_the_usual_ones() {
-        assert_eq!((median(&[3.0, 1.0, 2.0]), median(&[4.0, 1.0, 2.0, 3.0]), median(&[])), (Some(2.0), Some(2.5), None));
+        assert_eq!(
+            (median(&[3.0, 1.0, 2.0]), median(&[4.0, 1.0, 2.0, 3.0]), median(&[])),
+            (Some(2.0), Some(2.5), None)
+        );
         let sorted: Vec<f64> = (0..=10).map(f64::from).collect();
         assert_relative_eq!(quantile(&sorted, 0.2).unwrap(), 2.0);
         assert_relative_eq!(quantile(&sorted, 0.8).unwrap(), 8.0, epsilon = 1e-12);

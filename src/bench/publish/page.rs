@@ -1,6 +1,7 @@
 //! The page: one file that shows a result.
 
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
@@ -21,13 +22,14 @@ mod papers;
 
 /// The text of the page. It loads nothing from elsewhere and runs no script.
 pub(super) fn html(benchmark: &Benchmark) -> Result<String> {
-    let devices: Vec<DeviceSection> = (0..benchmark.devices.len()).map(|index| DeviceSection::of(benchmark, index)).collect();
+    let devices: Vec<DeviceSection> =
+        (0..benchmark.devices.len()).map(|index| DeviceSection::of(benchmark, index)).collect();
     let page = render(context! {
         title => "ViViT’s four models, measured",
         lead => facts::lead(benchmark),
         facts => facts::of_run(benchmark),
-        papers => papers::all(benchmark),
-        devices => devices,
+        papers => Serde(papers::all(benchmark)),
+        devices => Serde(devices),
         method => facts::method(benchmark),
         notes => benchmark.notes.iter().map(|note| words::plain(note)).collect::<Vec<_>>(),
         command => facts::command(benchmark),

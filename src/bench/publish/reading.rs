@@ -85,7 +85,10 @@ mod tests {
             let error = read(&path).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::File);
             let sentence = error.to_string();
-            assert!(sentence.starts_with(&format!("{} {expected}", path.display())) || sentence.contains(expected), "{sentence}");
+            assert!(
+                sentence.starts_with(&format!("{} {expected}", path.display())) || sentence.contains(expected),
+                "{sentence}"
+            );
             assert_eq!(sentence.lines().count(), 1, "{sentence}");
         }
         assert_eq!(read("no such file").unwrap_err().kind(), ErrorKind::File);

@@ -50,7 +50,8 @@ fn device_facts(benchmark: &Benchmark, device: &MeasuredDevice) -> String {
         facts.push(("checks", format!("{checks} at run time")));
     }
     let second = if device.computes_on_cpu { "CPU second" } else { "second" };
-    let of = |get: fn(&Ceilings) -> f64| format!("{} before, {} after", giga(get(&device.before)), giga(get(&device.after)));
+    let of =
+        |get: fn(&Ceilings) -> f64| format!("{} before, {} after", giga(get(&device.before)), giga(get(&device.after)));
     facts.push((
         "ceilings",
         format!(
@@ -121,9 +122,9 @@ fn titles(work: &Work, clock: Clock) -> Vec<&'static str> {
         _ => " ms",
     };
     match work {
-        Work::Model(_) => vec![
-            "model", milliseconds, " 20–80 %", " clips/s", " GFLOP/s", " GMAC", " roofline", " memory", " error",
-        ],
+        Work::Model(_) => {
+            vec!["model", milliseconds, " 20–80 %", " clips/s", " GFLOP/s", " GMAC", " roofline", " memory", " error"]
+        }
         Work::Attention(_) => {
             vec!["form", milliseconds, " 20–80 %", " wall ms", " GFLOP/s", " GMAC", " roofline", " error"]
         }
@@ -164,7 +165,8 @@ fn measured(row: &Row, measurement: &Measurement) -> Vec<String> {
     let rest = match &row.work {
         Work::Model(work) => {
             let clips = output::three_digits(work.batch as f64 / wall.max(f64::MIN_POSITIVE));
-            let memory = measurement.memory.map_or(String::new(), |memory| output::bytes(memory.weights + memory.values));
+            let memory =
+                measurement.memory.map_or(String::new(), |memory| output::bytes(memory.weights + memory.values));
             vec![clips, rate(cost.operations), multiply_accumulates, roofline, memory, error]
         }
         Work::Attention(_) => vec![milliseconds(wall), rate(cost.operations), multiply_accumulates, roofline, error],
@@ -232,7 +234,9 @@ fn footnotes(benchmark: &Benchmark) -> String {
         notes.push("where the processor computes, rates and shares are of CPU seconds of the process".to_owned());
     }
     if has(|measurement| !measurement.warm_up.settled) {
-        notes.push(format!("{NOT_SETTLED} half of the row's time was spent before three successive medians agreed within 2 %"));
+        notes.push(format!(
+            "{NOT_SETTLED} half of the row's time was spent before three successive medians agreed within 2 %"
+        ));
     }
     if has(|measurement| !measurement.enough) {
         notes.push(format!("{NOT_ENOUGH} fewer than 20 samples and less than 2 s of them"));

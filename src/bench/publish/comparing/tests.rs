@@ -5,9 +5,7 @@ use super::*;
 fn noisy(rows: usize, mut samples: impl FnMut(usize) -> Vec<f64>) -> Benchmark {
     let mut benchmark = sample::benchmark();
     benchmark.devices.truncate(1);
-    benchmark.rows = (0..rows)
-        .map(|index| sample::kernel_row(&format!("case {index}"), samples(index)))
-        .collect();
+    benchmark.rows = (0..rows).map(|index| sample::kernel_row(&format!("case {index}"), samples(index))).collect();
     benchmark
 }
 

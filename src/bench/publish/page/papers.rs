@@ -51,7 +51,8 @@ fn table(benchmark: &Benchmark, beside: &Beside<'_>) -> PaperTable {
         true => format!("{}, as in the paper.", beside.sizes()),
         false => format!("{}: not the paper’s sizes, so only the relative run times can be compared.", beside.sizes()),
     };
-    let rows: Vec<PaperRow> = PUBLISHED.iter().enumerate().map(|(index, published)| row(published, beside, index)).collect();
+    let rows: Vec<PaperRow> =
+        PUBLISHED.iter().enumerate().map(|(index, published)| row(published, beside, index)).collect();
     let own = if rows.iter().any(|row| row.operations.ends_with('†')) { OWN_COUNT } else { "" };
     PaperTable { device, sentence, rows, note: format!("{NOTE}{own}") }
 }
@@ -89,7 +90,9 @@ mod tests {
         let benchmark = sample::benchmark();
         let tables = all(&benchmark);
         assert_eq!(tables.len(), 2);
-        assert!(tables[0].sentence.ends_with("as in the paper.") && tables[1].sentence.contains("not the paper’s sizes"));
+        assert!(
+            tables[0].sentence.ends_with("as in the paper.") && tables[1].sentence.contains("not the paper’s sizes")
+        );
         let second = &tables[0].rows[1];
         assert_eq!((&*second.published.operations, &*second.published.relative), ("284.4", "0.30"));
         assert_eq!(second.parameters, "115.1");
