@@ -25,7 +25,7 @@ const ARITHMETIC_SECONDS: f64 = 10e-3;
 const MOST_ELEMENTS: usize = 1 << 20;
 /// Turns of a loop that every driver runs to its end.
 const MOST_STEPS: usize = 1 << 15;
-/// Seconds that each probe may be repeated.
+/// Seconds that each probe may be repeated, unless rows have less.
 const PROBE_SECONDS: f64 = 0.5;
 /// How often each is repeated at most.
 const REPETITIONS: usize = 5;
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn copies_touch_all_their_memory() {
         let (rate, bytes) = copying(&Device::host(None).unwrap(), 1 << 12, 3).unwrap();
-        assert_eq!(bytes, 3 * 2 * 4 << 12);
+        assert_eq!(bytes, (3 * 2 * 4) << 12);
         assert!(rate.is_finite() && rate > 0.0);
     }
 }
