@@ -25,7 +25,7 @@ const ARITHMETIC_SECONDS: f64 = 10e-3;
 const MOST_ELEMENTS: usize = 1 << 20;
 /// Turns of a loop that every driver runs to its end.
 const MOST_STEPS: usize = 1 << 15;
-/// Seconds that each probe may be repeated.
+/// Seconds that each probe may be repeated, unless rows have less.
 const PROBE_SECONDS: f64 = 0.5;
 /// How often each is repeated at most.
 const REPETITIONS: usize = 5;

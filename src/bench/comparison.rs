@@ -20,11 +20,13 @@ pub struct ComparedSizes {
     pub batch: usize,
     /// How weights are stored.
     pub precisions: Vec<Precision>,
+    /// Whether attention is measured at the size that llama.cpp times, too.
+    pub of_llama_cpp: bool,
 }
 
 impl Default for ComparedSizes {
     fn default() -> Self {
-        Self { kinds: Model::all(), size: None, tubelet: None, batch: 1, precisions: vec![Precision::F32] }
+        Self { kinds: Model::all(), size: None, tubelet: None, batch: 1, precisions: vec![Precision::F32], of_llama_cpp: true }
     }
 }
 
@@ -42,8 +44,8 @@ impl ComparedSizes {
 }
 
 impl Schedule {
-    /// The models of `sizes` on clips of each of these `frames`, with attention alone at the same sizes, and attention at
-    /// the size that llama.cpp times.
+    /// The models of `sizes` on clips of each of these `frames`, with attention alone at the same sizes, and where it is
+    /// wanted attention at the size that llama.cpp times.
     ///
     /// Rows of one size are compared: the models with one another, and so are the forms of attention. A model that cannot
     /// be, such as Model 4 of 3 heads, has a row that says so.
@@ -70,7 +72,9 @@ impl Schedule {
             }
             schedule.group(attention::forms(&clip, sizes.batch));
         }
-        schedule.group(vec![attention::of_llama_cpp()]);
+        if sizes.of_llama_cpp {
+            schedule.group(vec![attention::of_llama_cpp()]);
+        }
         Ok(schedule)
     }
 }

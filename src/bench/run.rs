@@ -447,3 +447,100 @@ fn title(group: &[Candidate]) -> String {
         None => "nothing".to_owned(),
     }
 }
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use super::*;
+    use crate::bench::{attention, kernels};
+    use crate::graph::{DeviceChoice, DeviceOptions};
+    use crate::kernels::host::{Arguments, Threads};
+    use crate::kernels::{Binding, Case, Family, Host, Kernel, Planned, Reference, Selection, input, variants_of};
+    use crate::tensor::{Exact, Shape};
+    use crate::vivit::Config;
+
+    /// out = 2 · in, with one element wrong on the host where there are `FROM` of them or more.
+    #[derive(Clone, Debug)]
+    struct Doubled<const FROM: usize> {
+        elements: usize,
+    }
+
+    impl<const FROM: usize> Kernel for Doubled<FROM> {
+        const FAMILY: &'static Family = &Family {
+            name: "doubled",
+            formula: "out[i] = 2 · in[i]",
+            uniform: &[],
+            bindings: &[Binding::read("input", "[M]"), Binding::write("output", "[M]")],
+            variants: variants_of::<Self>,
+            cases: cases::<FROM>,
+        };
+        const VARIANTS: &'static [Planned<Self>] = &[];
+        const REFERENCE: Reference<Self> = |_, inputs| {
+            let x = input(inputs, 0)?;
+            Ok(vec![Exact::from_reals(x.shape().clone(), x.reals()?.iter().map(|x| 2.0 * x).collect())?])
+        };
+        const HOST: Option<Host<Self>> = Some(double);
+
+        fn operands(&self) -> Vec<Option<Shape>> {
+            vec![Some([self.elements].into()); 2]
+        }
+
+        fn validate(&self) -> Result<()> {
+            Ok(())
+        }
+
+        fn operations(&self) -> u64 {
+            self.elements as u64
+        }
+    }
+
+    fn double<const FROM: usize>(call: &Doubled<FROM>, arguments: &mut Arguments<'_>, _: &Threads) -> Result<()> {
+        let x = arguments.floats(0)?;
+        let doubled = arguments.output(0)?;
+        doubled.iter_mut().zip(x).for_each(|(doubled, x)| *doubled = 2.0 * x);
+        if call.elements >= FROM {
+            doubled[call.elements / 2] += 0.5;
+        }
+        Ok(())
+    }
+
+    fn cases<const FROM: usize>() -> Vec<Case> {
+        let of = |name, elements| Case::new(name, Doubled::<FROM> { elements });
+        vec![of("small", 64), of("large", 4096).timed()]
+    }
+
+    fn large<const FROM: usize>() -> Candidate {
+        kernels::candidate(cases::<FROM>().remove(1), Selection::automatic())
+    }
+
+    #[test]
+    fn wrong_rows_are_struck_out_and_impossible_ones_say_so() {
+        let config = Config::named("vit-ti").unwrap().frames(2).rows(32).columns(32);
+        let mut schedule = Schedule::new();
+        schedule.group(vec![large::<1>(), large::<1000>(), large::<{ usize::MAX }>()]);
+        schedule.group(attention::forms(&config, 1).split_off(3));
+        let options = DeviceOptions::new().choice(DeviceChoice::Host);
+        let mut stage = Stage::new(vec![BenchDevice::open(options).unwrap()]);
+        stage.witness = Some(Witness::device(&Device::references()));
+        let mut heard = Vec::new();
+        let found = measure(&stage, &schedule, &Method::new(0.02), &mut |done, _| heard.push(done)).unwrap();
+        assert_eq!(found.rows.len(), 5);
+        for (row, reduced) in [(0, true), (1, false)] {
+            let Outcome::Wrong { reason, verified } = &found.rows[row].outcome else { panic!("{:?}", found.rows[row]) };
+            assert!(reason.contains("the output is wrong"), "{reason}");
+            let failed: Vec<_> = verified.iter().filter(|one| !one.passed).map(|one| one.reduced).collect();
+            assert_eq!(failed.first(), Some(&reduced), "{verified:?}");
+        }
+        for row in [2, 3] {
+            let measurement = found.rows[row].measurement().unwrap_or_else(|| panic!("{:?}", found.rows[row]));
+            assert!(measurement.verified.len() == 2 && measurement.verified.iter().all(|one| one.passed));
+            assert!(measurement.clock == Clock::Cpu && measurement.warm_up.runs >= 2);
+            assert!(measurement.low <= measurement.median && measurement.median <= measurement.high);
+            assert!(measurement.shares.roofline > 0.0 && measurement.samples.wall.len() == measurement.samples.cpu.len());
+        }
+        let Outcome::Impossible { reason } = &found.rows[4].outcome else { panic!("{:?}", found.rows[4]) };
+        assert!(reason.contains("3 heads cannot be halved"), "{reason}");
+        assert!(heard.windows(2).all(|two| two[0] <= two[1]) && heard.last().is_some_and(|last| *last <= 1.0));
+        let text = serde_json::to_string(&found).unwrap();
+        assert_eq!(serde_json::from_str::<Benchmark>(&text).unwrap(), found);
+    }
+}

@@ -189,8 +189,11 @@ fn foreseen(
             seconds += rates.iter().map(|rate| row(candidate.operations, rate, row_seconds)).sum::<f64>();
         }
     }
-    let llama = super::attention::of_llama_cpp().operations;
-    Ok(seconds + rates.iter().map(|rate| row(llama, rate, row_seconds)).sum::<f64>())
+    if sizes.of_llama_cpp {
+        let operations = super::attention::of_llama_cpp().operations;
+        seconds += rates.iter().map(|rate| row(operations, rate, row_seconds)).sum::<f64>();
+    }
+    Ok(seconds)
 }
 
 /// Seconds of a row of so many operations.

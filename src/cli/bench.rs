@@ -26,7 +26,8 @@ use publishing::Publishing;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Without options the four models stand side by side on the chosen device, with attention alone at the same sizes, over a \
-sweep of frames; a short probe chooses backbone and frames so that it takes less than two minutes. --kernel measures \
+sweep of frames, and attention at the size that llama.cpp times unless --frames and --size are both given; a short probe \
+chooses backbone and frames so that it takes less than two minutes. --kernel measures \
 kernels at the sizes of a real model instead, --forward or a model that is named one forward pass and where its time goes.
 
 Every output that is timed is checked in the same run: at a reduced size against references in f64, and at its own size \
@@ -309,6 +310,8 @@ impl Bench {
         }
         sizes.tubelet = self.tubelet.map(|[side, frames]| Tubelet { frames, rows: side, columns: side });
         (sizes.size, sizes.batch, sizes.precisions) = (self.size, self.batch, self.precisions());
+        // Who names all sizes wants no other.
+        sizes.of_llama_cpp = self.frames.is_empty() || self.size.is_none();
         sizes
     }
 

@@ -19,7 +19,7 @@ use super::common::data;
 use super::{Outcome, Ran, ensure, tubelet};
 
 /// What is run in the place of something else, the first that a command holds first.
-const STAND_INS: [(&str, &str); 14] = [
+const STAND_INS: [(&str, &str); 18] = [
     // No camera.
     ("rtsp://CAMERA", "clip.mp4"),
     // Large tubelets, for a forward pass of a moment.
@@ -30,8 +30,12 @@ const STAND_INS: [(&str, &str); 14] = [
     ("--device software", "--device fastest"),
     ("jq '.devices[0].limits'", "grep limits"),
     // All kernels at real sizes take minutes.
-    ("tubelet bench --full", "tubelet bench --kernel layer_norm"),
-    ("--kernel attention --kernel linear", "--kernel layer_norm --kernel softmax"),
+    ("tubelet bench --full", "tubelet bench --kernel pool --row-seconds 0.02 --alone"),
+    ("--kernel attention,linear", "--kernel pool,softmax --row-seconds 0.02 --alone"),
+    ("--kernel all", "--kernel pool --row-seconds 0.02 --alone"),
+    ("bench --kinds 1,2 --frames 8,16 --size 112", "bench --kinds 1,2 --frames 2,4 --size 32 --row-seconds 0.02"),
+    ("bench --forward --untrained vit-ti", "bench --forward --untrained vit-ti/56x16 --row-seconds 0.02"),
+    ("bench --forward --device cpu", "bench --forward --untrained vit-ti/56x16 --row-seconds 0.02 --device cpu"),
     // The checkpoint beside the examples is a small one.
     ("--option order=space-time --frames 32 --size 224", "--option order=space-time --frames 10 --size 24x40"),
     ("--option order=time-space --frames 32 --size 224", "--option order=space-time --frames 10 --size 24x40"),
@@ -45,7 +49,7 @@ const STAND_INS: [(&str, &str); 14] = [
 
 /// Commands that are run as others, whole.
 const WHOLE: [(&str, &str); 3] = [
-    ("tubelet bench", "tubelet bench --kernel layer_norm"),
+    ("tubelet bench", "tubelet bench --kernel pool --row-seconds 0.02 --alone"),
     ("scripts/test.sh", "bash -n scripts/test.sh"),
     ("cargo install --path .", "test -f Cargo.toml"),
 ];

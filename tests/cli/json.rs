@@ -97,8 +97,8 @@ fn runs(folder: &TempDir, pictures: &TempDir) -> Result<Vec<(&'static str, Ran)>
     run("init", "--from {} --output {} --kind 1", &[&image, &begun])?;
     run("eval", "{} --model {} --output {}", &[&manifest, hf, &results])?;
     run("shader", "layer_norm", &[])?;
-    run("bench", "--kernel layer_norm", &[])?;
-    run("bench", "--forward --model {}", &[hf])?;
+    run("bench", "--kernel pool --row-seconds 0.02 --alone", &[])?;
+    run("bench", super::bench::TINY, &[])?;
     Ok(runs)
 }
 
