@@ -1,6 +1,7 @@
 //! The page: one file that shows a result.
 
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
@@ -26,8 +27,8 @@ pub(super) fn html(benchmark: &Benchmark) -> Result<String> {
         title => "ViViT’s four models, measured",
         lead => facts::lead(benchmark),
         facts => facts::of_run(benchmark),
-        papers => papers::all(benchmark),
-        devices => devices,
+        papers => Serde(papers::all(benchmark)),
+        devices => Serde(devices),
         method => facts::method(benchmark),
         notes => benchmark.notes.iter().map(|note| words::plain(note)).collect::<Vec<_>>(),
         command => facts::command(benchmark),
