@@ -112,7 +112,7 @@ fn ceilings_that_moved_raise_the_floor() {
     let comparison = compare(&before, &after);
     assert_eq!(comparison.rows[0].verdict, Verdict::Noise);
     assert!(comparison.rows[0].floor.unwrap() > 0.17, "{:?}", comparison.rows[0].floor);
-    assert!(comparison.notes.iter().any(|note| note.contains("18 % apart")), "{:?}", comparison.notes);
+    assert!(comparison.notes.iter().any(|note| note.contains("21 % apart")), "{:?}", comparison.notes);
 }
 
 #[test]
