@@ -68,7 +68,10 @@ fn the_tables_are_those_of_the_files() {
         if std::env::var_os("TUBELET_WRITE_RESULTS").is_some() {
             std::fs::write(&path, expected).unwrap();
         } else {
-            assert!(text == expected, "{page} is not what the files say: TUBELET_WRITE_RESULTS=1 cargo test --test results");
+            assert!(
+                text == expected,
+                "{page} is not what the files say: TUBELET_WRITE_RESULTS=1 cargo test --test results"
+            );
         }
     }
 }

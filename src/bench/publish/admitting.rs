@@ -25,7 +25,8 @@ pub fn admit(name: &str, benchmark: &Benchmark) -> Result<()> {
 fn whole(name: &str, benchmark: &Benchmark) -> Result<(), String> {
     let expected = file_name(benchmark);
     let stem = expected.trim_end_matches(".json");
-    let plain = name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-.".contains(letter));
+    let plain =
+        name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-.".contains(letter));
     if !plain || !name.starts_with(stem) || !name.ends_with(".json") {
         return Err(format!("it is to be called {expected}, or {stem}-MORE.json, after its device"));
     }
@@ -33,7 +34,10 @@ fn whole(name: &str, benchmark: &Benchmark) -> Result<(), String> {
         return Err("it was measured with --cold".to_owned());
     }
     let ceilings = benchmark.devices.iter().flat_map(|device| [device.before, device.after]);
-    if !ceilings.into_iter().all(|known| is_positive(known.operations_per_second) && is_positive(known.bytes_per_second)) {
+    if !ceilings
+        .into_iter()
+        .all(|known| is_positive(known.operations_per_second) && is_positive(known.bytes_per_second))
+    {
         return Err("a ceiling of a device is no number above 0".to_owned());
     }
     match benchmark.rows.iter().any(|row| row.measurement().is_some()) {
@@ -81,12 +85,16 @@ fn consistent(measurement: &Measurement) -> Result<(), String> {
     if !((stated - median).abs() <= ROUNDING * median) {
         return Err(format!("its median is given as {stated} s, and that of its samples is {median} s"));
     }
-    let [fastest, slowest] = [samples.iter().copied().fold(f64::INFINITY, f64::min), samples.iter().copied().fold(0.0, f64::max)];
+    let [fastest, slowest] =
+        [samples.iter().copied().fold(f64::INFINITY, f64::min), samples.iter().copied().fold(0.0, f64::max)];
     let within = |a: f64, b: f64| a <= b * (1.0 + ROUNDING);
     if !(within(fastest, low) && within(low, stated) && within(stated, high) && within(high, slowest)) {
         return Err(format!("its quantiles are given as {low} s and {high} s, around a median of {stated} s"));
     }
-    match [shares.arithmetic, shares.bandwidth, shares.roofline].into_iter().all(|share| share.is_finite() && share >= 0.0) {
+    match [shares.arithmetic, shares.bandwidth, shares.roofline]
+        .into_iter()
+        .all(|share| share.is_finite() && share >= 0.0)
+    {
         true => Ok(()),
         false => Err("its shares of the ceilings are no numbers of 0 or more".to_owned()),
     }

@@ -83,9 +83,10 @@ mod tests {
 
     #[test]
     fn numbers_have_three_digits_and_a_unit() {
-        assert_eq!([0.01234, 1.234, 12.34, 123.4, 1234.6, 0.0].map(three_digits), [
-            "0.0123", "1.23", "12.3", "123", "1235", "0.00"
-        ]);
+        assert_eq!(
+            [0.01234, 1.234, 12.34, 123.4, 1234.6, 0.0].map(three_digits),
+            ["0.0123", "1.23", "12.3", "123", "1235", "0.00"]
+        );
         assert_eq!([3.21, 0.0456, 7.89e-4, 1.2e-8].map(seconds), ["3.21 s", "45.6 ms", "789 µs", "12.0 ns"]);
         assert_eq!(operations_per_second(5.43e13), "54.3 TFLOP/s");
         assert_eq!(bytes_per_second(3.35e12), "3.35 TB/s");
@@ -96,6 +97,9 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_a_dash() {
-        assert_eq!((seconds(f64::NAN), percent(f64::INFINITY), error(f64::INFINITY)), ("–".into(), "–".into(), "∞".into()));
+        assert_eq!(
+            (seconds(f64::NAN), percent(f64::INFINITY), error(f64::INFINITY)),
+            ("–".into(), "–".into(), "∞".into())
+        );
     }
 }

@@ -275,13 +275,17 @@ fn notes(before: &Benchmark, after: &Benchmark) -> Vec<String> {
     for device in &after.devices {
         let Some(earlier) = before.devices.iter().find(|earlier| earlier.name == device.name) else { continue };
         let name = words::plain(&device.name);
-        if earlier.capabilities.as_ref().map(|known| &known.driver) != device.capabilities.as_ref().map(|known| &known.driver) {
+        if earlier.capabilities.as_ref().map(|known| &known.driver)
+            != device.capabilities.as_ref().map(|known| &known.driver)
+        {
             notes.push(format!("the driver of {name} is another"));
         }
         let apart = apart(earlier, device).exp_m1();
         if apart > NOTABLE {
             let apart = percent(apart);
-            notes.push(format!("the ceilings of {name} lie {apart} apart, before and after both runs: less counts as noise"));
+            notes.push(format!(
+                "the ceilings of {name} lie {apart} apart, before and after both runs: less counts as noise"
+            ));
         }
     }
     notes
@@ -302,9 +306,9 @@ impl ComparedRun {
 impl ComparedRow {
     /// `1.10 (1.08 to 1.12)`.
     fn describe_ratio(&self) -> String {
-        let interval = self.interval.map_or(String::new(), |[low, high]| {
-            format!(" ({} to {})", three_digits(low), three_digits(high))
-        });
+        let interval = self
+            .interval
+            .map_or(String::new(), |[low, high]| format!(" ({} to {})", three_digits(low), three_digits(high)));
         self.ratio.map_or(NONE.to_owned(), |ratio| format!("{}{interval}", three_digits(ratio)))
     }
 
@@ -314,7 +318,14 @@ impl ComparedRow {
         let what = if f16.is_empty() { what } else { format!("{what}, {f16}") };
         let time = |median: Option<f64>| median.map_or(NONE.to_owned(), seconds);
         let floor = self.floor.map_or(NONE.to_owned(), percent);
-        [format!("  {what}"), time(self.before), time(self.after), self.describe_ratio(), floor, self.verdict.to_string()]
+        [
+            format!("  {what}"),
+            time(self.before),
+            time(self.after),
+            self.describe_ratio(),
+            floor,
+            self.verdict.to_string(),
+        ]
     }
 }
 

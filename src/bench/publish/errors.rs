@@ -106,7 +106,8 @@ impl<'a> Group<'a> {
 
     fn drawn(&self, scale: &Scale) -> ErrorRow {
         let reduced = if self.reduced { ", at a smaller size" } else { "" };
-        let count = if self.count > 1 { format!("; the worst of {}", counted(self.count, "row")) } else { String::new() };
+        let count =
+            if self.count > 1 { format!("; the worst of {}", counted(self.count, "row")) } else { String::new() };
         ErrorRow {
             name: self.name.clone(),
             against: format!("against {}{reduced}{count}", words::plain(self.against)),
@@ -155,7 +156,11 @@ mod tests {
         assert_eq!(good.against, "against the references in f64; the worst of 3 rows");
         assert!(0.0 < good.at && good.at < good.bound_at && good.bound_at < 100.0);
         let bad = find("Model 3, factorised-self-attention");
-        assert_eq!((&*bad.error, bad.at, bad.passed), ("∞", 100.0, false), "one of four is wrong, and hides behind none");
+        assert_eq!(
+            (&*bad.error, bad.at, bad.passed),
+            ("∞", 100.0, false),
+            "one of four is wrong, and hides behind none"
+        );
         assert!(errors.rows.iter().any(|row| row.against == "against cpu, at a smaller size; the worst of 3 rows"));
     }
 

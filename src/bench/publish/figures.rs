@@ -127,7 +127,13 @@ fn of_row(row: &Row) -> Option<Spot> {
     let times = row.measurement()?;
     let what = format!("{}, {}", words::title(&row.work), words::sizes(&row.work));
     let share = percent(times.shares.roofline);
-    spot(&what, times.cost.operations, times.cost.read + times.cost.written, times.median, &format!(", {share} of the roofline"))
+    spot(
+        &what,
+        times.cost.operations,
+        times.cost.read + times.cost.written,
+        times.median,
+        &format!(", {share} of the roofline"),
+    )
 }
 
 /// A mark a kernel, of all its calls in a pass.

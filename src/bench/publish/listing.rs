@@ -15,7 +15,8 @@ pub fn file_name(benchmark: &Benchmark) -> String {
     const LONGEST: usize = 80;
     let name = benchmark.devices.first().map_or("", |device| device.name.as_str());
     let letters = words::plain(name).to_lowercase();
-    let words: Vec<&str> = letters.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        letters.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let name: String = words.join("-").chars().take(LONGEST).collect();
     format!("{}.json", if name.is_empty() { "device" } else { name.trim_end_matches('-') })
 }
@@ -44,7 +45,12 @@ pub fn tables(results: &[(String, Benchmark)], folder: &str) -> String {
             }
             let lines: String = groups.iter().map(|beside| times(name, benchmark, beside, folder)).collect();
             let taken = cell(&benchmark.taken);
-            _ = write!(text, "## {}\n\n{taken}, tubelet {}\n\n{HEAD}{lines}", cell(&device.name), cell(&benchmark.version));
+            _ = write!(
+                text,
+                "## {}\n\n{taken}, tubelet {}\n\n{HEAD}{lines}",
+                cell(&device.name),
+                cell(&benchmark.version)
+            );
             text.push_str(&exponents(benchmark, index));
             text.push('\n');
         }
@@ -54,7 +60,8 @@ pub fn tables(results: &[(String, Benchmark)], folder: &str) -> String {
 
 const EMPTY: &str = "No result of this program is in `benches/results/` yet.\n";
 
-const HEAD: &str = "| device, driver | sizes | Model 1 | Model 2 | Model 3 | Model 4 | result |\n|---|---|---|---|---|---|---|\n";
+const HEAD: &str =
+    "| device, driver | sizes | Model 1 | Model 2 | Model 3 | Model 4 | result |\n|---|---|---|---|---|---|---|\n";
 
 /// A line of the table.
 fn times(name: &str, benchmark: &Benchmark, beside: &Beside<'_>, folder: &str) -> String {
@@ -63,7 +70,11 @@ fn times(name: &str, benchmark: &Benchmark, beside: &Beside<'_>, folder: &str) -
     let checks = if benchmark.settings.checks { ", run-time checks on" } else { "" };
     let models: Vec<String> = (0..4).map(|index| time(beside, index)).collect();
     let sizes = cell(&beside.sizes());
-    format!("| {}{driver}{checks} | {sizes} | {} | [{name}]({folder}/{name}) |\n", cell(&device.name), models.join(" | "))
+    format!(
+        "| {}{driver}{checks} | {sizes} | {} | [{name}]({folder}/{name}) |\n",
+        cell(&device.name),
+        models.join(" | ")
+    )
 }
 
 /// `5.2 ms, 47 %`: the median, and its share of the roofline.
@@ -101,7 +112,9 @@ mod tests {
         assert_eq!(lines.len(), 4, "{text}");
         assert!(lines[2].starts_with("| &lt;script&gt;alert(1)&lt;/script&gt; \\| GPU; NVIDIA 570.86"), "{text}");
         assert!(lines[2].contains("| vit-b/16x2, 32×224×224 |") && lines[2].contains(" ms, 47 % |"), "{text}");
-        assert!(lines[2].ends_with("[script-alert-1-script-gpu.json](benches/results/script-alert-1-script-gpu.json) |"));
+        assert!(
+            lines[2].ends_with("[script-alert-1-script-gpu.json](benches/results/script-alert-1-script-gpu.json) |")
+        );
         assert!(lines[3].contains(" of CPU time, 47 % |") && lines[3].contains("| – | – |"), "{text}");
         for line in lines {
             assert_eq!(line.replace("\\|", "").matches('|').count(), 8, "{line}");
@@ -125,7 +138,9 @@ mod tests {
     fn files_are_named_after_the_first_device() {
         assert_eq!(file_name(&sample::benchmark()), "script-alert-1-script-gpu.json");
         let mut benchmark = sample::benchmark();
-        for (name, expected) in [("NVIDIA H100 80GB HBM3", "nvidia-h100-80gb-hbm3.json"), ("映像", "device.json"), ("../..", "device.json")] {
+        for (name, expected) in
+            [("NVIDIA H100 80GB HBM3", "nvidia-h100-80gb-hbm3.json"), ("映像", "device.json"), ("../..", "device.json")]
+        {
             benchmark.devices[0].name = name.into();
             assert_eq!(file_name(&benchmark), expected);
         }

@@ -44,14 +44,19 @@ fn facts(benchmark: &Benchmark) -> String {
         cell(&machine.system),
         cell(&machine.architecture),
         // Nothing ends a span of code but a backtick.
-        benchmark.options.iter().map(|option| format!(" {}", words::plain(option).replace('`', "'"))).collect::<String>(),
+        benchmark
+            .options
+            .iter()
+            .map(|option| format!(" {}", words::plain(option).replace('`', "'")))
+            .collect::<String>(),
     )
 }
 
 fn device_facts(device: &MeasuredDevice) -> String {
-    let driver = device.capabilities.as_ref().map_or(String::new(), |known| {
-        format!(", {} through {}", cell(&known.driver), cell(&known.backend))
-    });
+    let driver = device
+        .capabilities
+        .as_ref()
+        .map_or(String::new(), |known| format!(", {} through {}", cell(&known.driver), cell(&known.backend)));
     let best = |before: f64, after: f64| before.max(after);
     let arithmetic = best(device.before.operations_per_second, device.after.operations_per_second);
     let bandwidth = best(device.before.bytes_per_second, device.after.bytes_per_second);
@@ -72,7 +77,9 @@ fn cells(row: &Row) -> [String; 8] {
         let struck = if word == "impossible" { title } else { format!("~~{title}~~") };
         return [struck, sizes, precision, format!("{word}: {}", cell(&reason)), none(), none(), none(), none()];
     }
-    let Some(times) = row.measurement() else { return [title, sizes, precision, none(), none(), none(), none(), none()] };
+    let Some(times) = row.measurement() else {
+        return [title, sizes, precision, none(), none(), none(), none(), none()];
+    };
     let unsettled = if times.warm_up.settled { "" } else { " (not settled)" };
     let checks = times.verified.iter().map(|check| format!("{}, {}", error(check.relative_l2), error(check.bound)));
     let checked = checks.collect::<Vec<_>>().join("; ");

@@ -21,6 +21,9 @@ pub(super) struct LogMedian {
 /// Fewer samples say nothing about how far they scatter.
 pub(super) const FEWEST: usize = 3;
 
+/// A variance that is read off two ranks is no better known than from so many samples, however many there are.
+const MOST_FREEDOM: usize = 10;
+
 impl LogMedian {
     /// Of `samples` in the order in which they were taken; `None` where there are fewer than [`FEWEST`], or where one is
     /// no time.
@@ -38,7 +41,7 @@ impl LogMedian {
     /// Half the width of an interval that holds the difference of both logarithms with `confidence`.
     pub(super) fn half_interval(&self, other: &Self, confidence: f64) -> Option<f64> {
         // Student's distribution, for few samples know their own scatter badly.
-        let freedom = (self.samples + other.samples - 2) as f64;
+        let freedom = (self.samples + other.samples - 2).min(MOST_FREEDOM) as f64;
         let student = StudentsT::new(0.0, 1.0, freedom).ok()?;
         Some(-student.inverse_cdf((1.0 - confidence) / 2.0) * (self.variance + other.variance).sqrt())
     }
@@ -111,7 +114,10 @@ mod tests {
 
     #[test]
     fn medians_and_quantiles_are_the_usual_ones() {
-        assert_eq!((median(&[3.0, 1.0, 2.0]), median(&[4.0, 1.0, 2.0, 3.0]), median(&[])), (Some(2.0), Some(2.5), None));
+        assert_eq!(
+            (median(&[3.0, 1.0, 2.0]), median(&[4.0, 1.0, 2.0, 3.0]), median(&[])),
+            (Some(2.0), Some(2.5), None)
+        );
         let sorted: Vec<f64> = (0..=10).map(f64::from).collect();
         assert_relative_eq!(quantile(&sorted, 0.2).unwrap(), 2.0);
         assert_relative_eq!(quantile(&sorted, 0.8).unwrap(), 8.0, epsilon = 1e-12);

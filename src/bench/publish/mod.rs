@@ -116,7 +116,10 @@ mod tests {
         let mut benchmark = sample::benchmark();
         let paths = publish(&benchmark, &folder).unwrap();
         assert!(paths.len() == 5 && paths.iter().all(|path| path.is_file()), "{paths:?}");
-        assert_eq!((names(&folder), names(parent.path())), (NAMES.map(str::to_owned).into(), vec!["report".to_owned()]));
+        assert_eq!(
+            (names(&folder), names(parent.path())),
+            (NAMES.map(str::to_owned).into(), vec!["report".to_owned()])
+        );
         benchmark.version = "9.9.9".into();
         publish(&benchmark, &folder).unwrap();
         assert_eq!(names(&folder), NAMES);

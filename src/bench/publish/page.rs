@@ -22,7 +22,8 @@ mod papers;
 
 /// The text of the page. It loads nothing from elsewhere and runs no script.
 pub(super) fn html(benchmark: &Benchmark) -> Result<String> {
-    let devices: Vec<DeviceSection> = (0..benchmark.devices.len()).map(|index| DeviceSection::of(benchmark, index)).collect();
+    let devices: Vec<DeviceSection> =
+        (0..benchmark.devices.len()).map(|index| DeviceSection::of(benchmark, index)).collect();
     let page = render(context! {
         title => "ViViT’s four models, measured",
         lead => facts::lead(benchmark),

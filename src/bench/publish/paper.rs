@@ -179,7 +179,10 @@ mod tests {
         let beside = Beside::of_device(&benchmark, 0).unwrap();
         assert_eq!((beside.is_paper(), beside.work.frames), (false, 16), "at 64 frames two of four have times");
         let at_64 = Beside::all(&benchmark, 0).into_iter().find(|group| group.work.frames == 64).unwrap();
-        assert_eq!([0, 1, 2, 3].map(|index| at_64.missing(index)), ["impossible", "not measured", "wrong", "not measured"]);
+        assert_eq!(
+            [0, 1, 2, 3].map(|index| at_64.missing(index)),
+            ["impossible", "not measured", "wrong", "not measured"]
+        );
         assert_eq!(at_64.relative(1), None);
         assert!(Beside::of_device(&benchmark, 5).is_none());
     }

@@ -207,7 +207,10 @@ impl Figure {
             bottom: area.bottom,
             across: self.across.title.to_owned(),
             up: self.up.title.to_owned(),
-            columns: columns.into_iter().map(|value| tick(&self.across, place(&[value, span[1][0]])[0], value)).collect(),
+            columns: columns
+                .into_iter()
+                .map(|value| tick(&self.across, place(&[value, span[1][0]])[0], value))
+                .collect(),
             rows: rows.into_iter().map(|value| tick(&self.up, place(&[span[0][0], value])[1], value)).collect(),
             ceilings: self.ceilings.iter().filter_map(|ceiling| area.ceiling(ceiling)).collect(),
             curves: self.drawn(screen, &area),
@@ -216,7 +219,8 @@ impl Figure {
 
     fn drawn(&self, screen: &Screen, area: &Area) -> Vec<DrawnCurve> {
         let last = |curve: &Curve| curve.spots.last().map(|spot| area.place(spot.at));
-        let ends: Vec<[f64; 2]> = self.curves.iter().map(|curve| last(curve).unwrap_or([area.right, area.bottom])).collect();
+        let ends: Vec<[f64; 2]> =
+            self.curves.iter().map(|curve| last(curve).unwrap_or([area.right, area.bottom])).collect();
         let wanted: Vec<f64> = ends.iter().map(|end| end[1]).collect();
         let places = spread(&wanted, screen.gap, [area.top + 6.0, area.bottom - 6.0]);
         let curves = self.curves.iter().zip(ends).zip(places);

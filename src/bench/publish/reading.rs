@@ -55,7 +55,10 @@ mod tests {
     fn what_is_written_is_read_back_infinite_errors_too() {
         let benchmark = sample::benchmark();
         let again = parsed(json(&benchmark).unwrap().as_bytes()).unwrap();
-        assert_eq!((again.rows.len(), &again.machine, &again.notes), (benchmark.rows.len(), &benchmark.machine, &benchmark.notes));
+        assert_eq!(
+            (again.rows.len(), &again.machine, &again.notes),
+            (benchmark.rows.len(), &benchmark.machine, &benchmark.notes)
+        );
         for (again, row) in again.rows.iter().zip(&benchmark.rows) {
             assert_eq!((again.device, &again.work, again.precision), (row.device, &row.work, row.precision));
             let [again, median] = [again, row].map(|row| row.measurement().map_or(0.0, |times| times.median));
@@ -91,7 +94,10 @@ mod tests {
             let error = read(&path).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::File);
             let sentence = error.to_string();
-            assert!(sentence.starts_with(&format!("{} {expected}", path.display())) || sentence.contains(expected), "{sentence}");
+            assert!(
+                sentence.starts_with(&format!("{} {expected}", path.display())) || sentence.contains(expected),
+                "{sentence}"
+            );
             assert_eq!(sentence.lines().count(), 1, "{sentence}");
         }
         assert_eq!(read("no such file").unwrap_err().kind(), ErrorKind::File);

@@ -1,6 +1,6 @@
 //! A line a row.
 
-use super::super::{AttentionWork, Benchmark, Measurement, MeasuredDevice, Memory, ModelWork, Row, Verification, Work};
+use super::super::{AttentionWork, Benchmark, MeasuredDevice, Measurement, Memory, ModelWork, Row, Verification, Work};
 use super::comparing::clocked;
 use super::escaping::csv_cell;
 use super::words;
@@ -143,7 +143,8 @@ mod tests {
         assert_eq!(cell(0, "median_seconds").parse(), Ok(median));
         assert_eq!(cell(0, "device"), "<script>alert(1)</script> | GPU");
         assert_eq!(cell(0, "relative_l2").parse(), Ok(6.2e-7));
-        let wrong = benchmark.rows.iter().position(|row| words::trouble(&row.outcome).is_some_and(|(word, _)| word == "wrong"));
+        let wrong =
+            benchmark.rows.iter().position(|row| words::trouble(&row.outcome).is_some_and(|(word, _)| word == "wrong"));
         let wrong = wrong.unwrap();
         assert_eq!((cell(wrong, "outcome"), cell(wrong, "median_seconds")), ("wrong".into(), String::new()));
         assert!(cell(wrong, "reason").contains("index 17"));

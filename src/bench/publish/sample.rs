@@ -52,7 +52,12 @@ pub(super) fn benchmark() -> Benchmark {
         let cost = cost(&work);
         let samples = noise.samples(20, cost.operations as f64 / 6e10, 0.03, 0.4);
         let measurement = Measurement { memory: Some(memory(&work)), ..measurement(Clock::Cpu, samples, cost) };
-        rows.push(Row { device: 1, work: Work::Model(work), precision: Precision::F32, outcome: Outcome::Measured(measurement) });
+        rows.push(Row {
+            device: 1,
+            work: Work::Model(work),
+            precision: Precision::F32,
+            outcome: Outcome::Measured(measurement),
+        });
     }
     for (case, seconds) in [("3137×768 by 768×3072", 4e-4), ("3137×3072 by 3072×768", 4.2e-4), ("=1+1", 1e-4)] {
         rows.push(kernel_row(case, noise.samples(20, seconds, 0.01, 0.2)));
@@ -173,8 +178,7 @@ fn gpu_row(number: usize, frames: usize, noise: &mut Noise) -> Row {
 
 fn attention_row(name: &str, frames: usize, noise: &mut Noise) -> Row {
     let (sequences, tokens) = if name == "joint" { (1, frames / 2 * 196) } else { (frames / 2, 196) };
-    let work =
-        AttentionWork { name: name.into(), frames: Some(frames), sequences, tokens, heads: 12, head_width: 64 };
+    let work = AttentionWork { name: name.into(), frames: Some(frames), sequences, tokens, heads: 12, head_width: 64 };
     let macs = (2 * 12 * sequences * tokens * tokens * 64) as u64;
     let bytes = (sequences * tokens * 768 * 4) as u64;
     let cost = RowCost {
@@ -216,7 +220,10 @@ fn measurement(clock: Clock, times: Vec<f64>, cost: RowCost) -> Measurement {
         enough: times.len() >= 20,
         cost,
         shares: Shares { arithmetic: 0.44, bandwidth: 0.31, roofline: 0.47 },
-        verified: vec![verification(4.1e-7), Verification { against: "cpu".into(), reduced: true, ..verification(6.2e-7) }],
+        verified: vec![
+            verification(4.1e-7),
+            Verification { against: "cpu".into(), reduced: true, ..verification(6.2e-7) },
+        ],
         memory: None,
         calls: Vec::new(),
     }

@@ -123,14 +123,17 @@ mod tests {
         let benchmark = sample::benchmark();
         let series = Series::of_device(&benchmark, 0);
         let names: Vec<_> = series.iter().map(|series| (series.name.as_str(), series.points.len())).collect();
-        assert_eq!(names, [
-            ("Model 1, joint", 3),
-            ("Model 2, factorised-encoder", 4),
-            ("Model 3, factorised-self-attention", 3),
-            ("Model 4, factorised-dot-product", 4),
-            ("joint attention", 4),
-            ("spatial attention", 4),
-        ]);
+        assert_eq!(
+            names,
+            [
+                ("Model 1, joint", 3),
+                ("Model 2, factorised-encoder", 4),
+                ("Model 3, factorised-self-attention", 3),
+                ("Model 4, factorised-dot-product", 4),
+                ("joint attention", 4),
+                ("spatial attention", 4),
+            ]
+        );
         for series in series {
             assert!(series.points.windows(2).all(|pair| pair[0].tokens < pair[1].tokens));
         }

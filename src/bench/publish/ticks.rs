@@ -7,9 +7,10 @@ const DIGITS: [&[f64]; 4] = [&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], &[1
 pub(super) fn logarithmic([low, high]: [f64; 2], most: usize) -> Vec<f64> {
     let powers = low.log10().floor() as i32..=high.log10().ceil() as i32;
     let within = |digits: &[f64], step: usize| -> Vec<f64> {
-        let numbers = powers.clone().filter(|power| power.rem_euclid(step as i32) == 0).flat_map(|power| {
-            digits.iter().map(move |digit| digit * 10f64.powi(power))
-        });
+        let numbers = powers
+            .clone()
+            .filter(|power| power.rem_euclid(step as i32) == 0)
+            .flat_map(|power| digits.iter().map(move |digit| digit * 10f64.powi(power)));
         numbers.filter(|number| (low..=high).contains(number)).collect()
     };
     let every_power = DIGITS.iter().map(|digits| within(digits, 1));

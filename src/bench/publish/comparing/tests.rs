@@ -5,9 +5,7 @@ use super::*;
 fn noisy(rows: usize, mut samples: impl FnMut(usize) -> Vec<f64>) -> Benchmark {
     let mut benchmark = sample::benchmark();
     benchmark.devices.truncate(1);
-    benchmark.rows = (0..rows)
-        .map(|index| sample::kernel_row(&format!("case {index}"), samples(index)))
-        .collect();
+    benchmark.rows = (0..rows).map(|index| sample::kernel_row(&format!("case {index}"), samples(index))).collect();
     benchmark
 }
 
@@ -43,7 +41,7 @@ fn two_runs_of_the_same_program_are_noise() {
         Kind { count: 20, scatter: 0.05, correlation: 0.0, drift: 0.0 },
         Kind { count: 5, scatter: 0.03, correlation: 0.0, drift: 0.0 },
         Kind { count: 3, scatter: 0.02, correlation: 0.0, drift: 0.0 },
-        Kind { count: 40, scatter: 0.03, correlation: 0.9, drift: 0.0 },
+        Kind { count: 40, scatter: 0.03, correlation: 0.8, drift: 0.0 },
         Kind { count: 20, scatter: 0.03, correlation: 0.7, drift: 0.08 },
     ] {
         for _ in 0..20 {

@@ -38,7 +38,8 @@ pub(super) fn of_run(benchmark: &Benchmark) -> Facts {
         ("system", plain(&format!("{}, {}", machine.system, machine.architecture))),
     ];
     let threads = counted(machine.threads, "thread");
-    let processor = machine.processor.as_ref().map_or_else(|| threads.clone(), |name| format!("{}, {threads}", plain(name)));
+    let processor =
+        machine.processor.as_ref().map_or_else(|| threads.clone(), |name| format!("{}, {threads}", plain(name)));
     facts.push(("processor", processor));
     facts
 }
@@ -77,9 +78,10 @@ pub(super) fn limits(known: &Capabilities) -> Facts {
         Some(size) => size.to_string(),
         None => format!("{} to {}", sizes.smallest, sizes.largest),
     });
-    let matrices = known.matrix_shapes.iter().map(|shape| {
-        format!("{}×{}×{} {}", shape.rows, shape.columns, shape.inner, plain(&shape.operands))
-    });
+    let matrices = known
+        .matrix_shapes
+        .iter()
+        .map(|shape| format!("{}×{}×{} {}", shape.rows, shape.columns, shape.inner, plain(&shape.operands)));
     let matrices = matrices.collect::<Vec<_>>().join(", ");
     vec![
         ("largest binding", bytes(limits.binding_bytes)),
@@ -113,7 +115,9 @@ pub(super) fn method(benchmark: &Benchmark) -> Vec<String> {
     let settings = &benchmark.settings;
     let start = match settings.cold {
         true => "Every sample pays for compiling and loading (--cold).",
-        false => "A row is run until three successive medians agree within 2 %, then sampled; one that never did is marked.",
+        false => {
+            "A row is run until three successive medians agree within 2 %, then sampled; one that never did is marked."
+        }
     };
     let checks = match settings.checks {
         true => "Shaders check their indices and loops at run time.",
@@ -161,7 +165,10 @@ mod tests {
     fn ceilings_that_moved_are_given_twice() {
         let benchmark = sample::benchmark();
         let facts = of_device(&benchmark.devices[0]);
-        assert!(facts.contains(&("arithmetic, measured", "54.0 TFLOP/s before, 52.5 TFLOP/s after".to_owned())), "{facts:?}");
+        assert!(
+            facts.contains(&("arithmetic, measured", "54.0 TFLOP/s before, 52.5 TFLOP/s after".to_owned())),
+            "{facts:?}"
+        );
         assert!(facts.contains(&("copy, measured", "2.90 TB/s".to_owned())), "{facts:?}");
         assert!(lead(&benchmark).contains("is the fastest of the four at vit-b/16x2, 32×224×224"));
     }

@@ -51,7 +51,8 @@ fn table(benchmark: &Benchmark, beside: &Beside<'_>) -> PaperTable {
         true => format!("{}, as in the paper.", beside.sizes()),
         false => format!("{}: not the paper’s sizes, so only the relative run times can be compared.", beside.sizes()),
     };
-    let rows: Vec<PaperRow> = PUBLISHED.iter().enumerate().map(|(index, published)| row(published, beside, index)).collect();
+    let rows: Vec<PaperRow> =
+        PUBLISHED.iter().enumerate().map(|(index, published)| row(published, beside, index)).collect();
     let own = if rows.iter().any(|row| row.operations.ends_with('†')) { OWN_COUNT } else { "" };
     PaperTable { device, sentence, rows, note: format!("{NOTE}{own}") }
 }

@@ -4,7 +4,8 @@ use super::*;
 #[test]
 fn the_page_needs_nothing_from_elsewhere_and_runs_no_script() {
     let page = html(&sample::benchmark()).unwrap();
-    for outside in ["http:", "https:", "src=", "url(", "@import", "<link", "<iframe", "<script", "javascript", "onload"] {
+    for outside in ["http:", "https:", "src=", "url(", "@import", "<link", "<iframe", "<script", "javascript", "onload"]
+    {
         assert!(!page.contains(outside), "{outside}");
     }
     assert!(page.contains("&lt;script&gt;alert(1)&lt;&#x2f;script&gt; | GPU"));
