@@ -130,7 +130,7 @@ const MARKS: [&str; 5] = [
     "m-3.6,-3.6h7.2v7.2h-7.2z",
     "m0,-4.8l4.6,8h-9.2z",
     "m0,-5.2l5.2,5.2l-5.2,5.2l-5.2,-5.2z",
-    "m-4,-4l8,8m0,-8l-8,8",
+    "m0,4.8l4.6,-8h-9.2z",
 ];
 
 /// The form of the marks of a colour, at a place.
