@@ -27,11 +27,6 @@ pub(super) fn bytes_per_second(rate: f64) -> String {
     scaled(rate, &[(1e12, "TB/s"), (1e9, "GB/s"), (1e6, "MB/s")])
 }
 
-/// Operations: `910 GFLOP`.
-pub(super) fn operations(operations: u64) -> String {
-    scaled(operations as f64, &[(1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"), (1e3, "kFLOP")])
-}
-
 /// Bytes: `340 MiB`.
 pub(super) fn bytes(bytes: u64) -> String {
     let (kibi, bytes) = (1024.0, bytes as f64);
@@ -94,7 +89,7 @@ mod tests {
         );
         assert_eq!([3.21, 0.0456, 7.89e-4, 1.2e-8].map(seconds), ["3.21 s", "45.6 ms", "789 µs", "12.0 ns"]);
         assert_eq!(operations_per_second(5.43e13), "54.3 TFLOP/s");
-        assert_eq!((bytes_per_second(3.35e12), operations(910_000_000_000)), ("3.35 TB/s".into(), "910 GFLOP".into()));
+        assert_eq!(bytes_per_second(3.35e12), "3.35 TB/s");
         assert_eq!([340 << 20, 17, 1 << 30].map(bytes), ["340 MiB", "17.0 bytes", "1.00 GiB"]);
         assert_eq!([0.494, 0.0312].map(percent), ["49 %", "3.1 %"]);
         assert_eq!([0, 999, 6272, 1_234_567].map(grouped), ["0", "999", "6,272", "1,234,567"]);

@@ -3,7 +3,7 @@
 //! The variance of a median's logarithm is read off the distance of two ranks around it (R. M. Price and D. G. Bonett,
 //! "Distribution-free confidence intervals for difference and ratio of medians", Journal of Statistical Computation and
 //! Simulation 72, 2002): it supposes no distribution, and holds for few samples. Samples that depend on those before
-//! them tell less than their number says: the variance is multiplied by the time in samples after which they no longer do.
+//! them tell less than their number says: the variance grows with how many of them stand for one.
 
 use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Normal, StudentsT};
 
@@ -20,6 +20,9 @@ pub(super) struct LogMedian {
 
 /// Fewer samples say nothing about how far they scatter.
 pub(super) const FEWEST: usize = 3;
+
+/// A variance that is read off two ranks is no better known than from so many samples, however many there are.
+const MOST_FREEDOM: usize = 10;
 
 impl LogMedian {
     /// Of `samples` in the order in which they were taken; `None` where there are fewer than [`FEWEST`], or where one is
@@ -38,7 +41,7 @@ impl LogMedian {
     /// Half the width of an interval that holds the difference of both logarithms with `confidence`.
     pub(super) fn half_interval(&self, other: &Self, confidence: f64) -> Option<f64> {
         // Student's distribution, for few samples know their own scatter badly.
-        let freedom = (self.samples + other.samples - 2) as f64;
+        let freedom = (self.samples + other.samples - 2).min(MOST_FREEDOM) as f64;
         let student = StudentsT::new(0.0, 1.0, freedom).ok()?;
         Some(-student.inverse_cdf((1.0 - confidence) / 2.0) * (self.variance + other.variance).sqrt())
     }
@@ -72,18 +75,22 @@ fn variance_of_median(sorted: &[f64]) -> Option<f64> {
     Some((width / (2.0 * deviations)).powi(2))
 }
 
-/// By how much samples that depend on each other make the variance of their middle larger than independent ones would:
-/// 1 + 2 Σ (correlation of samples k apart), over the first k for which it is positive, of ranks, so that no outlier
-/// hides it.
+/// By how much samples that depend on each other make the variance of their middle larger than independent ones would.
+///
+/// From the correlation r of neighbours, as of a process in which each sample depends on the one before (AR(1)): one of
+/// τ = (1 + r) / (1 − r) samples is a new one. Of ranks, so that no outlier hides it. Few samples show too small a
+/// correlation, and too small a scatter, since they all lie to the same side: r is corrected by (1 + 4 r) / n (Kendall
+/// 1954), the variance by 1 / (1 − τ / n). Half of all samples are the most that one can stand for.
 fn dependence(samples: &[f64]) -> f64 {
-    let ranks = ranks(samples);
+    let (ranks, count) = (ranks(samples), samples.len() as f64);
     let variance: f64 = ranks.iter().map(|rank| rank * rank).sum();
     if variance <= 0.0 {
         return 1.0;
     }
-    let correlation = |apart: usize| ranks.iter().zip(&ranks[apart..]).map(|(a, b)| a * b).sum::<f64>() / variance;
-    let correlations = (1..=samples.len() / 2).map(correlation);
-    1.0 + 2.0 * correlations.take_while(|correlation| *correlation > 0.0).sum::<f64>()
+    let seen = ranks.iter().zip(&ranks[1..]).map(|(a, b)| a * b).sum::<f64>() / variance;
+    let correlation = (seen + (1.0 + 4.0 * seen) / count).clamp(0.0, 1.0 - f64::EPSILON);
+    let apart = ((1.0 + correlation) / (1.0 - correlation)).min(count / 2.0).max(1.0);
+    apart / (1.0 - apart / count)
 }
 
 /// The rank of each sample, 0 in the middle; equal ones share theirs.
@@ -144,8 +151,9 @@ mod tests {
         let mean = |correlation: f64, noise: &mut Noise| {
             (0..200).map(|_| dependence(&noise.samples(40, 1.0, 0.02, correlation))).sum::<f64>() / 200.0
         };
+        // Of 0.8 one in nine samples is a new one.
         let (independent, dependent) = (mean(0.0, &mut noise), mean(0.8, &mut noise));
-        assert!((1.0..1.6).contains(&independent) && dependent > 3.0, "{independent} {dependent}");
+        assert!((1.0..2.0).contains(&independent) && dependent > 6.0, "{independent} {dependent}");
         assert_eq!(dependence(&[1.0; 9]), 1.0);
     }
 

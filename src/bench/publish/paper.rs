@@ -97,7 +97,8 @@ impl<'a> Beside<'a> {
 
     /// Its median as a share of that of Model 1.
     pub(super) fn relative(&self, index: usize) -> Option<f64> {
-        Some(self.times(index)?.median / self.times(0)?.median)
+        let relative = self.times(index)?.median / self.times(0)?.median;
+        relative.is_finite().then_some(relative)
     }
 
     /// What stands where a model has no time: `impossible`, `not measured`.

@@ -24,7 +24,7 @@ pub(super) struct Series<'a> {
 /// A measured row and how many tokens it is of.
 #[derive(Clone, Copy)]
 pub(super) struct Sized<'a> {
-    /// Of a clip, or of all sequences that attend; without class tokens.
+    /// Of a clip, without class tokens.
     pub(super) tokens: usize,
     pub(super) row: &'a Row,
     pub(super) measurement: &'a Measurement,
@@ -35,7 +35,7 @@ impl<'a> Series<'a> {
     pub(super) fn of_device(benchmark: &'a Benchmark, device: usize) -> Vec<Self> {
         let mut series: Vec<(String, Self)> = Vec::new();
         for row in benchmark.rows.iter().filter(|row| row.device == device) {
-            let (Some((key, tokens)), Some(measurement)) = (key(row), row.measurement()) else { continue };
+            let (Some((key, tokens)), Some(measurement)) = (key(benchmark, row), row.measurement()) else { continue };
             if !is_positive(measurement.median) || tokens == 0 {
                 continue;
             }
@@ -85,7 +85,7 @@ pub(super) fn is_positive(value: f64) -> bool {
 }
 
 /// What all rows of a series have in common, and the tokens of this one; `None` for what has no tokens.
-fn key(row: &Row) -> Option<(String, usize)> {
+fn key(benchmark: &Benchmark, row: &Row) -> Option<(String, usize)> {
     let precision = row.precision;
     match &row.work {
         Work::Model(model) => {
@@ -95,12 +95,22 @@ fn key(row: &Row) -> Option<(String, usize)> {
             Some((key, model.tokens))
         }
         Work::Attention(attention) => {
-            attention.frames?;
+            let frames = attention.frames?;
             let key = format!("{} {} {} {precision}", attention.name, attention.heads, attention.head_width);
-            Some((key, attention.sequences.saturating_mul(attention.tokens)))
+            // Sequences of several lengths do not tell how many tokens they are of; a model of the same clip does.
+            let tokens = tokens_of(benchmark, frames);
+            Some((key, tokens.unwrap_or_else(|| attention.sequences.saturating_mul(attention.tokens))))
         }
         Work::Kernel { .. } => None,
     }
+}
+
+/// The tokens of a clip of so many frames, where a model of the benchmark has such.
+fn tokens_of(benchmark: &Benchmark, frames: usize) -> Option<usize> {
+    benchmark.rows.iter().find_map(|row| match &row.work {
+        Work::Model(model) if model.frames == frames => Some(model.tokens),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
