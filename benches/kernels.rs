@@ -1,8 +1,7 @@
 //! Every timed case of every kernel, by criterion: `cargo bench --bench kernels -- attention`.
 //!
-//! On a device that computes on the CPU, CPU seconds are measured: they change less with what else the machine does.
-//! Otherwise the device's own timestamps are. `TUBELET_DEVICE` chooses the device, one that runs WGSL unless told
-//! otherwise.
+//! On a device that computes on the CPU, CPU seconds are measured, otherwise the device's own time stamps. `TUBELET_DEVICE`
+//! chooses the device, one that runs WGSL unless told otherwise.
 
 use std::time::Duration;
 
@@ -40,7 +39,7 @@ fn kernels(criterion: &mut Criterion) {
                     CaseRun::new(&device, case, &Selection::automatic()).expect("the case runs")
                 });
                 bencher.iter_custom(|repetitions| {
-                    let seconds: f64 = (0..repetitions).map(|_| run.time().expect("the case runs").comparable()).sum();
+                    let seconds: f64 = (0..repetitions).map(|_| run.seconds().expect("the case runs")).sum();
                     Duration::from_secs_f64(seconds)
                 });
             });

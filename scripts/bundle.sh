@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 
 bundle=target/bundle
 rm -rf "$bundle" && mkdir -p "$bundle"
+if commit=$(git rev-parse HEAD 2>/dev/null); then export TUBELET_COMMIT=$commit; fi
 cargo build --release
 cp target/release/tubelet "$bundle/"
 tests=(kernels golden models naive invariance attention_maps sliding device_frames batches)
@@ -38,6 +39,7 @@ for test in "$here"/test-*; do
     tail -n 1 "$results/$name.txt"
 done
 "$here/tubelet" bench --full --json > "$results/bench.json" || failures=1
+"$here/tubelet" bench --kernel all --full --json > "$results/bench-kernels.json" || failures=1
 for kind in 1 2 3 4; do
     for batch in 1 4 8; do
         "$here/tubelet" bench --forward --full --kind "$kind" --batch "$batch" --json \

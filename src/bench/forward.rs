@@ -1,88 +1,47 @@
-//! A whole forward pass.
+//! The forward pass of a model as a row.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use serde::Serialize;
+use super::candidate::{Candidate, Made, Reduced, Schedule};
+use super::problem::{Problem, scattered};
+use super::{ModelWork, Work};
+use crate::checkpoint;
+use crate::graph::Weights;
+use crate::kernels::{ClipLayout, Precision};
+use crate::tensor::{Element, Error, Result, Tensor, Tolerance};
+use crate::vivit::{self, Config, Recording, Request, Tubelet};
 
-use super::clock::{peak_memory, timed};
-use super::{Peaks, Time};
-use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Feed, Weights};
-use crate::kernels::{ClipLayout, Cost, Precision};
-use crate::tensor::{Element, Error, Result, Tensor};
-use crate::vivit::{self, Config, Recording, Request};
-
-/// One forward pass.
-#[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
-pub struct ForwardMeasurement {
-    /// Clips at a time.
-    pub batch: usize,
-    /// Operations and bytes of all kernel calls.
-    pub cost: Cost,
-    /// The best of the repetitions.
-    pub time: Time,
-    /// Seconds on the host's clock of the best repetition.
-    pub wall_seconds: f64,
-    /// The share of the device's roofline.
-    pub roofline_share: f64,
-    /// How precisely weights are stored.
-    pub precision: Precision,
-    /// Bytes of weights on the device.
-    pub weight_bytes: u64,
-    /// Bytes of intermediate values on the device.
-    pub value_bytes: u64,
-    /// The most memory the process has held, in bytes: on a device that computes on the CPU, device memory too, and that
-    /// of whatever was measured before.
-    pub peak_memory: Option<u64>,
-    /// Where the time goes, by kernel, the longest first; empty on a device without timestamps.
-    pub kernels: Vec<KernelShare>,
-}
-
-/// All calls of one kernel in a forward pass.
-#[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
-pub struct KernelShare {
-    /// The kernel.
-    pub kernel: &'static str,
-    /// What ran: the variant, or `host`.
-    pub variant: &'static str,
-    /// Number of calls.
-    pub calls: usize,
-    /// Operations and bytes.
-    pub cost: Cost,
-    /// Seconds on the device.
-    pub seconds: f64,
-}
+/// The seed of untrained weights: the same numbers everywhere.
+pub(super) const SEED: u64 = 0;
 
 /// What a forward pass computes.
+#[derive(Clone)]
 #[non_exhaustive]
-pub struct ForwardWork<'a> {
+pub struct ForwardWork {
     /// The model.
-    pub config: &'a Config,
+    pub config: Config,
     /// Its weights.
     pub weights: Arc<dyn Weights>,
-    /// Clips at a time, of random values.
+    /// What the model is called: `vit-b`, or where a checkpoint came from.
+    pub backbone: String,
+    /// Clips at a time, of scattered values.
     pub batch: usize,
-    /// How it runs.
-    pub options: &'a ExecutorOptions,
 }
 
-impl std::fmt::Debug for ForwardWork<'_> {
+impl std::fmt::Debug for ForwardWork {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ForwardWork")
             .field("config", &self.config)
+            .field("backbone", &self.backbone)
             .field("batch", &self.batch)
-            .field("options", &self.options)
             .finish_non_exhaustive()
     }
 }
 
-impl<'a> ForwardWork<'a> {
+impl ForwardWork {
     /// A pass over one clip.
-    pub fn new(config: &'a Config, weights: Arc<dyn Weights>, options: &'a ExecutorOptions) -> Self {
-        Self { config, weights, batch: 1, options }
+    pub fn new(config: Config, weights: Arc<dyn Weights>, backbone: impl Into<String>) -> Self {
+        Self { config, weights, backbone: backbone.into(), batch: 1 }
     }
 
     /// Clips at a time.
@@ -92,88 +51,146 @@ impl<'a> ForwardWork<'a> {
     }
 }
 
-/// Measures a forward pass, `repetitions` times.
-///
-/// Loading and packing the weights is done before, and so is compiling: by a pass of the same model with one layer.
-pub fn measure_forward(
-    device: &Device,
-    work: ForwardWork<'_>,
-    repetitions: usize,
-    peaks: &Peaks,
-    progress: &mut dyn FnMut(&str),
-) -> Result<ForwardMeasurement> {
-    let ForwardWork { config, weights, batch, options } = work;
-    let request = Request::new(batch, ClipLayout::Btchw);
-    let weights = DeviceWeights::new(device, weights);
-    let one = vivit::clip_shape(config, &Request { batch: 1, ..request.clone() }).elements();
-    let most = device.largest_value() / Element::F32.bytes_of(one);
-    if batch as u64 > most {
-        return Err(Error::usage(format!("a batch of {batch} clips; the device's buffers hold {most} at most")));
+impl Schedule {
+    /// Adds the forward pass of one model, in each of these precisions in turn.
+    #[must_use]
+    pub fn forward(mut self, work: &ForwardWork, precisions: &[Precision]) -> Self {
+        let candidate = |precision: &Precision| {
+            let ForwardWork { config, weights, backbone, batch } = work.clone();
+            candidate(config, backbone, batch, *precision, Box::new(move || Ok(weights.clone())))
+        };
+        self.group(precisions.iter().map(candidate).collect());
+        self
     }
-    let clip = random_clip(config, &request)?;
-    let feeds = [("clip", Feed::Host(&clip))];
+}
 
-    progress("compiling");
-    let shallow = vivit::record(&Config { layers: 1, ..config.clone() }, &request)?;
-    device.prepare(Arc::new(shallow.graph), &weights, options).wait()?.compute(&feeds, &[]).wait()?;
+/// Where weights come from, once they are needed.
+type Source = Box<dyn Fn() -> Result<Arc<dyn Weights>>>;
 
-    progress("loading weights");
-    let Recording { graph, .. } = vivit::record(config, &request)?;
-    let graph = Arc::new(graph);
-    let executor = device.prepare(graph.clone(), &weights, options).wait()?;
-    let mut best: Option<(Time, Duration, Vec<Duration>)> = None;
-    for repetition in 0..repetitions.max(1) {
-        progress(&format!("forward pass {} of {}", repetition + 1, repetitions.max(1)));
-        let (stamps, elapsed) = timed(device, || executor.compute_timed(&feeds).wait())?;
-        let computing = if stamps.is_empty() { elapsed.wall } else { stamps.iter().sum() };
-        let time = Time::new(computing, elapsed.cpu);
-        if best.as_ref().is_none_or(|(best, ..)| time.comparable() < best.comparable()) {
-            best = Some((time, elapsed.wall, stamps));
-        }
-    }
-    let (time, wall, stamps) = best.unwrap_or((Time::new(Duration::ZERO, None), Duration::ZERO, Vec::new()));
-    let cost = graph.cost(options.precision);
-    Ok(ForwardMeasurement {
+/// A row of an untrained model.
+pub(super) fn untrained(config: Config, backbone: &str, batch: usize, precision: Precision) -> Candidate {
+    let weights = untrained_weights(config.clone());
+    candidate(config, backbone.to_owned(), batch, precision, Box::new(weights))
+}
+
+fn untrained_weights(config: Config) -> impl Fn() -> Result<Arc<dyn Weights>> {
+    move || Ok(checkpoint::untrained(config.clone(), SEED)?.parameters)
+}
+
+fn candidate(config: Config, backbone: String, batch: usize, precision: Precision, weights: Source) -> Candidate {
+    let operations = recorded(&config, batch).map_or(0, |recording| recording.graph.cost(precision).operations);
+    let Tubelet { frames, rows, columns } = config.tubelet;
+    let work = Work::Model(ModelWork {
+        number: config.model.number(),
+        kind: config.model.name().to_owned(),
+        backbone,
         batch,
-        cost,
-        time,
-        wall_seconds: wall.as_secs_f64(),
-        roofline_share: peaks.share(&cost, time.comparable()),
-        precision: options.precision,
-        weight_bytes: weights.bytes(),
-        value_bytes: executor.value_bytes(),
-        peak_memory: peak_memory(),
-        kernels: by_kernel(&*executor, options.precision, &stamps),
+        frames: config.frames,
+        rows: config.rows,
+        columns: config.columns,
+        tubelet: [frames, rows, columns],
+        tokens: config.tokens(),
+    });
+    let make = move |device: &crate::graph::Device| {
+        config.validate()?;
+        let most = device.largest_value() / Element::F32.bytes_of(clip(&config, 1)?.shape().elements()).max(1);
+        if batch as u64 > most {
+            return Err(Error::usage(format!("a batch of {batch} clips; the device's buffers hold {most} at most")));
+        }
+        let small = reduced(&config);
+        let key = format!("{small} in {precision}");
+        let problem = problem(&small, untrained_weights(small.clone())()?, 1, precision)?;
+        Ok(Made {
+            full: self::problem(&config, weights()?, batch, precision)?,
+            reduced: Some(Reduced { problem, key }),
+        })
+    };
+    Candidate { work, precision, operations, make: Box::new(make) }
+}
+
+fn recorded(config: &Config, batch: usize) -> Result<Recording> {
+    config.validate()?;
+    vivit::record(config, &Request::new(batch, ClipLayout::Btchw))
+}
+
+/// Operations of a pass over `batch` clips; an error for a model that cannot be.
+pub(super) fn operations(config: &Config, batch: usize) -> Result<u64> {
+    Ok(recorded(config, batch)?.graph.cost(Precision::F32).operations)
+}
+
+fn clip(config: &Config, batch: usize) -> Result<Tensor> {
+    let shape = vivit::clip_shape(config, &Request::new(batch, ClipLayout::Btchw));
+    let values = scattered(shape.elements());
+    Tensor::f32(shape, values)
+}
+
+pub(super) fn problem(
+    config: &Config,
+    weights: Arc<dyn Weights>,
+    batch: usize,
+    precision: Precision,
+) -> Result<Problem> {
+    let Recording { graph, features, logits, .. } = recorded(config, batch)?;
+    Ok(Problem {
+        graph: Arc::new(graph),
+        weights,
+        feeds: vec![("clip", clip(config, batch)?)],
+        wanted: [Some(features), logits].into_iter().flatten().collect(),
+        precision,
+        bound: Tolerance::MODEL.relative_l2,
     })
 }
 
-fn by_kernel(executor: &dyn Executor, precision: Precision, stamps: &[Duration]) -> Vec<KernelShare> {
-    let mut shares: BTreeMap<(&str, &str), KernelShare> = BTreeMap::new();
-    for ((node, variant), elapsed) in executor.graph().nodes().iter().zip(executor.implementations()).zip(stamps) {
-        let kernel = node.call.family().name;
-        let share = shares.entry((kernel, variant)).or_insert_with(|| KernelShare {
-            kernel,
-            variant,
-            calls: 0,
-            cost: Cost::default(),
-            seconds: 0.0,
-        });
-        share.calls += 1;
-        share.cost = share.cost + node.call.cost(precision);
-        share.seconds += elapsed.as_secs_f64();
+/// Temporal indices, and rows and columns of tokens, of the clip that the references are given.
+const REDUCED: [usize; 2] = [2, 5];
+
+/// The same model with one layer on a small clip, so that the references are soon done. Widths and heads, which decide
+/// what kernels do, stay.
+fn reduced(config: &Config) -> Config {
+    let [times, side] = REDUCED;
+    let Tubelet { frames, rows, columns } = config.tubelet;
+    // Frames that are sampled are chosen from all.
+    let least = if config.frame_sampling.is_some() { config.frames } else { times * frames };
+    Config {
+        frames: config.frames.min(least),
+        rows: config.rows.min(side * rows),
+        columns: config.columns.min(side * columns),
+        layers: 1,
+        ..config.clone()
     }
-    let mut shares: Vec<_> = shares.into_values().collect();
-    shares.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
-    shares
 }
 
-/// Values between −1 and 1 that differ from pixel to pixel.
-fn random_clip(config: &Config, request: &Request) -> Result<Tensor> {
-    let shape = vivit::clip_shape(config, request);
-    let values = (0..shape.elements()).map(|index| {
-        let scrambled = (index as u32).wrapping_mul(2_654_435_761).rotate_left(15).wrapping_mul(2_246_822_519);
-        scrambled as f32 / u32::MAX as f32 * 2.0 - 1.0
-    });
-    let values = values.collect();
-    Tensor::f32(shape, values)
+/// The paper's multiply-accumulates of work with so many operations.
+///
+/// The paper counts the operations of the unfused graph, where each element of a bias, a softmax, a LayerNorm, a GELU or a
+/// residual is one and a multiply-add is two, and halves them. Kernels here count alike.
+pub(super) fn paper_multiply_accumulates(operations: u64) -> u64 {
+    operations / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vivit::Model;
+
+    #[test]
+    fn the_papers_count_is_the_papers() {
+        // Table 2 of the paper, in units of 10⁹.
+        for (model, published) in Model::all().into_iter().zip([455.2, 284.4, 372.3, 277.1]) {
+            let config = Config::named("vit-b/16x2").unwrap().as_model(model);
+            let counted = paper_multiply_accumulates(operations(&config, 1).unwrap()) as f64 / 1e9;
+            assert!((counted / published - 1.0).abs() < 3e-3, "{model}: {counted}, published {published}");
+        }
+    }
+
+    #[test]
+    fn what_is_reduced_is_the_same_model() {
+        for model in Model::all() {
+            let config = Config::named("vit-b").unwrap().as_model(model);
+            let small = reduced(&config);
+            small.validate().unwrap();
+            assert_eq!((small.model, small.width, small.heads), (config.model, config.width, config.heads));
+            assert!(operations(&small, 1).unwrap() < operations(&config, 1).unwrap() / 100);
+        }
+    }
 }

@@ -3,90 +3,75 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde::Serialize;
-
+use super::Work;
+use super::candidate::{Candidate, Made, Reduced, Schedule};
 use super::clock::timed;
-use super::{Peaks, Time};
+use super::problem::Problem;
 use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Graph, Weights};
-use crate::kernels::peaks::{PeakArithmetic, PeakCopy};
-use crate::kernels::{ALL, Access, Case, Cost, Family, Kernel, Precision, Selection};
+use crate::kernels::{Access, Case, Family, Precision, Selection};
 use crate::tensor::{Error, Result, Tensor};
 
-/// One kernel at one size.
-#[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
-pub struct KernelMeasurement {
-    /// The kernel.
-    pub kernel: &'static str,
-    /// The size.
-    pub case: String,
-    /// What ran: the variant, or `host`.
-    pub variant: &'static str,
-    /// Operations and bytes.
-    pub cost: Cost,
-    /// The best of the repetitions.
-    pub time: Time,
-    /// The share of the device's roofline.
-    pub roofline_share: f64,
-}
-
-/// Measures every timed case of the kernels that `wanted` accepts, `repetitions` times each after a first run that
-/// compiles; `progress` hears what comes next.
-pub fn measure_kernels(
-    device: &Device,
-    selection: &Selection,
-    repetitions: usize,
-    wanted: &dyn Fn(&Family) -> bool,
-    progress: &mut dyn FnMut(&str),
-) -> Result<(Peaks, Vec<KernelMeasurement>)> {
-    let peaks = measure_peaks(device, repetitions, progress)?;
-    let mut measurements = Vec::new();
-    for family in ALL.iter().filter(|family| wanted(family)) {
-        // Only kernels in WGSL have f16 weights.
-        let runs = |case: &Case| case.timed && (device.gpu().is_some() || case.precision == Precision::F32);
-        for case in (family.cases)().into_iter().filter(runs) {
-            progress(&format!("{} {}", family.name, case.name));
-            let (variant, time) = measure(device, &case, selection, repetitions)?;
-            let cost = case.call.cost(case.precision);
-            measurements.push(KernelMeasurement {
-                kernel: family.name,
-                case: case.name,
-                variant,
-                cost,
-                time,
-                roofline_share: peaks.share(&cost, time.comparable()),
-            });
+impl Schedule {
+    /// Adds every timed case of these kernels whose weights are in one of these precisions.
+    #[must_use]
+    pub fn kernels(mut self, families: &[&'static Family], precisions: &[Precision], selection: &Selection) -> Self {
+        for family in families {
+            let timed = (family.cases)().into_iter().filter(|case| case.timed && precisions.contains(&case.precision));
+            for case in timed {
+                let group = vec![candidate(case, selection.clone())];
+                self.group(group);
+            }
         }
+        self
     }
-    Ok((peaks, measurements))
 }
 
-/// The device's peaks, in the seconds that its measurements are compared in.
-pub(super) fn measure_peaks(device: &Device, repetitions: usize, progress: &mut dyn FnMut(&str)) -> Result<Peaks> {
-    let mut peak = |family: &'static Family| {
-        progress(family.name);
-        let case = (family.cases)().into_iter().find(|case| case.timed);
-        let case = case.ok_or_else(|| Error::usage(format!("kernel {} has no timed case", family.name)))?;
-        let (_, time) = measure(device, &case, &Selection::automatic(), repetitions.max(3))?;
-        Ok::<_, Error>((case.call.cost(case.precision), time.comparable()))
+pub(super) fn candidate(case: Case, selection: Selection) -> Candidate {
+    let kernel = case.call.family().name.to_owned();
+    let (precision, operations) = (case.precision, case.call.cost(case.precision).operations);
+    let work = Work::Kernel { kernel: kernel.clone(), case: case.name.clone() };
+    let make = move |device: &Device| {
+        let reduced = reduced_case(&case, device, &selection).map(|small| {
+            let key = format!("{kernel}, {}", small.name);
+            Ok::<_, Error>(Reduced { problem: problem(&small)?, key })
+        });
+        Ok(Made { full: problem(&case)?, reduced: reduced.transpose()? })
     };
-    let (arithmetic, seconds) = peak(PeakArithmetic::FAMILY)?;
-    let operations_per_second = arithmetic.operations as f64 / seconds;
-    let (copy, seconds) = peak(PeakCopy::FAMILY)?;
-    Ok(Peaks { operations_per_second, bytes_per_second: (copy.read + copy.written) as f64 / seconds })
+    Candidate { work, precision, operations, make: Box::new(make) }
 }
 
-/// What ran, and the best of its times.
-fn measure(device: &Device, case: &Case, selection: &Selection, repetitions: usize) -> Result<(&'static str, Time)> {
-    let run = CaseRun::new(device, case, selection)?;
-    let mut best = run.time()?;
-    for _ in 1..repetitions {
-        let time = run.time()?;
-        if time.comparable() < best.comparable() {
-            best = time;
-        }
-    }
-    Ok((run.implementation(), best))
+/// Operations and bytes of the largest case that the references are given.
+const REDUCED_WORK: u64 = 50_000_000;
+
+/// The largest case of the same kernel that the references soon do, and that the device computes by the same variant.
+fn reduced_case(case: &Case, device: &Device, selection: &Selection) -> Option<Case> {
+    let variant = |case: &Case| {
+        let plan = selection.plan(&*case.call, device.gpu()?.capabilities(), case.precision).ok()?;
+        Some(plan.variant.name)
+    };
+    let work = |case: &Case| {
+        let cost = case.call.cost(case.precision);
+        cost.operations + cost.read + cost.written
+    };
+    let whole = |case: &Case| case.binding_bytes.is_none() && case.workgroups.is_none();
+    let fits = |other: &Case| {
+        other.checked && whole(other) && other.precision == case.precision && work(other) <= REDUCED_WORK
+    };
+    let wanted = variant(case);
+    let cases = (case.call.family().cases)().into_iter().filter(fits);
+    cases.filter(|other| variant(other) == wanted).max_by_key(work)
+}
+
+fn problem(case: &Case) -> Result<Problem> {
+    let (graph, weights) = recorded(case)?;
+    Ok(Problem {
+        wanted: graph.outputs().to_vec(),
+        graph: Arc::new(graph),
+        weights: Arc::new(weights),
+        feeds: Vec::new(),
+        precision: case.precision,
+        bound: case.tolerance.relative_l2,
+    })
 }
 
 /// A case bound to a device, compiled and run once.
@@ -104,7 +89,7 @@ impl CaseRun {
         let options = ExecutorOptions { variants: selection.clone(), precision: case.precision };
         let executor = device.prepare(Arc::new(graph), &weights, &options).wait()?;
         let run = Self { device: device.clone(), executor };
-        run.time()?;
+        run.seconds()?;
         Ok(run)
     }
 
@@ -113,10 +98,12 @@ impl CaseRun {
         self.executor.implementations().first().copied().unwrap_or_default()
     }
 
-    /// Runs the case once, and says how long it took.
-    pub fn time(&self) -> Result<Time> {
+    /// Runs the case once. Seconds of CPU time where the processor computes, else by the device's time stamps, else by the
+    /// host's clock.
+    pub fn seconds(&self) -> Result<f64> {
         let (stamps, elapsed) = timed(&self.device, || self.executor.compute_timed(&[]).wait())?;
-        Ok(Time::new(stamps.first().copied().unwrap_or(elapsed.wall), elapsed.cpu))
+        let device = stamps.first().copied().unwrap_or(elapsed.wall);
+        Ok(elapsed.cpu.unwrap_or(device).as_secs_f64())
     }
 }
 

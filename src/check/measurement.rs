@@ -109,7 +109,8 @@ mod tests {
         let worst = measured.worst.unwrap();
         assert!(worst.index == [0, 2] && worst.actual.is_nan() && worst.expected == 3.0);
         assert!(measured.relative_l2.is_infinite());
-        let same = Measurement::of(Softmax::FAMILY, std::slice::from_ref(&expected), std::slice::from_ref(&expected)).unwrap();
+        let same =
+            Measurement::of(Softmax::FAMILY, std::slice::from_ref(&expected), std::slice::from_ref(&expected)).unwrap();
         assert_eq!((same.relative_l2, same.outliers, same.worst), (0.0, 0, None));
         assert_eq!(Measurement::of(Softmax::FAMILY, &[tensor(&[1.0])], &[expected]), None);
     }

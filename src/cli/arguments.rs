@@ -5,6 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use clap::ValueHint;
+use tubelet::bench::BenchDevice;
 use tubelet::checkpoint::{self, Checkpoint, Hints, Hub};
 use tubelet::gpu;
 use tubelet::graph::{Device, DeviceChoice, DeviceOptions, ExecutorOptions};
@@ -23,6 +24,17 @@ const MODEL: &str = "Model";
 /// Which model.
 #[derive(clap::Args)]
 pub(super) struct ModelArguments {
+    #[command(flatten)]
+    origin: OriginArguments,
+    #[command(flatten)]
+    hints: HintArguments,
+    #[command(flatten)]
+    clips: ClipArguments,
+}
+
+/// Where a model comes from.
+#[derive(Clone, clap::Args)]
+pub(super) struct OriginArguments {
     /// A folder or file of weights, of the transformers library, of scenic or of this program, or a name on the Hugging
     /// Face hub (NAME@REVISION for another revision than main).
     #[arg(short, long, value_name = "DIR_OR_NAME", value_hint = ValueHint::AnyPath, help_heading = MODEL)]
@@ -32,10 +44,13 @@ pub(super) struct ModelArguments {
     #[arg(long, value_name = "SHAPE", value_parser = known::<Shape>(Config::SHAPES.iter().copied()), hide_possible_values = true,
         conflicts_with = "model", help_heading = MODEL)]
     untrained: Option<Shape>,
-    #[command(flatten)]
-    hints: HintArguments,
-    #[command(flatten)]
-    clips: ClipArguments,
+}
+
+impl OriginArguments {
+    /// Whether a model was asked for.
+    pub(super) fn is_given(&self) -> bool {
+        self.model.is_some() || self.untrained.is_some()
+    }
 }
 
 /// Their heading in the help.
@@ -44,17 +59,24 @@ const HINTS: &str = "What the model's files may not say";
 /// What a model's files may leave open.
 #[derive(clap::Args)]
 pub(super) struct HintArguments {
-    /// Which of the models it is: joint (1), factorised-encoder (2), factorised-self-attention (3) or
-    /// factorised-dot-product (4); with --untrained, which to make.
-    #[arg(long, value_name = "MODEL", value_parser = known::<Model>(Model::all().iter().map(Model::name)),
-        hide_possible_values = true, help_heading = HINTS)]
-    kind: Option<Model>,
+    #[command(flatten)]
+    switches: SwitchArguments,
     /// Frames of a clip, as in training.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = HINTS, hide_short_help = true)]
     frames: Option<usize>,
     /// Sides of a frame in pixels, as in training: 224, or 224x320 (rows x columns).
     #[arg(long, value_name = "SIZE", value_parser = sides, help_heading = HINTS, hide_short_help = true)]
     size: Option<[usize; 2]>,
+}
+
+/// What a model's files may leave open, apart from the size of its clips.
+#[derive(Clone, clap::Args)]
+pub(super) struct SwitchArguments {
+    /// Which of the models it is: joint (1), factorised-encoder (2), factorised-self-attention (3) or
+    /// factorised-dot-product (4); with --untrained, which to make.
+    #[arg(long, value_name = "MODEL", value_parser = known::<Model>(Model::all().iter().map(Model::name)),
+        hide_possible_values = true, help_heading = HINTS)]
+    kind: Option<Model>,
     /// An option of the model's own, as in its config.json: order=time_space of Model 3, heads=spatial_first of Model 4,
     /// temporal.layers=4 or temporal=mean of Model 2. May be repeated.
     #[arg(long = "option", value_name = "NAME=VALUE", help_heading = HINTS, hide_short_help = true)]
@@ -65,14 +87,21 @@ pub(super) struct HintArguments {
     classifier: Option<Classifier>,
 }
 
+impl SwitchArguments {
+    /// Whether the user tells which model it is.
+    pub(super) fn is_given(&self) -> bool {
+        self.kind.is_some() || self.classifier.is_some() || !self.options.is_empty()
+    }
+}
+
 impl HintArguments {
     pub(super) fn hints(&self) -> Hints {
         Hints::new()
-            .kind(self.kind)
-            .options(self.options.clone())
+            .kind(self.switches.kind)
+            .options(self.switches.options.clone())
             .frames(self.frames)
             .size(self.size)
-            .classifier(self.classifier)
+            .classifier(self.switches.classifier)
     }
 
     /// The named shape, changed by what the user tells.
@@ -93,10 +122,11 @@ impl HintArguments {
 
     /// `config` with all that the user tells.
     fn told(&self, config: Config) -> Result<Config> {
-        let config = self.kind.map_or(config.clone(), |model| config.as_model(model));
-        let model = self.options.iter().try_fold(config.model, |model, option| model.with_option(option))?;
+        let SwitchArguments { kind, options, classifier } = &self.switches;
+        let config = kind.map_or(config.clone(), |model| config.as_model(model));
+        let model = options.iter().try_fold(config.model, |model, option| model.with_option(option))?;
         let [rows, columns] = self.size.unwrap_or([config.rows, config.columns]);
-        let classifier = self.classifier.unwrap_or(config.classifier);
+        let classifier = classifier.unwrap_or(config.classifier);
         let frames = self.frames.unwrap_or(config.frames);
         Ok(config.model(model).frames(frames).rows(rows).columns(columns).classifier(classifier))
     }
@@ -106,8 +136,8 @@ impl HintArguments {
 const OTHER_CLIPS: &str = "Clips of another size than in training";
 
 /// Clips that are not as in training.
-#[derive(clap::Args)]
-struct ClipArguments {
+#[derive(Clone, clap::Args)]
+pub(super) struct ClipArguments {
     /// Frames of a clip; the positions are interpolated over time.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = OTHER_CLIPS, hide_short_help = true)]
     clip_frames: Option<usize>,
@@ -131,7 +161,25 @@ impl FromStr for Shape {
 /// The seed of untrained weights: the same numbers everywhere.
 const SEED: u64 = 0;
 
+impl ClipArguments {
+    /// Whether clips are of another size than in training.
+    pub(super) fn is_given(&self) -> bool {
+        self.clip_frames.is_some() || self.clip_size.is_some()
+    }
+}
+
 impl ModelArguments {
+    /// What several arguments say together, with the size of clips in training.
+    pub(super) fn new(
+        origin: OriginArguments,
+        switches: SwitchArguments,
+        clips: ClipArguments,
+        frames: Option<usize>,
+        size: Option<[usize; 2]>,
+    ) -> Self {
+        Self { origin, hints: HintArguments { switches, frames, size }, clips }
+    }
+
     /// The checkpoint; what its user should know goes to stderr.
     pub(super) fn load(&self) -> Result<Checkpoint> {
         self.load_or_none()?.ok_or_else(no_model)
@@ -144,7 +192,7 @@ impl ModelArguments {
 
     /// The model's folder, where it is one.
     pub(super) fn folder(&self) -> Option<&Path> {
-        self.model.as_deref().map(Path::new)
+        self.origin.model.as_deref().map(Path::new)
     }
 
     /// As [`Self::load`], on clips of `frames` frames, for which the positions are interpolated over time where the model
@@ -166,7 +214,7 @@ impl ModelArguments {
 
     /// As [`Self::load_or_none`], on clips of so many frames.
     fn load_clips(&self, frames: Option<usize>) -> Result<Option<Checkpoint>> {
-        let checkpoint = match (&self.model, &self.untrained) {
+        let checkpoint = match (&self.origin.model, &self.origin.untrained) {
             (Some(model), _) => {
                 let _spinner = progress::spinner("loading checkpoint");
                 let loaded = checkpoint::load_hinted(model, &Hub::from_env(), &self.hints.hints());
@@ -268,37 +316,55 @@ impl DeviceArguments {
 
     /// Opens a device that runs WGSL: the named one, else the fastest, which may be the software device.
     pub(super) fn open_gpu(&self, checks: bool) -> Result<gpu::Gpu> {
-        let choice = match &self.device {
-            DeviceChoice::Fastest => DeviceChoice::Gpu(gpu::GpuChoice::Fastest),
-            named => named.clone(),
-        };
-        let device = self.open_choice(choice, checks)?;
-        let no_wgsl = || Error::usage(format!("{} runs no kernels in WGSL; name a device that does", device.name()));
-        device.gpu().cloned().ok_or_else(no_wgsl)
+        let device = self.open_choice(self.gpu_choice(), checks)?;
+        device.gpu().cloned().ok_or_else(|| no_wgsl(&device))
     }
 
     /// Opens the device to measure: the named one, else the fastest that runs WGSL, which may be the software device, else
     /// the processor.
-    pub(super) fn open_to_measure(&self, checks: bool) -> Result<Device> {
+    pub(super) fn open_to_measure(&self, checks: bool) -> Result<BenchDevice> {
         if self.options() != ExecutorOptions::default() {
-            return self.open_gpu(checks).map(Device::from);
+            return self.measured_gpu(checks);
         }
         match (&self.device, cfg!(feature = "cpu")) {
             (DeviceChoice::Host, _) => self.processor(),
-            (DeviceChoice::Fastest, true) => match self.open_gpu(checks) {
+            (DeviceChoice::Fastest, true) => match self.measured_gpu(checks) {
                 Err(error) if error.kind() == ErrorKind::NoDevice => {
                     output::note(&format!("only this machine's processor is measured: {error}"));
                     self.processor()
                 }
-                opened => opened.map(Device::from),
+                opened => opened,
             },
-            _ => self.open_gpu(checks).map(Device::from),
+            _ => self.measured_gpu(checks),
         }
     }
 
     /// This machine's processor.
-    pub(super) fn processor(&self) -> Result<Device> {
-        self.open_choice(DeviceChoice::Host, true)
+    pub(super) fn processor(&self) -> Result<BenchDevice> {
+        BenchDevice::open(self.device_options(DeviceChoice::Host, true))
+    }
+
+    /// A device that runs WGSL, to check the processor with; `None` where none answers.
+    pub(super) fn other_than_processor(&self) -> Option<Device> {
+        let fastest = DeviceChoice::Gpu(gpu::GpuChoice::Fastest);
+        Device::open(&self.device_options(fastest, true)).ok()
+    }
+
+    /// As [`Self::open_gpu`], with what opens it again.
+    fn measured_gpu(&self, checks: bool) -> Result<BenchDevice> {
+        let opened = BenchDevice::open(self.device_options(self.gpu_choice(), checks))?;
+        match opened.device().gpu() {
+            Some(_) => Ok(opened),
+            None => Err(no_wgsl(opened.device())),
+        }
+    }
+
+    /// The named device; unless one is named, the fastest that runs WGSL.
+    fn gpu_choice(&self) -> DeviceChoice {
+        match &self.device {
+            DeviceChoice::Fastest => DeviceChoice::Gpu(gpu::GpuChoice::Fastest),
+            named => named.clone(),
+        }
     }
 
     fn open_choice(&self, choice: DeviceChoice, checks: bool) -> Result<Device> {
@@ -317,6 +383,10 @@ impl DeviceArguments {
         let options = LoadOptions::new().preset(preset).variants(variants).precision(precision);
         Vivit::from_checkpoint(&self.open(true)?, checkpoint, options)
     }
+}
+
+fn no_wgsl(device: &Device) -> Error {
+    Error::usage(format!("{} runs no kernels in WGSL; name a device that does", device.name()))
 }
 
 /// Rows and columns: `224` or `224x320`.

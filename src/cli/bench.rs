@@ -1,61 +1,110 @@
 //! `tubelet bench`.
 
+mod publishing;
+mod table;
+
+use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
-use serde::Serialize;
-use tubelet::Device;
-use tubelet::bench::{ForwardMeasurement, ForwardWork, KernelMeasurement, Peaks, measure_forward, measure_kernels};
-use tubelet::checkpoint::Checkpoint;
-use tubelet::gpu::Capabilities;
-use tubelet::graph::ExecutorOptions;
-use tubelet::kernels::{ALL, Family};
-use tubelet::tensor::{Error, Result};
-use tubelet::vivit::Config;
+use tubelet::bench::{
+    self, BenchDevice, Benchmark, ComparedSizes, ForwardWork, Method, Outcome, Row, Schedule, Sizing, SizingWish,
+    Stage, WorkRate,
+};
+use tubelet::kernels::{ALL, Family, Precision};
+use tubelet::tensor::{Error, ErrorKind, Result};
+use tubelet::vivit::{Config, Model, Tubelet};
 
-use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
+use super::arguments::{
+    ClipArguments, DeviceArguments, ModelArguments, OriginArguments, SwitchArguments, at_least_one, sides,
+};
+use super::init::pair;
 use super::known::known;
-use super::preamble::Preamble;
-use super::times::Speed;
-use super::video::counted;
 use super::{output, progress};
+use publishing::Publishing;
 
-/// Measure kernels and a forward pass against the peaks of a device, and of the processor beside it
+/// Compare the four models on a device, and on the processor beside it
 #[derive(clap::Args)]
 #[command(after_help = "\
-Kernels are measured at the sizes of a real model: those in WGSL on the fastest device that runs them, be it a software \
-device, and those in Rust on this machine's processor beside it. Times are the device's own (its timestamps), the best of \
-the repetitions. Where the processor computes, CPU time is given too, and rates and shares follow it: it changes less with \
-what else the machine does. Run-time checks of shaders are off unless --checks is given.
+Without options the four models stand side by side on the chosen device, with attention alone at the same sizes, over a \
+sweep of frames, and attention at the size that llama.cpp times unless --frames and --size are both given; a short probe \
+chooses backbone and frames so that it takes less than two minutes. --kernel measures \
+kernels at the sizes of a real model instead, --forward or a model that is named one forward pass and where its time goes.
+
+Every output that is timed is checked in the same run: at a reduced size against references in f64, and at its own size \
+against the processor. A row whose output is wrong is struck out. Ceilings are measured before and after. A multiply-add \
+counts as two operations and as one multiply-accumulate. Where the processor computes, rates and shares are of CPU \
+seconds, which depend on what else the machine does. Run-time checks of shaders are off unless --checks is given.
 
 Examples:
   tubelet bench
-  tubelet bench --kernel attention --kernel linear
+  tubelet bench --kinds 1,2 --frames 8,16 --size 112 --backbone ti
+  tubelet bench --kernel attention,linear
   tubelet bench --forward --untrained vit-ti
   tubelet bench --forward --device cpu
-  tubelet bench --full --json > bench.json")]
+  tubelet bench --full --report report
+  tubelet bench --json > bench.json
+  tubelet bench --compare before.json after.json")]
 pub(super) struct Bench {
-    #[command(flatten)]
-    model: ModelArguments,
+    /// The models to compare, by number or name, instead of all four.
+    #[arg(long, value_name = "MODELS", value_delimiter = ',', hide_possible_values = true,
+        value_parser = known::<Model>(Model::all().iter().map(Model::name)), conflicts_with_all = ONE_MODEL)]
+    kinds: Vec<Model>,
+    /// Frames of the clips to compare on, such as 8,16,32,64,128; of a single model one number.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = at_least_one)]
+    frames: Vec<usize>,
+    /// Sides of a frame in pixels: 224, or 224x320 (rows x columns).
+    #[arg(long, value_name = "SIZE", value_parser = sides)]
+    size: Option<[usize; 2]>,
+    /// Sides and frames of a tubelet: 16x2 is 16×16 pixels of 2 frames.
+    #[arg(long, value_name = "SIDExFRAMES", value_parser = pair, conflicts_with_all = ONE_MODEL)]
+    tubelet: Option<[usize; 2]>,
+    /// The backbone of the models to compare: ti, s, b, l or h.
+    #[arg(long, value_name = "SHAPE", value_parser = known::<Backbone>(Config::SHAPES.iter().copied()),
+        hide_possible_values = true, conflicts_with_all = ONE_MODEL)]
+    backbone: Option<Backbone>,
     /// Clips in a forward pass.
     #[arg(long, default_value = "1", value_name = "N", value_parser = at_least_one)]
     batch: usize,
-    /// Only this kernel, and no forward pass; can be given more than once.
-    #[arg(long, value_delimiter = ',', conflicts_with_all = ["model", "untrained", "batch"],
-        value_parser = known::<KernelName>(ALL.iter().map(|family| family.name)), hide_possible_values = true)]
-    kernel: Vec<KernelName>,
-    /// Only the forward pass, of an untrained vit-b unless told otherwise.
-    #[arg(long, conflicts_with = "kernel")]
+    /// Only these kernels, at the sizes of a real model, or all.
+    #[arg(long, value_delimiter = ',', hide_possible_values = true,
+        value_parser = known::<KernelChoice>(["all"].into_iter().chain(ALL.iter().map(|family| family.name))),
+        conflicts_with_all = ONE_MODEL, conflicts_with_all = ["batch", "kinds", "frames", "size", "tubelet", "backbone"])]
+    kernel: Vec<KernelChoice>,
+    /// Only the forward pass of one model, of an untrained vit-b unless told otherwise, and where its time goes.
+    #[arg(long)]
     forward: bool,
-    /// Only on the device, not on the processor beside it.
+    /// Floats in which the weights of products are stored, f32 or f16, or both: f32,f16. Only devices that run WGSL have
+    /// f16; all compute in f32.
+    #[arg(long, value_name = "FLOATS", value_delimiter = ',', conflicts_with = "weights", hide_possible_values = true,
+        value_parser = known::<Precision>(Precision::ALL.iter().map(|one| one.name())))]
+    precision: Vec<Precision>,
+    /// Only on the device, not on the processor beside it, which then only checks.
     #[arg(long)]
     alone: bool,
-    /// More repetitions of everything, for figures to publish.
+    /// All frames, three times as many samples and ten times the time, for figures to publish.
     #[arg(long)]
     full: bool,
+    /// Begin anew for every sample: open the device, compile, load the weights; what it takes to open it does not count.
+    #[arg(long)]
+    cold: bool,
     /// Keep the run-time checks of shaders on.
     #[arg(long)]
     checks: bool,
+    /// Seconds that a row may take, warm-up and samples together, instead of 1, with --full 10.
+    #[arg(long, value_name = "S", value_parser = some_seconds)]
+    row_seconds: Option<f64>,
+    /// Measure nothing, and say what changed between two results of --json, the earlier and the later.
+    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], conflicts_with_all = MEASURING,
+        conflicts_with_all = ONE_MODEL)]
+    compare: Vec<PathBuf>,
+    #[command(flatten)]
+    publishing: Publishing,
+    #[command(flatten)]
+    origin: OriginArguments,
+    #[command(flatten)]
+    switches: SwitchArguments,
+    #[command(flatten)]
+    clips: ClipArguments,
     #[command(flatten)]
     device: DeviceArguments,
     /// Print JSON.
@@ -63,33 +112,30 @@ pub(super) struct Bench {
     json: bool,
 }
 
-#[derive(Serialize)]
-struct Report {
-    #[serde(flatten)]
-    preamble: Preamble,
-    checks: bool,
-    /// What the forward pass is of.
-    config: Option<Config>,
-    devices: Vec<DeviceReport>,
-}
+/// What asks for one model.
+const ONE_MODEL: [&str; 8] =
+    ["forward", "model", "untrained", "kind", "options", "classifier", "clip_frames", "clip_size"];
 
-/// What was measured on one device.
-#[derive(Serialize)]
-struct DeviceReport {
-    name: String,
-    /// Where the device runs WGSL.
-    capabilities: Option<Capabilities>,
-    peaks: Peaks,
-    kernels: Vec<KernelMeasurement>,
-    forward: Option<ForwardMeasurement>,
-}
-
-impl DeviceReport {
-    /// Whether the device computes on the CPU, whose time is then its own.
-    fn computes_on_cpu(&self) -> bool {
-        self.capabilities.as_ref().is_none_or(Capabilities::is_software)
-    }
-}
+/// What says how something is measured, or where the result goes.
+const MEASURING: [&str; 17] = [
+    "kinds",
+    "frames",
+    "size",
+    "tubelet",
+    "backbone",
+    "batch",
+    "kernel",
+    "precision",
+    "alone",
+    "full",
+    "cold",
+    "checks",
+    "row_seconds",
+    "report",
+    "csv",
+    "trace",
+    "markdown",
+];
 
 /// The name of a known kernel.
 #[derive(Clone)]
@@ -107,156 +153,203 @@ impl FromStr for KernelName {
     }
 }
 
+/// A known kernel, or all of them.
+#[derive(Clone)]
+enum KernelChoice {
+    All,
+    One(KernelName),
+}
+
+impl FromStr for KernelChoice {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        if name == "all" { Ok(Self::All) } else { name.parse().map(Self::One) }
+    }
+}
+
+impl KernelChoice {
+    fn is(&self, family: &Family) -> bool {
+        match self {
+            Self::All => true,
+            Self::One(name) => name.0 == family.name,
+        }
+    }
+}
+
+/// The name of a known backbone: `vit-b`, or `b`.
+#[derive(Clone)]
+struct Backbone(String);
+
+impl FromStr for Backbone {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let whole = format!("vit-{}", name.trim_start_matches("vit-"));
+        match Config::SHAPES.contains(&&*whole) {
+            true => Ok(Self(whole)),
+            false => {
+                Err(Error::usage(format!("there is no backbone {name:?}; there are {}", Config::SHAPES.join(", "))))
+            }
+        }
+    }
+}
+
+/// A number of seconds.
+fn some_seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds.is_finite() && seconds > 0.0 => Ok(seconds),
+        Ok(_) => Err("it must be more than 0".to_owned()),
+        Err(_) => Err(format!("{text:?} is no number of seconds")),
+    }
+}
+
 impl super::Run for Bench {
     fn run(self) -> Result<()> {
-        let devices = self.devices()?;
-        let report = self.measure(&devices)?;
-        output::report(self.json, &report, describe)
+        if !self.compare.is_empty() {
+            return output::report(self.json, &publishing::compared(&self.compare)?, ToString::to_string);
+        }
+        self.publishing.check()?;
+        let benchmark = self.measure()?;
+        self.publishing.write(&benchmark)?;
+        let describe = if self.publishing.prints_markdown() { bench::publish::markdown } else { table::describe };
+        output::report(self.json, &benchmark, describe)?;
+        verdict(&benchmark)
     }
 }
 
 impl Bench {
-    /// The device, and the processor beside it.
-    fn devices(&self) -> Result<Vec<Device>> {
+    fn measure(&self) -> Result<Benchmark> {
+        // What can be wrong with the options is found before a device is opened, and a model before minutes of measuring.
+        let one = if self.is_of_one_model() { Some(self.one_model()?) } else { None };
+        let mut stage = self.stage()?;
+        let mut method = self.method();
+        let schedule = match one {
+            Some(work) => {
+                method = method.of(work.backbone.clone(), "one model, as asked for".to_owned());
+                Schedule::new().forward(&work, &self.precisions())
+            }
+            None if !self.kernel.is_empty() => self.kernels(),
+            None => {
+                let sizes = self.sizes();
+                let sizing = self.sizing(&sizes, &mut stage, method.row_seconds)?;
+                method = method.of(sizing.backbone.clone(), sizing.sentence);
+                Schedule::comparison(&sizing.backbone, &sizing.frames, &sizes)?
+            }
+        };
+        let bar = progress::measuring();
+        bench::measure(&stage, &schedule, &method, &mut |done, what| progress::measured(&bar, done, what))
+    }
+
+    fn is_of_one_model(&self) -> bool {
+        self.forward || self.origin.is_given() || self.switches.is_given() || self.clips.is_given()
+    }
+
+    /// The device, the processor beside it, and what checks them where they cannot check each other.
+    fn stage(&self) -> Result<Stage> {
         let device = self.device.open_to_measure(self.checks)?;
-        let beside = cfg!(feature = "cpu") && !self.alone && device.gpu().is_some();
-        let processor = beside.then(|| self.device.processor()).transpose()?;
-        Ok([device].into_iter().chain(processor).collect())
-    }
-
-    fn measure(&self, devices: &[Device]) -> Result<Report> {
-        // Loaded first, so that a wrong name is not found after minutes of measuring.
-        let checkpoint = if self.kernel.is_empty() { Some(self.model.load_or_untrained("vit-b")?) } else { None };
-        let mut preamble = checkpoint.iter().fold(Preamble::new("bench"), Preamble::checkpoint);
-        preamble.device = devices.first().map(|device| device.name().to_owned());
-        let reports = devices.iter().map(|device| self.measure_device(device, checkpoint.as_ref()));
-        let devices = reports.collect::<Result<_>>()?;
-        Ok(Report { preamble, checks: self.checks, config: checkpoint.map(|checkpoint| checkpoint.config), devices })
-    }
-
-    fn measure_device(&self, device: &Device, checkpoint: Option<&Checkpoint>) -> Result<DeviceReport> {
-        let spinner = progress::spinner("measuring");
-        let mut say = |what: &str| spinner.set_message(format!("{what} on {}", device.name()));
-        let wanted = |family: &Family| {
-            !self.forward && (self.kernel.is_empty() || self.kernel.iter().any(|kernel| kernel.0 == family.name))
+        let runs_wgsl = device.device().gpu().is_some();
+        let has_processor = cfg!(feature = "cpu");
+        let beside = if has_processor && !self.alone && runs_wgsl { Some(self.device.processor()?) } else { None };
+        let witness = match (runs_wgsl, &beside) {
+            (true, Some(_)) => None,
+            (true, None) if has_processor => Some(bench::Witness::device(self.device.processor()?.device())),
+            (true, None) => Some(bench::Witness::variants(device.device(), "plain".parse()?)),
+            // Where no device runs WGSL, nothing else can check the processor at the size that is timed.
+            (false, _) => self.device.other_than_processor().map(|other| bench::Witness::device(&other)),
         };
-        // Only kernels in WGSL have variants and f16 weights.
-        let options = device.gpu().map_or_else(ExecutorOptions::default, |_| self.device.options());
-        let repetitions = if self.full { 10 } else { 1 };
-        let (peaks, kernels) = measure_kernels(device, &options.variants, repetitions, &wanted, &mut say)?;
-        let mut forward = |Checkpoint { config, parameters, .. }: &Checkpoint| {
-            let repetitions = if self.full { 3 } else { 1 };
-            let weights = parameters.clone();
-            let work = ForwardWork::new(config, weights, &options).batch(self.batch);
-            measure_forward(device, work, repetitions, &peaks, &mut say)
-        };
-        let forward = checkpoint.map(&mut forward).transpose()?;
-        let capabilities = device.gpu().map(|gpu| gpu.capabilities().clone());
-        Ok(DeviceReport { name: device.name().to_owned(), capabilities, peaks, kernels, forward })
+        let mut stage = Stage::new([device].into_iter().chain(beside).collect());
+        stage.witness = witness;
+        Ok(stage)
     }
-}
 
-fn describe(report: &Report) -> String {
-    let Report { preamble, checks, config, devices } = report;
-    let model = preamble.model.as_deref().zip(config.as_ref());
-    let devices: Vec<_> = devices.iter().map(|device| describe_device(device, *checks, model)).collect();
-    devices.join("\n\n\n")
-}
-
-fn describe_device(report: &DeviceReport, checks: bool, model: Option<(&str, &Config)>) -> String {
-    let DeviceReport { name, capabilities, peaks, kernels, forward } = report;
-    let on_cpu = report.computes_on_cpu();
-    let (seconds, note) = match on_cpu {
-        true => ("CPU second", "\nrates and shares below are those of CPU time"),
-        false => ("second", ""),
-    };
-    let mut facts = vec![("device", name.clone())];
-    if let Some(device) = capabilities {
-        facts.push(("driver", format!("{}, through {}", device.driver, device.backend)));
-        facts.push(("checks", if checks { "on" } else { "off" }.to_owned()));
+    fn method(&self) -> Method {
+        let seconds = self.row_seconds.unwrap_or(if self.full { 10.0 } else { 1.0 });
+        let arguments = std::env::args_os().skip_while(|argument| argument != "bench").skip(1);
+        let mut method = Method::new(seconds);
+        (method.full, method.cold, method.checks) = (self.full, self.cold, self.checks);
+        method.options = arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
+        method.variants = self.device.options().variants;
+        method
     }
-    let (operations, bytes) = (giga(peaks.operations_per_second), giga(peaks.bytes_per_second));
-    facts.push(("peaks", format!("{operations} GFLOP and {bytes} GB a {seconds}, measured{note}")));
-    let mut blocks = vec![output::facts(&facts)];
-    if !kernels.is_empty() {
-        blocks.push(kernel_table(kernels, on_cpu));
-    }
-    if let (Some(forward), Some((model, config))) = (forward, model) {
-        blocks.push(describe_forward(forward, model, config));
-        blocks.push(share_table(forward));
-    }
-    blocks.join("\n\n")
-}
 
-fn giga(amount: f64) -> String {
-    output::three_digits(amount * 1e-9)
-}
-
-fn elapsed(seconds: f64) -> String {
-    output::seconds(Duration::from_secs_f64(seconds))
-}
-
-/// A block of rows for each kernel, a row for each of its sizes: narrow enough for a terminal.
-fn kernel_table(kernels: &[KernelMeasurement], on_cpu: bool) -> String {
-    let times: &[_] = if on_cpu { &["     time", " CPU time"] } else { &[" GPU time"] };
-    let titles = [&["kernel (variant), sizes"], times, &[" GFLOP/s", " GB/s", " roofline"]].concat();
-    let mut table = output::table(&titles);
-    let mut before = None;
-    for KernelMeasurement { kernel, case, variant, cost, time, roofline_share, .. } in kernels {
-        if before.replace(kernel) != Some(kernel) {
-            table.add_row([format!("{kernel} ({variant})")]);
+    fn precisions(&self) -> Vec<Precision> {
+        match self.precision.is_empty() {
+            true => vec![self.device.options().precision],
+            false => self.precision.clone(),
         }
-        let rate = |amount: u64| giga(amount as f64 / time.comparable());
-        let mut row = vec![format!("  {case}"), elapsed(time.seconds)];
-        row.extend(time.cpu_seconds.map(elapsed));
-        row.extend([rate(cost.operations), rate(cost.read + cost.written), format!("{:.0} %", 100.0 * roofline_share)]);
-        table.add_row(row);
     }
-    table.trim_fmt()
+
+    fn kernels(&self) -> Schedule {
+        let wanted = |family: &&&'static Family| self.kernel.iter().any(|choice| choice.is(family));
+        let families: Vec<_> = ALL.iter().filter(wanted).copied().collect();
+        let all = self.precision.is_empty() && self.device.options().precision == Precision::default();
+        let precisions = if all { Precision::ALL.to_vec() } else { self.precisions() };
+        Schedule::new().kernels(&families, &precisions, &self.device.options().variants)
+    }
+
+    fn one_model(&self) -> Result<ForwardWork> {
+        let frames = match self.frames.as_slice() {
+            [] => None,
+            [frames] => Some(*frames),
+            several => {
+                let list: Vec<_> = several.iter().map(usize::to_string).collect();
+                return Err(Error::usage(format!("--frames {}: a single model takes one number", list.join(","))));
+            }
+        };
+        let (origin, switches, clips) = (self.origin.clone(), self.switches.clone(), self.clips.clone());
+        let model = ModelArguments::new(origin, switches, clips, frames, self.size);
+        let checkpoint = model.load_or_untrained("vit-b")?;
+        Ok(ForwardWork::new(checkpoint.config, checkpoint.parameters, checkpoint.source).batch(self.batch))
+    }
+
+    fn sizes(&self) -> ComparedSizes {
+        let mut sizes = ComparedSizes::default();
+        if !self.kinds.is_empty() {
+            sizes.kinds.clone_from(&self.kinds);
+        }
+        sizes.tubelet = self.tubelet.map(|[side, frames]| Tubelet { frames, rows: side, columns: side });
+        (sizes.size, sizes.batch, sizes.precisions) = (self.size, self.batch, self.precisions());
+        // Who names all sizes wants no other.
+        sizes.of_llama_cpp = self.frames.is_empty() || self.size.is_none();
+        sizes
+    }
+
+    /// The sizes that fit the time; the devices are probed where something is left to choose.
+    fn sizing(&self, sizes: &ComparedSizes, stage: &mut Stage, row_seconds: f64) -> Result<Sizing> {
+        let mut wish = SizingWish::default();
+        wish.backbone = self.backbone.as_ref().map(|backbone| backbone.0.clone());
+        wish.frames = (!self.frames.is_empty()).then(|| self.frames.clone());
+        wish.full = self.full;
+        if !wish.is_complete() {
+            stage.rates = self.probed(&stage.devices)?;
+        }
+        Sizing::of(&wish, sizes, &stage.rates, row_seconds)
+    }
+
+    fn probed(&self, devices: &[BenchDevice]) -> Result<Vec<WorkRate>> {
+        let spinner = progress::spinner("probing");
+        let probe = |device: &BenchDevice| {
+            spinner.set_message(format!("probing {}", device.device().name()));
+            bench::probe(device.device())
+        };
+        devices.iter().map(probe).collect()
+    }
 }
 
-fn describe_forward(forward: &ForwardMeasurement, model: &str, config: &Config) -> String {
-    let ForwardMeasurement { batch, cost, time, wall_seconds, precision, weight_bytes, value_bytes, .. } = forward;
-    let cpu = time.cpu_seconds.map_or(String::new(), |cpu| format!(", CPU {}", elapsed(cpu)));
-    let peak =
-        forward.peak_memory.map_or(String::new(), |peak| format!(", the process at most {}", output::bytes(peak)));
-    output::fields([
-        ("forward pass", format!("{model}, {}", counted(*batch, "clip"))),
-        ("of", config.to_string()),
-        ("time", format!("{}{cpu}, on the clock {}", elapsed(time.seconds), elapsed(*wall_seconds))),
-        ("speed", Speed::new(*batch, config.frames, Duration::from_secs_f64(*wall_seconds)).describe()),
-        (
-            "rate",
+/// An error where rows are struck out or have failed.
+fn verdict(benchmark: &Benchmark) -> Result<()> {
+    let count = |is: fn(&Row) -> bool| benchmark.rows.iter().filter(|row| is(row)).count();
+    let wrong = count(|row| matches!(row.outcome, Outcome::Wrong { .. }));
+    let failed = count(|row| matches!(row.outcome, Outcome::Failed { .. }));
+    match (wrong, failed) {
+        (0, 0) => Ok(()),
+        _ => Err(Error::new(
+            ErrorKind::Device,
             format!(
-                "{} GFLOP at {} GFLOP/s, {:.0} % of the roofline",
-                giga(cost.operations as f64),
-                giga(cost.operations as f64 / time.comparable()),
-                100.0 * forward.roofline_share
+                "of {} rows {wrong} are struck out, since their output is wrong, and {failed} have failed",
+                benchmark.rows.len()
             ),
-        ),
-        (
-            "memory",
-            format!(
-                "weights {} (products in {}), values {}{peak}",
-                output::bytes(*weight_bytes),
-                precision.weights(),
-                output::bytes(*value_bytes)
-            ),
-        ),
-    ])
-}
-
-fn share_table(forward: &ForwardMeasurement) -> String {
-    let mut table = output::table(&["kernel", "variant", " calls", " GFLOP", " time", " share"]);
-    for share in &forward.kernels {
-        table.add_row([
-            share.kernel.to_owned(),
-            share.variant.to_owned(),
-            share.calls.to_string(),
-            giga(share.cost.operations as f64),
-            elapsed(share.seconds),
-            format!("{:.1} %", 100.0 * share.seconds / forward.time.seconds),
-        ]);
+        )),
     }
-    table.trim_fmt()
 }

@@ -160,7 +160,7 @@ fn or_keep<T>(ways: &'static [T], name: fn(&'static T) -> &'static str) -> impl 
 }
 
 /// `16x2`.
-fn pair(text: &str) -> Result<[usize; 2], String> {
+pub(super) fn pair(text: &str) -> Result<[usize; 2], String> {
     let parsed = text.split_once('x').and_then(|(a, b)| Some([a.parse().ok()?, b.parse().ok()?]));
     parsed.ok_or_else(|| "it must be two numbers with an x between them".to_owned())
 }

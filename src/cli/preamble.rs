@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 use tubelet::Vivit;
+use tubelet::bench::Benchmark;
 use tubelet::checkpoint::{Checkpoint, Provenance};
 
 use super::video::VideoReport;
 
 /// The version of the reports' keys, which `docs/json.md` lists: it grows when one is renamed, removed or means something
 /// else, and stays when one is added.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = Benchmark::SCHEMA;
 
 /// What a report is of.
 #[derive(Serialize)]

@@ -40,6 +40,23 @@ pub(super) fn steps(total: u64) -> ProgressBar {
     bar
 }
 
+/// A bar for a share of something, with the time that is left.
+pub(super) fn measuring() -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:24} {percent:>3} %, {eta} left  {wide_msg}");
+    let bar = finish_on_drop(ProgressBar::new(STEPS), style, "");
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+/// Shows that this share of what [`measuring`] shows is done, and what comes next.
+pub(super) fn measured(bar: &ProgressBar, done: f64, what: &str) {
+    bar.set_position((done.clamp(0.0, 1.0) * STEPS as f64) as u64);
+    bar.set_message(what.to_owned());
+}
+
+/// Finer than anyone sees.
+const STEPS: u64 = 1000;
+
 /// How far a run over many videos is: a bar on a terminal, a line a minute elsewhere.
 pub(super) struct Videos {
     bar: ProgressBar,

@@ -1,11 +1,11 @@
 //! What a device reports about itself.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::tensor::named;
 
 /// What sort of hardware answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum DeviceKind {
@@ -28,7 +28,7 @@ named!(
 );
 
 /// Sizes, in invocations, that a subgroup of this device may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subgroup {
     /// Smallest size.
     pub smallest: u32,
@@ -44,7 +44,7 @@ impl Subgroup {
 }
 
 /// A product that the device's matrix units offer: D = A·B + C with A of `rows`×`inner`, B of `inner`×`columns`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MatrixShape {
     /// Rows of A and C.
@@ -73,7 +73,7 @@ impl MatrixShape {
 }
 
 /// The limits that kernels and plans obey. Bytes and counts are per binding, buffer, workgroup or dispatch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Limits {
     /// Largest storage binding in bytes.
@@ -112,7 +112,7 @@ impl Limits {
 }
 
 /// Everything a kernel's choice of variant may depend on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Capabilities {
     /// The adapter's name.

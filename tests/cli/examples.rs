@@ -19,7 +19,7 @@ use super::common::data;
 use super::{Outcome, Ran, ensure, tubelet};
 
 /// What is run in the place of something else, the first that a command holds first.
-const STAND_INS: [(&str, &str); 18] = [
+const STAND_INS: [(&str, &str); 23] = [
     // No camera.
     ("rtsp://CAMERA", "clip.mp4"),
     // Large tubelets, for a forward pass of a moment.
@@ -30,8 +30,13 @@ const STAND_INS: [(&str, &str); 18] = [
     ("--device software", "--device fastest"),
     ("jq '.devices[0].limits'", "grep limits"),
     // All kernels at real sizes take minutes.
-    ("tubelet bench --full", "tubelet bench --kernel layer_norm"),
-    ("--kernel attention --kernel linear", "--kernel layer_norm --kernel softmax"),
+    ("tubelet bench --full", "tubelet bench --kernel pool --row-seconds 0.02 --alone"),
+    ("tubelet bench --json", "tubelet bench --kernel pool --row-seconds 0.02 --alone --json"),
+    ("--kernel attention,linear", "--kernel pool,softmax --row-seconds 0.02 --alone"),
+    ("--kernel all", "--kernel pool --row-seconds 0.02 --alone"),
+    ("bench --kinds 1,2 --frames 8,16 --size 112", "bench --kinds 1,2 --frames 2,4 --size 32 --row-seconds 0.02"),
+    ("bench --forward --untrained vit-ti", "bench --forward --untrained vit-ti/56x16 --row-seconds 0.02"),
+    ("bench --forward --device cpu", "bench --forward --untrained vit-ti/56x16 --row-seconds 0.02 --device cpu"),
     ("check --kernel attention --variant", "check --kernel softmax --variant"),
     ("check --device cpu", "check --kernel softmax --device cpu"),
     ("check --all-adapters", "check --kernel softmax --all-adapters"),
@@ -49,8 +54,8 @@ const STAND_INS: [(&str, &str); 18] = [
 
 /// Commands that are run as others, whole.
 const WHOLE: [(&str, &str); 4] = [
+    ("tubelet bench", "tubelet bench --kernel pool --row-seconds 0.02 --alone"),
     ("tubelet check", "tubelet check --kernel softmax"),
-    ("tubelet bench", "tubelet bench --kernel layer_norm"),
     ("scripts/test.sh", "bash -n scripts/test.sh"),
     ("cargo install --path .", "test -f Cargo.toml"),
 ];
@@ -77,6 +82,8 @@ impl Room {
             ("data", data("")),
             ("scripts", root.join("scripts")),
             ("Cargo.toml", root.join("Cargo.toml")),
+            ("before.json", root.join("tests/results/example.json")),
+            ("after.json", root.join("tests/results/example.json")),
             ("vit.npz", data("vitnpz-tiny/vit.npz")),
             ("vivit_base_16x2", data("scenic-model1")),
             ("vivit_base_16x2_fe", data("scenic-model2")),

@@ -99,8 +99,8 @@ fn runs(folder: &TempDir, pictures: &TempDir) -> Result<Vec<(&'static str, Ran)>
     run("shader", "layer_norm", &[])?;
     run("check", "--kernel softmax", &[])?;
     run("check", "--models", &[])?;
-    run("bench", "--kernel layer_norm", &[])?;
-    run("bench", "--forward --model {}", &[hf])?;
+    run("bench", "--kernel pool --row-seconds 0.02 --alone", &[])?;
+    run("bench", super::bench::TINY, &[])?;
     Ok(runs)
 }
 

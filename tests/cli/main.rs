@@ -1,5 +1,6 @@
 //! The program as its users meet it: what it prints, what it writes, and how it fails.
 
+mod bench;
 mod check;
 #[path = "../common/mod.rs"]
 mod common;
@@ -103,7 +104,9 @@ fn main() -> ExitCode {
         ("a sliding window over a pipe", models::window_over_a_pipe),
         ("masks", models::masks),
         ("verbose runs tell what happens", verbose),
-        ("bench", bench),
+        ("bench compares the models", bench::compared),
+        ("bench of kernels", bench::kernels),
+        ("bench of one model", bench::one_model),
         ("check of a kernel", check::of_a_kernel),
         ("check of models and devices", check::of_models_and_devices),
         ("check writes a page", check::writes_a_page),
@@ -349,6 +352,15 @@ fn wrong_use() -> Outcome {
         ("bench --kernel nonsense", &[], &["nonsense", "layer_norm"]),
         ("bench --batch 0", &[], &["--batch", "at least 1"]),
         ("bench --kernel linear --model {}", &[model], &["--kernel", "--model"]),
+        ("bench --kinds 1 --model {}", &[model], &["--kinds", "--model"]),
+        ("bench --kinds 5", &[], &["5", "joint (1)"]),
+        ("bench --frames 8,0", &[], &["--frames", "at least 1"]),
+        ("bench --frames 8,16 --model {}", &[model], &["--frames 8,16", "one number"]),
+        ("bench --frames 1 --size 32 --backbone ti", &[], &["1×32×32", "no token"]),
+        ("bench --tubelet 0x2", &[], &["tubelet"]),
+        ("bench --backbone xxl", &[], &["xxl", "vit-ti"]),
+        ("bench --precision f64", &[], &["f64", "f32", "f16"]),
+        ("bench --row-seconds 0", &[], &["--row-seconds", "more than 0"]),
         ("completions klingon", &[], &["klingon", "bash"]),
     ] {
         Ran::with(arguments, paths)?.refusal(parts)?;
@@ -788,38 +800,6 @@ fn verbose() -> Outcome {
     let said = ["3 layers of width 64", "16 frames: folder of images", "run-time checks on"];
     let told = said.iter().all(|fact| ran.stderr.contains(fact)) && !ran.stderr.contains('\x1b');
     ran.expect(told, "does not tell what happens, or not in plain text").map(drop)
-}
-
-fn bench() -> Outcome {
-    let report = Ran::with("bench --kernel layer_norm --json", &[])?.silent_success()?.json()?;
-    let positive = |value: &Value| value.as_f64().is_some_and(|number| number > 0.0);
-    ensure(report["checks"] == false, report.to_string())?;
-    let devices = report["devices"].as_array().ok_or("no devices")?;
-    let hosts: Vec<_> = devices.iter().map(|device| device["capabilities"].is_null()).collect();
-    ensure(hosts == [false, true], "the processor is not measured beside the device that runs WGSL")?;
-    for device in devices {
-        ensure(device["forward"].is_null(), device.to_string())?;
-        ensure(positive(&device["peaks"]["operations_per_second"]), device["peaks"].to_string())?;
-        let kernels = device["kernels"].as_array().ok_or("no kernels")?;
-        ensure(!kernels.is_empty(), "no measurement")?;
-        for kernel in kernels {
-            let sound = kernel["kernel"] == "layer_norm"
-                && (kernel["variant"] == "host") == device["capabilities"].is_null()
-                && positive(&kernel["time"]["seconds"])
-                && positive(&kernel["time"]["cpu_seconds"])
-                && positive(&kernel["cost"]["operations"])
-                && positive(&kernel["roofline_share"]);
-            ensure(sound, kernel.to_string())?;
-        }
-    }
-    for (arguments, wanted) in [("--alone", [false]), ("--device cpu", [true])] {
-        let report = Ran::with(&format!("bench --kernel pool --json {arguments}"), &[])?.silent_success()?.json()?;
-        let devices = report["devices"].as_array().ok_or("no devices")?;
-        let hosts: Vec<_> = devices.iter().map(|device| device["capabilities"].is_null()).collect();
-        ensure(hosts == wanted, format!("{arguments} measures {hosts:?}"))?;
-    }
-    Ran::with("bench --kernel pool --device cpu --variant plain", &[])?.refusal(&["no kernels in WGSL"])?;
-    Ran::with("bench --kernel pool --device references", &[])?.refusal(&["no kernels in WGSL"])
 }
 
 fn read_npy(path: &Path) -> Result<Tensor, Failed> {

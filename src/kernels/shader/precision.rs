@@ -1,11 +1,11 @@
 //! How precisely weights are stored.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::tensor::{Element, named};
 
 /// The floats in which a device stores a model's weights. It computes in f32 with either.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Precision {

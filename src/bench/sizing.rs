@@ -1,0 +1,254 @@
+//! Which sizes a comparison has: those that fit its time on the devices at hand, as a short probe foresees it.
+
+use std::time::Instant;
+
+use super::comparison::ComparedSizes;
+use super::forward::{self, SEED};
+use crate::checkpoint;
+use crate::graph::Device;
+use crate::kernels::{Precision, Selection};
+use crate::tensor::{Error, Result};
+use crate::vivit::{Config, Model};
+
+/// What the user leaves to the sizing, and what not.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct SizingWish {
+    /// The backbone, where the user names one.
+    pub backbone: Option<String>,
+    /// Frames of the clips, where the user names them.
+    pub frames: Option<Vec<usize>>,
+    /// Whether all frames are measured, whatever time that takes within an hour.
+    pub full: bool,
+}
+
+impl SizingWish {
+    /// Whether nothing is left to be sized.
+    pub fn is_complete(&self) -> bool {
+        self.backbone.is_some() && (self.frames.is_some() || self.full)
+    }
+}
+
+/// The sizes of a comparison.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Sizing {
+    /// The backbone.
+    pub backbone: String,
+    /// Frames of the clips.
+    pub frames: Vec<usize>,
+    /// Why, in a sentence.
+    pub sentence: String,
+}
+
+/// How fast a device works, as a probe found it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct WorkRate {
+    /// The device's name.
+    pub device: String,
+    /// Operations of a forward pass that it does in a second on the clock.
+    pub operations_per_second: f64,
+}
+
+/// Frames of a whole sweep.
+const ALL_FRAMES: [usize; 5] = [8, 16, 32, 64, 128];
+/// Backbones of the sizing, the largest first, each with the number of frames at which the next one is better. That of
+/// three heads comes last: Model 4 cannot halve them.
+const RUNGS: [(&str, &[usize]); 8] = [
+    ("vit-b", &ALL_FRAMES),
+    ("vit-b", &[8, 16, 32, 64]),
+    ("vit-b", &[8, 16, 32]),
+    ("vit-s", &[8, 16, 32]),
+    ("vit-s", &[8, 16]),
+    ("vit-ti", &[8, 16, 32]),
+    ("vit-ti", &[8, 16]),
+    ("vit-ti", &[8]),
+];
+/// Seconds that the rows of a comparison may take, so that with probes and loading it is done in two minutes.
+const SECONDS: f64 = 75.0;
+/// The same where everything is wanted.
+const FULL_SECONDS: f64 = 3600.0;
+/// Passes that a row has at least: one that compiles, one that warms up, one sample.
+const LEAST_PASSES: f64 = 3.0;
+/// Passes after which a quick row has enough.
+const MOST_PASSES: f64 = 30.0;
+/// Parameters that are made and packed in a second.
+const PARAMETERS_PER_SECOND: f64 = 1e8;
+
+/// How fast `device` does a forward pass of a small model.
+pub fn probe(device: &Device) -> Result<WorkRate> {
+    let config = Config::named("vit-ti")?.frames(8);
+    let weights = checkpoint::untrained(config.clone(), SEED)?.parameters;
+    let problem = forward::problem(&config, weights, 1, Precision::F32)?;
+    let prepared = problem.prepare(device, &Selection::automatic())?;
+    // The first pass compiles.
+    prepared.outputs(&problem.wanted)?;
+    let mut best = f64::INFINITY;
+    for _ in 0..2 {
+        let begun = Instant::now();
+        prepared.outputs(&problem.wanted)?;
+        best = best.min(begun.elapsed().as_secs_f64());
+    }
+    let operations_per_second = problem.cost().operations as f64 / best.max(1e-9);
+    Ok(WorkRate { device: device.name().to_owned(), operations_per_second })
+}
+
+impl Sizing {
+    /// The largest sizes that fit the time on devices of these rates, each row being given `row_seconds`; what `wish` names
+    /// stays. Where nothing fits, the smallest.
+    ///
+    /// # Errors
+    ///
+    /// A backbone that there is not.
+    pub fn of(wish: &SizingWish, sizes: &ComparedSizes, rates: &[WorkRate], row_seconds: f64) -> Result<Self> {
+        let limit = if wish.full { FULL_SECONDS } else { SECONDS };
+        let mut rungs: Vec<(String, Vec<usize>)> = Vec::new();
+        for (backbone, frames) in RUNGS {
+            let whole = if wish.full { &ALL_FRAMES[..] } else { frames };
+            let rung = (
+                wish.backbone.clone().unwrap_or_else(|| backbone.to_owned()),
+                wish.frames.clone().unwrap_or_else(|| whole.to_vec()),
+            );
+            if !rungs.contains(&rung) {
+                rungs.push(rung);
+            }
+        }
+        let mut first = None;
+        let mut last = None;
+        for (backbone, frames) in rungs {
+            let seconds = foreseen(&backbone, &frames, sizes, rates, row_seconds)?;
+            first = first.or_else(|| Some((backbone.clone(), seconds)));
+            let found = (backbone, frames, seconds);
+            if seconds <= limit {
+                return Ok(Self::found(wish, found, first, rates));
+            }
+            last = Some(found);
+        }
+        let last = last.ok_or_else(|| Error::usage("there are no sizes to choose from"))?;
+        Ok(Self::found(wish, last, first, rates))
+    }
+
+    fn found(
+        wish: &SizingWish,
+        (backbone, frames, seconds): (String, Vec<usize>, f64),
+        first: Option<(String, f64)>,
+        rates: &[WorkRate],
+    ) -> Self {
+        let list = frames.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+        let rates: Vec<_> = rates
+            .iter()
+            .map(|rate| format!("{} at {:.0} GFLOP/s", rate.device, rate.operations_per_second * 1e-9))
+            .collect();
+        let foreseen = match rates.is_empty() {
+            true => String::new(),
+            false => format!(
+                ": a pass of a small model ran on {}, so that the rows take about {} s",
+                rates.join(" and on "),
+                seconds.ceil()
+            ),
+        };
+        let larger = match first {
+            Some((larger, time)) if larger != backbone || time > seconds => {
+                format!("; with {larger} and more frames it would be {} s", time.ceil())
+            }
+            _ => String::new(),
+        };
+        let chosen = match (wish.backbone.is_some(), wish.frames.is_some() || wish.full) {
+            (true, true) => "as asked for",
+            (true, false) => "the frames chosen",
+            (false, true) => "the backbone chosen",
+            (false, false) => "backbone and frames chosen",
+        };
+        let sentence = format!("{backbone} on clips of {list} frames, {chosen}{foreseen}{larger}");
+        Self { backbone, frames, sentence }
+    }
+}
+
+/// Seconds that the rows of such a comparison take on devices of these rates.
+fn foreseen(
+    backbone: &str,
+    frames: &[usize],
+    sizes: &ComparedSizes,
+    rates: &[WorkRate],
+    row_seconds: f64,
+) -> Result<f64> {
+    let mut seconds = 0.0;
+    for &frames in frames {
+        for kind in &sizes.kinds {
+            let config = sizes.config(backbone, *kind, frames)?;
+            // A model that cannot be takes no time.
+            let Ok(operations) = forward::operations(&config, sizes.batch) else { continue };
+            let parameters: usize = config.parameters()?.iter().map(|parameter| parameter.shape.elements()).sum();
+            let loading = parameters as f64 / PARAMETERS_PER_SECOND;
+            let rows = rates.iter().map(|rate| row(operations, rate, row_seconds) + loading);
+            seconds += rows.sum::<f64>() * sizes.precisions.len() as f64;
+        }
+        let clip = sizes.config(backbone, Model::all()[0], frames)?;
+        for candidate in super::attention::forms(&clip, sizes.batch) {
+            seconds += rates.iter().map(|rate| row(candidate.operations, rate, row_seconds)).sum::<f64>();
+        }
+    }
+    if sizes.of_llama_cpp {
+        let operations = super::attention::of_llama_cpp().operations;
+        seconds += rates.iter().map(|rate| row(operations, rate, row_seconds)).sum::<f64>();
+    }
+    Ok(seconds)
+}
+
+/// Seconds of a row of so many operations.
+pub(super) fn row(operations: u64, rate: &WorkRate, row_seconds: f64) -> f64 {
+    let pass = operations as f64 / rate.operations_per_second;
+    (MOST_PASSES * pass).min(row_seconds).max(LEAST_PASSES * pass)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(wish: &SizingWish, rates: &[f64]) -> Sizing {
+        let rate = |(index, rate): (usize, &f64)| WorkRate {
+            device: format!("device {index}"),
+            operations_per_second: rate * 1e9,
+        };
+        let rates: Vec<_> = rates.iter().enumerate().map(rate).collect();
+        Sizing::of(wish, &ComparedSizes::default(), &rates, 1.0).unwrap()
+    }
+
+    #[test]
+    fn sizes_fit_the_devices() {
+        let wish = SizingWish::default();
+        for (rates, backbone, frames) in [
+            (&[20_000.0, 4000.0][..], "vit-b", &[8, 16, 32, 64, 128][..]),
+            (&[20_000.0, 1000.0], "vit-b", &[8, 16, 32, 64]),
+            (&[45.0, 300.0], "vit-s", &[8, 16]),
+            (&[1.0], "vit-ti", &[8]),
+        ] {
+            let sizing = of(&wish, rates);
+            assert_eq!((&*sizing.backbone, &*sizing.frames), (backbone, frames), "{rates:?}: {}", sizing.sentence);
+            assert!(sizing.sentence.contains("device 0 at"), "{}", sizing.sentence);
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_stays() {
+        let frames = SizingWish { frames: Some(vec![4]), ..SizingWish::default() };
+        assert_eq!(of(&frames, &[0.5]).frames, [4]);
+        let backbone = SizingWish { backbone: Some("vit-l".to_owned()), ..SizingWish::default() };
+        assert_eq!((&*of(&backbone, &[100.0]).backbone, of(&backbone, &[100.0]).frames), ("vit-l", vec![8]));
+        let both = SizingWish { backbone: Some("vit-h".to_owned()), ..frames };
+        let sizing = of(&both, &[]);
+        assert_eq!((&*sizing.backbone, &*sizing.sentence), ("vit-h", "vit-h on clips of 4 frames, as asked for"));
+        assert!(both.is_complete());
+        let full = of(&SizingWish { full: true, ..SizingWish::default() }, &[45.0, 300.0]);
+        assert_eq!(full.frames, [8, 16, 32, 64, 128]);
+    }
+
+    #[test]
+    fn a_row_has_its_least_and_its_most() {
+        let rate = WorkRate { device: String::new(), operations_per_second: 100.0 };
+        for (operations, expected) in [(1, 0.3), (5, 1.0), (100, 3.0)] {
+            approx::assert_relative_eq!(row(operations, &rate, 1.0), expected, epsilon = 1e-12);
+        }
+    }
+}
