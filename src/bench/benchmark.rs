@@ -175,6 +175,7 @@ pub struct AttentionWork {
 /// What came of a row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "nearly every row is measured")]
 #[non_exhaustive]
 pub enum Outcome {
     /// Times, of an output that is right.

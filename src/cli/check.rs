@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 use tubelet::check::{Checks, Counts, DeviceFindings, Replay, Subject, Watch, html, models};
 use tubelet::files::write_whole;
 use tubelet::gpu::{Gpu, GpuChoice, GpuOptions, devices};
-use tubelet::graph::{Device, ExecutorOptions};
+use tubelet::graph::ExecutorOptions;
 use tubelet::kernels::{ALL, Family, Precision};
 use tubelet::tensor::{Error, ErrorKind, Result};
 
@@ -163,8 +163,8 @@ impl Check {
 
     /// The device that is named, else the fastest that runs WGSL.
     fn subject(&self) -> Result<Subject> {
-        let device: Device = self.device.open_to_measure(true)?;
-        match device.gpu() {
+        let opened = self.device.open_to_measure(true)?;
+        match opened.device().gpu() {
             Some(gpu) => Ok(Subject::on_gpu(gpu.clone())),
             None => Subject::on_host(self.device.threads),
         }
