@@ -34,8 +34,8 @@ const STAND_INS: [(&str, &str); 18] = [
     ("--kernel attention,linear", "--kernel pool,softmax --row-seconds 0.02 --alone"),
     ("--kernel all", "--kernel pool --row-seconds 0.02 --alone"),
     ("bench --kinds 1,2 --frames 8,16 --size 112", "bench --kinds 1,2 --frames 2,4 --size 32 --row-seconds 0.02"),
-    ("bench --forward --untrained vit-ti", "bench --forward --untrained vit-ti/56x16 --row-seconds 0.02"),
-    ("bench --forward --device cpu", "bench --forward --untrained vit-ti/56x16 --row-seconds 0.02 --device cpu"),
+    ("bench --forward --untrained", "bench --forward --row-seconds 0.02 --untrained"),
+    ("bench --forward --device cpu", "bench --forward --row-seconds 0.02 --device cpu --untrained vit-ti/56x16"),
     // The checkpoint beside the examples is a small one.
     ("--option order=space-time --frames 32 --size 224", "--option order=space-time --frames 10 --size 24x40"),
     ("--option order=time-space --frames 32 --size 224", "--option order=space-time --frames 10 --size 24x40"),
