@@ -21,6 +21,8 @@ const COPIED: usize = 1 << 24;
 const COPIES: usize = 4;
 /// Seconds that the probe of arithmetic lasts at least.
 const ARITHMETIC_SECONDS: f64 = 10e-3;
+/// The probe of arithmetic that is tried first: soon done anywhere.
+const FIRST: PeakArithmetic = PeakArithmetic { elements: 1 << 12, steps: 1 << 7 };
 /// Invocations that keep the largest GPUs busy.
 const MOST_ELEMENTS: usize = 1 << 20;
 /// Turns of a loop that every driver runs to its end.
@@ -80,7 +82,7 @@ fn best(seconds: &[f64]) -> f64 {
 
 /// Operations a second, and the seconds that the probe lasted.
 fn arithmetic(device: &Device) -> Result<(f64, f64)> {
-    let mut probe = PeakArithmetic { elements: 1 << 14, steps: 1 << 9 };
+    let mut probe = FIRST;
     loop {
         let mut graph = Graph::new();
         let sums = graph.call(probe.clone(), &[], "sums", [probe.elements])?;
@@ -216,7 +218,7 @@ mod tests {
     fn arithmetic_grows_until_it_lasts() {
         // A device of 60 TFLOP/s, however little it is given.
         let seconds = |probe: &PeakArithmetic| probe.cost(Precision::F32).operations as f64 / 60e12;
-        let mut probe = PeakArithmetic { elements: 1 << 14, steps: 1 << 9 };
+        let mut probe = FIRST;
         let mut grown = 0;
         while let Some(next) = longer(&probe, seconds(&probe)) {
             probe = next;
