@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{DeviceTests, Shown};
-use tubelet::check::{CaseFinding, Checks, DeviceFindings, ModelCase, Replay, Subject, Unwatched, Verdict, Watch, models};
+use tubelet::check::{
+    CaseFinding, Checks, DeviceFindings, ModelCase, Replay, Subject, Unwatched, Verdict, Watch, models,
+};
 use tubelet::gpu::Gpu;
 use tubelet::graph::{Graph, Weights};
 use tubelet::kernels::rows::Softmax;
@@ -239,8 +241,7 @@ fn random(draw: &mut Draw) -> Case {
 #[derive(Clone, Debug)]
 struct Broken(Shares);
 
-static BROKEN: Family =
-    Family::of::<Broken>("broken_shares", "as shares", Uniform::FIELDS, BINDINGS, Vec::new);
+static BROKEN: Family = Family::of::<Broken>("broken_shares", "as shares", Uniform::FIELDS, BINDINGS, Vec::new);
 
 static BROKEN_VARIANTS: [Planned<Broken>; 1] = [Planned::any(
     Shader::new("broken_shares.wgsl", WGSL),
@@ -444,11 +445,10 @@ static HOPELESS: Family = Family::of::<Hopeless>("hopeless", "", Uniform::FIELDS
     vec![of("panics", 1), of("fails", 2), of("unmade", 2).given(0, Tensor::f32([1], Vec::new())), of("no shader", 3)]
 });
 
-static HOPELESS_VARIANTS: [Planned<Hopeless>; 1] = [Planned::any(
-    Shader::new("hopeless.wgsl", "no shader at all"),
-    Needs::invocations(32),
-    |call, dispatches| plan(&call.0, dispatches, "right"),
-)];
+static HOPELESS_VARIANTS: [Planned<Hopeless>; 1] =
+    [Planned::any(Shader::new("hopeless.wgsl", "no shader at all"), Needs::invocations(32), |call, dispatches| {
+        plan(&call.0, dispatches, "right")
+    })];
 
 impl Kernel for Hopeless {
     const FAMILY: &'static Family = &HOPELESS;
@@ -552,11 +552,10 @@ static RARE: Family = Family::of::<Rare>("rare", "as shares", Uniform::FIELDS, B
     Case::new("random", Rare(Shares { rows, columns })).given(1, Tensor::u32([rows], vec![1; rows]))
 });
 
-static RARE_VARIANTS: [Planned<Rare>; 1] = [Planned::any(
-    Shader::new("rare.wgsl", WGSL),
-    Needs::invocations(32).workgroup_floats(64),
-    |call, dispatches| plan(&call.0, dispatches, "stopped_loop"),
-)];
+static RARE_VARIANTS: [Planned<Rare>; 1] =
+    [Planned::any(Shader::new("rare.wgsl", WGSL), Needs::invocations(32).workgroup_floats(64), |call, dispatches| {
+        plan(&call.0, dispatches, "stopped_loop")
+    })];
 
 impl Kernel for Rare {
     const FAMILY: &'static Family = &RARE;

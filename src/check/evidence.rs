@@ -41,7 +41,8 @@ pub(super) struct Evidence {
 
 /// What a case is given, what it should have computed, and what it did.
 pub(super) fn case_tensors(family: &Family, expected: &Expectation, actual: &[Tensor]) -> [(&'static str, Tensors); 3] {
-    let names = |holds: fn(Access) -> bool| family.bindings.iter().filter(move |binding: &&Binding| holds(binding.access));
+    let names =
+        |holds: fn(Access) -> bool| family.bindings.iter().filter(move |binding: &&Binding| holds(binding.access));
     let inputs = names(Access::reads).zip(&expected.inputs);
     let inputs = inputs.filter_map(|(binding, tensor)| Some((binding.name.to_owned(), tensor.clone()?))).collect();
     let written = |tensors: &[Tensor]| -> Tensors {
@@ -167,7 +168,8 @@ Run it again, on this device or another, in this folder:
 
 /// A name that every file system takes.
 fn slug(name: &str) -> String {
-    let letters = name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' });
+    let letters =
+        name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' });
     let words: String = letters.collect();
     let words: Vec<_> = words.split('-').filter(|word| !word.is_empty()).collect();
     words.join("-").chars().take(LONGEST_NAME).collect()

@@ -188,8 +188,7 @@ impl<'a> Session<'a> {
         let finding = match self.stopped() {
             Some(reason) => ModelFinding::without_calls(&model.name, Verdict::Skipped, reason),
             None => {
-                let (finding, lost) =
-                    model.check(self.subject, &self.checks.options, self.checks.evidence.as_deref());
+                let (finding, lost) = model.check(self.subject, &self.checks.options, self.checks.evidence.as_deref());
                 if lost {
                     self.lost.clone_from(&finding.reason);
                 }

@@ -64,23 +64,11 @@ impl Measurement {
     pub fn between(output: &str, actual: &Tensor, expected: &Tensor) -> Option<Self> {
         let Closeness { relative_l2, share_of_peak, unequal, elements, worst, .. } =
             Closeness::between(actual, expected)?;
-        let worst = worst.map(|Offender { position, actual, expected, .. }| WorstElement {
-            index: position,
-            actual,
-            expected,
-        });
+        let worst =
+            worst.map(|Offender { position, actual, expected, .. }| WorstElement { index: position, actual, expected });
         let outliers = if unequal == 0 { 0 } else { outliers(&reals(actual), &reals(expected)) };
         let ulps = Ulps::between(actual, expected);
-        Some(Self {
-            output: output.to_owned(),
-            relative_l2,
-            share_of_peak,
-            elements,
-            unequal,
-            outliers,
-            worst,
-            ulps,
-        })
+        Some(Self { output: output.to_owned(), relative_l2, share_of_peak, elements, unequal, outliers, worst, ulps })
     }
 }
 
@@ -121,7 +109,8 @@ mod tests {
         let worst = measured.worst.unwrap();
         assert!(worst.index == [0, 2] && worst.actual.is_nan() && worst.expected == 3.0);
         assert!(measured.relative_l2.is_infinite());
-        let same = Measurement::of(Softmax::FAMILY, std::slice::from_ref(&expected), &[expected.clone()]).unwrap();
+        let same =
+            Measurement::of(Softmax::FAMILY, std::slice::from_ref(&expected), std::slice::from_ref(&expected)).unwrap();
         assert_eq!((same.relative_l2, same.outliers, same.worst), (0.0, 0, None));
         assert_eq!(Measurement::of(Softmax::FAMILY, &[tensor(&[1.0])], &[expected]), None);
     }

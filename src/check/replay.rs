@@ -160,7 +160,11 @@ impl Replay {
         let size: u64 = present.iter().map(|(binding, shape)| binding.element.bytes_of(shape.elements())).sum();
         let bytes = bounded(&path, size + LONGEST_RECORD)?;
         let damaged = |reason: String| {
-            Error::file(format!("{} is not what the case is given: {}", path.display(), printable(&reason, LONGEST_TEXT)))
+            Error::file(format!(
+                "{} is not what the case is given: {}",
+                path.display(),
+                printable(&reason, LONGEST_TEXT)
+            ))
         };
         let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
         let mut case = case;
@@ -171,7 +175,12 @@ impl Replay {
                 _ => Dtype::F32,
             };
             if view.dtype() != fits || view.shape().iter().product::<usize>() != shape.elements() {
-                return Err(damaged(format!("{} is {:?} of {:?}, not {shape}", binding.name, view.shape(), view.dtype())));
+                return Err(damaged(format!(
+                    "{} is {:?} of {:?}, not {shape}",
+                    binding.name,
+                    view.shape(),
+                    view.dtype()
+                )));
             }
             case = case.given(index, Tensor::from_bytes(shape, binding.element, view.data()));
         }
@@ -201,7 +210,9 @@ fn bounded(path: &Path, most: u64) -> Result<Vec<u8>> {
     File::open(path).map_err(read)?.take(most + 1).read_to_end(&mut bytes).map_err(read)?;
     if bytes.len() as u64 > most {
         let shown = path.display();
-        return Err(Error::file(format!("{shown} has more than the {most} bytes that it can have; is it another file?")));
+        return Err(Error::file(format!(
+            "{shown} has more than the {most} bytes that it can have; is it another file?"
+        )));
     }
     Ok(bytes)
 }

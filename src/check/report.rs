@@ -36,7 +36,12 @@ impl DeviceFindings {
             let capabilities = gpu.capabilities();
             format!("{}, through {}", capabilities.driver, capabilities.backend)
         });
-        Self { driver, error: None, counts: Counts::default(), ..Self::unopened(subject.device().name(), String::new()) }
+        Self {
+            driver,
+            error: None,
+            counts: Counts::default(),
+            ..Self::unopened(subject.device().name(), String::new())
+        }
     }
 
     /// Of a device that could not be opened, for this reason.

@@ -7,10 +7,10 @@ use super::measurement::Measurement;
 use crate::gpu::Gpu;
 use crate::graph::Device;
 #[cfg(feature = "cpu")]
+use crate::kernels::Precision;
+#[cfg(feature = "cpu")]
 use crate::kernels::host::{self, Threads};
 use crate::kernels::suite::{self, Expectation, Outcome};
-#[cfg(feature = "cpu")]
-use crate::kernels::Precision;
 use crate::kernels::{Case, Family, Selection, Variant};
 use crate::tensor::{Error, ErrorKind, Result, Tensor};
 

@@ -147,7 +147,8 @@ impl Check {
             // Opening one says what to install.
             Gpu::open(&GpuOptions::new())?;
         }
-        let check = |(index, name): (usize, String)| match Gpu::open(&GpuOptions::new().choice(GpuChoice::Index(index))) {
+        let check = |(index, name): (usize, String)| match Gpu::open(&GpuOptions::new().choice(GpuChoice::Index(index)))
+        {
             Ok(gpu) => checks.run(&Subject::on_gpu(gpu), &mut watch),
             Err(error) => DeviceFindings::unopened(name, error.to_string()),
         };

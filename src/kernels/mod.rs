@@ -31,12 +31,12 @@ pub use clip_layout::{ClipLayout, Strides};
 #[cfg(feature = "cpu")]
 pub use contract::Host;
 pub use contract::{
-    Access, Binding, Call, Case, Cost, Draw, Family, Field, Fill, Kernel, Operation, Reference, input, rounded_reference,
-    variants_of,
+    Access, Binding, Call, Case, Cost, Draw, Family, Field, Fill, Kernel, Operation, Reference, input,
+    rounded_reference, variants_of,
 };
 pub use shader::{
-    DeviceClass, Dispatches, FrameRun, Launch, ListedDispatch, Listing, Literal, Literals, Needs, Plan, Planned, Planner, Precision, Program,
-    ProgramBuilder, Seen, Selection, Shader, Unfit, Variant, render, suite, word,
+    DeviceClass, Dispatches, FrameRun, Launch, ListedDispatch, Listing, Literal, Literals, Needs, Plan, Planned,
+    Planner, Precision, Program, ProgramBuilder, Seen, Selection, Shader, Unfit, Variant, render, suite, word,
 };
 
 /// Every kernel family.

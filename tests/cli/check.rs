@@ -32,7 +32,8 @@ pub(super) fn of_a_kernel() -> Outcome {
         ensure(people.stdout.contains(part), format!("no {part} in\n{}", people.stdout))?;
     }
     ensure(!people.stdout.contains("layer_norm") && !people.stdout.contains("Model 1"), people.stdout)?;
-    let report = run_in(folder.path(), "check --kernel softmax --variant workgroup --json")?.silent_success()?.json()?;
+    let report =
+        run_in(folder.path(), "check --kernel softmax --variant workgroup --json")?.silent_success()?.json()?;
     let device = device(&report)?;
     let cases = device["cases"].as_array().ok_or("no cases")?;
     let declared = cases.iter().filter(|case| case["decisions"].is_null()).count();
@@ -58,9 +59,11 @@ pub(super) fn of_models_and_devices() -> Outcome {
     ensure(models.len() == 4 && models.iter().all(|model| model["verdict"] == "passed"), report.to_string())?;
     let every = run_in(folder.path(), "check --kernel peak_copy --all-adapters --json")?.silent_success()?.json()?;
     let known = Ran::with("devices --json", &[])?.json()?;
-    let names = |report: &Value| report["devices"].as_array().map(|devices| {
-        devices.iter().map(|device| device["name"].clone()).collect::<Vec<_>>()
-    });
+    let names = |report: &Value| {
+        report["devices"]
+            .as_array()
+            .map(|devices| devices.iter().map(|device| device["name"].clone()).collect::<Vec<_>>())
+    };
     ensure(names(&every).is_some() && names(&every) == names(&known), "not every adapter")?;
     let processor = run_in(folder.path(), "check --kernel softmax --device cpu --threads 2 --json")?;
     let report = processor.silent_success()?.json()?;
@@ -91,7 +94,8 @@ fn recorded(folder: &Path, values: impl Fn(usize) -> f32) -> Result<PathBuf, Fai
     fs::write(&path, case.to_string())?;
     let floats = |count: usize| (0..count).flat_map(|index| values(index).to_le_bytes()).collect::<Vec<u8>>();
     let (input, scale) = (floats(4 * 33), floats(33));
-    let view = |shape: &[usize], bytes| safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.to_vec(), bytes);
+    let view =
+        |shape: &[usize], bytes| safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.to_vec(), bytes);
     let views = [("input", view(&[4, 33], &input)?), ("scale", view(&[33], &scale)?), ("bias", view(&[33], &scale)?)];
     fs::write(folder.join("inputs.safetensors"), safetensors::serialize(views, None)?)?;
     Ok(path)
@@ -157,7 +161,10 @@ pub(super) fn interrupted() -> Outcome {
     let mut command = tubelet(&["check", "--kernel", "softmax", "--soak", "60", "--json"]);
     let child = command.current_dir(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     std::thread::sleep(Duration::from_secs(2));
-    ensure(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status()?.success(), "no signal")?;
+    ensure(
+        std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status()?.success(),
+        "no signal",
+    )?;
     let ended = child.wait_with_output()?;
     let report: Value = serde_json::from_slice(&ended.stdout)?;
     let said = String::from_utf8_lossy(&ended.stderr);

@@ -1,8 +1,8 @@
 //! The program as its users meet it: what it prints, what it writes, and how it fails.
 
+mod check;
 #[path = "../common/mod.rs"]
 mod common;
-mod check;
 mod devices;
 mod evaluation;
 mod examples;

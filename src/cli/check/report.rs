@@ -67,7 +67,15 @@ fn counted(counts: Counts) -> String {
 /// A block of rows for each kernel, a row for each variant.
 fn kernel_table(tallies: &[Tally]) -> String {
     let titles = [
-        "kernel, variants", " passed", " failed", " unsup.", " skipped", " L2", "worst, of the peak", " ULP", " outliers",
+        "kernel, variants",
+        " passed",
+        " failed",
+        " unsup.",
+        " skipped",
+        " L2",
+        "worst, of the peak",
+        " ULP",
+        " outliers",
     ];
     let mut table = output::table(&titles);
     let mut before = None;
@@ -87,7 +95,8 @@ fn kernel_table(tallies: &[Tally]) -> String {
         row.push(relative_l2.map_or_else(String::new, |_| format!("{:.2} %", 100.0 * outliers)));
         table.add_row(row);
     }
-    let legend = "L2: of the worst case. ULP: half of all elements are as close as the first number, 99.9 % as the second.";
+    let legend =
+        "L2: of the worst case. ULP: half of all elements are as close as the first number, 99.9 % as the second.";
     format!("{}\n\n{legend}", table.trim_fmt())
 }
 

@@ -52,7 +52,7 @@ pub(super) fn random(draw: &mut Draw) -> Case {
 
 /// With neighbours of different signs, which lie apart.
 fn alternating(case: Case, rows: usize, width: usize) -> Case {
-    let sign = |index: usize| if index % width % 2 == 0 { 1.0 } else { -1.0 };
+    let sign = |index: usize| if (index % width).is_multiple_of(2) { 1.0 } else { -1.0 };
     let values = (0..rows * width).map(|index| sign(index) * (0.75 + 0.25 * (index as f32).sin()));
     case.given(0, Tensor::f32([rows, width], values.collect::<Vec<_>>()))
 }
