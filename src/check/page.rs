@@ -159,7 +159,8 @@ impl KernelPart {
             format!("{of_peak} of the peak: {}{:?}", worst.output, worst.element.index)
         };
         let came = |worst: &super::WorstOfCases| {
-            format!("{}: {:e} instead of {:e}", plain(&worst.case), worst.element.actual, worst.element.expected)
+            let [actual, expected] = [worst.element.actual, worst.element.expected].map(exact);
+            format!("{}: {actual} instead of {expected}", plain(&worst.case))
         };
         let ran = tally.relative_l2.is_some();
         Self {
@@ -212,6 +213,12 @@ fn scientific(value: f64) -> String {
         value if value.is_finite() => format!("{value:.1e}"),
         _ => "not a number".to_owned(),
     }
+}
+
+/// All digits of a value, of one in f32 those that tell it from its neighbours.
+fn exact(value: f64) -> String {
+    let single = value as f32;
+    if f64::from(single) == value { format!("{single:e}") } else { format!("{value:e}") }
 }
 
 /// The distance that this share of elements keeps to.
