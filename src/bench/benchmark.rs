@@ -28,7 +28,7 @@ pub struct Benchmark {
     /// What was measured on.
     pub devices: Vec<MeasuredDevice>,
     /// What was measured; the rows that belong together stand together.
-    pub rows: Vec<Row>,
+    pub rows: Vec<BenchmarkRow>,
     /// What a reader must know: sizes chosen to fit the time, ceilings that moved.
     pub notes: Vec<String>,
 }
@@ -101,7 +101,7 @@ pub struct Ceilings {
 /// One piece of work on one device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Row {
+pub struct BenchmarkRow {
     /// Which of the [`devices`](Benchmark::devices).
     pub device: usize,
     /// What is computed.
@@ -109,7 +109,7 @@ pub struct Row {
     /// The floats it is computed with.
     pub precision: Precision,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: RowOutcome,
 }
 
 /// What a row computes.
@@ -177,9 +177,9 @@ pub struct AttentionWork {
 #[serde(tag = "outcome", rename_all = "snake_case")]
 #[expect(clippy::large_enum_variant, reason = "nearly every row is measured")]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum RowOutcome {
     /// Times, of an output that is right.
-    Measured(Measurement),
+    Measured(RowMeasurement),
     /// The output was wrong, so that its times mean nothing.
     Wrong {
         /// What was wrong, in a sentence.
@@ -202,7 +202,7 @@ pub enum Outcome {
 /// The times of a row and what they amount to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Measurement {
+pub struct RowMeasurement {
     /// Every sample, in the order in which they were taken.
     pub samples: Samples,
     /// Which clock the quantiles, rates and shares are of.
@@ -224,7 +224,7 @@ pub struct Measurement {
     /// What the output was compared with.
     pub verified: Vec<Verification>,
     /// Memory, of a forward pass.
-    pub memory: Option<Memory>,
+    pub memory: Option<RowMemory>,
     /// Every kernel call of one pass in its order, where the device tells the time of each.
     pub calls: Vec<TimedCall>,
 }
@@ -314,7 +314,7 @@ pub struct Verification {
 /// The memory of a forward pass, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Memory {
+pub struct RowMemory {
     /// Weights on the device.
     pub weights: u64,
     /// Intermediate values on the device.
@@ -363,11 +363,11 @@ impl Work {
     }
 }
 
-impl Row {
+impl BenchmarkRow {
     /// Its measurement, where it has one that is right.
-    pub fn measurement(&self) -> Option<&Measurement> {
+    pub fn measurement(&self) -> Option<&RowMeasurement> {
         match &self.outcome {
-            Outcome::Measured(measurement) => Some(measurement),
+            RowOutcome::Measured(measurement) => Some(measurement),
             _ => None,
         }
     }

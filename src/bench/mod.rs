@@ -25,8 +25,8 @@ mod sizing;
 mod verification;
 
 pub use benchmark::{
-    AttentionWork, Benchmark, Ceilings, Clock, Machine, MeasuredDevice, Measurement, Memory, ModelWork, Outcome, Row,
-    RowCost, Samples, Settings, Shares, TimedCall, Verification, WarmUp, Work,
+    AttentionWork, Benchmark, BenchmarkRow, Ceilings, Clock, Machine, MeasuredDevice, ModelWork, RowCost,
+    RowMeasurement, RowMemory, RowOutcome, Samples, Settings, Shares, TimedCall, Verification, WarmUp, Work,
 };
 pub use candidate::Schedule;
 pub use comparison::ComparedSizes;

@@ -12,8 +12,8 @@ use super::sampling::{Sampled, Timed, quantile, sample_in_turn};
 use super::sizing;
 use super::verification::{BETWEEN_BACKENDS, References, Witness, compared, fault};
 use super::{
-    Benchmark, Ceilings, Clock, Machine, MeasuredDevice, Measurement, Memory, Outcome, Row, Samples, Settings, Shares,
-    Verification, Work,
+    Benchmark, BenchmarkRow, Ceilings, Clock, Machine, MeasuredDevice, RowMeasurement, RowMemory, RowOutcome, Samples,
+    Settings, Shares, Verification, Work,
 };
 use crate::graph::Device;
 use crate::kernels::{Cost, Precision};
@@ -89,14 +89,14 @@ fn measured_device((device, (before, after)): (&BenchDevice, (&Ceilings, &Ceilin
 
 /// A row whose shares are not known before the last ceiling is.
 struct Found {
-    row: Row,
+    row: BenchmarkRow,
     costs: Vec<Cost>,
 }
 
 impl Found {
-    fn with_shares(mut self, devices: &[MeasuredDevice]) -> Row {
+    fn with_shares(mut self, devices: &[MeasuredDevice]) -> BenchmarkRow {
         let device = devices.get(self.row.device);
-        if let (Outcome::Measured(measurement), Some(device)) = (&mut self.row.outcome, device) {
+        if let (RowOutcome::Measured(measurement), Some(device)) = (&mut self.row.outcome, device) {
             measurement.shares = shares(&self.costs, measurement.median, &device.before.better(&device.after));
         }
         self.row
@@ -119,7 +119,7 @@ fn shares(costs: &[Cost], seconds: f64, ceilings: &Ceilings) -> Shares {
 
 /// What came of a candidate on a device so far.
 struct Trial {
-    outcome: Outcome,
+    outcome: RowOutcome,
     costs: Vec<Cost>,
     /// What it computed, and how far from a backend's output that may be, until it is compared.
     computed: Option<(Vec<Tensor>, f64)>,
@@ -130,8 +130,8 @@ impl Trial {
     fn without(error: &Error) -> Self {
         let reason = error.to_string();
         let outcome = match error.kind() {
-            ErrorKind::Usage | ErrorKind::Unsupported | ErrorKind::OutOfMemory => Outcome::Impossible { reason },
-            _ => Outcome::Failed { reason },
+            ErrorKind::Usage | ErrorKind::Unsupported | ErrorKind::OutOfMemory => RowOutcome::Impossible { reason },
+            _ => RowOutcome::Failed { reason },
         };
         Self { outcome, costs: Vec::new(), computed: None }
     }
@@ -139,18 +139,18 @@ impl Trial {
     /// Adds a comparison; where it fails, the row is struck out.
     fn verify(&mut self, verification: Verification) {
         let verified = match &mut self.outcome {
-            Outcome::Measured(measurement) => &mut measurement.verified,
-            Outcome::Wrong { verified, .. } => verified,
+            RowOutcome::Measured(measurement) => &mut measurement.verified,
+            RowOutcome::Wrong { verified, .. } => verified,
             _ => return,
         };
         verified.push(verification);
         if let Some(reason) = fault(verified) {
-            self.outcome = Outcome::Wrong { reason, verified: std::mem::take(verified) };
+            self.outcome = RowOutcome::Wrong { reason, verified: std::mem::take(verified) };
         }
     }
 
     fn is_right(&self) -> bool {
-        matches!(self.outcome, Outcome::Measured(_))
+        matches!(self.outcome, RowOutcome::Measured(_))
     }
 }
 
@@ -237,7 +237,7 @@ impl<'a> Session<'a> {
         for (device, trials) in trials.into_iter().enumerate() {
             for (candidate, Trial { outcome, costs, .. }) in group.iter().zip(trials) {
                 let (work, precision) = (candidate.work.clone(), candidate.precision);
-                found.push(Found { row: Row { device, work, precision, outcome }, costs });
+                found.push(Found { row: BenchmarkRow { device, work, precision, outcome }, costs });
             }
         }
         found
@@ -334,7 +334,7 @@ impl<'a> Session<'a> {
         }
         let computed = (outputs, BETWEEN_BACKENDS * made.full.bound);
         let costs = made.full.costs();
-        let mut trial = Trial { outcome: Outcome::Measured(measurement), costs, computed: Some(computed) };
+        let mut trial = Trial { outcome: RowOutcome::Measured(measurement), costs, computed: Some(computed) };
         drop(prepared);
         if let Some(reduced) = &made.reduced {
             match self.references.check(device, &self.method.selection(device), reduced) {
@@ -353,7 +353,7 @@ impl<'a> Session<'a> {
         made: &Made,
         prepared: &Prepared,
         sampled: Sampled,
-    ) -> Measurement {
+    ) -> RowMeasurement {
         let Sampled { samples, warm_up, enough } = sampled;
         let wanted = if self.method.cold && !computes_on_cpu(device) { Clock::Wall } else { clock_of(device) };
         let clock = if on(&samples, wanted).is_empty() { Clock::Wall } else { wanted };
@@ -362,7 +362,7 @@ impl<'a> Session<'a> {
         let mut cost = made.full.cost();
         cost.paper_multiply_accumulates = is_model.then(|| paper_multiply_accumulates(cost.operations));
         let (weights, values) = prepared.memory();
-        Measurement {
+        RowMeasurement {
             samples,
             clock,
             median,
@@ -373,7 +373,7 @@ impl<'a> Session<'a> {
             cost,
             shares: Shares::default(),
             verified: Vec::new(),
-            memory: is_model.then_some(Memory { weights, values, process_peak: None }),
+            memory: is_model.then_some(RowMemory { weights, values, process_peak: None }),
             calls: prepared.calls(candidate.precision),
         }
     }
@@ -531,7 +531,9 @@ mod tests {
         let found = measure(&stage, &schedule, &Method::new(0.02), &mut |done, _| heard.push(done)).unwrap();
         assert_eq!(found.rows.len(), 5);
         for (row, reduced) in [(0, true), (1, false)] {
-            let Outcome::Wrong { reason, verified } = &found.rows[row].outcome else { panic!("{:?}", found.rows[row]) };
+            let RowOutcome::Wrong { reason, verified } = &found.rows[row].outcome else {
+                panic!("{:?}", found.rows[row])
+            };
             assert!(reason.contains("the output is wrong"), "{reason}");
             let failed: Vec<_> = verified.iter().filter(|one| !one.passed).map(|one| one.reduced).collect();
             assert_eq!(failed.first(), Some(&reduced), "{verified:?}");
@@ -545,7 +547,7 @@ mod tests {
                 measurement.shares.roofline > 0.0 && measurement.samples.wall.len() == measurement.samples.cpu.len()
             );
         }
-        let Outcome::Impossible { reason } = &found.rows[4].outcome else { panic!("{:?}", found.rows[4]) };
+        let RowOutcome::Impossible { reason } = &found.rows[4].outcome else { panic!("{:?}", found.rows[4]) };
         assert!(reason.contains("3 heads cannot be halved"), "{reason}");
         assert!(heard.windows(2).all(|two| two[0] <= two[1]) && heard.last().is_some_and(|last| *last <= 1.0));
         let text = serde_json::to_string(&found).unwrap();

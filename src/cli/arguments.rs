@@ -291,7 +291,7 @@ pub(super) struct DeviceArguments {
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = DEVICE)]
     pub(super) threads: Option<usize>,
     /// Hold a device that runs WGSL to what every browser allows: WebGPU's rules, features and default limits.
-    #[arg(long, env = "TUBELET_WEBGPU", hide_env_values = true, help_heading = DEVICE)]
+    #[arg(long, env = "TUBELET_WEBGPU", hide_env_values = true, hide_short_help = true, help_heading = DEVICE)]
     webgpu: bool,
 }
 

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use tubelet::bench::{
-    self, BenchDevice, Benchmark, ComparedSizes, ForwardWork, Method, Outcome, Row, Schedule, Sizing, SizingWish,
-    Stage, WorkRate,
+    self, BenchDevice, Benchmark, BenchmarkRow, ComparedSizes, ForwardWork, Method, RowOutcome, Schedule, Sizing,
+    SizingWish, Stage, WorkRate,
 };
 use tubelet::kernels::{ALL, Family, Precision};
 use tubelet::tensor::{Error, ErrorKind, Result};
@@ -339,9 +339,9 @@ impl Bench {
 
 /// An error where rows are struck out or have failed.
 fn verdict(benchmark: &Benchmark) -> Result<()> {
-    let count = |is: fn(&Row) -> bool| benchmark.rows.iter().filter(|row| is(row)).count();
-    let wrong = count(|row| matches!(row.outcome, Outcome::Wrong { .. }));
-    let failed = count(|row| matches!(row.outcome, Outcome::Failed { .. }));
+    let count = |is: fn(&BenchmarkRow) -> bool| benchmark.rows.iter().filter(|row| is(row)).count();
+    let wrong = count(|row| matches!(row.outcome, RowOutcome::Wrong { .. }));
+    let failed = count(|row| matches!(row.outcome, RowOutcome::Failed { .. }));
     match (wrong, failed) {
         (0, 0) => Ok(()),
         _ => Err(Error::new(

@@ -136,7 +136,7 @@ pub(super) fn wrong_use() -> Outcome {
         ("--kernel softmax --soak=-3", "more than 0"),
         ("--kernel softmax --soak NaN", "more than 0"),
         ("--kernel softmax --soak soon", "no number of minutes"),
-        ("--kernel softmax --seed -1", "--seed"),
+        ("--kernel softmax --seed=-1", "--seed"),
         ("--replay case.json --kernel softmax", "--kernel"),
         ("--device references", "no kernels in WGSL"),
         ("--device cpu --variant plain", "no kernels in WGSL"),

@@ -1,6 +1,6 @@
 //! Which results may stand in the public list.
 
-use super::super::{Benchmark, Measurement, ModelWork, Outcome, Row, Work};
+use super::super::{Benchmark, BenchmarkRow, ModelWork, RowMeasurement, RowOutcome, Work};
 use super::comparing::clocked;
 use super::listing::file_name;
 use super::medians::median;
@@ -46,18 +46,18 @@ fn whole(name: &str, benchmark: &Benchmark) -> Result<(), String> {
     }
 }
 
-fn of_row(row: &Row) -> Result<(), String> {
+fn of_row(row: &BenchmarkRow) -> Result<(), String> {
     if let Work::Model(model) = &row.work {
         tokens(model)?;
     }
     match &row.outcome {
-        Outcome::Measured(measurement) => verified(measurement).and_then(|()| consistent(measurement)),
+        RowOutcome::Measured(measurement) => verified(measurement).and_then(|()| consistent(measurement)),
         _ => Ok(()),
     }
 }
 
 /// Every comparison is within its bound, and there is one.
-fn verified(measurement: &Measurement) -> Result<(), String> {
+fn verified(measurement: &RowMeasurement) -> Result<(), String> {
     if measurement.verified.is_empty() {
         return Err("its output was compared with nothing".to_owned());
     }
@@ -76,9 +76,9 @@ fn verified(measurement: &Measurement) -> Result<(), String> {
 const ROUNDING: f64 = 1e-9;
 
 /// The figures are those of the samples.
-fn consistent(measurement: &Measurement) -> Result<(), String> {
+fn consistent(measurement: &RowMeasurement) -> Result<(), String> {
     let samples = clocked(measurement);
-    let Measurement { median: stated, low, high, shares, .. } = *measurement;
+    let RowMeasurement { median: stated, low, high, shares, .. } = *measurement;
     let Some(median) = median(samples).filter(|_| samples.iter().copied().all(is_positive)) else {
         return Err("its samples are no times above 0, or there are none".to_owned());
     };
@@ -126,9 +126,9 @@ mod tests {
     }
 
     /// Changes the measurement of the first row.
-    fn refusal_of(change: impl FnOnce(&mut Measurement)) -> String {
+    fn refusal_of(change: impl FnOnce(&mut RowMeasurement)) -> String {
         refusal(|benchmark| match &mut benchmark.rows[0].outcome {
-            Outcome::Measured(measurement) => change(measurement),
+            RowOutcome::Measured(measurement) => change(measurement),
             _ => panic!(),
         })
     }
@@ -147,7 +147,7 @@ mod tests {
         assert!(refusal_of(|times| times.verified[1].passed = false).contains("differs from cpu by 6.2e-7"));
         // What says that it passed is not believed.
         assert!(refusal_of(|times| times.verified[0].relative_l2 = 0.5).contains("and 1e-5 is allowed"));
-        let nan = |times: &mut Measurement| {
+        let nan = |times: &mut RowMeasurement| {
             times.verified = vec![Verification { relative_l2: f64::NAN, ..times.verified[0].clone() }];
         };
         assert!(refusal_of(nan).contains("differs"));

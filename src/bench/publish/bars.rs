@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::super::{Memory, TimedCall};
+use super::super::{RowMemory, TimedCall};
 use super::amounts::{bytes, counted, operations_per_second, percent, seconds};
 use super::series::{COLOURS, Series};
 use super::words;
@@ -173,10 +173,10 @@ impl MemoryBar {
             Some((series, point, point.measurement.memory?))
         });
         let passes: Vec<_> = passes.collect();
-        let whole = |memory: &Memory| memory.weights as f64 + memory.values as f64;
+        let whole = |memory: &RowMemory| memory.weights as f64 + memory.values as f64;
         let most = passes.iter().map(|(.., memory)| whole(memory)).fold(1.0, f64::max);
         let width = |bytes: u64| (1e4 * bytes as f64 / most).round() / 1e2;
-        let bar = |(series, point, memory): &(&Series<'_>, &super::series::Sized<'_>, Memory)| Self {
+        let bar = |(series, point, memory): &(&Series<'_>, &super::series::Sized<'_>, RowMemory)| Self {
             name: series.name.clone(),
             sizes: words::sizes(&point.row.work),
             weights: bytes(memory.weights),

@@ -18,7 +18,7 @@ use std::fmt;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::super::{Benchmark, Clock, MeasuredDevice, Measurement, Outcome, Row, Work};
+use super::super::{Benchmark, BenchmarkRow, Clock, MeasuredDevice, RowMeasurement, RowOutcome, Work};
 use super::amounts::{NONE, counted, percent, seconds, three_digits};
 use super::medians::{FEWEST, LogMedian};
 use super::series::is_positive;
@@ -75,14 +75,14 @@ pub struct ComparedRow {
     pub floor: Option<f64>,
     /// What came of it.
     #[serde(flatten)]
-    pub verdict: Verdict,
+    pub verdict: ComparedVerdict,
 }
 
 /// What a comparison says of a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Verdict {
+pub enum ComparedVerdict {
     /// It takes less time than before.
     Faster,
     /// It takes more time than before.
@@ -138,7 +138,7 @@ struct Pair<'a> {
 }
 
 /// A row and its device.
-type Placed<'a> = (&'a MeasuredDevice, &'a Row);
+type Placed<'a> = (&'a MeasuredDevice, &'a BenchmarkRow);
 
 /// The rows of `after` with their partners, then those of `before` without one.
 fn pairs<'a>(before: &'a Benchmark, after: &'a Benchmark) -> Vec<Pair<'a>> {
@@ -168,13 +168,13 @@ struct Change {
 
 impl Pair<'_> {
     /// What of a pair can be compared, or the verdict on what cannot.
-    fn change(&self, settings: Option<&str>) -> Result<Change, Verdict> {
+    fn change(&self, settings: Option<&str>) -> Result<Change, ComparedVerdict> {
         let (before, after) = match (self.before, self.after) {
             (Some(before), Some(after)) => (before, after),
-            (Some(_), None) => return Err(Verdict::OnlyBefore),
-            (None, _) => return Err(Verdict::OnlyAfter),
+            (Some(_), None) => return Err(ComparedVerdict::OnlyBefore),
+            (None, _) => return Err(ComparedVerdict::OnlyAfter),
         };
-        let not_comparable = |reason: String| Verdict::NotComparable { reason };
+        let not_comparable = |reason: String| ComparedVerdict::NotComparable { reason };
         if let Some(settings) = settings {
             return Err(not_comparable(settings.to_owned()));
         }
@@ -183,7 +183,7 @@ impl Pair<'_> {
             let (first, second) = (words::clock(first.clock), words::clock(second.clock));
             return Err(not_comparable(format!("seconds {first} before, {second} after")));
         }
-        let of = |measurement: &Measurement, when: &str| {
+        let of = |measurement: &RowMeasurement, when: &str| {
             let samples = clocked(measurement);
             let few = || not_comparable(format!("{} {when}: {FEWEST} are needed", counted(samples.len(), "sample")));
             LogMedian::of(samples).ok_or_else(few)
@@ -194,7 +194,7 @@ impl Pair<'_> {
     }
 
     /// The row of the comparison, with an interval of `confidence`.
-    fn row(&self, change: Result<Change, Verdict>, confidence: f64) -> ComparedRow {
+    fn row(&self, change: Result<Change, ComparedVerdict>, confidence: f64) -> ComparedRow {
         let (device, row) = self.named;
         let median = |row: Option<Placed<'_>>| Some(row?.1.measurement()?.median);
         let (logarithm, half, floor, verdict) = match change {
@@ -221,29 +221,29 @@ impl Pair<'_> {
 }
 
 /// `logarithm` is that of the ratio, `half` half of its interval.
-fn verdict(logarithm: f64, half: f64, floor: f64) -> Verdict {
+fn verdict(logarithm: f64, half: f64, floor: f64) -> ComparedVerdict {
     if logarithm.abs() <= half.max(floor) {
-        Verdict::Noise
+        ComparedVerdict::Noise
     } else if logarithm > 0.0 {
-        Verdict::Slower
+        ComparedVerdict::Slower
     } else {
-        Verdict::Faster
+        ComparedVerdict::Faster
     }
 }
 
 /// The times of a row, or why it has none that count.
-fn measured<'a>(row: &'a Row, when: &str) -> Result<&'a Measurement, Verdict> {
+fn measured<'a>(row: &'a BenchmarkRow, when: &str) -> Result<&'a RowMeasurement, ComparedVerdict> {
     let reason = match &row.outcome {
-        Outcome::Measured(measurement) => return Ok(measurement),
-        Outcome::Wrong { .. } => format!("struck out {when}: its output was wrong"),
-        Outcome::Impossible { .. } => format!("impossible {when}"),
-        Outcome::Failed { .. } => format!("failed {when}"),
+        RowOutcome::Measured(measurement) => return Ok(measurement),
+        RowOutcome::Wrong { .. } => format!("struck out {when}: its output was wrong"),
+        RowOutcome::Impossible { .. } => format!("impossible {when}"),
+        RowOutcome::Failed { .. } => format!("failed {when}"),
     };
-    Err(Verdict::NotComparable { reason })
+    Err(ComparedVerdict::NotComparable { reason })
 }
 
 /// The samples on the clock that counts.
-pub(super) fn clocked(measurement: &Measurement) -> &[f64] {
+pub(super) fn clocked(measurement: &RowMeasurement) -> &[f64] {
     match measurement.clock {
         Clock::Wall => &measurement.samples.wall,
         Clock::Device => &measurement.samples.device,
@@ -329,7 +329,7 @@ impl ComparedRow {
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for ComparedVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Faster => f.write_str("FASTER"),
@@ -344,16 +344,17 @@ impl fmt::Display for Verdict {
 
 impl Comparison {
     /// How many rows have a verdict that `wanted` accepts.
-    fn count(&self, wanted: impl Fn(&Verdict) -> bool) -> usize {
+    fn count(&self, wanted: impl Fn(&ComparedVerdict) -> bool) -> usize {
         self.rows.iter().filter(|row| wanted(&row.verdict)).count()
     }
 
     /// What came of all rows, in a sentence.
     fn describe(&self) -> String {
-        let exactly = |verdict: Verdict| self.count(|other| *other == verdict);
-        let not_comparable = self.count(|verdict| matches!(verdict, Verdict::NotComparable { .. }));
-        let [slower, faster] = [Verdict::Slower, Verdict::Faster].map(exactly);
-        let [noise, before, after] = [Verdict::Noise, Verdict::OnlyBefore, Verdict::OnlyAfter].map(exactly);
+        let exactly = |verdict: ComparedVerdict| self.count(|other| *other == verdict);
+        let not_comparable = self.count(|verdict| matches!(verdict, ComparedVerdict::NotComparable { .. }));
+        let [slower, faster] = [ComparedVerdict::Slower, ComparedVerdict::Faster].map(exactly);
+        let [noise, before, after] =
+            [ComparedVerdict::Noise, ComparedVerdict::OnlyBefore, ComparedVerdict::OnlyAfter].map(exactly);
         let others = [(not_comparable, "not comparable"), (before, "only before"), (after, "only after")];
         let others = others.into_iter().filter(|(count, _)| *count > 0);
         let others: String = others.map(|(count, what)| format!(", {count} {what}")).collect();

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::super::{Benchmark, Outcome, Row, Verification, Work};
+use super::super::{Benchmark, BenchmarkRow, RowOutcome, Verification, Work};
 use super::amounts::{counted, error};
 use super::words;
 
@@ -75,15 +75,15 @@ fn groups(benchmark: &Benchmark, device: usize) -> Vec<Group<'_>> {
     groups
 }
 
-fn checks(row: &Row) -> &[Verification] {
+fn checks(row: &BenchmarkRow) -> &[Verification] {
     match &row.outcome {
-        Outcome::Measured(measurement) => &measurement.verified,
-        Outcome::Wrong { verified, .. } => verified,
+        RowOutcome::Measured(measurement) => &measurement.verified,
+        RowOutcome::Wrong { verified, .. } => verified,
         _ => &[],
     }
 }
 
-fn name(row: &Row) -> String {
+fn name(row: &BenchmarkRow) -> String {
     let title = words::title(&row.work);
     let settings = words::settings(row);
     let name = if matches!(row.work, Work::Kernel { .. }) { format!("kernel {title}") } else { title };
@@ -168,13 +168,13 @@ mod tests {
     fn exact_outputs_and_no_comparison_are_drawn_too() {
         let mut benchmark = sample::benchmark();
         benchmark.rows.truncate(1);
-        if let Outcome::Measured(measurement) = &mut benchmark.rows[0].outcome {
+        if let RowOutcome::Measured(measurement) = &mut benchmark.rows[0].outcome {
             measurement.verified.truncate(1);
             (measurement.verified[0].relative_l2, measurement.verified[0].bound) = (0.0, 1e-6);
         }
         let errors = Errors::of(&benchmark, 0).unwrap();
         assert_eq!((errors.rows[0].at, &*errors.rows[0].error), (0.0, "0"));
-        if let Outcome::Measured(measurement) = &mut benchmark.rows[0].outcome {
+        if let RowOutcome::Measured(measurement) = &mut benchmark.rows[0].outcome {
             measurement.verified.clear();
         }
         assert!(Errors::of(&benchmark, 0).is_none());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Benchmark, MeasuredDevice, Memory, Row, TimedCall, Work};
+use super::super::{Benchmark, BenchmarkRow, MeasuredDevice, RowMemory, TimedCall, Work};
 use super::amounts::{bytes, bytes_per_second, grouped, operations_per_second, percent, seconds};
 use super::growth::Growth;
 use super::plot::{Axis, Ceiling, Curve, Figure, Spot, Unit};
@@ -43,7 +43,7 @@ pub(super) fn latency(series: &[Series<'_>], title: String) -> Figure {
 pub(super) fn memory(series: &[Series<'_>], title: String) -> Figure {
     let curve = |series: &Series<'_>| {
         let spots = series.points.iter().filter_map(|point| {
-            let Memory { weights, values, .. } = point.measurement.memory?;
+            let RowMemory { weights, values, .. } = point.measurement.memory?;
             let title = format!("{}: weights {}, values {}", series.name, bytes(weights), bytes(values));
             Some(Spot { at: [tokens(point), (weights + values) as f64], range: None, title })
         });
@@ -123,7 +123,7 @@ fn ceilings(device: &MeasuredDevice, spots: &[[f64; 2]]) -> Vec<Ceiling> {
     [slope, level("arithmetic", arithmetic)].into_iter().chain(matrix).collect()
 }
 
-fn of_row(row: &Row) -> Option<Spot> {
+fn of_row(row: &BenchmarkRow) -> Option<Spot> {
     let times = row.measurement()?;
     let what = format!("{}, {}", words::title(&row.work), words::sizes(&row.work));
     let share = percent(times.shares.roofline);
@@ -137,7 +137,7 @@ fn of_row(row: &Row) -> Option<Spot> {
 }
 
 /// A mark a kernel, of all its calls in a pass.
-fn of_calls(row: &Row) -> Vec<Spot> {
+fn of_calls(row: &BenchmarkRow) -> Vec<Spot> {
     let calls = row.measurement().map(|times| times.calls.as_slice()).unwrap_or_default();
     let mut kernels: BTreeMap<&str, (u64, u64, f64)> = BTreeMap::new();
     for TimedCall { kernel, operations, bytes, seconds, .. } in calls {

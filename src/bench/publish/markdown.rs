@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::super::{Benchmark, MeasuredDevice, Row};
+use super::super::{Benchmark, BenchmarkRow, MeasuredDevice};
 use super::amounts::{NONE, bytes_per_second, error, operations_per_second, percent, seconds};
 use super::escaping::cell;
 use super::growth::growths;
@@ -14,7 +14,7 @@ pub fn markdown(benchmark: &Benchmark) -> String {
     let mut text = format!("### tubelet bench, {}\n\n{}\n", cell(&benchmark.taken), facts(benchmark));
     for (index, device) in benchmark.devices.iter().enumerate() {
         _ = write!(text, "\n{}\n", device_facts(device));
-        let rows: Vec<&Row> = benchmark.rows.iter().filter(|row| row.device == index).collect();
+        let rows: Vec<&BenchmarkRow> = benchmark.rows.iter().filter(|row| row.device == index).collect();
         if rows.is_empty() {
             text.push_str("\nNothing was measured on it.\n");
             continue;
@@ -69,7 +69,7 @@ fn device_facts(device: &MeasuredDevice) -> String {
     )
 }
 
-fn cells(row: &Row) -> [String; 8] {
+fn cells(row: &BenchmarkRow) -> [String; 8] {
     let (title, sizes) = (cell(&words::title(&row.work)), cell(&words::sizes(&row.work)));
     let precision = words::precision(row.precision);
     let none = || NONE.to_owned();

@@ -43,7 +43,7 @@ use crate::files::{Finished, Unfinished, UnfinishedFolder};
 use crate::tensor::{Error, Result};
 
 pub use admitting::admit;
-pub use comparing::{ComparedRow, ComparedRun, Comparison, Verdict, compare};
+pub use comparing::{ComparedRow, ComparedRun, ComparedVerdict, Comparison, compare};
 pub use growth::{Growth, PowerLaw, growths};
 pub use listing::{file_name, summary, tables};
 pub use markdown::markdown;

@@ -5,7 +5,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
-use super::super::{Benchmark, Row};
+use super::super::{Benchmark, BenchmarkRow};
 use super::amounts::{NONE, operations_per_second, percent, seconds};
 use super::bars::{MemoryBar, Passes};
 use super::comparing::clocked;
@@ -154,7 +154,7 @@ impl FigureSection {
 }
 
 impl ShownRow {
-    fn of(row: &Row) -> Self {
+    fn of(row: &BenchmarkRow) -> Self {
         let trouble = words::trouble(&row.outcome);
         let shown = Self {
             name: words::title(&row.work),

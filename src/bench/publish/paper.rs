@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use super::super::{Benchmark, Measurement, ModelWork, Outcome, Row, Work};
+use super::super::{Benchmark, BenchmarkRow, ModelWork, RowMeasurement, RowOutcome, Work};
 use super::words;
 use crate::kernels::Precision;
 use crate::tensor::Result;
@@ -45,7 +45,7 @@ pub(super) struct Beside<'a> {
     pub(super) work: &'a ModelWork,
     pub(super) precision: Precision,
     /// The paper's four in their order, those that are there.
-    pub(super) rows: [Option<&'a Row>; 4],
+    pub(super) rows: [Option<&'a BenchmarkRow>; 4],
 }
 
 /// The sizes that the paper's table is of.
@@ -91,7 +91,7 @@ impl<'a> Beside<'a> {
     }
 
     /// The times of a model, by its place in the table.
-    pub(super) fn times(&self, index: usize) -> Option<&'a Measurement> {
+    pub(super) fn times(&self, index: usize) -> Option<&'a RowMeasurement> {
         self.rows.get(index).copied().flatten()?.measurement()
     }
 
@@ -104,9 +104,9 @@ impl<'a> Beside<'a> {
     /// What stands where a model has no time: `impossible`, `not measured`.
     pub(super) fn missing(&self, index: usize) -> &'static str {
         match self.rows.get(index).copied().flatten().map(|row| &row.outcome) {
-            Some(Outcome::Wrong { .. }) => "wrong",
-            Some(Outcome::Impossible { .. }) => "impossible",
-            Some(Outcome::Failed { .. }) => "failed",
+            Some(RowOutcome::Wrong { .. }) => "wrong",
+            Some(RowOutcome::Impossible { .. }) => "impossible",
+            Some(RowOutcome::Failed { .. }) => "failed",
             _ => "not measured",
         }
     }

@@ -48,7 +48,7 @@ fn parsed(bytes: &[u8]) -> Result<Benchmark, String> {
 mod tests {
     use super::super::{json, sample};
     use super::*;
-    use crate::bench::Outcome;
+    use crate::bench::RowOutcome;
     use crate::tensor::ErrorKind;
 
     #[test]
@@ -66,7 +66,7 @@ mod tests {
             assert!((again - median).abs() <= 1e-15 * median, "{again} {median}");
         }
         let infinite = again.rows.iter().filter_map(|row| match &row.outcome {
-            Outcome::Wrong { verified, .. } => Some(verified[0].relative_l2),
+            RowOutcome::Wrong { verified, .. } => Some(verified[0].relative_l2),
             _ => None,
         });
         assert_eq!(infinite.collect::<Vec<_>>(), [f64::INFINITY]);

@@ -1,6 +1,8 @@
 //! A line a row.
 
-use super::super::{AttentionWork, Benchmark, MeasuredDevice, Measurement, Memory, ModelWork, Row, Verification, Work};
+use super::super::{
+    AttentionWork, Benchmark, BenchmarkRow, MeasuredDevice, ModelWork, RowMeasurement, RowMemory, Verification, Work,
+};
 use super::comparing::clocked;
 use super::escaping::csv_cell;
 use super::words;
@@ -29,7 +31,7 @@ pub fn csv(benchmark: &Benchmark) -> Result<String> {
 #[derive(Clone, Copy)]
 struct Line<'a> {
     device: &'a MeasuredDevice,
-    row: &'a Row,
+    row: &'a BenchmarkRow,
 }
 
 /// The title and the cell of each column.
@@ -103,7 +105,7 @@ impl Line<'_> {
         }
     }
 
-    fn times(self, cell: fn(&Measurement) -> String) -> String {
+    fn times(self, cell: fn(&RowMeasurement) -> String) -> String {
         self.row.measurement().map(cell).unwrap_or_default()
     }
 
@@ -115,7 +117,7 @@ impl Line<'_> {
         worst.map_or(String::new(), |check| format!("{:e}", cell(check)))
     }
 
-    fn memory(self, cell: fn(&Memory) -> Option<u64>) -> String {
+    fn memory(self, cell: fn(&RowMemory) -> Option<u64>) -> String {
         let memory = self.row.measurement().and_then(|times| times.memory.as_ref());
         memory.and_then(cell).map_or(String::new(), |bytes| bytes.to_string())
     }

@@ -5,8 +5,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::super::{
-    AttentionWork, Benchmark, Ceilings, Clock, Machine, MeasuredDevice, Measurement, Memory, ModelWork, Outcome, Row,
-    RowCost, Samples, Settings, Shares, TimedCall, Verification, WarmUp, Work,
+    AttentionWork, Benchmark, BenchmarkRow, Ceilings, Clock, Machine, MeasuredDevice, ModelWork, RowCost,
+    RowMeasurement, RowMemory, RowOutcome, Samples, Settings, Shares, TimedCall, Verification, WarmUp, Work,
 };
 use super::medians::median;
 use crate::gpu::{Capabilities, DeviceKind};
@@ -51,12 +51,12 @@ pub(super) fn benchmark() -> Benchmark {
         let work = model(number, frames);
         let cost = cost(&work);
         let samples = noise.samples(20, cost.operations as f64 / 6e10, 0.03, 0.4);
-        let measurement = Measurement { memory: Some(memory(&work)), ..measurement(Clock::Cpu, samples, cost) };
-        rows.push(Row {
+        let measurement = RowMeasurement { memory: Some(memory(&work)), ..measurement(Clock::Cpu, samples, cost) };
+        rows.push(BenchmarkRow {
             device: 1,
             work: Work::Model(work),
             precision: Precision::F32,
-            outcome: Outcome::Measured(measurement),
+            outcome: RowOutcome::Measured(measurement),
         });
     }
     for (case, seconds) in [("3137×768 by 768×3072", 4e-4), ("3137×3072 by 3072×768", 4.2e-4), ("=1+1", 1e-4)] {
@@ -150,18 +150,18 @@ fn cost(work: &ModelWork) -> RowCost {
     }
 }
 
-fn memory(work: &ModelWork) -> Memory {
+fn memory(work: &ModelWork) -> RowMemory {
     let weights = [356, 460, 469, 356][work.number - 1] * 1_000_000;
-    Memory { weights, values: (work.tokens * 768 * 4 * 9) as u64, process_peak: Some(weights + (700 << 20)) }
+    RowMemory { weights, values: (work.tokens * 768 * 4 * 9) as u64, process_peak: Some(weights + (700 << 20)) }
 }
 
-fn gpu_row(number: usize, frames: usize, noise: &mut Noise) -> Row {
+fn gpu_row(number: usize, frames: usize, noise: &mut Noise) -> BenchmarkRow {
     let work = model(number, frames);
     let cost = cost(&work);
     let seconds = cost.operations as f64 / 2.4e13 + 4e-4;
     let outcome = match (number, frames) {
-        (1, 64) => Outcome::Impossible { reason: "a value of 4.8 GiB; the device's buffers hold 2 GiB".into() },
-        (3, 64) => Outcome::Wrong {
+        (1, 64) => RowOutcome::Impossible { reason: "a value of 4.8 GiB; the device's buffers hold 2 GiB".into() },
+        (3, 64) => RowOutcome::Wrong {
             reason: "linear.plain differs from the references at index 17".into(),
             verified: vec![Verification { relative_l2: f64::INFINITY, passed: false, ..verification(0.0) }],
         },
@@ -170,13 +170,13 @@ fn gpu_row(number: usize, frames: usize, noise: &mut Noise) -> Row {
             let settled = (number, frames) != (4, 16);
             let warm_up = WarmUp { settled, ..measurement.warm_up };
             let calls = calls(&work, measurement.median);
-            Outcome::Measured(Measurement { memory: Some(memory(&work)), calls, warm_up, ..measurement })
+            RowOutcome::Measured(RowMeasurement { memory: Some(memory(&work)), calls, warm_up, ..measurement })
         }
     };
-    Row { device: 0, work: Work::Model(work), precision: Precision::F32, outcome }
+    BenchmarkRow { device: 0, work: Work::Model(work), precision: Precision::F32, outcome }
 }
 
-fn attention_row(name: &str, frames: usize, noise: &mut Noise) -> Row {
+fn attention_row(name: &str, frames: usize, noise: &mut Noise) -> BenchmarkRow {
     let (sequences, tokens) = if name == "joint" { (1, frames / 2 * 196) } else { (frames / 2, 196) };
     let work = AttentionWork { name: name.into(), frames: Some(frames), sequences, tokens, heads: 12, head_width: 64 };
     let macs = (2 * 12 * sequences * tokens * tokens * 64) as u64;
@@ -190,18 +190,23 @@ fn attention_row(name: &str, frames: usize, noise: &mut Noise) -> Row {
     };
     let seconds = cost.operations as f64 / 1.8e13 + 2e-5;
     let measurement = measurement(Clock::Device, noise.samples(40, seconds, 0.015, 0.2), cost);
-    Row { device: 0, work: Work::Attention(work), precision: Precision::F32, outcome: Outcome::Measured(measurement) }
+    BenchmarkRow {
+        device: 0,
+        work: Work::Attention(work),
+        precision: Precision::F32,
+        outcome: RowOutcome::Measured(measurement),
+    }
 }
 
 /// A row of the kernel `linear` on the first device.
-pub(super) fn kernel_row(case: &str, samples: Vec<f64>) -> Row {
+pub(super) fn kernel_row(case: &str, samples: Vec<f64>) -> BenchmarkRow {
     let cost = RowCost { operations: 14_800_000_000, read: 19_000_000, written: 38_000_000, ..RowCost::default() };
     let work = Work::Kernel { kernel: "linear".into(), case: case.into() };
-    let outcome = Outcome::Measured(measurement(Clock::Device, samples, cost));
-    Row { device: 0, work, precision: Precision::F16Weights, outcome }
+    let outcome = RowOutcome::Measured(measurement(Clock::Device, samples, cost));
+    BenchmarkRow { device: 0, work, precision: Precision::F16Weights, outcome }
 }
 
-fn measurement(clock: Clock, times: Vec<f64>, cost: RowCost) -> Measurement {
+fn measurement(clock: Clock, times: Vec<f64>, cost: RowCost) -> RowMeasurement {
     let mut sorted = times.clone();
     sorted.sort_by(f64::total_cmp);
     let at = |share: f64| sorted[(share * (sorted.len() - 1) as f64) as usize];
@@ -210,7 +215,7 @@ fn measurement(clock: Clock, times: Vec<f64>, cost: RowCost) -> Measurement {
         Clock::Cpu => Samples { wall, cpu: times.clone(), ..Samples::default() },
         _ => Samples { wall, device: times.clone(), ..Samples::default() },
     };
-    Measurement {
+    RowMeasurement {
         samples,
         clock,
         median: median(&times).unwrap(),

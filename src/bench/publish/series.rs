@@ -1,6 +1,6 @@
 //! The lines of charts: one kind of work on one device, at growing numbers of tokens.
 
-use super::super::{Benchmark, Measurement, Row, Work};
+use super::super::{Benchmark, BenchmarkRow, RowMeasurement, Work};
 use super::words;
 use crate::kernels::Precision;
 
@@ -26,8 +26,8 @@ pub(super) struct Series<'a> {
 pub(super) struct Sized<'a> {
     /// Of a clip, without class tokens.
     pub(super) tokens: usize,
-    pub(super) row: &'a Row,
-    pub(super) measurement: &'a Measurement,
+    pub(super) row: &'a BenchmarkRow,
+    pub(super) measurement: &'a RowMeasurement,
 }
 
 impl<'a> Series<'a> {
@@ -56,7 +56,7 @@ impl<'a> Series<'a> {
         series
     }
 
-    fn new(row: &Row, point: Sized<'a>) -> Self {
+    fn new(row: &BenchmarkRow, point: Sized<'a>) -> Self {
         let (model, short) = match &row.work {
             Work::Model(model) => (Some(model.number), format!("{} {}", model.number, model.kind)),
             Work::Attention(attention) => (None, attention.name.clone()),
@@ -85,7 +85,7 @@ pub(super) fn is_positive(value: f64) -> bool {
 }
 
 /// What all rows of a series have in common, and the tokens of this one; `None` for what has no tokens.
-fn key(benchmark: &Benchmark, row: &Row) -> Option<(String, usize)> {
+fn key(benchmark: &Benchmark, row: &BenchmarkRow) -> Option<(String, usize)> {
     let precision = row.precision;
     match &row.work {
         Work::Model(model) => {

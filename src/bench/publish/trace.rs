@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::{Benchmark, Measurement, Row, TimedCall};
+use super::super::{Benchmark, BenchmarkRow, RowMeasurement, TimedCall};
 use super::words;
 
 /// A trace of one pass of every row: a process a device, a track a row, a slice each call, one after another from 0. Where a
@@ -27,11 +27,11 @@ fn named(what: &str, device: usize, row: Option<usize>, name: &str) -> Value {
 }
 
 /// Tracks lie in the order of the rows.
-fn sorted(row: &Row, index: usize) -> Value {
+fn sorted(row: &BenchmarkRow, index: usize) -> Value {
     json!({"ph": "M", "name": "thread_sort_index", "pid": row.device + 1, "tid": index + 1, "args": {"sort_index": index}})
 }
 
-fn slices(row: &Row, index: usize, title: &str, measurement: &Measurement) -> Vec<Value> {
+fn slices(row: &BenchmarkRow, index: usize, title: &str, measurement: &RowMeasurement) -> Vec<Value> {
     let slice = |name: &str, start: f64, seconds: f64, arguments: Value| {
         // Microseconds.
         let (start, duration) = (1e6 * start, 1e6 * seconds);

@@ -1,6 +1,6 @@
 //! What rows are called.
 
-use super::super::{Clock, ModelWork, Outcome, Row, Work};
+use super::super::{BenchmarkRow, Clock, ModelWork, RowOutcome, Work};
 use super::amounts::{counted, grouped};
 use crate::kernels::Precision;
 use crate::tensor::{LONGEST_TEXT, printable};
@@ -41,7 +41,7 @@ pub(super) fn backbone(work: &ModelWork) -> String {
 }
 
 /// What is not as usual: the batch of a model, floats other than f32. Empty where all is.
-pub(super) fn settings(row: &Row) -> String {
+pub(super) fn settings(row: &BenchmarkRow) -> String {
     let batch = match &row.work {
         Work::Model(model) if model.batch != 1 => Some(counted(model.batch, "clip")),
         _ => None,
@@ -68,11 +68,11 @@ pub(super) fn clock(clock: Clock) -> &'static str {
 }
 
 /// Why a row has no times that count, in a word and a sentence; `None` where it has.
-pub(super) fn trouble(outcome: &Outcome) -> Option<(&'static str, String)> {
+pub(super) fn trouble(outcome: &RowOutcome) -> Option<(&'static str, String)> {
     match outcome {
-        Outcome::Measured(_) => None,
-        Outcome::Wrong { reason, .. } => Some(("wrong", plain(reason))),
-        Outcome::Impossible { reason } => Some(("impossible", plain(reason))),
-        Outcome::Failed { reason } => Some(("failed", plain(reason))),
+        RowOutcome::Measured(_) => None,
+        RowOutcome::Wrong { reason, .. } => Some(("wrong", plain(reason))),
+        RowOutcome::Impossible { reason } => Some(("impossible", plain(reason))),
+        RowOutcome::Failed { reason } => Some(("failed", plain(reason))),
     }
 }

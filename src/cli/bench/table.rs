@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use comfy_table::Table;
-use tubelet::bench::{Benchmark, Ceilings, Clock, MeasuredDevice, Measurement, Outcome, Row, Verification, Work};
+use tubelet::bench::{
+    Benchmark, BenchmarkRow, Ceilings, Clock, MeasuredDevice, RowMeasurement, RowOutcome, Verification, Work,
+};
 use tubelet::kernels::Precision;
 
 use crate::cli::output;
@@ -25,12 +27,12 @@ pub(super) fn describe(benchmark: &Benchmark) -> String {
     blocks.join("\n\n")
 }
 
-fn is_model(row: &Row) -> bool {
+fn is_model(row: &BenchmarkRow) -> bool {
     matches!(row.work, Work::Model(_))
 }
 
 /// Whether two rows stand in one block.
-fn together(one: &Row, other: &Row) -> bool {
+fn together(one: &BenchmarkRow, other: &BenchmarkRow) -> bool {
     let same = match (&one.work, &other.work) {
         (Work::Model(one), Work::Model(other)) => one.frames == other.frames,
         (Work::Attention(one), Work::Attention(other)) => one.frames == other.frames,
@@ -67,17 +69,17 @@ fn device_facts(benchmark: &Benchmark, device: &MeasuredDevice) -> String {
 }
 
 /// Rows of one size on one device.
-fn block(benchmark: &Benchmark, rows: &[Row]) -> String {
+fn block(benchmark: &Benchmark, rows: &[BenchmarkRow]) -> String {
     let Some(first) = rows.first() else { return String::new() };
-    let clock = rows.iter().find_map(Row::measurement).map_or(Clock::Wall, |measurement| measurement.clock);
+    let clock = rows.iter().find_map(BenchmarkRow::measurement).map_or(Clock::Wall, |measurement| measurement.clock);
     let device = benchmark.devices.get(first.device).map_or("", |device| &device.name);
     let mut table = output::table(&titles(&first.work, clock));
     for row in rows {
         table.add_row(match &row.outcome {
-            Outcome::Measured(measurement) => measured(row, measurement),
-            Outcome::Wrong { .. } => vec![name(row), "WRONG".to_owned()],
-            Outcome::Impossible { .. } => vec![name(row), "cannot be".to_owned()],
-            Outcome::Failed { .. } => vec![name(row), "FAILED".to_owned()],
+            RowOutcome::Measured(measurement) => measured(row, measurement),
+            RowOutcome::Wrong { .. } => vec![name(row), "WRONG".to_owned()],
+            RowOutcome::Impossible { .. } => vec![name(row), "cannot be".to_owned()],
+            RowOutcome::Failed { .. } => vec![name(row), "FAILED".to_owned()],
             _ => vec![name(row)],
         });
     }
@@ -90,7 +92,7 @@ fn printed(table: &Table) -> String {
     table.trim_fmt().lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
-fn heading(row: &Row) -> String {
+fn heading(row: &BenchmarkRow) -> String {
     let weights = match row.precision {
         Precision::F32 => String::new(),
         other => format!(", weights in {}", other.weights()),
@@ -132,7 +134,7 @@ fn titles(work: &Work, clock: Clock) -> Vec<&'static str> {
     }
 }
 
-fn name(row: &Row) -> String {
+fn name(row: &BenchmarkRow) -> String {
     match &row.work {
         Work::Model(work) => format!("{} {}", work.number, work.kind),
         Work::Attention(work) if work.frames.is_none() => "joint".to_owned(),
@@ -151,8 +153,8 @@ fn name(row: &Row) -> String {
 const NOT_SETTLED: &str = "¹";
 const NOT_ENOUGH: &str = "²";
 
-fn measured(row: &Row, measurement: &Measurement) -> Vec<String> {
-    let Measurement { median, low, high, cost, shares, samples, warm_up, enough, .. } = measurement;
+fn measured(row: &BenchmarkRow, measurement: &RowMeasurement) -> Vec<String> {
+    let RowMeasurement { median, low, high, cost, shares, samples, warm_up, enough, .. } = measurement;
     let rate = |amount: u64| giga(amount as f64 / median.max(f64::MIN_POSITIVE));
     let wall = median_of(&samples.wall);
     let marks = [(!warm_up.settled, NOT_SETTLED), (!enough, NOT_ENOUGH)];
@@ -181,17 +183,17 @@ fn farthest(verified: &[Verification]) -> String {
     errors.reduce(f64::max).map_or_else(|| "unchecked".to_owned(), |error| format!("{error:.0e}"))
 }
 
-fn reason(outcome: &Outcome) -> Option<String> {
+fn reason(outcome: &RowOutcome) -> Option<String> {
     match outcome {
-        Outcome::Wrong { reason, .. } => Some(format!("struck out: {reason}")),
-        Outcome::Impossible { reason } => Some(reason.clone()),
-        Outcome::Failed { reason } => Some(format!("failed: {reason}")),
+        RowOutcome::Wrong { reason, .. } => Some(format!("struck out: {reason}")),
+        RowOutcome::Impossible { reason } => Some(reason.clone()),
+        RowOutcome::Failed { reason } => Some(format!("failed: {reason}")),
         _ => None,
     }
 }
 
 /// Where the time of a pass goes.
-fn time_by_kernel(measurement: &Measurement) -> Option<String> {
+fn time_by_kernel(measurement: &RowMeasurement) -> Option<String> {
     let mut kernels: BTreeMap<(&str, &str), (usize, u64, f64)> = BTreeMap::new();
     for call in &measurement.calls {
         let (calls, operations, seconds) = kernels.entry((&call.kernel, &call.variant)).or_default();
@@ -219,8 +221,8 @@ fn time_by_kernel(measurement: &Measurement) -> Option<String> {
 /// What the figures mean, and what a reader must know of them.
 fn footnotes(benchmark: &Benchmark) -> String {
     let settings = &benchmark.settings;
-    let measurements: Vec<_> = benchmark.rows.iter().filter_map(Row::measurement).collect();
-    let has = |is: fn(&Measurement) -> bool| measurements.iter().any(|measurement| is(measurement));
+    let measurements: Vec<_> = benchmark.rows.iter().filter_map(BenchmarkRow::measurement).collect();
+    let has = |is: fn(&RowMeasurement) -> bool| measurements.iter().any(|measurement| is(measurement));
     let start = match settings.cold {
         true => "each sample begins anew: compiling and loading are in it",
         false => "warmed up; rows of a block were sampled in turn",

@@ -9,11 +9,11 @@ fn noisy(rows: usize, mut samples: impl FnMut(usize) -> Vec<f64>) -> Benchmark {
     benchmark
 }
 
-fn verdicts(before: &Benchmark, after: &Benchmark) -> Vec<Verdict> {
+fn verdicts(before: &Benchmark, after: &Benchmark) -> Vec<ComparedVerdict> {
     compare(before, after).rows.into_iter().map(|row| row.verdict).collect()
 }
 
-fn count(verdicts: &[Verdict], verdict: &Verdict) -> usize {
+fn count(verdicts: &[ComparedVerdict], verdict: &ComparedVerdict) -> usize {
     verdicts.iter().filter(|other| *other == verdict).count()
 }
 
@@ -47,7 +47,7 @@ fn two_runs_of_the_same_program_are_noise() {
         for _ in 0..20 {
             let [before, after] = [0, 1].map(|_| noisy(50, |_| samples(&mut noise, kind, 0.01)));
             let verdicts = verdicts(&before, &after);
-            let found = 50 - count(&verdicts, &Verdict::Noise);
+            let found = 50 - count(&verdicts, &ComparedVerdict::Noise);
             assert!(found <= 1, "{found} changes of 50: {} samples, scatter {}", kind.count, kind.scatter);
         }
     }
@@ -59,7 +59,7 @@ fn quiet_runs_a_little_apart_are_noise() {
     let mut noise = Noise::new(5);
     let kind = Kind { count: 50, scatter: 0.001, correlation: 0.0, drift: 0.0 };
     let [before, after] = [0.01, 0.01015].map(|level| noisy(50, |_| samples(&mut noise, kind, level)));
-    assert_eq!(count(&verdicts(&before, &after), &Verdict::Noise), 50);
+    assert_eq!(count(&verdicts(&before, &after), &ComparedVerdict::Noise), 50);
 }
 
 #[test]
@@ -76,10 +76,10 @@ fn a_slowdown_of_a_tenth_is_found_and_its_size_told() {
         let comparison = compare(&before, &after);
         let row = &comparison.rows[7];
         let [low, high] = row.interval.unwrap();
-        assert_eq!(row.verdict, Verdict::Slower, "{} samples: {row:?}", kind.count);
+        assert_eq!(row.verdict, ComparedVerdict::Slower, "{} samples: {row:?}", kind.count);
         assert!((1.07..1.13).contains(&row.ratio.unwrap()) && low < row.ratio.unwrap() && row.ratio.unwrap() < high);
-        assert_eq!(comparison.rows.iter().filter(|row| row.verdict == Verdict::Noise).count(), 19);
-        assert_eq!(compare(&after, &before).rows[7].verdict, Verdict::Faster);
+        assert_eq!(comparison.rows.iter().filter(|row| row.verdict == ComparedVerdict::Noise).count(), 19);
+        assert_eq!(compare(&after, &before).rows[7].verdict, ComparedVerdict::Faster);
     }
 }
 
@@ -95,8 +95,8 @@ fn an_outlier_or_two_change_nothing() {
         })
     };
     let (before, same, slower) = (with_outliers(0.01), with_outliers(0.01), with_outliers(0.011));
-    assert_eq!(verdicts(&before, &same), [Verdict::Noise]);
-    assert_eq!(verdicts(&before, &slower), [Verdict::Slower]);
+    assert_eq!(verdicts(&before, &same), [ComparedVerdict::Noise]);
+    assert_eq!(verdicts(&before, &slower), [ComparedVerdict::Slower]);
 }
 
 #[test]
@@ -105,10 +105,10 @@ fn ceilings_that_moved_raise_the_floor() {
     let kind = Kind { count: 20, scatter: 0.005, correlation: 0.0, drift: 0.0 };
     let before = noisy(1, |_| samples(&mut noise, kind, 0.01));
     let mut after = noisy(1, |_| samples(&mut noise, kind, 0.011));
-    assert_eq!(verdicts(&before, &after), [Verdict::Slower]);
+    assert_eq!(verdicts(&before, &after), [ComparedVerdict::Slower]);
     after.devices[0].after.operations_per_second *= 0.85;
     let comparison = compare(&before, &after);
-    assert_eq!(comparison.rows[0].verdict, Verdict::Noise);
+    assert_eq!(comparison.rows[0].verdict, ComparedVerdict::Noise);
     assert!(comparison.rows[0].floor.unwrap() > 0.17, "{:?}", comparison.rows[0].floor);
     assert!(comparison.notes.iter().any(|note| note.contains("21 % apart")), "{:?}", comparison.notes);
 }
@@ -117,7 +117,7 @@ fn ceilings_that_moved_raise_the_floor() {
 fn what_cannot_be_compared_says_why() {
     let of = |samples: &[f64]| noisy(1, |_| samples.to_vec());
     let reason = |before: &Benchmark, after: &Benchmark| match verdicts(before, after).remove(0) {
-        Verdict::NotComparable { reason } => reason,
+        ComparedVerdict::NotComparable { reason } => reason,
         verdict => panic!("{verdict}"),
     };
     let quiet = of(&[1.0, 1.01, 1.02]);
@@ -128,16 +128,16 @@ fn what_cannot_be_compared_says_why() {
     other.settings.cold = true;
     assert!(reason(&quiet, &other).contains("cold"));
     let mut other = quiet.clone();
-    if let Outcome::Measured(measurement) = &mut other.rows[0].outcome {
+    if let RowOutcome::Measured(measurement) = &mut other.rows[0].outcome {
         measurement.clock = Clock::Cpu;
         measurement.samples.cpu = measurement.samples.device.clone();
     }
     assert_eq!(reason(&quiet, &other), "seconds on the device before, of CPU time after");
     assert_eq!(reason(&quiet, &of(&[1.0, 1.01])), "2 samples after: 3 are needed");
     let mut other = quiet.clone();
-    other.rows[0].outcome = Outcome::Wrong { reason: "it is".into(), verified: Vec::new() };
+    other.rows[0].outcome = RowOutcome::Wrong { reason: "it is".into(), verified: Vec::new() };
     assert_eq!(reason(&other, &quiet), "struck out before: its output was wrong");
-    other.rows[0].outcome = Outcome::Impossible { reason: "it is".into() };
+    other.rows[0].outcome = RowOutcome::Impossible { reason: "it is".into() };
     assert_eq!(reason(&quiet, &other), "impossible after");
 }
 
@@ -149,16 +149,16 @@ fn rows_are_matched_by_device_work_and_floats_and_none_is_lost() {
     after.rows.reverse();
     after.devices[1].name = "another".into();
     let comparison = compare(&before, &after);
-    let of = |verdict: Verdict| comparison.rows.iter().filter(|row| row.verdict == verdict).count();
+    let of = |verdict: ComparedVerdict| comparison.rows.iter().filter(|row| row.verdict == verdict).count();
     let moved = before.rows.iter().filter(|row| row.device == 1).count();
-    assert_eq!((of(Verdict::OnlyBefore), of(Verdict::OnlyAfter)), (moved, moved));
+    assert_eq!((of(ComparedVerdict::OnlyBefore), of(ComparedVerdict::OnlyAfter)), (moved, moved));
     assert_eq!(comparison.rows.len(), kept + moved);
-    assert_eq!(of(Verdict::Slower) + of(Verdict::Faster), 0);
+    assert_eq!(of(ComparedVerdict::Slower) + of(ComparedVerdict::Faster), 0);
     // A row that is there twice is compared twice.
     let mut twice = before.clone();
     twice.rows.push(twice.rows[0].clone());
     let comparison = compare(&twice, &twice);
-    assert_eq!(comparison.rows.iter().filter(|row| row.verdict == Verdict::Noise).count(), {
+    assert_eq!(comparison.rows.iter().filter(|row| row.verdict == ComparedVerdict::Noise).count(), {
         let measured = twice.rows.iter().filter(|row| row.measurement().is_some());
         measured.count()
     });

@@ -79,7 +79,7 @@ fn a_result_without_rows_or_devices_is_a_page_too() {
 fn figures_that_are_none_break_no_page() {
     let mut benchmark = sample::benchmark();
     for row in &mut benchmark.rows {
-        if let crate::bench::Outcome::Measured(measurement) = &mut row.outcome {
+        if let crate::bench::RowOutcome::Measured(measurement) = &mut row.outcome {
             (measurement.median, measurement.low, measurement.high) = (0.0, -1.0, f64::NAN);
             measurement.calls.iter_mut().for_each(|call| call.seconds = 0.0);
             measurement.verified.iter_mut().for_each(|check| check.relative_l2 = f64::NAN);
