@@ -2,11 +2,11 @@
 //!
 //! | what | from |
 //! |---|---|
-//! | [`publish`]: a folder with all of the following | one result |
+//! | [`publish()`]: a folder with all of the following | one result |
 //! | `index.html`: one page that loads nothing from elsewhere | one result |
-//! | [`markdown`]: a block to paste | one result |
-//! | [`csv`]: a line a row | one result |
-//! | [`trace`]: every kernel call, for Perfetto | one result |
+//! | [`markdown()`]: a block to paste | one result |
+//! | [`csv()`]: a line a row | one result |
+//! | [`trace()`]: every kernel call, for Perfetto | one result |
 //! | [`compare`]: what changed, and what is noise | two results |
 //! | [`summary`], [`tables`]: the public list | the files of `benches/results/` |
 //!
