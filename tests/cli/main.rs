@@ -293,6 +293,7 @@ fn help() -> Outcome {
         "inspect",
         "convert",
         "bench",
+        "check",
         "shader",
         "completions",
     ];

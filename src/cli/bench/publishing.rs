@@ -20,10 +20,10 @@ pub(super) struct Publishing {
     #[arg(long, value_name = "DIR", help_heading = RESULT)]
     report: Option<PathBuf>,
     /// A file for the rows as CSV.
-    #[arg(long, value_name = "FILE", help_heading = RESULT)]
+    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = RESULT)]
     csv: Option<PathBuf>,
     /// A file for every kernel call as a trace, which ui.perfetto.dev opens.
-    #[arg(long, value_name = "FILE", help_heading = RESULT)]
+    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = RESULT)]
     trace: Option<PathBuf>,
     /// Print the result as Markdown, to paste.
     #[arg(long, conflicts_with = "json", help_heading = RESULT)]
