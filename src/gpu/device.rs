@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::choice::{Found, GpuOptions, find};
 use super::fault::{self, Loss, Report};
 use super::pending::{Done, Poller, Submission};
-use super::{Bindings, Buffer, Capabilities, Commands, DeviceId, GpuChoice, Pending, Pipeline, Readback, Slot, Window};
+use super::{Bindings, Buffer, Capabilities, Commands, DeviceId, Pending, Pipeline, Readback, Slot, Window};
 use crate::tensor::{Error, ErrorKind, Result};
 
 /// An open device in wgpu's own types.
@@ -109,7 +109,7 @@ impl Gpu {
     /// Opens the first device whose name contains `name`.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn named(name: &str) -> Result<Self> {
-        Self::open(&GpuOptions { choice: GpuChoice::Name(name.to_owned()), ..Default::default() })
+        Self::open(&GpuOptions { choice: super::GpuChoice::Name(name.to_owned()), ..Default::default() })
     }
 
     /// Uses a device that the caller already has, with the features and limits it was opened with.
