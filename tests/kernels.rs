@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     };
     for family in ALL {
         for case in (family.cases)().into_iter().filter(|case| case.checked) {
-            for variant in family.variants() {
+            for variant in family.variants_at(case.precision) {
                 let case = case.clone();
                 let name = format!("{}::{}::{}", family.name, variant.name, case.name);
                 tests.add_on_gpu(name, move |device| match check(device, &case, variant) {
