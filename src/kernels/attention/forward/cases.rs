@@ -61,7 +61,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Operations up to which a case is quick.
-const QUICK: u64 = 1 << 26;
+const QUICK: u64 = 1 << 29;
 
 /// The cases that are quick and those that are timed, of halves; some with outputs that a kernel of halves reads next.
 fn halves(cases: &[Case]) -> Vec<Case> {
