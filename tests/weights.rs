@@ -175,7 +175,6 @@ fn f16_checkpoint(device: &Device, folder: &str) -> Result<Shown, Failed> {
     };
     let floats = logits(F32)?;
     let distance = Closeness::between(&halves, &floats).ok_or("other shapes")?.relative_l2;
-    println!("MEASURED {folder}: {distance:e}");
     assert!((Tolerance::MODEL.relative_l2..OF_A_MODEL).contains(&distance), "{distance:e}");
     Ok(Shown::Passed)
 }
@@ -211,7 +210,7 @@ fn handed_on_as_halves(device: &Device) -> Result<Shown, Failed> {
     assert!(10 * halves < 7 * floats, "{halves} bytes of halves, {floats} of floats");
     // What others read as f32 lies as f32, with a copy for the product.
     let [floats, halves] = [F32, Precision::F16].map(|precision| bytes(true, precision));
-    assert!(halves? > floats?);
+    assert!(halves? >= floats?);
     Ok(Shown::Passed)
 }
 

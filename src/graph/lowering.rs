@@ -105,7 +105,8 @@ impl Planning<'_> {
         let (mut halves, mut others) = (HashSet::new(), HashSet::new());
         others.extend(self.recorded.outputs());
         for (node, plan) in self.recorded.nodes().iter().zip(&self.plans) {
-            for ((binding, value), format) in node.call.family().bindings.iter().zip(&node.operands).zip(&plan.formats) {
+            for ((binding, value), format) in node.call.family().bindings.iter().zip(&node.operands).zip(&plan.formats)
+            {
                 if let (Access::Read, Some(value)) = (binding.access, value) {
                     let alike = if *format == HALVES { &mut halves } else { &mut others };
                     alike.insert(*value);

@@ -95,7 +95,8 @@ fn cases_that_are_only_timed_render_what_others_check() {
     let mut unchecked = Vec::new();
     for (family, device) in ALL.iter().flat_map(|family| devices().into_iter().map(move |device| (family, device))) {
         for variant in family.variants() {
-            let (checked, timed): (Vec<_>, Vec<_>) = cases_of(family, variant).into_iter().partition(|case| case.checked);
+            let (checked, timed): (Vec<_>, Vec<_>) =
+                cases_of(family, variant).into_iter().partition(|case| case.checked);
             let literals = |case: &Case| -> Vec<_> {
                 let launches = case.plan(variant, &device).unwrap_or_else(|unfit| panic!("{unfit}")).launches;
                 launches.into_iter().map(|launch| launch.literals).collect()

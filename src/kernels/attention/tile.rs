@@ -42,8 +42,7 @@ impl Tile {
     const WIDE: Self = Self::Shared { queries: 64, lanes: 4, rows: 2 };
 
     /// What a tile of a subgroup needs.
-    pub(in crate::kernels) const SUBGROUP_NEEDS: Needs =
-        Needs::subgroup().workgroup_bytes(Self::SUBGROUP_BYTES);
+    pub(in crate::kernels) const SUBGROUP_NEEDS: Needs = Needs::subgroup().workgroup_bytes(Self::SUBGROUP_BYTES);
     /// What a shared tile needs.
     pub(in crate::kernels) const SHARED_NEEDS: Needs =
         Needs::invocations(Self::LONG.invocations()).workgroup_bytes(Self::SHARED_BYTES);

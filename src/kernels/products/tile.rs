@@ -89,12 +89,7 @@ impl Tile {
     }
 
     /// The same for halves, of which eight are loaded at once as four words.
-    pub(super) fn subgroup_of_halves(
-        device: &Capabilities,
-        rows: usize,
-        _: usize,
-        wide: bool,
-    ) -> Result<Self, Unfit> {
+    pub(super) fn subgroup_of_halves(device: &Capabilities, rows: usize, _: usize, wide: bool) -> Result<Self, Unfit> {
         let lanes = device.subgroup_size().ok_or_else(|| Unfit::new("the subgroup size is not known"))?;
         Ok(Self::of_subgroup(lanes as usize, rows, wide && device.limits.storage_alignment.is_multiple_of(16)))
     }

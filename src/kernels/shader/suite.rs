@@ -68,7 +68,9 @@ pub fn check_async<'a>(device: &'a Gpu, case: &'a Case, variant: &'static Varian
         let family = case.call.family();
         if !family.variants_at(case.precision).iter().any(|at| std::ptr::eq(*at, variant)) {
             let (kernel, name, precision) = (family.name, variant.name, case.precision);
-            return Ok(Outcome::Unsupported(format!("{kernel}, variant {name}, is for another precision than {precision}")));
+            return Ok(Outcome::Unsupported(format!(
+                "{kernel}, variant {name}, is for another precision than {precision}"
+            )));
         }
         let outcome = compare(device, case, variant).await;
         Ok(outcome.unwrap_or_else(|error| Outcome::Failed(error.to_string())))

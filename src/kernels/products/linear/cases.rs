@@ -37,9 +37,11 @@ pub(super) fn cases() -> Vec<Case> {
         cases.extend(halves().into_iter().map(|case| named(name, case).precision(precision)));
     }
     cases.extend(factors_of_halves().into_iter().map(|case| named("f16", case).precision(Precision::F16)));
-    cases.extend(left_as_halves().into_iter().map(|case| {
-        named("f16, left as f16", case).precision(Precision::F16).leaving_halves()
-    }));
+    cases.extend(
+        left_as_halves()
+            .into_iter()
+            .map(|case| named("f16, left as f16", case).precision(Precision::F16).leaving_halves()),
+    );
     cases
 }
 
