@@ -255,11 +255,11 @@ mod tests {
         let call = Attention::new(Qkv::in_planes(30, 4, 8), Sequences::joint(2, 15), mask);
         let (row, validity) = (4 * 4 * 8, 4 * 2 * 2);
         assert_eq!(call.cost(Precision::F32).read, 3 * 30 * row + validity);
+        assert_eq!(call.cost(Precision::F16).read, 3 * 30 * row / 2 + validity);
         assert_eq!(
             call.queries(0..1).cost(Precision::F32),
             Cost { operations: 4320, read: (2 + 2 * 30) * row + validity, written: 2 * row }
         );
-        assert_eq!(call.cost(Precision::F16).read, 3 * 30 * row / 2 + validity);
     }
 
     #[test]
