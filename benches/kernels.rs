@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tubelet::bench::CaseRun;
-use tubelet::graph::{Backend, Device, DeviceChoice, DeviceOptions, ExecutorOptions};
+use tubelet::graph::{Device, DeviceChoice, DeviceOptions, ExecutorOptions};
 use tubelet::kernels::{ALL, Case, Selection};
 
 fn kernels(criterion: &mut Criterion) {

@@ -112,7 +112,7 @@ mod tests {
             (call(301, 300, 960, planes), 32, F32, 240_000),
             (call(301, 300, 960, planes), 32, f16, 240_000),
             (call(301, 7, 35, OutputLayout::Rows), 64, all_f16, 20_000),
-            (call(301, 300, 960, planes), 32, all_f16, 140_000),
+            (call(301, 300, 960, planes), 32, all_f16, 240_000),
         ] {
             let limits = limits(bytes);
             let pieces = call.pieces(panel, stored, &limits).unwrap();
