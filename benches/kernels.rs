@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tubelet::bench::CaseRun;
-use tubelet::graph::{Device, DeviceChoice, DeviceOptions};
-use tubelet::kernels::{ALL, Case, Precision, Selection};
+use tubelet::graph::{Device, DeviceChoice, DeviceOptions, ExecutorOptions};
+use tubelet::kernels::{ALL, Case, Selection};
 
 fn kernels(criterion: &mut Criterion) {
     let choice = std::env::var("TUBELET_DEVICE").unwrap_or_else(|_| "gpu".to_owned());
@@ -20,8 +20,9 @@ fn kernels(criterion: &mut Criterion) {
     for family in ALL {
         let mut group = criterion.benchmark_group(family.name);
         group.sample_size(10).warm_up_time(Duration::from_millis(1));
-        // Narrower weights are of the kernels in WGSL.
-        let runs = |case: &Case| case.timed && (device.gpu().is_some() || case.precision == Precision::F32);
+        // Narrower floats are of the kernels in WGSL, and some of devices whose shaders have them.
+        let has = |precision| device.check_options(&ExecutorOptions::new().precision(precision)).is_ok();
+        let runs = |case: &Case| case.timed && has(case.precision);
         for case in (family.cases)().into_iter().filter(runs) {
             let cost = case.call.cost(case.precision);
             let name = device.gpu().map_or("host", |gpu| {

@@ -24,7 +24,7 @@
 //!
 //! # What it does not do
 //!
-//! Inference only, in f32; weights may be stored as f16. Pickled checkpoints are not read.
+//! Inference only, in f32 or, on devices that run WGSL, in f16 with sums in f32. Pickled checkpoints are not read.
 //!
 //! # Without blocking
 //!

@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     let errors = Errors::default();
     for family in ALL {
         for case in (family.cases)().into_iter().filter(|case| case.checked) {
-            for variant in family.variants() {
+            for variant in family.variants_at(case.precision) {
                 let (case, errors) = (case.clone(), errors.clone());
                 let name = format!("{}::{}::{}", family.name, variant.name, case.name);
                 tests.add_on_gpu(name, move |device| match check(device, &case, variant) {

@@ -13,7 +13,8 @@
 //
 // Literals: S; queries of a tile, 2·S or 4·S; keys, a multiple of S and of 4; span, a multiple of keys; width D; aligned:
 // D is a multiple of 4; wide: of 8, and the device has 64-bit integers, so that two f32 are loaded as one; masked:
-// `causal` and `validity` are obeyed; statistics: peaks and totals are written too.
+// `causal` and `validity` are obeyed; statistics: peaks and totals are written too; half_input: operands are halves, which
+// are made floats as they are loaded; half_output: so is the output.
 
 {% set own = queries // S %}
 {% set x = "xyzw"[:own] %}
@@ -22,7 +23,8 @@
 {% set chunks = (width + chunk - 1) // chunk %}
 {% set value_sets = (chunks + S - 1) // S %}
 {% set element = "vec4<f32>" if aligned else "f32" %}
-{% set input_element = "vec4<u64>" if wide else element %}
+{% set half_element = "vec4<f16>" if aligned else "f16" %}
+{% set input_element = ("vec4<u32>" if half_input else "vec4<u64>") if wide else half_element if half_input else element %}
 {% set heads = "call.heads" %}
 {% set owned = "query" %}
 {% set other = "key" %}
@@ -150,10 +152,11 @@ fn compute(task: Task, lane: u32) {
         if first + {{ c }}u < call.queries {
             let at = to{{ c }} + feature;
 {% if aligned %}
-            output[at / 4u] = vec4<f32>(result0.even.{{ x[c] }}, result0.odd.{{ x[c] }}, result2.even.{{ x[c] }}, result2.odd.{{ x[c] }});
+            output[at / 4u] = stored(vec4<f32>(result0.even.{{ x[c] }}, result0.odd.{{ x[c] }}, result2.even.{{ x[c] }}, result2.odd.{{ x[c] }}));
 {% else %}
-            output[at] = result0.even.{{ x[c] }};
-            if feature + 1u < {{ width }}u { output[at + 1u] = result0.odd.{{ x[c] }}; }
+            let pair = stored(vec4<f32>(result0.even.{{ x[c] }}, result0.odd.{{ x[c] }}, 0.0, 0.0));
+            output[at] = pair.x;
+            if feature + 1u < {{ width }}u { output[at + 1u] = pair.y; }
 {% endif %}
         }
 {% endfor %}

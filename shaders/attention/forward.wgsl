@@ -8,18 +8,19 @@
 // invocation may run iterations; features are unrolled by the template.
 //
 // Literals: invocations; width D; aligned: D is a multiple of 4; step: keys of a step;
-// statistics: peak and total are written too.
+// statistics: peak and total are written too; half_input: operands are halves; half_output: so is the output.
 
 {% from "common/quads.wgsl" import read_quad %}
 {% set quads = (width + 3) // 4 %}
 {% set element = "vec4<f32>" if aligned else "f32" %}
-{% set input_element = element %}
+{% set half_element = "vec4<f16>" if aligned else "f16" %}
+{% set input_element = half_element if half_input else element %}
 {% set heads = "call.heads" %}
 {% set owned = "query" %}
 {% set other = "key" %}
 {% include "attention/forward_operands.wgsl" %}
 {% include "attention/main.plain.wgsl" %}
-{{ read_quad("value", width, aligned) }}
+{{ read_quad("value", width, aligned, "vec4<f32>", half_input) }}
 
 fn compute(task: Task) {
     let input = input_of(task, task.head);
@@ -63,10 +64,11 @@ fn compute(task: Task) {
     let to = output_start(task, token);
 {% for d in range(quads) %}
 {% if aligned %}
-    output[to / 4u + {{ d }}u] = sum{{ d }} * share;
+    output[to / 4u + {{ d }}u] = stored(sum{{ d }} * share);
 {% else %}
+    let result{{ d }} = stored(sum{{ d }} * share);
 {% for c in range(4) if 4 * d + c < width %}
-    output[to + {{ 4 * d + c }}u] = sum{{ d }}[{{ c }}] * share;
+    output[to + {{ 4 * d + c }}u] = result{{ d }}[{{ c }}];
 {% endfor %}
 {% endif %}
 {% endfor %}

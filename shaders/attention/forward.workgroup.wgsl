@@ -8,14 +8,17 @@
 // weights refer to the highest score so far (peak = m, their sum total = l), and what was gathered fades by
 // exp(m_old − m_new) when a higher one comes.
 //
+// Halves are staged as they are and made floats for the products, which f32 holds exactly; weights and sums are f32.
+//
 // Literals: queries of a tile; lanes; rows, at most 4; width D; aligned: D is a multiple of 4;
-// statistics: peaks and totals are written too.
+// statistics: peaks and totals are written too; half_input: operands are halves; half_output: so is the output.
 
 {% from "common/quads.wgsl" import read_quad %}
 {% set quads = (width + 3) // 4 %}
 {% set own_quads = (quads + lanes - 1) // lanes %}
 {% set element = "vec4<f32>" if aligned else "f32" %}
-{% set input_element = element %}
+{% set half_element = "vec4<f16>" if aligned else "f16" %}
+{% set input_element = half_element if half_input else element %}
 {% set heads = "call.heads" %}
 {% set owned = "query" %}
 {% set other = "key" %}
@@ -28,7 +31,7 @@
 {% endfor %}
 {% for j in range(4) %}
 {% for f in range(own_quads) %}
-                let v{{ j }}_{{ f }} = tile[first_of_step + {{ j }}u * QUADS + quad{{ f }}];
+                let v{{ j }}_{{ f }} = vec4<f32>(tile[first_of_step + {{ j }}u * QUADS + quad{{ f }}]);
 {% endfor %}
 {% for r in range(rows) %}
 {% if guarded %}
@@ -47,7 +50,7 @@
 {% include "attention/forward_operands.wgsl" %}
 // Its tile holds the keys, then the values as [key][quad].
 {% include "attention/main.workgroup.wgsl" %}
-{{ read_quad("value", width, aligned) }}
+{{ read_quad("value", width, aligned, "Quad", half_input) }}
 
 // The weight of a key that the row does not see.
 const UNSEEN: f32 = -1.0;
@@ -83,7 +86,7 @@ fn compute(task: Task, invocation: u32) {
         for (var i = invocation; i < OTHERS * QUADS; i += INVOCATIONS) {
             let j = i / QUADS;
             // A value that no row sees may be NaN: it must not even be multiplied by zero.
-            tile[i] = select(value_quad(value_start(input, first + j), i % QUADS), vec4<f32>(), moments[j] >= INVALID);
+            tile[i] = select(value_quad(value_start(input, first + j), i % QUADS), Quad(), moments[j] >= INVALID);
         }
         highest = peaks;
 {% for l in range(lanes) %}
@@ -130,7 +133,7 @@ fn compute(task: Task, invocation: u32) {
         for (var j = 0u; j < call.keys; j += 1u) {
             let at = value_start(input, j);
 {% for f in range(own_quads) %}
-            sum{{ r }}_{{ f }} += value_quad(at, quad{{ f }});
+            sum{{ r }}_{{ f }} += vec4<f32>(value_quad(at, quad{{ f }}));
 {% endfor %}
         }
         total.{{ letters[r] }} = f32(call.keys);
@@ -141,12 +144,13 @@ fn compute(task: Task, invocation: u32) {
 {% for f in range(own_quads) %}
         if {{ f }}u * LANES + lane < QUADS {
 {% if aligned %}
-            output[at / 4u + quad{{ f }}] = sum{{ r }}_{{ f }} * share;
+            output[at / 4u + quad{{ f }}] = stored(sum{{ r }}_{{ f }} * share);
 {% else %}
             let feature = at + 4u * quad{{ f }};
+            let result = stored(sum{{ r }}_{{ f }} * share);
 {% for c in range(4) %}
             if 4u * quad{{ f }} + {{ c }}u < {{ width }}u {
-                output[feature + {{ c }}u] = sum{{ r }}_{{ f }}[{{ c }}] * share;
+                output[feature + {{ c }}u] = result[{{ c }}];
             }
 {% endfor %}
 {% endif %}

@@ -1,4 +1,5 @@
-{#- What every variant of attention shares; its inputs are arrays of `input_element`, its output is one of `element`. -#}
+{#- What every variant of attention shares; its inputs are arrays of `input_element`, its output is one of `element`, or of
+    `half_element` where `half_output` says so. -#}
 struct Uniform {
 {% include "attention/fields.wgsl" %}
     columns: u32,          // C
@@ -13,11 +14,12 @@ struct Uniform {
 @group(0) @binding(2) var<storage, read> key: array<{{ input_element }}>;     // [3H, R, D] or [R, 3C]
 @group(0) @binding(3) var<storage, read> value: array<{{ input_element }}>;   // [3H, R, D] or [R, 3C]
 @group(0) @binding(4) var<storage, read> validity: array<u32>;                // [B, T]
-@group(0) @binding(5) var<storage, read_write> output: array<{{ element }}>;  // [R, C]
+@group(0) @binding(5) var<storage, read_write> output: array<{{ half_element if half_output else element }}>;  // [R, C]
 @group(0) @binding(6) var<storage, read_write> statistics: array<f32>;        // [H, 2, R]: m and l of each row
 
 {% include "attention/sequence.wgsl" %}
 {% include "attention/statistics.wgsl" %}
+{% include "common/halves.wgsl" %}
 
 fn value_start(input: u32, token: u32) -> u32 {
     return call.value_base + input + min(token, call.keys - 1u) * call.input_token;

@@ -4,8 +4,8 @@
 {% from "common/quads.wgsl" import read_quad %}
 const INVOCATIONS: u32 = {{ invocations }}u;
 
-{{ read_quad("query", width, aligned) }}
-{{ read_quad("key", width, aligned) }}
+{{ read_quad("query", width, aligned, "vec4<f32>", half_input) }}
+{{ read_quad("key", width, aligned, "vec4<f32>", half_input) }}
 
 @compute @workgroup_size(INVOCATIONS)
 fn main(

@@ -3,7 +3,8 @@
     them that a loop has to index lie in workgroup memory, where each lane reads what it wrote itself.
 
     S lanes; own rows a lane, of type Row; chunk: features of a step, of which a head has `chunks`; operands: the names of
-    the bindings to read; width; aligned; wide: two f32 are loaded as one 64-bit word.
+    the bindings to read; width; aligned; wide: two f32 are loaded as one 64-bit word; half_input: operands are halves, wide
+    ones two a word of 32 bits.
 -#}
 
 // A lane's rows at two consecutive features, or its scores against two consecutive tokens.
@@ -44,15 +45,21 @@ struct Chunk {
 }
 {% for operand in operands %}
 fn {{ operand }}_at(token: u32, chunk: u32) -> Chunk {
-{% if wide %}
+{% if wide and half_input %}
+    let halves = {{ operand }}[token / 8u + chunk];
+{% for w in "xyzw" %}
+    let pair_{{ w }} = unpack2x16float(halves.{{ w }});
+{% endfor %}
+    return Chunk(vec4(pair_x.x, pair_y.x, pair_z.x, pair_w.x), vec4(pair_x.y, pair_y.y, pair_z.y, pair_w.y));
+{% elif wide %}
     let pairs = {{ operand }}[token / 8u + chunk];
     return Chunk(bitcast<vec4<f32>>(vec4<u32>(pairs)), bitcast<vec4<f32>>(vec4<u32>(pairs >> vec4<u32>(32u))));
 {% elif aligned %}
-    return Chunk({{ operand }}[token / 4u + chunk]);
+    return Chunk(vec4<f32>({{ operand }}[token / 4u + chunk]));
 {% else %}
     return Chunk(vec4<f32>(
 {% for c in range(4) %}
-        select(0.0, {{ operand }}[token + min(chunk * 4u + {{ c }}u, {{ width - 1 }}u)], chunk * 4u + {{ c }}u < {{ width }}u),
+        select(0.0, f32({{ operand }}[token + min(chunk * 4u + {{ c }}u, {{ width - 1 }}u)]), chunk * 4u + {{ c }}u < {{ width }}u),
 {% endfor %}
     ));
 {% endif %}

@@ -22,7 +22,7 @@
         for (var quad = 0u; quad < depth; quad += 1u) {
             let at = quad * OTHERS + lane;
 {% for j in range(4) %}
-            let other{{ j }} = tile[at + {{ j }}u * LANES];
+            let other{{ j }} = vec4<f32>(tile[at + {{ j }}u * LANES]);
 {% endfor %}
 {% for r in range(rows) %}
             let own{{ r }} = {{ owned }}_quad(own_start{{ r }}, quad);

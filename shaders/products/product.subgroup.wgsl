@@ -8,17 +8,22 @@
 // follow one another, so that a row's sums stay in registers for all its products. There is no barrier to wait at. A
 // taller tile loads less for each product, until the unrolled step outgrows the 32 KiB of an instruction cache.
 //
-// Where the literal `wide` says so, two floats are loaded as one 64-bit word, and a step is eight k.
+// Where the literal `wide` says so, two floats are loaded as one 64-bit word, or two halves as one of 32 bits, and a step
+// is eight k. Halves are made floats as they are loaded: such a device has no arithmetic of halves, only their loads are
+// fewer.
 //
 // The including file declares `call` (with rows, inner, columns), `weight` in panels of 4·LANES columns
-// (wide: in pairs of rows, lane by lane; of halves, `widened` makes four floats), and
+// (wide: in pairs of rows, lane by lane; of halves, `widened` makes four floats), and, with four neighbours as a Quad,
 //     weight_at(place)                  four columns of a row of it,
 //     left_start(row)                   where a row of the left operand begins,
 //     left(start, k)                    its values k … k+3, any value of that row for those beyond inner,
-//     left_pairs(start, k)              wide: its values k … k+7 as four pairs,
+//     left_pairs(start, k)              wide: its values k … k+7 as four pairs of floats or of halves,
 //     first_sums(column)                what the sums of columns column … column+3 begin with,
 //     places(column)                    where these columns go in the first row,
 //     store(places, row, column, sums)  what becomes of their sums, if they exist.
+
+// Four neighbours of an operand.
+alias Quad = vec4<f32>;
 
 const ROWS: u32 = {{ rows }}u;
 const LANES: u32 = {{ lanes }}u;
@@ -28,7 +33,16 @@ const STORED: u32 = {{ stored }}u;
 // Finished sums, a slot a row and lane: a loop can index them here. Each lane reads what it wrote itself.
 var<workgroup> finished: array<vec4<f32>, STORED * LANES>;
 
-{% if wide %}
+{% if wide and half_input %}
+fn low(pairs: vec4<u32>) -> vec4<f32> {
+    return vec4({% for p in "xyzw" %}unpack2x16float(pairs.{{ p }}).x{{ ", " if not loop.last }}{% endfor %});
+}
+
+fn high(pairs: vec4<u32>) -> vec4<f32> {
+    return vec4({% for p in "xyzw" %}unpack2x16float(pairs.{{ p }}).y{{ ", " if not loop.last }}{% endfor %});
+}
+
+{% elif wide %}
 fn low(pairs: vec4<u64>) -> vec4<f32> {
     return bitcast<vec4<f32>>(vec4<u32>(pairs));
 }

@@ -13,6 +13,9 @@
 //     places(column)                    where these columns go in the first row,
 //     store(places, row, column, sums)  what becomes of their sums, if they exist.
 
+// Four neighbours of an operand: halves are made floats as they are loaded.
+alias Quad = vec4<f32>;
+
 const LANES: u32 = {{ lanes }}u;
 
 @compute @workgroup_size(LANES)

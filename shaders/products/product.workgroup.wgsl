@@ -6,6 +6,9 @@
 // four for 256 multiply-adds. An invocation's rows and columns are strided so that neighbours read neighbouring words.
 // Each staged step is multiplied while the next one is on its way from storage.
 //
+// Halves are staged as they are, which halves what goes through that memory, and made floats for the multiplication: f32
+// holds the product of two halves exactly, where a product of halves would be rounded to 11 bits before it is added.
+//
 // The including file declares `call` (with rows, inner, columns), `weight` in panels of 64 columns, and
 //     weight_at(place)                  four columns of a row of it,
 //     left_start(row)                   where a row of the left operand begins,
@@ -14,15 +17,18 @@
 //     places(column)                    where these columns go in the first row,
 //     store(places, row, column, sums)  what becomes of their sums, if they exist.
 
+// Four neighbours of an operand.
+alias Quad = {{ "vec4<f16>" if half_input else "vec4<f32>" }};
+
 const ROWS: u32 = {{ rows }}u;
 const DEPTH: u32 = 16u;
 // Invocations along the rows; there are 8 along the columns, so as many invocations as rows.
 const ROW_LANES: u32 = ROWS / 8u;
-// Padded by two, so that the four quarters of a row, written by neighbours, lie in different memory banks.
-const LEFT_STRIDE: u32 = ROWS + 2u;
+// Padded by 32 bytes, so that the four quarters of a row, written by neighbours, lie in different memory banks.
+const LEFT_STRIDE: u32 = ROWS + {{ 4 if half_input else 2 }}u;
 
-var<workgroup> left_tile: array<vec4<f32>, 4u * LEFT_STRIDE>;  // [DEPTH / 4, ROWS], each four k of a row
-var<workgroup> weight_tile: array<vec4<f32>, 16u * DEPTH>;     // [DEPTH, 64 / 4], each four columns
+var<workgroup> left_tile: array<Quad, 4u * LEFT_STRIDE>;  // [DEPTH / 4, ROWS], each four k of a row
+var<workgroup> weight_tile: array<Quad, 16u * DEPTH>;     // [DEPTH, 64 / 4], each four columns
 
 @compute @workgroup_size(ROWS)
 fn main(
@@ -61,22 +67,22 @@ fn main(
         let k = step + quarter * 4u;
         let inside = k + vec4(0u, 1u, 2u, 3u) < vec4(call.inner);
 {% for i in range(4) %}
-        let left{{ i }} = select(vec4<f32>(), left(start{{ i }}, k), inside);
+        let left{{ i }} = select(Quad(), left(start{{ i }}, k), inside);
 {% endfor %}
 {% for i in range(256 // rows) %}
         let at{{ i }} = step * 16u + {{ i }}u * ROWS + lane;
         let staged{{ i }} = weight_at(panel * panel_size + min(at{{ i }}, panel_size - 1u));
-        let weight{{ i }} = select(vec4<f32>(), staged{{ i }}, at{{ i }} < panel_size);
+        let weight{{ i }} = select(Quad(), staged{{ i }}, at{{ i }} < panel_size);
 {% endfor %}
 
         if step > 0u {
             for (var q = 0u; q < 4u; q += 1u) {
 {% for i in range(8) %}
-                let a{{ i }} = left_tile[q * LEFT_STRIDE + {{ i }}u * ROW_LANES + row_lane];
+                let a{{ i }} = vec4<f32>(left_tile[q * LEFT_STRIDE + {{ i }}u * ROW_LANES + row_lane]);
 {% endfor %}
 {% for s in range(4) %}
-                let b{{ s }}_0 = weight_tile[(q * 4u + {{ s }}u) * 16u + column_lane];
-                let b{{ s }}_1 = weight_tile[(q * 4u + {{ s }}u) * 16u + column_lane + 8u];
+                let b{{ s }}_0 = vec4<f32>(weight_tile[(q * 4u + {{ s }}u) * 16u + column_lane]);
+                let b{{ s }}_1 = vec4<f32>(weight_tile[(q * 4u + {{ s }}u) * 16u + column_lane + 8u]);
 {% for i in range(8) %}
                 sums{{ i }}_0 += a{{ i }}.{{ "xyzw"[s] }} * b{{ s }}_0;
                 sums{{ i }}_1 += a{{ i }}.{{ "xyzw"[s] }} * b{{ s }}_1;

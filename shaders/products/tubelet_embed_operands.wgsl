@@ -21,11 +21,12 @@ struct Uniform {
 }
 
 {% set element = "vec4<f32>" if aligned else "f32" %}
+{% set half_element = "vec4<f16>" if aligned else "f16" %}
 @group(0) @binding(0) var<uniform> call: Uniform;
-@group(0) @binding(1) var<storage, read> clip: array<{{ element }}>;          // [B, F, P, Y, X] or [B, F, Y, X, P]
+@group(0) @binding(1) var<storage, read> clip: array<{{ half_element if half_input else element }}>;  // [B, F, P, Y, X] or [B, F, Y, X, P]
 {% include "products/weight.wgsl" %}
 @group(0) @binding(3) var<storage, read> bias: array<{{ element }}>;          // [C]
-@group(0) @binding(4) var<storage, read_write> output: array<{{ element }}>;  // [B·T·S, C]
+@group(0) @binding(4) var<storage, read_write> output: array<{{ half_element if half_output else element }}>;  // [B·T·S, C]
 
 fn left_start(row: u32) -> u32 {
     let token_column = row % call.token_columns;
@@ -45,7 +46,7 @@ fn quotient(a: vec4<u32>, b: u32) -> vec4<u32> {
 }
 
 // k counts the planes, frames, rows and columns of a tubelet, columns fastest.
-fn left(start: u32, k: u32) -> vec4<f32> {
+fn left(start: u32, k: u32) -> Quad {
     let steps = min(k + vec4(0u, 1u, 2u, 3u), vec4(call.inner - 1u));
     let rows = quotient(steps, call.tubelet_columns);
     let frames = quotient(rows, call.tubelet_rows);
@@ -56,13 +57,15 @@ fn left(start: u32, k: u32) -> vec4<f32> {
         + (rows - frames * call.tubelet_rows) * call.row_stride
         + (steps - rows * call.tubelet_columns) * call.column_stride;
 {% if aligned %}
-    return clip[at.x / 4u];
+    return Quad(clip[at.x / 4u]);
 {% else %}
-    return vec4(clip[at.x], clip[at.y], clip[at.z], clip[at.w]);
+    return Quad(vec4(clip[at.x], clip[at.y], clip[at.z], clip[at.w]));
 {% endif %}
 }
 
 {% include "products/bias.wgsl" %}
+
+{% include "common/halves.wgsl" %}
 
 fn places(column: u32) -> vec4<u32> {
     return call.output_start + column + vec4(0u, 1u, 2u, 3u);
@@ -72,12 +75,13 @@ fn store(places: vec4<u32>, row: u32, column: u32, sums: vec4<f32>) {
     let at = places + row * call.columns;
 {% if aligned %}
     if column < call.columns {
-        output[at.x / 4u] = sums;
+        output[at.x / 4u] = stored(sums);
     }
 {% else %}
+    let result = stored(sums);
 {% for lane in "xyzw" %}
     if column + {{ loop.index0 }}u < call.columns {
-        output[at.{{ lane }}] = sums.{{ lane }};
+        output[at.{{ lane }}] = result.{{ lane }};
     }
 {% endfor %}
 {% endif %}

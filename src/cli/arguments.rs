@@ -282,11 +282,12 @@ pub(super) struct DeviceArguments {
     #[arg(long, value_name = "VARIANTS", default_value = "", hide_default_value = true,
         value_parser = known::<Selection>(variants()), hide_possible_values = true, help_heading = DEVICE)]
     pub(super) variant: Selection,
-    /// Floats in which the weights of products are stored: f32, or f16, which takes half the memory and rounds them.
-    /// Devices that run WGSL have f16; all compute in f32.
+    /// Floats of products: f32; f16_weights, which stores their weights in half the memory and rounds them; or f16, which
+    /// rounds what they are multiplied by, too, and queries, keys and values. Sums, softmax and LayerNorm are f32. Only devices
+    /// that run WGSL have f16.
     #[arg(long, value_name = "FLOATS", default_value_t, help_heading = DEVICE,
         value_parser = known::<Precision>(Precision::ALL.iter().map(|one| one.name())))]
-    weights: Precision,
+    precision: Precision,
     /// Threads of the device cpu, instead of as many as the processor runs at once.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = DEVICE)]
     pub(super) threads: Option<usize>,
@@ -298,12 +299,12 @@ pub(super) struct DeviceArguments {
 impl DeviceArguments {
     /// How kernels run on the device.
     pub(super) fn options(&self) -> ExecutorOptions {
-        ExecutorOptions::new().variants(self.variant.clone()).precision(self.weights)
+        ExecutorOptions::new().variants(self.variant.clone()).precision(self.precision)
     }
 
     /// Opens the device. `checks` are the run-time checks of shaders.
     pub(super) fn open(&self, checks: bool) -> Result<Device> {
-        // Only kernels in WGSL have variants and f16 weights.
+        // Only kernels in WGSL have variants and f16.
         if self.options() != ExecutorOptions::default() {
             return self.open_gpu(checks).map(Device::from);
         }

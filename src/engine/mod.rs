@@ -50,7 +50,8 @@ pub struct LoadOptions {
     /// maps and the preparation of clips were compiled to. What was not used for longest is forgotten first; what was used last
     /// stays, whatever it takes. 1 GiB unless told otherwise.
     pub kept_bytes: u64,
-    /// How precisely weights are stored on the device. Less than f32 is an error of usage on a device that runs no WGSL.
+    /// How precisely weights are stored on the device, and products computed. Less than f32 is an error of usage on a device
+    /// that runs no WGSL.
     pub precision: Precision,
 }
 
@@ -79,7 +80,7 @@ impl LoadOptions {
         Self { variants, ..self }
     }
 
-    /// Stores weights as precisely as this on the device.
+    /// Stores weights and computes products as precisely as this on the device.
     #[must_use]
     pub fn precision(self, precision: Precision) -> Self {
         Self { precision, ..self }
@@ -173,8 +174,8 @@ impl Vivit {
     ///
     /// # Errors
     ///
-    /// Variants or weights of f16 on a device that runs no kernels in WGSL, and a preset whose crops are of another size
-    /// than the model's.
+    /// Variants or f16 on a device that runs no kernels in WGSL, arithmetic in f16 on one whose shaders have none, and a
+    /// preset whose crops are of another size than the model's.
     pub fn from_checkpoint(device: &Device, checkpoint: Checkpoint, options: LoadOptions) -> Result<Self> {
         device.check_options(&options.executor())?;
         let source: Arc<dyn crate::graph::Weights> = checkpoint.parameters.clone();

@@ -26,17 +26,24 @@ pub trait Backend: Debug + Send + Sync {
     /// Bytes of the largest value that it can hold.
     fn largest_value(&self) -> u64;
 
-    /// An error of usage where `options` ask for variants or f16 weights and the backend runs no WGSL.
+    /// An error of usage where `options` ask for variants or for f16 and the backend runs no WGSL;
+    /// [`Unsupported`](crate::tensor::ErrorKind::Unsupported) where they ask for arithmetic in f16 and its shaders have none.
     fn check_options(&self, options: &ExecutorOptions) -> Result<()> {
-        match self.gpu() {
-            Some(_) => Ok(()),
+        match self.gpu().map(Gpu::capabilities) {
             None => options.without_wgsl(),
+            Some(device) if options.precision == Precision::F16 && !device.f16 => Err(Error::unsupported(format!(
+                "{} has no 16-bit floats in shaders; compute at precision {} or {}",
+                device.name,
+                Precision::F16Weights,
+                Precision::F32
+            ))),
+            Some(_) => Ok(()),
         }
     }
 
     /// Compiles `graph`, uploads the weights that it uses and allocates what it needs, once for many runs.
     ///
-    /// An error of usage for options that [`check_options`](Self::check_options) refuses.
+    /// An error for options that [`check_options`](Self::check_options) refuses.
     fn prepare<'a>(
         &'a self,
         graph: Arc<Graph>,
@@ -61,7 +68,7 @@ pub trait Backend: Debug + Send + Sync {
 pub struct ExecutorOptions {
     /// Kernel variants to run instead of the device's own choice.
     pub variants: Selection,
-    /// How precisely weights are stored.
+    /// How precisely weights are stored and products computed.
     pub precision: Precision,
 }
 
@@ -77,18 +84,19 @@ impl ExecutorOptions {
         Self { variants, ..self }
     }
 
-    /// Stores weights as precisely as this.
+    /// Stores weights and computes products as precisely as this.
     #[must_use]
     pub fn precision(self, precision: Precision) -> Self {
         Self { precision, ..self }
     }
 
-    /// For backends that run no WGSL: an error where the options ask for variants or f16 weights.
+    /// For backends that run no WGSL: an error where the options ask for variants or f16.
     fn without_wgsl(&self) -> Result<()> {
         let asked = match (self.variants.is_automatic(), self.precision) {
             (true, Precision::F32) => return Ok(()),
             (false, _) => "kernel variants",
-            (true, _) => "weights in f16",
+            (true, Precision::F16Weights) => "weights in f16",
+            (true, Precision::F16) => "arithmetic in f16",
         };
         Err(Error::usage(format!("only kernels in WGSL have {asked}; name a device that runs them")))
     }

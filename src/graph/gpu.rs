@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::lowering::Lowered;
 use super::memory::Content;
 use super::packed::PackedWeights;
+use super::widened::WidenedValues;
 use super::{
     Backend, DeviceWeights, Executor, ExecutorOptions, Feed, Feeds, Graph, Memory, MemoryPlan, Node, Origin, Value,
     feed_of,
@@ -41,6 +42,7 @@ impl Backend for Gpu {
     ) -> Pending<'a, Box<dyn Executor>> {
         Pending::new(async move {
             weights.check(Gpu::id(self), self.name())?;
+            self.check_options(options)?;
             let executor = GpuExecutor::bound(self.clone(), graph, weights, options).await?;
             Ok(Box::new(executor) as Box<dyn Executor>)
         })
@@ -109,6 +111,7 @@ struct GpuExecutor {
     masters: HashMap<Value, Memory>,
     weights: DeviceWeights,
     packed: PackedWeights,
+    widened: WidenedValues,
     variants: Vec<&'static Variant>,
     program: Program,
     /// For each recorded call, the calls of the program that run it.
@@ -127,6 +130,7 @@ impl GpuExecutor {
         let operands =
             Operands { device: &device, graph: &lowered.graph, plan: &plan, slots: &slots, masters: &masters, weights };
         let variants = lowered.recorded_plans().map(|plan| plan.variant).collect();
+        let widened = WidenedValues::new(&graph, &lowered, &plan, &slots);
         let mut builder = ProgramBuilder::new(&device).await?;
         let mut packed = PackedWeights::new(weights);
         for ((call, node), plan) in lowered.graph.nodes().iter().enumerate().zip(lowered.plans) {
@@ -136,7 +140,7 @@ impl GpuExecutor {
         }
         let (program, calls) = (builder.finish().await?, lowered.calls);
         let weights = weights.clone();
-        Ok(Self { device, graph, plan, slots, masters, weights, packed, variants, program, calls })
+        Ok(Self { device, graph, plan, slots, masters, weights, packed, widened, variants, program, calls })
     }
 
     /// Begins another submission before the call with index `call` where the one so far has enough work.
@@ -348,8 +352,10 @@ impl Executor for GpuExecutor {
                 self.check_computed(value)?;
                 kept.push(self.device.buffer("kept value", self.graph.bytes(value)).await?);
             }
+            self.widened.compile(&self.device, wanted).await?;
             let pass = self.pass(feeds, |value, memory, commands| {
                 for (_, to) in wanted.iter().zip(&kept).filter(|(wanted, _)| **wanted == value) {
+                    let memory = self.widened.make(value, commands).unwrap_or(memory);
                     commands.copy(memory, 0..self.graph.bytes(value), to, 0);
                 }
             });
@@ -368,8 +374,10 @@ impl Executor for GpuExecutor {
                 self.check_computed(value)?;
                 readbacks.push(self.device.readback(self.graph.bytes(value)).await?);
             }
+            self.widened.compile(&self.device, wanted).await?;
             let pass = self.pass(feeds, |value, memory, commands| {
                 for (_, to) in wanted.iter().zip(&readbacks).filter(|(wanted, _)| **wanted == value) {
+                    let memory = self.widened.make(value, commands).unwrap_or(memory);
                     commands.read(memory, 0..self.graph.bytes(value), to);
                 }
             });

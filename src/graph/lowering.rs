@@ -1,18 +1,22 @@
 //! From the recorded graph to what a GPU runs: a plan of each call, and operands in the formats that the plans ask for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::{ExecutorOptions, Graph, Node, Origin, Value};
 use crate::gpu::Capabilities;
 use crate::kernels::weights::Repack;
-use crate::kernels::{Plan, Precision};
-use crate::tensor::{Format, Result};
+use crate::kernels::{Access, Plan, Precision};
+use crate::tensor::{Element, Format, Result};
+
+/// How halves lie that one kernel leaves for others.
+const HALVES: Format = Format::rows(Element::F16);
 
 /// A graph as a GPU runs it: the recorded calls, each after the repacks of its operands.
 ///
-/// Recorded values are the same values here, and lie in rows as recorded. Where a call wants a computed value in another
-/// format, it reads a copy of it. Weights and constants are not repacked here: they are uploaded as they are wanted.
+/// Recorded values are the same values here, and lie in rows; as halves where that is how all that read them want them, and
+/// what computes them can leave them so. Where a call wants a computed value in another format, it reads a copy of it.
+/// Weights and constants are not repacked here: they are uploaded as they are wanted.
 pub(super) struct Lowered {
     /// The recorded calls with the repacks between them.
     pub(super) graph: Graph,
@@ -25,10 +29,15 @@ pub(super) struct Lowered {
 impl Lowered {
     /// Lowers `recorded` for `device`.
     pub(super) fn new(recorded: &Graph, device: &Capabilities, options: &ExecutorOptions) -> Result<Self> {
-        let graph = recorded.without_calls();
+        let mut planning = Planning { recorded, device, options, plans: Vec::new() };
+        recorded.nodes().iter().try_for_each(|node| planning.plan(node))?;
+        let narrow = planning.narrow();
+        let mut graph = recorded.without_calls();
+        narrow.into_iter().for_each(|value| graph.leave_as(value, Element::F16));
         let lowered = Self { graph, plans: Vec::new(), calls: Vec::new() };
+        let plans = planning.plans;
         let mut lowering = Lowering { lowered, repacked: HashMap::new(), device, options };
-        recorded.nodes().iter().try_for_each(|node| lowering.call(recorded, node))?;
+        recorded.nodes().iter().zip(plans).try_for_each(|(node, plan)| lowering.call(recorded, node, plan))?;
         Ok(lowering.lowered)
     }
 
@@ -43,6 +52,73 @@ impl Lowered {
     }
 }
 
+/// The plans of the recorded calls.
+struct Planning<'a> {
+    recorded: &'a Graph,
+    device: &'a Capabilities,
+    options: &'a ExecutorOptions,
+    /// Of the calls so far.
+    plans: Vec<Plan>,
+}
+
+impl Planning<'_> {
+    fn plan(&mut self, node: &Node) -> Result<()> {
+        let plan = self.options.variants.plan(&*node.call, self.device, self.precision(node));
+        self.plans.push(plan.map_err(|error| error.within(name_of(self.recorded, node)))?);
+        Ok(())
+    }
+
+    /// How precisely a call computes: as asked, but in f32 where its weights are computed, too.
+    fn precision(&self, node: &Node) -> Precision {
+        let bindings = node.call.family().bindings.iter().zip(&node.operands);
+        let mut weights = bindings.filter(|(binding, _)| binding.weight).filter_map(|(_, value)| *value);
+        let are_weights = weights.all(|value| matches!(self.recorded.origin(value), Origin::Weights(_)));
+        if are_weights { self.options.precision } else { Precision::F32 }
+    }
+
+    /// Plans the calls anew that can leave their outputs as halves, where everything that reads them wants them so; the
+    /// values that they leave so.
+    fn narrow(&mut self) -> Vec<Value> {
+        let wanted = self.wanted_as_halves();
+        let mut narrow = Vec::new();
+        for (node, plan) in self.recorded.nodes().iter().zip(&mut self.plans) {
+            if !node.outputs().any(|value| wanted.contains(&value)) {
+                continue;
+            }
+            let (variant, precision) = (plan.variant, self.options.precision);
+            let Ok(anew) = node.call.plan_leaving(Element::F16, variant, self.device, precision) else { continue };
+            let outputs = node.call.family().bindings.iter().zip(&node.operands).zip(&anew.formats);
+            let left: Vec<_> = outputs
+                .filter(|((binding, _), format)| binding.access == Access::Write && **format == HALVES)
+                .filter_map(|((_, value), _)| *value)
+                .collect();
+            if left.iter().all(|value| wanted.contains(value)) {
+                narrow.extend(left);
+                *plan = anew;
+            }
+        }
+        narrow
+    }
+
+    /// The computed values that are read as halves and as nothing else. Outputs of the graph lie as they were recorded.
+    fn wanted_as_halves(&self) -> HashSet<Value> {
+        let (mut halves, mut others) = (HashSet::new(), HashSet::new());
+        others.extend(self.recorded.outputs());
+        for (node, plan) in self.recorded.nodes().iter().zip(&self.plans) {
+            for ((binding, value), format) in node.call.family().bindings.iter().zip(&node.operands).zip(&plan.formats)
+            {
+                if let (Access::Read, Some(value)) = (binding.access, value) {
+                    let alike = if *format == HALVES { &mut halves } else { &mut others };
+                    alike.insert(*value);
+                }
+            }
+            others.extend(node.updates().flat_map(|(old, new)| [old, new]));
+        }
+        halves.retain(|value| !others.contains(value) && matches!(self.recorded.origin(*value), Origin::Call(_)));
+        halves
+    }
+}
+
 /// A graph while it is lowered.
 struct Lowering<'a> {
     lowered: Lowered,
@@ -53,20 +129,16 @@ struct Lowering<'a> {
 }
 
 impl Lowering<'_> {
-    fn call(&mut self, recorded: &Graph, node: &Node) -> Result<()> {
-        let name = || node.outputs().next().map(|value| recorded.name(value).to_owned()).unwrap_or_default();
-        let precision = precision(recorded, node, self.options.precision);
-        let plan = self.options.variants.plan(&*node.call, self.device, precision);
-        let plan = plan.map_err(|error| error.within(name()))?;
+    fn call(&mut self, recorded: &Graph, node: &Node, plan: Plan) -> Result<()> {
         let first = self.lowered.plans.len();
+        let name = name_of(recorded, node);
         let mut node = node.clone();
-        let family = node.call.family();
-        let bindings = family.bindings.iter().zip(&plan.formats).zip(&mut node.operands);
-        for ((binding, format), operand) in bindings {
+        for (format, operand) in plan.formats.iter().zip(&mut node.operands) {
             let Some(value) = operand else { continue };
-            let is_fixed = matches!(recorded.origin(*value), Origin::Weights(_) | Origin::Constant(_));
-            if *format != Format::rows(binding.element) && !is_fixed {
-                *value = self.repacked(*value, *format).map_err(|error| error.within(name()))?;
+            let graph = &self.lowered.graph;
+            let is_fixed = matches!(graph.origin(*value), Origin::Weights(_) | Origin::Constant(_));
+            if *format != Format::rows(graph.element(*value)) && !is_fixed {
+                *value = self.repacked(*value, *format).map_err(|error| error.within(name.clone()))?;
             }
         }
         self.lowered.graph.add(node);
@@ -93,10 +165,7 @@ impl Lowering<'_> {
     }
 }
 
-/// How precisely the weights of a call are stored: as asked, but f32 where a call computes them.
-fn precision(graph: &Graph, node: &Node, asked: Precision) -> Precision {
-    let bindings = node.call.family().bindings.iter().zip(&node.operands);
-    let mut weights = bindings.filter(|(binding, _)| binding.weight).filter_map(|(_, value)| *value);
-    let are_weights = weights.all(|value| matches!(graph.origin(value), Origin::Weights(_)));
-    if are_weights { asked } else { Precision::F32 }
+/// The name of what a call computes, for errors.
+fn name_of(graph: &Graph, node: &Node) -> String {
+    node.outputs().next().map(|value| graph.name(value).to_owned()).unwrap_or_default()
 }

@@ -18,6 +18,7 @@ mod plan;
 mod recording;
 mod reference;
 mod weights;
+mod widened;
 
 use std::fmt::Debug;
 use std::time::Duration;

@@ -414,6 +414,11 @@ impl Graph {
         Self { nodes: Vec::new(), gone: HashSet::new(), ..self.clone() }
     }
 
+    /// Lets `value` lie in memory as this element.
+    pub(super) fn leave_as(&mut self, value: Value, element: Element) {
+        self.values[value.0].element = element;
+    }
+
     /// Adds a call of another graph of the same values.
     pub(super) fn add(&mut self, node: Node) {
         for output in node.outputs() {
@@ -446,7 +451,7 @@ impl Graph {
         self.nodes.iter().map(|node| node.call.multiply_accumulates()).sum()
     }
 
-    /// What all calls cost together, with their weights in this precision.
+    /// What all calls cost together at this precision.
     pub fn cost(&self, precision: Precision) -> Cost {
         self.nodes.iter().map(|node| node.call.cost(precision)).fold(Cost::default(), |sum, cost| sum + cost)
     }

@@ -62,6 +62,7 @@ pub static ALL: &[&Family] = &[
     rows::Softmax::FAMILY,
     rows::TokenAssembly::FAMILY,
     products::TubeletEmbed::FAMILY,
+    weights::Widen::FAMILY,
 ];
 
 impl FromStr for Selection {
@@ -104,7 +105,8 @@ mod tests {
     #[test]
     fn names_are_told_apart() {
         for family in ALL {
-            let mut names: Vec<_> = family.variants().iter().map(|variant| variant.name).collect();
+            let name = |variant: &&'static Variant| (variant.name, variant.needs.f16);
+            let mut names: Vec<_> = family.variants().iter().map(name).collect();
             names.sort_unstable();
             names.dedup();
             assert_eq!(names.len(), family.variants().len(), "{}", family.name);

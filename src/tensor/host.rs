@@ -188,6 +188,14 @@ impl Tensor {
         }
     }
 
+    /// The same floats as f32, which holds every half exactly; an error for words.
+    pub(crate) fn widened(&self) -> Result<Self> {
+        match &self.data {
+            Data::F16(values) => Self::f32(self.shape.clone(), values.iter().map(|value| value.to_f32()).collect()),
+            _ => Self::f32(self.shape.clone(), self.as_f32()?.to_vec()),
+        }
+    }
+
     /// The same elements under another shape; an error where the counts differ.
     pub fn reshaped(self, shape: impl Into<Shape>) -> Result<Self> {
         Self::new(shape, self.data)

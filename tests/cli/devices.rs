@@ -99,7 +99,8 @@ pub(super) fn processor() -> Outcome {
     let refused =
         Ran::with("classify {} --model {} --device cpu --variant plain", &[pictures.path(), &crate::model()])?;
     refused.complaint(2, &["WGSL"])?;
-    let refused = Ran::with("classify {} --model {} --device cpu --weights f16", &[pictures.path(), &crate::model()])?;
+    let refused =
+        Ran::with("classify {} --model {} --device cpu --precision f16", &[pictures.path(), &crate::model()])?;
     refused.complaint(2, &["WGSL"])
 }
 

@@ -13,7 +13,7 @@ use naga::{Module, ShaderStage};
 use tubelet::gpu::Capabilities;
 use tubelet::kernels::{ALL, Family, Variant, render};
 
-use super::{binding_of, devices};
+use super::{binding_of, cases_of, devices};
 
 /// A language as one of wgpu's backends writes it, with what a shader may use there.
 struct Language {
@@ -82,7 +82,7 @@ fn renderings(family: &Family, variant: &'static Variant) -> Vec<(String, Capabi
     let mut seen = HashSet::new();
     let mut renderings = Vec::new();
     for device in devices() {
-        for case in (family.cases)() {
+        for case in cases_of(family, variant) {
             let plan = case.plan(variant, &device).unwrap_or_else(|unfit| panic!("{unfit}"));
             for launch in plan.launches {
                 let wgsl = render(&variant.shader, &launch).unwrap_or_else(|error| panic!("{error}"));

@@ -41,6 +41,12 @@ fn devices() -> Vec<Capabilities> {
     devices
 }
 
+/// The cases that `variant` computes: those of its precision.
+fn cases_of(family: &Family, variant: &'static Variant) -> Vec<Case> {
+    let is_its = |case: &Case| family.variants_at(case.precision).iter().any(|at| std::ptr::eq(*at, variant));
+    (family.cases)().into_iter().filter(is_its).collect()
+}
+
 #[test]
 fn every_variant_is_valid_and_as_rust_believes() {
     let mut faults = Vec::new();
@@ -75,7 +81,7 @@ fn every_variant_folds_its_workgroups_in_some_case() {
                 let launches = case.plan(variant, &device).unwrap_or_else(|unfit| panic!("{unfit}")).launches;
                 case.checked && launches.iter().any(|launch| launch.groups[1] > 1)
             };
-            if !(family.cases)().iter().any(folds) {
+            if !cases_of(family, variant).iter().any(folds) {
                 flat.push(format!("{} on {}", variant.shader.file, device.name));
             }
         }
@@ -88,8 +94,9 @@ fn every_variant_folds_its_workgroups_in_some_case() {
 fn cases_that_are_only_timed_render_what_others_check() {
     let mut unchecked = Vec::new();
     for (family, device) in ALL.iter().flat_map(|family| devices().into_iter().map(move |device| (family, device))) {
-        let (checked, timed): (Vec<_>, Vec<_>) = (family.cases)().into_iter().partition(|case| case.checked);
         for variant in family.variants() {
+            let (checked, timed): (Vec<_>, Vec<_>) =
+                cases_of(family, variant).into_iter().partition(|case| case.checked);
             let literals = |case: &Case| -> Vec<_> {
                 let launches = case.plan(variant, &device).unwrap_or_else(|unfit| panic!("{unfit}")).launches;
                 launches.into_iter().map(|launch| launch.literals).collect()
@@ -110,7 +117,7 @@ fn faults_of(family: &'static Family, variant: &'static Variant) -> HashSet<Stri
     let mut faults = HashSet::new();
     let mut read = BTreeSet::new();
     for device in devices() {
-        for case in (family.cases)() {
+        for case in cases_of(family, variant) {
             let limits = case.device(&device).limits;
             match case.plan(variant, &device) {
                 Err(error) => _ = faults.insert(format!("{}, case {}: {error}", device.name, case.name)),
@@ -228,8 +235,9 @@ fn holds(scalar: naga::Scalar, element: Element) -> bool {
     match element {
         // A 64-bit word is two floats in one load.
         Element::F32 => [naga::Scalar::F32, naga::Scalar::U64].contains(&scalar),
-        // Two halves a word.
-        Element::F16 | Element::U32 => scalar == naga::Scalar::U32,
+        // Halves, or two a word.
+        Element::F16 => [naga::Scalar::F16, naga::Scalar::U32].contains(&scalar),
+        Element::U32 => scalar == naga::Scalar::U32,
         _ => false,
     }
 }

@@ -52,6 +52,8 @@ pub(in crate::kernels) struct Addresses {
     pub(in crate::kernels) run: usize,
     /// Whether every launch needs all tokens of a sequence: keys and values.
     pub(in crate::kernels) all_tokens: bool,
+    /// In which they are stored.
+    pub(in crate::kernels) element: Element,
 }
 
 /// The share of a part that one launch computes: ranges of clips, sequences of each, heads and query tokens.
@@ -79,12 +81,17 @@ impl Addresses {
         };
         let origin = (which * heads * head) as i64;
         let strides = Self::strides(part.sequences.row_strides(), row, head);
-        Self { origin, strides, run: width, all_tokens: which > 0 }
+        Self { origin, strides, run: width, all_tokens: which > 0, element: Element::F32 }
     }
 
     /// Of the validity, `[B, T]`.
     fn of_validity(times: usize) -> Self {
-        Self { origin: 0, strides: [times, 0, 0, 0], run: times, all_tokens: true }
+        Self { origin: 0, strides: [times, 0, 0, 0], run: times, all_tokens: true, element: Element::U32 }
+    }
+
+    /// The same, stored in these elements.
+    pub(in crate::kernels) fn stored(self, element: Element) -> Self {
+        Self { element, ..self }
     }
 
     /// Strides in elements, for rows of `row` elements and heads of `head`.
@@ -108,7 +115,7 @@ impl Addresses {
             self.origin + steps.sum::<i64>()
         };
         let (start, end) = (at(|range| range.start), at(|range| range.end - 1) + self.run as i64);
-        align_down(bytes(&(start as usize..end as usize), Element::F32.bytes()), limits).0
+        align_down(bytes(&(start as usize..end as usize), self.element.bytes()), self.element, limits).0
     }
 
     /// The index, from the start of `window`, of token 0 of the first head of the first sequence of `piece`. Where the
@@ -116,7 +123,7 @@ impl Addresses {
     fn base(&self, piece: &Piece, window: &Range<u64>) -> u32 {
         let axes = [OUTER, INNER, HEADS];
         let steps: usize = axes.iter().map(|&axis| piece[axis].start * self.strides[axis]).sum();
-        (self.origin + steps as i64 - (window.start / Element::F32.bytes_of(1)) as i64) as u32
+        (self.origin + steps as i64 - (window.start / self.element.bytes_of(1)) as i64) as u32
     }
 
     /// The axis along which halving `piece` saves most; `None` where nothing is left to halve.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::kernels::attention::mask::Mask;
 use crate::kernels::attention::qkv::Qkv;
-use crate::tensor::{Element, Error, Result, Shape};
+use crate::tensor::{Error, Result, Shape};
 
 /// Rows grouped into sequences, within which tokens attend to one another: token i of sequence (o, n) is row
 /// o · `outer_stride` + n · `inner_stride` + i · `token_stride`.
@@ -119,11 +119,11 @@ impl Part {
         self.mask.validity.then(|| [self.sequences.outer, times].into())
     }
 
-    /// Bytes that the heads, of `width` each, read: the queries of `queries` tokens of each sequence, and `others`
+    /// Elements that the heads, of `width` each, read: the queries of `queries` tokens of each sequence, and `others`
     /// (keys, values) of all tokens.
-    pub(in crate::kernels) fn bytes_read(&self, width: usize, queries: usize, others: usize) -> u64 {
+    pub(in crate::kernels) fn elements_read(&self, width: usize, queries: usize, others: usize) -> usize {
         let rows = self.sequences.count() * (queries + others * self.sequences.tokens);
-        Element::F32.bytes_of(rows * self.heads.len() * width)
+        rows * self.heads.len() * width
     }
 
     pub(in crate::kernels) fn validate(&self, qkv: &Qkv, queries: &Range<usize>) -> Result<()> {

@@ -42,8 +42,7 @@ impl Tile {
     const WIDE: Self = Self::Shared { queries: 64, lanes: 4, rows: 2 };
 
     /// What a tile of a subgroup needs.
-    pub(in crate::kernels) const SUBGROUP_NEEDS: Needs =
-        Needs { subgroup: true, workgroup_bytes: Self::SUBGROUP_BYTES, invocations: 0 };
+    pub(in crate::kernels) const SUBGROUP_NEEDS: Needs = Needs::subgroup().workgroup_bytes(Self::SUBGROUP_BYTES);
     /// What a shared tile needs.
     pub(in crate::kernels) const SHARED_NEEDS: Needs =
         Needs::invocations(Self::LONG.invocations()).workgroup_bytes(Self::SHARED_BYTES);
@@ -125,6 +124,7 @@ impl Tile {
     /// The literals of the template.
     pub(in crate::kernels) fn literals(self, width: usize) -> Literals {
         let literals = Literals::new().with("width", width).with("aligned", width.is_multiple_of(4));
+        let literals = literals.with("half_input", false).with("half_output", false);
         match self {
             Self::Plain { step } => literals.with("invocations", PLAIN_INVOCATIONS).with("step", step),
             Self::Shared { queries, lanes, rows } => {

@@ -31,8 +31,10 @@ pub struct Case {
     pub binding_bytes: Option<u64>,
     /// A smaller limit on workgroups along a dimension, so that they must be folded into two.
     pub workgroups: Option<u32>,
-    /// How precisely its weights are stored.
+    /// How precisely it computes.
     pub precision: Precision,
+    /// The element in which its outputs are left in memory, where the variant can do so.
+    pub outputs: Element,
 }
 
 /// How a case fills an input.
@@ -75,6 +77,7 @@ impl Case {
             binding_bytes: None,
             workgroups: None,
             precision: Precision::F32,
+            outputs: Element::F32,
         }
     }
 
@@ -129,10 +132,17 @@ impl Case {
         self
     }
 
-    /// With weights in this precision.
+    /// At this precision.
     #[must_use]
     pub fn precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
+        self
+    }
+
+    /// With outputs left in memory as f16, where the variant can do so.
+    #[must_use]
+    pub fn leaving_halves(mut self) -> Self {
+        self.outputs = Element::F16;
         self
     }
 
@@ -150,7 +160,7 @@ impl Case {
 
     /// How `variant` computes it on `device`.
     pub fn plan(&self, variant: &'static Variant, device: &Capabilities) -> Result<Plan, Unfit> {
-        self.call.plan(variant, &self.device(device), self.precision)
+        self.call.plan_leaving(self.outputs, variant, &self.device(device), self.precision)
     }
 
     /// The inputs, one for each binding that reads, `None` where absent; the same on every run.
@@ -170,7 +180,7 @@ impl Case {
             .collect()
     }
 
-    /// `tensors` with the weights rounded to the floats in which they are stored.
+    /// `tensors`, each rounded to the floats in which the call reads it.
     pub fn stored(&self, tensors: &[Option<Tensor>]) -> Result<Vec<Option<Tensor>>> {
         let read = self.call.family().bindings.iter().filter(|binding| binding.access.reads());
         let stored = read.zip(tensors).map(|(binding, tensor)| match (tensor, binding.stored(self.precision)) {

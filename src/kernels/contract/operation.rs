@@ -10,7 +10,7 @@ use crate::kernels::contract::{Bound, Case, Draw, Uncertainty};
 #[cfg(feature = "cpu")]
 use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::{Dispatches, Plan, Planned, Precision, Unfit, Variant};
-use crate::tensor::{Element, Error, Exact, Result, Shape, Tensor};
+use crate::tensor::{Element, Error, Exact, Format, Result, Shape, Tensor};
 
 /// A kernel family: one formula, its bindings, and the WGSL variants that compute it.
 ///
@@ -60,6 +60,8 @@ pub struct Binding {
     pub shape: &'static str,
     /// Whether it is a weight: every variant reads it in the floats in which weights are stored.
     pub weight: bool,
+    /// Whether it is a factor of a product and no weight: every variant reads it in the floats of [`Precision::factors`].
+    pub factor: bool,
 }
 
 /// What a kernel does with a binding.
@@ -92,7 +94,12 @@ impl Access {
 impl Binding {
     /// An input of floats.
     pub const fn read(name: &'static str, shape: &'static str) -> Self {
-        Self { name, access: Access::Read, element: Element::F32, shape, weight: false }
+        Self { name, access: Access::Read, element: Element::F32, shape, weight: false, factor: false }
+    }
+
+    /// An input of floats that is multiplied: rounded as [`Precision`] says.
+    pub const fn factor(name: &'static str, shape: &'static str) -> Self {
+        Self { factor: true, ..Self::read(name, shape) }
     }
 
     /// An input of floats that is a weight: stored as [`Precision`] says.
@@ -125,9 +132,13 @@ impl Binding {
         Self { access: Access::Scratch, ..Self::read(name, shape) }
     }
 
-    /// The elements in which it is stored where weights have this precision.
+    /// The elements in which a call of this precision reads it.
     pub fn stored(&self, precision: Precision) -> Element {
-        if self.weight { precision.weights() } else { self.element }
+        match self {
+            Self { weight: true, .. } => precision.weights(),
+            Self { factor: true, .. } => precision.factors(),
+            _ => self.element,
+        }
     }
 }
 
@@ -154,20 +165,48 @@ impl Family {
         (self.variants)()
     }
 
-    /// The variants that `device` can run, those written for its class first.
-    pub fn variants_for(&self, device: &Capabilities) -> Vec<&'static Variant> {
+    /// Those of its variants that compute at `precision`: where halves are to be multiplied, the ones that do so, if it has
+    /// any; else the others.
+    pub fn variants_at(&self, precision: Precision) -> Vec<&'static Variant> {
         let mut variants = self.variants();
+        let halves = precision.factors() == Element::F16 && variants.iter().any(|variant| variant.needs.f16);
+        variants.retain(|variant| variant.needs.f16 == halves);
+        variants
+    }
+
+    /// The variants that `device` can run at [`Precision::F32`], those written for its class first.
+    pub fn variants_for(&self, device: &Capabilities) -> Vec<&'static Variant> {
+        self.fitting(device, Precision::F32)
+    }
+
+    /// The variants that `device` can run at `precision`, those written for its class first.
+    pub(in crate::kernels) fn fitting(&self, device: &Capabilities, precision: Precision) -> Vec<&'static Variant> {
+        let mut variants = self.variants_at(precision);
         variants.retain(|variant| variant.missing(device).is_none());
         variants.sort_by_key(|variant| variant.rank(device));
         variants
     }
 
-    /// The variant of this name, an error where there is none or `device` lacks what it needs.
+    /// The variant of this name at [`Precision::F32`], an error where there is none or `device` lacks what it needs.
     pub fn variant_named(&self, name: &str, device: &Capabilities) -> Result<&'static Variant> {
-        let variants = self.variants();
+        self.named(name, device, Precision::F32)
+    }
+
+    /// The variant of this name at `precision`, an error where there is none or `device` lacks what it needs.
+    pub(in crate::kernels) fn named(
+        &self,
+        name: &str,
+        device: &Capabilities,
+        precision: Precision,
+    ) -> Result<&'static Variant> {
+        let variants = self.variants_at(precision);
         let variant = variants.iter().find(|variant| variant.name == name).ok_or_else(|| {
             let names: Vec<_> = variants.iter().map(|variant| variant.name).collect();
-            Error::usage(format!("kernel {} has no variant {name:?}; it has {}", self.name, names.join(", ")))
+            Error::usage(format!(
+                "kernel {} has no variant {name:?} at precision {precision}; it has {}",
+                self.name,
+                names.join(", ")
+            ))
         })?;
         match variant.missing(device) {
             None => Ok(variant),
@@ -227,6 +266,13 @@ pub trait Kernel: Debug + Send + Sync + Sized + 'static {
         let operands = self.operands();
         present(Self::FAMILY, &operands, Access::reads).map(|(binding, n)| binding.element.bytes_of(n)).sum()
     }
+
+    /// Elements among these bytes that are factors of products and no weights: every one once, unless the kernel needs only
+    /// a part of them.
+    fn factors_read(&self) -> usize {
+        let operands = self.operands();
+        present(Self::FAMILY, &operands, Access::reads).filter(|(binding, _)| binding.factor).map(|(_, n)| n).sum()
+    }
 }
 
 /// Computes a call in f64 from end to end: from a tensor for each binding that reads, `None` where absent, to one for
@@ -262,15 +308,27 @@ pub trait Operation: Debug + Send + Sync {
     /// See [`Kernel::validate`].
     fn validate(&self) -> Result<()>;
 
-    /// What it costs with its weights in this precision.
+    /// What it costs at this precision. Outputs are counted as f32.
     fn cost(&self, precision: Precision) -> Cost;
 
     /// See [`Kernel::multiply_accumulates`].
     fn multiply_accumulates(&self) -> u64;
 
-    /// How `variant` computes this call on `device` with weights in this precision: in one dispatch where the limits
-    /// allow, else in one a piece. [`Unfit`] where it cannot.
-    fn plan(&self, variant: &'static Variant, device: &Capabilities, precision: Precision) -> Result<Plan, Unfit>;
+    /// How `variant` computes this call on `device` at this precision: in one dispatch where the limits allow, else in one
+    /// a piece. [`Unfit`] where it cannot.
+    fn plan(&self, variant: &'static Variant, device: &Capabilities, precision: Precision) -> Result<Plan, Unfit> {
+        self.plan_leaving(Element::F32, variant, device, precision)
+    }
+
+    /// The same, with its outputs of floats left in memory as `outputs`, f32 or f16, where the variant can do so, as one that
+    /// multiplies halves may: for values that others read like that.
+    fn plan_leaving(
+        &self,
+        outputs: Element,
+        variant: &'static Variant,
+        device: &Capabilities,
+        precision: Precision,
+    ) -> Result<Plan, Unfit>;
 
     /// See [`Kernel::REFERENCE`].
     fn reference(&self, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>>;
@@ -303,8 +361,10 @@ impl<K: Kernel> Operation for K {
         let operands = Kernel::operands(self);
         let written =
             present(K::FAMILY, &operands, Access::writes).map(|(binding, n)| binding.element.bytes_of(n)).sum();
-        let saved = |(binding, n): (&Binding, _)| binding.element.bytes_of(n) - binding.stored(precision).bytes_of(n);
-        let saved: u64 = present(K::FAMILY, &operands, Access::reads).map(saved).sum();
+        let saved = |element: Element, n| Element::F32.bytes_of(n) - element.bytes_of(n);
+        let weights = present(K::FAMILY, &operands, Access::reads).filter(|(binding, _)| binding.weight);
+        let weights: u64 = weights.map(|(_, n)| saved(precision.weights(), n)).sum();
+        let saved = weights + saved(precision.factors(), self.factors_read());
         Cost { operations: self.operations(), read: self.bytes_read().saturating_sub(saved), written }
     }
 
@@ -312,22 +372,35 @@ impl<K: Kernel> Operation for K {
         Kernel::multiply_accumulates(self)
     }
 
-    fn plan(&self, variant: &'static Variant, device: &Capabilities, precision: Precision) -> Result<Plan, Unfit> {
+    fn plan_leaving(
+        &self,
+        outputs: Element,
+        variant: &'static Variant,
+        device: &Capabilities,
+        precision: Precision,
+    ) -> Result<Plan, Unfit> {
         let family = K::FAMILY;
         let planned = K::VARIANTS.iter().find(|planned| std::ptr::eq(&planned.variant, variant));
         let planned = planned.ok_or_else(|| {
             Unfit::new(format!("kernel {} has no variant {:?} ({})", family.name, variant.name, variant.shader.file))
         })?;
-        let mut dispatches = Dispatches::new(device, precision, family.bindings.iter().map(|binding| binding.element));
+        if !family.variants_at(precision).iter().any(|at| std::ptr::eq(*at, variant)) {
+            let own = if variant.needs.f16 { Precision::F16 } else { Precision::F32 };
+            return Err(Unfit::new(format!("it computes at precision {own}, not at {precision}")));
+        }
+        let outputs = if variant.needs.f16 { outputs } else { Element::F32 };
+        let elements = family.bindings.iter().map(|binding| binding.element);
+        let mut dispatches = Dispatches::new(device, precision, outputs, elements);
         (planned.plan)(self, &mut dispatches)?;
         let plan = dispatches.finish(variant);
-        for (binding, format) in family.bindings.iter().zip(&plan.formats) {
+        family.bindings.iter().zip(&plan.formats).try_for_each(|(binding, format)| {
             let stored = binding.stored(precision);
-            if format.element != stored {
-                let read = format.element;
-                return Err(Unfit::new(format!("it reads {} in {read}, not in {stored}", binding.name)));
+            let left = binding.access == Access::Write && *format == Format::rows(outputs);
+            match left || format.element == stored {
+                true => Ok(()),
+                false => Err(Unfit::new(format!("it reads {} in {}, not in {stored}", binding.name, format.element))),
             }
-        }
+        })?;
         Ok(plan)
     }
 

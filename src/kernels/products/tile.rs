@@ -1,15 +1,17 @@
 //! The tile under every kernel that multiplies rows by a weight: `shaders/products/product*.wgsl`.
 
 use crate::gpu::Capabilities;
-use crate::kernels::shader::{Literals, Needs, Unfit};
+use crate::kernels::shader::{Dispatches, Literals, Needs, Unfit};
 use crate::tensor::{Element, Format, Layout, Result};
 
 /// What `products/product.wgsl` needs.
 pub(super) const PLAIN: Needs = Needs::invocations(PLAIN_INVOCATIONS as u32).workgroup_bytes(0);
 /// What `products/product.workgroup.wgsl` needs: 16 steps of 128 rows (padded by 2) and of 64 columns.
 pub(super) const WORKGROUP: Needs = Needs::invocations(128).workgroup_floats(16 * (128 + 2 + 64));
+/// The same with halves in that memory, and rows padded by 4.
+pub(super) const WORKGROUP_OF_HALVES: Needs = Needs::invocations(128).workgroup_bytes(2 * 16 * (128 + 4 + 64)).f16();
 /// What `products/product.subgroup.wgsl` needs: room for finished sums.
-pub(super) const SUBGROUP: Needs = Needs { subgroup: true, workgroup_bytes: 16 * FINISHED_SUMS as u32, invocations: 0 };
+pub(super) const SUBGROUP: Needs = Needs::subgroup().workgroup_bytes(16 * FINISHED_SUMS as u32);
 
 /// Tiles of a workgroup, one an invocation, in the `plain` variant.
 const PLAIN_INVOCATIONS: usize = 64;
@@ -29,6 +31,22 @@ const WIDE_HEIGHTS: [(usize, usize); 3] = [(8, 15), (16, 20), (40, 26)];
 
 /// How a variant chooses its tile, from the device, rows, columns, and whether two floats may be loaded at once.
 pub(super) type Choice = fn(&Capabilities, usize, usize, bool) -> Result<Tile, Unfit>;
+
+/// The elements in which a product's operands are stored; those that are not named are f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stored {
+    /// What the weight multiplies.
+    pub(super) factor: Element,
+    pub(super) weight: Element,
+    pub(super) output: Element,
+}
+
+impl Stored {
+    /// As the call is asked for.
+    pub(super) fn asked(dispatches: &Dispatches<'_>) -> Self {
+        Self { factor: dispatches.factors(), weight: dispatches.weights(), output: dispatches.outputs() }
+    }
+}
 
 /// How a variant divides a product of rows by columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +88,12 @@ impl Tile {
         Ok(Self::of_subgroup(lanes as usize, rows, wide))
     }
 
+    /// The same for halves, of which eight are loaded at once as four words.
+    pub(super) fn subgroup_of_halves(device: &Capabilities, rows: usize, _: usize, wide: bool) -> Result<Self, Unfit> {
+        let lanes = device.subgroup_size().ok_or_else(|| Unfit::new("the subgroup size is not known"))?;
+        Ok(Self::of_subgroup(lanes as usize, rows, wide && device.limits.storage_alignment.is_multiple_of(16)))
+    }
+
     /// The tile of a workgroup for a product of `rows` by `columns`: the large one where enough of them keep a GPU busy.
     pub(super) fn workgroup(_: &Capabilities, rows: usize, columns: usize, _: bool) -> Result<Self, Unfit> {
         let large = Self::WORKGROUP_LARGE;
@@ -106,11 +130,13 @@ impl Tile {
         self.panel
     }
 
-    /// The literals of the tile's WGSL, for a weight of these elements.
-    pub(super) fn literals(self, weight: Element) -> Literals {
-        let stored = self.rows.min(FINISHED_SUMS / self.lanes);
-        let tile = Literals::new().with("rows", self.rows).with("lanes", self.lanes).with("stored", stored);
-        tile.with("wide", self.wide).with("half", weight == Element::F16)
+    /// The literals of the tile's WGSL, for operands that are stored like this.
+    pub(super) fn literals(self, stored: Stored) -> Literals {
+        let Stored { factor, weight, output } = stored;
+        let at_a_time = self.rows.min(FINISHED_SUMS / self.lanes);
+        let tile = Literals::new().with("rows", self.rows).with("lanes", self.lanes).with("stored", at_a_time);
+        let tile = tile.with("wide", self.wide).with("half", weight == Element::F16);
+        tile.with("half_input", factor == Element::F16).with("half_output", output == Element::F16)
     }
 
     /// Workgroups for `rows` by `columns`.

@@ -71,11 +71,11 @@ pub(in crate::kernels) fn bytes(range: &Range<usize>, bytes_per_unit: usize) -> 
     (range.start * bytes_per_unit) as u64..(range.end * bytes_per_unit) as u64
 }
 
-/// `range` (bytes) widened so that it starts where a binding may, and by how many floats.
-pub(in crate::kernels) fn align_down(range: Range<u64>, limits: &Limits) -> (Range<u64>, u32) {
+/// `range` (bytes) widened so that it starts where a binding may, and by how many of these elements.
+pub(in crate::kernels) fn align_down(range: Range<u64>, element: Element, limits: &Limits) -> (Range<u64>, u32) {
     let alignment = u64::from(limits.storage_alignment.max(1));
     let start = range.start / alignment * alignment;
-    (start..range.end, ((range.start - start) / Element::F32.bytes_of(1)) as u32)
+    (start..range.end, ((range.start - start) / element.bytes_of(1)) as u32)
 }
 
 /// An error where one invocation of a kernel would run more loop iterations than the device runs.
@@ -115,7 +115,7 @@ pub struct Seen {
 /// A frame may have any number of elements: windows begin at the aligned offset before their first frame.
 pub(in crate::kernels) fn frames(frames: usize, input: usize, output: usize, limits: &Limits) -> Result<Vec<FrameRun>> {
     let part = |run: &Range<usize>, elements: usize| {
-        let (window, first) = align_down(bytes(run, elements * Element::F32.bytes()), limits);
+        let (window, first) = align_down(bytes(run, elements * Element::F32.bytes()), Element::F32, limits);
         Seen { window, first }
     };
     let runs = runs_anywhere(frames, &[input, output].map(|elements| Element::F32.bytes_of(elements)), limits)?;
@@ -164,7 +164,7 @@ mod tests {
         let runs = runs_anywhere(50, &[84], &limits).unwrap();
         assert_eq!(runs.iter().map(ExactSizeIterator::len).sum::<usize>(), 50);
         for run in runs {
-            let (window, base) = align_down(bytes(&run, 84), &limits);
+            let (window, base) = align_down(bytes(&run, 84), Element::F32, &limits);
             assert!(window.start % 256 == 0 && window.end - window.start <= 1000);
             assert_eq!(window.start + 4 * u64::from(base), 84 * run.start as u64);
         }

@@ -26,11 +26,13 @@ pub struct Launch {
 /// The dispatches of one call on one device, as a variant writes them.
 ///
 /// The builder cuts work so that operands fit the device's bindings, folds workgroups into two dimensions, and refuses
-/// more loop iterations than the device runs. Sizes are in elements of four bytes.
+/// more loop iterations than the device runs. Sizes are in elements of four bytes. Windows of halves are widened to whole
+/// words.
 #[derive(Debug)]
 pub struct Dispatches<'a> {
     device: &'a Capabilities,
     precision: Precision,
+    outputs: Element,
     formats: Vec<Format>,
     scratch: Vec<u64>,
     launches: Vec<Launch>,
@@ -44,10 +46,11 @@ impl<'a> Dispatches<'a> {
     pub(in crate::kernels) fn new(
         device: &'a Capabilities,
         precision: Precision,
+        outputs: Element,
         elements: impl Iterator<Item = Element>,
     ) -> Self {
         let formats: Vec<_> = elements.map(Format::rows).collect();
-        Self { device, precision, scratch: vec![0; formats.len()], formats, launches: Vec::new() }
+        Self { device, precision, outputs, scratch: vec![0; formats.len()], formats, launches: Vec::new() }
     }
 
     /// The device they are for.
@@ -63,6 +66,18 @@ impl<'a> Dispatches<'a> {
     /// The element in which weights are stored.
     pub fn weights(&self) -> Element {
         self.precision.weights()
+    }
+
+    /// The element in which the factors of products that are no weights are read.
+    pub fn factors(&self) -> Element {
+        self.precision.factors()
+    }
+
+    /// The element in which outputs of floats may be left: f16 where all that read them want that.
+    ///
+    /// A variant that does so says it by [`format`](Self::format); others leave f32.
+    pub fn outputs(&self) -> Element {
+        self.outputs
     }
 
     /// Asks for the operand at `binding`, counted from 0, in `format` instead of in rows.
@@ -110,7 +125,7 @@ impl<'a> Dispatches<'a> {
 
     /// The bytes of `elements`, widened to start where a binding may, and the index of their first within that window.
     pub fn window(&self, elements: &Range<usize>) -> (Range<u64>, u32) {
-        cut::align_down(self.bytes(elements, 1), self.limits())
+        cut::align_down(self.bytes(elements, 1), ELEMENT, self.limits())
     }
 
     /// Adds a dispatch of `groups` workgroups, each of which computes its number as x + y · `num_workgroups.x`.
@@ -123,6 +138,8 @@ impl<'a> Dispatches<'a> {
     ) -> Result<(), Unfit> {
         let groups = cut::fold_groups(groups, self.limits())?;
         let uniform = bytemuck::bytes_of(uniform).to_vec();
+        let words = |window: Range<u64>| window.start..window.end.next_multiple_of(ELEMENT.bytes_of(1));
+        let windows = windows.into_iter().map(|window| window.map(words)).collect();
         self.launches.push(Launch { literals, uniform, groups, windows });
         Ok(())
     }

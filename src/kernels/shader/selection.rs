@@ -44,7 +44,7 @@ impl Selection {
         }
     }
 
-    /// How `call` runs on `device` with its weights in this precision: with the first variant that fits, those written for
+    /// How `call` runs on `device` at this precision: with the first variant that fits, those written for
     /// its class before others.
     ///
     /// An error where a forced variant cannot run on `device` or does not fit the call: it is never replaced silently.
@@ -52,12 +52,12 @@ impl Selection {
         let family = call.family();
         call.validate().map_err(|error| error.within(family.name))?;
         if let Some(name) = self.forced(family) {
-            let variant = family.variant_named(name, device)?;
+            let variant = family.named(name, device, precision)?;
             let unfit = |reason| Error::unsupported(format!("{}, variant {name}: {reason}", family.name));
             return call.plan(variant, device, precision).map_err(unfit);
         }
         let mut reason = format!("{} can run none of its variants", device.name);
-        for variant in family.variants_for(device) {
+        for variant in family.fitting(device, precision) {
             match call.plan(variant, device, precision) {
                 Ok(plan) => return Ok(plan),
                 Err(unfit) => reason = unfit.to_string(),

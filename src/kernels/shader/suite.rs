@@ -65,6 +65,13 @@ pub fn check_async<'a>(device: &'a Gpu, case: &'a Case, variant: &'static Varian
         if let Some(missing) = variant.missing(device.capabilities()) {
             return Ok(Outcome::Unsupported(format!("{} lacks {missing}", device.capabilities().name)));
         }
+        let family = case.call.family();
+        if !family.variants_at(case.precision).iter().any(|at| std::ptr::eq(*at, variant)) {
+            let (kernel, name, precision) = (family.name, variant.name, case.precision);
+            return Ok(Outcome::Unsupported(format!(
+                "{kernel}, variant {name}, is for another precision than {precision}"
+            )));
+        }
         let outcome = compare(device, case, variant).await;
         Ok(outcome.unwrap_or_else(|error| Outcome::Failed(error.to_string())))
     })
@@ -83,9 +90,9 @@ async fn compare(device: &Gpu, case: &Case, variant: &'static Variant) -> Result
 pub struct Expectation {
     /// One for each binding that reads; `None` where absent.
     pub inputs: Vec<Option<Tensor>>,
-    /// The outputs for the weights as they are stored.
+    /// The outputs for the operands as they are stored.
     pub outputs: Vec<Tensor>,
-    /// The outputs for the exact weights, where storing rounds them.
+    /// The outputs for the exact operands, where storing rounds them.
     exact: Option<Vec<Tensor>>,
 }
 
@@ -106,13 +113,29 @@ impl Expectation {
         self.inputs.iter().map(Option::as_ref).collect()
     }
 
-    /// Compares with the reference for the weights as they are stored and, where storing rounds them, also with the
-    /// reference for the exact weights.
+    /// Compares with the reference for the operands as they are stored and, where storing rounds them, also with the
+    /// reference for the exact operands.
+    ///
+    /// Outputs that are left as halves are compared with the latter alone, and their plain computation rounds, too: a sum
+    /// that lies between two halves may become either.
     pub fn judge(&self, case: &Case, actual: &[Tensor]) -> Outcome {
+        if actual.iter().any(|output| output.element() == Element::F16) {
+            return self.judge_halves(case, actual).unwrap_or_else(|error| Outcome::Failed(error.to_string()));
+        }
         match (judge(case, actual, &self.outputs), &self.exact) {
             (outcome, None) | (outcome @ Outcome::Failed(_), _) => outcome,
             (_, Some(exact)) => judge_stored(case, actual, &self.outputs, exact),
         }
+    }
+
+    fn judge_halves(&self, case: &Case, actual: &[Tensor]) -> Result<Outcome> {
+        let as_left = |(plain, actual): (&Tensor, &Tensor)| match actual.element() {
+            Element::F16 => plain.rounded_to(Element::F16),
+            _ => Ok(plain.clone()),
+        };
+        let plain: Vec<_> = self.outputs.iter().zip(actual).map(as_left).collect::<Result<_>>()?;
+        let actual: Vec<_> = actual.iter().map(Tensor::widened).collect::<Result<_>>()?;
+        Ok(judge_stored(case, &actual, &plain, self.exact.as_ref().unwrap_or(&self.outputs)))
     }
 }
 
@@ -125,7 +148,7 @@ pub fn judge(case: &Case, actual: &[Tensor], expected: &[Tensor]) -> Outcome {
     }
 }
 
-/// Whether what was computed from weights of fewer bits is at most twice as far from `exact` as the `plain` computation
+/// Whether what was computed from operands of fewer bits is at most twice as far from `exact` as the `plain` computation
 /// with the same bits is.
 fn judge_stored(case: &Case, actual: &[Tensor], plain: &[Tensor], exact: &[Tensor]) -> Outcome {
     let twice = |(plain, exact): (&Tensor, &Tensor)| match Closeness::between(plain, exact) {
@@ -162,7 +185,8 @@ fn judge_within(allowances: &[Allowance], actual: &[Tensor], expected: &[Tensor]
     }
 }
 
-/// Runs `case` alone on `device` with guards behind its `inputs` (`None` where absent), and reads the outputs back.
+/// Runs `case` alone on `device` with guards behind its `inputs` (`None` where absent), and reads the outputs back, in the
+/// elements in which they were left.
 ///
 /// An error where the kernel wrote behind an output, or the device failed.
 #[doc(hidden)]
@@ -210,7 +234,7 @@ async fn outputs(
             },
         });
     }
-    let scratch = plan.scratch.clone();
+    let (scratch, formats) = (plan.scratch.clone(), plan.formats.clone());
     let mut builder = ProgramBuilder::new(device).await?;
     builder.call(family, plan, buffers.clone());
     let program = builder.finish().await?;
@@ -218,11 +242,11 @@ async fn outputs(
     commands.dispatch(program.dispatches());
     commands.run().await?;
     let mut outputs = Vec::new();
-    let operands = family.bindings.iter().zip(call.operands()).zip(scratch);
-    for (((binding, shape), scratch), buffer) in operands.zip(&buffers) {
+    let operands = family.bindings.iter().zip(call.operands()).zip(scratch).zip(formats);
+    for ((((binding, shape), scratch), format), buffer) in operands.zip(&buffers) {
         match (binding.access, shape, buffer) {
             (Access::Write | Access::Update, Some(shape), Some(buffer)) => {
-                outputs.push(collect(device, binding, shape, buffer).await?);
+                outputs.push(collect(device, binding, format, shape, buffer).await?);
             }
             (Access::Scratch, _, Some(buffer)) => {
                 within_guard(device, binding, scratch, buffer).await?;
@@ -258,13 +282,15 @@ async fn within_guard(device: &Gpu, binding: &Binding, bytes: u64, buffer: &Buff
     Ok(content)
 }
 
-async fn collect(device: &Gpu, binding: &Binding, shape: Shape, buffer: &Buffer) -> Result<Tensor> {
-    let values = within_guard(device, binding, Format::rows(binding.element).bytes(&shape), buffer).await?;
+async fn collect(device: &Gpu, binding: &Binding, format: Format, shape: Shape, buffer: &Buffer) -> Result<Tensor> {
+    let mut values = within_guard(device, binding, format.bytes(&shape), buffer).await?;
     let unwritten = |word: &u32| *word == POISON;
     if let Some(index) = bytemuck::pod_collect_to_vec::<u8, u32>(&values).iter().position(unwritten)
         && binding.element == Element::F32
     {
         return Err(Error::new(ErrorKind::Device, format!("left element {index} of {} unwritten", binding.name)));
     }
-    Tensor::from_bytes(shape, binding.element, &values)
+    // An odd number of halves ends within a word.
+    values.truncate(format.element.bytes_of(shape.elements()) as usize);
+    Tensor::from_bytes(shape, format.element, &values)
 }

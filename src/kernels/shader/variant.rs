@@ -153,23 +153,32 @@ pub struct Needs {
     pub workgroup_bytes: u32,
     /// Invocations in a workgroup; 0 where a workgroup is one subgroup.
     pub invocations: u32,
+    /// 16-bit floats in shaders. What needs them multiplies halves: it computes at [`Precision::F16`](super::Precision::F16),
+    /// and at no other precision.
+    pub f16: bool,
 }
 
 impl Needs {
     /// Workgroups of one subgroup each, of one known size, and nothing else.
     pub const fn subgroup() -> Self {
-        Self { subgroup: true, workgroup_bytes: 0, invocations: 0 }
+        Self { subgroup: true, workgroup_bytes: 0, invocations: 0, f16: false }
     }
 
     /// Workgroups of this many invocations, and nothing else.
     pub const fn invocations(invocations: u32) -> Self {
-        Self { subgroup: false, workgroup_bytes: 0, invocations }
+        Self { subgroup: false, workgroup_bytes: 0, invocations, f16: false }
     }
 
     /// The same and this much workgroup memory.
     #[must_use]
     pub const fn workgroup_bytes(self, workgroup_bytes: u32) -> Self {
         Self { workgroup_bytes, ..self }
+    }
+
+    /// The same and 16-bit floats.
+    #[must_use]
+    pub const fn f16(self) -> Self {
+        Self { f16: true, ..self }
     }
 
     /// The same and workgroup memory for this many floats.
@@ -199,7 +208,10 @@ impl Variant {
 
     /// Why `device` cannot run this variant; `None` where it can.
     pub fn missing(&self, device: &Capabilities) -> Option<String> {
-        let Needs { subgroup, workgroup_bytes, invocations } = self.needs;
+        let Needs { subgroup, workgroup_bytes, invocations, f16 } = self.needs;
+        if f16 && !device.f16 {
+            return Some("16-bit floats in shaders".to_owned());
+        }
         if subgroup && device.subgroup_size().is_none() {
             return Some("a known subgroup size".to_owned());
         }

@@ -6,6 +6,7 @@ use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::random::RandomAttention;
 use crate::kernels::attention::sequences::{Part, Sequences};
 use crate::kernels::contract::{Case, Draw, FEW, Fill};
+use crate::kernels::shader::Precision;
 use crate::tensor::{Tensor, Tolerance};
 
 /// Indices of the inputs of a case.
@@ -55,7 +56,31 @@ fn poisoned(case: Case, index: usize, rows: &[[usize; 2]]) -> Case {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    [shapes(), limits(), masks(), numbers(), statistics()].concat()
+    let cases = [shapes(), limits(), masks(), numbers(), statistics()].concat();
+    let halves = halves(&cases);
+    [cases, halves].concat()
+}
+
+/// Operations up to which a case is quick.
+const QUICK: u64 = 1 << 29;
+
+/// The cases that are quick and those that are timed, of halves; some with outputs that a kernel of halves reads next.
+fn halves(cases: &[Case]) -> Vec<Case> {
+    let of = |name: &str, case: Case| Case { name: format!("{name}, {}", case.name), ..case }.precision(Precision::F16);
+    let quick = |case: &&Case| case.timed || case.call.cost(Precision::F32).operations < QUICK;
+    let read = cases.iter().filter(quick).map(|case| of("f16", case.clone()));
+    let in_rows = |sequences| Attention::new(Qkv::in_rows(42, 3, 5), sequences, Mask::NONE);
+    let left = [
+        Case::new("a short tile and one", joint(2, 17, 2, 12)),
+        Case::new("a tile and one", joint(1, 65, 1, 64)),
+        Case::new("some queries", joint(2, 40, 2, 12).queries(7..23)),
+        Case::new("row by row, odd width", in_rows(Sequences::joint(2, 21))),
+        Case::new("statistics", joint(2, 70, 2, 5).statistics()),
+        Case::new("cut into pieces", factorised(2, 5, 6, Qkv::in_rows(60, 2, 5), Mask::of(0, 1).causal()))
+            .binding_bytes(1 << 12),
+        poisoned(Case::new("NaN in a value", joint(1, 36, 1, 12)), VALUE, &[[2, 3]]),
+    ];
+    read.chain(left.map(|case| of("f16, left as f16", case).leaving_halves())).collect()
 }
 
 /// Sizes, axes and layouts.

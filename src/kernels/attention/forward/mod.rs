@@ -24,9 +24,9 @@ static FAMILY: Family = Family {
     formula: "out[i, h, :] = Σ_j softmax_j(q[i, h, :] · k[j, h, :] / √D) · v[j, h, :]",
     uniform: wgsl::Uniform::FIELDS,
     bindings: &[
-        Binding::read("query", "[3H, R, D] or [R, 3C]"),
-        Binding::read("key", "[3H, R, D] or [R, 3C]"),
-        Binding::read("value", "[3H, R, D] or [R, 3C]"),
+        Binding::factor("query", "[3H, R, D] or [R, 3C]"),
+        Binding::factor("key", "[3H, R, D] or [R, 3C]"),
+        Binding::factor("value", "[3H, R, D] or [R, 3C]"),
         Binding::read_words("validity", "[B, T]"),
         Binding::write("output", "[R, C]"),
         Binding::write("statistics", "[H, 2, R]"),
@@ -127,14 +127,14 @@ impl Attention {
         let (row, width) = (self.columns(), self.qkv.width);
         let before = self.queries.as_ref().map_or(0, |queries| queries.start * row);
         let strides = Addresses::strides(self.row_strides(part), row, width);
-        Addresses { origin: -(before as i64), strides, run: width, all_tokens: false }
+        Addresses { origin: -(before as i64), strides, run: width, all_tokens: false, element: Element::F32 }
     }
 
     /// The elements of the statistics that `part` writes: in planes of R rows, two a head.
     pub(super) fn statistics_addresses(&self, part: &Part) -> Addresses {
         let before = self.queries.as_ref().map_or(0, |queries| queries.start);
         let strides = Addresses::strides(self.row_strides(part), 1, 2 * self.rows());
-        Addresses { origin: -(before as i64), strides, run: self.rows() + 1, all_tokens: false }
+        Addresses { origin: -(before as i64), strides, run: self.rows() + 1, all_tokens: false, element: Element::F32 }
     }
 }
 
@@ -191,8 +191,12 @@ impl Kernel for Attention {
 
     fn bytes_read(&self) -> u64 {
         let validity = self.parts.iter().find_map(Part::validity).map_or(0, |validity| validity.elements());
-        let of = |part: &Part| part.bytes_read(self.qkv.width, self.queries_of(part).len(), 2);
-        Element::U32.bytes_of(validity) + self.parts.iter().map(of).sum::<u64>()
+        Element::U32.bytes_of(validity) + Element::F32.bytes_of(self.factors_read())
+    }
+
+    fn factors_read(&self) -> usize {
+        let of = |part: &Part| part.elements_read(self.qkv.width, self.queries_of(part).len(), 2);
+        self.parts.iter().map(of).sum()
     }
 }
 
@@ -254,6 +258,7 @@ mod tests {
         let call = Attention::new(Qkv::in_planes(30, 4, 8), Sequences::joint(2, 15), mask);
         let (row, validity) = (4 * 4 * 8, 4 * 2 * 2);
         assert_eq!(call.cost(Precision::F32).read, 3 * 30 * row + validity);
+        assert_eq!(call.cost(Precision::F16).read, 3 * 30 * row / 2 + validity);
         assert_eq!(
             call.queries(0..1).cost(Precision::F32),
             Cost { operations: 4320, read: (2 + 2 * 30) * row + validity, written: 2 * row }

@@ -4,8 +4,11 @@ use super::Attention;
 use crate::kernels::attention::cut::{Addresses, Common, Cut, Cutter};
 use crate::kernels::attention::tile::{Choice, Tile};
 use crate::kernels::shader::{Dispatches, Planned, Unfit, wgsl, word};
+use crate::tensor::{Element, Format};
 
-/// Index of the statistics among the bindings.
+/// Indices among the bindings.
+const QUERY_KEY_VALUE: [usize; 3] = [0, 1, 2];
+const OUTPUT: usize = 4;
 const STATISTICS: usize = 5;
 
 crate::uniform! {
@@ -20,7 +23,7 @@ crate::uniform! {
 }
 
 /// The ways to compute it, the preferred first within each device class.
-pub(super) static VARIANTS: [Planned<Attention>; 3] = [
+pub(super) static VARIANTS: [Planned<Attention>; 6] = [
     Planned::software(wgsl!("attention/forward.subgroup.wgsl"), Tile::SUBGROUP_NEEDS, |call, to| {
         plan(call, to, Tile::subgroup)
     }),
@@ -28,15 +31,27 @@ pub(super) static VARIANTS: [Planned<Attention>; 3] = [
         plan(call, to, Tile::shared)
     }),
     Planned::any(wgsl!("attention/forward.wgsl"), Tile::PLAIN_NEEDS, |call, to| plan(call, to, Tile::plain)),
+    Planned::software(wgsl!("attention/forward.f16.subgroup.wgsl"), Tile::SUBGROUP_NEEDS.f16(), |call, to| {
+        plan(call, to, Tile::subgroup)
+    }),
+    Planned::gpu(wgsl!("attention/forward.f16.workgroup.wgsl"), Tile::SHARED_NEEDS.f16(), |call, to| {
+        plan(call, to, Tile::shared)
+    }),
+    Planned::any(wgsl!("attention/forward.f16.plain.wgsl"), Tile::PLAIN_NEEDS.f16(), |call, to| {
+        plan(call, to, Tile::plain)
+    }),
 ];
 
 fn plan(call: &Attention, dispatches: &mut Dispatches<'_>, choose: Choice) -> Result<(), Unfit> {
     let width = call.qkv.width;
+    let (factors, left) = (dispatches.factors(), dispatches.outputs());
+    QUERY_KEY_VALUE.into_iter().for_each(|binding| dispatches.format(binding, Format::rows(factors)));
+    dispatches.format(OUTPUT, Format::rows(left));
     for part in &call.parts {
         let tile = choose(dispatches.device(), width, call.queries_of(part).len(), &part.mask);
         dispatches.check_iterations(tile.iterations(width, part))?;
-        let inputs = [0, 1, 2].map(|which| Addresses::of_input(&call.qkv, part, which));
-        let mut outputs = vec![call.output_addresses(part)];
+        let inputs = QUERY_KEY_VALUE.map(|which| Addresses::of_input(&call.qkv, part, which).stored(factors));
+        let mut outputs = vec![call.output_addresses(part).stored(left)];
         outputs.extend(call.statistics.then(|| call.statistics_addresses(part)));
         let cutter = Cutter {
             qkv: &call.qkv,
@@ -60,7 +75,10 @@ fn plan(call: &Attention, dispatches: &mut Dispatches<'_>, choose: Choice) -> Re
             windows.resize(STATISTICS + 1, None);
             dispatches.launch(
                 tile.groups(&common)?,
-                tile.literals(width).with("statistics", call.statistics),
+                tile.literals(width)
+                    .with("statistics", call.statistics)
+                    .with("half_input", factors == Element::F16)
+                    .with("half_output", left == Element::F16),
                 &uniform,
                 windows,
             )?;

@@ -59,12 +59,14 @@ pub(super) fn addresses(qkv: &Qkv, part: &Part, first_head: usize) -> Addresses 
         strides: Addresses::strides(part.sequences.row_strides(), 1, head),
         run: qkv.rows + 1,
         all_tokens: false,
+        element: Element::F32,
     }
 }
 
 /// The elements that hold a part's rows where each has one number.
 pub(super) fn addresses_of_rows(part: &Part) -> Addresses {
-    Addresses { origin: 0, strides: Addresses::strides(part.sequences.row_strides(), 1, 0), run: 1, all_tokens: false }
+    let strides = Addresses::strides(part.sequences.row_strides(), 1, 0);
+    Addresses { origin: 0, strides, run: 1, all_tokens: false, element: Element::F32 }
 }
 
 impl AttentionNormaliser {
@@ -107,6 +109,7 @@ impl Kernel for AttentionNormaliser {
     fn bytes_read(&self) -> u64 {
         let validity = self.part.validity().map_or(0, |validity| validity.elements());
         let weights = if self.weighted { self.qkv.rows } else { 0 };
-        Element::F32.bytes_of(validity + weights) + self.part.bytes_read(self.qkv.width, self.part.sequences.tokens, 1)
+        let packed = self.part.elements_read(self.qkv.width, self.part.sequences.tokens, 1);
+        Element::F32.bytes_of(validity + weights + packed)
     }
 }

@@ -71,7 +71,7 @@ impl AttentionProbabilities {
         let head = queries * keys;
         let before = self.part.heads.start * head + self.queries.start * keys;
         let strides = Addresses::strides(self.row_strides(), keys, head);
-        Addresses { origin: -(before as i64), strides, run: keys, all_tokens: false }
+        Addresses { origin: -(before as i64), strides, run: keys, all_tokens: false, element: Element::F32 }
     }
 }
 
@@ -99,7 +99,7 @@ impl Kernel for AttentionProbabilities {
 
     fn bytes_read(&self) -> u64 {
         let validity = self.part.validity().map_or(0, |validity| validity.elements());
-        Element::U32.bytes_of(validity) + self.part.bytes_read(self.qkv.width, self.queries.len(), 1)
+        Element::F32.bytes_of(validity + self.part.elements_read(self.qkv.width, self.queries.len(), 1))
     }
 }
 

@@ -129,8 +129,8 @@ impl Kernel for AttentionRollout {
     fn bytes_read(&self) -> u64 {
         let validity = self.part.validity().map_or(0, |validity| validity.elements());
         let vectors = 1 + usize::from(self.keep.is_some()) + 2 * self.part.heads.len();
-        let packed = self.part.bytes_read(self.qkv.width, self.part.sequences.tokens, 1);
-        packed + Element::F32.bytes_of(validity + vectors * self.qkv.rows)
+        let packed = self.part.elements_read(self.qkv.width, self.part.sequences.tokens, 1);
+        Element::F32.bytes_of(packed + validity + vectors * self.qkv.rows)
     }
 }
 

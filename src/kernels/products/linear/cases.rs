@@ -33,8 +33,20 @@ pub(super) fn cases() -> Vec<Case> {
     cases.extend(switches());
     cases.extend(pieces());
     cases.extend(poisoned());
-    cases.extend(halves());
+    for (name, precision) in [("f16 weights", Precision::F16Weights), ("f16", Precision::F16)] {
+        cases.extend(halves().into_iter().map(|case| named(name, case).precision(precision)));
+    }
+    cases.extend(factors_of_halves().into_iter().map(|case| named("f16", case).precision(Precision::F16)));
+    cases.extend(
+        left_as_halves()
+            .into_iter()
+            .map(|case| named("f16, left as f16", case).precision(Precision::F16).leaving_halves()),
+    );
     cases
+}
+
+fn named(of: &str, case: Case) -> Case {
+    Case { name: format!("{of}, {}", case.name), ..case }
 }
 
 fn shapes() -> Vec<Case> {
@@ -125,7 +137,7 @@ fn halves() -> Vec<Case> {
     let mlp_in = |rows, inner| activated(Activation::GeluTanh, biased(rows, inner, 3072));
     let mut infinite: Vec<f32> = (0..36 * 24).map(|index| (index as f32).sin()).collect();
     (infinite[30], infinite[60]) = (f32::NAN, f32::INFINITY);
-    let cases = vec![
+    vec![
         Case::new("one element", of(1, 1, 1)),
         Case::new("a tile", of(64, 16, 64)),
         Case::new("a tile less one", of(63, 15, 63)),
@@ -142,9 +154,47 @@ fn halves() -> Vec<Case> {
         Case::new("ViT-B MLP in", mlp_in(3137, 768)).timed_only(),
         Case::new("ViT-B MLP in of fewer rows", mlp_in(96, 768)),
         Case::new("ViT-B MLP in of fewer inputs", mlp_in(3137, 16)),
-    ];
-    let named = |case: Case| Case { name: format!("f16 weights, {}", case.name), ..case };
-    cases.into_iter().map(|case| named(case).precision(Precision::F16Weights)).collect()
+    ]
+}
+
+/// What the weight multiplies is of halves, too.
+fn factors_of_halves() -> Vec<Case> {
+    let mut input: Vec<f32> = (0..9 * 24).map(|index| (index as f32).sin()).collect();
+    (input[30], input[60]) = (f32::NAN, f32::INFINITY);
+    let attention_output = |rows, inner| residual(biased(rows, inner, 768));
+    vec![
+        Case::new("small inputs", biased(21, 24, 36)).fill(0, Fill::Spread(1e-6)),
+        Case::new("aligned, no multiple of eight", biased(21, 20, 36)),
+        Case::new("a NaN and an infinity stay in their rows", biased(9, 24, 36)).given(0, Tensor::f32([9, 24], input)),
+        Case::new("cut for its input", biased(500, 132, 8)).binding_bytes(70_000),
+        Case::new("cut for its odd output", residual(biased(700, 5, 35))).binding_bytes(40_000),
+        Case::new("ViT-B attention output", attention_output(3137, 768)).timed_only(),
+        Case::new("ViT-B attention output of fewer rows", attention_output(384, 768)),
+        Case::new("ViT-B attention output of fewer inputs", attention_output(3137, 48)),
+    ]
+}
+
+/// Outputs that a kernel of halves reads next.
+fn left_as_halves() -> Vec<Case> {
+    let queries_keys_values = |rows, inner| planes(64, biased(rows, inner, 2304));
+    let mlp_in = |rows, inner| activated(Activation::GeluTanh, biased(rows, inner, 3072));
+    let mut infinite: Vec<f32> = (0..36 * 24).map(|index| (index as f32).sin()).collect();
+    (infinite[30], infinite[60]) = (f32::NAN, f32::INFINITY);
+    vec![
+        Case::new("one element", of(1, 1, 1)),
+        Case::new("primes", biased(67, 131, 101)),
+        Case::new("everything, odd", residual(activated(Activation::GeluErf, biased(21, 19, 23)))),
+        Case::new("planes of three", planes(3, biased(19, 12, 36))),
+        Case::new("subnormal outputs", of(21, 24, 36)).fill(0, Fill::Spread(1e-4)).fill(1, Fill::Spread(1e-4)),
+        Case::new("outputs near the largest", of(21, 4, 36)).fill(0, Fill::Spread(1e4)),
+        Case::new("a NaN and an infinity stay in their columns", biased(9, 24, 36))
+            .given(1, Tensor::f32([36, 24], infinite)),
+        Case::new("cut for its odd output", residual(biased(700, 5, 35))).binding_bytes(40_000),
+        Case::new("planes cut by rows and columns", planes(64, biased(200, 300, 768))).binding_bytes(100_000),
+        Case::new("ViT-B queries, keys, values of fewer rows", queries_keys_values(120, 768)),
+        Case::new("ViT-B queries, keys, values of fewer inputs", queries_keys_values(3137, 24)),
+        Case::new("ViT-B MLP in of fewer rows", mlp_in(96, 768)),
+    ]
 }
 
 /// NaN or infinity in one element shows in its row, and nowhere else.

@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use super::{Linear, OutputLayout};
 use crate::gpu::Limits;
+use crate::kernels::products::tile::Stored;
 use crate::kernels::shader::cut;
 use crate::tensor::{Element, Result};
 
-/// Bytes of an element of everything but the weight.
+/// Bytes of an element of bias and residual.
 const ELEMENT: usize = Element::F32.bytes();
 
 /// A rectangle of the output that one launch computes.
@@ -18,19 +19,21 @@ pub(super) struct Piece {
 }
 
 impl Linear {
-    /// The pieces of this call, with the weight in panels of `panel` columns and of these elements: one where everything
-    /// fits.
+    /// The pieces of this call, with the weight in panels of `panel` columns and the operands stored like this: one where
+    /// everything fits.
     ///
     /// Columns are cut between panels, and between output planes where there are any: those are bound whole. Rows are
     /// cut wherever the offsets may be bound.
-    pub(super) fn pieces(&self, panel: usize, weight: Element, limits: &Limits) -> Result<Vec<Piece>> {
-        let (input_row, weight_column) = (ELEMENT * self.inner, self.weight_column(weight));
-        let (unit, output_column, row_bytes) = match self.output {
-            OutputLayout::Rows => (panel, ELEMENT, vec![input_row, ELEMENT * self.columns]),
+    pub(super) fn pieces(&self, panel: usize, stored: Stored, limits: &Limits) -> Result<Vec<Piece>> {
+        let (input_row, weight_column) = (stored.factor.bytes() * self.inner, self.weight_column(stored.weight));
+        let output = stored.output.bytes();
+        let (unit, output_column, mut row_bytes) = match self.output {
+            OutputLayout::Rows => (panel, output, vec![input_row, output * self.columns]),
             OutputLayout::Planes { width } => {
-                (least_common_multiple(panel, width), ELEMENT * self.rows, vec![input_row])
+                (least_common_multiple(panel, width), output * self.rows, vec![input_row])
             }
         };
+        row_bytes.extend(self.residual.then_some(ELEMENT * self.columns));
         let unit = unit.min(self.columns);
         let unit_bytes = [unit.next_multiple_of(panel) * weight_column, unit * ELEMENT, unit * output_column];
         let column_runs = runs(self.columns.div_ceil(unit), &unit_bytes, limits)?;
@@ -48,22 +51,22 @@ impl Linear {
     }
 
     /// The bytes of input, weight (in panels), bias, residual and output that a piece sees.
-    pub(super) fn windows(&self, piece: &Piece, panel: usize, weight: Element) -> Vec<Option<Range<u64>>> {
+    pub(super) fn windows(&self, piece: &Piece, panel: usize, stored: Stored) -> Vec<Option<Range<u64>>> {
         let Piece { rows, columns } = piece;
         let panels = columns.start..columns.end.next_multiple_of(panel);
-        let output = match self.output {
+        let of_output = |element: usize| match self.output {
             OutputLayout::Rows => {
                 let (first, last) = (rows.start * self.columns, (rows.end - 1) * self.columns);
-                cut::bytes(&(first + columns.start..last + columns.end), ELEMENT)
+                cut::bytes(&(first + columns.start..last + columns.end), element)
             }
-            OutputLayout::Planes { .. } => cut::bytes(columns, ELEMENT * self.rows),
+            OutputLayout::Planes { .. } => cut::bytes(columns, element * self.rows),
         };
         vec![
-            Some(cut::bytes(rows, ELEMENT * self.inner)),
-            Some(cut::bytes(&panels, self.weight_column(weight))),
+            Some(cut::bytes(rows, stored.factor.bytes() * self.inner)),
+            Some(cut::bytes(&panels, self.weight_column(stored.weight))),
             self.bias.then(|| cut::bytes(columns, ELEMENT)),
-            self.residual.then(|| output.clone()),
-            Some(output),
+            self.residual.then(|| of_output(ELEMENT)),
+            Some(of_output(stored.output.bytes())),
         ]
     }
 }
@@ -85,6 +88,8 @@ fn least_common_multiple(a: usize, b: usize) -> usize {
 mod tests {
     use super::*;
 
+    const F32: Stored = Stored { factor: Element::F32, weight: Element::F32, output: Element::F32 };
+
     fn limits(binding_bytes: u64) -> Limits {
         Limits { binding_bytes, ..Limits::WEBGPU }
     }
@@ -96,25 +101,28 @@ mod tests {
     #[test]
     fn pieces_cover_the_output_once_and_can_be_bound() {
         let planes = OutputLayout::Planes { width: 48 };
-        let (f32, f16) = (Element::F32, Element::F16);
-        for (call, panel, weight, bytes) in [
-            (call(301, 24, 36, OutputLayout::Rows), 32, f32, 20_000),
-            (call(301, 7, 35, OutputLayout::Rows), 64, f32, 20_000),
-            (call(11, 60, 1000, OutputLayout::Rows), 64, f32, 50_000),
+        let f16 = Stored { weight: Element::F16, ..F32 };
+        let all_f16 = Stored { factor: Element::F16, weight: Element::F16, output: Element::F16 };
+        for (call, panel, stored, bytes) in [
+            (call(301, 24, 36, OutputLayout::Rows), 32, F32, 20_000),
+            (call(301, 7, 35, OutputLayout::Rows), 64, F32, 20_000),
+            (call(11, 60, 1000, OutputLayout::Rows), 64, F32, 50_000),
             (call(11, 60, 1000, OutputLayout::Rows), 64, f16, 50_000),
-            (call(300, 96, 520, OutputLayout::Rows), 32, f32, 140_000),
-            (call(301, 300, 960, planes), 32, f32, 240_000),
+            (call(300, 96, 520, OutputLayout::Rows), 32, F32, 140_000),
+            (call(301, 300, 960, planes), 32, F32, 240_000),
             (call(301, 300, 960, planes), 32, f16, 240_000),
+            (call(301, 7, 35, OutputLayout::Rows), 64, all_f16, 20_000),
+            (call(301, 300, 960, planes), 32, all_f16, 240_000),
         ] {
             let limits = limits(bytes);
-            let pieces = call.pieces(panel, weight, &limits).unwrap();
+            let pieces = call.pieces(panel, stored, &limits).unwrap();
             assert!(pieces.len() > 1, "{call:?}");
             let mut covered = vec![0; call.rows * call.columns];
             for piece in &pieces {
                 for row in piece.rows.clone() {
                     piece.columns.clone().for_each(|column| covered[row * call.columns + column] += 1);
                 }
-                for window in call.windows(piece, panel, weight).into_iter().flatten() {
+                for window in call.windows(piece, panel, stored).into_iter().flatten() {
                     assert_eq!(window.start % 256, 0, "{call:?}, {piece:?}");
                     assert!(window.end - window.start <= bytes, "{call:?}, {piece:?}: {window:?}");
                 }
@@ -126,18 +134,13 @@ mod tests {
     #[test]
     fn what_fits_is_not_cut() {
         let planes = OutputLayout::Planes { width: 64 };
-        assert_eq!(call(3137, 768, 2304, planes).pieces(32, Element::F32, &limits(128 << 20)).unwrap().len(), 1);
-        assert_eq!(
-            call(3137, 768, 3072, OutputLayout::Rows).pieces(64, Element::F32, &limits(128 << 20)).unwrap().len(),
-            1
-        );
+        assert_eq!(call(3137, 768, 2304, planes).pieces(32, F32, &limits(128 << 20)).unwrap().len(), 1);
+        assert_eq!(call(3137, 768, 3072, OutputLayout::Rows).pieces(64, F32, &limits(128 << 20)).unwrap().len(), 1);
     }
 
     #[test]
     fn a_panel_or_a_plane_beyond_the_limit_is_an_error() {
-        assert!(call(8, 4096, 256, OutputLayout::Rows).pieces(64, Element::F32, &limits(1 << 19)).is_err());
-        assert!(
-            call(4096, 8, 256, OutputLayout::Planes { width: 64 }).pieces(64, Element::F32, &limits(1 << 19)).is_err()
-        );
+        assert!(call(8, 4096, 256, OutputLayout::Rows).pieces(64, F32, &limits(1 << 19)).is_err());
+        assert!(call(4096, 8, 256, OutputLayout::Planes { width: 64 }).pieces(64, F32, &limits(1 << 19)).is_err());
     }
 }

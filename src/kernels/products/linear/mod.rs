@@ -20,7 +20,7 @@ static FAMILY: Family = Family {
     formula: "out[m, n] = act(Σ_k in[m, k] · weight[n, k] + bias[n]) + residual[m, n]",
     uniform: wgsl::Uniform::FIELDS,
     bindings: &[
-        Binding::read("input", "[M, K]"),
+        Binding::factor("input", "[M, K]"),
         Binding::weight("weight", "[N, K]"),
         Binding::read("bias", "[N]"),
         Binding::read("residual", "[M, N]"),

@@ -3,11 +3,14 @@
 use super::cut::Piece;
 use super::{Linear, OutputLayout};
 use crate::kernels::activation::Activation;
-use crate::kernels::products::tile::{self, Choice, Tile};
+use crate::kernels::products::tile::{self, Choice, Stored, Tile};
 use crate::kernels::shader::{Dispatches, Literals, Planned, Unfit, wgsl, word};
+use crate::tensor::Format;
 
-/// Index of the weight among the bindings.
+/// Indices among the bindings.
+const INPUT: usize = 0;
 const WEIGHT: usize = 1;
+const OUTPUT: usize = 4;
 
 crate::uniform! {
     pub(super) struct Uniform {
@@ -24,12 +27,19 @@ crate::uniform! {
 }
 
 /// The ways to compute it, the preferred first within each device class.
-pub(super) static VARIANTS: [Planned<Linear>; 3] = [
+pub(super) static VARIANTS: [Planned<Linear>; 6] = [
     Planned::software(wgsl!("products/linear.subgroup.wgsl"), tile::SUBGROUP, |call, to| {
         plan(call, to, Tile::subgroup)
     }),
     Planned::gpu(wgsl!("products/linear.workgroup.wgsl"), tile::WORKGROUP, |call, to| plan(call, to, Tile::workgroup)),
     Planned::any(wgsl!("products/linear.wgsl"), tile::PLAIN, |call, to| plan(call, to, Tile::plain)),
+    Planned::software(wgsl!("products/linear.f16.subgroup.wgsl"), tile::SUBGROUP.f16(), |call, to| {
+        plan(call, to, Tile::subgroup_of_halves)
+    }),
+    Planned::gpu(wgsl!("products/linear.f16.workgroup.wgsl"), tile::WORKGROUP_OF_HALVES, |call, to| {
+        plan(call, to, Tile::workgroup)
+    }),
+    Planned::any(wgsl!("products/linear.f16.plain.wgsl"), tile::PLAIN.f16(), |call, to| plan(call, to, Tile::plain)),
 ];
 
 fn plan(call: &Linear, dispatches: &mut Dispatches<'_>, choose: Choice) -> Result<(), Unfit> {
@@ -37,11 +47,13 @@ fn plan(call: &Linear, dispatches: &mut Dispatches<'_>, choose: Choice) -> Resul
     let wide = aligned && call.inner.is_multiple_of(8);
     let tile = choose(dispatches.device(), call.rows, call.columns, wide)?;
     dispatches.check_iterations(tile.iterations(call.inner))?;
-    let weight = tile.weight(dispatches.weights());
-    dispatches.format(WEIGHT, weight);
-    let literals = tile.literals(weight.element).with("aligned", aligned);
+    let stored = Stored::asked(dispatches);
+    dispatches.format(INPUT, Format::rows(stored.factor));
+    dispatches.format(WEIGHT, tile.weight(stored.weight));
+    dispatches.format(OUTPUT, Format::rows(stored.output));
+    let literals = tile.literals(stored).with("aligned", aligned);
     let literals = literals.with("activated", call.activation.is_some());
-    for piece in call.pieces(tile.panel(), weight.element, dispatches.limits())? {
+    for piece in call.pieces(tile.panel(), stored, dispatches.limits())? {
         call.launch(tile, &literals, &piece, dispatches)?;
     }
     Ok(())
@@ -70,7 +82,7 @@ impl Linear {
                 OutputLayout::Planes { .. } => word(piece.rows.start)?,
             },
         };
-        let windows = self.windows(piece, tile.panel(), dispatches.weights());
+        let windows = self.windows(piece, tile.panel(), Stored::asked(dispatches));
         dispatches.launch(groups, literals.clone(), &uniform, windows)
     }
 }

@@ -27,19 +27,46 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = shapes();
     cases.extend(pieces());
     cases.extend(poisoned());
-    cases.extend(halves());
+    cases.extend(halves().map(|case| named("f16 weights", case).precision(Precision::F16Weights)));
+    cases.extend(halves().map(|case| named("f16", case).precision(Precision::F16)));
+    cases.extend(clips_of_halves().into_iter().map(|case| named("f16", case).precision(Precision::F16)));
+    cases
+}
+
+fn named(of: &str, case: Case) -> Case {
+    Case { name: format!("{of}, {}", case.name), ..case }
+}
+
+/// Clips of halves, too.
+fn clips_of_halves() -> Vec<Case> {
+    let clip = of([5, 27, 33], [1, 4, 5], 21);
+    let remainders = of([5, 9, 15], [2, 4, 4], 36);
+    let mut cases = vec![
+        Case::new("aligned tubelet, odd width", of([2, 16, 18], [2, 8, 8], 36)),
+        Case::new("remainders dropped interleaved", batch(2, interleaved(remainders))),
+        Case::new("ViT-B", of([32, 224, 224], [2, 16, 16], 768)).timed_only(),
+        Case::new("ViT-B of fewer columns", of([32, 224, 224], [2, 16, 16], 48)),
+        Case::new("ViT-B of fewer pixels", of([4, 160, 160], [2, 16, 16], 768)),
+        Case::new("ViT-B of smaller tubelets", of([16, 56, 56], [1, 4, 4], 768)),
+        Case::new("groups in two dimensions", batch(2, of([4, 32, 32], [2, 4, 4], 260))).workgroups(10),
+        Case::new("cut between clips", batch(7, clip.clone())).binding_bytes(70_000),
+        Case::new("cut in time", batch(2, clip.clone())).binding_bytes(20_000),
+        Case::new("cut in time, aligned", batch(2, of([5, 28, 32], [2, 4, 4], 40))).binding_bytes(20_000),
+        Case::new("cut in time, left as f16", batch(2, clip)).binding_bytes(20_000).leaving_halves(),
+        Case::new("golden clip, left as f16", of([6, 8, 12], [2, 4, 4], 12)).leaving_halves(),
+    ];
+    cases.extend(poisoned());
     cases
 }
 
 /// Weights of halves.
 fn halves() -> [Case; 4] {
-    let cases = [
-        Case::new("f16 weights, one element", planes(1, of([1, 1, 1], [1, 1, 1], 1))),
-        Case::new("f16 weights, golden clip", of([6, 8, 12], [2, 4, 4], 12)),
-        Case::new("f16 weights, odd tubelet", of([7, 23, 31], [3, 5, 7], 13)),
-        Case::new("f16 weights, a tile of tokens and one", planes(1, of([65, 3, 4], [1, 3, 4], 65))),
-    ];
-    cases.map(|case| case.precision(Precision::F16Weights))
+    [
+        Case::new("one element", planes(1, of([1, 1, 1], [1, 1, 1], 1))),
+        Case::new("golden clip", of([6, 8, 12], [2, 4, 4], 12)),
+        Case::new("odd tubelet", of([7, 23, 31], [3, 5, 7], 13)),
+        Case::new("a tile of tokens and one", planes(1, of([65, 3, 4], [1, 3, 4], 65))),
+    ]
 }
 
 fn shapes() -> Vec<Case> {

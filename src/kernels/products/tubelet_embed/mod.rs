@@ -19,7 +19,7 @@ static FAMILY: Family = Family {
     formula: "out[b, i, j, k, :] = Σ_{c, τ, y, x} clip[b, i·t + τ, c, j·h + y, k·w + x] · weight[:, c, τ, y, x] + bias",
     uniform: wgsl::Uniform::FIELDS,
     bindings: &[
-        Binding::read("clip", "[B, F, P, Y, X] or [B, F, Y, X, P]"),
+        Binding::factor("clip", "[B, F, P, Y, X] or [B, F, Y, X, P]"),
         Binding::weight("weight", "[C, P·t·h·w]"),
         Binding::read("bias", "[C]"),
         Binding::write("output", "[B·T·S, C]"),

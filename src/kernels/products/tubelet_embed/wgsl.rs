@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::TubeletEmbed;
 use crate::gpu::Limits;
-use crate::kernels::products::tile::{self, Choice, Tile};
+use crate::kernels::products::tile::{self, Choice, Stored, Tile};
 use crate::kernels::shader::cut::{self, align_down, room_anywhere, runs_anywhere};
 use crate::kernels::shader::{Dispatches, Literals, Planned, Unfit, wgsl, word};
-use crate::tensor::{Element, Result};
+use crate::tensor::{Element, Format, Result};
 
 /// The clips and temporal indices of one launch: several whole clips, or a part of one.
 #[derive(Clone, Debug)]
@@ -16,8 +16,10 @@ struct Piece {
     times: Range<usize>,
 }
 
-/// Index of the weight among the bindings.
+/// Indices among the bindings.
+const CLIP: usize = 0;
 const WEIGHT: usize = 1;
+const OUTPUT: usize = 3;
 
 crate::uniform! {
     pub(super) struct Uniform {
@@ -42,7 +44,7 @@ crate::uniform! {
 }
 
 /// The ways to compute it, the preferred first within each device class.
-pub(super) static VARIANTS: [Planned<TubeletEmbed>; 3] = [
+pub(super) static VARIANTS: [Planned<TubeletEmbed>; 6] = [
     Planned::software(wgsl!("products/tubelet_embed.subgroup.wgsl"), tile::SUBGROUP, |call, to| {
         plan(call, to, Tile::subgroup)
     }),
@@ -50,16 +52,27 @@ pub(super) static VARIANTS: [Planned<TubeletEmbed>; 3] = [
         plan(call, to, Tile::workgroup)
     }),
     Planned::any(wgsl!("products/tubelet_embed.wgsl"), tile::PLAIN, |call, to| plan(call, to, Tile::plain)),
+    Planned::software(wgsl!("products/tubelet_embed.f16.subgroup.wgsl"), tile::SUBGROUP.f16(), |call, to| {
+        plan(call, to, Tile::subgroup)
+    }),
+    Planned::gpu(wgsl!("products/tubelet_embed.f16.workgroup.wgsl"), tile::WORKGROUP_OF_HALVES, |call, to| {
+        plan(call, to, Tile::workgroup)
+    }),
+    Planned::any(wgsl!("products/tubelet_embed.f16.plain.wgsl"), tile::PLAIN.f16(), |call, to| {
+        plan(call, to, Tile::plain)
+    }),
 ];
 
 fn plan(call: &TubeletEmbed, dispatches: &mut Dispatches<'_>, choose: Choice) -> Result<(), Unfit> {
     let tokens = call.batch * call.grid().iter().product::<usize>();
     let tile = choose(dispatches.device(), tokens, call.outputs, false)?;
     dispatches.check_iterations(tile.iterations(call.inner()))?;
-    let weight = tile.weight(dispatches.weights());
-    dispatches.format(WEIGHT, weight);
-    let literals = tile.literals(weight.element).with("aligned", call.aligned());
-    for piece in call.pieces(dispatches.limits())? {
+    let stored = Stored::asked(dispatches);
+    dispatches.format(CLIP, Format::rows(stored.factor));
+    dispatches.format(WEIGHT, tile.weight(stored.weight));
+    dispatches.format(OUTPUT, Format::rows(stored.output));
+    let literals = tile.literals(stored).with("aligned", call.aligned());
+    for piece in call.pieces(stored, dispatches.limits())? {
         call.launch(tile, &literals, &piece, dispatches)?;
     }
     Ok(())
@@ -67,29 +80,32 @@ fn plan(call: &TubeletEmbed, dispatches: &mut Dispatches<'_>, choose: Choice) ->
 
 impl TubeletEmbed {
     /// Whole clips where at least one fits, else the temporal indices of each.
-    fn pieces(&self, limits: &Limits) -> Result<Vec<Piece>> {
-        let bytes = |elements| Element::F32.bytes_of(elements);
+    fn pieces(&self, stored: Stored, limits: &Limits) -> Result<Vec<Piece>> {
+        let bytes = |clip, output| [stored.factor.bytes_of(clip), stored.output.bytes_of(output)];
         let [times, ..] = self.grid();
-        let clip = [bytes(self.frames * self.frame()), bytes(times * self.slab() * self.outputs)];
+        let clip = bytes(self.frames * self.frame(), times * self.slab() * self.outputs);
         if clip.iter().all(|&bytes| bytes <= room_anywhere(limits)) {
             let runs = runs_anywhere(self.batch, &clip, limits)?;
             return Ok(runs.into_iter().map(|clips| Piece { clips, times: 0..times }).collect());
         }
-        let time = [bytes(self.tubelet[0] * self.frame()), bytes(self.slab() * self.outputs)];
+        let time = bytes(self.tubelet[0] * self.frame(), self.slab() * self.outputs);
         let runs = runs_anywhere(times, &time, limits)?;
         let cut = |clip| runs.iter().map(move |times| Piece { clips: clip..clip + 1, times: times.clone() });
         Ok((0..self.batch).flat_map(cut).collect())
     }
 
-    /// The elements of all clips that a piece reads, and those of the output that it writes.
-    fn windows(&self, Piece { clips, times }: &Piece) -> [Range<u64>; 2] {
-        let window = |clip: usize, time: usize| {
-            let element = |clips: usize, times: usize| clips * clip + times * time;
-            cut::bytes(&(element(clips.start, times.start)..element(clips.end - 1, times.end)), Element::F32.bytes())
+    /// The bytes of all clips that a piece reads, and those of the output that it writes.
+    fn windows(&self, Piece { clips, times }: &Piece, stored: Stored) -> [Range<u64>; 2] {
+        let window = |clip: usize, time: usize, element: Element| {
+            let index = |clips: usize, times: usize| clips * clip + times * time;
+            cut::bytes(&(index(clips.start, times.start)..index(clips.end - 1, times.end)), element.bytes())
         };
         let [all_times, ..] = self.grid();
         let tokens = self.slab() * self.outputs;
-        [window(self.frames * self.frame(), self.tubelet[0] * self.frame()), window(all_times * tokens, tokens)]
+        [
+            window(self.frames * self.frame(), self.tubelet[0] * self.frame(), stored.factor),
+            window(all_times * tokens, tokens, stored.output),
+        ]
     }
 
     fn launch(
@@ -102,9 +118,10 @@ impl TubeletEmbed {
         let [_, token_rows, token_columns] = self.grid();
         let [tubelet_frames, tubelet_rows, tubelet_columns] = self.tubelet;
         let strides = self.layout.strides([self.rows, self.columns], self.planes);
-        let [clip, output] = self.windows(piece);
-        let (clip, clip_start) = align_down(clip, dispatches.limits());
-        let (output, output_start) = align_down(output, dispatches.limits());
+        let stored = Stored::asked(dispatches);
+        let [clip, output] = self.windows(piece, stored);
+        let (clip, clip_start) = align_down(clip, stored.factor, dispatches.limits());
+        let (output, output_start) = align_down(output, stored.output, dispatches.limits());
         let rows = piece.clips.len() * piece.times.len() * self.slab();
         let groups = tile.groups(rows, self.outputs);
         let uniform = Uniform {
@@ -138,21 +155,22 @@ mod tests {
     #[test]
     fn pieces_cover_every_token_once() {
         let limits = |binding_bytes| Limits { binding_bytes, ..Limits::WEBGPU };
+        let stored = Stored { factor: Element::F32, weight: Element::F32, output: Element::F32 };
         for (bytes, count) in [(1 << 20, 1), (24_000, 2), (12_000, 3), (7_000, 6), (4_000, 9)] {
-            let pieces = call().pieces(&limits(bytes)).unwrap();
+            let pieces = call().pieces(stored, &limits(bytes)).unwrap();
             assert_eq!(pieces.len(), count, "{bytes} bytes: {pieces:?}");
             let mut written = 0;
             for piece in pieces {
-                let [clip, output] = call().windows(&piece);
+                let [clip, output] = call().windows(&piece, stored);
                 assert_eq!(output.start, written);
                 written = output.end;
                 for window in [clip, output] {
-                    let (window, _) = align_down(window, &limits(bytes));
+                    let (window, _) = align_down(window, Element::F32, &limits(bytes));
                     assert!(window.end - window.start <= bytes);
                 }
             }
             assert_eq!(written, 4 * 3 * 3 * 2 * 3 * 13);
         }
-        assert!(call().pieces(&limits(3_000)).is_err());
+        assert!(call().pieces(stored, &limits(3_000)).is_err());
     }
 }

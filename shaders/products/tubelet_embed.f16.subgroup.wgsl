@@ -1,0 +1,9 @@
+// The tubelet embedding of halves, added up in f32.
+//
+//     out[b, i, j, k, :] = Σ_{c, τ, y, x} clip[b, i·t + τ, c, j·h + y, k·w + x] · W[:, c, τ, y, x] + bias
+//
+// For software devices: halves are loaded as words, made floats, and multiplied as floats.
+
+enable f16;
+
+{% include "products/tubelet_embed.subgroup.wgsl" %}
