@@ -11,7 +11,7 @@ use super::models::ModelCase;
 use super::report::DeviceFindings;
 use super::shrink::{Patience, smallest};
 use super::subject::{Examined, Implementation, Subject, caught};
-use crate::kernels::Family;
+use crate::kernels::Case;
 use crate::kernels::suite::Expectation;
 
 /// A run on one device, under way.
@@ -53,7 +53,7 @@ impl<'a> Session<'a> {
         let begun = Instant::now();
         let Checks { families, seed, shapes, models, .. } = self.checks;
         let trials: Vec<_> = families.iter().flat_map(|family| Trial::of(family, *seed, *shapes)).collect();
-        let steps = trials.iter().map(|trial| self.implementations(trial.family).len()).sum::<usize>() + models.len();
+        let steps = trials.iter().map(|trial| self.implementations(&trial.case).len()).sum::<usize>() + models.len();
         self.watch.begin(&self.findings.name, steps as u64);
         for trial in &trials {
             self.trial(trial, true);
@@ -65,8 +65,8 @@ impl<'a> Session<'a> {
         self.findings.took(begun.elapsed())
     }
 
-    pub(super) fn implementations(&self, family: &Family) -> Vec<Implementation> {
-        self.subject.implementations(family, &self.checks.options.variants)
+    pub(super) fn implementations(&self, case: &Case) -> Vec<Implementation> {
+        self.subject.implementations(case, &self.checks.options.variants)
     }
 
     /// Says what comes next, and after how many cases, or seconds where those count.
@@ -84,7 +84,7 @@ impl<'a> Session<'a> {
     /// A case by everything that computes it. `keep` says whether it is listed where it passes.
     pub(super) fn trial(&mut self, trial: &Trial, keep: bool) {
         let mut expected = None;
-        for implementation in self.implementations(trial.family) {
+        for implementation in self.implementations(&trial.case) {
             let what = format!("{} {} {}", trial.family.name, implementation.name(), trial.case.name);
             self.say(&what);
             let finding = match (self.stopped(), self.subject.missing(&trial.case, implementation)) {

@@ -113,15 +113,15 @@ impl Replay {
             Recorded::Case { kernel, variant, name, decisions } => {
                 let family = families.iter().find(|family| family.name == *kernel);
                 let family = *family.ok_or_else(|| self.unknown("kernel", kernel))?;
-                let implementations = subject.implementations(family, &Selection::automatic());
-                let implementation = implementations.into_iter().find(|one| one.name() == *variant);
-                let implementation = implementation.ok_or_else(|| self.elsewhere(subject, variant))?;
                 let trial = match decisions {
                     Some(decisions) => Trial::recorded(family, name, decisions),
                     None => Trial::declared(family, name),
                 };
                 let trial = trial.ok_or_else(|| self.unknown("case", name))?;
                 let trial = Trial { case: self.given(trial.case)?, ..trial };
+                let implementations = subject.implementations(&trial.case, &Selection::automatic());
+                let implementation = implementations.into_iter().find(|one| one.name() == *variant);
+                let implementation = implementation.ok_or_else(|| self.elsewhere(subject, variant))?;
                 findings.add(run(subject, &trial, implementation), true);
             }
             Recorded::Model { name, .. } => {

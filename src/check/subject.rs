@@ -11,7 +11,7 @@ use crate::kernels::Precision;
 #[cfg(feature = "cpu")]
 use crate::kernels::host::{self, Threads};
 use crate::kernels::suite::{self, Expectation, Outcome};
-use crate::kernels::{Case, Family, Selection, Variant};
+use crate::kernels::{Case, Selection, Variant};
 use crate::tensor::{Error, ErrorKind, Result, Tensor};
 
 /// A device to be checked.
@@ -89,13 +89,16 @@ impl Subject {
         &self.device
     }
 
-    /// The variants of `family` that `selection` names, those that the device lacks something for too; or the host's form.
-    pub(super) fn implementations(&self, family: &Family, selection: &Selection) -> Vec<Implementation> {
+    /// The variants for the precision of `case` that `selection` names, those that the device lacks something for too; or
+    /// the host's form.
+    pub(super) fn implementations(&self, case: &Case, selection: &Selection) -> Vec<Implementation> {
         #[cfg(feature = "cpu")]
         if self.device.gpu().is_none() {
             return vec![Implementation::Host];
         }
-        let variants = family.variants().into_iter().filter(|variant| selection.names(family, variant.name));
+        let family = case.call.family();
+        let variants = family.variants_at(case.precision).into_iter();
+        let variants = variants.filter(|variant| selection.names(family, variant.name));
         variants.map(Implementation::Variant).collect()
     }
 

@@ -269,9 +269,9 @@ fn variants() -> BTreeSet<&'static str> {
     ALL.iter().flat_map(|family| family.variants()).map(|variant| variant.name).collect()
 }
 
-/// Which device, and how it is used.
+/// Which device, and by which variants of kernels it computes.
 #[derive(clap::Args)]
-pub(super) struct DeviceArguments {
+pub(super) struct ChoiceArguments {
     /// An index or a part of a name from `tubelet devices`, or fastest, cpu (this machine's processor, without a driver),
     /// gpu (the fastest that runs WGSL), hardware (the same, but no software device), discrete, integrated, virtual,
     /// software, or references (plain loops in f64: slow, and right).
@@ -282,12 +282,6 @@ pub(super) struct DeviceArguments {
     #[arg(long, value_name = "VARIANTS", default_value = "", hide_default_value = true,
         value_parser = known::<Selection>(variants()), hide_possible_values = true, help_heading = DEVICE)]
     pub(super) variant: Selection,
-    /// Floats of products: f32; f16_weights, which stores their weights in half the memory and rounds them; or f16, which
-    /// rounds what they are multiplied by, too, and queries, keys and values. Sums, softmax and LayerNorm are f32. Only devices
-    /// that run WGSL have f16.
-    #[arg(long, value_name = "FLOATS", default_value_t, help_heading = DEVICE,
-        value_parser = known::<Precision>(Precision::ALL.iter().map(|one| one.name())))]
-    precision: Precision,
     /// Threads of the device cpu, instead of as many as the processor runs at once.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = DEVICE)]
     pub(super) threads: Option<usize>,
@@ -296,16 +290,49 @@ pub(super) struct DeviceArguments {
     webgpu: bool,
 }
 
+/// Which device, and how it computes.
+#[derive(clap::Args)]
+pub(super) struct DeviceArguments {
+    #[command(flatten)]
+    choice: ChoiceArguments,
+    /// Floats of products: f32; f16_weights, which stores their weights in half the memory and rounds them; or f16, which
+    /// rounds what they are multiplied by, too, and queries, keys and values. Sums, softmax and LayerNorm are f32. Only devices
+    /// that run WGSL have f16.
+    #[arg(long, value_name = "FLOATS", default_value_t, help_heading = DEVICE,
+        value_parser = known::<Precision>(Precision::ALL.iter().map(|one| one.name())))]
+    precision: Precision,
+}
+
 impl DeviceArguments {
     /// How kernels run on the device.
     pub(super) fn options(&self) -> ExecutorOptions {
-        ExecutorOptions::new().variants(self.variant.clone()).precision(self.precision)
+        ExecutorOptions::new().variants(self.choice.variant.clone()).precision(self.precision)
     }
 
     /// Opens the device. `checks` are the run-time checks of shaders.
     pub(super) fn open(&self, checks: bool) -> Result<Device> {
-        // Only kernels in WGSL have variants and f16.
-        if self.options() != ExecutorOptions::default() {
+        // Only kernels in WGSL have f16.
+        self.choice.open(checks, self.precision != Precision::F32)
+    }
+
+    /// Opens a device that runs WGSL: the named one, else the fastest, which may be the software device.
+    pub(super) fn open_gpu(&self, checks: bool) -> Result<gpu::Gpu> {
+        self.choice.open_gpu(checks)
+    }
+
+    /// The model on the device, with run-time checks of shaders.
+    pub(super) fn load(&self, checkpoint: Checkpoint, preset: Option<Preset>) -> Result<Vivit> {
+        let ExecutorOptions { variants, precision, .. } = self.options();
+        let options = LoadOptions::new().preset(preset).variants(variants).precision(precision);
+        Vivit::from_checkpoint(&self.open(true)?, checkpoint, options)
+    }
+}
+
+impl ChoiceArguments {
+    /// Opens the device; `wgsl` says that no other than one that runs WGSL will do. `checks` are the run-time checks of
+    /// shaders.
+    pub(super) fn open(&self, checks: bool, wgsl: bool) -> Result<Device> {
+        if wgsl || !self.variant.is_automatic() {
             return self.open_gpu(checks).map(Device::from);
         }
         let device = self.open_choice(self.device.clone(), checks)?;
@@ -316,15 +343,15 @@ impl DeviceArguments {
     }
 
     /// Opens a device that runs WGSL: the named one, else the fastest, which may be the software device.
-    pub(super) fn open_gpu(&self, checks: bool) -> Result<gpu::Gpu> {
+    fn open_gpu(&self, checks: bool) -> Result<gpu::Gpu> {
         let device = self.open_choice(self.gpu_choice(), checks)?;
         device.gpu().cloned().ok_or_else(|| no_wgsl(&device))
     }
 
     /// Opens the device to measure: the named one, else the fastest that runs WGSL, which may be the software device, else
-    /// the processor.
-    pub(super) fn open_to_measure(&self, checks: bool) -> Result<BenchDevice> {
-        if self.options() != ExecutorOptions::default() {
+    /// the processor. `wgsl` says that no other than a device that runs WGSL will do.
+    pub(super) fn open_to_measure(&self, checks: bool, wgsl: bool) -> Result<BenchDevice> {
+        if wgsl || !self.variant.is_automatic() {
             return self.measured_gpu(checks);
         }
         match (&self.device, cfg!(feature = "cpu")) {
@@ -376,13 +403,6 @@ impl DeviceArguments {
 
     fn device_options(&self, choice: DeviceChoice, checks: bool) -> DeviceOptions {
         DeviceOptions::new().choice(choice).checks(checks).webgpu(self.webgpu).threads(self.threads)
-    }
-
-    /// The model on the device, with run-time checks of shaders.
-    pub(super) fn load(&self, checkpoint: Checkpoint, preset: Option<Preset>) -> Result<Vivit> {
-        let ExecutorOptions { variants, precision, .. } = self.options();
-        let options = LoadOptions::new().preset(preset).variants(variants).precision(precision);
-        Vivit::from_checkpoint(&self.open(true)?, checkpoint, options)
     }
 }
 

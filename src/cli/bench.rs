@@ -15,7 +15,7 @@ use tubelet::tensor::{Error, ErrorKind, Result};
 use tubelet::vivit::{Config, Model, Tubelet};
 
 use super::arguments::{
-    ClipArguments, DeviceArguments, ModelArguments, OriginArguments, SwitchArguments, at_least_one, sides,
+    ChoiceArguments, ClipArguments, ModelArguments, OriginArguments, SwitchArguments, at_least_one, sides,
 };
 use super::init::pair;
 use super::known::known;
@@ -73,9 +73,9 @@ pub(super) struct Bench {
     /// Only the forward pass of one model, of an untrained vit-b unless told otherwise, and where its time goes.
     #[arg(long)]
     forward: bool,
-    /// Floats in which the weights of products are stored, f32 or f16, or both: f32,f16. Only devices that run WGSL have
-    /// f16; all compute in f32.
-    #[arg(long, value_name = "FLOATS", value_delimiter = ',', conflicts_with = "weights", hide_possible_values = true,
+    /// Floats of products: f32, f16_weights (stored, not computed in), f16, or several: f32,f16. Only devices that run
+    /// WGSL have f16.
+    #[arg(long, value_name = "FLOATS", value_delimiter = ',', hide_possible_values = true,
         value_parser = known::<Precision>(Precision::ALL.iter().map(|one| one.name())))]
     precision: Vec<Precision>,
     /// Only on the device, not on the processor beside it, which then only checks.
@@ -106,7 +106,7 @@ pub(super) struct Bench {
     #[command(flatten)]
     clips: ClipArguments,
     #[command(flatten)]
-    device: DeviceArguments,
+    device: ChoiceArguments,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -247,7 +247,8 @@ impl Bench {
 
     /// The device, the processor beside it, and what checks them where they cannot check each other.
     fn stage(&self) -> Result<Stage> {
-        let device = self.device.open_to_measure(self.checks)?;
+        let wgsl = self.precision.iter().any(|precision| *precision != Precision::F32);
+        let device = self.device.open_to_measure(self.checks, wgsl)?;
         let runs_wgsl = device.device().gpu().is_some();
         let has_processor = cfg!(feature = "cpu");
         let beside = if has_processor && !self.alone && runs_wgsl { Some(self.device.processor()?) } else { None };
@@ -269,13 +270,13 @@ impl Bench {
         let mut method = Method::new(seconds);
         (method.full, method.cold, method.checks) = (self.full, self.cold, self.checks);
         method.options = arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
-        method.variants = self.device.options().variants;
+        method.variants = self.device.variant.clone();
         method
     }
 
     fn precisions(&self) -> Vec<Precision> {
         match self.precision.is_empty() {
-            true => vec![self.device.options().precision],
+            true => vec![Precision::default()],
             false => self.precision.clone(),
         }
     }
@@ -283,9 +284,8 @@ impl Bench {
     fn kernels(&self) -> Schedule {
         let wanted = |family: &&&'static Family| self.kernel.iter().any(|choice| choice.is(family));
         let families: Vec<_> = ALL.iter().filter(wanted).copied().collect();
-        let all = self.precision.is_empty() && self.device.options().precision == Precision::default();
-        let precisions = if all { Precision::ALL.to_vec() } else { self.precisions() };
-        Schedule::new().kernels(&families, &precisions, &self.device.options().variants)
+        let precisions = if self.precision.is_empty() { Precision::ALL } else { &self.precision };
+        Schedule::new().kernels(&families, precisions, &self.device.variant)
     }
 
     fn one_model(&self) -> Result<ForwardWork> {

@@ -12,10 +12,10 @@ use tubelet::check::{Checks, Counts, DeviceFindings, Replay, Subject, Watch, htm
 use tubelet::files::write_whole;
 use tubelet::gpu::{Gpu, GpuChoice, GpuOptions, devices};
 use tubelet::graph::ExecutorOptions;
-use tubelet::kernels::{ALL, Family, Precision};
+use tubelet::kernels::{ALL, Family};
 use tubelet::tensor::{Error, ErrorKind, Result};
 
-use super::arguments::DeviceArguments;
+use super::arguments::ChoiceArguments;
 use super::bench::KernelName;
 use super::interruption::{Finishing, interrupted};
 use super::known::known;
@@ -67,7 +67,7 @@ pub(super) struct Check {
         conflicts_with_all = ["kernel", "models", "all_adapters", "seed", "soak", "evidence"])]
     replay: Option<PathBuf>,
     #[command(flatten)]
-    device: DeviceArguments,
+    device: ChoiceArguments,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -105,9 +105,6 @@ impl super::Run for Check {
     fn run(self) -> Result<()> {
         if let Some(path) = &self.report {
             files::check_output(path, &["html"], &self.replay.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
-        }
-        if self.device.options().precision != Precision::F32 {
-            return Err(Error::usage("cases say themselves how weights are stored; leave --weights out"));
         }
         let evidence = self.evidence.clone().unwrap_or_else(|| free(Path::new("tubelet-check")));
         let devices = match &self.replay {
@@ -163,7 +160,7 @@ impl Check {
 
     /// The device that is named, else the fastest that runs WGSL.
     fn subject(&self) -> Result<Subject> {
-        let opened = self.device.open_to_measure(true)?;
+        let opened = self.device.open_to_measure(true, false)?;
         match opened.device().gpu() {
             Some(gpu) => Ok(Subject::on_gpu(gpu.clone())),
             None => Subject::on_host(self.device.threads),

@@ -10,7 +10,7 @@ use tubelet::kernels::ClipLayout;
 use tubelet::tensor::{Result, Tensor};
 use tubelet::video::{Clip, Preparer, Preprocessing, Preset};
 
-use super::arguments::{DeviceArguments, ModelArguments};
+use super::arguments::{ChoiceArguments, ModelArguments};
 use super::preamble::Preamble;
 use super::video::{VideoArguments, frames, origin};
 use super::{files, output, progress};
@@ -38,7 +38,7 @@ pub(super) struct ClipCommand {
     #[command(flatten)]
     model: ModelArguments,
     #[command(flatten)]
-    device: DeviceArguments,
+    device: ChoiceArguments,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -61,7 +61,7 @@ impl super::Run for ClipCommand {
         let checkpoint = self.model.load_or_none()?;
         let Target { frames, preprocessing, layout } = self.target(checkpoint.as_ref())?;
         let origin = origin(self.reading.preset, checkpoint.as_ref(), &preprocessing);
-        let device = self.device.open(true)?;
+        let device = self.device.open(true, false)?;
         let decoded = self.reading.decode(&self.video, source, frames, None)?;
         let tensor = self.prepare(&device, &decoded.clips[0], &preprocessing, layout)?;
         files::write_npy(&self.output, &tensor)?;

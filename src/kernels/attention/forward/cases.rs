@@ -280,5 +280,6 @@ pub(super) fn random(draw: &mut Draw) -> Case {
     let case = if masked { case.fill(VALIDITY, Fill::Words(2)) } else { case };
     let poisoned = draw.below(3);
     let case = draw.poisoned(case, poisoned);
+    let case = if draw.one_in(4) { case.precision(Precision::F16) } else { case };
     draw.limited(case)
 }

@@ -234,7 +234,8 @@ pub(super) fn random(draw: &mut Draw) -> Case {
     let case = Case::new("random", Linear { rows, inner, columns, bias, activation, residual, output });
     let case = if rows * columns < FEW { of_one_sign(case) } else { case };
     let case = draw.poisoned(case, 0);
-    let case = if draw.one_in(4) { case.precision(Precision::F16Weights) } else { case };
+    let precisions = [Precision::F32, Precision::F32, Precision::F16Weights, Precision::F16];
+    let case = case.precision(draw.one_of(&precisions));
     draw.limited(case)
 }
 

@@ -167,6 +167,7 @@ pub(super) fn random(draw: &mut Draw) -> Case {
         case.inputs.fill(Fill::Between(0.25, 1.0));
     }
     let case = draw.poisoned(case, 0);
-    let case = if draw.one_in(4) { case.precision(Precision::F16Weights) } else { case };
+    let precisions = [Precision::F32, Precision::F32, Precision::F16Weights, Precision::F16];
+    let case = case.precision(draw.one_of(&precisions));
     draw.limited(case)
 }

@@ -2,7 +2,7 @@
 
 use super::Widen;
 use super::wgsl::INVOCATIONS;
-use crate::kernels::contract::Case;
+use crate::kernels::contract::{Case, Draw};
 use crate::tensor::{Tensor, Tolerance};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -19,4 +19,9 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("groups in two dimensions", Widen::new(50 * group)).workgroups(40),
     ];
     cases.map(|case| case.tolerance(Tolerance::EXACT)).into()
+}
+
+pub(super) fn random(draw: &mut Draw) -> Case {
+    let case = Case::new("random", Widen::new(draw.size(5000))).tolerance(Tolerance::EXACT);
+    draw.limited(case)
 }

@@ -6,7 +6,7 @@ mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Element, Error, Format, Result, Shape};
 
@@ -18,6 +18,7 @@ static FAMILY: Family = Family {
     bindings: &[Binding::read_words("halves", "[⌈E / 2⌉]"), Binding::write("output", "[E]")],
     variants: variants_of::<Widen>,
     cases: cases::cases,
+    random: Some(cases::random),
 };
 
 /// Makes floats of halves, which lie two a word. No rounding: f32 holds every half.
@@ -44,6 +45,7 @@ impl Kernel for Widen {
     const FAMILY: &'static Family = &FAMILY;
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::widen;
+    const BOUND: Option<Bound<Self>> = Some(Bound::EXACT);
     host_form!(widen);
 
     fn operands(&self) -> Vec<Option<Shape>> {
