@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::candidate::{Candidate, Made, Reduced};
-use super::problem::{NoWeights, Problem, scattered};
+use super::problem::{NoWeights, Problem, bound, scattered};
 use super::{AttentionWork, Work};
 use crate::graph::Graph;
 use crate::kernels::attention::{Attention, Mask, Qkv, Sequences};
@@ -57,24 +57,32 @@ impl Sizes {
     }
 
     /// The calls of `form`, in their order.
-    fn calls(&self, form: Form) -> Result<Vec<Attention>> {
-        let Self { batch, times, positions, heads, width } = *self;
-        let qkv = || Qkv::in_planes(batch * self.tokens(), heads, width);
-        let whole = |sequences| Attention::new(qkv(), sequences, Mask::NONE);
+    /// Who attends to whom, one after the other.
+    fn sequences(&self, form: Form) -> Vec<Sequences> {
+        let Self { batch, times, positions, .. } = *self;
         let (spatial, temporal) =
             (Sequences::spatial(batch, times, positions), Sequences::temporal(batch, times, positions));
-        Ok(match form {
-            Form::Joint => vec![whole(Sequences::joint(batch, self.tokens()))],
-            Form::Spatial => vec![whole(spatial)],
-            Form::Temporal => vec![whole(temporal)],
-            Form::SpatialThenTemporal => vec![whole(spatial), whole(temporal)],
-            Form::Halves if !heads.is_multiple_of(2) => {
-                return Err(Error::usage(format!(
-                    "{heads} heads cannot be halved: factorised dot-product attention needs an even number"
-                )));
+        match form {
+            Form::Joint => vec![Sequences::joint(batch, self.tokens())],
+            Form::Spatial => vec![spatial],
+            Form::Temporal => vec![temporal],
+            Form::SpatialThenTemporal => vec![spatial, temporal],
+            Form::Halves => vec![temporal, spatial],
+        }
+    }
+
+    fn calls(&self, form: Form) -> Result<Vec<Attention>> {
+        let Self { batch, heads, width, .. } = *self;
+        let qkv = || Qkv::in_planes(batch * self.tokens(), heads, width);
+        match (form, self.sequences(form).as_slice()) {
+            (Form::Halves, _) if !heads.is_multiple_of(2) => Err(Error::usage(format!(
+                "{heads} heads cannot be halved: factorised dot-product attention needs an even number"
+            ))),
+            (Form::Halves, &[temporal, spatial]) => {
+                Ok(vec![Attention::halves(qkv(), (temporal, Mask::NONE), (spatial, Mask::NONE))])
             }
-            Form::Halves => vec![Attention::halves(qkv(), (temporal, Mask::NONE), (spatial, Mask::NONE))],
-        })
+            (_, each) => Ok(each.iter().map(|each| Attention::new(qkv(), *each, Mask::NONE)).collect()),
+        }
     }
 
     /// The same of fewer tokens, so that the references are soon done: heads and their width, which decide what kernels
@@ -89,7 +97,7 @@ impl Sizes {
         Self { batch: 1, times: self.times.min(times), positions: self.positions.min(positions), ..self }
     }
 
-    fn problem(&self, form: Form) -> Result<Problem> {
+    fn problem(&self, form: Form, precision: Precision) -> Result<Problem> {
         let mut graph = Graph::new();
         let calls = self.calls(form)?;
         let shape = Qkv::in_planes(self.batch * self.tokens(), self.heads, self.width).shape();
@@ -102,28 +110,29 @@ impl Sizes {
             graph.output(value)?;
             wanted.push(value);
         }
-        let (weights, bound) = (Arc::new(NoWeights), Tolerance::MODEL.relative_l2);
-        Ok(Problem { graph: Arc::new(graph), weights, feeds: Vec::new(), wanted, precision: Precision::F32, bound })
+        let (weights, bound) = (Arc::new(NoWeights), bound(precision, Tolerance::MODEL));
+        Ok(Problem { graph: Arc::new(graph), weights, feeds: Vec::new(), wanted, precision, bound })
     }
 
-    fn candidate(self, name: String, frames: Option<usize>, form: Form) -> Candidate {
+    fn candidate(self, name: String, frames: Option<usize>, form: Form, precision: Precision) -> Candidate {
         let calls = self.calls(form).unwrap_or_default();
-        let parts = || calls.iter().flat_map(|call| &call.parts);
+        let sequences = self.sequences(form);
         let work = Work::Attention(AttentionWork {
             name,
             frames,
-            sequences: parts().map(|part| part.sequences.count()).sum(),
-            tokens: parts().map(|part| part.sequences.tokens).max().unwrap_or(0),
+            sequences: sequences.iter().map(Sequences::count).sum(),
+            tokens: sequences.iter().map(|each| each.tokens).max().unwrap_or(0),
             heads: self.heads,
             head_width: self.width,
         });
-        let operations = calls.iter().map(|call| call.cost(Precision::F32).operations).sum();
+        let operations = calls.iter().map(|call| call.cost(precision).operations).sum();
         let make = move |_: &crate::graph::Device| {
             let small = self.reduced(form);
-            let reduced = Some(Reduced { problem: small.problem(form)?, key: format!("{form:?} {small:?}") });
-            Ok(Made { full: self.problem(form)?, reduced })
+            let key = format!("{form:?} {small:?} {precision}");
+            let reduced = Some(Reduced { problem: small.problem(form, precision)?, key });
+            Ok(Made { full: self.problem(form, precision)?, reduced })
         };
-        Candidate { work, precision: Precision::F32, operations, make: Box::new(make) }
+        Candidate { work, precision, operations, make: Box::new(make) }
     }
 }
 
@@ -131,7 +140,7 @@ impl Sizes {
 const SPREAD: f32 = 1.5;
 
 /// Each form over the tokens of the clips that `config` sees.
-pub(super) fn forms(config: &Config, batch: usize) -> Vec<Candidate> {
+pub(super) fn forms(config: &Config, batch: usize, precision: Precision) -> Vec<Candidate> {
     let grid = config.grid();
     let sizes = Sizes {
         batch,
@@ -140,13 +149,14 @@ pub(super) fn forms(config: &Config, batch: usize) -> Vec<Candidate> {
         heads: config.heads,
         width: config.head_width(),
     };
-    Form::ALL.into_iter().map(|form| sizes.candidate(form.name().to_owned(), Some(config.frames), form)).collect()
+    let candidate = |form: Form| sizes.candidate(form.name().to_owned(), Some(config.frames), form, precision);
+    Form::ALL.into_iter().map(candidate).collect()
 }
 
 /// Attention at the size that llama.cpp times in its test of backends: 16 heads of 72 over 5776 tokens.
-pub(super) fn of_llama_cpp() -> Candidate {
+pub(super) fn of_llama_cpp(precision: Precision) -> Candidate {
     let sizes = Sizes { batch: 1, times: 1, positions: 5776, heads: 16, width: 72 };
-    sizes.candidate("16 heads of 72 over 5776 tokens".to_owned(), None, Form::Joint)
+    sizes.candidate("16 heads of 72 over 5776 tokens".to_owned(), None, Form::Joint, precision)
 }
 
 #[cfg(test)]
@@ -158,7 +168,7 @@ mod tests {
     fn heads_that_cannot_be_halved_are_an_error_of_their_row_alone() {
         let device = Device::references();
         let config = Config::named("vit-ti").unwrap();
-        for candidate in forms(&config, 1) {
+        for candidate in forms(&config, 1, Precision::F32) {
             let Work::Attention(work) = &candidate.work else { panic!("{:?}", candidate.work) };
             let halves = work.name == "factorised dot-product";
             let made = (candidate.make)(&device);
@@ -173,7 +183,7 @@ mod tests {
     #[test]
     fn sizes_are_those_of_the_clip() {
         let config = Config::named("vit-b").unwrap();
-        let sizes = forms(&config, 1).into_iter().map(|candidate| match candidate.work {
+        let sizes = forms(&config, 1, Precision::F32).into_iter().map(|candidate| match candidate.work {
             Work::Attention(work) => [work.sequences, work.tokens, work.heads, work.head_width],
             _ => [0; 4],
         });

@@ -18,7 +18,7 @@ pub struct ComparedSizes {
     pub tubelet: Option<Tubelet>,
     /// Clips at a time.
     pub batch: usize,
-    /// How weights are stored.
+    /// How weights are stored, and products computed.
     pub precisions: Vec<Precision>,
     /// Whether attention is measured at the size that llama.cpp times, too.
     pub of_llama_cpp: bool,
@@ -38,6 +38,14 @@ impl Default for ComparedSizes {
 }
 
 impl ComparedSizes {
+    /// Precisions in which attention alone is measured: it has no weights.
+    pub(super) fn attention_precisions(&self) -> impl Iterator<Item = Precision> + use<> {
+        let halves = |precision: &Precision| *precision == Precision::F16;
+        let floats = self.precisions.iter().any(|precision| !halves(precision));
+        let halves = self.precisions.iter().any(halves);
+        [(floats, Precision::F32), (halves, Precision::F16)].into_iter().filter_map(|(is, one)| is.then_some(one))
+    }
+
     /// The model `kind` of `backbone` on clips of `frames` frames; it need not be possible.
     pub(super) fn config(&self, backbone: &str, kind: Model, frames: usize) -> Result<Config> {
         let config = Config::named(backbone)?;
@@ -77,10 +85,12 @@ impl Schedule {
                     clip.rows, clip.columns, clip.tubelet.frames, clip.tubelet.rows, clip.tubelet.columns
                 )));
             }
-            schedule.group(attention::forms(&clip, sizes.batch));
+            for precision in sizes.attention_precisions() {
+                schedule.group(attention::forms(&clip, sizes.batch, precision));
+            }
         }
         if sizes.of_llama_cpp {
-            schedule.group(vec![attention::of_llama_cpp()]);
+            schedule.group(sizes.attention_precisions().map(attention::of_llama_cpp).collect());
         }
         Ok(schedule)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::candidate::{Candidate, Made, Reduced, Schedule};
-use super::problem::{Problem, scattered};
+use super::problem::{Problem, bound, scattered};
 use super::{ModelWork, Work};
 use crate::checkpoint;
 use crate::graph::Weights;
@@ -137,7 +137,7 @@ pub(super) fn problem(
         feeds: vec![("clip", clip(config, batch)?)],
         wanted: [Some(features), logits].into_iter().flatten().collect(),
         precision,
-        bound: Tolerance::MODEL.relative_l2,
+        bound: bound(precision, Tolerance::MODEL),
     })
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Work;
 use super::candidate::{Candidate, Made, Reduced, Schedule};
 use super::clock::timed;
-use super::problem::Problem;
+use super::problem::{Problem, bound};
 use crate::graph::{Device, DeviceWeights, Executor, ExecutorOptions, Graph, Weights};
 use crate::kernels::{Access, Case, Family, Precision, Selection};
 use crate::tensor::{Error, Result, Tensor};
@@ -70,7 +70,7 @@ fn problem(case: &Case) -> Result<Problem> {
         weights: Arc::new(weights),
         feeds: Vec::new(),
         precision: case.precision,
-        bound: case.tolerance.relative_l2,
+        bound: bound(case.precision, case.tolerance),
     })
 }
 

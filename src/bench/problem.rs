@@ -10,7 +10,7 @@ use super::{Clock, RowCost, TimedCall};
 use crate::graph::{Device, DeviceOptions, DeviceWeights, Executor, ExecutorOptions, Feed, Graph, Memory, Origin};
 use crate::graph::{Value, Weights};
 use crate::kernels::{Cost, Precision, Selection};
-use crate::tensor::{Element, Error, Format, Result, Tensor};
+use crate::tensor::{Element, Error, Format, Result, Tensor, Tolerance};
 
 /// Work that any device can do.
 #[derive(Clone)]
@@ -24,6 +24,18 @@ pub(super) struct Problem {
     pub(super) precision: Precision,
     /// The largest relative L2 of an output from what the references find.
     pub(super) bound: f64,
+}
+
+/// What rounding the factors of a product to f16 changes what is made of them by, at most: two factors, half a unit each,
+/// twice.
+const OF_HALVES: f64 = 4.0 / 2048.0;
+
+/// The largest relative L2 from what the references find, of what may differ by `tolerance` in f32.
+pub(super) fn bound(precision: Precision, tolerance: Tolerance) -> f64 {
+    match precision {
+        Precision::F16 => tolerance.relative_l2.max(OF_HALVES),
+        Precision::F32 | Precision::F16Weights => tolerance.relative_l2,
+    }
 }
 
 impl Problem {

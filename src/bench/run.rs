@@ -523,7 +523,7 @@ mod tests {
         let config = Config::named("vit-ti").unwrap().frames(2).rows(32).columns(32);
         let mut schedule = Schedule::new();
         schedule.group(vec![large::<1>(), large::<1000>(), large::<{ usize::MAX }>()]);
-        schedule.group(attention::forms(&config, 1).split_off(3));
+        schedule.group(attention::forms(&config, 1, Precision::F32).split_off(3));
         let options = DeviceOptions::new().choice(DeviceChoice::Host);
         let mut stage = Stage::new(vec![BenchDevice::open(options).unwrap()]);
         stage.witness = Some(Witness::device(&Device::references()));

@@ -51,7 +51,8 @@ pub(super) trait Timed {
 /// How long a row is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Rules {
-    /// Seconds that a row may take, warm-up and samples together; each has one run at least.
+    /// Seconds that a row may take, warm-up and samples together; each has one run at least, and the samples are
+    /// [`LEAST_SAMPLES`] where that takes no more than [`STRETCH`] times as long.
     pub(super) row_seconds: f64,
     /// Samples that are enough.
     pub(super) samples: usize,
@@ -65,6 +66,10 @@ pub(super) struct Rules {
 pub(super) const ENOUGH_SAMPLES: usize = 20;
 /// Seconds of samples that are enough, unless more are asked for.
 pub(super) const ENOUGH_SECONDS: f64 = 2.0;
+/// Samples from which a spread can be told, so that two runs can be compared.
+const LEAST_SAMPLES: usize = 3;
+/// How many times a row's time may pass before it is left with fewer.
+pub(super) const STRETCH: f64 = 4.0;
 /// The share of a row's time that its warm-up may take.
 const WARM_UP_SHARE: f64 = 0.5;
 /// Runs that a median is of, and medians that have to agree.
@@ -126,7 +131,12 @@ impl RowState {
                 let time_left = self.warm.is_empty() || self.spent < WARM_UP_SHARE * rules.row_seconds;
                 rules.warm && time_left && !settled(&self.warm)
             }
-            Purpose::Sample => self.samples.wall.is_empty() || (self.spent < rules.row_seconds && !self.enough(rules)),
+            Purpose::Sample => {
+                let few = self.samples.wall.len() < LEAST_SAMPLES.min(rules.samples);
+                self.samples.wall.is_empty()
+                    || (self.spent < rules.row_seconds && !self.enough(rules))
+                    || (self.spent < STRETCH * rules.row_seconds && few)
+            }
         }
     }
 
@@ -285,10 +295,12 @@ mod tests {
     fn a_row_spends_no_more_than_its_time() {
         let found = one(&[3.0], &RULES);
         assert_eq!((found.warm_up.runs, found.warm_up.settled), (2, false));
-        // 6 s are gone: one sample reaches the two seconds that are enough.
-        assert_eq!((found.samples.wall.len(), found.enough), (1, true));
-        let found = one(&[0.3], &Rules { row_seconds: 1.0, ..RULES });
-        assert_eq!((found.warm_up.runs, found.samples.wall.len(), found.enough), (2, 2, false));
+        // One sample reaches the two seconds that are enough; three tell a spread.
+        assert_eq!((found.samples.wall.len(), found.enough), (3, true));
+        for (seconds, samples) in [(0.25, 3), (0.3, 3), (1.3, 2), (5.0, 1)] {
+            let found = one(&[seconds], &Rules { row_seconds: 1.0, ..RULES });
+            assert_eq!(found.samples.wall.len(), samples, "{seconds}");
+        }
         let found = one(&[1.5], &Rules { row_seconds: 0.0, ..RULES });
         assert_eq!((found.warm_up.runs, found.samples.wall.len(), found.enough), (1, 1, false));
     }
@@ -298,8 +310,8 @@ mod tests {
         let rules = Rules { samples: 3, ..RULES };
         let (found, order) = sampled(&[('A', &[0.1]), ('B', &[0.1]), ('C', &[2.0])], &rules);
         assert!(found.iter().all(Result::is_ok));
-        // C has spent half of its time after three runs, and one sample of it is enough.
-        assert_eq!(order, "abcabcabcababABCABAB");
+        // C has spent half of its time after three runs.
+        assert_eq!(order, "abcabcabcababABCABCABC");
         let (_, cold) = sampled(&[('A', &[0.1]), ('B', &[0.1])], &Rules { warm: false, ..rules });
         assert_eq!(cold, "ABABAB");
     }

@@ -1,9 +1,11 @@
 //! Which sizes a comparison has: those that fit its time on the devices at hand, as a short probe foresees it.
 
+use std::fmt;
 use std::time::Instant;
 
 use super::comparison::ComparedSizes;
 use super::forward::{self, SEED};
+use super::sampling::STRETCH;
 use crate::checkpoint;
 use crate::graph::Device;
 use crate::kernels::{Precision, Selection};
@@ -35,6 +37,8 @@ impl SizingWish {
 pub struct Sizing {
     /// The backbone.
     pub backbone: String,
+    /// Rows and columns of a frame, in pixels; `None` for those of the backbone.
+    pub size: Option<[usize; 2]>,
     /// Frames of the clips.
     pub frames: Vec<usize>,
     /// Why, in a sentence.
@@ -53,24 +57,27 @@ pub struct WorkRate {
 
 /// Frames of a whole sweep.
 const ALL_FRAMES: [usize; 5] = [8, 16, 32, 64, 128];
-/// Backbones of the sizing, the largest first, each with the number of frames at which the next one is better. That of
-/// three heads comes last: Model 4 cannot halve them.
-const RUNGS: [(&str, &[usize]); 8] = [
-    ("vit-b", &ALL_FRAMES),
-    ("vit-b", &[8, 16, 32, 64]),
-    ("vit-b", &[8, 16, 32]),
-    ("vit-s", &[8, 16, 32]),
-    ("vit-s", &[8, 16]),
-    ("vit-ti", &[8, 16, 32]),
-    ("vit-ti", &[8, 16]),
-    ("vit-ti", &[8]),
+/// Sizes to choose from, the largest first: a backbone, the side of its frames where that is not its own, and frames.
+///
+/// Smaller frames come before a smaller backbone: vit-ti has three heads, which Model 4 cannot halve.
+const RUNGS: [(&str, Option<usize>, &[usize]); 8] = [
+    ("vit-b", None, &ALL_FRAMES),
+    ("vit-b", None, &[8, 16, 32, 64]),
+    ("vit-b", None, &[8, 16, 32]),
+    ("vit-s", None, &[8, 16, 32]),
+    ("vit-s", None, &[8, 16]),
+    ("vit-s", Some(112), &[8, 16, 32]),
+    ("vit-s", Some(112), &[8, 16]),
+    ("vit-s", Some(112), &[8]),
 ];
 /// Seconds that the rows of a comparison may take, so that with probes and loading it is done in two minutes.
-const SECONDS: f64 = 75.0;
+const SECONDS: f64 = 90.0;
 /// The same where everything is wanted.
 const FULL_SECONDS: f64 = 3600.0;
 /// Passes that a row has at least: one that compiles, one that warms up, one sample.
 const LEAST_PASSES: f64 = 3.0;
+/// The same where three samples do not take too long.
+const FEW_PASSES: f64 = 5.0;
 /// Passes after which a quick row has enough.
 const MOST_PASSES: f64 = 30.0;
 /// Parameters that are made and packed in a second.
@@ -103,23 +110,26 @@ impl Sizing {
     /// A backbone that there is not.
     pub fn of(wish: &SizingWish, sizes: &ComparedSizes, rates: &[WorkRate], row_seconds: f64) -> Result<Self> {
         let limit = if wish.full { FULL_SECONDS } else { SECONDS };
-        let mut rungs: Vec<(String, Vec<usize>)> = Vec::new();
-        for (backbone, frames) in RUNGS {
+        let mut rungs: Vec<Rung> = Vec::new();
+        for (backbone, side, frames) in RUNGS {
             let whole = if wish.full { &ALL_FRAMES[..] } else { frames };
-            let rung = (
-                wish.backbone.clone().unwrap_or_else(|| backbone.to_owned()),
-                wish.frames.clone().unwrap_or_else(|| whole.to_vec()),
-            );
+            // Who names a backbone means its own size.
+            let side = side.filter(|_| wish.backbone.is_none()).map(|side| [side; 2]);
+            let rung = Rung {
+                backbone: wish.backbone.clone().unwrap_or_else(|| backbone.to_owned()),
+                size: sizes.size.or(side),
+                frames: wish.frames.clone().unwrap_or_else(|| whole.to_vec()),
+            };
             if !rungs.contains(&rung) {
                 rungs.push(rung);
             }
         }
         let mut first = None;
         let mut last = None;
-        for (backbone, frames) in rungs {
-            let seconds = foreseen(&backbone, &frames, sizes, rates, row_seconds)?;
-            first = first.or_else(|| Some((backbone.clone(), seconds)));
-            let found = (backbone, frames, seconds);
+        for rung in rungs {
+            let seconds = foreseen(&rung, sizes, rates, row_seconds)?;
+            first = first.or_else(|| Some((rung.clone(), seconds)));
+            let found = (rung, seconds);
             if seconds <= limit {
                 return Ok(Self::found(wish, found, first, rates));
             }
@@ -129,13 +139,7 @@ impl Sizing {
         Ok(Self::found(wish, last, first, rates))
     }
 
-    fn found(
-        wish: &SizingWish,
-        (backbone, frames, seconds): (String, Vec<usize>, f64),
-        first: Option<(String, f64)>,
-        rates: &[WorkRate],
-    ) -> Self {
-        let list = frames.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+    fn found(wish: &SizingWish, (rung, seconds): (Rung, f64), first: Option<(Rung, f64)>, rates: &[WorkRate]) -> Self {
         let rates: Vec<_> = rates
             .iter()
             .map(|rate| format!("{} at {:.0} GFLOP/s", rate.device, rate.operations_per_second * 1e-9))
@@ -149,32 +153,42 @@ impl Sizing {
             ),
         };
         let larger = match first {
-            Some((larger, time)) if larger != backbone || time > seconds => {
-                format!("; with {larger} and more frames it would be {} s", time.ceil())
-            }
+            Some((larger, time)) if larger != rung => format!("; {larger} would be {} s", time.ceil()),
             _ => String::new(),
         };
         let chosen = match (wish.backbone.is_some(), wish.frames.is_some() || wish.full) {
             (true, true) => "as asked for",
             (true, false) => "the frames chosen",
             (false, true) => "the backbone chosen",
-            (false, false) => "backbone and frames chosen",
+            (false, false) => "backbone and clips chosen",
         };
-        let sentence = format!("{backbone} on clips of {list} frames, {chosen}{foreseen}{larger}");
-        Self { backbone, frames, sentence }
+        let sentence = format!("{rung}, {chosen}{foreseen}{larger}");
+        let Rung { backbone, size, frames } = rung;
+        Self { backbone, size, frames, sentence }
+    }
+}
+
+/// Sizes that a comparison may have.
+#[derive(Clone, Debug, PartialEq)]
+struct Rung {
+    backbone: String,
+    size: Option<[usize; 2]>,
+    frames: Vec<usize>,
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let frames = self.frames.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+        write!(f, "{} on clips of {frames} frames", self.backbone)?;
+        self.size.map_or(Ok(()), |[rows, columns]| write!(f, " of {rows}×{columns}"))
     }
 }
 
 /// Seconds that the rows of such a comparison take on devices of these rates.
-fn foreseen(
-    backbone: &str,
-    frames: &[usize],
-    sizes: &ComparedSizes,
-    rates: &[WorkRate],
-    row_seconds: f64,
-) -> Result<f64> {
+fn foreseen(rung: &Rung, sizes: &ComparedSizes, rates: &[WorkRate], row_seconds: f64) -> Result<f64> {
+    let (backbone, sizes) = (&*rung.backbone, &ComparedSizes { size: rung.size, ..sizes.clone() });
     let mut seconds = 0.0;
-    for &frames in frames {
+    for &frames in &rung.frames {
         for kind in &sizes.kinds {
             let config = sizes.config(backbone, *kind, frames)?;
             // A model that cannot be takes no time.
@@ -185,13 +199,17 @@ fn foreseen(
             seconds += rows.sum::<f64>() * sizes.precisions.len() as f64;
         }
         let clip = sizes.config(backbone, Model::all()[0], frames)?;
-        for candidate in super::attention::forms(&clip, sizes.batch) {
-            seconds += rates.iter().map(|rate| row(candidate.operations, rate, row_seconds)).sum::<f64>();
+        for precision in sizes.attention_precisions() {
+            for candidate in super::attention::forms(&clip, sizes.batch, precision) {
+                seconds += rates.iter().map(|rate| row(candidate.operations, rate, row_seconds)).sum::<f64>();
+            }
         }
     }
     if sizes.of_llama_cpp {
-        let operations = super::attention::of_llama_cpp().operations;
-        seconds += rates.iter().map(|rate| row(operations, rate, row_seconds)).sum::<f64>();
+        for precision in sizes.attention_precisions() {
+            let operations = super::attention::of_llama_cpp(precision).operations;
+            seconds += rates.iter().map(|rate| row(operations, rate, row_seconds)).sum::<f64>();
+        }
     }
     Ok(seconds)
 }
@@ -199,7 +217,8 @@ fn foreseen(
 /// Seconds of a row of so many operations.
 pub(super) fn row(operations: u64, rate: &WorkRate, row_seconds: f64) -> f64 {
     let pass = operations as f64 / rate.operations_per_second;
-    (MOST_PASSES * pass).min(row_seconds).max(LEAST_PASSES * pass)
+    let few = (FEW_PASSES * pass).min(STRETCH * row_seconds + pass);
+    (MOST_PASSES * pass).min(row_seconds).max(few).max(LEAST_PASSES * pass)
 }
 
 #[cfg(test)]
@@ -218,20 +237,21 @@ mod tests {
     #[test]
     fn sizes_fit_the_devices() {
         let wish = SizingWish::default();
-        for (rates, backbone, frames) in [
-            (&[1e6, 1e6][..], "vit-b", Some(&ALL_FRAMES[..])),
-            (&[20_000.0, 1000.0], "vit-b", None),
-            (&[1.0], "vit-ti", Some(&[8])),
+        for (rates, backbone, size, frames) in [
+            (&[1e6, 1e6][..], "vit-b", None, Some(&ALL_FRAMES[..])),
+            (&[20_000.0, 1000.0], "vit-b", None, None),
+            (&[1.0], "vit-s", Some([112, 112]), Some(&[8])),
         ] {
             let sizing = of(&wish, rates);
-            assert_eq!(sizing.backbone, backbone, "{rates:?}: {}", sizing.sentence);
+            assert_eq!((&*sizing.backbone, sizing.size), (backbone, size), "{rates:?}: {}", sizing.sentence);
             assert!(frames.is_none_or(|frames| frames == sizing.frames), "{rates:?}: {}", sizing.sentence);
             assert!(sizing.sentence.contains("device 0 at"), "{}", sizing.sentence);
         }
         // A slower device never has more.
         let rung = |rate: f64| {
-            let Sizing { backbone, frames, .. } = of(&wish, &[rate, 4.0 * rate]);
-            RUNGS.iter().position(|(name, list)| *name == backbone && **list == frames[..])
+            let Sizing { backbone, size, frames, .. } = of(&wish, &[rate, 4.0 * rate]);
+            let same = |side: &Option<usize>| side.map(|side| [side; 2]) == size;
+            RUNGS.iter().position(|(name, side, list)| *name == backbone && same(side) && **list == frames[..])
         };
         let rungs: Vec<_> = [1e5, 1e4, 1e3, 300.0, 100.0, 30.0, 10.0, 1.0].map(rung).into();
         assert!(rungs.iter().all(Option::is_some) && rungs.is_sorted(), "{rungs:?}");
@@ -242,7 +262,8 @@ mod tests {
         let frames = SizingWish { frames: Some(vec![4]), ..SizingWish::default() };
         assert_eq!(of(&frames, &[0.5]).frames, [4]);
         let backbone = SizingWish { backbone: Some("vit-l".to_owned()), ..SizingWish::default() };
-        assert_eq!((&*of(&backbone, &[100.0]).backbone, of(&backbone, &[100.0]).frames), ("vit-l", vec![8]));
+        let found = of(&backbone, &[100.0]);
+        assert_eq!((&*found.backbone, found.size, found.frames), ("vit-l", None, vec![8]));
         let both = SizingWish { backbone: Some("vit-h".to_owned()), ..frames };
         let sizing = of(&both, &[]);
         assert_eq!((&*sizing.backbone, &*sizing.sentence), ("vit-h", "vit-h on clips of 4 frames, as asked for"));
@@ -254,7 +275,7 @@ mod tests {
     #[test]
     fn a_row_has_its_least_and_its_most() {
         let rate = WorkRate { device: String::new(), operations_per_second: 100.0 };
-        for (operations, expected) in [(1, 0.3), (5, 1.0), (100, 3.0)] {
+        for (operations, expected) in [(1, 0.3), (5, 1.0), (50, 2.5), (100, 5.0), (200, 6.0), (1000, 30.0)] {
             approx::assert_relative_eq!(row(operations, &rate, 1.0), expected, epsilon = 1e-12);
         }
     }

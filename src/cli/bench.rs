@@ -231,8 +231,9 @@ impl Bench {
             }
             None if !self.kernel.is_empty() => self.kernels(),
             None => {
-                let sizes = self.sizes();
+                let mut sizes = self.sizes();
                 let sizing = self.sizing(&sizes, &mut stage, method.row_seconds)?;
+                sizes.size = sizing.size;
                 method = method.of(sizing.backbone.clone(), sizing.sentence);
                 Schedule::comparison(&sizing.backbone, &sizing.frames, &sizes)?
             }

@@ -188,9 +188,11 @@ impl Pair<'_> {
             let few = || not_comparable(format!("{} {when}: {FEWEST} are needed", counted(samples.len(), "sample")));
             LogMedian::of(samples).ok_or_else(few)
         };
-        let (first, second) = (of(first, "before")?, of(second, "after")?);
-        let floor = [(1.0 + LEAST_CHANGE).ln(), first.spread, second.spread, apart(before.0, after.0)];
-        Ok(Change { before: first, after: second, floor: floor.into_iter().fold(0.0, f64::max) })
+        let (former, latter) = (of(first, "before")?, of(second, "after")?);
+        let [arithmetic, bandwidth] = apart(before.0, after.0);
+        let nearest = if first.shares.arithmetic >= first.shares.bandwidth { arithmetic } else { bandwidth };
+        let floor = [(1.0 + LEAST_CHANGE).ln(), former.spread, latter.spread, nearest];
+        Ok(Change { before: former, after: latter, floor: floor.into_iter().fold(0.0, f64::max) })
     }
 
     /// The row of the comparison, with an interval of `confidence`.
@@ -251,8 +253,9 @@ pub(super) fn clocked(measurement: &RowMeasurement) -> &[f64] {
     }
 }
 
-/// How far the ceilings of a device lie apart, before and after the rows of two runs: a logarithm.
-fn apart(before: &MeasuredDevice, after: &MeasuredDevice) -> f64 {
+/// How far the ceilings of a device lie apart, before and after the rows of two runs, as logarithms: of arithmetic, by
+/// whatever units, and of bandwidth.
+fn apart(before: &MeasuredDevice, after: &MeasuredDevice) -> [f64; 2] {
     let ceilings = [&before.before, &before.after, &after.before, &after.after];
     let range = |values: [f64; 4]| match values.into_iter().all(is_positive) {
         true => values.into_iter().fold(0.0, f64::max).ln() - values.into_iter().fold(f64::INFINITY, f64::min).ln(),
@@ -261,7 +264,7 @@ fn apart(before: &MeasuredDevice, after: &MeasuredDevice) -> f64 {
     let arithmetic = range(ceilings.map(|ceilings| ceilings.operations_per_second));
     let bandwidth = range(ceilings.map(|ceilings| ceilings.bytes_per_second));
     let matrix = range(ceilings.map(|ceilings| ceilings.matrix_operations_per_second.unwrap_or(0.0)));
-    arithmetic.max(bandwidth).max(matrix)
+    [arithmetic.max(matrix), bandwidth]
 }
 
 /// Ceilings that lie further apart are worth a note.
@@ -280,12 +283,15 @@ fn notes(before: &Benchmark, after: &Benchmark) -> Vec<String> {
         {
             notes.push(format!("the driver of {name} is another"));
         }
-        let apart = apart(earlier, device).exp_m1();
-        if apart > NOTABLE {
-            let apart = percent(apart);
-            notes.push(format!(
-                "the ceilings of {name} lie {apart} apart, before and after both runs: less counts as noise"
-            ));
+        for (what, apart) in ["arithmetic", "bandwidth"].into_iter().zip(apart(earlier, device)) {
+            let apart = apart.exp_m1();
+            if apart > NOTABLE {
+                let apart = percent(apart);
+                notes.push(format!(
+                    "the {what} of {name} lies {apart} apart, before and after both runs: less counts as noise in rows \
+                     that it is the nearest ceiling of"
+                ));
+            }
         }
     }
     notes
