@@ -297,7 +297,7 @@ mod tests {
         assert_eq!((found.warm_up.runs, found.warm_up.settled), (2, false));
         // One sample reaches the two seconds that are enough; three tell a spread.
         assert_eq!((found.samples.wall.len(), found.enough), (3, true));
-        for (seconds, samples) in [(0.25, 3), (0.3, 3), (1.3, 2), (5.0, 1)] {
+        for (seconds, samples) in [(0.25, 3), (0.3, 3), (1.5, 2), (5.0, 1)] {
             let found = one(&[seconds], &Rules { row_seconds: 1.0, ..RULES });
             assert_eq!(found.samples.wall.len(), samples, "{seconds}");
         }

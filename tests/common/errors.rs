@@ -68,7 +68,7 @@ impl Errors {
     }
 
     fn table(&self) -> String {
-        let mut table = "| kernel | variant | weights | relative L2 | of its bound | case |\n".to_owned();
+        let mut table = "| kernel | variant | precision | relative L2 | of its bound | case |\n".to_owned();
         table += "|---|---|---|---|---|---|\n";
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for ((kernel, variant, precision), Largest { case, relative_l2, share }) in all.iter() {
