@@ -27,7 +27,7 @@ use publishing::Publishing;
 #[command(after_help = "\
 Without options the four models stand side by side on the chosen device, with attention alone at the same sizes, over a \
 sweep of frames, and attention at the size that llama.cpp times unless --frames and --size are both given; a short probe \
-chooses backbone and frames by what is to fit two minutes. --kernel measures \
+chooses backbone, size and frames by what is to fit two minutes. --kernel measures \
 kernels at the sizes of a real model instead, --forward or a model that is named one forward pass and where its time goes.
 
 Every output that is timed is checked in the same run: at a reduced size against references in f64, and at its own size \

@@ -195,7 +195,8 @@ impl Figure {
         let place = |point: &[f64; 2]| area.place(*point);
         let tick = |axis: &Axis, at: f64, value: f64| Tick { at, label: axis.unit.write(value) };
         let columns = self.across.columns(screen, &area);
-        let rows = logarithmic(span[1], screen.rows);
+        let unit = self.up.unit.multiple(span[1][1]);
+        let rows = logarithmic(span[1].map(|end| end / unit), screen.rows).into_iter().map(|value| value * unit);
         Plot {
             screen: screen.name,
             title: self.title.clone(),
@@ -211,7 +212,7 @@ impl Figure {
                 .into_iter()
                 .map(|value| tick(&self.across, place(&[value, span[1][0]])[0], value))
                 .collect(),
-            rows: rows.into_iter().map(|value| tick(&self.up, place(&[span[0][0], value])[1], value)).collect(),
+            rows: rows.map(|value| tick(&self.up, place(&[span[0][0], value])[1], value)).collect(),
             ceilings: self.ceilings.iter().filter_map(|ceiling| area.ceiling(ceiling)).collect(),
             curves: self.drawn(screen, &area),
         }
@@ -246,6 +247,14 @@ impl Axis {
 }
 
 impl Unit {
+    /// What a number like `largest` is written as a multiple of, by which round ones are told.
+    fn multiple(self, largest: f64) -> f64 {
+        match self {
+            Self::Bytes => 1024f64.powf(largest.max(1.0).log(1024.0).floor()),
+            Self::Number | Self::Seconds | Self::OperationsPerSecond => 1.0,
+        }
+    }
+
     fn write(self, value: f64) -> String {
         let text = match self {
             Self::Number if value >= 10.0 => return amounts::grouped(value.round() as u64),
@@ -370,6 +379,16 @@ mod tests {
         let text = serde_json::to_string(&figure(&[[784.0, 0.02]]).plots()).unwrap();
         assert!(!text.contains("\"at\":null") && !text.contains("[null") && !text.contains("NaN"), "{text}");
         assert!(figure(&[]).plots().is_empty() && figure(&[[784.0, f64::NAN]]).plots().len() < 3);
+    }
+
+    #[test]
+    fn memory_is_labelled_in_round_multiples() {
+        let [least, most] = [10.0, 70.0].map(|amount| amount * 1024.0 * 1024.0);
+        let mut figure = figure(&[[1.0, least], [2.0, most]]);
+        figure.up.unit = Unit::Bytes;
+        let plots = figure.plots();
+        let labels: Vec<_> = plots[0].rows.iter().map(|tick| &*tick.label).collect();
+        assert_eq!(labels, ["10 MiB", "20 MiB", "50 MiB"]);
     }
 
     #[test]

@@ -10,12 +10,17 @@ pub(super) fn logarithmic([low, high]: [f64; 2], most: usize) -> Vec<f64> {
         let numbers = powers
             .clone()
             .filter(|power| power.rem_euclid(step as i32) == 0)
-            .flat_map(|power| digits.iter().map(move |digit| digit * 10f64.powi(power)));
+            .flat_map(|power| digits.iter().map(move |digit| scaled(*digit, power)));
         numbers.filter(|number| (low..=high).contains(number)).collect()
     };
     let every_power = DIGITS.iter().map(|digits| within(digits, 1));
     let fewer = (2..=MOST_POWERS).map(|step| within(&[1.0], step));
     every_power.chain(fewer).find(|ticks| ticks.len() <= most).unwrap_or_default()
+}
+
+/// The number nearest to `digit` times this power of ten: 0.3, where 3 times 0.1 is a little more.
+fn scaled(digit: f64, power: i32) -> f64 {
+    if power < 0 { digit / 10f64.powi(-power) } else { digit * 10f64.powi(power) }
 }
 
 /// More powers of ten than lie between any two times.
@@ -63,6 +68,7 @@ mod tests {
         assert_eq!(logarithmic([1.0, 10.0], 6), [1.0, 2.0, 5.0, 10.0]);
         assert_eq!(logarithmic([0.9, 1200.0], 6), [1.0, 10.0, 100.0, 1000.0]);
         assert_eq!(logarithmic([2.1, 6.5], 6), [3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(logarithmic([0.09, 3.5], 4), [0.1, 0.3, 1.0, 3.0]);
         let far = logarithmic([1e-9, 1e9], 6);
         assert!(far.len() <= 6 && far.len() >= 3, "{far:?}");
     }
