@@ -118,10 +118,10 @@ impl Replay {
                     None => Trial::declared(family, name),
                 };
                 let trial = trial.ok_or_else(|| self.unknown("case", name))?;
-                let trial = Trial { case: self.given(trial.case)?, ..trial };
                 let implementations = subject.implementations(&trial.case, &Selection::automatic());
                 let implementation = implementations.into_iter().find(|one| one.name() == *variant);
                 let implementation = implementation.ok_or_else(|| self.elsewhere(subject, variant))?;
+                let trial = Trial { case: self.given(trial.case)?, ..trial };
                 findings.add(run(subject, &trial, implementation), true);
             }
             Recorded::Model { name, .. } => {

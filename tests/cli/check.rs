@@ -131,7 +131,7 @@ pub(super) fn wrong_use() -> Outcome {
         ("--kernel nonsense", "there is no kernel \"nonsense\""),
         ("--kernel softmax --models", "--models"),
         ("--kernel softmax --variant nonsense", "nonsense"),
-        ("--kernel softmax --weights f16", "leave --weights out"),
+        ("--kernel softmax --precision f16", "unexpected argument"),
         ("--kernel softmax --soak 0", "more than 0"),
         ("--kernel softmax --soak=-3", "more than 0"),
         ("--kernel softmax --soak NaN", "more than 0"),
