@@ -20,6 +20,21 @@
 //     places(column)                    where these columns go in the first row,
 //     store(places, row, column, sums)  what becomes of their sums, if they exist.
 
+{# What an invocation stages of the 32 steps of k from `step` on; zero beyond the last. #}
+{% macro fetch(step, rows) %}
+    {
+        let k = {{ step }} + lane % 8u * 4u;
+        let inside = k + vec4(0u, 1u, 2u, 3u) < vec4(call.inner);
+{% for i in range(rows // 16) %}
+        left{{ i }} = select(Quad(), left(start{{ i }}, k), inside);
+{% endfor %}
+{% for i in range(4) %}
+        let at{{ i }} = ({{ step }}) * 16u + {{ 128 * i }}u + lane;
+        let staged{{ i }} = weight_at(panel * panel_size + min(at{{ i }}, panel_size - 1u));
+        weight{{ i }} = select(Quad(), staged{{ i }}, at{{ i }} < panel_size);
+{% endfor %}
+    }
+{% endmacro %}
 // Four neighbours of an operand.
 alias Quad = vec4<f16>;
 
@@ -86,32 +101,15 @@ fn main(
 {% endfor %}
 {% endfor %}
 
-    for (var step = 0u; step < call.inner + DEPTH; step += DEPTH) {
-        let k = step + lane % 8u * 4u;
-        let inside = k + vec4(0u, 1u, 2u, 3u) < vec4(call.inner);
 {% for i in range(rows // 16) %}
-        let left{{ i }} = select(Quad(), left(start{{ i }}, k), inside);
+    var left{{ i }}: Quad;
 {% endfor %}
 {% for i in range(4) %}
-        let at{{ i }} = step * 16u + {{ 128 * i }}u + lane;
-        let staged{{ i }} = weight_at(panel * panel_size + min(at{{ i }}, panel_size - 1u));
-        let weight{{ i }} = select(Quad(), staged{{ i }}, at{{ i }} < panel_size);
+    var weight{{ i }}: Quad;
 {% endfor %}
-
-        if step > 0u {
-{% for d in range(0, 32, edge) %}
-{% for i in range(row_matrices) %}
-            let a{{ d }}_{{ i }} = coopLoadT<{{ type }}<f16, A>>(&left_tile[left_matrices + {{ i * edge }}u * LEFT_STRIDE + {{ d }}u], LEFT_STRIDE);
-{% endfor %}
-{% for j in range(column_matrices) %}
-            let b{{ d }}_{{ j }} = coopLoadT<{{ type }}<f16, B>>(&weight_tile[{{ d }}u * WEIGHT_STRIDE + weight_matrices + {{ j * edge }}u], WEIGHT_STRIDE);
-{% for i in range(row_matrices) %}
-            sums{{ i }}_{{ j }} = coopMultiplyAdd(a{{ d }}_{{ i }}, b{{ d }}_{{ j }}, sums{{ i }}_{{ j }});
-{% endfor %}
-{% endfor %}
-{% endfor %}
-        }
-
+{{ fetch("0u", rows) }}
+    // Never in a branch: matrices are multiplied by all invocations together.
+    for (var step = 0u; step < call.inner; step += DEPTH) {
         workgroupBarrier();
 {% for i in range(rows // 16) %}
         stage_left(left_place + {{ 16 * i }}u * LEFT_STRIDE, left{{ i }});
@@ -120,6 +118,18 @@ fn main(
         stage_weight(weight_place + {{ 8 * i }}u * WEIGHT_STRIDE, weight{{ i }});
 {% endfor %}
         workgroupBarrier();
+{{ fetch("step + DEPTH", rows) }}
+{% for d in range(0, 32, edge) %}
+{% for i in range(row_matrices) %}
+        let a{{ d }}_{{ i }} = coopLoadT<{{ type }}<f16, A>>(&left_tile[left_matrices + {{ i * edge }}u * LEFT_STRIDE + {{ d }}u], LEFT_STRIDE);
+{% endfor %}
+{% for j in range(column_matrices) %}
+        let b{{ d }}_{{ j }} = coopLoadT<{{ type }}<f16, B>>(&weight_tile[{{ d }}u * WEIGHT_STRIDE + weight_matrices + {{ j * edge }}u], WEIGHT_STRIDE);
+{% for i in range(row_matrices) %}
+        sums{{ i }}_{{ j }} = coopMultiplyAdd(a{{ d }}_{{ i }}, b{{ d }}_{{ j }}, sums{{ i }}_{{ j }});
+{% endfor %}
+{% endfor %}
+{% endfor %}
     }
 
     // Storing: 16 invocations share a row.
