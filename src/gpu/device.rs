@@ -446,8 +446,8 @@ fn experimental(features: wgpu::Features) -> wgpu::ExperimentalFeatures {
         return wgpu::ExperimentalFeatures::disabled();
     }
     #[allow(unsafe_code, reason = "matrix units are offered as an experimental feature only")]
-    // SAFETY: matrices are loaded from and stored to workgroup memory alone, at indices that no call's sizes change, in
-    // kernels that the tests run with checks on.
+    // SAFETY: this crate's kernels load and store matrices at places that no call's sizes change, all of which lies in
+    // workgroup memory or, in the probe of matrix units, in buffers made for it; the tests run them with checks on.
     unsafe {
         wgpu::ExperimentalFeatures::enabled()
     }
