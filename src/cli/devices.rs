@@ -81,7 +81,8 @@ fn describe_processor(processor: &Processor) -> String {
 }
 
 fn entry(index: usize, default: bool, capabilities: Capabilities) -> Entry {
-    let first = |family: &Family, precision| family.fitting(&capabilities, precision).first().map(|variant| variant.name);
+    let first =
+        |family: &Family, precision| family.fitting(&capabilities, precision).first().map(|variant| variant.name);
     let variants = ALL.iter().map(|family| (family.name, first(family, Precision::F32))).collect();
     let of_halves = ALL.iter().filter(|family| family.variants().iter().any(|variant| variant.needs.f16));
     let variants_f16 = of_halves.map(|family| (family.name, first(family, Precision::F16))).collect();

@@ -123,8 +123,7 @@ impl Tile {
     const WORKGROUP_SMALL: Self =
         Self { rows: 64, panel: 64, lanes: 64, tiles: 1, depth: 16, iterations: 6, wide: false, matrices: None };
     const WORKGROUP_LARGE: Self = Self { rows: 128, lanes: 128, ..Self::WORKGROUP_SMALL };
-    const MATRIX_SMALL: Self =
-        Self { lanes: MATRIX_INVOCATIONS, depth: 32, iterations: 1, ..Self::WORKGROUP_SMALL };
+    const MATRIX_SMALL: Self = Self { lanes: MATRIX_INVOCATIONS, depth: 32, iterations: 1, ..Self::WORKGROUP_SMALL };
     const MATRIX_LARGE: Self = Self { rows: 128, ..Self::MATRIX_SMALL };
 
     /// The tile of a subgroup for a product of `rows`; `wide` where operands and sizes let it load two floats at once.
