@@ -88,7 +88,7 @@ pub struct Ceilings {
     pub operations_per_second: f64,
     /// Seconds that the probe of arithmetic took: long enough that starting it does not count.
     pub arithmetic_seconds: f64,
-    /// The same by the device's matrix units, f16 in and f32 out, where kernels use them.
+    /// The same by the device's matrix units, f16 in and f32 out; `None` without them.
     pub matrix_operations_per_second: Option<f64>,
     /// Bytes read and written a second by a copy.
     pub bytes_per_second: f64,

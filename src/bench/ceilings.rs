@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::clock::clock_of;
+use super::matrices::matrix_rate;
 use super::problem::{NoWeights, Prepared, Problem, scattered};
 use super::sampling::{Purpose, Timed, quantile};
 use super::{Ceilings, Clock};
@@ -43,7 +44,7 @@ pub(super) fn measure_ceilings(device: &Device) -> Result<Ceilings> {
     Ok(Ceilings {
         operations_per_second,
         arithmetic_seconds,
-        matrix_operations_per_second: None,
+        matrix_operations_per_second: matrix_rate(device),
         bytes_per_second,
         copied_bytes,
         launch_seconds: launch(device)?,
@@ -153,10 +154,23 @@ impl Ceilings {
     pub(super) fn better(&self, other: &Self) -> Self {
         Self {
             operations_per_second: self.operations_per_second.max(other.operations_per_second),
+            matrix_operations_per_second: self.matrix_rate_with(other),
             bytes_per_second: self.bytes_per_second.max(other.bytes_per_second),
             launch_seconds: self.launch_seconds.min(other.launch_seconds),
             ..*self
         }
+    }
+
+    /// The better rate of matrix units of these and `other`.
+    fn matrix_rate_with(&self, other: &Self) -> Option<f64> {
+        let rates = [self, other].into_iter().filter_map(|ceilings| ceilings.matrix_operations_per_second);
+        rates.reduce(f64::max)
+    }
+
+    /// Those of products at `precision`: matrix units multiply f16 where there are any.
+    pub(super) fn at(&self, precision: Precision) -> Self {
+        let by_matrices = self.matrix_operations_per_second.filter(|_| precision == Precision::F16).unwrap_or(0.0);
+        Self { operations_per_second: self.operations_per_second.max(by_matrices), ..*self }
     }
 
     /// The least seconds in which so many operations can be done and so many bytes be moved.
@@ -201,6 +215,15 @@ mod tests {
     fn the_least_time_is_that_of_whichever_ceiling_binds() {
         assert_relative_eq!(CEILINGS.least_seconds(200_000_000_000, 5), 2.0);
         assert_relative_eq!(CEILINGS.least_seconds(200, 40_000_000_000), 4.0);
+    }
+
+    #[test]
+    fn matrix_units_are_the_ceiling_of_f16() {
+        let ceilings = Ceilings { matrix_operations_per_second: Some(800e9), ..CEILINGS };
+        assert_relative_eq!(ceilings.at(Precision::F16).operations_per_second, 800e9);
+        assert_relative_eq!(ceilings.at(Precision::F16Weights).operations_per_second, 100e9);
+        assert_relative_eq!(CEILINGS.at(Precision::F16).operations_per_second, 100e9);
+        assert_eq!(CEILINGS.better(&ceilings).matrix_operations_per_second, Some(800e9));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod comparison;
 mod forward;
 mod kernels;
 mod machine;
+mod matrices;
 mod method;
 mod problem;
 pub mod publish;

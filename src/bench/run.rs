@@ -97,7 +97,8 @@ impl Found {
     fn with_shares(mut self, devices: &[MeasuredDevice]) -> BenchmarkRow {
         let device = devices.get(self.row.device);
         if let (RowOutcome::Measured(measurement), Some(device)) = (&mut self.row.outcome, device) {
-            measurement.shares = shares(&self.costs, measurement.median, &device.before.better(&device.after));
+            let ceilings = device.before.better(&device.after).at(self.row.precision);
+            measurement.shares = shares(&self.costs, measurement.median, &ceilings);
         }
         self.row
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tubelet::gpu::{self, Capabilities, devices};
 use tubelet::graph::Device;
-use tubelet::kernels::ALL;
+use tubelet::kernels::{ALL, Family, Precision};
 use tubelet::tensor::Result;
 
 use super::output;
@@ -50,6 +50,8 @@ struct Entry {
     capabilities: Capabilities,
     /// Kernel → the variant it runs; `null` where the device can run none.
     variants: BTreeMap<&'static str, Option<&'static str>>,
+    /// The same at `--precision f16`, of the kernels that multiply halves there.
+    variants_f16: BTreeMap<&'static str, Option<&'static str>>,
 }
 
 impl super::Run for Devices {
@@ -79,10 +81,12 @@ fn describe_processor(processor: &Processor) -> String {
 }
 
 fn entry(index: usize, default: bool, capabilities: Capabilities) -> Entry {
-    let variant =
-        |family: &tubelet::kernels::Family| family.variants_for(&capabilities).first().map(|variant| variant.name);
-    let variants = ALL.iter().map(|family| (family.name, variant(family))).collect();
-    Entry { index, default, variants, capabilities }
+    let first =
+        |family: &Family, precision| family.fitting(&capabilities, precision).first().map(|variant| variant.name);
+    let variants = ALL.iter().map(|family| (family.name, first(family, Precision::F32))).collect();
+    let of_halves = ALL.iter().filter(|family| family.variants().iter().any(|variant| variant.needs.f16));
+    let variants_f16 = of_halves.map(|family| (family.name, first(family, Precision::F16))).collect();
+    Entry { index, default, variants, variants_f16, capabilities }
 }
 
 fn describe(entry: &Entry) -> String {
@@ -112,6 +116,7 @@ fn describe(entry: &Entry) -> String {
             ),
         ),
         ("kernel variants", kernels(&entry.variants)),
+        ("in f16", kernels(&entry.variants_f16)),
     ]);
     let default = if entry.default { "  (the default)" } else { "" };
     format!("{}: {name}{default}\n{facts}", entry.index)

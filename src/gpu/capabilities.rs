@@ -60,6 +60,12 @@ pub struct MatrixShape {
 }
 
 impl MatrixShape {
+    /// A product of matrices of `edge` rows and columns, of f16 added up in f32: what kernels are written for.
+    pub fn square(edge: u32) -> Self {
+        let [operands, accumulator] = ["f16", "f32"].map(str::to_owned);
+        Self { rows: edge, columns: edge, inner: edge, operands, accumulator }
+    }
+
     fn of(adapter: &wgpu::Adapter) -> Vec<Self> {
         let shapes = adapter.cooperative_matrix_properties().into_iter().map(|shape| Self {
             rows: shape.m_size,
@@ -131,7 +137,7 @@ pub struct Capabilities {
     pub subgroup: Option<Subgroup>,
     /// GPU timestamps.
     pub timestamps: bool,
-    /// Products that matrix units offer.
+    /// Products that matrix units offer; none where the device was opened without them.
     pub matrix_shapes: Vec<MatrixShape>,
     /// The limits.
     pub limits: Limits,
@@ -164,6 +170,12 @@ impl Capabilities {
         self.subgroup.and_then(Subgroup::fixed)
     }
 
+    /// The edge of the square matrices of f16 that its matrix units multiply and add up in f32, the largest of which WGSL
+    /// has a type, 16 or 8; `None` where they offer none.
+    pub fn matrix_edge(&self) -> Option<u32> {
+        [16, 8].into_iter().find(|&edge| self.matrix_shapes.contains(&MatrixShape::square(edge)))
+    }
+
     pub(super) fn of_adapter(adapter: &wgpu::Adapter) -> Self {
         Self {
             matrix_shapes: MatrixShape::of(adapter),
@@ -173,8 +185,9 @@ impl Capabilities {
 
     /// Of a device with the features and limits that it was opened with.
     pub(super) fn of_opened(adapter: &wgpu::Adapter, device: &wgpu::Device) -> Self {
+        let has_matrices = device.features().contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
         Self {
-            matrix_shapes: MatrixShape::of(adapter),
+            matrix_shapes: if has_matrices { MatrixShape::of(adapter) } else { Vec::new() },
             ..Self::new(&adapter.get_info(), device.features(), &device.limits())
         }
     }
@@ -230,6 +243,19 @@ fn loop_iterations(kind: DeviceKind, driver: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn matrices_are_the_largest_square_ones_that_wgsl_has() {
+        let with = |shapes: &[MatrixShape]| {
+            Capabilities { matrix_shapes: shapes.to_vec(), ..Capabilities::of_kind(DeviceKind::Discrete) }.matrix_edge()
+        };
+        let flat = MatrixShape { inner: 8, ..MatrixShape::square(16) };
+        let halves = MatrixShape { accumulator: "f16".to_owned(), ..MatrixShape::square(16) };
+        assert_eq!(with(&[]), None);
+        assert_eq!(with(&[flat.clone(), halves.clone(), MatrixShape::square(32)]), None);
+        assert_eq!(with(&[flat, MatrixShape::square(8), halves]), Some(8));
+        assert_eq!(with(&[MatrixShape::square(8), MatrixShape::square(16)]), Some(16));
+    }
 
     #[test]
     fn old_and_unknown_software_drivers_stop_their_loops() {

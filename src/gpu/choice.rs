@@ -149,7 +149,12 @@ pub(super) async fn find(options: &GpuOptions) -> Result<Found> {
         | wgpu::Features::TIMESTAMP_QUERY
         | wgpu::Features::SHADER_F16
         | wgpu::Features::SHADER_INT64;
-    let features = adapter.features() & wanted;
+    let mut features = adapter.features() & wanted;
+    // Matrix units that kernels can use; no browser has them.
+    let has_matrices = !options.webgpu && Capabilities::of_adapter(&adapter).matrix_edge().is_some();
+    if has_matrices && features.contains(wgpu::Features::SHADER_F16) {
+        features |= adapter.features() & wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+    }
     let limits = if options.webgpu { wgpu::Limits::defaults() } else { adapter.limits() };
     Ok(Found { adapter, features, limits })
 }

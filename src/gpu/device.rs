@@ -94,6 +94,7 @@ impl Gpu {
                 label: Some("tubelet"),
                 required_features: features,
                 required_limits: limits,
+                experimental_features: experimental(features),
                 ..Default::default()
             };
             let (raw, queue) = adapter.request_device(&descriptor).await.map_err(|error| {
@@ -436,6 +437,19 @@ impl Gpu {
 impl Shared {
     fn pipelines(&self) -> MutexGuard<'_, HashMap<PipelineKey, Pipeline>> {
         self.pipelines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What wgpu wants to be told before it opens a device with any of `features` that it calls experimental.
+fn experimental(features: wgpu::Features) -> wgpu::ExperimentalFeatures {
+    if !features.contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
+        return wgpu::ExperimentalFeatures::disabled();
+    }
+    #[allow(unsafe_code, reason = "matrix units are offered as an experimental feature only")]
+    // SAFETY: this crate's kernels load and store matrices at places that no call's sizes change, all of which lies in
+    // workgroup memory or, in the probe of matrix units, in buffers made for it; the tests run them with checks on.
+    unsafe {
+        wgpu::ExperimentalFeatures::enabled()
     }
 }
 

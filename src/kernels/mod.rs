@@ -77,7 +77,7 @@ impl FromStr for Selection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::{Capabilities, DeviceKind};
+    use crate::gpu::{Capabilities, DeviceKind, MatrixShape};
 
     #[test]
     fn selections_are_parsed_and_checked() {
@@ -100,6 +100,32 @@ mod tests {
         assert!(message("fastest").contains("plain"));
         assert!(message("layer_norm=fastest").contains("layer_norm"));
         assert!(message("layernorm=plain").contains("layernorm"));
+    }
+
+    /// Matrix units multiply where a GPU has them and f16 is asked for, and nowhere else.
+    #[test]
+    fn matrix_units_multiply_halves() {
+        let mut gpu = Capabilities::of_kind(DeviceKind::Discrete);
+        gpu.f16 = true;
+        gpu.subgroup = Some(crate::gpu::Subgroup { smallest: 32, largest: 32 });
+        let without = gpu.clone();
+        gpu.matrix_shapes = vec![MatrixShape::square(16)];
+        let software = Capabilities { kind: DeviceKind::Software, ..gpu.clone() };
+        for call in [products::Linear::FAMILY, products::TubeletEmbed::FAMILY]
+            .map(|family| (family.cases)().swap_remove(0).call)
+        {
+            let chosen = |device: &Capabilities, precision| {
+                Selection::automatic().plan(&*call, device, precision).unwrap().variant.name
+            };
+            assert_eq!(chosen(&gpu, Precision::F16), "matrix");
+            assert_eq!(chosen(&without, Precision::F16), "workgroup");
+            assert_eq!(chosen(&gpu, Precision::F16Weights), "workgroup");
+            assert_eq!(chosen(&software, Precision::F16), "subgroup");
+            let forced = "matrix".parse::<Selection>().unwrap();
+            assert_eq!(forced.plan(&*call, &software, Precision::F16).unwrap().variant.name, "matrix");
+            let message = forced.plan(&*call, &without, Precision::F16).unwrap_err().to_string();
+            assert!(message.contains("matrix units"), "{message}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::common::data;
 use super::{Outcome, Ran, ensure, model, pictures, video};
 
 /// What is told as a whole: keys that are names of tensors, kernels or settings, and what not every device has.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "formats",
     "dispatches[].uniform",
     "dispatches[].windows",
@@ -20,6 +20,7 @@ const NAMES: [&str; 11] = [
     "summary.config",
     "tensors",
     "devices[].variants",
+    "devices[].variants_f16",
     "devices[].subgroup",
     "devices[].matrix_shapes",
     "devices[].capabilities.subgroup",

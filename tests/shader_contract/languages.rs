@@ -102,6 +102,7 @@ impl Language {
         let mut offered = device.clone();
         offered.f16 &= has(NagaCapabilities::SHADER_FLOAT16);
         offered.int64 &= has(NagaCapabilities::SHADER_INT64);
+        offered.matrix_shapes.retain(|_| has(NagaCapabilities::COOPERATIVE_MATRIX));
         offered.subgroup = device.subgroup.filter(|_| has(NagaCapabilities::SUBGROUP));
         offered
     }

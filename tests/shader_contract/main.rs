@@ -12,17 +12,18 @@ use naga::valid::{
     Capabilities as NagaCapabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator,
 };
 use reads::members_read;
-use tubelet::gpu::{Capabilities, DeviceKind, Subgroup};
+use tubelet::gpu::{Capabilities, DeviceKind, MatrixShape, Subgroup};
 use tubelet::kernels::{ALL, Access, Case, Family, Launch, Plan, Variant, render};
 use tubelet::tensor::Element;
 
-/// Devices as kernels see them: software, and GPUs with subgroups of every size that WGSL knows.
+/// Devices as kernels see them: software, and GPUs with subgroups of every size that WGSL knows; each with matrix units.
 fn devices() -> Vec<Capabilities> {
     let device = |kind, subgroup: u32| {
         let mut device = Capabilities::of_kind(kind);
         device.name = format!("{kind} with subgroups of {subgroup}");
         (device.f16, device.int64, device.timestamps) = (true, kind == DeviceKind::Software, true);
         device.subgroup = Some(Subgroup { smallest: subgroup, largest: subgroup });
+        device.matrix_shapes = vec![MatrixShape::square(if kind == DeviceKind::Software { 8 } else { 16 })];
         device
     };
     let software = |subgroup| {

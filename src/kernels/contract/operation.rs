@@ -180,7 +180,7 @@ impl Family {
     }
 
     /// The variants that `device` can run at `precision`, those written for its class first.
-    pub(in crate::kernels) fn fitting(&self, device: &Capabilities, precision: Precision) -> Vec<&'static Variant> {
+    pub fn fitting(&self, device: &Capabilities, precision: Precision) -> Vec<&'static Variant> {
         let mut variants = self.variants_at(precision);
         variants.retain(|variant| variant.missing(device).is_none());
         variants.sort_by_key(|variant| variant.rank(device));

@@ -13,6 +13,16 @@ pub(super) const WORKGROUP_OF_HALVES: Needs = Needs::invocations(128).workgroup_
 /// What `products/product.subgroup.wgsl` needs: room for finished sums.
 pub(super) const SUBGROUP: Needs = Needs::subgroup().workgroup_bytes(16 * FINISHED_SUMS as u32);
 
+/// What `products/product.matrix.wgsl` needs: 32 steps of 128 rows and of 64 columns of halves, all padded by 8, and room
+/// for finished sums.
+pub(super) const MATRIX: Needs = Needs::invocations(MATRIX_INVOCATIONS as u32)
+    .matrices()
+    .workgroup_bytes((2 * (128 * (32 + 8) + 32 * (64 + 8)) + 4 * 64 * FINISHED_ROWS) as u32);
+
+/// Invocations of a workgroup in the `matrix` variant.
+const MATRIX_INVOCATIONS: usize = 128;
+/// Rows of finished sums that the `matrix` variant holds at a time.
+const FINISHED_ROWS: usize = 64;
 /// Tiles of a workgroup, one an invocation, in the `plain` variant.
 const PLAIN_INVOCATIONS: usize = 64;
 /// Workgroups that keep a large GPU busy; with fewer, smaller tiles are better.
@@ -65,6 +75,38 @@ pub(super) struct Tile {
     iterations: usize,
     /// Whether two floats are loaded as one 64-bit word.
     wide: bool,
+    /// How the tile is divided into matrices, where matrix units multiply.
+    matrices: Option<Matrices>,
+}
+
+/// How a workgroup divides its tile into the matrices of a device's matrix units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Matrices {
+    /// Rows and columns of a matrix.
+    edge: usize,
+    /// Subgroups along the tile's rows and along its columns.
+    subgroups: [usize; 2],
+    /// Matrices of a subgroup along the rows and along the columns.
+    of_subgroup: [usize; 2],
+}
+
+impl Matrices {
+    /// Of a tile of `rows` by `columns`: as nearly square a part for each subgroup as there is.
+    fn of(device: &Capabilities, rows: usize, columns: usize) -> Result<Self, Unfit> {
+        let edge = device.matrix_edge().ok_or_else(|| Unfit::new("there are no matrix units for f16"))? as usize;
+        let lanes = device.subgroup_size().ok_or_else(|| Unfit::new("the subgroup size is not known"))? as usize;
+        let count = MATRIX_INVOCATIONS / lanes;
+        let across = 1 << (count.max(1).ilog2() / 2);
+        let subgroups = [count / across, across];
+        let step = subgroups.map(|subgroups| subgroups * edge);
+        let divides = count > 0 && rows.is_multiple_of(step[0]) && columns.is_multiple_of(step[1]);
+        match divides && step[0] <= FINISHED_ROWS {
+            true => Ok(Self { edge, subgroups, of_subgroup: [rows / step[0], columns / step[1]] }),
+            false => Err(Unfit::new(format!(
+                "{MATRIX_INVOCATIONS} invocations in subgroups of {lanes} do not divide {rows} × {columns} into {edge} × {edge}"
+            ))),
+        }
+    }
 }
 
 impl Tile {
@@ -76,10 +118,13 @@ impl Tile {
         depth: 4,
         iterations: 1,
         wide: false,
+        matrices: None,
     };
     const WORKGROUP_SMALL: Self =
-        Self { rows: 64, panel: 64, lanes: 64, tiles: 1, depth: 16, iterations: 6, wide: false };
+        Self { rows: 64, panel: 64, lanes: 64, tiles: 1, depth: 16, iterations: 6, wide: false, matrices: None };
     const WORKGROUP_LARGE: Self = Self { rows: 128, lanes: 128, ..Self::WORKGROUP_SMALL };
+    const MATRIX_SMALL: Self = Self { lanes: MATRIX_INVOCATIONS, depth: 32, iterations: 1, ..Self::WORKGROUP_SMALL };
+    const MATRIX_LARGE: Self = Self { rows: 128, ..Self::MATRIX_SMALL };
 
     /// The tile of a subgroup for a product of `rows`; `wide` where operands and sizes let it load two floats at once.
     pub(super) fn subgroup(device: &Capabilities, rows: usize, _: usize, wide: bool) -> Result<Self, Unfit> {
@@ -96,9 +141,18 @@ impl Tile {
 
     /// The tile of a workgroup for a product of `rows` by `columns`: the large one where enough of them keep a GPU busy.
     pub(super) fn workgroup(_: &Capabilities, rows: usize, columns: usize, _: bool) -> Result<Self, Unfit> {
-        let large = Self::WORKGROUP_LARGE;
-        let busy = rows > large.rows / 2 && large.groups(rows, columns) >= BUSY_GROUPS;
-        Ok(if busy { large } else { Self::WORKGROUP_SMALL })
+        Ok(Self::busy(Self::WORKGROUP_LARGE, rows, columns).unwrap_or(Self::WORKGROUP_SMALL))
+    }
+
+    /// The same of a workgroup whose matrix units multiply.
+    pub(super) fn matrix(device: &Capabilities, rows: usize, columns: usize, _: bool) -> Result<Self, Unfit> {
+        let tile = Self::busy(Self::MATRIX_LARGE, rows, columns).unwrap_or(Self::MATRIX_SMALL);
+        Ok(Self { matrices: Some(Matrices::of(device, tile.rows, tile.panel)?), ..tile })
+    }
+
+    /// The `large` tile, where enough of them keep a GPU busy with a product of `rows` by `columns`.
+    fn busy(large: Self, rows: usize, columns: usize) -> Option<Self> {
+        (rows > large.rows / 2 && large.groups(rows, columns) >= BUSY_GROUPS).then_some(large)
     }
 
     /// The tile of an invocation.
@@ -113,7 +167,7 @@ impl Tile {
         let fitting = heights.into_iter().filter(|(height, _)| height.is_multiple_of(lanes));
         let rows = fitting.min_by_key(time).map_or(lanes, |(height, _)| height);
         let depth = if wide { 8 } else { 4 };
-        Self { rows, panel: 4 * lanes, lanes, tiles: 1, depth, iterations: 1, wide }
+        Self { rows, panel: 4 * lanes, lanes, tiles: 1, depth, iterations: 1, wide, matrices: None }
     }
 
     /// The format of a weight of these elements.
@@ -136,7 +190,10 @@ impl Tile {
         let at_a_time = self.rows.min(FINISHED_SUMS / self.lanes);
         let tile = Literals::new().with("rows", self.rows).with("lanes", self.lanes).with("stored", at_a_time);
         let tile = tile.with("wide", self.wide).with("half", weight == Element::F16);
-        tile.with("half_input", factor == Element::F16).with("half_output", output == Element::F16)
+        let tile = tile.with("half_input", factor == Element::F16).with("half_output", output == Element::F16);
+        let Some(Matrices { edge, subgroups, of_subgroup }) = self.matrices else { return tile };
+        let tile = tile.with("edge", edge).with("row_subgroups", subgroups[0]).with("column_subgroups", subgroups[1]);
+        tile.with("row_matrices", of_subgroup[0]).with("column_matrices", of_subgroup[1])
     }
 
     /// Workgroups for `rows` by `columns`.
@@ -154,6 +211,7 @@ impl Tile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gpu::{DeviceKind, MatrixShape, Subgroup};
 
     #[test]
     fn long_sums_take_more_iterations_than_some_devices_run() {
@@ -161,6 +219,30 @@ mod tests {
             assert!(tile.iterations(70_000) <= 65_535);
             assert!(tile.iterations(263_000) > 65_535);
         }
+    }
+
+    #[test]
+    fn subgroups_share_a_tile_of_matrices() {
+        let device = |lanes, edge| {
+            let mut device = Capabilities::of_kind(DeviceKind::Discrete);
+            device.subgroup = Some(Subgroup { smallest: lanes, largest: lanes });
+            device.matrix_shapes = vec![MatrixShape::square(edge)];
+            device
+        };
+        for (lanes, edge) in [(4, 8), (8, 8), (16, 16), (32, 8), (32, 16), (64, 16), (128, 16)] {
+            for rows in [64, 128] {
+                let Matrices { edge, subgroups, of_subgroup } = Matrices::of(&device(lanes, edge), rows, 64).unwrap();
+                assert_eq!(subgroups.iter().product::<usize>() * lanes as usize, MATRIX_INVOCATIONS);
+                let covered: Vec<_> = subgroups.iter().zip(of_subgroup).map(|(count, of)| count * of * edge).collect();
+                assert_eq!(covered, [rows, 64], "{lanes} lanes, {edge}");
+            }
+        }
+        let tile = Tile::matrix(&device(32, 16), 3137, 3072, true).unwrap();
+        assert_eq!((tile.rows, tile.matrices.unwrap().of_subgroup), (128, [4, 2]));
+        assert_eq!(Tile::matrix(&device(32, 16), 64, 3072, true).unwrap().rows, 64);
+        assert!(Matrices::of(&device(4, 16), 64, 64).is_err());
+        assert!(Matrices::of(&device(256, 16), 64, 64).is_err());
+        assert!(Tile::matrix(&Capabilities::of_kind(DeviceKind::Discrete), 64, 64, true).is_err());
     }
 
     #[test]

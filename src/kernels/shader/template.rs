@@ -80,6 +80,7 @@ const PIECES: &[(&str, &str)] = &[
     ("products/weight.wgsl", include_str!("../../../shaders/products/weight.wgsl")),
     ("rows/pool_step.wgsl", include_str!("../../../shaders/rows/pool_step.wgsl")),
     ("products/product.wgsl", include_str!("../../../shaders/products/product.wgsl")),
+    ("products/product.matrix.wgsl", include_str!("../../../shaders/products/product.matrix.wgsl")),
     ("products/product.subgroup.wgsl", include_str!("../../../shaders/products/product.subgroup.wgsl")),
     ("products/product.workgroup.wgsl", include_str!("../../../shaders/products/product.workgroup.wgsl")),
     ("common/quads.wgsl", include_str!("../../../shaders/common/quads.wgsl")),

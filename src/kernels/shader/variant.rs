@@ -156,17 +156,20 @@ pub struct Needs {
     /// 16-bit floats in shaders. What needs them multiplies halves: it computes at [`Precision::F16`](super::Precision::F16),
     /// and at no other precision.
     pub f16: bool,
+    /// Matrix units that multiply square matrices of halves and add up in f32: see
+    /// [`Capabilities::matrix_edge`](crate::gpu::Capabilities::matrix_edge).
+    pub matrices: bool,
 }
 
 impl Needs {
     /// Workgroups of one subgroup each, of one known size, and nothing else.
     pub const fn subgroup() -> Self {
-        Self { subgroup: true, workgroup_bytes: 0, invocations: 0, f16: false }
+        Self { subgroup: true, workgroup_bytes: 0, invocations: 0, f16: false, matrices: false }
     }
 
     /// Workgroups of this many invocations, and nothing else.
     pub const fn invocations(invocations: u32) -> Self {
-        Self { subgroup: false, workgroup_bytes: 0, invocations, f16: false }
+        Self { subgroup: false, workgroup_bytes: 0, invocations, f16: false, matrices: false }
     }
 
     /// The same and this much workgroup memory.
@@ -179,6 +182,12 @@ impl Needs {
     #[must_use]
     pub const fn f16(self) -> Self {
         Self { f16: true, ..self }
+    }
+
+    /// The same and matrix units, which multiply halves, one matrix a subgroup of one known size.
+    #[must_use]
+    pub const fn matrices(self) -> Self {
+        Self { subgroup: true, f16: true, matrices: true, ..self }
     }
 
     /// The same and workgroup memory for this many floats.
@@ -208,9 +217,12 @@ impl Variant {
 
     /// Why `device` cannot run this variant; `None` where it can.
     pub fn missing(&self, device: &Capabilities) -> Option<String> {
-        let Needs { subgroup, workgroup_bytes, invocations, f16 } = self.needs;
+        let Needs { subgroup, workgroup_bytes, invocations, f16, matrices } = self.needs;
         if f16 && !device.f16 {
             return Some("16-bit floats in shaders".to_owned());
+        }
+        if matrices && device.matrix_edge().is_none() {
+            return Some("matrix units that multiply 16×16×16 or 8×8×8 f16 and add up in f32".to_owned());
         }
         if subgroup && device.subgroup_size().is_none() {
             return Some("a known subgroup size".to_owned());

@@ -27,7 +27,7 @@ crate::uniform! {
 }
 
 /// The ways to compute it, the preferred first within each device class.
-pub(super) static VARIANTS: [Planned<Linear>; 6] = [
+pub(super) static VARIANTS: [Planned<Linear>; 7] = [
     Planned::software(wgsl!("products/linear.subgroup.wgsl"), tile::SUBGROUP, |call, to| {
         plan(call, to, Tile::subgroup)
     }),
@@ -36,6 +36,7 @@ pub(super) static VARIANTS: [Planned<Linear>; 6] = [
     Planned::software(wgsl!("products/linear.f16.subgroup.wgsl"), tile::SUBGROUP.f16(), |call, to| {
         plan(call, to, Tile::subgroup_of_halves)
     }),
+    Planned::gpu(wgsl!("products/linear.f16.matrix.wgsl"), tile::MATRIX, |call, to| plan(call, to, Tile::matrix)),
     Planned::gpu(wgsl!("products/linear.f16.workgroup.wgsl"), tile::WORKGROUP_OF_HALVES, |call, to| {
         plan(call, to, Tile::workgroup)
     }),

@@ -44,7 +44,7 @@ crate::uniform! {
 }
 
 /// The ways to compute it, the preferred first within each device class.
-pub(super) static VARIANTS: [Planned<TubeletEmbed>; 6] = [
+pub(super) static VARIANTS: [Planned<TubeletEmbed>; 7] = [
     Planned::software(wgsl!("products/tubelet_embed.subgroup.wgsl"), tile::SUBGROUP, |call, to| {
         plan(call, to, Tile::subgroup)
     }),
@@ -54,6 +54,9 @@ pub(super) static VARIANTS: [Planned<TubeletEmbed>; 6] = [
     Planned::any(wgsl!("products/tubelet_embed.wgsl"), tile::PLAIN, |call, to| plan(call, to, Tile::plain)),
     Planned::software(wgsl!("products/tubelet_embed.f16.subgroup.wgsl"), tile::SUBGROUP.f16(), |call, to| {
         plan(call, to, Tile::subgroup)
+    }),
+    Planned::gpu(wgsl!("products/tubelet_embed.f16.matrix.wgsl"), tile::MATRIX, |call, to| {
+        plan(call, to, Tile::matrix)
     }),
     Planned::gpu(wgsl!("products/tubelet_embed.f16.workgroup.wgsl"), tile::WORKGROUP_OF_HALVES, |call, to| {
         plan(call, to, Tile::workgroup)
