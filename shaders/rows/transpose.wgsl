@@ -36,10 +36,10 @@ fn main(
         return;
     }
 {% if single %}
-    let from = element * call.input_row + j;
+    let source = element * call.input_row + j;
 {% else %}
     let i = element / call.width;
-    let from = i * call.input_row + j * call.width + element - i * call.width;
+    let source = i * call.input_row + j * call.width + element - i * call.width;
 {% endif %}
-    output[call.output_start + j * call.output_row + element] = input[call.input_start + from];
+    output[call.output_start + j * call.output_row + element] = input[call.input_start + source];
 }
