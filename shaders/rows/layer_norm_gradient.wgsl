@@ -31,6 +31,12 @@ fn four_scaled(at: u32, c: u32) -> vec4<f32> {
     return of_output * vec4(scale[c], scale[c + 1u], scale[c + 2u], scale[c + 3u]);
 }
 
+fn finish(at: u32, c: u32, mean: f32, factor: f32, average: f32, product: f32) {
+    let normal = (input[at] - mean) * factor;
+    output[at] = (gradient[at] * scale[c] - average - normal * product) * factor;
+    of_scale[at] = gradient[at] * normal;
+}
+
 @compute @workgroup_size(ROWS)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -84,10 +90,12 @@ fn main(
     average /= f32(width);
     product /= f32(width);
 
-    for (var c = 0u; c < width; c += 1u) {
-        let at = first + c;
-        let normal = (input[at] - mean) * factor;
-        output[at] = (gradient[at] * scale[c] - average - normal * product) * factor;
-        of_scale[at] = gradient[at] * normal;
+    for (var c = 0u; c < whole; c += 4u) {
+{% for step in range(4) %}
+        finish(first + c + {{ step }}u, c + {{ step }}u, mean, factor, average, product);
+{% endfor %}
+    }
+    for (var c = whole; c < width; c += 1u) {
+        finish(first + c, c, mean, factor, average, product);
     }
 }

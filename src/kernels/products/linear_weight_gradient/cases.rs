@@ -30,7 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("more rows than a launch adds up", of(ROWS + 1, 5, 7)).tolerance(LONG),
         Case::new("more rows than iterations", of(70_001, 3, 4)).tolerance(LONG),
         Case::new("more tiles than groups in a dimension", of(1, 1, 4 * 64 * 65_535 + 1)),
-        Case::new("groups in two dimensions", of(4, 300, 1028)).workgroups(7),
+        Case::new("groups in two dimensions", of(4, 300, 1028)).workgroups(20),
         Case::new("cut into pieces", of(301, 24, 36)).binding_bytes(4096),
         Case::new("cut along columns", of(5, 60, 300)).binding_bytes(8192),
         Case::new("cut odd columns", of(7, 61, 301)).binding_bytes(10_240),

@@ -20,7 +20,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("heads", of(35, 3, 5)),
         Case::new("ViT-B clip", of(3137, 12, 64)).timed(),
         Case::new("groups in two dimensions", of(500, 3, 4)).workgroups(7),
-        Case::new("cut into pieces", of(301, 3, 4)).binding_bytes(4096),
+        Case::new("cut into pieces", of(301, 3, 8)).binding_bytes(8192),
         Case::new("a NaN stays in its head", of(7, 3, 5)).given(0, Tensor::f32([7, 15], poisoned)),
     ]
 }
