@@ -31,8 +31,8 @@ pub use clip_layout::{ClipLayout, Strides};
 #[cfg(feature = "cpu")]
 pub use contract::Host;
 pub use contract::{
-    Access, Backward, Binding, Bound, Call, Case, Cost, Draw, Family, Field, Fill, Gradient, Kernel, Operation, Reference,
-    Tape, TapeValue, Uncertainties, Uncertainty, input, of_rounding, of_sum, rounded_reference, variants_of,
+    Access, Backward, Binding, Bound, Call, Case, Cost, Draw, Family, Field, Fill, Gradient, Kernel, Operation,
+    Reference, Tape, TapeValue, Uncertainties, Uncertainty, input, of_rounding, of_sum, rounded_reference, variants_of,
 };
 pub use shader::{
     DeviceClass, Dispatches, FrameRun, Launch, ListedDispatch, Listing, Literal, Literals, Needs, Plan, Planned,

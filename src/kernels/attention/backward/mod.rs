@@ -82,7 +82,11 @@ impl AttentionGradient {
             let strides = Addresses::strides(of, row, head);
             Addresses { origin: 0, strides, run, all_tokens: false, element: Element::F32 }
         };
-        [addresses(1, 2 * rows, rows + 1), addresses(1, rows, 1), addresses(self.columns(), self.qkv.width, self.qkv.width)]
+        [
+            addresses(1, 2 * rows, rows + 1),
+            addresses(1, rows, 1),
+            addresses(self.columns(), self.qkv.width, self.qkv.width),
+        ]
     }
 
     /// Pairs of a query and a key, in all heads together.

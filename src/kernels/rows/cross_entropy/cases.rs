@@ -35,10 +35,9 @@ pub(super) fn cases() -> Vec<Case> {
         case("mixed labels, smoothed", mixed(3, 97).smoothing(0.2)),
         case("half of a loss", mixed(3, 17).share(0.5)),
         case("smoothing alone", label(3, 11).smoothing(1.0)),
-        case("no target", label(3, 11).smoothing(0.1)).fill(1, Fill::Constant(0.0)).given(
-            1,
-            Tensor::u32([3], vec![u32::MAX; 3]),
-        ),
+        case("no target", label(3, 11).smoothing(0.1))
+            .fill(1, Fill::Constant(0.0))
+            .given(1, Tensor::u32([3], vec![u32::MAX; 3])),
         case("logits far apart", label(5, 33).smoothing(0.1)).fill(0, Fill::Spread(60.0)),
         case("large logits", label(5, 33).smoothing(0.1)).fill(0, Fill::Between(996.0, 1004.0)),
         case("groups in two dimensions", label(9 * rows, 5).smoothing(0.1)).workgroups(4),

@@ -16,11 +16,7 @@ static FAMILY: Family = Family {
     name: "head_dot",
     formula: "out[h, m] = Σ_d left[m, h·D + d] · right[m, h·D + d]",
     uniform: wgsl::Uniform::FIELDS,
-    bindings: &[
-        Binding::read("left", "[M, C]"),
-        Binding::read("right", "[M, C]"),
-        Binding::write("output", "[H, M]"),
-    ],
+    bindings: &[Binding::read("left", "[M, C]"), Binding::read("right", "[M, C]"), Binding::write("output", "[H, M]")],
     variants: variants_of::<HeadDot>,
     cases: cases::cases,
     random: Some(cases::random),

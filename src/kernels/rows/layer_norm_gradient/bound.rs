@@ -61,7 +61,8 @@ impl Row {
         };
         let ((average, of_average), (together, of_together)) = (of_mean(&scaled), of_mean(&products));
         // Where all x̂ are off by the error of the mean, or by a factor, their mean product is, too.
-        let common = (average * statistics.factor).powi(2) * statistics.mean + together * together * statistics.relative;
+        let common =
+            (average * statistics.factor).powi(2) * statistics.mean + together * together * statistics.relative;
         Self { statistics, normal, scaled, average, together, of_average, of_together: of_together + common }
     }
 

@@ -23,7 +23,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("ViT-B MLP in", of(3072, 768, 1)).timed(),
         Case::new("queries, keys and values of ViT-B", of(36, 3137, 64)).timed(),
         Case::new("more groups than a dimension has", of(3, 65_537, 1)),
-        Case::new("groups in two dimensions", of(group + 1, 40, 1)).workgroups(7),
+        Case::new("groups in two dimensions", of(group + 1, 40, 1)).workgroups(10),
         Case::new("cut into pieces", of(301, 13, 1)).binding_bytes(4096),
         Case::new("cut planes", of(12, 101, 3)).binding_bytes(4096),
         Case::new("a NaN stays one", of(7, 11, 3)).given(0, Tensor::f32([7, 11, 3], poisoned)),
