@@ -26,14 +26,12 @@ struct Uniform {
 
 const ROWS: u32 = {{ rows }}u;
 
-// y of a class.
-fn share_of_target(row: u32, class_index: u32, first: u32) -> f32 {
+fn target_of(row: u32, class_index: u32, first: u32) -> f32 {
 {% if labelled %}
-    let wanted = select(0.0, 1.0, labels[call.row_start + row] == class_index);
+    return select(0.0, 1.0, labels[call.row_start + row] == class_index);
 {% else %}
-    let wanted = targets[first + class_index];
+    return targets[first + class_index];
 {% endif %}
-    return (1.0 - call.smoothing) * wanted + call.smoothing / f32(call.classes);
 }
 
 @compute @workgroup_size(ROWS)
@@ -56,17 +54,23 @@ fn main(
         total += exp(logits[first + k] - largest);
     }
     let factor = share_of(total, largest);
-    var sum = 0.0;
+    // What smoothing adds is the same for all classes: it is multiplied once, not added up, which would round one way.
+    var targeted = 0.0;
     var distance = 0.0;
+    var distances = 0.0;
     for (var k = 0u; k < call.classes; k += 1u) {
-        let target_share = share_of_target(row, k, first);
-        sum += target_share;
-        distance += target_share * (largest - logits[first + k]);
+        let wanted = target_of(row, k, first);
+        targeted += wanted;
+        distance += wanted * (largest - logits[first + k]);
+        distances += largest - logits[first + k];
     }
-    let whole = select(distance + sum * log(total), largest, is_nan(largest));
+    let rest = 1.0 - call.smoothing;
+    let spread = call.smoothing / f32(call.classes);
+    let sum = rest * targeted + call.smoothing;
+    let whole = select(rest * distance + spread * distances + sum * log(total), largest, is_nan(largest));
     loss[call.row_start + row] = call.share * whole;
     for (var k = 0u; k < call.classes; k += 1u) {
         let probability = exp(logits[first + k] - largest) * factor;
-        gradient[first + k] = call.share * (probability * sum - share_of_target(row, k, first));
+        gradient[first + k] = call.share * (probability * sum - (rest * target_of(row, k, first) + spread));
     }
 }

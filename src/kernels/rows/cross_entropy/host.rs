@@ -1,7 +1,7 @@
 //! Cross entropy on the host.
 
 use super::{CrossEntropy, Target};
-use crate::kernels::host::{Arguments, Disjoint, Threads, highest, vectorised, weights};
+use crate::kernels::host::{Arguments, Disjoint, Threads, highest, sum, vectorised, weights};
 use crate::tensor::Result;
 
 pub(super) fn cross_entropy(call: &CrossEntropy, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
@@ -39,14 +39,17 @@ fn loss(call: &CrossEntropy, logits: &[f32], probabilities: &mut [f32], target: 
     let peak = highest(probabilities);
     let total = weights(probabilities, peak);
     let logarithm = total.ln();
-    let (mut loss, mut sum) = (0.0, 0.0);
+    // What smoothing adds is the same for all classes: it is multiplied once, not added up, which would round one way.
+    let (mut distance, mut targeted) = (0.0, 0.0);
     for (target, logit) in target.iter_mut().zip(logits) {
+        targeted += *target;
+        distance += *target * (peak - logit);
         *target = rest * *target + spread;
-        sum += *target;
-        loss += *target * (peak - logit);
     }
+    let distances = sum(logits, |logit| peak - logit);
+    let all = rest * targeted + call.smoothing;
     for (target, probability) in target.iter_mut().zip(&*probabilities) {
-        *target = call.share * (probability / total * sum - *target);
+        *target = call.share * (probability / total * all - *target);
     }
-    call.share * (loss + sum * logarithm)
+    call.share * (rest * distance + spread * distances + all * logarithm)
 }
