@@ -20,10 +20,15 @@ fn gelu_tanh(x: vec4<f32>) -> vec4<f32> {
     return select(value, vec4<f32>(), u < vec4(-15.0));
 }
 
-// x·Φ(x) = ½·x·(1 + erf(x/√2)). With z = |x|/√2: below 1, erf(z) = z + z·P(z²); from 1 on, erfc(z) = exp(Q(z)),
+fn gelu_erf(x: vec4<f32>) -> vec4<f32> {
+    return x * normal_share(x);
+}
+
+// Φ(x) = ½·(1 + erf(x/√2)). With z = |x|/√2: below 1, erf(z) = z + z·P(z²); from 1 on, erfc(z) = exp(Q(z)),
 // so that the small values left of −1 are not a difference of two near 1. P and Q are Chebyshev interpolants of
 // degree 7 and 9; with them erf is right to 1.2e-7 of its value, and erfc(6) = 2e-17 is the end of Q's range.
-fn gelu_erf(x: vec4<f32>) -> vec4<f32> {
+// For NaN it may be anything: whoever uses it multiplies it by x, or adds such a product.
+fn normal_share(x: vec4<f32>) -> vec4<f32> {
     let z = abs(x) * 0.70710678;
     let s = z * z;
     var p = -9.66704556e-6 * s + 1.12659596e-4;
@@ -33,7 +38,7 @@ fn gelu_erf(x: vec4<f32>) -> vec4<f32> {
     p = p * s + 0.112837821;
     p = p * s - 0.376126379;
     p = p * s + 0.128379167;
-    let near = 0.5 * x * (1.0 + sign(x) * (z + z * p));
+    let near = 0.5 * (1.0 + sign(x) * (z + z * p));
     let bounded = min(z, vec4(6.0));
     var q = -8.44806394e-8 * bounded + 3.37488677e-6;
     q = q * bounded - 6.11273936e-5;
@@ -45,7 +50,7 @@ fn gelu_erf(x: vec4<f32>) -> vec4<f32> {
     q = q * bounded - 1.13012577;
     q = q * bounded + 2.70345947e-4;
     let tail = select(vec4<f32>(), 0.5 * exp(q), z < vec4(6.0));
-    let far = x * select(1.0 - tail, tail, x < vec4<f32>());
+    let far = select(1.0 - tail, tail, x < vec4<f32>());
     return select(far, near, z < vec4(1.0));
 }
 

@@ -41,6 +41,29 @@ impl Activation {
             Self::Tanh => x.tanh(),
         }
     }
+
+    /// Its slope at `x`, for references: by how much its value grows with `x`.
+    pub(in crate::kernels) fn slope(self, x: f64) -> f64 {
+        match self {
+            Self::GeluTanh => {
+                let root_2_over_pi = FRAC_2_SQRT_PI / SQRT_2;
+                let share = 1.0 / (1.0 + (-2.0 * root_2_over_pi * (x + 0.044_715 * x * x * x)).exp());
+                let steepness = 2.0 * root_2_over_pi * (1.0 + 3.0 * 0.044_715 * x * x);
+                let bend = share * (1.0 - share);
+                if bend == 0.0 { share } else { share + x * bend * steepness }
+            }
+            Self::GeluErf => {
+                let bell = (-0.5 * x * x).exp() * 0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2;
+                let bend = if bell == 0.0 { 0.0 } else { x * bell };
+                0.5 * libm::erfc(-x * FRAC_1_SQRT_2) + bend
+            }
+            // 1 − tanh² x, where that keeps no digits
+            Self::Tanh => {
+                let e = (-2.0 * x.abs()).exp();
+                4.0 * e / ((1.0 + e) * (1.0 + e))
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -31,8 +31,8 @@ pub use clip_layout::{ClipLayout, Strides};
 #[cfg(feature = "cpu")]
 pub use contract::Host;
 pub use contract::{
-    Access, Binding, Bound, Call, Case, Cost, Draw, Family, Field, Fill, Kernel, Operation, Reference, Uncertainties,
-    Uncertainty, input, of_rounding, of_sum, rounded_reference, variants_of,
+    Access, Backward, Binding, Bound, Call, Case, Cost, Draw, Family, Field, Fill, Gradient, Kernel, Operation,
+    Reference, Tape, TapeValue, Uncertainties, Uncertainty, input, of_rounding, of_sum, rounded_reference, variants_of,
 };
 pub use shader::{
     DeviceClass, Dispatches, FrameRun, Launch, ListedDispatch, Listing, Literal, Literals, Needs, Plan, Planned,
@@ -41,14 +41,20 @@ pub use shader::{
 
 /// Every kernel family.
 pub static ALL: &[&Family] = &[
+    rows::ActivationGradient::FAMILY,
     attention::Attention::FAMILY,
+    attention::AttentionGradient::FAMILY,
     attention::AttentionNormaliser::FAMILY,
     attention::AttentionProbabilities::FAMILY,
     attention::AttentionRollout::FAMILY,
     pixels::Colour::FAMILY,
     rows::ColumnSum::FAMILY,
+    rows::CrossEntropy::FAMILY,
+    rows::HeadDot::FAMILY,
     rows::LayerNorm::FAMILY,
+    rows::LayerNormGradient::FAMILY,
     products::Linear::FAMILY,
+    products::LinearWeightGradient::FAMILY,
     pixels::Normalise::FAMILY,
     peaks::PeakArithmetic::FAMILY,
     peaks::PeakCopy::FAMILY,
@@ -61,6 +67,8 @@ pub static ALL: &[&Family] = &[
     weights::SgdStep::FAMILY,
     rows::Softmax::FAMILY,
     rows::TokenAssembly::FAMILY,
+    rows::TokenRows::FAMILY,
+    rows::Transpose::FAMILY,
     products::TubeletEmbed::FAMILY,
     weights::Widen::FAMILY,
 ];

@@ -37,21 +37,18 @@ impl Activation {
         }
     }
 
-    /// By how much its value grows with `x`: what it makes of an error of `x`.
-    pub(in crate::kernels) fn slope(self, x: f64) -> f64 {
+    /// The error of its slope at `x`, where `x` itself has none.
+    pub(in crate::kernels) fn slope_error(self, x: f64) -> FunctionError {
         match self {
-            Self::GeluTanh => {
-                let share = 1.0 / (1.0 + (-twice_u(x)).exp());
-                let steepness = 2.0 * ROOT_2_OVER_PI * (1.0 + 3.0 * CUBE * x * x);
-                let bend = share * (1.0 - share);
-                if bend == 0.0 { share } else { share + x * bend * steepness }
+            Self::GeluTanh => gelu_tanh_slope(x),
+            Self::GeluErf => gelu_erf_slope(x),
+            Self::Tanh => {
+                let argument = 2.0 * x.abs();
+                let slope = self.slope(x);
+                let relative = exponential(argument) + 2.0 * (QUOTIENT + of_rounding(1.0)) + 3.0 * of_rounding(1.0);
+                let cut = if argument > 86.0 { ALL * slope } else { 0.0 };
+                FunctionError { systematic: cut, variance: relative * slope * slope }
             }
-            Self::GeluErf => {
-                let bell = (-0.5 * x * x).exp() * 0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2;
-                let bend = if bell == 0.0 { 0.0 } else { x * bell };
-                0.5 * libm::erfc(-x * FRAC_1_SQRT_2) + bend
-            }
-            Self::Tanh => 1.0 - x.tanh().powi(2),
         }
     }
 }
@@ -121,6 +118,47 @@ fn tanh(x: f64, value: f64) -> FunctionError {
     FunctionError { systematic: 0.0, variance: polynomial + lost * (rest / value).powi(2) }
 }
 
+/// s + x·s·(1 − s)·2u', where s errs as in [`gelu_tanh`] by its share 1 − s of the exponential's error, and s·(1 − s) by
+/// 1 − 2s of it. Beyond |u| = 30 the shader gives 0 or 1.
+fn gelu_tanh_slope(x: f64) -> FunctionError {
+    let argument = twice_u(x);
+    let share = 1.0 / (1.0 + (-argument).exp());
+    let rest = 1.0 / (1.0 + argument.exp());
+    let steepness = 2.0 * ROOT_2_OVER_PI * (1.0 + 3.0 * CUBE * x * x);
+    let bend = if share * rest == 0.0 { 0.0 } else { x * share * rest * steepness };
+    let cubic = CUBE * x * x / (1.0 + CUBE * x * x);
+    let roundings = match argument.is_finite() {
+        true => of_rounding(1.0) * (3.0 + 2.0 * cubic * cubic) * argument * argument + exponential(argument),
+        false => 0.0,
+    };
+    if argument.abs() > 59.9 {
+        return FunctionError { systematic: ALL * (bend.abs() + share.min(rest)), variance: of_rounding(1.0) };
+    }
+    let difference = share - rest;
+    // Both terms move with the exponential, each its own way; the rest is independent.
+    let together = share * rest - bend * difference;
+    let own = share * share * (of_rounding(1.0) + QUOTIENT)
+        + bend * bend * (7.0 * of_rounding(1.0) + 2.0 * QUOTIENT + 2.0 * of_rounding(1.0));
+    FunctionError {
+        systematic: argument.abs() * CONSTANT * together.abs() + 2.0 * CONSTANT * bend.abs(),
+        variance: roundings * together * together + own + of_rounding(share + bend),
+    }
+}
+
+/// Φ(x), which errs as x·Φ(x) does as a share of it, and x·φ(x), whose exponential has an argument with one rounding.
+fn gelu_erf_slope(x: f64) -> FunctionError {
+    let share = 0.5 * libm::erfc(-x * FRAC_1_SQRT_2);
+    let bend = Activation::GeluErf.slope(x) - share;
+    let of_share = gelu_erf(x);
+    let half_square = (0.5 * x * x).min(1e4);
+    let of_bell = of_rounding(half_square) + exponential(half_square) + 4.0 * of_rounding(1.0);
+    let cut = if x.abs() > 12.9 { ALL * bend.abs() } else { 0.0 };
+    FunctionError {
+        systematic: of_share.systematic * share + CONSTANT * bend.abs() + cut,
+        variance: of_share.variance * share * share + of_bell * bend * bend + of_rounding(share + bend),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,7 +173,9 @@ mod tests {
             }
             for x in [-1e30, -400.0, 400.0, 1e30, 3e38, -3e38] {
                 let error = activation.error(x);
-                let known = [activation.slope(x), error.systematic, error.variance];
+                let of_slope = activation.slope_error(x);
+                let known =
+                    [activation.slope(x), error.systematic, error.variance, of_slope.systematic, of_slope.variance];
                 assert!(known.iter().all(|number| number.is_finite()), "{activation:?} at {x}: {known:?}");
             }
         }

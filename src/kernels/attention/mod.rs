@@ -3,6 +3,7 @@
 //! All of them share the layout of queries, keys and values ([`Qkv`]), who attends to whom ([`Part`], [`Sequences`],
 //! [`Mask`]), and how calls are cut and tiled.
 
+mod backward;
 mod bound;
 mod cut;
 mod forward;
@@ -17,6 +18,7 @@ mod rollout;
 mod sequences;
 mod tile;
 
+pub use backward::AttentionGradient;
 pub use forward::Attention;
 pub use mask::{EmptyRow, Mask};
 pub use normaliser::AttentionNormaliser;

@@ -3,6 +3,7 @@
 mod bound;
 mod cases;
 mod draw;
+mod gradient;
 mod operation;
 
 pub use bound::{Bound, Uncertainties, Uncertainty, of_rounding, of_sum};
@@ -10,6 +11,7 @@ pub(crate) use bound::{exact, functions};
 pub use cases::{Case, Fill};
 pub use draw::Draw;
 pub(in crate::kernels) use draw::FEW;
+pub use gradient::{Backward, Gradient, Tape, TapeValue};
 #[cfg(feature = "cpu")]
 pub use operation::Host;
 pub(crate) use operation::host_form;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::gpu::{Capabilities, Slot};
-use crate::kernels::contract::{Bound, Case, Draw, Uncertainty};
+use crate::kernels::contract::{Backward, Bound, Case, Draw, Gradient, Tape, TapeValue, Uncertainty};
 #[cfg(feature = "cpu")]
 use crate::kernels::host::{Arguments, Threads};
 use crate::kernels::shader::{Dispatches, Plan, Planned, Precision, Unfit, Variant};
@@ -242,6 +242,9 @@ pub trait Kernel: Debug + Send + Sync + Sized + 'static {
     /// or a case's own tolerance says.
     const BOUND: Option<Bound<Self>> = None;
 
+    /// The gradients of its inputs; `None` where it has none, or none that training needs.
+    const GRADIENT: Option<Gradient<Self>> = None;
+
     /// The fast implementation on the host's processor; `None` where there is none.
     #[cfg(feature = "cpu")]
     const HOST: Option<Host<Self>> = None;
@@ -339,6 +342,9 @@ pub trait Operation: Debug + Send + Sync {
     /// What its [`Kernel::BOUND`] knows of the errors of each output; `None` where it has none.
     fn uncertainties(&self, inputs: &[Option<&Exact>], outputs: &[Exact]) -> Result<Option<Vec<Uncertainty>>>;
 
+    /// Computes on `tape` what its [`Kernel::GRADIENT`] says; `None` where it has none.
+    fn gradient(&self, tape: &mut dyn Tape, of: &Backward<'_>) -> Result<Option<Vec<Option<TapeValue>>>>;
+
     /// See [`Kernel::HOST`]; an error, too, where the call makes no sense or `arguments` do not fit its operands.
     #[cfg(feature = "cpu")]
     fn host(&self, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()>;
@@ -414,6 +420,10 @@ impl<K: Kernel> Operation for K {
 
     fn uncertainties(&self, inputs: &[Option<&Exact>], outputs: &[Exact]) -> Result<Option<Vec<Uncertainty>>> {
         K::BOUND.map(|bound| (bound.uncertainties)(self, inputs, outputs)).transpose()
+    }
+
+    fn gradient(&self, tape: &mut dyn Tape, of: &Backward<'_>) -> Result<Option<Vec<Option<TapeValue>>>> {
+        K::GRADIENT.map(|gradient| gradient(self, tape, of)).transpose()
     }
 
     #[cfg(feature = "cpu")]

@@ -58,9 +58,15 @@ fn gelu_tanh(x: f32) -> f32 {
     x / (1.0 + exponential(-twice_u))
 }
 
-/// x·Φ(x): the tail Q(|x|) = Φ(−|x|) is exp(−x²/2) times a smooth function that falls as 1/|x|.
+/// x·Φ(x).
 #[inline(always)]
 fn gelu_erf(x: f32) -> f32 {
+    x * normal(x)[0]
+}
+
+/// Φ(x) and exp(−x²/2): the tail Q(|x|) = Φ(−|x|) is the latter times a smooth function that falls as 1/|x|.
+#[inline(always)]
+fn normal(x: f32) -> [f32; 2] {
     // (1 + a) · exp(a²/2) · Q(a) over (a − 4) / (a + 4): minimax for a up to 15, 2e-9.
     const TAIL: [f32; 11] = [
         0.472_053_2,
@@ -81,7 +87,7 @@ fn gelu_erf(x: f32) -> f32 {
     let lost = size.mul_add(size, -square);
     let bell = exponential(-0.5 * square) * (-0.5f32).mul_add(lost, 1.0);
     let tail = bell * polynomial((size - 4.0) / (size + 4.0), TAIL) / (1.0 + size);
-    x * if x < 0.0 { tail } else { 1.0 - tail }
+    [if x < 0.0 { tail } else { 1.0 - tail }, bell]
 }
 
 /// tanh, by a polynomial where 1 − 2 / (exp(2x) + 1) would lose its digits.
@@ -103,6 +109,48 @@ pub(in crate::kernels) fn activate(activation: Activation, values: &mut [f32]) {
         Activation::GeluTanh => values.iter_mut().for_each(|value| *value = gelu_tanh(*value)),
         Activation::GeluErf => values.iter_mut().for_each(|value| *value = gelu_erf(*value)),
         Activation::Tanh => values.iter_mut().for_each(|value| *value = tanh(*value)),
+    }
+}
+
+/// s + x·s·(1 − s)·2u' with s = 1 / (1 + exp(−2u)), as in [`gelu_tanh`]; 1 − s is exp(−2u)·s, which keeps its digits.
+#[inline(always)]
+fn gelu_tanh_slope(x: f32) -> f32 {
+    const TWICE_ROOT_2_OVER_PI: f32 = 1.595_769;
+    const CUBE: f32 = 0.214_064_45;
+    let twice_u = TWICE_ROOT_2_OVER_PI * (0.044_715 * x * x).mul_add(x, x);
+    let bounded = if twice_u > 60.0 { 60.0 } else { twice_u };
+    let e = exponential(-if bounded < -60.0 { -60.0 } else { bounded });
+    let share = 1.0 / (1.0 + e);
+    let slope = (x * (share * (e * share))).mul_add((CUBE * x).mul_add(x, TWICE_ROOT_2_OVER_PI), share);
+    let slope = if twice_u > 60.0 { 1.0 } else { slope };
+    if twice_u < -60.0 { 0.0 } else { slope }
+}
+
+/// Φ(x) + x·φ(x).
+#[inline(always)]
+fn gelu_erf_slope(x: f32) -> f32 {
+    const BELL: f32 = 0.398_942_3;
+    let [share, bell] = normal(x);
+    // Beyond 13 the bell is too small, and x may be large.
+    if x.abs() > 13.0 { share } else { (x * BELL).mul_add(bell, share) }
+}
+
+/// 1 − tanh² x = 4·e / (1 + e)² with e = exp(−2|x|).
+#[inline(always)]
+fn tanh_slope(x: f32) -> f32 {
+    let e = exponential(-2.0 * x.abs());
+    let share = 1.0 / (1.0 + e);
+    4.0 * e * share * share
+}
+
+/// Multiplies each of `gradients` by the slope of `activation` at the value of the same index.
+#[inline(always)]
+pub(in crate::kernels) fn multiply_by_slopes(activation: Activation, values: &[f32], gradients: &mut [f32]) {
+    let both = gradients.iter_mut().zip(values);
+    match activation {
+        Activation::GeluTanh => both.for_each(|(gradient, value)| *gradient *= gelu_tanh_slope(*value)),
+        Activation::GeluErf => both.for_each(|(gradient, value)| *gradient *= gelu_erf_slope(*value)),
+        Activation::Tanh => both.for_each(|(gradient, value)| *gradient *= tanh_slope(*value)),
     }
 }
 

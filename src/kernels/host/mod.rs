@@ -20,7 +20,7 @@ pub use threads::Threads;
 pub(crate) use vector::instructions;
 
 pub(in crate::kernels) use disjoint::Disjoint;
-pub(in crate::kernels) use elementary::{activate, exp2, exponential};
+pub(in crate::kernels) use elementary::{activate, exp2, exponential, multiply_by_slopes};
 pub(in crate::kernels) use product::{Factor, multiply};
 pub(in crate::kernels) use reduction::{highest, softmax, sum, weights};
 pub(in crate::kernels) use transposition::transpose;

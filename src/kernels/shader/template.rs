@@ -78,6 +78,13 @@ const PIECES: &[(&str, &str)] = &[
     ("products/tubelet_embed.workgroup.wgsl", include_str!("../../../shaders/products/tubelet_embed.workgroup.wgsl")),
     ("products/linear_operands.wgsl", include_str!("../../../shaders/products/linear_operands.wgsl")),
     ("products/weight.wgsl", include_str!("../../../shaders/products/weight.wgsl")),
+    ("products/of_columns.wgsl", include_str!("../../../shaders/products/of_columns.wgsl")),
+    ("products/of_columns.workgroup.wgsl", include_str!("../../../shaders/products/of_columns.workgroup.wgsl")),
+    ("products/sums_of_columns.wgsl", include_str!("../../../shaders/products/sums_of_columns.wgsl")),
+    (
+        "products/linear_weight_gradient_operands.wgsl",
+        include_str!("../../../shaders/products/linear_weight_gradient_operands.wgsl"),
+    ),
     ("rows/pool_step.wgsl", include_str!("../../../shaders/rows/pool_step.wgsl")),
     ("products/product.wgsl", include_str!("../../../shaders/products/product.wgsl")),
     ("products/product.matrix.wgsl", include_str!("../../../shaders/products/product.matrix.wgsl")),

@@ -3,6 +3,7 @@
 
 pub(super) mod bound;
 mod cases;
+mod gradient;
 #[cfg(feature = "cpu")]
 mod host;
 pub(super) mod reference;
@@ -14,7 +15,7 @@ use crate::kernels::attention::cut::Addresses;
 use crate::kernels::attention::mask::Mask;
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::{Part, RowStrides, Sequences};
-use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Gradient, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Element, Error, Result, Shape};
 
@@ -143,6 +144,7 @@ impl Kernel for Attention {
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::attention;
     const BOUND: Option<Bound<Self>> = Some(bound::BOUND);
+    const GRADIENT: Option<Gradient<Self>> = Some(gradient::gradient);
     host_form!(attention);
 
     fn operands(&self) -> Vec<Option<Shape>> {

@@ -4,13 +4,14 @@
 mod bound;
 mod cases;
 mod cut;
+mod gradient;
 #[cfg(feature = "cpu")]
 mod host;
 mod reference;
 mod wgsl;
 
 use crate::kernels::activation::Activation;
-use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Gradient, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
@@ -121,6 +122,7 @@ impl Kernel for Linear {
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::linear;
     const BOUND: Option<Bound<Self>> = Some(bound::BOUND);
+    const GRADIENT: Option<Gradient<Self>> = Some(gradient::gradient);
     host_form!(linear);
 
     fn operands(&self) -> Vec<Option<Shape>> {

@@ -6,7 +6,7 @@ use crate::kernels::contract::{Bound, Uncertainty, input, of_rounding, of_sum};
 use crate::tensor::{Exact, Result};
 
 /// Columns that every implementation adds side by side.
-const PARTIALS: usize = 4;
+pub(in crate::kernels::rows) const PARTIALS: usize = 4;
 
 /// The mean errs by the additions of its sum and by a quotient, in units of itself or of the spread, whichever is larger:
 /// a row far from zero loses digits in proportion to μ/σ. The factor 1/√(σ² + eps) errs by half the share of the sum of
@@ -21,7 +21,7 @@ fn uncertainties(call: &LayerNorm, inputs: &[Option<&Exact>], outputs: &[Exact])
     let mut uncertainty = Uncertainty::of(values.len()).shared_by(call.width);
     let output = outputs[0].reals()?;
     for (row, (values, output)) in values.chunks(call.width).zip(output.chunks(call.width)).enumerate() {
-        let statistics = Statistics::of(call, values);
+        let statistics = Statistics::of(call.epsilon, values);
         for (column, value) in output.iter().enumerate() {
             let product = value - bias[column];
             let shifted = statistics.mean * (statistics.factor * scale[column]).powi(2);
@@ -34,16 +34,17 @@ fn uncertainties(call: &LayerNorm, inputs: &[Option<&Exact>], outputs: &[Exact])
 }
 
 /// What is known of a row's statistics.
-struct Statistics {
+pub(in crate::kernels::rows) struct Statistics {
     /// 1 / √(σ² + eps).
-    factor: f64,
+    pub(in crate::kernels::rows) factor: f64,
     /// The variance of the mean, and of the factor as a share of it.
-    mean: f64,
-    relative: f64,
+    pub(in crate::kernels::rows) mean: f64,
+    pub(in crate::kernels::rows) relative: f64,
 }
 
 impl Statistics {
-    fn of(call: &LayerNorm, values: &[f64]) -> Self {
+    /// Of a row of these values.
+    pub(in crate::kernels::rows) fn of(epsilon: f32, values: &[f64]) -> Self {
         let (count, chain) = (values.len() as f64, values.len().div_ceil(PARTIALS));
         let mean = values.iter().sum::<f64>() / count;
         let squares = |from: f64| values.iter().map(|value| (value - from).powi(2)).sum::<f64>();
@@ -54,9 +55,9 @@ impl Statistics {
         let variance = spread / count;
         // What the variance is off by as a share of itself, and how much of it the factor takes over.
         let own = if spread == 0.0 { 0.0 } else { of_sum(values.len(), chain, spread, fourth) / (spread * spread) };
-        let taken = 0.5 * variance / (variance + f64::from(call.epsilon));
+        let taken = 0.5 * variance / (variance + f64::from(epsilon));
         Self {
-            factor: 1.0 / (variance + f64::from(call.epsilon)).sqrt(),
+            factor: 1.0 / (variance + f64::from(epsilon)).sqrt(),
             mean: of_mean,
             relative: taken * taken * (own + QUOTIENT) + ROOT + QUOTIENT,
         }

@@ -1,13 +1,17 @@
 //! Layer normalisation over the last axis, with two-pass statistics (spec §2.1).
 
-mod bound;
+pub(super) mod bound;
 mod cases;
 #[cfg(feature = "cpu")]
 mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{
+    Backward, Binding, Bound, Family, Gradient, Kernel, Reference, Tape, TapeValue, host_form, variants_of,
+};
+use crate::kernels::rows::column_sum::ColumnSum;
+use crate::kernels::rows::layer_norm_gradient::LayerNormGradient;
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
@@ -43,6 +47,7 @@ impl Kernel for LayerNorm {
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::layer_norm;
     const BOUND: Option<Bound<Self>> = Some(bound::BOUND);
+    const GRADIENT: Option<Gradient<Self>> = Some(gradient);
     host_form!(layer_norm);
 
     fn operands(&self) -> Vec<Option<Shape>> {
@@ -61,4 +66,16 @@ impl Kernel for LayerNorm {
         // Sum; difference, square, sum; difference, factor, scale, bias.
         8 * (self.rows * self.width) as u64
     }
+}
+
+/// Of the input in one call, which leaves what the sums of columns make the scale's; the bias has those of the gradient.
+fn gradient(call: &LayerNorm, tape: &mut dyn Tape, of: &Backward<'_>) -> Result<Vec<Option<TapeValue>>> {
+    let LayerNorm { rows, width, epsilon } = *call;
+    let output = of.gradient(0)?;
+    let call = std::sync::Arc::new(LayerNormGradient::new(rows, width, epsilon));
+    let gradients = tape.call(call, &[Some(of.input(0)?), Some(of.input(1)?), Some(output)])?;
+    let sums = ColumnSum { rows, width };
+    let of_scale = tape.one(sums.clone(), &[gradients.get(1).copied()])?;
+    let of_bias = tape.one(sums, &[Some(output)])?;
+    Ok(vec![gradients.first().copied(), Some(of_scale), Some(of_bias)])
 }

@@ -10,7 +10,10 @@ mod reference;
 mod wgsl;
 
 use crate::kernels::activation::Activation;
-use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{
+    Backward, Binding, Bound, Family, Gradient, Kernel, Reference, Tape, TapeValue, host_form, variants_of,
+};
+use crate::kernels::rows::activation_gradient::ActivationGradient;
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
@@ -55,6 +58,7 @@ impl Kernel for Pointwise {
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::pointwise;
     const BOUND: Option<Bound<Self>> = Some(bound::BOUND);
+    const GRADIENT: Option<Gradient<Self>> = Some(gradient);
     host_form!(pointwise);
 
     fn operands(&self) -> Vec<Option<Shape>> {
@@ -77,5 +81,17 @@ impl Kernel for Pointwise {
             Step::Activation(Activation::Tanh) | Step::Sum => 1,
         };
         each * (self.rows * self.width) as u64
+    }
+}
+
+/// The slope times the gradient; of a sum, the gradient for both.
+fn gradient(call: &Pointwise, tape: &mut dyn Tape, of: &Backward<'_>) -> Result<Vec<Option<TapeValue>>> {
+    let output = of.gradient(0)?;
+    match call.step {
+        Step::Sum => Ok(vec![Some(output); 2]),
+        Step::Activation(activation) => {
+            let slopes = ActivationGradient::new(call.rows, call.width, activation);
+            Ok(vec![Some(tape.one(slopes, &[Some(of.input(0)?), Some(output)])?), None])
+        }
     }
 }

@@ -6,7 +6,11 @@ mod host;
 mod reference;
 mod wgsl;
 
-use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{
+    Backward, Binding, Bound, Family, Gradient, Kernel, Reference, Tape, TapeValue, host_form, variants_of,
+};
+use crate::kernels::rows::column_sum::ColumnSum;
+use crate::kernels::rows::token_rows::TokenRows;
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
@@ -76,6 +80,7 @@ impl Kernel for TokenAssembly {
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::token_assembly;
     const BOUND: Option<Bound<Self>> = Some(Bound::EXACT);
+    const GRADIENT: Option<Gradient<Self>> = Some(gradient);
     host_form!(token_assembly);
 
     fn operands(&self) -> Vec<Option<Shape>> {
@@ -101,4 +106,23 @@ impl Kernel for TokenAssembly {
     fn operations(&self) -> u64 {
         if self.positions { (self.sequences * self.sequence_rows() * self.width) as u64 } else { 0 }
     }
+}
+
+/// The gradient without the class tokens' rows for the patch tokens; its sum over the sequences for the positions, and of
+/// that the first row for the class token.
+fn gradient(call: &TokenAssembly, tape: &mut dyn Tape, of: &Backward<'_>) -> Result<Vec<Option<TapeValue>>> {
+    let (output, rows, width) = (of.gradient(0)?, call.sequence_rows(), call.width);
+    let of_tokens = match call.class_token {
+        true => tape.one(TokenRows::new(call.sequences, rows, 1..rows, width), &[Some(output)])?,
+        false => output,
+    };
+    if !call.class_token && !call.positions {
+        return Ok(vec![Some(of_tokens), None, None]);
+    }
+    let sums = tape.one(ColumnSum { rows: call.sequences, width: rows * width }, &[Some(output)])?;
+    let of_class_token = match call.class_token {
+        true => Some(tape.one(TokenRows::new(1, rows, 0..1, width), &[Some(sums)])?),
+        false => None,
+    };
+    Ok(vec![Some(of_tokens), of_class_token, call.positions.then_some(sums)])
 }

@@ -1,0 +1,40 @@
+// What every variant of the gradient of a linear layer's weight shares: operands and how they are read.
+
+struct Uniform {
+    rows: u32,            // M of this launch
+    columns: u32,         // N of this launch
+    inner: u32,           // K
+    gradient_row: u32,    // N of the whole gradient
+    gradient_start: u32,  // where in the bound gradient the first row's first column lies
+    input_start: u32,     // where in the bound input the first row begins
+    output_start: u32,
+    continued: u32,       // 1 where an earlier launch has begun the output
+}
+
+{% set element = "vec4<f32>" if aligned else "f32" %}
+@group(0) @binding(0) var<uniform> call: Uniform;
+@group(0) @binding(1) var<storage, read> gradient: array<{{ element }}>;      // [M, N]
+@group(0) @binding(2) var<storage, read> input: array<{{ element }}>;         // [M, K]
+@group(0) @binding(3) var<storage, read_write> output: array<{{ element }}>;  // [N, K]
+
+{% if aligned %}
+fn left_at(row: u32, column: u32) -> vec4<f32> {
+    return gradient[(call.gradient_start + row * call.gradient_row + min(column, call.columns - 4u)) / 4u];
+}
+
+fn right_at(row: u32, k: u32) -> vec4<f32> {
+    return input[(call.input_start + row * call.inner + min(k, call.inner - 4u)) / 4u];
+}
+{% else %}
+fn left_at(row: u32, column: u32) -> vec4<f32> {
+    let at = call.gradient_start + row * call.gradient_row + min(column + vec4(0u, 1u, 2u, 3u), vec4(call.columns - 1u));
+    return vec4(gradient[at.x], gradient[at.y], gradient[at.z], gradient[at.w]);
+}
+
+fn right_at(row: u32, k: u32) -> vec4<f32> {
+    let at = call.input_start + row * call.inner + min(k + vec4(0u, 1u, 2u, 3u), vec4(call.inner - 1u));
+    return vec4(input[at.x], input[at.y], input[at.z], input[at.w]);
+}
+{% endif %}
+
+{% include "products/sums_of_columns.wgsl" %}

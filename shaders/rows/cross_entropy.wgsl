@@ -1,0 +1,76 @@
+// Softmax cross entropy and its gradient, an invocation a row.
+//
+//     loss[m] = −share · Σ_k y[k] · log p[k],   gradient[m, k] = share · (p[k] · Σ_k y − y[k])
+//     p = softmax_k(logits),   y = (1 − smoothing) · target + smoothing / K
+//
+// With l = Σ exp(logit − max), −log p[k] is max − logit[k] + log l. Rows are few, a clip each, and classes some hundreds:
+// nothing to be fast at.
+
+{% include "rows/softmax_maximum.wgsl" %}
+
+struct Uniform {
+    rows: u32,          // M of this launch
+    classes: u32,       // K
+    smoothing: f32,
+    share: f32,
+    row_start: u32,     // the first row of this launch
+    logits_start: u32,  // where in the bound logits, targets and gradients it begins
+}
+
+@group(0) @binding(0) var<uniform> call: Uniform;
+@group(0) @binding(1) var<storage, read> logits: array<f32>;          // [M, K]
+@group(0) @binding(2) var<storage, read> targets: array<f32>;         // [M, K], or none
+@group(0) @binding(3) var<storage, read> labels: array<u32>;          // [M], or none
+@group(0) @binding(4) var<storage, read_write> loss: array<f32>;      // [M]
+@group(0) @binding(5) var<storage, read_write> gradient: array<f32>;  // [M, K]
+
+const ROWS: u32 = {{ rows }}u;
+
+fn target_of(row: u32, class_index: u32, first: u32) -> f32 {
+{% if labelled %}
+    return select(0.0, 1.0, labels[call.row_start + row] == class_index);
+{% else %}
+    return targets[first + class_index];
+{% endif %}
+}
+
+@compute @workgroup_size(ROWS)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let row = (group.x + group.y * groups.x) * ROWS + lane;
+    if row >= call.rows {
+        return;
+    }
+    let first = call.logits_start + row * call.classes;
+    var largest = logits[first];
+    for (var k = 1u; k < call.classes; k += 1u) {
+        largest = maximum(largest, logits[first + k]);
+    }
+    var total = 0.0;
+    for (var k = 0u; k < call.classes; k += 1u) {
+        total += exp(logits[first + k] - largest);
+    }
+    let factor = share_of(total, largest);
+    // What smoothing adds is the same for all classes: it is multiplied once, not added up, which would round one way.
+    var targeted = 0.0;
+    var distance = 0.0;
+    var distances = 0.0;
+    for (var k = 0u; k < call.classes; k += 1u) {
+        let wanted = target_of(row, k, first);
+        targeted += wanted;
+        distance += wanted * (largest - logits[first + k]);
+        distances += largest - logits[first + k];
+    }
+    let rest = 1.0 - call.smoothing;
+    let spread = call.smoothing / f32(call.classes);
+    let sum = rest * targeted + call.smoothing;
+    let whole = select(rest * distance + spread * distances + sum * log(total), largest, is_nan(largest));
+    loss[call.row_start + row] = call.share * whole;
+    for (var k = 0u; k < call.classes; k += 1u) {
+        let probability = exp(logits[first + k] - largest) * factor;
+        gradient[first + k] = call.share * (probability * sum - (rest * target_of(row, k, first) + spread));
+    }
+}
