@@ -90,14 +90,25 @@ impl Gpu {
         let options = options.clone();
         Pending::new(async move {
             let Found { adapter, features, limits } = find(&options).await?;
-            let descriptor = wgpu::DeviceDescriptor {
-                label: Some("tubelet"),
-                required_features: features,
-                required_limits: limits,
-                experimental_features: experimental(features),
-                ..Default::default()
+            let request = |features: wgpu::Features| {
+                adapter.request_device(&wgpu::DeviceDescriptor {
+                    label: Some("tubelet"),
+                    required_features: features,
+                    required_limits: limits.clone(),
+                    experimental_features: experimental(features),
+                    ..Default::default()
+                })
             };
-            let (raw, queue) = adapter.request_device(&descriptor).await.map_err(|error| {
+            let matrices = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+            let opened = match request(features).await {
+                // What a driver offers as an experiment must not be why nothing runs.
+                Err(error) if features.contains(matrices) => {
+                    tracing::warn!("opened without matrix units: {}", fault::one_line(&error.to_string()));
+                    request(features - matrices).await
+                }
+                opened => opened,
+            };
+            let (raw, queue) = opened.map_err(|error| {
                 let (name, reason) = (adapter.get_info().name, fault::one_line(&error.to_string()));
                 Error::new(ErrorKind::NoDevice, format!("{name} cannot be opened: {reason}"))
             })?;
