@@ -64,7 +64,7 @@ impl Tape for References {
 /// Whether kernels of this family declare a gradient: without operands it is an error, not nothing.
 fn has_gradient(family: &Family) -> bool {
     let Some(case) = (family.cases)().into_iter().next() else { return false };
-    let nothing = Backward { inputs: &[], outputs: &[], gradients: &[] };
+    let nothing = Backward::new(&[], &[], &[]);
     !matches!(case.call.gradient(&mut References::default(), &nothing), Ok(None))
 }
 
@@ -133,7 +133,7 @@ impl Subject {
         let outputs = tape.call(self.call.clone(), &inputs)?;
         let mut gradients: Vec<_> = self.cotangents.iter().map(|_| None).collect();
         gradients[0] = Some(tape.add(self.cotangents[0].clone()));
-        let of = Backward { inputs: &inputs, outputs: &outputs, gradients: &gradients };
+        let of = Backward::new(&inputs, &outputs, &gradients);
         let gradients = self.call.gradient(&mut tape, &of)?.ok_or_else(|| Error::usage("it has no gradient"))?;
         Ok(gradients.into_iter().map(|gradient| gradient.map(|value| tape.0[value.0].clone())).collect())
     }

@@ -25,6 +25,7 @@ impl dyn Tape + '_ {
 
 /// A call that has been computed, and how a loss grows with each of its outputs.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Backward<'a> {
     /// For each binding that reads, `None` where absent.
     pub inputs: &'a [Option<TapeValue>],
@@ -34,7 +35,12 @@ pub struct Backward<'a> {
     pub gradients: &'a [Option<TapeValue>],
 }
 
-impl Backward<'_> {
+impl<'a> Backward<'a> {
+    /// Of a call with these inputs, outputs and gradients of its outputs.
+    pub fn new(inputs: &'a [Option<TapeValue>], outputs: &'a [TapeValue], gradients: &'a [Option<TapeValue>]) -> Self {
+        Self { inputs, outputs, gradients }
+    }
+
     /// Input number `index` among the bindings that read; an error where it is absent.
     pub fn input(&self, index: usize) -> Result<TapeValue> {
         let input = self.inputs.get(index).copied().flatten();
