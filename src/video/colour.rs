@@ -1,7 +1,8 @@
 //! From Y′CbCr to RGB, in the integer arithmetic of FFmpeg's scaler.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
+use super::source::{Frame, PixelFormat};
 use crate::kernels::pixels::Coefficients;
 use crate::tensor::{Error, Result};
 
@@ -73,6 +74,24 @@ pub const fn coefficients(matrix: Matrix, range: ColourRange) -> Coefficients {
             blue_u: to_13_bits(full_range(blue_u)),
         },
     }
+}
+
+/// The bytes of red, green and blue of a frame, `[Y, X, 3]`.
+pub(super) fn rgb(frame: &Frame) -> Cow<'_, [u8]> {
+    let PixelFormat::Yuv420p { matrix, range } = frame.format() else { return Cow::Borrowed(frame.as_bytes()) };
+    let (integers, width, pixels) = (coefficients(matrix, range), frame.width(), frame.width() * frame.height());
+    let (luma, chroma) = frame.as_bytes().split_at(pixels);
+    let (u, v) = chroma.split_at(pixels / 4);
+    let pixel = |(index, &y): (usize, &u8)| {
+        let shared = index / width / 2 * (width / 2) + index % width / 2;
+        let luma = ((i32::from(y) * 8 - integers.offset) * integers.luma) >> 16;
+        let (u, v) = (i32::from(u[shared]) * 8 - 1024, i32::from(v[shared]) * 8 - 1024);
+        let red = luma + ((v * integers.red_v) >> 16);
+        let green = luma + ((u * integers.green_u) >> 16) + ((v * integers.green_v) >> 16);
+        let blue = luma + ((u * integers.blue_u) >> 16);
+        [red, green, blue].map(|value| value.clamp(0, 255) as u8)
+    };
+    Cow::Owned(luma.iter().enumerate().flat_map(pixel).collect())
 }
 
 /// 16.16 fixed point to the 13 fractional bits of the conversion, rounded half up.

@@ -5,10 +5,12 @@
 //! | [`FrameSource`], [`open`] | decoded [`Frame`]s of a video file, image folder, animation, still or array |
 //! | [`Sampling`] | the frame indices of each clip |
 //! | [`Preset`], [`Preprocessing`] | resize, crop and value range |
+//! | [`augment`] | what is changed at random while a model learns |
 //!
 //! Everything is exact: 8-bit 4:2:0 video comes as its decoded planes, and the tables give the bytes of Pillow or
 //! the floats of TensorFlow, whichever the model was trained with.
 
+pub mod augment;
 mod clip;
 mod colour;
 mod crop;

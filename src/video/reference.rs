@@ -2,26 +2,11 @@
 
 use super::resample::WEIGHT_BITS;
 use super::{Antialiased, CropWindow, Filter, Lerp, Preprocessing, Preset};
-#[cfg(feature = "video")]
-use super::{Frame, PixelFormat, colour::coefficients};
 
 /// The RGB bytes of a frame, `[Y, X, 3]`.
 #[cfg(feature = "video")]
-pub(super) fn rgb(frame: &Frame) -> Vec<u8> {
-    let PixelFormat::Yuv420p { matrix, range } = frame.format() else { return frame.as_bytes().to_vec() };
-    let (integers, width, pixels) = (coefficients(matrix, range), frame.width(), frame.width() * frame.height());
-    let (luma, chroma) = frame.as_bytes().split_at(pixels);
-    let (u, v) = chroma.split_at(pixels / 4);
-    let pixel = |(index, &y): (usize, &u8)| {
-        let shared = index / width / 2 * (width / 2) + index % width / 2;
-        let luma = ((i32::from(y) * 8 - integers.offset) * integers.luma) >> 16;
-        let (u, v) = (i32::from(u[shared]) * 8 - 1024, i32::from(v[shared]) * 8 - 1024);
-        let red = luma + ((v * integers.red_v) >> 16);
-        let green = luma + ((u * integers.green_u) >> 16) + ((v * integers.green_v) >> 16);
-        let blue = luma + ((u * integers.blue_u) >> 16);
-        [red, green, blue].map(|value| value.clamp(0, 255) as u8)
-    };
-    luma.iter().enumerate().flat_map(pixel).collect()
+pub(super) fn rgb(frame: &super::Frame) -> Vec<u8> {
+    super::colour::rgb(frame).into_owned()
 }
 
 /// Output pixel `pixel` of an [`Antialiased`] table whose source pixels are `byte(0)`, `byte(1)`, …

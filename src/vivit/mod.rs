@@ -34,6 +34,7 @@ pub(crate) mod random;
 mod recorder;
 mod recording;
 mod request;
+mod stochastic_depth;
 mod switches;
 mod validation;
 
@@ -54,6 +55,7 @@ pub use parameters::{ParameterSpec, Parameters};
 pub use recording::Recording;
 pub(crate) use request::ModelInput;
 pub use request::{Request, clip_shape};
+pub use stochastic_depth::{RateGrowth, StochasticDepth};
 pub use switches::{Classifier, EncoderSize, FrameSampling, Gelu, LabelHead, Labelling, Tubelet};
 pub(crate) use validation::MOST_LAYERS;
 
