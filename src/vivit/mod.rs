@@ -35,6 +35,7 @@ mod recorder;
 mod recording;
 mod request;
 mod switches;
+mod training;
 mod validation;
 
 pub use attention_map::AttentionLayer;
@@ -55,6 +56,8 @@ pub use recording::Recording;
 pub(crate) use request::ModelInput;
 pub use request::{Request, clip_shape};
 pub use switches::{Classifier, EncoderSize, FrameSampling, Gelu, LabelHead, Labelling, Tubelet};
+pub(crate) use training::{LABELS, labels_shape};
+pub use training::{Objective, StackGradient, TrainingRecording, record_gradients};
 pub(crate) use validation::MOST_LAYERS;
 
 use crate::tensor::Result;
