@@ -17,24 +17,27 @@ struct Uniform {
 @group(0) @binding(2) var<storage, read> input: array<{{ element }}>;         // [M, K]
 @group(0) @binding(3) var<storage, read_write> output: array<{{ element }}>;  // [N, K]
 
-{% if aligned %}
-fn left_at(row: u32, column: u32) -> vec4<f32> {
-    return gradient[(call.gradient_start + row * call.gradient_row + min(column, call.columns - 4u)) / 4u];
+fn left_places(column: u32) -> vec4<u32> {
+    return four_places(call.gradient_start, column, call.columns);
 }
 
-fn right_at(row: u32, k: u32) -> vec4<f32> {
-    return input[(call.input_start + row * call.inner + min(k, call.inner - 4u)) / 4u];
-}
-{% else %}
-fn left_at(row: u32, column: u32) -> vec4<f32> {
-    let at = call.gradient_start + row * call.gradient_row + min(column + vec4(0u, 1u, 2u, 3u), vec4(call.columns - 1u));
-    return vec4(gradient[at.x], gradient[at.y], gradient[at.z], gradient[at.w]);
+fn left_at(row: u32, places: vec4<u32>) -> vec4<f32> {
+    let at = places + row * call.gradient_row;
+    return {{ "gradient[at.x / 4u]" if aligned else "vec4(gradient[at.x], gradient[at.y], gradient[at.z], gradient[at.w])" }};
 }
 
-fn right_at(row: u32, k: u32) -> vec4<f32> {
-    let at = call.input_start + row * call.inner + min(k + vec4(0u, 1u, 2u, 3u), vec4(call.inner - 1u));
-    return vec4(input[at.x], input[at.y], input[at.z], input[at.w]);
+fn right_places(k: u32) -> vec4<u32> {
+    return four_places(call.input_start, k, call.inner);
 }
-{% endif %}
+
+fn right_at(row: u32, places: vec4<u32>) -> vec4<f32> {
+    let at = places + row * call.inner;
+    return {{ "input[at.x / 4u]" if aligned else "vec4(input[at.x], input[at.y], input[at.z], input[at.w])" }};
+}
+
+// Of four columns of the first row, which begins at `start`; of its last column for those beyond it.
+fn four_places(start: u32, column: u32, columns: u32) -> vec4<u32> {
+    return start + min(column + vec4(0u, 1u, 2u, 3u), vec4(columns - 1u));
+}
 
 {% include "products/sums_of_columns.wgsl" %}

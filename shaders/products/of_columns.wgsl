@@ -6,8 +6,9 @@
 // two loads. Neighbouring invocations own neighbouring columns of the right operand.
 //
 // The including file declares `call` (with rows, columns, inner), and
-//     left_at(row, column)      four columns of a row, any values for those beyond the last,
-//     right_at(row, k)          the same of the right operand,
+//     left_places(column)       where four columns lie in a row, any columns for those beyond the last,
+//     left_at(row, places)      these columns of a row,
+//     right_places(k), right_at(row, places)   the same of the right operand,
 //     store(column, k, sums)    what becomes of four sums of one left column, if they exist.
 
 const LANES: u32 = {{ lanes }}u;
@@ -28,9 +29,11 @@ fn main(
 {% for i in range(4) %}
     var sums{{ i }} = vec4<f32>();
 {% endfor %}
+    let of_left = left_places(column);
+    let of_right = right_places(k);
     for (var row = 0u; row < call.rows; row += 1u) {
-        let left = left_at(row, column);
-        let right = right_at(row, k);
+        let left = left_at(row, of_left);
+        let right = right_at(row, of_right);
 {% for i in range(4) %}
         sums{{ i }} += left.{{ "xyzw"[i] }} * right;
 {% endfor %}

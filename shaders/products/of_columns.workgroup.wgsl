@@ -7,8 +7,9 @@
 // lie as they are multiplied, row by row: nothing has to be turned.
 //
 // The including file declares `call` (with rows, columns, inner), and
-//     left_at(row, column)      four columns of a row, any values for those beyond the last,
-//     right_at(row, k)          the same of the right operand,
+//     left_places(column)       where four columns lie in a row, any columns for those beyond the last,
+//     left_at(row, places)      these columns of a row,
+//     right_places(k), right_at(row, places)   the same of the right operand,
 //     store(column, k, sums)    what becomes of four sums of one left column, if they exist.
 
 const DEPTH: u32 = 16u;
@@ -29,7 +30,8 @@ fn main(
     if first_column >= call.columns {
         return;
     }
-    let staged_quad = lane % 16u;
+    let of_left = left_places(first_column + lane % 16u * 4u);
+    let of_right = right_places(first_k + lane % 16u * 4u);
     let left_lane = lane / 8u;
     let right_lane = lane % 8u;
 {% for i in range(8) %}
@@ -41,8 +43,8 @@ fn main(
 {% for i in range(4) %}
         let row{{ i }} = first + {{ 4 * i }}u + lane / 16u;
         let known{{ i }} = min(row{{ i }}, call.rows - 1u);
-        let left{{ i }} = select(vec4<f32>(), left_at(known{{ i }}, first_column + staged_quad * 4u), row{{ i }} < call.rows);
-        let right{{ i }} = select(vec4<f32>(), right_at(known{{ i }}, first_k + staged_quad * 4u), row{{ i }} < call.rows);
+        let left{{ i }} = select(vec4<f32>(), left_at(known{{ i }}, of_left), row{{ i }} < call.rows);
+        let right{{ i }} = select(vec4<f32>(), right_at(known{{ i }}, of_right), row{{ i }} < call.rows);
 {% endfor %}
         workgroupBarrier();
 {% for i in range(4) %}

@@ -4,15 +4,7 @@
     masked   only tokens of valid temporal indices count -#}
 
 struct Uniform {
-    sequences: u32,         // of this launch
-    tokens: u32,            // of this launch, of each sequence
-    width: u32,             // C
-    sequence_tokens: u32,   // N
-    class_tokens: u32,      // K: always valid, before those of the first temporal index
-    tokens_per_time: u32,   // S
-    times: u32,             // T
-    first_sequence: u32,    // of this launch
-    first_token: u32,       // of this launch, in each sequence
+{% include "rows/pool_fields.wgsl" %}
     continued: u32,         // 1 where an earlier launch has begun the output
     finished: u32,          // 1 where no later launch goes on with it
     input_base: u32,        // elements bound before the first one needed
@@ -25,20 +17,13 @@ struct Uniform {
 @group(0) @binding(2) var<storage, read> validity: array<u32>;      // [B, T]
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;  // [B, C]
 
+{% include "rows/pool_validity.wgsl" %}
+
 // The value of a token, or `start`, which changes nothing, where there is no such token or it does not count.
 fn token_value(sequence: u32, token: u32, column: u32) -> f32 {
-    if token >= call.tokens {
+    if token >= call.tokens || !counts(sequence, token) {
         return call.start;
     }
-    {% if masked %}
-    let place = call.first_token + token;
-    if place >= call.class_tokens {
-        let time = (place - call.class_tokens) / call.tokens_per_time;
-        if validity[(call.first_sequence + sequence) * call.times + time] == 0u {
-            return call.start;
-        }
-    }
-    {% endif %}
     return input[call.input_base + (sequence * call.sequence_tokens + token) * call.width + column];
 }
 
@@ -51,22 +36,6 @@ fn combine(a: f32, b: f32) -> f32 {
     return a + b;
     {% endif %}
 }
-
-{% if kind == "mean" %}
-fn valid_tokens(sequence: u32) -> f32 {
-    {% if masked %}
-    var valid = call.class_tokens;
-    for (var time = 0u; time < call.times; time += 1u) {
-        if validity[(call.first_sequence + sequence) * call.times + time] != 0u {
-            valid += call.tokens_per_time;
-        }
-    }
-    return f32(valid);
-    {% else %}
-    return f32(call.sequence_tokens);
-    {% endif %}
-}
-{% endif %}
 
 fn finish(sequence: u32, column: u32, pooled: f32) {
     let at = call.output_base + sequence * call.width + column;

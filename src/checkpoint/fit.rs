@@ -30,6 +30,12 @@ pub(super) trait Convention: fmt::Debug + Send + Sync {
         Ok(array)
     }
 
+    /// The array that is stored for a tensor called `name`: the way back from [`restored`](Self::restored).
+    fn array(&self, name: &str, tensor: Tensor) -> Result<Tensor> {
+        let _ = name;
+        Ok(tensor)
+    }
+
     /// Whether an array that is no tensor of the model may be there all the same.
     fn unused(&self, stored: &str) -> bool {
         let _ = stored;
@@ -169,6 +175,14 @@ impl Parameters for Fitted {
 
     fn shape(&self, name: &str) -> Result<Shape> {
         Ok(self.find(name)?.0.shape.clone())
+    }
+
+    fn as_stored(&self, name: &str, tensor: Tensor) -> Result<(String, Tensor)> {
+        let (spec, stored) = self.find(name)?;
+        if *tensor.shape() != spec.shape {
+            return Err(Error::usage(format!("{name} is a tensor of {}, not of {}", spec.shape, tensor.shape())));
+        }
+        Ok((stored.to_owned(), self.convention.array(name, tensor)?))
     }
 }
 

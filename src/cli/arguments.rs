@@ -342,6 +342,12 @@ impl ChoiceArguments {
         Ok(device)
     }
 
+    /// The model on the device, in f32, with run-time checks of shaders.
+    pub(super) fn load(&self, checkpoint: Checkpoint) -> Result<Vivit> {
+        let options = LoadOptions::new().variants(self.variant.clone());
+        Vivit::from_checkpoint(&self.open(true, false)?, checkpoint, options)
+    }
+
     /// Opens a device that runs WGSL: the named one, else the fastest, which may be the software device.
     fn open_gpu(&self, checks: bool) -> Result<gpu::Gpu> {
         let device = self.open_choice(self.gpu_choice(), checks)?;

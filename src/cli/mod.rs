@@ -14,6 +14,7 @@ mod eval;
 mod features;
 mod files;
 mod forward;
+mod gradient;
 mod init;
 mod inspect;
 mod interruption;
@@ -79,6 +80,7 @@ enum Command {
     Attention(attention::Attention),
     Embed(embed::Embed),
     Forward(forward::Forward),
+    Gradient(gradient::Gradient),
     Init(init::Init),
     Inspect(inspect::Inspect),
     Convert(convert::Convert),
@@ -126,6 +128,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Attention(command) => command.run(),
         Command::Embed(command) => command.run(),
         Command::Forward(command) => command.run(),
+        Command::Gradient(command) => command.run(),
         Command::Init(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Convert(command) => command.run(),

@@ -226,6 +226,11 @@ impl Vivit {
         &self.loaded.weights
     }
 
+    /// How precisely weights are stored on the device, and products computed.
+    pub fn precision(&self) -> Precision {
+        self.loaded.options.precision
+    }
+
     /// Bytes of the device's memory that are kept for repeated calls now, beside the weights.
     pub fn kept_bytes(&self) -> u64 {
         self.loaded.kept.size()
@@ -292,7 +297,7 @@ impl Vivit {
     }
 
     /// An executor of a graph on the model's device and weights.
-    async fn prepare_graph(&self, graph: Graph) -> Result<Box<dyn Executor>> {
+    pub(crate) async fn prepare_graph(&self, graph: Graph) -> Result<Box<dyn Executor>> {
         let Loaded { device, weights, options, .. } = &*self.loaded;
         device.prepare(Arc::new(graph), weights, &options.executor()).await
     }

@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::{ExecutorOptions, Graph, Node, Origin, Value};
 use crate::gpu::Capabilities;
 use crate::kernels::weights::Repack;
 use crate::kernels::{Access, Plan, Precision};
-use crate::tensor::{Element, Format, Result};
+use crate::tensor::{Element, Error, Format, Result, Shape};
 
 /// How halves lie that one kernel leaves for others.
 const HALVES: Format = Format::rows(Element::F16);
@@ -122,8 +123,8 @@ impl Planning<'_> {
 /// A graph while it is lowered.
 struct Lowering<'a> {
     lowered: Lowered,
-    /// The copies so far.
-    repacked: HashMap<(Value, Format), Value>,
+    /// The copies so far, each by its value, the width of its rows and its format.
+    repacked: HashMap<(Value, usize, Format), Value>,
     device: &'a Capabilities,
     options: &'a ExecutorOptions,
 }
@@ -132,13 +133,13 @@ impl Lowering<'_> {
     fn call(&mut self, recorded: &Graph, node: &Node, plan: Plan) -> Result<()> {
         let first = self.lowered.plans.len();
         let name = name_of(recorded, node);
-        let mut node = node.clone();
-        for (format, operand) in plan.formats.iter().zip(&mut node.operands) {
-            let Some(value) = operand else { continue };
+        let (mut node, shapes) = (node.clone(), node.call.operands());
+        for ((format, operand), shape) in plan.formats.iter().zip(&mut node.operands).zip(&shapes) {
+            let (Some(value), Some(shape)) = (operand, shape) else { continue };
             let graph = &self.lowered.graph;
             let is_fixed = matches!(graph.origin(*value), Origin::Weights(_) | Origin::Constant(_));
             if *format != Format::rows(graph.element(*value)) && !is_fixed {
-                *value = self.repacked(*value, *format).map_err(|error| error.within(name.clone()))?;
+                *value = self.repacked(*value, shape, *format).map_err(|error| error.within(name.clone()))?;
             }
         }
         self.lowered.graph.add(node);
@@ -147,20 +148,21 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// A copy of `value` in `format`.
-    fn repacked(&mut self, value: Value, format: Format) -> Result<Value> {
-        if let Some(copy) = self.repacked.get(&(value, format)) {
+    /// A copy of `value` in `format`, as a call reads it that takes it for one of `shape`.
+    fn repacked(&mut self, value: Value, shape: &Shape, format: Format) -> Result<Value> {
+        let (columns, inner) = (shape.rows(), shape.last());
+        if let Some(copy) = self.repacked.get(&(value, inner, format)) {
             return Ok(*copy);
         }
+        let call = Repack { columns, inner, format };
         let graph = &mut self.lowered.graph;
-        let shape = graph.shape(value);
-        let call = Repack { columns: shape.rows(), inner: shape.last(), format };
-        let name = format!("{} as {format}", graph.name(value));
+        let name = graph.unused(&format!("{} as {format}", graph.name(value)));
         let plan = self.options.variants.plan(&call, self.device, Precision::F32)?;
-        let words = format.words(shape);
-        let copy = graph.call(call, &[Some(value)], &name, [words])?;
+        let words = Shape::from([format.words(shape)]);
+        let copies = graph.record_reshaping(Arc::new(call), &[Some(value)], &[(&name, words)])?;
+        let copy = copies.first().copied().ok_or_else(|| Error::usage(format!("{name} is not computed")))?;
         self.lowered.plans.push(plan);
-        self.repacked.insert((value, format), copy);
+        self.repacked.insert((value, inner, format), copy);
         Ok(copy)
     }
 }

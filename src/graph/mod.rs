@@ -9,6 +9,7 @@ mod backend;
 mod bisect;
 mod device;
 mod gpu;
+mod gradient;
 #[cfg(feature = "cpu")]
 mod host;
 mod lowering;
@@ -31,6 +32,7 @@ pub use backend::{Backend, ExecutorOptions};
 pub(crate) use bisect::first_divergence;
 pub use bisect::{Divergence, bisect};
 pub use device::{Device, DeviceChoice, DeviceOptions};
+pub use gradient::Cotangent;
 pub use memory::Memory;
 pub(crate) use plan::MemoryPlan;
 pub use recording::{Graph, Node, Origin, Taps, Value};

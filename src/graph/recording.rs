@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::kernels::{Access, Call, Cost, Kernel, Precision};
+use crate::kernels::{Access, Binding, Call, Cost, Kernel, Precision};
 use crate::tensor::{Element, Error, Format, Result, Shape, Tensor};
 
 /// A value of a [`Graph`].
@@ -215,6 +215,28 @@ impl Graph {
         inputs: &[Option<Value>],
         outputs: &[(&str, Shape)],
     ) -> Result<Vec<Value>> {
+        self.record_fitting(Shape::regroups, call, inputs, outputs)
+    }
+
+    /// The same of operands in any shape of as many elements: a gradient takes the elements of a value, in their order, for
+    /// rows of another width.
+    pub(super) fn record_reshaping(
+        &mut self,
+        call: Call,
+        inputs: &[Option<Value>],
+        outputs: &[(&str, Shape)],
+    ) -> Result<Vec<Value>> {
+        self.record_fitting(|shape, wanted| shape.elements() == wanted.elements(), call, inputs, outputs)
+    }
+
+    /// Records a call whose operands fit the shapes that it wants.
+    fn record_fitting(
+        &mut self,
+        fits: fn(&Shape, &Shape) -> bool,
+        call: Call,
+        inputs: &[Option<Value>],
+        outputs: &[(&str, Shape)],
+    ) -> Result<Vec<Value>> {
         let name = outputs.first().map_or("a call without outputs", |(name, _)| *name);
         let context = |error: Error| error.within(format!("{name} ({})", call.family().name));
         call.validate().map_err(context)?;
@@ -224,7 +246,7 @@ impl Graph {
         for (binding, wanted) in call.family().bindings.iter().zip(call.operands()) {
             let value = if binding.access.reads() { given.next().flatten() } else { None };
             if binding.access.reads() {
-                self.check_operand(binding.name, binding.element, value, wanted.as_ref()).map_err(context)?;
+                self.check_operand(fits, binding, value, wanted.as_ref()).map_err(context)?;
             }
             if binding.access.writes() {
                 wanted_outputs.extend(wanted.map(|wanted| (operands.len(), wanted, binding.element)));
@@ -249,6 +271,13 @@ impl Graph {
         Ok(values)
     }
 
+    /// `name`, or with the first number behind it under which there is no value yet.
+    pub(super) fn unused(&self, name: &str) -> String {
+        let numbered = (2..).map(|number| format!("{name} {number}"));
+        let mut names = std::iter::once(name.to_owned()).chain(numbered);
+        names.find(|name| !self.names.contains_key(name)).unwrap_or_default()
+    }
+
     /// Before anything is recorded: what is refused leaves the graph as it was.
     fn check_outputs(&self, wanted: &[(usize, Shape, Element)], named: &[(&str, Shape)]) -> Result<()> {
         if wanted.len() != named.len() || named.is_empty() {
@@ -268,11 +297,12 @@ impl Graph {
 
     fn check_operand(
         &self,
-        binding: &str,
-        element: Element,
+        fits: fn(&Shape, &Shape) -> bool,
+        binding: &Binding,
         value: Option<Value>,
         wanted: Option<&Shape>,
     ) -> Result<()> {
+        let Binding { name: binding, element, .. } = *binding;
         match (value, wanted) {
             (None, None) => Ok(()),
             (None, Some(wanted)) => Err(Error::usage(format!("{binding} {wanted} is not given"))),
@@ -280,7 +310,7 @@ impl Graph {
             (Some(value), Some(_)) if self.gone.contains(&value) => Err(self.overwritten(value)),
             (Some(value), Some(wanted)) => {
                 let (shape, own) = (self.shape(value), self.element(value));
-                if own != element || !shape.regroups(wanted) {
+                if own != element || !fits(shape, wanted) {
                     return Err(Error::usage(format!(
                         "{binding} wants {wanted} of {element:?}, but {} is {shape} of {own:?}",
                         self.name(value)

@@ -60,6 +60,7 @@ pub static ALL: &[&Family] = &[
     peaks::PeakCopy::FAMILY,
     rows::Pointwise::FAMILY,
     rows::Pool::FAMILY,
+    rows::PoolGradient::FAMILY,
     weights::Repack::FAMILY,
     pixels::Resample::FAMILY,
     pixels::ResizeBilinear::FAMILY,
@@ -70,6 +71,7 @@ pub static ALL: &[&Family] = &[
     rows::TokenRows::FAMILY,
     rows::Transpose::FAMILY,
     products::TubeletEmbed::FAMILY,
+    products::TubeletEmbedWeightGradient::FAMILY,
     weights::Widen::FAMILY,
 ];
 

@@ -36,6 +36,7 @@ mod recording;
 mod request;
 mod stochastic_depth;
 mod switches;
+mod training;
 mod validation;
 
 pub use attention_map::AttentionLayer;
@@ -57,6 +58,8 @@ pub(crate) use request::ModelInput;
 pub use request::{Request, clip_shape};
 pub use stochastic_depth::{RateGrowth, StochasticDepth};
 pub use switches::{Classifier, EncoderSize, FrameSampling, Gelu, LabelHead, Labelling, Tubelet};
+pub(crate) use training::{LABELS, labels_shape};
+pub use training::{Objective, StackGradient, TrainingRecording, record_gradients};
 pub(crate) use validation::MOST_LAYERS;
 
 use crate::tensor::Result;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::graph::Weights;
-use crate::tensor::{Result, Shape};
+use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// Name and shape of one learned tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,4 +25,15 @@ pub trait Parameters: Weights + fmt::Debug {
 
     /// The shape of the tensor called `name`; an error where there is none.
     fn shape(&self, name: &str) -> Result<Shape>;
+
+    /// `tensor`, which belongs to the parameter called `name` and has its shape, as the files hold such a tensor that these
+    /// are read from: under the name and in the layout there. As it is, where they are from no files.
+    ///
+    /// An error where there is no such parameter, or the shape is another.
+    fn as_stored(&self, name: &str, tensor: Tensor) -> Result<(String, Tensor)> {
+        match *tensor.shape() == self.shape(name)? {
+            true => Ok((name.to_owned(), tensor)),
+            false => Err(Error::usage(format!("{name} is no tensor of shape {}", tensor.shape()))),
+        }
+    }
 }

@@ -36,6 +36,8 @@ pub(super) struct Recorder<'a> {
     /// `[B, T]`, where frames may be masked.
     validity: Option<Value>,
     attentions: Vec<RecordedAttention>,
+    /// The calls of each block so far.
+    blocks: Vec<Range<usize>>,
 }
 
 impl<'a> Recorder<'a> {
@@ -48,8 +50,8 @@ impl<'a> Recorder<'a> {
         let shape = [request.batch, config.grid().temporal];
         let masked = request.masking.frames;
         let validity = masked.then(|| graph.input(ModelInput::Validity.name(), shape, Element::U32)).transpose()?;
-        let (parameters, attentions) = (Vec::new(), Vec::new());
-        Ok(Self { config, batch: request.batch, request, graph, parameters, validity, attentions })
+        let (parameters, attentions, blocks) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { config, batch: request.batch, request, graph, parameters, validity, attentions, blocks })
     }
 
     /// The input clip, `[B, F, P, Y, X]` or `[B, F, Y, X, P]`, as one token a tubelet: `patch_embeddings` [B, T·S, C].
@@ -104,7 +106,9 @@ impl<'a> Recorder<'a> {
     ) -> Result<Value> {
         let mut x = self.embeddings(encoder, tokens)?;
         for index in 0..size.layers {
+            let first = self.graph.nodes().len();
             x = block(self, Layer::new(encoder, index, size), x)?;
+            self.blocks.push(first..self.graph.nodes().len());
         }
         self.layer_norm(&format!("{}.encoder_norm", encoder.path()), x, &encoder.value("sequence_output"))
     }
@@ -168,7 +172,7 @@ impl<'a> Recorder<'a> {
         self.linear(dense, x, None, None, name, shape.into())
     }
 
-    /// activation(x·W + b); `before` names x·W + b, which is computed apart where it is tapped.
+    /// activation(x·W + b); `before` names x·W + b, which is computed apart where it is tapped or a backward pass needs it.
     fn dense_activated(
         &mut self,
         dense: &Dense<'_>,
@@ -178,7 +182,7 @@ impl<'a> Recorder<'a> {
         shape: impl Into<Shape>,
     ) -> Result<Value> {
         let shape = shape.into();
-        if !self.request.taps.want(before) {
+        if !self.request.taps.want(before) && !self.request.training {
             return self.linear(dense, x, Some(activation), None, name, shape);
         }
         let inner = self.linear(dense, x, None, None, before, shape.clone())?;
@@ -269,7 +273,7 @@ impl<'a> Recorder<'a> {
         let validity = self.validity.filter(|_| parts.iter().any(|(_, part)| part.mask.validity));
         let operands = [Some(qkv), Some(qkv), Some(qkv), validity];
         let each = parts.iter().map(|(_, part)| part.clone()).collect();
-        let statistics = self.request.statistics;
+        let statistics = self.request.statistics || self.request.training;
         let call = Attention { qkv: packing.clone(), parts: each, queries: None, statistics };
         let (context, of_rows) = (layer.value("attention_context"), layer.value("attention_statistics"));
         let mut outputs = vec![(context.as_str(), shape)];
@@ -427,8 +431,8 @@ impl<'a> Recorder<'a> {
     }
 
     fn recording(self, features: Value, logits: Option<Value>, probabilities: Option<Value>) -> Recording {
-        let Self { graph, parameters, attentions, .. } = self;
-        Recording { graph, parameters, features, logits, probabilities, attentions }
+        let Self { graph, parameters, attentions, blocks, .. } = self;
+        Recording { graph, parameters, features, logits, probabilities, blocks, attentions }
     }
 
     /// The parameter called `name`, of its own shape, as the graph's weights of `shape`.

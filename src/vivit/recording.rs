@@ -1,5 +1,7 @@
 //! A model as kernel calls.
 
+use std::ops::Range;
+
 use super::encoder::{AttentionAxis, Encoder, Layer};
 use super::parameters::ParameterSpec;
 use crate::graph::{Graph, Value};
@@ -20,6 +22,8 @@ pub struct Recording {
     pub logits: Option<Value>,
     /// `[B, K]`: softmax of the logits, for one label a clip.
     pub probabilities: Option<Value>,
+    /// The calls of each block of an encoder, in the order of the forward pass: what a backward pass may compute again.
+    pub blocks: Vec<Range<usize>>,
     /// The attentions, in the order of the forward pass.
     pub(crate) attentions: Vec<RecordedAttention>,
 }

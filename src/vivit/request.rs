@@ -20,6 +20,9 @@ pub struct Request {
     pub masking: GraphMask,
     /// Whether attention leaves the statistics of its softmax, `attention_statistics.I`: rollout needs them.
     pub statistics: bool,
+    /// Whether a backward pass follows: attention leaves its statistics, and activations are calls of their own, so that
+    /// what they are applied to is kept.
+    pub training: bool,
 }
 
 impl Request {
@@ -41,9 +44,15 @@ impl Request {
         Self { statistics, ..self }
     }
 
+    /// Whether a backward pass follows.
+    #[must_use]
+    pub fn training(self, training: bool) -> Self {
+        Self { training, ..self }
+    }
+
     /// `batch` clips in `layout`; nothing tapped, nothing masked.
     pub fn new(batch: usize, layout: ClipLayout) -> Self {
-        Self { batch, layout, taps: Taps::None, masking: GraphMask::NONE, statistics: false }
+        Self { batch, layout, taps: Taps::None, masking: GraphMask::NONE, statistics: false, training: false }
     }
 }
 

@@ -143,6 +143,10 @@ impl Convention for Flax {
     fn restored(&self, name: &str, array: Tensor) -> Result<Tensor> {
         FlaxLayout::of(name).restored(array)
     }
+
+    fn array(&self, name: &str, tensor: Tensor) -> Result<Tensor> {
+        FlaxLayout::of(name).stored(tensor, self.heads_of(name))
+    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,9 @@ const PLAIN_INVOCATIONS: u32 = 64;
 /// The most rows that one launch adds up: later ones are added to the sums of those before, which keeps roundings few.
 pub(super) const ROWS: usize = 4096;
 
+/// Neighbours that are loaded and stored together.
+pub(super) const QUAD: usize = 4;
+
 /// How a variant divides a product of columns.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ColumnTile {
@@ -54,4 +57,15 @@ pub(super) fn row_runs(
 ) -> Result<Vec<Range<usize>>, Unfit> {
     let cut = |run: Range<usize>| run.clone().step_by(ROWS).map(move |start| start..run.end.min(start + ROWS));
     Ok(dispatches.runs_anywhere(rows, elements_per_row)?.into_iter().flat_map(cut).collect())
+}
+
+/// Runs of `columns` whose part of the output, `inner` elements each, fits a binding. They begin at fours, so that quads
+/// stay whole.
+pub(super) fn column_runs(
+    columns: usize,
+    inner: usize,
+    dispatches: &Dispatches<'_>,
+) -> Result<Vec<Range<usize>>, Unfit> {
+    let quads = dispatches.runs_anywhere(columns.div_ceil(QUAD), &[QUAD * inner])?;
+    Ok(quads.into_iter().map(|quads| quads.start * QUAD..columns.min(quads.end * QUAD)).collect())
 }

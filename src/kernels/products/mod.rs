@@ -8,7 +8,9 @@ mod linear;
 mod linear_weight_gradient;
 mod tile;
 mod tubelet_embed;
+mod tubelet_embed_weight_gradient;
 
 pub use linear::{Linear, OutputLayout};
 pub use linear_weight_gradient::LinearWeightGradient;
 pub use tubelet_embed::TubeletEmbed;
+pub use tubelet_embed_weight_gradient::TubeletEmbedWeightGradient;

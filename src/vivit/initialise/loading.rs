@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::positions::width_and_class_row;
 use super::{PositionTable, described};
 use crate::graph::Weights;
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Element, Error, Result, Shape, Tensor};
 use crate::vivit::{Config, Parameters};
 
 /// A model's parameters for other clips, and what was done to them.
@@ -82,6 +82,15 @@ impl Parameters for Interpolated {
         }
         let (width, class_row) = width_and_class_row(&shape, self.from.positions(name))?;
         Ok([1, self.to.positions(name).tokens() + usize::from(class_row), width].into())
+    }
+
+    /// A table as it is: the files have none of its size.
+    fn as_stored(&self, name: &str, tensor: Tensor) -> Result<(String, Tensor)> {
+        if !is_table(name) {
+            return self.parameters.as_stored(name, tensor);
+        }
+        let (stored, _) = self.parameters.as_stored(name, Tensor::zeros(self.parameters.shape(name)?, Element::F32))?;
+        Ok((stored, tensor))
     }
 }
 

@@ -7,6 +7,8 @@ mod host;
 mod reference;
 mod wgsl;
 
+pub(super) use bound::column_powers;
+
 use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};

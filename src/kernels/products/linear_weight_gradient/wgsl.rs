@@ -1,7 +1,7 @@
 //! The gradient of a linear layer's weight in WGSL, on the tile of products of columns.
 
 use super::LinearWeightGradient;
-use crate::kernels::products::columns::{ColumnTile, PLAIN, WORKGROUP, row_runs};
+use crate::kernels::products::columns::{ColumnTile, PLAIN, QUAD, WORKGROUP, column_runs, row_runs};
 use crate::kernels::shader::{Dispatches, Planned, Unfit, wgsl, word};
 
 crate::uniform! {
@@ -25,16 +25,12 @@ pub(super) static VARIANTS: [Planned<LinearWeightGradient>; 2] = [
     Planned::any(wgsl!("products/linear_weight_gradient.wgsl"), PLAIN, |call, to| plan(call, to, ColumnTile::PLAIN)),
 ];
 
-/// Columns are cut in fours, so that quads stay whole.
-const QUAD: usize = 4;
-
 fn plan(call: &LinearWeightGradient, dispatches: &mut Dispatches<'_>, tile: ColumnTile) -> Result<(), Unfit> {
     let LinearWeightGradient { rows, inner, columns } = *call;
     tile.check(rows, dispatches)?;
     let literals = tile.literals(inner.is_multiple_of(QUAD) && columns.is_multiple_of(QUAD));
     let row_runs = row_runs(rows, &[columns, inner], dispatches)?;
-    for quads in dispatches.runs_anywhere(columns.div_ceil(QUAD), &[QUAD * inner])? {
-        let of = quads.start * QUAD..columns.min(quads.end * QUAD);
+    for of in column_runs(columns, inner, dispatches)? {
         let (output, output_start) = dispatches.window(&(of.start * inner..of.end * inner));
         for run in &row_runs {
             let (gradient, gradient_start) = dispatches.window(&(run.start * columns..run.end * columns));

@@ -51,7 +51,7 @@ fn store(tile: &Tile<'_>, first: usize, bias: Option<&[f32]>, width: usize, outp
 
 impl TubeletEmbed {
     /// The elements of a token's tubelet in the order of the weight: plane, frame, row, column.
-    fn gather(&self, clip: &[f32], token: usize, to: &mut [f32]) {
+    pub(in crate::kernels::products) fn gather(&self, clip: &[f32], token: usize, to: &mut [f32]) {
         let [times, rows, columns] = self.grid();
         let [frames, height, width] = self.tubelet;
         let strides = self.layout.strides([self.rows, self.columns], self.planes);

@@ -3,13 +3,15 @@
 
 mod bound;
 mod cases;
+pub(in crate::kernels::products) mod cut;
+mod gradient;
 #[cfg(feature = "cpu")]
 mod host;
-mod reference;
+pub(in crate::kernels::products) mod reference;
 mod wgsl;
 
 use crate::kernels::clip_layout::ClipLayout;
-use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{Binding, Bound, Family, Gradient, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
@@ -85,29 +87,34 @@ impl TubeletEmbed {
     }
 
     /// Tokens along time, rows and columns; none where there is no tubelet.
-    fn grid(&self) -> [usize; 3] {
+    pub(in crate::kernels::products) fn grid(&self) -> [usize; 3] {
         let [t, h, w] = self.tubelet;
         [(self.frames, t), (self.rows, h), (self.columns, w)].map(|(size, step)| size.checked_div(step).unwrap_or(0))
     }
 
     /// Elements of a frame.
-    fn frame(&self) -> usize {
+    pub(in crate::kernels::products) fn frame(&self) -> usize {
         self.rows * self.columns * self.planes
     }
 
     /// P·t·h·w.
-    fn inner(&self) -> usize {
+    pub(in crate::kernels::products) fn inner(&self) -> usize {
         self.planes * self.tubelet.iter().product::<usize>()
     }
 
     /// Tokens of a temporal index.
-    fn slab(&self) -> usize {
+    pub(in crate::kernels::products) fn slab(&self) -> usize {
         let [_, rows, columns] = self.grid();
         rows * columns
     }
 
+    /// B·T·S.
+    pub(in crate::kernels::products) fn tokens(&self) -> usize {
+        self.batch * self.grid().iter().product::<usize>()
+    }
+
     /// Whether four neighbours along k are four neighbours in the clip, at an aligned offset.
-    fn aligned(&self) -> bool {
+    pub(in crate::kernels::products) fn aligned(&self) -> bool {
         let [_, _, w] = self.tubelet;
         self.layout == ClipLayout::Btchw && [w, self.columns, self.outputs].iter().all(|size| size % 4 == 0)
     }
@@ -118,16 +125,16 @@ impl Kernel for TubeletEmbed {
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::tubelet_embed;
     const BOUND: Option<Bound<Self>> = Some(bound::BOUND);
+    const GRADIENT: Option<Gradient<Self>> = Some(gradient::gradient);
     host_form!(tubelet_embed);
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let Self { batch, frames, rows, columns, planes, outputs, .. } = *self;
-        let tokens = batch * self.grid().iter().product::<usize>();
         vec![
             Some(self.layout.shape(batch, frames, [rows, columns], planes)),
             Some([outputs, self.inner()].into()),
             self.bias.then(|| [outputs].into()),
-            Some([tokens, outputs].into()),
+            Some([self.tokens(), outputs].into()),
         ]
     }
 
@@ -148,13 +155,11 @@ impl Kernel for TubeletEmbed {
     }
 
     fn operations(&self) -> u64 {
-        let tokens = self.batch * self.grid().iter().product::<usize>();
-        2 * Kernel::multiply_accumulates(self) + u64::from(self.bias) * (tokens * self.outputs) as u64
+        2 * Kernel::multiply_accumulates(self) + u64::from(self.bias) * (self.tokens() * self.outputs) as u64
     }
 
     fn multiply_accumulates(&self) -> u64 {
-        let tokens = self.batch * self.grid().iter().product::<usize>();
-        (tokens * self.outputs) as u64 * self.inner() as u64
+        (self.tokens() * self.outputs) as u64 * self.inner() as u64
     }
 }
 

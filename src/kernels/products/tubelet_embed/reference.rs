@@ -41,7 +41,15 @@ fn product(call: &TubeletEmbed, clip: &[f64], weight: &[f64], [b, i, j, k]: [usi
     sum
 }
 
-fn pixel(call: &TubeletEmbed, b: usize, frame: usize, row: usize, column: usize, plane: usize) -> usize {
+/// The element of a clip at a frame, row, column and plane.
+pub(in crate::kernels::products) fn pixel(
+    call: &TubeletEmbed,
+    b: usize,
+    frame: usize,
+    row: usize,
+    column: usize,
+    plane: usize,
+) -> usize {
     let TubeletEmbed { frames, rows, columns, planes, .. } = *call;
     match call.layout {
         ClipLayout::Btchw => (((b * frames + frame) * planes + plane) * rows + row) * columns + column,

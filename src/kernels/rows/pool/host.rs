@@ -64,7 +64,7 @@ fn combine<'a>(pooling: Pooling, counting: &[usize], columns: impl Fn(usize) -> 
 
 impl Pool {
     /// The tokens of a sequence that belong to no temporal index or to a valid one.
-    fn counting(&self, validity: Option<&[u32]>, sequence: usize) -> Vec<usize> {
+    pub(in crate::kernels::rows) fn counting(&self, validity: Option<&[u32]>, sequence: usize) -> Vec<usize> {
         let (Some(masking), Some(validity)) = (self.masking, validity) else {
             return (0..self.tokens).collect();
         };

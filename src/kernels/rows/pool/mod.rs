@@ -4,10 +4,13 @@ mod bound;
 mod cases;
 #[cfg(feature = "cpu")]
 mod host;
-mod reference;
-mod wgsl;
+pub(super) mod reference;
+pub(super) mod wgsl;
 
-use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::contract::{
+    Backward, Binding, Bound, Family, Gradient, Kernel, Reference, Tape, TapeValue, host_form, variants_of,
+};
+use crate::kernels::rows::pool_gradient::PoolGradient;
 use crate::kernels::shader::Planned;
 use crate::tensor::{Element, Error, Result, Shape};
 
@@ -81,7 +84,7 @@ impl Pool {
     }
 
     /// T; 0 without masking.
-    fn times(&self) -> usize {
+    pub(super) fn times(&self) -> usize {
         self.masking
             .map_or(0, |masking| self.tokens.saturating_sub(masking.class_tokens) / masking.tokens_per_time.max(1))
     }
@@ -97,6 +100,7 @@ impl Kernel for Pool {
     const VARIANTS: &'static [Planned<Self>] = &wgsl::VARIANTS;
     const REFERENCE: Reference<Self> = reference::pool;
     const BOUND: Option<Bound<Self>> = Some(bound::BOUND);
+    const GRADIENT: Option<Gradient<Self>> = Some(gradient);
     host_form!(pool);
 
     fn operands(&self) -> Vec<Option<Shape>> {
@@ -139,4 +143,15 @@ impl Kernel for Pool {
             _ => (self.sequences * self.tokens * self.width) as u64,
         }
     }
+}
+
+/// Handed to the tokens that were pooled; to those of a maximum as it was found.
+fn gradient(call: &Pool, tape: &mut dyn Tape, of: &Backward<'_>) -> Result<Vec<Option<TapeValue>>> {
+    let (input, validity) = (of.input(0)?, of.inputs.get(1).copied().flatten());
+    let [input, pooled] = match call.pooling {
+        Pooling::Max => [Some(input), Some(of.output(0)?)],
+        Pooling::Token | Pooling::Mean | Pooling::Sum => [None; 2],
+    };
+    let of_input = tape.one(PoolGradient::new(call.clone()), &[input, validity, pooled, Some(of.gradient(0)?)])?;
+    Ok(vec![Some(of_input), None])
 }

@@ -26,7 +26,11 @@ pub(super) fn pool(call: &Pool, inputs: &[Option<&Exact>]) -> Result<Vec<Exact>>
 }
 
 /// The tokens of sequence `b` that belong to no temporal index or to a valid one.
-fn counting_tokens(call: &Pool, inputs: &[Option<&Exact>], b: usize) -> Result<Vec<usize>> {
+pub(in crate::kernels::rows) fn counting_tokens(
+    call: &Pool,
+    inputs: &[Option<&Exact>],
+    b: usize,
+) -> Result<Vec<usize>> {
     let Some(masking) = call.masking else {
         return Ok((0..call.tokens).collect());
     };

@@ -1,0 +1,123 @@
+//! A model with its loss and the gradients of its weights, as kernel calls (spec §7.4, §12).
+
+use super::recording::Recording;
+use super::request::Request;
+use super::{Config, Labelling};
+use crate::graph::{Cotangent, Origin, Value};
+use crate::kernels::rows::{CrossEntropy, Target};
+use crate::tensor::{Element, Error, Result, Shape};
+
+/// What a training makes small: the mean over the clips, and over the heads, of the cross entropy of their labels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Objective {
+    /// The share of each target that is spread over all classes, from 0 to 1.
+    pub smoothing: f32,
+    /// Whether each block of an encoder is computed again in the backward pass, from its input: then the values inside of one
+    /// block at a time take memory.
+    pub recompute: bool,
+}
+
+impl Default for Objective {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Objective {
+    /// Labels as they are; every value is kept for the backward pass.
+    pub fn new() -> Self {
+        Self { smoothing: 0.0, recompute: false }
+    }
+
+    /// The share of each target that is spread over all classes.
+    #[must_use]
+    pub fn smoothing(self, smoothing: f32) -> Self {
+        Self { smoothing, ..self }
+    }
+
+    /// Whether each block is computed again in the backward pass.
+    #[must_use]
+    pub fn recompute(self, recompute: bool) -> Self {
+        Self { recompute, ..self }
+    }
+}
+
+/// A model recorded with its loss and its gradients.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TrainingRecording {
+    /// The model; its graph has one more input, `labels`, words: the label of each clip, `[B]`; of several heads `[B, heads]`.
+    pub recording: Recording,
+    /// The loss as a sum: what each clip, and each of its heads, adds to it.
+    pub loss: Value,
+    /// The gradient of every weight that the graph reads.
+    pub gradients: Vec<StackGradient>,
+}
+
+/// The gradient of weights that one value of the graph stacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StackGradient {
+    /// The names of the stacked parameters.
+    pub parts: Vec<String>,
+    /// Their gradients, stacked alike along the first axis.
+    pub gradient: Value,
+}
+
+/// The name of the input that holds the labels.
+pub(crate) const LABELS: &str = "labels";
+
+/// Records the forward pass of `request`, the loss of `objective` and the gradient of every weight. The gradients are outputs
+/// of the graph.
+///
+/// # Errors
+///
+/// A model without a head, or whose logits are compared with no labels; a smoothing beyond 0 to 1.
+pub fn record_gradients(config: &Config, request: &Request, objective: &Objective) -> Result<TrainingRecording> {
+    let mut recording = super::record(config, &Request { training: true, ..request.clone() })?;
+    let loss = record_loss(config, request.batch, objective, &mut recording)?;
+    let graph = &mut recording.graph;
+    let stack = |value| match graph.origin(value) {
+        Origin::Weights(parts) => Some((parts.clone(), value)),
+        _ => None,
+    };
+    let (stacks, weights): (Vec<_>, Vec<_>) = graph.values().filter_map(stack).unzip();
+    let recomputed = if objective.recompute { recording.blocks.as_slice() } else { &[] };
+    let found = graph.gradients(&[Cotangent::Ones(loss)], &weights, recomputed)?;
+    let mut gradients = Vec::with_capacity(found.len());
+    for (parts, gradient) in stacks.into_iter().zip(found) {
+        let gradient =
+            gradient.ok_or_else(|| Error::usage(format!("the loss does not depend on {}", parts.join(" + "))))?;
+        graph.output(gradient)?;
+        gradients.push(StackGradient { parts, gradient });
+    }
+    Ok(TrainingRecording { recording, loss, gradients })
+}
+
+/// What each clip adds to the loss.
+fn record_loss(config: &Config, batch: usize, objective: &Objective, recording: &mut Recording) -> Result<Value> {
+    let logits = recording.logits.ok_or_else(|| Error::usage("the model has no head, and so no loss: give it one"))?;
+    let heads = match &config.labelling {
+        Labelling::Single => 1,
+        Labelling::Heads(heads) => heads.len(),
+        Labelling::Multiple | Labelling::Regression => {
+            return Err(Error::unsupported(
+                "gradients are of the cross entropy of one label a clip and head; this model's logits are compared otherwise",
+            ));
+        }
+    };
+    let graph = &mut recording.graph;
+    let labels = graph.input(LABELS, labels_shape(batch, heads), Element::U32)?;
+    let call = CrossEntropy::new(batch, config.classes, Target::Label).smoothing(objective.smoothing);
+    let outputs = [("loss", Shape::from([batch, heads])), ("gradient of logits", Shape::from([batch, config.classes]))];
+    let values = graph.call_many(call, &[Some(logits), None, Some(labels)], &outputs)?;
+    let loss = values.first().copied().ok_or_else(|| Error::usage("the loss is not computed"))?;
+    graph.output(loss)?;
+    Ok(loss)
+}
+
+/// The shape of the labels of a batch: `[B]`, of several heads `[B, heads]`.
+pub(crate) fn labels_shape(batch: usize, heads: usize) -> Shape {
+    if heads == 1 { [batch].into() } else { [batch, heads].into() }
+}
