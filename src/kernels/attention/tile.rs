@@ -3,13 +3,14 @@
 use crate::gpu::Capabilities;
 use crate::kernels::attention::cut::Common;
 use crate::kernels::attention::mask::{EmptyRow, Mask};
+use crate::kernels::attention::matrices::Matrices;
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
-use crate::kernels::shader::{Literals, Needs, word};
+use crate::kernels::shader::{Literals, Needs, Unfit, word};
 use crate::tensor::{Element, Result};
 
 /// How a variant chooses its tile: for heads of a width, a number of queries of each sequence, and a mask.
-pub(in crate::kernels) type Choice = fn(&Capabilities, usize, usize, &Mask) -> Tile;
+pub(in crate::kernels) type Choice = fn(&Capabilities, usize, usize, &Mask) -> Result<Tile, Unfit>;
 
 /// How a variant shares the work among workgroups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub(in crate::kernels) enum Tile {
     /// `lanes` · `rows` queries of one head and sequence a workgroup of one subgroup; `keys` unrolled, and `span` of them
     /// for each rescaling.
     Subgroup { lanes: u32, rows: u32, keys: u32, span: u32, masked: bool, wide: bool },
+    /// Queries of one head and sequence a workgroup, whose matrix units multiply.
+    Matrices(Matrices),
 }
 
 /// Queries of a workgroup of the plain variant.
@@ -48,6 +51,8 @@ impl Tile {
         Needs::invocations(Self::LONG.invocations()).workgroup_bytes(Self::SHARED_BYTES);
     /// What a tile of a query an invocation needs.
     pub(in crate::kernels) const PLAIN_NEEDS: Needs = Needs::invocations(PLAIN_INVOCATIONS);
+    /// What a tile of matrix units needs.
+    pub(in crate::kernels) const MATRIX_NEEDS: Needs = Matrices::NEEDS;
 
     /// The most workgroup memory that a subgroup's tile may take: what software devices have.
     const SUBGROUP_BYTES: u32 = 32 << 10;
@@ -58,22 +63,37 @@ impl Tile {
     };
 
     /// The tile of a workgroup that shares keys and values.
-    pub(in crate::kernels) fn shared(_: &Capabilities, width: usize, queries: usize, _: &Mask) -> Self {
-        match (width, queries) {
+    pub(in crate::kernels) fn shared(_: &Capabilities, width: usize, queries: usize, _: &Mask) -> Result<Self, Unfit> {
+        Ok(match (width, queries) {
             (_, 0..=16) => Self::SHORT,
             (0..=128, _) => Self::LONG,
             _ => Self::WIDE,
-        }
+        })
     }
 
     /// The tile of a query an invocation.
-    pub(in crate::kernels) fn plain(_: &Capabilities, width: usize, _: usize, _: &Mask) -> Self {
-        Self::of_invocation(width)
+    pub(in crate::kernels) fn plain(_: &Capabilities, width: usize, _: usize, _: &Mask) -> Result<Self, Unfit> {
+        Ok(Self::of_invocation(width))
+    }
+
+    /// The tile of a workgroup whose matrix units multiply.
+    pub(in crate::kernels) fn matrices(
+        device: &Capabilities,
+        width: usize,
+        queries: usize,
+        mask: &Mask,
+    ) -> Result<Self, Unfit> {
+        Ok(Self::Matrices(Matrices::of(device, width, queries, mask.causal)?))
     }
 
     /// The tile of a subgroup.
-    pub(in crate::kernels) fn subgroup(device: &Capabilities, width: usize, queries: usize, mask: &Mask) -> Self {
-        Self::of_subgroup(device, width, queries, mask.causal || mask.validity)
+    pub(in crate::kernels) fn subgroup(
+        device: &Capabilities,
+        width: usize,
+        queries: usize,
+        mask: &Mask,
+    ) -> Result<Self, Unfit> {
+        Ok(Self::of_subgroup(device, width, queries, mask.causal || mask.validity))
     }
 
     /// Four rows a lane, two where the queries are few; less of everything where wide heads leave little memory.
@@ -104,10 +124,11 @@ impl Tile {
             Self::Plain { .. } => PLAIN_INVOCATIONS,
             Self::Shared { queries, lanes, rows } => queries / rows * lanes,
             Self::Subgroup { lanes, .. } => lanes,
+            Self::Matrices(matrices) => matrices.invocations(),
         }
     }
 
-    /// Bytes of workgroup memory. A shared tile has keys or values, their moments, weights, and what lanes exchange; a
+    /// Bytes of workgroup memory, of which matrices know themselves. A shared tile has keys or values, their moments, weights, and what lanes exchange; a
     /// subgroup's has the lanes' own rows and scores.
     const fn workgroup_bytes(self, width: u32) -> u32 {
         let floats = match self {
@@ -117,6 +138,7 @@ impl Tile {
                 keys * width.next_multiple_of(4) + keys + 4 * (queries * lanes + self.invocations())
             }
             Self::Subgroup { lanes, rows, span, .. } => lanes * rows * (width.next_multiple_of(4) + span),
+            Self::Matrices(matrices) => return matrices.workgroup_bytes(width),
         };
         floats * Element::F32.bytes() as u32
     }
@@ -137,6 +159,7 @@ impl Tile {
                 .with("span", span)
                 .with("masked", masked)
                 .with("wide", wide),
+            Self::Matrices(matrices) => matrices.literals(literals),
         }
     }
 
@@ -148,6 +171,7 @@ impl Tile {
             Self::Plain { .. } => (queries * heads * sequences).div_ceil(u64::from(PLAIN_INVOCATIONS)),
             Self::Shared { queries, .. } => of_tile(queries),
             Self::Subgroup { lanes, rows, .. } => of_tile(lanes * rows),
+            Self::Matrices(matrices) => of_tile(matrices.queries()),
         };
         // A kernel counts invocations in 32 bits.
         word(groups as usize * self.invocations() as usize)?;
@@ -173,6 +197,7 @@ impl Tile {
                 let over_keys = keys.div_ceil(span) + keys.div_ceil(unrolled) * (1 + quads) + keys.div_ceil(4);
                 passes * (1 + over_keys) + 5 * quads
             }
+            Self::Matrices(matrices) => matrices.iterations(width, keys, uniform),
         }
     }
 }

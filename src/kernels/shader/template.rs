@@ -59,6 +59,7 @@ const PIECES: &[(&str, &str)] = &[
     ("attention/own.plain.wgsl", include_str!("../../../shaders/attention/own.plain.wgsl")),
     ("attention/own.workgroup.wgsl", include_str!("../../../shaders/attention/own.workgroup.wgsl")),
     ("attention/scores.plain.wgsl", include_str!("../../../shaders/attention/scores.plain.wgsl")),
+    ("attention/softmax.matrix.wgsl", include_str!("../../../shaders/attention/softmax.matrix.wgsl")),
     ("attention/softmax.plain.wgsl", include_str!("../../../shaders/attention/softmax.plain.wgsl")),
     ("attention/statistics.wgsl", include_str!("../../../shaders/attention/statistics.wgsl")),
     ("attention/tokens.subgroup.wgsl", include_str!("../../../shaders/attention/tokens.subgroup.wgsl")),

@@ -23,7 +23,7 @@ crate::uniform! {
 }
 
 /// The ways to compute it, the preferred first within each device class.
-pub(super) static VARIANTS: [Planned<Attention>; 6] = [
+pub(super) static VARIANTS: [Planned<Attention>; 7] = [
     Planned::software(wgsl!("attention/forward.subgroup.wgsl"), Tile::SUBGROUP_NEEDS, |call, to| {
         plan(call, to, Tile::subgroup)
     }),
@@ -33,6 +33,9 @@ pub(super) static VARIANTS: [Planned<Attention>; 6] = [
     Planned::any(wgsl!("attention/forward.wgsl"), Tile::PLAIN_NEEDS, |call, to| plan(call, to, Tile::plain)),
     Planned::software(wgsl!("attention/forward.f16.subgroup.wgsl"), Tile::SUBGROUP_NEEDS.f16(), |call, to| {
         plan(call, to, Tile::subgroup)
+    }),
+    Planned::gpu(wgsl!("attention/forward.f16.matrix.wgsl"), Tile::MATRIX_NEEDS, |call, to| {
+        plan(call, to, Tile::matrices)
     }),
     Planned::gpu(wgsl!("attention/forward.f16.workgroup.wgsl"), Tile::SHARED_NEEDS.f16(), |call, to| {
         plan(call, to, Tile::shared)
@@ -48,7 +51,7 @@ fn plan(call: &Attention, dispatches: &mut Dispatches<'_>, choose: Choice) -> Re
     QUERY_KEY_VALUE.into_iter().for_each(|binding| dispatches.format(binding, Format::rows(factors)));
     dispatches.format(OUTPUT, Format::rows(left));
     for part in &call.parts {
-        let tile = choose(dispatches.device(), width, call.queries_of(part).len(), &part.mask);
+        let tile = choose(dispatches.device(), width, call.queries_of(part).len(), &part.mask)?;
         dispatches.check_iterations(tile.iterations(width, part))?;
         let inputs = QUERY_KEY_VALUE.map(|which| Addresses::of_input(&call.qkv, part, which).stored(factors));
         let mut outputs = vec![call.output_addresses(part).stored(left)];
