@@ -3,14 +3,23 @@
 use crate::gpu::Capabilities;
 use crate::kernels::attention::cut::Common;
 use crate::kernels::attention::mask::{EmptyRow, Mask};
-use crate::kernels::attention::matrices::Matrices;
 use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
-use crate::kernels::shader::{Literals, Needs, Unfit, word};
+use crate::kernels::shader::{Literals, Needs, word};
 use crate::tensor::{Element, Result};
 
 /// How a variant chooses its tile: for heads of a width, a number of queries of each sequence, and a mask.
-pub(in crate::kernels) type Choice = fn(&Capabilities, usize, usize, &Mask) -> Result<Tile, Unfit>;
+pub(in crate::kernels) type Choice = fn(&Capabilities, usize, usize, &Mask) -> Tile;
+
+/// What a plan asks of how a variant shares the work among workgroups.
+pub(in crate::kernels) trait Sharing {
+    /// The literals of the template, for heads of a width.
+    fn literals(&self, width: usize) -> Literals;
+    /// Workgroups of a launch.
+    fn groups(&self, launch: &Common) -> Result<u64>;
+    /// Loop iterations of one invocation.
+    fn iterations(&self, width: usize, part: &Part) -> u64;
+}
 
 /// How a variant shares the work among workgroups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +31,6 @@ pub(in crate::kernels) enum Tile {
     /// `lanes` · `rows` queries of one head and sequence a workgroup of one subgroup; `keys` unrolled, and `span` of them
     /// for each rescaling.
     Subgroup { lanes: u32, rows: u32, keys: u32, span: u32, masked: bool, wide: bool },
-    /// Queries of one head and sequence a workgroup, whose matrix units multiply.
-    Matrices(Matrices),
 }
 
 /// Queries of a workgroup of the plain variant.
@@ -51,8 +58,6 @@ impl Tile {
         Needs::invocations(Self::LONG.invocations()).workgroup_bytes(Self::SHARED_BYTES);
     /// What a tile of a query an invocation needs.
     pub(in crate::kernels) const PLAIN_NEEDS: Needs = Needs::invocations(PLAIN_INVOCATIONS);
-    /// What a tile of matrix units needs.
-    pub(in crate::kernels) const MATRIX_NEEDS: Needs = Matrices::NEEDS;
 
     /// The most workgroup memory that a subgroup's tile may take: what software devices have.
     const SUBGROUP_BYTES: u32 = 32 << 10;
@@ -63,37 +68,22 @@ impl Tile {
     };
 
     /// The tile of a workgroup that shares keys and values.
-    pub(in crate::kernels) fn shared(_: &Capabilities, width: usize, queries: usize, _: &Mask) -> Result<Self, Unfit> {
-        Ok(match (width, queries) {
+    pub(in crate::kernels) fn shared(_: &Capabilities, width: usize, queries: usize, _: &Mask) -> Self {
+        match (width, queries) {
             (_, 0..=16) => Self::SHORT,
             (0..=128, _) => Self::LONG,
             _ => Self::WIDE,
-        })
+        }
     }
 
     /// The tile of a query an invocation.
-    pub(in crate::kernels) fn plain(_: &Capabilities, width: usize, _: usize, _: &Mask) -> Result<Self, Unfit> {
-        Ok(Self::of_invocation(width))
-    }
-
-    /// The tile of a workgroup whose matrix units multiply.
-    pub(in crate::kernels) fn matrices(
-        device: &Capabilities,
-        width: usize,
-        queries: usize,
-        mask: &Mask,
-    ) -> Result<Self, Unfit> {
-        Ok(Self::Matrices(Matrices::of(device, width, queries, mask.causal)?))
+    pub(in crate::kernels) fn plain(_: &Capabilities, width: usize, _: usize, _: &Mask) -> Self {
+        Self::of_invocation(width)
     }
 
     /// The tile of a subgroup.
-    pub(in crate::kernels) fn subgroup(
-        device: &Capabilities,
-        width: usize,
-        queries: usize,
-        mask: &Mask,
-    ) -> Result<Self, Unfit> {
-        Ok(Self::of_subgroup(device, width, queries, mask.causal || mask.validity))
+    pub(in crate::kernels) fn subgroup(device: &Capabilities, width: usize, queries: usize, mask: &Mask) -> Self {
+        Self::of_subgroup(device, width, queries, mask.causal || mask.validity)
     }
 
     /// Four rows a lane, two where the queries are few; less of everything where wide heads leave little memory.
@@ -124,11 +114,10 @@ impl Tile {
             Self::Plain { .. } => PLAIN_INVOCATIONS,
             Self::Shared { queries, lanes, rows } => queries / rows * lanes,
             Self::Subgroup { lanes, .. } => lanes,
-            Self::Matrices(matrices) => matrices.invocations(),
         }
     }
 
-    /// Bytes of workgroup memory, of which matrices know themselves. A shared tile has keys or values, their moments, weights, and what lanes exchange; a
+    /// Bytes of workgroup memory. A shared tile has keys or values, their moments, weights, and what lanes exchange; a
     /// subgroup's has the lanes' own rows and scores.
     const fn workgroup_bytes(self, width: u32) -> u32 {
         let floats = match self {
@@ -138,7 +127,6 @@ impl Tile {
                 keys * width.next_multiple_of(4) + keys + 4 * (queries * lanes + self.invocations())
             }
             Self::Subgroup { lanes, rows, span, .. } => lanes * rows * (width.next_multiple_of(4) + span),
-            Self::Matrices(matrices) => return matrices.workgroup_bytes(width),
         };
         floats * Element::F32.bytes() as u32
     }
@@ -159,23 +147,18 @@ impl Tile {
                 .with("span", span)
                 .with("masked", masked)
                 .with("wide", wide),
-            Self::Matrices(matrices) => matrices.literals(literals),
         }
     }
 
     /// Workgroups of a launch.
     pub(in crate::kernels) fn groups(self, launch: &Common) -> Result<u64> {
-        let [queries, heads, sequences] = [launch.queries, launch.heads, launch.sequences].map(u64::from);
-        let of_tile = |tile: u32| queries.div_ceil(u64::from(tile)) * heads * sequences;
+        let of_tile = |tile: u32| groups_of(tile, launch);
         let groups = match self {
-            Self::Plain { .. } => (queries * heads * sequences).div_ceil(u64::from(PLAIN_INVOCATIONS)),
+            Self::Plain { .. } => of_tile(1).div_ceil(u64::from(PLAIN_INVOCATIONS)),
             Self::Shared { queries, .. } => of_tile(queries),
             Self::Subgroup { lanes, rows, .. } => of_tile(lanes * rows),
-            Self::Matrices(matrices) => of_tile(matrices.queries()),
         };
-        // A kernel counts invocations in 32 bits.
-        word(groups as usize * self.invocations() as usize)?;
-        Ok(groups)
+        counted(groups, self.invocations())
     }
 
     /// Loop iterations of one invocation.
@@ -197,7 +180,31 @@ impl Tile {
                 let over_keys = keys.div_ceil(span) + keys.div_ceil(unrolled) * (1 + quads) + keys.div_ceil(4);
                 passes * (1 + over_keys) + 5 * quads
             }
-            Self::Matrices(matrices) => matrices.iterations(width, keys, uniform),
         }
+    }
+}
+
+/// Workgroups of a launch, for tiles of so many queries of one head and sequence.
+pub(super) fn groups_of(tile: u32, launch: &Common) -> u64 {
+    let [queries, heads, sequences] = [launch.queries, launch.heads, launch.sequences].map(u64::from);
+    queries.div_ceil(u64::from(tile)) * heads * sequences
+}
+
+/// So many workgroups; an error where a kernel cannot count their invocations in 32 bits.
+pub(super) fn counted(groups: u64, invocations: u32) -> Result<u64> {
+    word(groups as usize * invocations as usize).map(|_| groups)
+}
+
+impl Sharing for Tile {
+    fn literals(&self, width: usize) -> Literals {
+        Self::literals(*self, width)
+    }
+
+    fn groups(&self, launch: &Common) -> Result<u64> {
+        Self::groups(*self, launch)
+    }
+
+    fn iterations(&self, width: usize, part: &Part) -> u64 {
+        Self::iterations(*self, width, part)
     }
 }

@@ -62,6 +62,7 @@ const PIECES: &[(&str, &str)] = &[
     ("attention/softmax.matrix.wgsl", include_str!("../../../shaders/attention/softmax.matrix.wgsl")),
     ("attention/softmax.plain.wgsl", include_str!("../../../shaders/attention/softmax.plain.wgsl")),
     ("attention/statistics.wgsl", include_str!("../../../shaders/attention/statistics.wgsl")),
+    ("attention/tile.matrix.wgsl", include_str!("../../../shaders/attention/tile.matrix.wgsl")),
     ("attention/tokens.subgroup.wgsl", include_str!("../../../shaders/attention/tokens.subgroup.wgsl")),
     ("attention/normaliser_operands.wgsl", include_str!("../../../shaders/attention/normaliser_operands.wgsl")),
     ("attention/own.subgroup.wgsl", include_str!("../../../shaders/attention/own.subgroup.wgsl")),

@@ -28,7 +28,7 @@ pub(super) static VARIANTS: [Planned<AttentionNormaliser>; 3] = [
 fn plan(call: &AttentionNormaliser, dispatches: &mut Dispatches<'_>, choose: Choice) -> Result<(), Unfit> {
     let AttentionNormaliser { qkv, part, weighted } = call;
     let (width, tokens) = (qkv.width, part.sequences.tokens);
-    let tile = choose(dispatches.device(), width, tokens, &part.mask)?;
+    let tile = choose(dispatches.device(), width, tokens, &part.mask);
     dispatches.check_iterations(tile.iterations(width, part))?;
     let [query, key] = [0, 1].map(|which| Addresses::of_input(qkv, part, which));
     let cutter = Cutter {

@@ -56,7 +56,7 @@ fn shared(device: &Capabilities, width: usize, tokens: usize, mask: &Mask) -> Ti
 }
 
 fn plan(call: &AttentionRollout, dispatches: &mut Dispatches<'_>, choose: Choice) -> Result<(), Unfit> {
-    let tile = choose(dispatches.device(), call.qkv.width, call.part.sequences.tokens, &call.part.mask)?;
+    let tile = choose(dispatches.device(), call.qkv.width, call.part.sequences.tokens, &call.part.mask);
     for heads in call.runs_of_heads(tile, dispatches)? {
         for cut in call.cuts(heads, dispatches.limits())? {
             call.launch(cut, tile, dispatches)?;
