@@ -122,7 +122,7 @@ mod tests {
         let without = gpu.clone();
         gpu.matrix_shapes = vec![MatrixShape::square(16)];
         let software = Capabilities { kind: DeviceKind::Software, ..gpu.clone() };
-        for call in [products::Linear::FAMILY, products::TubeletEmbed::FAMILY]
+        for call in [products::Linear::FAMILY, products::TubeletEmbed::FAMILY, attention::Attention::FAMILY]
             .map(|family| (family.cases)().swap_remove(0).call)
         {
             let chosen = |device: &Capabilities, precision| {

@@ -10,6 +10,7 @@ mod forward;
 #[cfg(feature = "cpu")]
 mod host;
 mod mask;
+mod matrices;
 mod normaliser;
 mod probabilities;
 mod qkv;

@@ -11,6 +11,16 @@ use crate::tensor::{Element, Result};
 /// How a variant chooses its tile: for heads of a width, a number of queries of each sequence, and a mask.
 pub(in crate::kernels) type Choice = fn(&Capabilities, usize, usize, &Mask) -> Tile;
 
+/// What a plan asks of how a variant shares the work among workgroups.
+pub(in crate::kernels) trait Sharing {
+    /// The literals of the template, for heads of a width.
+    fn literals(&self, width: usize) -> Literals;
+    /// Workgroups of a launch.
+    fn groups(&self, launch: &Common) -> Result<u64>;
+    /// Loop iterations of one invocation.
+    fn iterations(&self, width: usize, part: &Part) -> u64;
+}
+
 /// How a variant shares the work among workgroups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kernels) enum Tile {
@@ -142,16 +152,13 @@ impl Tile {
 
     /// Workgroups of a launch.
     pub(in crate::kernels) fn groups(self, launch: &Common) -> Result<u64> {
-        let [queries, heads, sequences] = [launch.queries, launch.heads, launch.sequences].map(u64::from);
-        let of_tile = |tile: u32| queries.div_ceil(u64::from(tile)) * heads * sequences;
+        let of_tile = |tile: u32| groups_of(tile, launch);
         let groups = match self {
-            Self::Plain { .. } => (queries * heads * sequences).div_ceil(u64::from(PLAIN_INVOCATIONS)),
+            Self::Plain { .. } => of_tile(1).div_ceil(u64::from(PLAIN_INVOCATIONS)),
             Self::Shared { queries, .. } => of_tile(queries),
             Self::Subgroup { lanes, rows, .. } => of_tile(lanes * rows),
         };
-        // A kernel counts invocations in 32 bits.
-        word(groups as usize * self.invocations() as usize)?;
-        Ok(groups)
+        counted(groups, self.invocations())
     }
 
     /// Loop iterations of one invocation.
@@ -174,5 +181,30 @@ impl Tile {
                 passes * (1 + over_keys) + 5 * quads
             }
         }
+    }
+}
+
+/// Workgroups of a launch, for tiles of so many queries of one head and sequence.
+pub(super) fn groups_of(tile: u32, launch: &Common) -> u64 {
+    let [queries, heads, sequences] = [launch.queries, launch.heads, launch.sequences].map(u64::from);
+    queries.div_ceil(u64::from(tile)) * heads * sequences
+}
+
+/// So many workgroups; an error where a kernel cannot count their invocations in 32 bits.
+pub(super) fn counted(groups: u64, invocations: u32) -> Result<u64> {
+    word(groups as usize * invocations as usize).map(|_| groups)
+}
+
+impl Sharing for Tile {
+    fn literals(&self, width: usize) -> Literals {
+        Self::literals(*self, width)
+    }
+
+    fn groups(&self, launch: &Common) -> Result<u64> {
+        Self::groups(*self, launch)
+    }
+
+    fn iterations(&self, width: usize, part: &Part) -> u64 {
+        Self::iterations(*self, width, part)
     }
 }

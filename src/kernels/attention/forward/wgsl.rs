@@ -1,8 +1,11 @@
 //! Attention in WGSL.
 
 use super::Attention;
+use crate::gpu::Capabilities;
 use crate::kernels::attention::cut::{Addresses, Common, Cut, Cutter};
-use crate::kernels::attention::tile::{Choice, Tile};
+use crate::kernels::attention::mask::Mask;
+use crate::kernels::attention::matrices::Matrices;
+use crate::kernels::attention::tile::{Choice, Sharing, Tile};
 use crate::kernels::shader::{Dispatches, Planned, Unfit, wgsl, word};
 use crate::tensor::{Element, Format};
 
@@ -23,7 +26,7 @@ crate::uniform! {
 }
 
 /// The ways to compute it, the preferred first within each device class.
-pub(super) static VARIANTS: [Planned<Attention>; 6] = [
+pub(super) static VARIANTS: [Planned<Attention>; 7] = [
     Planned::software(wgsl!("attention/forward.subgroup.wgsl"), Tile::SUBGROUP_NEEDS, |call, to| {
         plan(call, to, Tile::subgroup)
     }),
@@ -34,6 +37,9 @@ pub(super) static VARIANTS: [Planned<Attention>; 6] = [
     Planned::software(wgsl!("attention/forward.f16.subgroup.wgsl"), Tile::SUBGROUP_NEEDS.f16(), |call, to| {
         plan(call, to, Tile::subgroup)
     }),
+    Planned::gpu(wgsl!("attention/forward.f16.matrix.wgsl"), Matrices::NEEDS, |call, to| {
+        plan_shared(call, to, Matrices::of)
+    }),
     Planned::gpu(wgsl!("attention/forward.f16.workgroup.wgsl"), Tile::SHARED_NEEDS.f16(), |call, to| {
         plan(call, to, Tile::shared)
     }),
@@ -43,12 +49,21 @@ pub(super) static VARIANTS: [Planned<Attention>; 6] = [
 ];
 
 fn plan(call: &Attention, dispatches: &mut Dispatches<'_>, choose: Choice) -> Result<(), Unfit> {
+    plan_shared(call, dispatches, |device, width, queries, mask| Ok(choose(device, width, queries, mask)))
+}
+
+/// [`plan`] with what may not share the work for heads of a width, a number of queries of each sequence, and a mask.
+fn plan_shared<S: Sharing>(
+    call: &Attention,
+    dispatches: &mut Dispatches<'_>,
+    choose: impl Fn(&Capabilities, usize, usize, &Mask) -> Result<S, Unfit>,
+) -> Result<(), Unfit> {
     let width = call.qkv.width;
     let (factors, left) = (dispatches.factors(), dispatches.outputs());
     QUERY_KEY_VALUE.into_iter().for_each(|binding| dispatches.format(binding, Format::rows(factors)));
     dispatches.format(OUTPUT, Format::rows(left));
     for part in &call.parts {
-        let tile = choose(dispatches.device(), width, call.queries_of(part).len(), &part.mask);
+        let tile = choose(dispatches.device(), width, call.queries_of(part).len(), &part.mask)?;
         dispatches.check_iterations(tile.iterations(width, part))?;
         let inputs = QUERY_KEY_VALUE.map(|which| Addresses::of_input(&call.qkv, part, which).stored(factors));
         let mut outputs = vec![call.output_addresses(part).stored(left)];
