@@ -45,6 +45,7 @@
 //! | `check` | whether kernels and models are right on a device, and what shows it where not; part of the feature `cli` |
 //! | [`eval`] | data sets: manifests, figures, results that survive an interruption, shards |
 //! | [`train`] | the loss of a model and how it grows with each weight |
+//! | [`motions`] | labelled clips that the program makes, to train on without a data set |
 //! | [`engine`] | the public face: load, classify, views, sliding windows, features, attention maps, forward |
 //! | `report` | pictures: heat maps over frames, lines over time |
 //! | [`checkpoint`] | parameter files, to a configuration and named tensors |
@@ -88,6 +89,8 @@ pub mod files;
 pub mod gpu;
 pub mod graph;
 pub mod kernels;
+#[cfg(feature = "video")]
+pub mod motions;
 #[cfg(feature = "report")]
 pub mod report;
 pub mod tensor;

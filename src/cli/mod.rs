@@ -19,6 +19,7 @@ mod init;
 mod inspect;
 mod interruption;
 mod known;
+mod make_motions;
 mod many;
 mod mask;
 mod output;
@@ -66,6 +67,7 @@ Examples:
   tubelet init --from vit.npz --model 2 --output DIR
   tubelet forward -m DIR --clip clip.npy --output out.safetensors --tap all
   tubelet eval val.csv --model DIR --views 4x3 --output results.csv
+  tubelet make-motions --set camera --output motions
   tubelet bench
   tubelet check
 
@@ -84,6 +86,7 @@ enum Command {
     Init(init::Init),
     Inspect(inspect::Inspect),
     Convert(convert::Convert),
+    MakeMotions(make_motions::MakeMotions),
     Bench(bench::Bench),
     Check(check::Check),
     Shader(shader::Shader),
@@ -132,6 +135,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Init(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Convert(command) => command.run(),
+        Command::MakeMotions(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Shader(command) => command.run(),

@@ -10,6 +10,7 @@
 mod clock;
 mod complaints;
 mod decoding;
+mod encoding;
 mod index;
 mod input;
 mod log;
@@ -19,6 +20,7 @@ mod stream;
 
 use std::path::Path;
 
+pub(super) use self::encoding::Encoding;
 pub use self::process::end_programs;
 use self::{
     complaints::Complaints,

@@ -61,7 +61,7 @@ impl Images {
 
     pub(super) fn folder_with(path: &Path, options: &OpenOptions, deadline: Deadline) -> Result<Self> {
         let (upright, folder) = (options.rotation == Rotation::Auto, path.to_owned());
-        within(deadline, path, move || Self::of_files(listed(&folder)?, "folder of images", upright, deadline))
+        within(deadline, path, move || Self::of_files(pictures_in(&folder)?, "folder of images", upright, deadline))
     }
 
     fn of_files(files: Vec<PathBuf>, kind: &str, upright: bool, deadline: Deadline) -> Result<Self> {
@@ -118,8 +118,8 @@ impl FrameSource for Images {
     }
 }
 
-/// The files of a folder that are its frames, in their order.
-fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The files of a folder that are pictures, of any sizes, in natural order of their names.
+pub(crate) fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let io_error = |error: std::io::Error| Error::io("list", folder, &error);
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(io_error)? {

@@ -26,6 +26,8 @@ mod source;
 #[cfg(feature = "video")]
 mod animation;
 #[cfg(feature = "video")]
+mod encoder;
+#[cfg(feature = "video")]
 mod ffmpeg;
 #[cfg(feature = "video")]
 mod images;
@@ -68,11 +70,15 @@ pub use source::{Frame, FrameSource, Information, PixelFormat, Sink, Wanted, Wat
 #[cfg(feature = "video")]
 pub use {
     animation::Animation,
+    encoder::{VideoEncoder, VideoFormat},
     ffmpeg::{VideoFile, end_programs},
     images::Images,
     npy::{NpyArray, check_npy},
     pipe::Pipe,
 };
+
+#[cfg(feature = "video")]
+pub(crate) use images::pictures_in;
 
 /// Opens whatever `path` is: a folder as [`Images`], `-` as a [`Pipe`] on standard input, and a file by its contents, not
 /// its name: a picture as [`Images`] of one frame, an animated GIF, WebP or PNG as [`Animation`], a NumPy array as

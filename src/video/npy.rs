@@ -6,10 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use npyz::{DType, NpyHeader, Order, TypeChar};
+use npyz::{DType, NpyHeader, Order, TypeChar, WriterBuilder};
 
 use super::limits::{MOST_SIDE, check_memory, check_size};
 use super::source::{Frame, FrameSource, Information, PixelFormat, Sink, Wanted};
+use crate::files::write_whole;
 use crate::tensor::{Error, Result};
 
 /// A `.npy` file of RGB bytes, `[F, Y, X, 3]`.
@@ -87,6 +88,16 @@ pub fn check_npy(path: impl AsRef<Path>) -> Result<()> {
         Some(_) => Ok(()),
         None => Err(Error::file(format!("{} says it has axes ({axes}), which no file holds", path.display()))),
     }
+}
+
+/// Writes frames of RGB bytes of `size` [Y, X] as a file at `path`.
+pub(super) fn write(path: &Path, frames: &[&[u8]], size: [usize; 2]) -> Result<()> {
+    let shape = [frames.len() as u64, size[0] as u64, size[1] as u64, 3];
+    write_whole(path, |file| {
+        let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(file).begin_nd()?;
+        frames.iter().try_for_each(|frame| writer.extend(frame.iter().copied()))?;
+        writer.finish()
+    })
 }
 
 /// NumPy writes headers of 128 bytes, and of a few thousand for structures.

@@ -19,7 +19,7 @@ use super::common::data;
 use super::{Outcome, Ran, ensure, tubelet};
 
 /// What is run in the place of something else, the first that a command holds first.
-const STAND_INS: [(&str, &str); 23] = [
+const STAND_INS: [(&str, &str); 27] = [
     // No camera.
     ("rtsp://CAMERA", "clip.mp4"),
     // Large tubelets, for a forward pass of a moment.
@@ -46,6 +46,11 @@ const STAND_INS: [(&str, &str); 23] = [
     ("--option order=time-space --frames 32 --size 224", "--option order=space-time --frames 10 --size 24x40"),
     // Its patches are small.
     ("--tubelet 16x2", "--tubelet 4x2"),
+    // A thousand videos.
+    ("--set camera --output motions", "--set camera --output motions --clips 1 --frames 4"),
+    ("--clips 500 --size 64", "--clips 1 --size 64 --frames 4"),
+    ("--set dots --frames 16", "--set dots --frames 4 --clips 1"),
+    ("--photographs photos/", "--photographs frames/ --clips 1 --frames 4"),
     // A home of its own.
     ("~/", "home/"),
     ("tests/data/", "data/"),
@@ -164,6 +169,8 @@ impl Room {
         fs::write(self.path("kinetics_400_labels.csv"), format!("id,name\n{}", names.collect::<String>()))?;
         link(&self.path("clip.mp4"), &self.path("videos/abcdefghijk_000001_000011.mp4"))?;
         link(&self.path("clip.mp4"), &self.path("videos/clip.mp4"))?;
+        let motions = "tubelet make-motions --set camera --clips 1 --format npy --output motions";
+        self.shell(&format!("{motions} && cp -r motions {}", self.path("motions").display()))?.success()?;
         for (name, more) in
             [("part1", "--shard 1/3"), ("part2", "--shard 2/3"), ("part3", "--shard 3/3"), ("results", "")]
         {
@@ -184,6 +191,7 @@ impl Room {
             // A model is written where there is none yet, and results are begun.
             let makes = ["init", "convert"].iter().any(|command| line.contains(&format!("tubelet {command} ")));
             let written = makes && name == "DIR"
+                || line.contains("tubelet make-motions ") && name == "motions"
                 || outputs.windows(2).any(|pair| {
                     ["--output", "-o"].contains(&pair[0])
                         && name.to_string_lossy().starts_with(pair[1])
@@ -241,7 +249,8 @@ pub(super) fn of_help() -> Outcome {
     let names = listed
         .lines()
         .filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' '))?.split_whitespace().next());
-    let subcommands: Vec<_> = names.filter(|name| *name != "help" && name.chars().all(char::is_alphabetic)).collect();
+    let subcommands: Vec<_> =
+        names.filter(|name| *name != "help" && name.chars().all(|next| next.is_alphabetic() || next == '-')).collect();
     ensure(subcommands.len() >= 12, format!("{subcommands:?} are not all subcommands"))?;
     let mut ran = BTreeMap::new();
     for subcommand in [""].into_iter().chain(subcommands) {

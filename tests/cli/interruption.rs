@@ -12,7 +12,7 @@ use super::evaluation::{arguments, data_set, evaluated, lines, rows};
 use super::{Outcome, Ran, ensure, model, pictures, tubelet};
 
 /// Sends a signal to a child and waits for its end: exit code and what it said on stderr.
-fn signalled(mut child: Child, signal: &str) -> Result<(Option<i32>, String), Failed> {
+pub(super) fn signalled(mut child: Child, signal: &str) -> Result<(Option<i32>, String), Failed> {
     send(&child, signal)?;
     let mut said = String::new();
     if let Some(mut stderr) = child.stderr.take() {
@@ -26,7 +26,7 @@ fn send(child: &Child, signal: &str) -> Outcome {
     ensure(sent.success(), format!("kill {signal} failed"))
 }
 
-fn wait_until(mut holds: impl FnMut() -> bool) -> Outcome {
+pub(super) fn wait_until(mut holds: impl FnMut() -> bool) -> Outcome {
     let start = Instant::now();
     while !holds() {
         ensure(start.elapsed() < Duration::from_secs(120), "nothing happened for two minutes")?;
@@ -36,7 +36,7 @@ fn wait_until(mut holds: impl FnMut() -> bool) -> Outcome {
 }
 
 /// What is called as unfinished files are.
-fn unfinished(folder: &Path) -> Result<Vec<String>, Failed> {
+pub(super) fn unfinished(folder: &Path) -> Result<Vec<String>, Failed> {
     let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
     let names = names.collect::<Result<Vec<_>, std::io::Error>>()?;
     Ok(names.into_iter().filter(|name| name.contains("unfinished")).collect())

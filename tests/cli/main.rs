@@ -11,6 +11,7 @@ mod interruption;
 mod json;
 mod many;
 mod models;
+mod motions;
 mod saved;
 
 use std::collections::BTreeMap;
@@ -66,6 +67,9 @@ fn main() -> ExitCode {
         ("convert keeps every bit", models::converts),
         ("convert writes as transformers does", models::converts_to_hugging_face),
         ("the video processor's file decides", saved::video_processor),
+        ("motions are made whole or not at all", motions::made),
+        ("motions without ffmpeg", motions::without_ffmpeg),
+        ("wrong use of make-motions", motions::wrong_use),
         ("strays among the weights are noted", saved::strays),
         ("arrays in Fortran's order", saved::fortran_order),
         ("variables and tildes of the hub", saved::hub_variables),
@@ -292,6 +296,7 @@ fn help() -> Outcome {
         "init",
         "inspect",
         "convert",
+        "make-motions",
         "bench",
         "check",
         "shader",

@@ -76,14 +76,14 @@ impl Drop for Running {
 }
 
 /// All programs at work.
-fn at_work(with: impl FnOnce(&mut Vec<Weak<SharedChild>>)) {
+pub(super) fn at_work(with: impl FnOnce(&mut Vec<Weak<SharedChild>>)) {
     static PROGRAMS: Mutex<Vec<Weak<SharedChild>>> = Mutex::new(Vec::new());
     let mut programs = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
     programs.retain(|program| program.strong_count() > 0);
     with(&mut programs);
 }
 
-/// Ends all programs that decode videos for this process, whose readers then find an end or an error: for a program that is
+/// Ends all programs that decode or encode videos for this process, whose readers then find an end or an error: for a program that is
 /// about to end at a signal.
 pub fn end_programs() {
     at_work(|programs| {

@@ -1,0 +1,31 @@
+//! Labelled clips that the program makes: to train on without a data set, and to see what a model understands of motion.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | [`MotionSet`] | textured shapes, random dots, or a camera over textures or photographs |
+//! | [`Motion`] | the classes, and which of them are each other's reversal or mirror image |
+//! | [`Motions`] | the clips by their numbers, computed as they are asked for |
+//! | [`MotionFiles`] | the same as a folder of videos with manifests and class names |
+//!
+//! Only motion tells the classes apart: textures, colours, places and sizes are drawn apart from it, so that a model that
+//! sees single frames, or frames in another order, cannot know.
+
+mod camera;
+mod dots;
+mod drawing;
+mod files;
+mod motion;
+mod photographs;
+mod random;
+mod raster;
+mod set;
+mod shapes;
+mod texture;
+mod trajectory;
+
+pub use files::{MotionFiles, MotionSplit};
+pub use motion::{Motion, MotionSet};
+pub use set::{MotionClip, MotionOptions, Motions, Split};
+
+#[cfg(test)]
+mod tests;
