@@ -44,7 +44,7 @@
 //! | `bench` | measurements of kernels and forward passes; part of the feature `cli` |
 //! | `check` | whether kernels and models are right on a device, and what shows it where not; part of the feature `cli` |
 //! | [`eval`] | data sets: manifests, figures, results that survive an interruption, shards |
-//! | [`train`] | the loss of a model and how it grows with each weight |
+//! | [`train`] | the loss of a model, how it grows with each weight, and steps that make it smaller |
 //! | [`motions`] | labelled clips that the program makes, to train on without a data set |
 //! | [`engine`] | the public face: load, classify, views, sliding windows, features, attention maps, forward |
 //! | `report` | pictures: heat maps over frames, lines over time |

@@ -396,7 +396,7 @@ mod tests {
         let gradient = graph.input("gradient", [4, 8], Element::F32).unwrap();
         let rate = graph.input("rate", [1], Element::F32).unwrap();
         let weight = graph.weights(&["weight".to_owned()], [4, 8]).unwrap();
-        let step = SgdStep { rows: 4, width: 8, momentum: None };
+        let step = SgdStep::new(4, 8);
         let stepped = graph.call(step, &[Some(gradient), Some(rate), Some(weight), None], "stepped", [4, 8]).unwrap();
         graph.output(stepped).unwrap();
         let device = Device::host(Some(1)).unwrap();

@@ -186,7 +186,7 @@ mod tests {
         let rate = graph.input("rate", [1], Element::F32).unwrap();
         let weight = graph.weights(&["weight".to_owned()], [4, 8]).unwrap();
         let mut step = |value, name| {
-            let call = SgdStep { rows: 4, width: 8, momentum: None };
+            let call = SgdStep::new(4, 8);
             graph.call(call, &[Some(gradient), Some(rate), Some(value), None], name, [4, 8]).unwrap()
         };
         let (first, stepped) = (step(x, "first"), step(weight, "stepped"));

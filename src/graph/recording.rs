@@ -517,7 +517,7 @@ mod tests {
     /// A step of gradient descent on the last of two values.
     fn step(graph: &mut Graph, gradient: Value, value: Value, name: &str) -> Result<Value> {
         let rate = graph.find("rate").map_or_else(|| graph.input("rate", [1], Element::F32), Ok)?;
-        let call = SgdStep { rows: 2, width: 3, momentum: None };
+        let call = SgdStep::new(2, 3);
         graph.call(call, &[Some(gradient), Some(rate), Some(value), None], name, [2, 3])
     }
 

@@ -41,7 +41,9 @@ pub use shader::{
 
 /// Every kernel family.
 pub static ALL: &[&Family] = &[
+    weights::Accumulate::FAMILY,
     rows::ActivationGradient::FAMILY,
+    weights::AdamwStep::FAMILY,
     attention::Attention::FAMILY,
     attention::AttentionGradient::FAMILY,
     attention::AttentionNormaliser::FAMILY,
@@ -50,6 +52,7 @@ pub static ALL: &[&Family] = &[
     pixels::Colour::FAMILY,
     rows::ColumnSum::FAMILY,
     rows::CrossEntropy::FAMILY,
+    weights::GradientNorm::FAMILY,
     rows::HeadDot::FAMILY,
     rows::LayerNorm::FAMILY,
     rows::LayerNormGradient::FAMILY,
@@ -68,6 +71,7 @@ pub static ALL: &[&Family] = &[
     weights::SgdStep::FAMILY,
     rows::SigmoidCrossEntropy::FAMILY,
     rows::Softmax::FAMILY,
+    weights::SquareSum::FAMILY,
     rows::TokenAssembly::FAMILY,
     rows::TokenRows::FAMILY,
     rows::Transpose::FAMILY,
