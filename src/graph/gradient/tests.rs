@@ -190,7 +190,7 @@ fn what_is_overwritten_is_refused() {
     let x = graph.input("x", [ROWS, WIDTH], Element::F32).unwrap();
     let rate = graph.input("rate", [1], Element::F32).unwrap();
     let y = linear(&mut graph, x, "y");
-    let step = SgdStep { rows: ROWS, width: WIDTH, momentum: None };
+    let step = SgdStep::new(ROWS, WIDTH);
     let stepped = graph.call(step, &[Some(x), Some(rate), Some(y), None], "stepped", [ROWS, WIDTH]).unwrap();
     let kernel = graph.find("y.kernel").unwrap();
     let error = graph.gradients(&[Cotangent::Ones(stepped)], &[kernel], &[]).unwrap_err();
@@ -202,7 +202,7 @@ fn what_is_overwritten_is_refused() {
     let call = LayerNorm { rows: 1, width: WIDTH, epsilon: 1e-6 };
     let [scale, bias] = ["scale", "bias"].map(|name| graph.weights(&[name], [WIDTH]).unwrap());
     let y = graph.call(call, &[Some(x), Some(scale), Some(bias)], "y", [1, WIDTH]).unwrap();
-    let step = SgdStep { rows: 1, width: WIDTH, momentum: None };
+    let step = SgdStep::new(1, WIDTH);
     graph.call(step, &[Some(y), Some(rate), Some(x), None], "stepped", [1, WIDTH]).unwrap();
     let calls = graph.nodes().len();
     let error = graph.gradients(&[Cotangent::Ones(y)], &[scale], &[]).unwrap_err().to_string();
