@@ -15,11 +15,6 @@ pub(super) struct RgbFrames {
 }
 
 impl RgbFrames {
-    /// F.
-    pub(super) fn count(&self) -> usize {
-        self.bytes.len() / self.frame_bytes()
-    }
-
     pub(super) fn frame_bytes(&self) -> usize {
         self.size[0] * self.row_bytes()
     }

@@ -173,7 +173,7 @@ fn operations_are_as_likely_as_each_other() {
     };
     let (all, centres) = counts(RandAugment::new(2, 15));
     all.iter().for_each(|hits| assert_likely(*hits, 1.0 / 12.0, "operation"));
-    let (cutouts, above) = (f64::from(centres[0]), centres[1] as f64);
+    let (cutouts, above) = (centres[0] as f64, centres[1] as f64);
     assert!((above - cutouts / 2.0).abs() < 2.0 * cutouts.sqrt(), "{above} of {cutouts} centres in the upper half");
     // A probability from 0.2 … 0.8 is half on average.
     let mut oddities = Oddities::ALL;
