@@ -1,11 +1,13 @@
 //! Plain preprocessing on the host, for tests: shows that the integers and tables give the recorded bytes.
 
+#[cfg(feature = "video")]
+use super::Frame;
 use super::resample::WEIGHT_BITS;
 use super::{Antialiased, CropWindow, Filter, Lerp, Preprocessing, Preset};
 
 /// The RGB bytes of a frame, `[Y, X, 3]`.
 #[cfg(feature = "video")]
-pub(super) fn rgb(frame: &super::Frame) -> Vec<u8> {
+pub(super) fn rgb(frame: &Frame) -> Vec<u8> {
     super::colour::rgb(frame).into_owned()
 }
 

@@ -15,11 +15,6 @@ pub(super) struct RgbFrames {
 }
 
 impl RgbFrames {
-    /// F.
-    pub(super) fn count(&self) -> usize {
-        self.bytes.len() / self.frame_bytes()
-    }
-
     pub(super) fn frame_bytes(&self) -> usize {
         self.size[0] * self.row_bytes()
     }
@@ -39,10 +34,9 @@ impl RgbFrames {
     /// The model's values: in [-1, 1] where they are centred on zero, else in [0, 1] (spec §6.2).
     pub(super) fn values(&self, zero_centred: bool) -> Vec<f32> {
         const TO_TWO: f32 = 2.0 / 255.0;
-        const TO_ONE: f32 = 1.0 / 255.0;
         let table: [f32; 256] = std::array::from_fn(|byte| match zero_centred {
             true => byte as f32 * TO_TWO - 1.0,
-            false => byte as f32 * TO_ONE,
+            false => byte as f32 / 255.0,
         });
         self.bytes.iter().map(|byte| table[usize::from(*byte)]).collect()
     }

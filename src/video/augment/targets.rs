@@ -21,7 +21,8 @@ pub fn one_hot(labels: &[usize], classes: usize) -> Result<Tensor> {
     Tensor::f32([labels.len(), classes], rows)
 }
 
-/// Rows `[B, K]` of which a part, `smoothing`, is spread over all classes: y·(1 − s) + s/K, in f32 (spec §7.4).
+/// Rows `[B, K]` of which a part, `smoothing`, is spread over all classes: y·(1 − s) + s/K (spec §7.4).
+/// 1 − s and s/K are rounded to f32 once, as scenic has them.
 ///
 /// The loss of a model, [`CrossEntropy`](crate::kernels::rows::CrossEntropy), smooths by itself: targets that it is given
 /// are not to be smoothed before.
@@ -29,11 +30,11 @@ pub fn one_hot(labels: &[usize], classes: usize) -> Result<Tensor> {
 /// # Errors
 ///
 /// [`Usage`](crate::tensor::ErrorKind::Usage) for a part outside 0 … 1, and for another element than f32.
-pub fn smoothed(targets: &Tensor, smoothing: f32) -> Result<Tensor> {
+pub fn smoothed(targets: &Tensor, smoothing: f64) -> Result<Tensor> {
     if !(0.0..=1.0).contains(&smoothing) {
         return Err(Error::usage(format!("labels cannot be smoothed by {smoothing}; it must be from 0 to 1")));
     }
-    let (kept, spread) = (1.0 - smoothing, smoothing / targets.shape().last() as f32);
+    let (kept, spread) = ((1.0 - smoothing) as f32, (smoothing / targets.shape().last() as f64) as f32);
     let values = targets.as_f32()?.iter().map(|target| target * kept + spread).collect();
     Tensor::f32(targets.shape().clone(), values)
 }

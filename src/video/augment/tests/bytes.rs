@@ -163,8 +163,8 @@ fn without_oddities_operations_are_what_their_names_say() {
     let grey = |pixel: &[u8]| {
         (0.2989 * f64::from(pixel[0]) + 0.587 * f64::from(pixel[1]) + 0.114 * f64::from(pixel[2])).round()
     };
-    let mean = (original.chunks(3).map(grey).sum::<f64>() / 24.0).round();
-    let contrast = |byte: &u8| (mean + f64::from(1.9f32) * (f64::from(*byte) - mean)).clamp(0.0, 255.0) as u8;
+    let mean = (original.chunks(3).map(grey).sum::<f64>() / 24.0).round() as f32;
+    let contrast = |byte: &u8| (mean + 1.9 * (f32::from(*byte) - mean)).clamp(0.0, 255.0) as u8;
     assert_eq!(plain(10, Distortion::Contrast), original.iter().map(contrast).collect::<Vec<_>>());
     assert_ne!(distorted(10, Distortion::Contrast, Oddities::ALL), plain(10, Distortion::Contrast));
     assert_eq!(crate::video::augment::distortion::grey([255; 3], &Oddities::NONE), 255);

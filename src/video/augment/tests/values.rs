@@ -140,7 +140,7 @@ fn what_cannot_be_mixed_or_smoothed_is_an_error() {
     assert_eq!(rows.as_f32().unwrap(), [0.0, 1.0, 0.0, 1.0, 0.0, 0.0]);
     assert!(one_hot(&[3], 3).is_err() && one_hot(&[], 3).is_err());
     for part in [-0.1, 1.1, f32::NAN] {
-        assert!(mixup(&rows, part).is_err() && smoothed(&rows, part).is_err(), "{part}");
+        assert!(mixup(&rows, part).is_err() && smoothed(&rows, part.into()).is_err(), "{part}");
     }
     assert!(mixup(&Tensor::u32([2], vec![0, 1]).unwrap(), 0.5).is_err());
 }
