@@ -66,6 +66,7 @@ pub static ALL: &[&Family] = &[
     pixels::ResizeBilinear::FAMILY,
     pixels::SelectFrames::FAMILY,
     weights::SgdStep::FAMILY,
+    rows::SigmoidCrossEntropy::FAMILY,
     rows::Softmax::FAMILY,
     rows::TokenAssembly::FAMILY,
     rows::TokenRows::FAMILY,

@@ -11,27 +11,32 @@ pub(super) fn cross_entropy(call: &CrossEntropy, arguments: &mut Arguments<'_>, 
     let labels = (call.target == Target::Label).then(|| arguments.words(2)).transpose()?;
     let losses = Disjoint::new(arguments.output(0)?);
     threads.chunks(arguments.output(1)?, classes, |row, gradient| {
-        match (targets, labels) {
-            (Some(targets), _) => gradient.copy_from_slice(&targets[row * classes..][..classes]),
-            (None, labels) => {
-                gradient.fill(0.0);
-                let label = labels.map(|labels| labels[row] as usize);
-                if let Some(target) = label.and_then(|label| gradient.get_mut(label)) {
-                    *target = 1.0;
+        let logits = &logits[row * classes..][..classes];
+        let mut probabilities = threads.scratch(classes);
+        let mut whole = 0.0;
+        for (head, of_head) in call.ranges().enumerate() {
+            let gradient = &mut gradient[of_head.clone()];
+            match (targets, labels) {
+                (Some(targets), _) => gradient.copy_from_slice(&targets[row * classes..][of_head.clone()]),
+                (None, labels) => {
+                    gradient.fill(0.0);
+                    let label = labels.map(|labels| labels[row * call.heads.len() + head] as usize);
+                    if let Some(target) = label.and_then(|label| gradient.get_mut(label)) {
+                        *target = 1.0;
+                    }
                 }
             }
+            whole += vectorised(
+                #[inline(always)]
+                || loss(call, &logits[of_head.clone()], &mut probabilities[of_head], gradient),
+            );
         }
-        let mut probabilities = threads.scratch(classes);
-        let logits = &logits[row * classes..][..classes];
-        losses.part(row..row + 1)[0] = vectorised(
-            #[inline(always)]
-            || loss(call, logits, &mut probabilities, gradient),
-        );
+        losses.part(row..row + 1)[0] = whole;
     });
     Ok(())
 }
 
-/// The loss of a row; `target` becomes the gradient.
+/// The loss of a row's head; `target` becomes the gradient.
 #[inline(always)]
 fn loss(call: &CrossEntropy, logits: &[f32], probabilities: &mut [f32], target: &mut [f32]) -> f32 {
     let (rest, spread) = (1.0 - call.smoothing, call.smoothing / logits.len() as f32);

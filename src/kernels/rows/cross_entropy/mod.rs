@@ -7,6 +7,8 @@ mod host;
 mod reference;
 mod wgsl;
 
+use std::ops::Range;
+
 use crate::kernels::contract::{
     Backward, Binding, Bound, Family, Gradient, Kernel, Reference, Tape, TapeValue, host_form, variants_of,
 };
@@ -16,12 +18,12 @@ use crate::tensor::{Error, Result, Shape};
 /// The declaration of [`CrossEntropy`].
 static FAMILY: Family = Family {
     name: "cross_entropy",
-    formula: "loss[m] = −share·Σ_k y·log p, gradient = share·(p·Σ_k y − y), p = softmax_k(logits), y = (1 − s)·target + s/K",
+    formula: "loss[m] = −share·Σ_h Σ_k y·log p, gradient = share·(p·Σ_k y − y), p = softmax_k(logits), y = (1 − s)·target + s/K",
     uniform: wgsl::Uniform::FIELDS,
     bindings: &[
         Binding::read("logits", "[M, K]"),
         Binding::read("targets", "[M, K]"),
-        Binding::read_words("labels", "[M]"),
+        Binding::read_words("labels", "[M, H]"),
         Binding::write("loss", "[M]"),
         Binding::write("gradient", "[M, K]"),
     ],
@@ -34,32 +36,51 @@ static FAMILY: Family = Family {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Target {
-    /// The class of each row, a word; one that there is not, as `u32::MAX`, is no target but for what smoothing makes.
+    /// The class of each row and head, a word, counted within the head; one that there is not, as `u32::MAX`, is no target but for what smoothing makes.
     Label,
     /// A number for each class of each row, such as a mixture of two labels. They need not add up to 1.
     Distribution,
 }
 
-/// Compares `rows` rows of logits of `classes` classes with their targets.
+/// Compares `rows` rows of logits of `classes` classes with their targets, head by head: a model of several heads, such as
+/// nouns and verbs, has the classes of one behind those of another, and each has a softmax of its own.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CrossEntropy {
     /// M.
     pub rows: usize,
-    /// K.
+    /// Those of all heads together.
     pub classes: usize,
+    /// K of each head.
+    pub heads: Vec<usize>,
     /// What the logits are compared with.
     pub target: Target,
-    /// s: the share of the target that is spread over all classes, at least 0 and at most 1.
+    /// s: the share of the target that is spread over all classes of its head, at least 0 and at most 1.
     pub smoothing: f32,
-    /// What loss and gradient of each row are multiplied by: 1/M where the loss is a mean.
+    /// What loss and gradient of each row and head are multiplied by: 1/(M·H) where the loss is the mean of all.
     pub share: f32,
 }
 
 impl CrossEntropy {
-    /// The mean over `rows` rows, without smoothing.
+    /// The mean over `rows` rows of one head, without smoothing.
     pub fn new(rows: usize, classes: usize, target: Target) -> Self {
-        Self { rows, classes, target, smoothing: 0.0, share: 1.0 / rows.max(1) as f32 }
+        Self { rows, classes, heads: vec![classes], target, smoothing: 0.0, share: 1.0 / rows.max(1) as f32 }
+    }
+
+    /// The mean over rows and heads, which have so many classes each.
+    #[must_use]
+    pub fn heads(self, heads: Vec<usize>) -> Self {
+        let share = 1.0 / (self.rows * heads.len()).max(1) as f32;
+        Self { heads, share, ..self }
+    }
+
+    /// The classes of each head.
+    fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
+        self.heads.iter().scan(0, |end, classes| {
+            let start = *end;
+            *end += classes;
+            Some(start..*end)
+        })
     }
 
     /// The share of the target that is spread over all classes.
@@ -68,7 +89,7 @@ impl CrossEntropy {
         Self { smoothing, ..self }
     }
 
-    /// What loss and gradient of each row are multiplied by.
+    /// What loss and gradient of each row and head are multiplied by.
     #[must_use]
     pub fn share(self, share: f32) -> Self {
         Self { share, ..self }
@@ -85,7 +106,7 @@ impl Kernel for CrossEntropy {
 
     fn operands(&self) -> Vec<Option<Shape>> {
         let rows = Some(Shape::from([self.rows, self.classes]));
-        let labels = (self.target == Target::Label).then(|| [self.rows].into());
+        let labels = (self.target == Target::Label).then(|| [self.rows, self.heads.len()].into());
         let targets = rows.clone().filter(|_| self.target == Target::Distribution);
         vec![rows.clone(), targets, labels, Some([self.rows].into()), rows]
     }
@@ -93,6 +114,9 @@ impl Kernel for CrossEntropy {
     fn validate(&self) -> Result<()> {
         if self.rows == 0 || self.classes == 0 {
             return Err(Error::usage(format!("{} rows of {} classes have no loss", self.rows, self.classes)));
+        }
+        if self.heads.contains(&0) || self.heads.iter().sum::<usize>() != self.classes {
+            return Err(Error::usage(format!("heads of {:?} classes are not {} classes", self.heads, self.classes)));
         }
         match self.smoothing {
             smoothing if (0.0..=1.0).contains(&smoothing) => Ok(()),

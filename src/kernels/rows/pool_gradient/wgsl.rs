@@ -3,7 +3,7 @@
 use super::PoolGradient;
 use crate::kernels::rows::pool::Pooling;
 use crate::kernels::rows::pool::wgsl::{Piece, Tokens};
-use crate::kernels::shader::{Dispatches, Literals, Needs, Planned, Unfit, wgsl, word};
+use crate::kernels::shader::{Dispatches, Literals, Needs, Planned, Unfit, wgsl};
 
 /// Columns of a workgroup, one an invocation.
 pub(super) const COLUMNS: u32 = 64;
