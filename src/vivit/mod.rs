@@ -56,7 +56,7 @@ pub use recording::Recording;
 pub(crate) use request::ModelInput;
 pub use request::{Request, clip_shape};
 pub use switches::{Classifier, EncoderSize, FrameSampling, Gelu, LabelHead, Labelling, Tubelet};
-pub(crate) use training::{LABELS, labels_shape};
+pub(crate) use training::LABELS;
 pub use training::{Objective, StackGradient, TrainingRecording, record_gradients};
 pub(crate) use validation::MOST_LAYERS;
 
