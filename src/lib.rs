@@ -24,7 +24,8 @@
 //!
 //! # What it does not do
 //!
-//! Inference only, in f32 or, on devices that run WGSL, in f16 with sums in f32. Pickled checkpoints are not read.
+//! Inference is in f32 or, on devices that run WGSL, in f16 with sums in f32; gradients are in f32. Pickled checkpoints are
+//! not read.
 //!
 //! # Without blocking
 //!

@@ -9,16 +9,17 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use common::formula::{Formula, clip, config};
 use common::small::forward_by_references;
 use common::{DeviceTests, Shown};
 use libtest_mimic::Failed;
 use tubelet::checkpoint;
-use tubelet::graph::{Taps, Weights};
+use tubelet::graph::Taps;
 use tubelet::kernels::ClipLayout;
-use tubelet::tensor::{Error, Shape, Tensor};
+use tubelet::tensor::Tensor;
 use tubelet::vivit::{
-    Classifier, Config, EncoderSize, FactorisedDotProduct, FactorisedEncoder, FactorisedSelfAttention, FrameMask, Gelu,
-    Joint, Labelling, Model, Order, ParameterSpec, Parameters, Temporal, Tubelet, naive,
+    Classifier, Config, EncoderSize, FactorisedDotProduct, FactorisedEncoder, FactorisedSelfAttention, FrameMask,
+    Joint, Order, Temporal, naive,
 };
 use tubelet::{LoadOptions, Pass, Vivit};
 
@@ -71,29 +72,6 @@ impl GoldenCase {
         }
         runs
     }
-}
-
-fn config(model: Model, classifier: Classifier) -> Config {
-    Config::named("vit-b")
-        .unwrap()
-        .model(model)
-        .frames(6)
-        .rows(8)
-        .columns(12)
-        .planes(3)
-        .tubelet(Tubelet { frames: 2, rows: 4, columns: 4 })
-        .frame_sampling(None)
-        .width(12)
-        .layers(2)
-        .heads(4)
-        .hidden(24)
-        .classes(5)
-        .labelling(Labelling::Single)
-        .classifier(classifier)
-        .layer_norm_eps(1e-6)
-        .gelu(Gelu::Tanh)
-        .qkv_bias(true)
-        .representation_size(None)
 }
 
 fn cases() -> Vec<GoldenCase> {
@@ -228,92 +206,10 @@ impl Run {
     }
 }
 
-fn clip() -> Result<Tensor, Error> {
-    let shape = Shape::from([1, 6, 8, 12, 3]);
-    let values = (0..shape.elements()).map(|place| (0.11 * place as f64).cos() as f32).collect();
-    Tensor::f32(shape, values)
-}
-
 fn parameters_are_counted(config: &Config, count: usize) -> Result<(), Failed> {
     let paths = Formula::new(config)?.paths;
     match paths.len() == count {
         true => Ok(()),
         false => Err(Failed::from(format!("{} tensors instead of {count}: {paths:?}", paths.len()))),
-    }
-}
-
-/// Parameters by the formula of the golden vectors: element k of the tensor whose path is the i-th in byte order, in
-/// the original's layout, is 0.25·sin(0.37·k + 1.3·i), one more for a scale.
-#[derive(Debug)]
-struct Formula {
-    specs: Vec<ParameterSpec>,
-    /// In the original's order.
-    paths: Vec<String>,
-}
-
-impl Formula {
-    fn new(config: &Config) -> Result<Self, Error> {
-        config.validate()?;
-        let specs = config.parameters()?;
-        let mut paths: Vec<_> = specs.iter().map(|spec| path(&spec.name)).collect();
-        paths.sort_unstable();
-        Ok(Self { specs, paths })
-    }
-
-    fn spec(&self, name: &str) -> Result<&ParameterSpec, Error> {
-        self.specs.iter().find(|spec| spec.name == name).ok_or_else(|| Error::usage(format!("no parameter {name}")))
-    }
-}
-
-fn path(name: &str) -> String {
-    name.replace('.', "/")
-}
-
-/// The elements of a tensor of shape `axes` from those of the original's layout: a dense kernel there is `[in, out]`,
-/// however the heads divide it, and the tubelet kernel `[t, h, w, P, C]`.
-fn from_flax(name: &str, axes: &[usize], flax: Vec<f32>) -> Vec<f32> {
-    match *axes {
-        [channels, planes, frames, rows, columns] => {
-            let mut values = Vec::new();
-            for channel in 0..channels {
-                for plane in 0..planes {
-                    for frame in 0..frames {
-                        for row in 0..rows {
-                            for column in 0..columns {
-                                let pixel = (frame * rows + row) * columns + column;
-                                values.push(flax[(pixel * planes + plane) * channels + channel]);
-                            }
-                        }
-                    }
-                }
-            }
-            values
-        }
-        [outputs, inputs] if name.ends_with("kernel") => (0..outputs)
-            .flat_map(|output| (0..inputs).map(move |input| input * outputs + output))
-            .map(|place| flax[place])
-            .collect(),
-        _ => flax,
-    }
-}
-
-impl Weights for Formula {
-    fn tensor(&self, name: &str) -> Result<Tensor, Error> {
-        let ParameterSpec { name, shape, .. } = self.spec(name)?;
-        let path = path(name);
-        let index = self.paths.iter().position(|other| *other == path).unwrap_or_default() as f64;
-        let base = if path.ends_with("scale") { 1.0 } else { 0.0 };
-        let value = |place: usize| (base + 0.25 * (0.37 * place as f64 + 1.3 * index).sin()) as f32;
-        Tensor::f32(shape.clone(), from_flax(name, shape.axes(), (0..shape.elements()).map(value).collect()))
-    }
-}
-
-impl Parameters for Formula {
-    fn names(&self) -> Vec<&str> {
-        self.specs.iter().map(|spec| spec.name.as_str()).collect()
-    }
-
-    fn shape(&self, name: &str) -> Result<Shape, Error> {
-        Ok(self.spec(name)?.shape.clone())
     }
 }

@@ -57,8 +57,8 @@ pub(super) struct Gradient {
     layout: Option<ClipLayout>,
     #[command(flatten)]
     device: ChoiceArguments,
-    /// The same as --device references.
-    #[arg(long, value_name = "EXECUTOR", value_parser = ["reference"], conflicts_with = "device", hide_short_help = true)]
+    /// reference is the same as --device references.
+    #[arg(long, value_name = "EXECUTOR", value_parser = ["reference"], hide_possible_values = true, hide_short_help = true)]
     executor: Option<String>,
     /// Print JSON.
     #[arg(long)]

@@ -66,6 +66,7 @@ Examples:
   tubelet convert vivit_base_16x2_fe/checkpoint DIR
   tubelet init --from vit.npz --model 2 --output DIR
   tubelet forward -m DIR --clip clip.npy --output out.safetensors --tap all
+  tubelet gradient -m DIR --clip batch.npy --labels 3,1 -o gradients.safetensors
   tubelet eval val.csv --model DIR --views 4x3 --output results.csv
   tubelet make-motions --set camera --output motions
   tubelet bench

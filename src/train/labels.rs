@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::tensor::{Error, Result, Tensor};
-use crate::vivit::{Config, LabelHead, Labelling, labels_shape};
+use crate::vivit::{Config, LabelHead, Labelling};
 
 /// The label of each clip of a batch, a list for each head of the model. By text: `3,1`, of two heads `3,1;0,2`.
 ///
@@ -39,8 +39,8 @@ impl Labels {
         &self.heads
     }
 
-    /// The labels of `clips` clips as the model's graph takes them, words of `[B]`; of several heads `[B, heads]`, each
-    /// counted within its head.
+    /// The labels of `clips` clips as the model's graph takes them, words of `[B, heads]`, each counted within its
+    /// head.
     ///
     /// An error where they are not as many as the clips or the heads, or are beyond the classes.
     pub(super) fn tensor(&self, config: &Config, clips: usize) -> Result<Tensor> {
@@ -60,7 +60,7 @@ impl Labels {
             check(head, labels, clips, heads.len() > 1)?;
         }
         let clip = |clip: usize| self.heads.iter().map(move |labels| labels[clip] as u32);
-        Tensor::u32(labels_shape(clips, heads.len()), (0..clips).flat_map(clip).collect())
+        Tensor::u32([clips, heads.len()], (0..clips).flat_map(clip).collect())
     }
 }
 

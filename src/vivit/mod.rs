@@ -58,7 +58,7 @@ pub(crate) use request::ModelInput;
 pub use request::{Request, clip_shape};
 pub use stochastic_depth::{RateGrowth, StochasticDepth};
 pub use switches::{Classifier, EncoderSize, FrameSampling, Gelu, LabelHead, Labelling, Tubelet};
-pub(crate) use training::{LABELS, labels_shape};
+pub(crate) use training::LABELS;
 pub use training::{Objective, StackGradient, TrainingRecording, record_gradients};
 pub(crate) use validation::MOST_LAYERS;
 

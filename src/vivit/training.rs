@@ -47,9 +47,10 @@ impl Objective {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TrainingRecording {
-    /// The model; its graph has one more input, `labels`, words: the label of each clip, `[B]`; of several heads `[B, heads]`.
+    /// The model; its graph has one more input, `labels`, words `[B, heads]`: the label of each clip and
+    /// head, counted within the head.
     pub recording: Recording,
-    /// The loss as a sum: what each clip, and each of its heads, adds to it.
+    /// `[B]`: what each clip adds to the loss, which is their sum.
     pub loss: Value,
     /// The gradient of every weight that the graph reads.
     pub gradients: Vec<StackGradient>,
@@ -95,12 +96,12 @@ pub fn record_gradients(config: &Config, request: &Request, objective: &Objectiv
     Ok(TrainingRecording { recording, loss, gradients })
 }
 
-/// What each clip adds to the loss.
+/// What each clip adds to the loss, `[B]`.
 fn record_loss(config: &Config, batch: usize, objective: &Objective, recording: &mut Recording) -> Result<Value> {
     let logits = recording.logits.ok_or_else(|| Error::usage("the model has no head, and so no loss: give it one"))?;
-    let heads = match &config.labelling {
-        Labelling::Single => 1,
-        Labelling::Heads(heads) => heads.len(),
+    let classes = match &config.labelling {
+        Labelling::Single => vec![config.classes],
+        Labelling::Heads(heads) => heads.iter().map(|head| head.classes).collect(),
         Labelling::Multiple | Labelling::Regression => {
             return Err(Error::unsupported(
                 "gradients are of the cross entropy of one label a clip and head; this model's logits are compared otherwise",
@@ -108,16 +109,11 @@ fn record_loss(config: &Config, batch: usize, objective: &Objective, recording: 
         }
     };
     let graph = &mut recording.graph;
-    let labels = graph.input(LABELS, labels_shape(batch, heads), Element::U32)?;
-    let call = CrossEntropy::new(batch, config.classes, Target::Label).smoothing(objective.smoothing);
-    let outputs = [("loss", Shape::from([batch, heads])), ("gradient of logits", Shape::from([batch, config.classes]))];
+    let labels = graph.input(LABELS, [batch, classes.len()], Element::U32)?;
+    let call = CrossEntropy::new(batch, config.classes, Target::Label).heads(classes).smoothing(objective.smoothing);
+    let outputs = [("loss", Shape::from([batch])), ("gradient of logits", Shape::from([batch, config.classes]))];
     let values = graph.call_many(call, &[Some(logits), None, Some(labels)], &outputs)?;
     let loss = values.first().copied().ok_or_else(|| Error::usage("the loss is not computed"))?;
     graph.output(loss)?;
     Ok(loss)
-}
-
-/// The shape of the labels of a batch: `[B]`, of several heads `[B, heads]`.
-pub(crate) fn labels_shape(batch: usize, heads: usize) -> Shape {
-    if heads == 1 { [batch].into() } else { [batch, heads].into() }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use libtest_mimic::Failed;
+use npyz::WriterBuilder;
 use tempfile::TempDir;
 use tubelet::checkpoint::{self, Provenance};
 use tubelet::vivit::{Config, Tubelet};
@@ -19,7 +20,7 @@ use super::common::data;
 use super::{Outcome, Ran, ensure, tubelet};
 
 /// What is run in the place of something else, the first that a command holds first.
-const STAND_INS: [(&str, &str); 27] = [
+const STAND_INS: [(&str, &str); 28] = [
     // No camera.
     ("rtsp://CAMERA", "clip.mp4"),
     // Large tubelets, for a forward pass of a moment.
@@ -44,6 +45,8 @@ const STAND_INS: [(&str, &str); 27] = [
     // The checkpoint beside the examples is a small one.
     ("--option order=space-time --frames 32 --size 224", "--option order=space-time --frames 10 --size 24x40"),
     ("--option order=time-space --frames 32 --size 224", "--option order=space-time --frames 10 --size 24x40"),
+    // The references take minutes for a backward pass of this size.
+    ("gradients.safetensors --device references", "gradients.safetensors"),
     // Its patches are small.
     ("--tubelet 16x2", "--tubelet 4x2"),
     // A thousand videos.
@@ -113,6 +116,7 @@ impl Room {
                 .save(path(&format!("frames/{index}.png")))?;
         }
         room.models()?;
+        room.batch()?;
         room.data_sets()?;
         let clip = "clip clip.mp4 --model DIR --output clip.npy --device references";
         room.run(&format!("tubelet {clip} && cp clip.npy {}", path("clip.npy").display()))?;
@@ -125,6 +129,16 @@ impl Room {
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Two clips for the model.
+    fn batch(&self) -> Outcome {
+        let shape = [2, 16, 112, 160, 3];
+        let file = fs::File::create(self.path("batch.npy"))?;
+        let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(file).begin_nd()?;
+        writer.extend((0..shape.iter().product::<u64>()).map(|index| (0.37 * index as f32).sin()))?;
+        writer.finish()?;
+        Ok(())
     }
 
     /// A model of enough layers, heads and tokens for the examples, and a cache of the hub with small ones.

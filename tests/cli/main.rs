@@ -7,6 +7,7 @@ mod common;
 mod devices;
 mod evaluation;
 mod examples;
+mod gradient;
 mod interruption;
 mod json;
 mod many;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         ("videos of one frame", one_frame),
         ("forward by reference is golden", || golden_forward(&["--device", "references"])),
         ("layouts and single clips", layouts),
+        ("wrong use of gradient", gradient::refused),
         ("inspect tells what a checkpoint is", models::inspects),
         ("inspect tells why it is none", models::inspects_what_is_no_model),
         ("init begins from image models", models::begins_from_images),
@@ -83,6 +85,7 @@ fn main() -> ExitCode {
         ("clip is the published tensor", || published_clip(&[])),
         ("forward is golden", || golden_forward(&[])),
         ("forward by plain variants is golden", || golden_forward(&["--variant", "plain"])),
+        ("gradient writes the gradient of every weight", gradient::written),
         ("classify is clip and forward", classify),
         ("classify for people", classify_for_people),
         ("classify obeys the problem type", saved::problem_types),
@@ -293,6 +296,7 @@ fn help() -> Outcome {
         "attention",
         "embed",
         "forward",
+        "gradient",
         "init",
         "inspect",
         "convert",

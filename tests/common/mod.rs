@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 pub(crate) mod executor;
+pub(crate) mod formula;
 pub(crate) mod small;
 
 use std::path::PathBuf;
