@@ -44,8 +44,9 @@
 //! | `bench` | measurements of kernels and forward passes; part of the feature `cli` |
 //! | `check` | whether kernels and models are right on a device, and what shows it where not; part of the feature `cli` |
 //! | [`eval`] | data sets: manifests, figures, results that survive an interruption, shards |
+//! | `train` | training: the loss and its gradients, and what a run leaves to look at |
 //! | [`engine`] | the public face: load, classify, views, sliding windows, features, attention maps, forward |
-//! | `report` | pictures: heat maps over frames, lines over time |
+//! | `report` | pictures: heat maps over frames, lines over time, confusion matrices |
 //! | [`checkpoint`] | parameter files, to a configuration and named tensors |
 //! | [`vivit`] | configurations, masks; the models, each in a file of its own; initialisation from image models |
 //! | [`video`] | frames, sampling, presets, preparation on the device |
@@ -90,6 +91,7 @@ pub mod kernels;
 #[cfg(feature = "report")]
 pub mod report;
 pub mod tensor;
+pub mod train;
 pub mod video;
 pub mod vivit;
 
