@@ -48,7 +48,7 @@
 //! | [`train`] | the loss of a model, how it grows with each weight, and steps that make it smaller |
 //! | [`motions`] | labelled clips that the program makes, to train on without a data set |
 //! | [`engine`] | the public face: load, classify, views, sliding windows, features, attention maps, forward |
-//! | `report` | pictures: heat maps over frames, lines over time |
+//! | `report` | pictures: heat maps over frames, lines over time, confusion matrices |
 //! | [`checkpoint`] | parameter files, to a configuration and named tensors |
 //! | [`vivit`] | configurations, masks; the models, each in a file of its own; initialisation from image models |
 //! | [`video`] | frames, sampling, presets, preparation on the device |

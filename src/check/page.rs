@@ -1,15 +1,15 @@
 //! The report as a page: one file that loads nothing from elsewhere.
 
-use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior, Value, context};
+use minijinja::{Value, context};
 use serde::Serialize;
 
 use super::finding::{CaseFinding, Counts, ModelFinding, Verdict};
 use super::report::DeviceFindings;
 use super::tally::Tally;
 use super::ulps::Ulps;
-use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
+use crate::report::document;
+use crate::tensor::{LONGEST_TEXT, Result, printable};
 
 /// A device on the page, all numbers in words.
 #[derive(Serialize)]
@@ -86,22 +86,13 @@ pub fn html(title: &str, facts: &[(&str, String)], devices: &[DeviceFindings]) -
     let facts: Vec<_> = facts.iter().map(|(name, fact)| ((*name).to_owned(), plain(fact))).collect();
     let counts = devices.iter().fold(Counts::default(), |counts, device| counts + device.counts);
     let parts: Vec<_> = devices.iter().map(DevicePart::of).collect();
-    let text = render(context! {
+    let values = context! {
         title => plain(title),
         facts => Value::from(Serde(facts)),
         counts => Value::from(Serde(counts)),
         devices => Value::from(Serde(parts)),
-    });
-    let failed = |error: minijinja::Error| Error::usage(format!("the page cannot be written: {error}"));
-    text.map(String::into_bytes).map_err(failed)
-}
-
-fn render(values: Value) -> Result<String, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).build()?);
-    // By this name, values are escaped as HTML.
-    environment.render_named_str("page.html", include_str!("page.html"), values)
+    };
+    document::render(&[("page.html", include_str!("page.html"))], values).map(String::into_bytes)
 }
 
 /// Drivers' names and words are other people's texts.

@@ -7,15 +7,19 @@
 //! What fails is removed. A program that ends at a signal calls [`remove_unfinished`] first; this library itself handles no
 //! signals. What a killed process left behind is found and removed by the next that writes in the same folder: each
 //! unfinished file is locked by its writer, and the lock ends with the process.
+//!
+//! What is to be read while it is being written grows line by line instead ([`Lines`]).
 
 mod folder;
 mod leftovers;
+mod lines;
 mod registry;
 mod unfinished;
 
 use std::path::Path;
 
 pub use folder::UnfinishedFolder;
+pub use lines::{Lines, read_lines, whole_lines};
 pub use registry::{Stopped, remove_unfinished};
 pub use unfinished::{Finished, Unfinished};
 

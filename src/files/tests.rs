@@ -167,3 +167,22 @@ fn what_another_process_is_writing_stays() {
     leftovers::remove_now(folder.path());
     assert!(!path.exists());
 }
+
+/// A writer that is killed leaves a piece of a line, and of a character, behind whole lines.
+#[test]
+fn lines_stay_whole_and_one_process_writes_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lines");
+    fs::write(&path, "one\ntwo\nthr\u{e9}".as_bytes().split_last().unwrap().1).unwrap();
+    let (mut lines, text) = Lines::open(&path).unwrap();
+    assert_eq!((text.as_str(), whole_lines(&text)), ("one\ntwo\nthr?", 8));
+    let error = Lines::open(&path).unwrap_err();
+    assert!(error.kind() == ErrorKind::Usage && error.to_string().contains("another process"), "{error}");
+    lines.cut(whole_lines(&text)).unwrap();
+    lines.append("three".into()).unwrap();
+    assert_eq!(read_lines(&path).unwrap(), "one\ntwo\nthree\n");
+    drop(lines);
+    assert!(Lines::open(&path).is_ok());
+    fs::write(&path, b"\xff\xfe\n").unwrap();
+    assert_eq!(Lines::open(&path).unwrap_err().kind(), ErrorKind::File);
+}

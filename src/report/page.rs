@@ -6,12 +6,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ImageFormat, Rgb, Rgba};
-use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, UndefinedBehavior, Value, context};
+use minijinja::{Value, context};
 use serde::Serialize;
 
 use super::canvas::{FADED_INK, INK};
 use super::chart::Ground;
+use super::document;
 use super::heat::Palette;
 use super::scene::Scene;
 use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
@@ -55,7 +55,7 @@ pub(super) fn html(scene: &Scene<'_>) -> Result<Vec<u8>> {
         cursor,
     };
     let data = serde_json::to_string(&data).map_err(failed)?;
-    let text = render(context! {
+    let values = context! {
         title => printable(&scene.overlay.title, LONGEST_TEXT),
         facts => scene.overlay.facts.iter().map(|(name, fact)| (name.clone(), printable(fact, LONGEST_TEXT))).collect::<Vec<_>>(),
         widest => scene.size()[0].max(WIDEST),
@@ -66,8 +66,8 @@ pub(super) fn html(scene: &Scene<'_>) -> Result<Vec<u8>> {
         faded_ink => hexadecimal(FADED_INK),
         plot => plot,
         data => within_script(&data),
-    });
-    text.map(String::into_bytes).map_err(failed)
+    };
+    document::render(&[("page.html", include_str!("page.html"))], values).map(String::into_bytes)
 }
 
 /// JSON as it may stand within a script element, which no text of it may end: another spelling of the same.
@@ -77,14 +77,6 @@ fn within_script(json: &str) -> String {
 
 /// Frames are shown up to this many pixels wide, or as wide as they are.
 const WIDEST: u32 = 560;
-
-fn render(values: Value) -> Result<String, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).build()?);
-    // By this name, values are escaped as HTML.
-    environment.render_named_str("page.html", include_str!("page.html"), values)
-}
 
 /// A plot of the profile with the rows of its plotted area, in per cent of its height; and where in it, in per cent of its
 /// width, each temporal index lies.
@@ -237,28 +229,11 @@ mod tests {
         }
     }
 
-    /// Elements that are never closed.
-    const VOID: [&str; 3] = ["!doctype", "meta", "input"];
-
     #[test]
     fn elements_close_in_order_and_words_cannot_open_any() {
         let page = page(&with_everything());
         assert!(page.contains("<title>cats &amp; dogs</title>") && page.contains("&lt;&#x2f;script&gt;&lt;b&gt;"));
-        let (mut open, mut rest) = (Vec::new(), page.as_str());
-        while let Some((_, tag)) = rest.split_once('<') {
-            let (tag, behind) = tag.split_once('>').unwrap();
-            let name = tag.split([' ', '\n', '/']).find(|word| !word.is_empty()).unwrap();
-            rest = behind;
-            if tag.starts_with('/') {
-                assert_eq!(open.pop(), Some(name), "</{name}>");
-            } else if !tag.ends_with('/') && !VOID.contains(&name) {
-                open.push(name);
-            }
-            if name == "script" && !tag.starts_with('/') {
-                rest = &rest[rest.find("</script>").unwrap()..];
-            }
-        }
-        assert!(open.is_empty(), "{open:?}");
+        document::tests::assert_elements_close(&page);
         for element in ["<h1", "<canvas", "type=\"range\"", "<svg", "name=\"view\"", "id=\"cursor\""] {
             assert!(page.contains(element), "{element}");
         }

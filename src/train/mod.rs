@@ -7,10 +7,13 @@
 //! | [`accumulate`], [`accumulated`] | gradients over the parts of a batch, each clipped by itself as on a device of its own |
 //! | [`WithState`] | weights with an optimiser's state beside them |
 //! | [`RateSchedule`] | the learning rate of each step |
+//! | `report` | what a run leaves to look at; part of the feature `report` |
 
 mod gradients;
 mod labels;
 mod optimiser;
+#[cfg(feature = "report")]
+pub mod report;
 mod schedule;
 
 pub use gradients::{GradientOptions, Gradients, gradients, norm};

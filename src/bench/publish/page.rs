@@ -1,8 +1,7 @@
 //! The page: one file that shows a result.
 
-use minijinja::syntax::SyntaxConfig;
+use minijinja::context;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
 use super::super::{Benchmark, BenchmarkRow};
@@ -15,7 +14,8 @@ use super::growth::Growth;
 use super::plot::{Figure, Plot, mark};
 use super::series::Series;
 use super::words;
-use crate::tensor::{Error, Result};
+use crate::report::document;
+use crate::tensor::Result;
 
 mod facts;
 mod papers;
@@ -24,7 +24,7 @@ mod papers;
 pub(super) fn html(benchmark: &Benchmark) -> Result<String> {
     let devices: Vec<DeviceSection> =
         (0..benchmark.devices.len()).map(|index| DeviceSection::of(benchmark, index)).collect();
-    let page = render(context! {
+    let values = context! {
         title => "ViViT’s four models, measured",
         lead => facts::lead(benchmark),
         facts => facts::of_run(benchmark),
@@ -33,18 +33,8 @@ pub(super) fn html(benchmark: &Benchmark) -> Result<String> {
         method => facts::method(benchmark),
         notes => benchmark.notes.iter().map(|note| words::plain(note)).collect::<Vec<_>>(),
         command => facts::command(benchmark),
-    });
-    page.map_err(|error| Error::usage(format!("the page cannot be written: {error}")))
-}
-
-fn render(values: Value) -> Result<String, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).build()?);
-    // By these names, values are escaped as HTML.
-    environment.add_template("plot.html", include_str!("plot.html"))?;
-    environment.add_template("page.html", include_str!("page.html"))?;
-    environment.get_template("page.html")?.render(values)
+    };
+    document::render(&[("plot.html", include_str!("plot.html")), ("page.html", include_str!("page.html"))], values)
 }
 
 /// Everything about one device.

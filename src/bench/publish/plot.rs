@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::amounts;
 use super::series::is_positive;
-use super::ticks::{apart, logarithmic, spread};
+use super::ticks::apart;
+use crate::report::ticks::{logarithmic, spread};
 
 /// What is to be drawn.
 pub(super) struct Figure {

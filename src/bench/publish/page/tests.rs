@@ -12,24 +12,9 @@ fn the_page_needs_nothing_from_elsewhere_and_runs_no_script() {
     assert!(!page.contains('\u{1b}'));
 }
 
-/// Elements that are never closed.
-const VOID: [&str; 2] = ["!doctype", "meta"];
-
 #[test]
 fn elements_close_in_order() {
-    let page = html(&sample::benchmark()).unwrap();
-    let (mut open, mut rest) = (Vec::new(), page.as_str());
-    while let Some((_, tag)) = rest.split_once('<') {
-        let (tag, behind) = tag.split_once('>').unwrap();
-        let name = tag.split([' ', '\n', '/']).find(|word| !word.is_empty()).unwrap();
-        rest = behind;
-        if tag.starts_with('/') {
-            assert_eq!(open.pop(), Some(name), "</{name}>");
-        } else if !VOID.contains(&name) {
-            open.push(name);
-        }
-    }
-    assert!(open.is_empty(), "{open:?}");
+    crate::report::document::tests::assert_elements_close(&html(&sample::benchmark()).unwrap());
 }
 
 #[test]
