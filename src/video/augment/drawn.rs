@@ -91,9 +91,10 @@ impl Augmentation {
     ///
     /// # Errors
     ///
-    /// [`Usage`](crate::tensor::ErrorKind::Usage) where the drawn crop does not lie within the drawn size, or operations
-    /// were drawn and the recipe has none.
+    /// [`Usage`](crate::tensor::ErrorKind::Usage) where [`validate`](Self::validate) has one, where the drawn crop does
+    /// not lie within the drawn size, and where operations were drawn of which the recipe has none.
     pub fn apply(&self, drawn: &DrawnAugmentation, clip: &Clip, layout: ClipLayout) -> Result<Tensor> {
+        self.validate()?;
         let mut frames = placed(clip, drawn, self.crop)?;
         for distortion in &drawn.distortions {
             let Some(rand) = &self.rand_augment else {
@@ -117,7 +118,7 @@ impl Augmentation {
     /// # Errors
     ///
     /// [`Usage`](crate::tensor::ErrorKind::Usage) for an α that is not a positive number.
-    pub fn share(&self, draws: &Draws, number: u64) -> Result<Option<f32>> {
+    pub fn mixup_share(&self, draws: &Draws, number: u64) -> Result<Option<f32>> {
         let share = |alpha| draws.stream(number, Purpose::Mixup).beta(alpha);
         Ok(self.mixup.map(share).transpose()?.map(|share| share as f32))
     }

@@ -6,6 +6,7 @@ use super::DrawnAugmentation;
 use super::frames::{PLANES, RgbFrames};
 use crate::tensor::{Error, Result};
 use crate::video::colour::rgb;
+use crate::video::preset::LARGEST_SIDE;
 use crate::video::{Clip, Lerp};
 
 /// Height and width are multiplied by a random factor each, so that the aspect ratio changes (spec §6.2).
@@ -84,7 +85,8 @@ impl Picture<'_> {
     /// `size` pixels from `offset` on of the picture brought to `resized`, by TensorFlow's bilinear.
     fn seen(&self, resized: [usize; 2], offset: [usize; 2], size: [usize; 2]) -> Result<Vec<u8>> {
         let [rows, columns] = [0, 1].map(|axis| {
-            let end = offset[axis].checked_add(size[axis]).filter(|end| *end <= resized[axis]);
+            let end =
+                offset[axis].checked_add(size[axis]).filter(|end| *end <= resized[axis] && size[axis] <= LARGEST_SIDE);
             let end = end.ok_or_else(|| outside(resized, offset, size))?;
             Lerp::new(self.size[axis], resized[axis], offset[axis]..end)
         });

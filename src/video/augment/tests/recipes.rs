@@ -101,6 +101,10 @@ fn what_was_drawn_for_other_frames_is_an_error_where_it_does_not_fit() {
     assert!(augmentation.apply(&outside, &clip, ClipLayout::Bthwc).is_err());
     let outside = DrawnAugmentation { offset: [usize::MAX, 0], ..drawn.clone() };
     assert!(augmentation.apply(&outside, &clip, ClipLayout::Bthwc).is_err());
+    let huge = DrawnAugmentation { resized: [1 << 20, 1 << 20], ..drawn.clone() };
+    assert!(
+        augmentation.apply(&DrawnAugmentation { jittered: Some([40, 56]), ..huge }, &clip, ClipLayout::Bthwc).is_err()
+    );
     assert!(augmentation.rand_augment(None).apply(&drawn, &clip, ClipLayout::Bthwc).is_err());
 }
 
