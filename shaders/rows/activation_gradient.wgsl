@@ -2,8 +2,7 @@
 //
 //     out[e] = gradient[e] · activation'(in[e])
 //
-// An invocation takes four elements a workgroup apart: neighbouring invocations read neighbours. Three words are moved for
-// some twenty operations: memory decides, but on a CPU the exponential does.
+// Three words are moved for some twenty operations: memory decides, but on a CPU the exponential does.
 
 struct Uniform {
     elements: u32,    // of this launch
@@ -14,8 +13,6 @@ struct Uniform {
 @group(0) @binding(1) var<storage, read> input: array<f32>;          // [M, C]: before the activation
 @group(0) @binding(2) var<storage, read> gradient: array<f32>;       // [M, C]: of what follows it
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;   // [M, C]
-
-const INVOCATIONS: u32 = {{ invocations }}u;
 
 {% include "common/activation.wgsl" %}
 
@@ -55,28 +52,12 @@ fn hyperbolic_tangent_slope(x: vec4<f32>) -> vec4<f32> {
     return select(select(4.0 * e * s * s, vec4<f32>(), abs(x) > vec4(43.0)), x, is_nan);
 }
 
-fn input_at(element: u32) -> f32 {
-    return input[min(element, call.elements - 1u)];
+fn computed(values: vec4<f32>) -> vec4<f32> {
+    return slope(values, call.activation);
 }
 
 fn store(element: u32, slope: f32) {
-    if element < call.elements {
-        output[element] = gradient[element] * slope;
-    }
+    output[element] = gradient[element] * slope;
 }
 
-@compute @workgroup_size(INVOCATIONS)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let first = (group.x + group.y * groups.x) * 4u * INVOCATIONS + lane;
-    let element = first + vec4(0u, 1u, 2u, 3u) * INVOCATIONS;
-    let values = vec4(input_at(element.x), input_at(element.y), input_at(element.z), input_at(element.w));
-    let slopes = slope(values, call.activation);
-    store(element.x, slopes.x);
-    store(element.y, slopes.y);
-    store(element.z, slopes.z);
-    store(element.w, slopes.w);
-}
+{% include "rows/elements.wgsl" %}

@@ -6,11 +6,7 @@
 // For devices that run shaders on the CPU and for those without anything better: no workgroup memory, no subgroups. The
 // statistics are computed again, which costs less than to keep them. A step handles four columns.
 
-struct Uniform {
-    rows: u32,     // M
-    width: u32,    // C
-    epsilon: f32,
-}
+{% include "rows/layer_norm_statistics.wgsl" %}
 
 @group(0) @binding(0) var<uniform> call: Uniform;
 @group(0) @binding(1) var<storage, read> input: array<f32>;           // [M, C]
@@ -20,10 +16,6 @@ struct Uniform {
 @group(0) @binding(5) var<storage, read_write> of_scale: array<f32>;  // [M, C]
 
 const ROWS: u32 = {{ rows }}u;
-
-fn four_of_input(at: u32) -> vec4<f32> {
-    return vec4(input[at], input[at + 1u], input[at + 2u], input[at + 3u]);
-}
 
 // ĝ of four columns.
 fn four_scaled(at: u32, c: u32) -> vec4<f32> {
@@ -51,27 +43,9 @@ fn main(
     let whole = width - width % 4u;
     let first = row * width;
 
-    var sums = vec4<f32>();
-    for (var c = 0u; c < whole; c += 4u) {
-        sums += four_of_input(first + c);
-    }
-    var sum = sums.x + sums.y + sums.z + sums.w;
-    for (var c = whole; c < width; c += 1u) {
-        sum += input[first + c];
-    }
-    let mean = sum / f32(width);
-
-    var squares = vec4<f32>();
-    for (var c = 0u; c < whole; c += 4u) {
-        let centred = four_of_input(first + c) - mean;
-        squares += centred * centred;
-    }
-    var square = squares.x + squares.y + squares.z + squares.w;
-    for (var c = whole; c < width; c += 1u) {
-        let centred = input[first + c] - mean;
-        square += centred * centred;
-    }
-    let factor = 1.0 / sqrt(square / f32(width) + call.epsilon);
+    let of_row = statistics(first);
+    let mean = of_row.mean;
+    let factor = of_row.factor;
 
     var averages = vec4<f32>();
     var products = vec4<f32>();

@@ -1,8 +1,6 @@
 // A step of its own, element by element, where nothing could absorb it: an activation, or the sum of two tensors.
 //
 //     out[e] = activation(in[e])      or      out[e] = in[e] + addend[e]
-//
-// An invocation takes four elements a workgroup apart: neighbouring invocations read neighbours.
 
 struct Uniform {
     elements: u32,    // of this launch
@@ -15,18 +13,13 @@ struct Uniform {
 @group(0) @binding(2) var<storage, read> addend: array<f32>;         // [M, C]
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;   // [M, C]
 
-const INVOCATIONS: u32 = {{ invocations }}u;
-
 {% include "common/activation.wgsl" %}
 
-fn value_at(element: u32) -> f32 {
-    return input[min(element, call.elements - 1u)];
+fn computed(values: vec4<f32>) -> vec4<f32> {
+    return activate(values, call.activation);
 }
 
 fn store(element: u32, activated: f32) {
-    if element >= call.elements {
-        return;
-    }
     var value = activated;
     if call.summed == 1u {
         value += addend[element];
@@ -34,18 +27,4 @@ fn store(element: u32, activated: f32) {
     output[element] = value;
 }
 
-@compute @workgroup_size(INVOCATIONS)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let first = (group.x + group.y * groups.x) * 4u * INVOCATIONS + lane;
-    let element = first + vec4(0u, 1u, 2u, 3u) * INVOCATIONS;
-    let values = vec4(value_at(element.x), value_at(element.y), value_at(element.z), value_at(element.w));
-    let activated = activate(values, call.activation);
-    store(element.x, activated.x);
-    store(element.y, activated.y);
-    store(element.z, activated.z);
-    store(element.w, activated.w);
-}
+{% include "rows/elements.wgsl" %}

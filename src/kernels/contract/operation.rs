@@ -242,7 +242,9 @@ pub trait Kernel: Debug + Send + Sync + Sized + 'static {
     /// or a case's own tolerance says.
     const BOUND: Option<Bound<Self>> = None;
 
-    /// The gradients of its inputs; `None` where it has none, or none that training needs.
+    /// The gradients of its inputs; `None` where it has none, or none that training needs: nothing that is trained lies
+    /// before the pixels of a clip, so the kernels that prepare them have none, and the clip itself has none where it is
+    /// embedded.
     const GRADIENT: Option<Gradient<Self>> = None;
 
     /// The fast implementation on the host's processor; `None` where there is none.

@@ -93,6 +93,12 @@ const PIECES: &[(&str, &str)] = &[
         "products/linear_weight_gradient_operands.wgsl",
         include_str!("../../../shaders/products/linear_weight_gradient_operands.wgsl"),
     ),
+    ("rows/elements.wgsl", include_str!("../../../shaders/rows/elements.wgsl")),
+    ("rows/layer_norm_statistics.wgsl", include_str!("../../../shaders/rows/layer_norm_statistics.wgsl")),
+    (
+        "rows/layer_norm_statistics.workgroup.wgsl",
+        include_str!("../../../shaders/rows/layer_norm_statistics.workgroup.wgsl"),
+    ),
     ("rows/pool_fields.wgsl", include_str!("../../../shaders/rows/pool_fields.wgsl")),
     ("rows/pool_validity.wgsl", include_str!("../../../shaders/rows/pool_validity.wgsl")),
     ("rows/pool_step.wgsl", include_str!("../../../shaders/rows/pool_step.wgsl")),

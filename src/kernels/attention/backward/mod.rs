@@ -10,11 +10,12 @@ mod wgsl;
 
 use crate::kernels::attention::cut::Addresses;
 use crate::kernels::attention::forward::Attention;
+use crate::kernels::attention::normaliser::{addresses, addresses_of_rows};
 use crate::kernels::attention::qkv::{Qkv, QkvLayout};
 use crate::kernels::attention::sequences::Part;
 use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
 use crate::kernels::shader::Planned;
-use crate::tensor::{Element, Result, Shape};
+use crate::tensor::{Result, Shape};
 
 /// The declaration of [`AttentionGradient`].
 static FAMILY: Family = Family {
@@ -77,16 +78,13 @@ impl AttentionGradient {
 
     /// The elements of operands that hold a part's statistics, products and gradients of rows.
     fn of_rows(&self, part: &Part) -> [Addresses; 3] {
-        let (rows, of) = (self.qkv.rows, part.sequences.row_strides());
-        let addresses = |row: usize, head: usize, run: usize| {
-            let strides = Addresses::strides(of, row, head);
-            Addresses { origin: 0, strides, run, all_tokens: false, element: Element::F32 }
+        let (rows, columns, width) = (self.qkv.rows, self.columns(), self.qkv.width);
+        let of_row = |row, head, run| Addresses {
+            strides: Addresses::strides(part.sequences.row_strides(), row, head),
+            run,
+            ..addresses_of_rows(part)
         };
-        [
-            addresses(1, 2 * rows, rows + 1),
-            addresses(1, rows, 1),
-            addresses(self.columns(), self.qkv.width, self.qkv.width),
-        ]
+        [addresses(&self.qkv, part, 0), of_row(1, rows, 1), of_row(columns, width, width)]
     }
 
     /// Pairs of a query and a key, in all heads together.

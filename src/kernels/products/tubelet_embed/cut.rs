@@ -25,12 +25,12 @@ crate::uniform! {
         tubelet_frames: u32,
         tubelet_rows: u32,
         tubelet_columns: u32,
+        clip_start: u32,
         clip_stride: u32,
         frame_stride: u32,
         row_stride: u32,
         column_stride: u32,
         plane_stride: u32,
-        clip_start: u32,
     }
 }
 
@@ -80,12 +80,12 @@ impl TubeletEmbed {
             tubelet_frames: word(tubelet_frames)?,
             tubelet_rows: word(tubelet_rows)?,
             tubelet_columns: word(tubelet_columns)?,
+            clip_start,
             clip_stride: word(self.frames * self.frame())?,
             frame_stride: word(self.frame())?,
             row_stride: word(strides.row)?,
             column_stride: word(strides.column)?,
             plane_stride: word(strides.plane)?,
-            clip_start,
         })
     }
 }

@@ -36,7 +36,8 @@ static FAMILY: Family = Family {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Target {
-    /// The class of each row and head, a word, counted within the head; one that there is not, as `u32::MAX`, is no target but for what smoothing makes.
+    /// The class of each row and head, a word, counted within the head; one that there is not, as `u32::MAX`, is no target
+    /// but for what smoothing makes.
     Label,
     /// A number for each class of each row, such as a mixture of two labels. They need not add up to 1.
     Distribution,

@@ -1,11 +1,11 @@
 //! Layer normalisation over the last axis, with two-pass statistics (spec §2.1).
 
 pub(super) mod bound;
-mod cases;
+pub(super) mod cases;
 #[cfg(feature = "cpu")]
 mod host;
 mod reference;
-mod wgsl;
+pub(super) mod wgsl;
 
 use crate::kernels::contract::{
     Backward, Binding, Bound, Family, Gradient, Kernel, Reference, Tape, TapeValue, host_form, variants_of,

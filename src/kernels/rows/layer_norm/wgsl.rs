@@ -1,15 +1,17 @@
 //! Layer normalisation in WGSL.
 
+use std::ops::Range;
+
 use super::LayerNorm;
 use crate::kernels::shader::{Dispatches, Literals, Needs, Planned, Unfit, wgsl, word};
 
 /// Invocations that share a row in the `workgroup` variant: a row of 768 columns is three steps.
-const INVOCATIONS: u32 = 256;
+pub(in crate::kernels::rows) const INVOCATIONS: u32 = 256;
 /// Rows of a workgroup in the `plain` variant.
-pub(super) const ROWS: u32 = 32;
+pub(in crate::kernels::rows) const ROWS: u32 = 32;
 
 crate::uniform! {
-    pub(super) struct Uniform {
+    pub(in crate::kernels::rows) struct Uniform {
         rows: u32,
         width: u32,
         epsilon: f32,
@@ -27,14 +29,25 @@ pub(super) static VARIANTS: [Planned<LayerNorm>; 2] = [
 ];
 
 fn plan(call: &LayerNorm, dispatches: &mut Dispatches<'_>, group_rows: u32, step_columns: u32) -> Result<(), Unfit> {
-    let LayerNorm { width, epsilon, .. } = *call;
+    let LayerNorm { rows, width, epsilon } = *call;
     dispatches.check_iterations(3 * (width as u64 / u64::from(step_columns) + 4))?;
+    launch([rows, width], epsilon, group_rows, dispatches, |rows| vec![rows.clone(), None, None, rows])
+}
+
+/// Launches for runs of rows of `size` = [M, C], whose part of the operands is bound as `windows` says.
+pub(in crate::kernels::rows) fn launch(
+    [rows, width]: [usize; 2],
+    epsilon: f32,
+    group_rows: u32,
+    dispatches: &mut Dispatches<'_>,
+    windows: fn(Option<Range<u64>>) -> Vec<Option<Range<u64>>>,
+) -> Result<(), Unfit> {
     let literals = Literals::new().with("rows", ROWS).with("invocations", INVOCATIONS);
-    for run in dispatches.runs(call.rows, 1, &[width])? {
+    for run in dispatches.runs(rows, 1, &[width])? {
         let groups = run.len().div_ceil(group_rows as usize);
         let uniform = Uniform { rows: word(run.len())?, width: word(width)?, epsilon };
         let window = Some(dispatches.bytes(&run, width));
-        dispatches.launch(groups as u64, literals.clone(), &uniform, vec![window.clone(), None, None, window])?;
+        dispatches.launch(groups as u64, literals.clone(), &uniform, windows(window))?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ mod reference;
 mod wgsl;
 
 use crate::kernels::contract::{Binding, Bound, Family, Kernel, Reference, host_form, variants_of};
+use crate::kernels::rows::layer_norm::wgsl::Uniform;
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
@@ -15,7 +16,7 @@ use crate::tensor::{Error, Result, Shape};
 static FAMILY: Family = Family {
     name: "layer_norm_gradient",
     formula: "out = r·(ĝ − mean ĝ − x̂·mean(ĝ·x̂)), of_scale = gradient·x̂; ĝ = gradient·scale, x̂ = (in − μ)·r, r = (σ² + eps)^(−½)",
-    uniform: wgsl::Uniform::FIELDS,
+    uniform: Uniform::FIELDS,
     bindings: &[
         Binding::read("input", "[M, C]"),
         Binding::read("scale", "[C]"),

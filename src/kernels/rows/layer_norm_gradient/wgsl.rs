@@ -1,20 +1,8 @@
 //! The gradients of layer normalisation in WGSL.
 
 use super::LayerNormGradient;
-use crate::kernels::shader::{Dispatches, Literals, Needs, Planned, Unfit, wgsl, word};
-
-/// Invocations that share a row in the `workgroup` variant: a row of 768 columns is three steps.
-const INVOCATIONS: u32 = 256;
-/// Rows of a workgroup in the `plain` variant.
-pub(super) const ROWS: u32 = 32;
-
-crate::uniform! {
-    pub(super) struct Uniform {
-        rows: u32,
-        width: u32,
-        epsilon: f32,
-    }
-}
+use crate::kernels::rows::layer_norm::wgsl::{INVOCATIONS, ROWS, launch};
+use crate::kernels::shader::{Dispatches, Needs, Planned, Unfit, wgsl};
 
 /// The ways to compute it, the preferred first within each device class.
 pub(super) static VARIANTS: [Planned<LayerNormGradient>; 2] = [
@@ -32,15 +20,9 @@ fn plan(
     group_rows: u32,
     step_columns: u32,
 ) -> Result<(), Unfit> {
-    let LayerNormGradient { width, epsilon, .. } = *call;
+    let LayerNormGradient { rows, width, epsilon } = *call;
     dispatches.check_iterations(4 * (width as u64 / u64::from(step_columns) + 4))?;
-    let literals = Literals::new().with("rows", ROWS).with("invocations", INVOCATIONS);
-    for run in dispatches.runs(call.rows, 1, &[width])? {
-        let groups = run.len().div_ceil(group_rows as usize);
-        let uniform = Uniform { rows: word(run.len())?, width: word(width)?, epsilon };
-        let window = Some(dispatches.bytes(&run, width));
-        let windows = vec![window.clone(), None, window.clone(), window.clone(), window];
-        dispatches.launch(groups as u64, literals.clone(), &uniform, windows)?;
-    }
-    Ok(())
+    launch([rows, width], epsilon, group_rows, dispatches, |rows| {
+        vec![rows.clone(), None, rows.clone(), rows.clone(), rows]
+    })
 }
