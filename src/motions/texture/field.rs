@@ -125,8 +125,8 @@ impl Field {
         let mut level = 0.1;
         for (distance, word) in self.points(at) {
             let [own, size] = [unit(scattered(word, [1, 0])), unit(scattered(word, [1, 1]))];
-            let inside = (2.0 * self.hardness * (0.25 + 0.4 * size - distance)).clamp(0.0, 1.0);
-            level += (0.35 + 0.65 * own - level) * inside;
+            let inside = (2.0 * (1.0 + self.hardness) * (0.3 + 0.4 * size - distance)).clamp(0.0, 1.0);
+            level += (0.5 + 0.5 * own - level) * inside;
         }
         level
     }
