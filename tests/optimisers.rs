@@ -476,7 +476,7 @@ fn overflow(device: &Device) -> Result<Shown, Failed> {
     let norm = rule.optimiser.record(&mut problem.graph, &problem.gradients, rule.limit)?;
     let weights = begun(device);
     let executor = prepared(device, problem.graph, &weights)?;
-    let batch = Batch::of(1e25)?;
+    let batch = Batch::of(1e22)?;
     let operands = rule.optimiser.operands(0.1, 0)?;
     let found = executor.run(&with(&batch.feeds(), &operands), &[problem.losses, norm]).wait()?;
     let (loss, norm) = (found[0].as_f32()?.iter().sum::<f32>(), found[1].as_f32()?[0]);

@@ -139,7 +139,7 @@ impl Optimiser {
         for (weight, gradient) in gradients {
             let (rows, width) = (graph.shape(*weight).rows(), graph.shape(*weight).last());
             let read = [&[*gradient], given.as_slice()].concat();
-            let step = Step { read, updated: [vec![*weight], self.state_of(graph, *weight)?].concat(), factor };
+            let step = WeightStep { read, updated: [vec![*weight], self.state_of(graph, *weight)?].concat(), factor };
             match self {
                 Self::Sgd(Sgd { momentum, decay }) => {
                     let momentum = (*momentum != 0.0).then_some(*momentum);
@@ -182,14 +182,14 @@ impl Optimiser {
 }
 
 /// The values of a step of one weight.
-struct Step {
+struct WeightStep {
     read: Vec<Value>,
     /// The weight and the state beside it.
     updated: Vec<Value>,
     factor: Option<Value>,
 }
 
-impl Step {
+impl WeightStep {
     /// Records it as a call of `kernel`, whose updates follow what it reads, the factor last.
     fn record<K: Kernel>(&self, graph: &mut Graph, kernel: K) -> Result<()> {
         let updates = K::FAMILY.bindings.iter().filter(|binding| binding.access == Access::Update).count();

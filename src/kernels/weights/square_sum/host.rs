@@ -5,9 +5,9 @@ use crate::kernels::host::{Arguments, Threads, sum, vectorised};
 use crate::tensor::Result;
 
 /// Elements whose squares are added up first, side by side in lanes, which keeps the roundings in each sum few.
-const PART: usize = 1 << 12;
+const PART: usize = 1 << 10;
 /// Parts that a thread takes at once.
-const PARTS: usize = 16;
+const PARTS: usize = 64;
 
 pub(super) fn square_sum(call: &SquareSum, arguments: &mut Arguments<'_>, threads: &Threads) -> Result<()> {
     let (input, output) = (arguments.floats(0)?, arguments.output(0)?);
