@@ -44,6 +44,7 @@
 //! | `bench` | measurements of kernels and forward passes; part of the feature `cli` |
 //! | `check` | whether kernels and models are right on a device, and what shows it where not; part of the feature `cli` |
 //! | [`eval`] | data sets: manifests, figures, results that survive an interruption, shards |
+//! | [`train`] | recipes of a training, labelled clips, and the batches that a model learns from |
 //! | [`engine`] | the public face: load, classify, views, sliding windows, features, attention maps, forward |
 //! | `report` | pictures: heat maps over frames, lines over time |
 //! | [`checkpoint`] | parameter files, to a configuration and named tensors |
@@ -90,6 +91,8 @@ pub mod kernels;
 #[cfg(feature = "report")]
 pub mod report;
 pub mod tensor;
+#[cfg(feature = "video")]
+pub mod train;
 pub mod video;
 pub mod vivit;
 

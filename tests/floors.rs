@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 11] = [
     &["vivit"],
     &["checkpoint"],
     &["engine"],
-    &["bench", "check", "report", "eval"],
+    &["bench", "check", "report", "eval", "train"],
     &["cli"],
 ];
 

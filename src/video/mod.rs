@@ -28,6 +28,8 @@ mod animation;
 #[cfg(feature = "video")]
 mod ffmpeg;
 #[cfg(feature = "video")]
+mod folders;
+#[cfg(feature = "video")]
 mod images;
 #[cfg(feature = "video")]
 mod limits;
@@ -69,6 +71,7 @@ pub use source::{Frame, FrameSource, Information, PixelFormat, Sink, Wanted, Wat
 pub use {
     animation::Animation,
     ffmpeg::{VideoFile, end_programs},
+    folders::videos_in,
     images::Images,
     npy::{NpyArray, check_npy},
     pipe::Pipe,
