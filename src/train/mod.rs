@@ -3,7 +3,7 @@
 //! | part | what it is |
 //! |---|---|
 //! | [`Recipe`] | everything about a training, as a TOML file; those of the paper by name |
-//! | [`ClipSource`] | labelled clips by their numbers: of a manifest ([`ManifestClips`]), held in memory ([`HeldClips`]), cached ([`CachedClips`]) |
+//! | [`ClipSource`] | labelled clips by their numbers: [`ManifestClips`], [`HeldClips`] in memory, [`CachedClips`] |
 //! | [`ValidationSplit`] | a data set in two, one part to learn from and one to see what was learnt |
 //! | [`Loader`] | batches without end, the same whatever the number of threads and wherever a training went on |
 

@@ -143,8 +143,8 @@ fn recipes_survive_being_written_in_full() {
 
 #[test]
 fn errors_say_line_field_and_what_is_allowed() {
-    for (text, line, parts) in [
-        ("epochs = 3\n\nbatchs = 4", 3, &["unknown field `batchs`", "expected one of `seed`, `epochs`"][..]),
+    let cases: &[(&str, usize, &[&str])] = &[
+        ("epochs = 3\n\nbatchs = 4", 3, &["unknown field `batchs`", "expected one of `seed`, `epochs`"]),
         ("epochs = 3\n[schedule]\nrates = 4", 3, &["unknown field `rates`", "`rate`", "schedule"]),
         (
             "epochs = 3\n[schedule]\n\nrate = 'high'",
@@ -185,7 +185,8 @@ fn errors_say_line_field_and_what_is_allowed() {
         ("epochs = 3\n[augmentation]\ncrop = [300, 300]", 2, &["`augmentation`", "may not fit"]),
         ("epochs = 3\n[start.scratch]\noptions = ['order=x']", 2, &["`start.scratch`", "has no option order"]),
         ("epochs = 3\n[checkpoints]\nkeep = 0", 3, &["`checkpoints.keep`", "at least 1"]),
-    ] {
+    ];
+    for &(text, line, parts) in cases {
         let error = Recipe::parse(text).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::File, "{text}");
         let error = error.to_string();
