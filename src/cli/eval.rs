@@ -35,8 +35,9 @@ const EXTENSIONS: &[&str] = &["csv", "jsonl"];
     after_help = "\
 The manifest is a CSV with the columns path and label (labels parted by ; for a multi-label model, noun and verb for \
 heads of these names); a list of a path and a label a line without a header, parted by spaces, commas or tabs; or the \
-annotations of Kinetics (CSV), Something-Something v2 (JSON) or EPIC-KITCHENS-100 (CSV) as they are published. Labels \
-are numbers or class names; names are looked up in --labels, else in the model's.
+annotations of Kinetics (CSV), Something-Something v2 (JSON) or EPIC-KITCHENS-100 (CSV) as they are published; or a \
+folder that holds a folder of videos for each class. Labels are numbers or class names; names are looked up in --labels, \
+else in the model's.
 
 A row is written as each video is finished, so a run can be interrupted at any time and go on with --resume. A video \
 that cannot be read is recorded as failed and is in no figure. RESULTS.run.json says which run the rows are of. In a \
@@ -91,7 +92,8 @@ pub(super) struct Eval {
     /// Class names: a text file with a class a line, a JSON list or map, or a CSV with the columns id and name.
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
-    /// How the manifest is written, instead of by its beginning: table, list, kinetics, something-something, epic-kitchens.
+    /// How the manifest is written, instead of by its beginning: table, list, kinetics, something-something, epic-kitchens,
+    /// class-folders.
     #[arg(long, value_parser = known::<ManifestFormat>(ManifestFormat::ALL.iter().map(|one| one.name())), hide_possible_values = true)]
     format: Option<ManifestFormat>,
     /// Evaluate one part of the manifest: 2/3 is the second of three.

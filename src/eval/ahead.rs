@@ -1,6 +1,7 @@
-//! Decoding in threads, ahead of what is done with it.
+//! Work in threads, such as decoding, ahead of what is done with its results.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,9 +13,8 @@ use crate::tensor::{Error, ErrorKind, Result};
 /// Decodes `items` in `workers` threads and hands each, with the time that it took, to `consume` on the caller's thread, one
 /// after the other in their order. There is at most one item ready and one in work for each thread.
 ///
-/// `decode` may fail for one item, of which `consume` is told; an error of `consume` ends it all. `decode` must itself
-/// keep to `timeout`; a thread that does not return soon after is left alone, its item has failed, and another thread
-/// replaces it.
+/// `decode` may fail for one item, of which `consume` is told; an error of `consume` ends it all. As for [`Ahead::start`],
+/// `decode` must itself keep to `timeout`.
 ///
 /// ```
 /// let mut sum = 0;
@@ -37,12 +37,19 @@ where
     Item: Send + Sync + 'static,
     Decoded: Send + 'static,
 {
-    let items: Arc<[Item]> = items.into();
-    let mut threads = Threads::start(Arc::clone(&items), workers, timeout, Box::new(decode))?;
-    items.iter().enumerate().try_for_each(|(index, item)| {
-        let (decoded, elapsed) = threads.take(index)?;
-        consume(item, decoded, elapsed)
-    })
+    let items: Vec<Arc<Item>> = items.into_iter().map(Arc::new).collect();
+    let workers = workers.clamp(1, items.len().max(1));
+    let mut ahead = Ahead::start(workers, timeout, move |item: &Arc<Item>| decode(item))?;
+    let mut waiting = items.iter();
+    let mut tickets: VecDeque<_> =
+        waiting.by_ref().take(2 * workers).map(|item| ahead.push(Arc::clone(item))).collect();
+    for item in &items {
+        let Some(ticket) = tickets.pop_front() else { break };
+        let (decoded, elapsed) = ahead.take(ticket)?;
+        tickets.extend(waiting.next().map(|item| ahead.push(Arc::clone(item))));
+        consume(item, decoded, elapsed)?;
+    }
+    Ok(())
 }
 
 pub(super) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
@@ -51,54 +58,63 @@ pub(super) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     (value, start.elapsed())
 }
 
-type Decode<Item, Decoded> = Box<dyn Fn(&Item) -> Result<Decoded> + Send + Sync>;
-
-/// Threads that decode, and what they have decoded so far. Items go by their indices.
-struct Threads<Item, Decoded> {
-    shared: Arc<Shared<Item, Decoded>>,
+/// Threads that do jobs in the order in which they were pushed. Whoever pushes bounds how many there are at a time.
+#[doc(hidden)]
+pub struct Ahead<Job, Done> {
+    shared: Arc<Shared<Job, Done>>,
     timeout: Option<Duration>,
-    waiting: VecDeque<usize>,
-    jobs: Sender<usize>,
-    events: Receiver<Event<Decoded>>,
-    sender: Sender<Event<Decoded>>,
-    ready: BTreeMap<usize, (Result<Decoded>, Duration)>,
-    begun: BTreeMap<usize, Begun>,
+    pushed: u64,
+    jobs: Sender<(u64, Job)>,
+    events: Receiver<Event<Done>>,
+    sender: Sender<Event<Done>>,
+    ready: BTreeMap<u64, (Result<Done>, Duration)>,
+    begun: BTreeMap<u64, Begun>,
 }
 
-struct Shared<Item, Decoded> {
-    items: Arc<[Item]>,
-    decode: Decode<Item, Decoded>,
-    queue: Mutex<Receiver<usize>>,
+/// By what the outcome of a job is asked for, once.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Ticket(u64);
+
+type Work<Job, Done> = Box<dyn Fn(&Job) -> Result<Done> + Send + Sync>;
+
+struct Shared<Job, Done> {
+    work: Work<Job, Done>,
+    queue: Mutex<Receiver<(u64, Job)>>,
 }
 
-/// An item in work.
+/// A job in work.
 struct Begun {
     at: Instant,
     /// Tells the thread that nobody waits for it any more.
     given_up: Arc<AtomicBool>,
 }
 
-enum Event<Decoded> {
-    Begun(usize, Begun),
-    Decoded(usize, Result<Decoded>, Duration),
+enum Event<Done> {
+    Begun(u64, Begun),
+    Done(u64, Result<Done>, Duration),
 }
 
-impl<Item: Send + Sync + 'static, Decoded: Send + 'static> Threads<Item, Decoded> {
-    fn start(
-        items: Arc<[Item]>,
+impl<Job, Done> fmt::Debug for Ahead<Job, Done> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ahead").field("timeout", &self.timeout).field("pushed", &self.pushed).finish_non_exhaustive()
+    }
+}
+
+impl<Job: Send + 'static, Done: Send + 'static> Ahead<Job, Done> {
+    /// Starts `workers` threads, at least one. `work` must itself keep to `timeout`; a thread that does not return soon after
+    /// is left alone, its job has failed, and another thread replaces it.
+    pub fn start(
         workers: usize,
         timeout: Option<Duration>,
-        decode: Decode<Item, Decoded>,
+        work: impl Fn(&Job) -> Result<Done> + Send + Sync + 'static,
     ) -> Result<Self> {
-        let workers = workers.clamp(1, items.len().max(1));
         let ((jobs, queue), (sender, events)) = (channel(), channel());
-        let waiting = (0..items.len()).collect();
-        let shared = Arc::new(Shared { items, decode, queue: Mutex::new(queue) });
+        let shared = Arc::new(Shared { work: Box::new(work), queue: Mutex::new(queue) });
         let (ready, begun) = (BTreeMap::new(), BTreeMap::new());
-        let mut threads = Self { shared, timeout, waiting, jobs, events, sender, ready, begun };
-        (0..workers).try_for_each(|_| threads.add())?;
-        (0..2 * workers).for_each(|_| threads.hand_out());
-        Ok(threads)
+        let ahead = Self { shared, timeout, pushed: 0, jobs, events, sender, ready, begun };
+        (0..workers.max(1)).try_for_each(|_| ahead.add())?;
+        Ok(ahead)
     }
 
     fn add(&self) -> Result<()> {
@@ -108,37 +124,39 @@ impl<Item: Send + Sync + 'static, Decoded: Send + 'static> Threads<Item, Decoded
         thread.map(drop).map_err(failed)
     }
 
-    fn hand_out(&mut self) {
-        if let Some(job) = self.waiting.pop_front() {
-            // Its receiver lives as long as this does.
-            let _ = self.jobs.send(job);
+    /// Has a job done when those that were pushed before are done or in work.
+    pub fn push(&mut self, job: Job) -> Ticket {
+        let ticket = self.pushed;
+        self.pushed += 1;
+        // Its receiver lives as long as this does.
+        let _ = self.jobs.send((ticket, job));
+        Ticket(ticket)
+    }
+
+    /// Waits for the outcome of a job, and says how long it took.
+    ///
+    /// An error where no thread can be started in place of one that hangs.
+    pub fn take(&mut self, Ticket(ticket): Ticket) -> Result<(Result<Done>, Duration)> {
+        loop {
+            if let Some(done) = self.ready.remove(&ticket) {
+                return Ok(done);
+            }
+            match self.wait(ticket) {
+                Some(Event::Begun(ticket, begun)) => _ = self.begun.insert(ticket, begun),
+                Some(Event::Done(ticket, done, elapsed)) => {
+                    // What was given up may come after all.
+                    if self.begun.remove(&ticket).is_some() {
+                        self.ready.insert(ticket, (done, elapsed));
+                    }
+                }
+                None => return self.give_up(ticket),
+            }
         }
     }
 
-    /// The outcome of item `index`, the next in order.
-    fn take(&mut self, index: usize) -> Result<(Result<Decoded>, Duration)> {
-        let decoded = loop {
-            if let Some(decoded) = self.ready.remove(&index) {
-                break decoded;
-            }
-            match self.wait(index) {
-                Some(Event::Begun(index, begun)) => _ = self.begun.insert(index, begun),
-                Some(Event::Decoded(index, decoded, elapsed)) => {
-                    // What was given up may come after all.
-                    if self.begun.remove(&index).is_some() {
-                        self.ready.insert(index, (decoded, elapsed));
-                    }
-                }
-                None => break self.give_up(index)?,
-            }
-        };
-        self.hand_out();
-        Ok(decoded)
-    }
-
-    /// What happens next; `None` where nothing is to be expected of this item any more.
-    fn wait(&self, index: usize) -> Option<Event<Decoded>> {
-        match self.begun.get(&index).zip(self.timeout) {
+    /// What happens next; `None` where nothing is to be expected of this job any more.
+    fn wait(&self, ticket: u64) -> Option<Event<Done>> {
+        match self.begun.get(&ticket).zip(self.timeout) {
             None => self.events.recv().ok(),
             Some((begun, timeout)) => {
                 let left = timeout.saturating_add(PATIENCE).saturating_sub(begun.at.elapsed());
@@ -147,8 +165,8 @@ impl<Item: Send + Sync + 'static, Decoded: Send + 'static> Threads<Item, Decoded
         }
     }
 
-    fn give_up(&mut self, index: usize) -> Result<(Result<Decoded>, Duration)> {
-        let elapsed = self.begun.remove(&index).map_or(Duration::ZERO, |begun| {
+    fn give_up(&mut self, ticket: u64) -> Result<(Result<Done>, Duration)> {
+        let elapsed = self.begun.remove(&ticket).map_or(Duration::ZERO, |begun| {
             begun.given_up.store(true, Ordering::Relaxed);
             begun.at.elapsed()
         });
@@ -158,10 +176,10 @@ impl<Item: Send + Sync + 'static, Decoded: Send + 'static> Threads<Item, Decoded
     }
 }
 
-/// How much longer than its time an item is waited for: its decoder notices by itself, as a rule.
+/// How much longer than its time a job is waited for: its decoder notices by itself, as a rule.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-impl<Item, Decoded> Drop for Threads<Item, Decoded> {
+impl<Job, Done> Drop for Ahead<Job, Done> {
     /// What nobody wants any more is not begun; threads end with what they have in work.
     fn drop(&mut self) {
         self.jobs = channel().0;
@@ -169,21 +187,21 @@ impl<Item, Decoded> Drop for Threads<Item, Decoded> {
     }
 }
 
-impl<Item, Decoded> Shared<Item, Decoded> {
-    fn next(&self) -> Option<usize> {
+impl<Job, Done> Shared<Job, Done> {
+    fn next(&self) -> Option<(u64, Job)> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
     }
 
-    fn work(&self, sender: &Sender<Event<Decoded>>) {
-        while let Some(index) = self.next() {
+    fn work(&self, sender: &Sender<Event<Done>>) {
+        while let Some((ticket, job)) = self.next() {
             let given_up = Arc::new(AtomicBool::new(false));
             let begun = Begun { at: Instant::now(), given_up: Arc::clone(&given_up) };
-            if sender.send(Event::Begun(index, begun)).is_err() {
+            if sender.send(Event::Begun(ticket, begun)).is_err() {
                 return;
             }
-            let decode = || catch_unwind(AssertUnwindSafe(|| (self.decode)(&self.items[index])));
-            let (decoded, elapsed) = timed(|| decode().unwrap_or_else(|_| Err(panicked())));
-            let heard = sender.send(Event::Decoded(index, decoded, elapsed)).is_ok();
+            let work = || catch_unwind(AssertUnwindSafe(|| (self.work)(&job)));
+            let (done, elapsed) = timed(|| work().unwrap_or_else(|_| Err(panicked())));
+            let heard = sender.send(Event::Done(ticket, done, elapsed)).is_ok();
             if !heard || given_up.load(Ordering::Relaxed) {
                 return;
             }

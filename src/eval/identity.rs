@@ -170,19 +170,25 @@ pub fn fingerprint(parameters: &dyn Parameters) -> Result<String> {
 }
 
 /// FNV-1a of 64 bits, which is the same everywhere.
-pub(super) struct Hash(u64);
+pub(crate) struct Hash(u64);
 
 impl Hash {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(0xcbf2_9ce4_8422_2325)
     }
 
     /// Adds bytes and where they end.
-    pub(super) fn add(&mut self, bytes: &[u8]) {
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
         let length = (bytes.len() as u64).to_le_bytes();
         for byte in bytes.iter().chain(&length) {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
+    }
+
+    /// The hash of all that was added, as a part of 1: evenly from [0, 1).
+    pub(crate) fn unit(&self) -> f64 {
+        const STEP: f64 = 1.0 / (1u64 << 53) as f64;
+        (self.0 >> 11) as f64 * STEP
     }
 }
 

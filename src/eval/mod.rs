@@ -31,11 +31,12 @@ mod shard;
 mod task;
 mod text;
 
-pub use ahead::decode_ahead;
+pub use ahead::{Ahead, Ticket, decode_ahead};
+pub(crate) use identity::Hash;
 pub use identity::{Protocol, Run, fingerprint};
 pub use job::{Decode, Evaluation, UNREADABLE, UNSUITABLE, VideoPipeline};
 pub use journal::{Identity, Journal};
-pub use manifest::{Excerpt, Item, Manifest, ManifestFormat};
+pub use manifest::{Excerpt, FoundClasses, Item, Manifest, ManifestFormat};
 pub use merging::{merge, write_merged};
 pub use metrics::{Figure, Metrics, Summary};
 pub use names::ClassNames;

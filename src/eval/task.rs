@@ -33,7 +33,7 @@ impl TryFrom<Recorded> for Task {
 }
 
 /// More classes than any data set has; up to here they can be counted one by one.
-const MOST_CLASSES: usize = 1 << 24;
+pub(super) const MOST_CLASSES: usize = 1 << 24;
 
 /// The label's name for a model without named heads.
 const LABEL: &str = "label";
@@ -85,7 +85,7 @@ impl Task {
     }
 
     /// Whether a video has any number of labels.
-    pub(super) fn is_multiple(&self) -> bool {
+    pub(crate) fn is_multiple(&self) -> bool {
         self.labelling == Labelling::Multiple
     }
 
@@ -114,7 +114,7 @@ impl Task {
     }
 
     /// An error where `labels` are not those of a video: one class a head, or any number of classes of a multi-label one.
-    pub(super) fn check_labels(&self, labels: &[usize]) -> Result<()> {
+    pub(crate) fn check_labels(&self, labels: &[usize]) -> Result<()> {
         if self.unlabelled {
             return match labels.is_empty() {
                 true => Ok(()),

@@ -1,22 +1,45 @@
-//! Training: the loss of a model on labelled clips, how it grows with each weight, and how weights follow that (spec §8).
+//! Training: what a model learns from and by which recipe, its loss on labelled clips, how that grows with each weight, and
+//! how weights follow it (spec §8).
 //!
-//! | part | what it does |
+//! | part | what it is |
 //! |---|---|
+//! | `Recipe` | everything about a training, as a TOML file; those of the paper by name |
+//! | `ClipSource` | labelled clips by their numbers: of a manifest, in memory, kept once decoded |
+//! | `ValidationSplit` | a data set in two, one part to learn from and one to see what was learnt |
+//! | `Loader` | batches without end, the same whatever the number of threads and wherever a training went on |
 //! | [`gradients`] | the loss of a model on a batch of clips, and its gradients by the names of a checkpoint |
 //! | [`Optimiser`] | records a step of every weight into a graph: clipping, momentum or moments, decay |
 //! | [`accumulate`], [`accumulated`] | gradients over the parts of a batch, each clipped by itself as on a device of its own |
 //! | [`WithState`] | weights with an optimiser's state beside them |
 //! | [`RateSchedule`] | the learning rate of each step |
-//! | `report` | what a run leaves to look at; part of the feature `report` |
+//! | `report` | what a run leaves to look at |
+//!
+//! The first four are part of the feature `video`, the last of the feature `report`.
 
+#[cfg(feature = "video")]
+mod data;
 mod gradients;
 mod labels;
+#[cfg(feature = "video")]
+mod loader;
 mod optimiser;
+#[cfg(feature = "video")]
+mod recipe;
 #[cfg(feature = "report")]
 pub mod report;
 mod schedule;
 
+#[cfg(feature = "video")]
+pub use data::{CachedClips, ClipSource, HeldClips, HeldFrames, ManifestClips, ValidationSplit};
 pub use gradients::{GradientOptions, Gradients, gradients, norm};
 pub use labels::Labels;
+#[cfg(feature = "video")]
+pub use loader::{Batch, Loader, LoaderOptions, MicroBatch, Position};
 pub use optimiser::{AdamW, Optimiser, Sgd, WithState, accumulate, accumulated, check_step, keep};
+#[cfg(feature = "video")]
+pub use recipe::{
+    AdamwRecipe, CheckpointRecipe, CheckpointStart, ClipNorm, ClipStart, Clipping, Decay, EvaluationRecipe, ImageStart,
+    Length, LoadingRecipe, ModelRecipe, MomentumRecipe, OptimiserRecipe, Recipe, Remainder, ScheduleRecipe, Start,
+    frozen,
+};
 pub use schedule::RateSchedule;

@@ -30,6 +30,8 @@ mod encoder;
 #[cfg(feature = "video")]
 mod ffmpeg;
 #[cfg(feature = "video")]
+mod folders;
+#[cfg(feature = "video")]
 mod images;
 #[cfg(feature = "video")]
 mod limits;
@@ -72,6 +74,7 @@ pub use {
     animation::Animation,
     encoder::{VideoEncoder, VideoFormat},
     ffmpeg::{VideoFile, end_programs},
+    folders::videos_in,
     images::Images,
     npy::{NpyArray, check_npy},
     pipe::Pipe,

@@ -33,6 +33,11 @@ pub(super) fn read(reading: &Reading<'_>, text: &str) -> Result<Vec<Item>> {
 const SPLITS: [&[&str]; 3] =
     [&["train", "training"], &["val", "validate", "validation", "valid"], &["test", "testing"]];
 
+/// Whether a folder of this name holds a split.
+pub(super) fn is_split(folder: &str) -> bool {
+    SPLITS.iter().any(|names| names.contains(&folder))
+}
+
 /// The folders that may hold a split, the one called as it first.
 fn split_folders(split: &str) -> Vec<&str> {
     let known = SPLITS.iter().find(|names| names.contains(&split));

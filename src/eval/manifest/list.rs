@@ -2,7 +2,7 @@
 
 use super::{Excerpt, Item, Reading, name};
 use crate::tensor::{Error, Result};
-use crate::vivit::{LabelHead, Labelling};
+use crate::vivit::Labelling;
 
 /// Whether the first line of `text` is a path and a label: a number at its end, or something before a separator that looks
 /// like a path.
@@ -111,7 +111,7 @@ fn item(reading: &Reading<'_>, fields: Vec<String>, separator: Separator, counte
         _ if reading.task.is_multiple() => {
             reading.several_labels(labels.iter().flat_map(|field| field.split([';', '|', ','])))?
         }
-        ([head], [label]) => vec![reading.names.class(0, head, label)?],
+        ([_], [label]) => vec![reading.class(0, label)?],
         _ => return Err(Error::file(format!("there are {} labels, but the model gives one", labels.len()))),
     };
     let mut item = Item::new(name.clone(), reading.path(&name), labels);
@@ -124,10 +124,9 @@ fn item(reading: &Reading<'_>, fields: Vec<String>, separator: Separator, counte
 
 /// Where the labels of a multi-label model begin: the last field is one, and so are those before it that can be.
 fn labels_at_the_end(reading: &Reading<'_>, fields: &[String]) -> usize {
-    let head: &LabelHead = &reading.task.heads()[0];
     let is_label = |field: &String| {
         let mut parts = field.split([';', '|', ',']).filter(|part| !part.trim().is_empty());
-        parts.all(|part| is_number(part.trim()) || reading.names.class(0, head, part).is_ok())
+        parts.all(|part| is_number(part.trim()) || reading.class(0, part).is_ok())
     };
     let labels = fields[1..fields.len() - 1].iter().rev().take_while(|field| is_label(field)).count();
     fields.len() - 1 - labels

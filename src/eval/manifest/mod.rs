@@ -1,7 +1,9 @@
 //! Which videos are evaluated, and what they show.
 
+mod class_folders;
 mod confinement;
 mod epic_kitchens;
+mod found;
 mod kinetics;
 mod list;
 mod something_something;
@@ -9,6 +11,9 @@ mod table;
 
 use std::path::{Path, PathBuf};
 use std::{fmt, ops::Range, str::FromStr};
+
+pub use found::FoundClasses;
+use found::Meaning;
 
 use super::identity::Hash;
 use super::text::{quoted, read_text};
@@ -37,12 +42,14 @@ pub enum ManifestFormat {
     /// The annotations of EPIC-KITCHENS-100. Videos are cut and called as `narration_id`, or whole and called as
     /// `video_id`: files, or folders of all frames.
     EpicKitchens,
+    /// A folder for each class, called as it is, that holds its videos; in subfolders too.
+    ClassFolders,
 }
 
 impl ManifestFormat {
     /// Every format.
     pub const ALL: &'static [Self] =
-        &[Self::Table, Self::List, Self::Kinetics, Self::SomethingSomething, Self::EpicKitchens];
+        &[Self::Table, Self::List, Self::Kinetics, Self::SomethingSomething, Self::EpicKitchens, Self::ClassFolders];
 
     /// The name as it is written on a command line.
     pub const fn name(self) -> &'static str {
@@ -52,6 +59,7 @@ impl ManifestFormat {
             Self::Kinetics => "kinetics",
             Self::SomethingSomething => "something-something",
             Self::EpicKitchens => "epic-kitchens",
+            Self::ClassFolders => "class-folders",
         }
     }
 }
@@ -141,7 +149,7 @@ struct Reading<'a> {
     /// Whether the root was named, so that nothing outside it is meant.
     confined: bool,
     task: &'a Task,
-    names: &'a ClassNames,
+    meaning: Meaning<'a>,
 }
 
 impl Manifest {
@@ -155,8 +163,9 @@ impl Manifest {
         }
     }
 
-    /// Reads the manifest at `path`. Without a `format`, its beginning decides. Without a `root`, paths are relative to the
-    /// folder that holds it; with one, the manifest names nothing outside it: see [`Item::refusal`].
+    /// Reads the manifest at `path`, a file or a folder of class folders. Without a `format`, its beginning decides. Without a
+    /// `root`, paths are relative to the folder that holds it; with one, the manifest names nothing outside it: see
+    /// [`Item::refusal`].
     ///
     /// # Errors
     ///
@@ -169,18 +178,10 @@ impl Manifest {
         names: &ClassNames,
     ) -> Result<Self> {
         let path = path.as_ref();
-        let text = read_text(path)?;
         let folder = root.or(path.parent()).unwrap_or(Path::new("")).to_owned();
-        let reading = Reading { root: folder, confined: root.is_some(), task, names };
-        let format = format.unwrap_or_else(|| detect(&text));
-        let items = match format {
-            ManifestFormat::Table => table::read(&reading, &text),
-            ManifestFormat::List => list::read(&reading, &text),
-            ManifestFormat::Kinetics => kinetics::read(&reading, &text),
-            ManifestFormat::SomethingSomething => something_something::read(&reading, &text),
-            ManifestFormat::EpicKitchens => epic_kitchens::read(&reading, &text),
-        };
-        let mut items = items.map_err(|error| error.within(path.display()))?;
+        let meaning = Meaning::Known(names);
+        let reading = Reading { root: folder, confined: root.is_some(), task, meaning };
+        let (format, mut items) = reading.items(path, format)?;
         if let Some(root) = root {
             confinement::confine(root, &mut items);
         }
@@ -188,6 +189,11 @@ impl Manifest {
             true => Err(Error::file(format!("{} lists no video", path.display()))),
             false => Ok(Self { format, items, names: names.clone() }),
         }
+    }
+
+    /// The same manifest with only these of its videos.
+    pub(crate) fn of_items(&self, items: Vec<Item>) -> Self {
+        Self { format: self.format, items, names: self.names.clone() }
     }
 
     /// How it was written.
@@ -307,6 +313,30 @@ impl Table {
 }
 
 impl Reading<'_> {
+    /// The videos of the manifest at `path`, and how it is written.
+    fn items(&self, path: &Path, format: Option<ManifestFormat>) -> Result<(ManifestFormat, Vec<Item>)> {
+        if path.is_dir() || format == Some(ManifestFormat::ClassFolders) {
+            let items = class_folders::read(self, path)?;
+            return Ok((ManifestFormat::ClassFolders, items));
+        }
+        let text = read_text(path)?;
+        let format = format.unwrap_or_else(|| detect(&text));
+        let items = match format {
+            ManifestFormat::Table => table::read(self, &text),
+            ManifestFormat::List => list::read(self, &text),
+            ManifestFormat::Kinetics => kinetics::read(self, &text),
+            ManifestFormat::SomethingSomething => something_something::read(self, &text),
+            ManifestFormat::EpicKitchens => epic_kitchens::read(self, &text),
+            ManifestFormat::ClassFolders => class_folders::read(self, path),
+        };
+        Ok((format, items.map_err(|error| error.within(path.display()))?))
+    }
+
+    /// The class of a head that a label means.
+    fn class(&self, head: usize, label: &str) -> Result<usize> {
+        self.meaning.class(head, &self.task.heads()[head], label)
+    }
+
     /// The columns of the heads' labels; each may be called in several ways.
     fn label_columns(&self, table: &Table) -> Result<Vec<usize>> {
         match self.task.labelling() {
@@ -323,16 +353,13 @@ impl Reading<'_> {
         if self.task.is_multiple() {
             return self.several_labels(row[columns[0]].split([';', '|']));
         }
-        let heads = self.task.heads();
-        let label = |(head, column): (usize, &usize)| self.names.class(head, &heads[head], &row[*column]);
-        columns.iter().enumerate().map(label).collect()
+        columns.iter().enumerate().map(|(head, column)| self.class(head, &row[*column])).collect()
     }
 
     /// The labels of a video of a multi-label task.
     fn several_labels<'t>(&self, texts: impl Iterator<Item = &'t str>) -> Result<Vec<usize>> {
-        let head = &self.task.heads()[0];
         let texts = texts.map(str::trim).filter(|text| !text.is_empty());
-        let mut labels: Vec<usize> = texts.map(|text| self.names.class(0, head, text)).collect::<Result<_>>()?;
+        let mut labels: Vec<usize> = texts.map(|text| self.class(0, text)).collect::<Result<_>>()?;
         labels.sort_unstable();
         labels.dedup();
         Ok(labels)

@@ -20,9 +20,9 @@ pub(super) fn read(reading: &Reading<'_>, text: &str) -> Result<Vec<Item>> {
     let annotations: Vec<Annotation> = serde_json::from_str(text)
         .map_err(|error| Error::file(format!("no list of objects with id and template: {error}")))?;
     let folders = [PathBuf::new(), "20bn-something-something-v2".into()];
-    let [head] = &reading.task.heads()[..] else {
+    if reading.task.heads().len() != 1 {
         return Err(Error::usage("these annotations have one label a video, but the model has several heads"));
-    };
+    }
     let item = |(index, annotation): (usize, &Annotation)| {
         let within = |error: Error| error.within(format!("entry {}", index + 1));
         let template = annotation
@@ -30,7 +30,7 @@ pub(super) fn read(reading: &Reading<'_>, text: &str) -> Result<Vec<Item>> {
             .as_ref()
             .ok_or_else(|| within(Error::file("there is no template; annotations of the test set have no classes")))?;
         let name = id(&annotation.id).and_then(|id| name(&id)).map_err(within)?;
-        let label = reading.names.class(0, head, template).map_err(within)?;
+        let label = reading.class(0, template).map_err(within)?;
         let path = reading.find(&files(&folders, &name, &[".webm", ".mp4"]));
         Ok(Item::new(name, path, vec![label]))
     };

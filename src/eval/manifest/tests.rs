@@ -423,3 +423,72 @@ fn formats_go_by_their_names() {
     }
     assert!("xml".parse::<ManifestFormat>().unwrap_err().to_string().contains("kinetics"));
 }
+
+#[test]
+fn class_folders_are_a_manifest() {
+    let files = [
+        "set/walk/b.mp4",
+        "set/walk/deep/a.webm",
+        "set/Run fast/c.mp4",
+        "set/walk/notes.txt",
+        "set/.x/d.mp4",
+        "set/e.mp4",
+    ];
+    let (kept, _) = folder("", &files);
+    fs::create_dir_all(kept.path().join("set/still")).unwrap();
+    let path = kept.path().join("set");
+    let found = Manifest::find_classes(&path, None).unwrap();
+    assert_eq!(
+        (found.count, found.names.clone().unwrap()),
+        (3, ["Run fast", "still", "walk"].map(str::to_owned).to_vec())
+    );
+    let manifest = read(&path, &single(3), &["Run fast", "still", "walk"]).unwrap();
+    assert_eq!(manifest.format(), ManifestFormat::ClassFolders);
+    let expected = [
+        item("Run fast/c.mp4", "set/Run fast/c.mp4", &[0]),
+        item("walk/b.mp4", "set/walk/b.mp4", &[2]),
+        item("walk/deep/a.webm", "set/walk/deep/a.webm", &[2]),
+    ];
+    assert_eq!(listed(&manifest, &kept), expected);
+
+    let unknown = read(&path, &single(2), &["walk", "swim"]).unwrap_err().to_string();
+    assert!(unknown.contains("Run fast") && unknown.contains("neither a number nor a known class"), "{unknown}");
+    let heads = read(&path, &nouns_and_verbs(), &[]).unwrap_err().to_string();
+    assert!(heads.contains("several heads"), "{heads}");
+    let names = ClassNames::none(&single(3));
+    let rooted = Manifest::read(&path, None, Some(kept.path()), &single(3), &names).unwrap_err().to_string();
+    assert!(rooted.contains("leave the root out"), "{rooted}");
+}
+
+#[test]
+fn folders_that_are_no_class_folders_are_told() {
+    let (kept, _) = folder("", &["parts/train/walk/a.mp4", "parts/val/walk/b.mp4", "frames/walk/1.png", "empty/x.txt"]);
+    for (name, part) in
+        [("parts", "the parts of a data set (train, val)"), ("frames", "pictures, not videos"), ("empty", "no video")]
+    {
+        let error = read(&kept.path().join(name), &single(3), &["walk", "b", "c"]).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+    assert!(
+        Manifest::find_classes(kept.path().join("empty"), None).unwrap_err().to_string().contains("names no class")
+    );
+}
+
+/// The same numbers whatever the order of the videos.
+#[test]
+fn classes_are_found_in_every_manifest() {
+    let found = |text: &str| {
+        let (_kept, path) = folder(text, &[]);
+        Manifest::find_classes(path, None).map(|found| (found.count, found.names))
+    };
+    let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+    let expected = (2, names(&["run fast", "walk"]));
+    assert_eq!(found("path,label\na.mp4,walk\nb.mp4,run fast\nc.mp4,walk\n").unwrap(), expected);
+    assert_eq!(found("path,label\nb.mp4,run fast\na.mp4,walk\n").unwrap(), expected);
+    assert_eq!(found("label,youtube_id,time_start,time_end\nwalk,x,1,2\n\"run fast\",y,1,2\n").unwrap(), expected);
+    assert_eq!(found("a.mp4 3\nb.mp4 0\n").unwrap(), (4, None));
+    let templates = r#"[{"id": "7", "template": "Moving [something] up"}, {"id": "8", "template": "Cutting"}]"#;
+    assert_eq!(found(templates).unwrap(), (2, names(&["Cutting", "Moving [something] up"])));
+    assert!(found("narration_id,video_id,start_frame,stop_frame,verb_class,noun_class\nn,v,1,2,3,4\n").is_err());
+    assert!(found("path,label\na.mp4,99999999999\n").unwrap_err().to_string().contains("beyond"));
+}
