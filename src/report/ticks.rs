@@ -28,10 +28,10 @@ pub(crate) fn linear([low, high]: [f64; 2], most: usize) -> Vec<f64> {
 
 /// What lies between the numbers that [`linear`] gives for an axis of this length; `None` for a length that is none.
 pub(crate) fn interval(length: f64, most: usize) -> Option<f64> {
-    if !(length.is_finite() && length > 0.0) {
+    let least = length / (most.max(2) - 1) as f64;
+    if !least.is_normal() || least < 0.0 {
         return None;
     }
-    let least = length / (most.max(2) - 1) as f64;
     let power = least.log10().floor() as i32;
     let intervals = (power..).flat_map(|power| [1.0, 2.0, 5.0].map(|digit| scaled(digit, power)));
     // What rounds down to an interval has it.
@@ -92,7 +92,12 @@ mod tests {
         assert_eq!(linear([7.0, 95.0], 4), [50.0]);
         assert_eq!(linear([0.0, 3e-4], 4), [0.0, 1e-4, 2e-4, 3e-4]);
         assert_eq!(linear([-2.0, 2.0], 5), [-2.0, -1.0, 0.0, 1.0, 2.0]);
-        assert!(linear([1.0, 1.0], 5).is_empty() && linear([0.0, f64::NAN], 5).is_empty());
+        assert!(
+            [1.0, f64::NAN, f64::INFINITY, 0.5, 1.0 + f64::MIN_POSITIVE]
+                .iter()
+                .all(|end| linear([1.0, *end], 5).is_empty())
+        );
+        assert!(linear([0.0, f64::MIN_POSITIVE], 9).is_empty());
     }
 
     #[test]

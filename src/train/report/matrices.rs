@@ -72,7 +72,7 @@ impl MatrixSection {
             heading: format!("Confusion matrix{of_head}"),
             sentence: format!(
                 "The evaluation after step {step}: {clips}, of which {top_1} are recognised. A row is a label, a column what \
-                its clips were taken for, as dark as their share."
+                its clips were taken for: the darker, the larger their share."
             ),
             drawn: DrawnMatrix::for_page(&matrix)?,
             confused: confused.collect(),
