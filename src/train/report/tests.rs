@@ -233,6 +233,8 @@ fn crc(bytes: &[u8]) -> u32 {
 fn records(path: &Path) -> Vec<Vec<u8>> {
     assert_eq!(crc(b"123456789"), 0xe306_9283, "the check value of CRC-32C");
     let masked = |bytes: &[u8]| ((crc(bytes) >> 15) | (crc(bytes) << 17)).wrapping_add(0xa282_ead8).to_le_bytes();
+    // So begin the files of TensorBoard's own writer, whose first event has 24 bytes.
+    assert_eq!(masked(&24u64.to_le_bytes()), [0xa3, 0x7f, 0x4b, 0x22]);
     let bytes = std::fs::read(path).unwrap();
     let (mut rest, mut records) = (bytes.as_slice(), Vec::new());
     while !rest.is_empty() {
