@@ -212,7 +212,7 @@ impl Figure {
             Scale::Logarithmic => logarithmic(range, most),
             Scale::Linear | Scale::Share => linear(range, most),
         };
-        let between = interval(range[1] - range[0], most).unwrap_or(1.0);
+        let between = interval(range, most).unwrap_or(1.0);
         let write = |value: f64| match self.scale {
             Scale::Share if between >= 0.01 => format!("{:.0} %", 100.0 * value),
             Scale::Share => percent(value),
