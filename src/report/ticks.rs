@@ -33,8 +33,9 @@ pub(crate) fn interval(range: [f64; 2], most: usize) -> Option<f64> {
         return None;
     }
     let power = least.log10().floor() as i32;
-    let intervals = [power, power + 1].into_iter().flat_map(|power| [1.0, 2.0, 5.0].map(|digit| scaled(digit, power)));
-    intervals.into_iter().find(|interval| (1..=most).contains(&multiples(range, *interval).1))
+    let mut intervals =
+        [power, power + 1].into_iter().flat_map(|power| [1.0, 2.0, 5.0].map(|digit| scaled(digit, power)));
+    intervals.find(|interval| (1..=most).contains(&multiples(range, *interval).1))
 }
 
 /// The first multiple of `interval` in a range, and how many there are.
