@@ -23,6 +23,8 @@ use super::start::Started;
 use super::video::{OpenArguments, counted};
 use super::{files, output, progress};
 
+mod confusion;
+
 /// Extensions of files of results.
 const EXTENSIONS: &[&str] = &["csv", "jsonl"];
 
@@ -108,6 +110,9 @@ pub(super) struct Eval {
     /// Put the results of all shards together (and write them to --output), instead of evaluating.
     #[arg(long, value_name = "RESULTS", num_args = 1.., conflicts_with_all = ["manifest", "model", "untrained"])]
     merge: Vec<PathBuf>,
+    /// Draw for which class the videos of each class were taken, .svg or .png; of several heads a file each.
+    #[arg(long, value_name = "FILE")]
+    confusion: Option<PathBuf>,
     #[command(flatten)]
     device: DeviceArguments,
     /// Print JSON.
@@ -159,7 +164,14 @@ pub(super) fn default_workers() -> usize {
 impl Eval {
     fn merge(&self) -> Result<()> {
         let (run, rows) = merge(&self.merge)?;
-        let summary = Metrics::of(&run.task, &rows)?.summary();
+        let metrics = Metrics::of(&run.task, &rows)?;
+        if let Some(path) = &self.confusion {
+            confusion::check(path, &run.task, &[])?;
+            let names = self.labels.as_ref().map(|labels| ClassNames::read(labels, &run.task)).transpose()?;
+            let names = names.unwrap_or_else(|| ClassNames::none(&run.task));
+            confusion::write(path, &counted(metrics.videos(), "video"), &run.task, &names, &metrics)?;
+        }
+        let summary = metrics.summary();
         if let Some(output) = &self.output {
             files::check_output(output, EXTENSIONS, &[])?;
             write_merged(output, &run, &rows)?;
@@ -174,6 +186,7 @@ impl Eval {
         let checkpoint = self.model.load()?;
         let task = Task::of(&checkpoint.config)?;
         let names = self.names(&task, &checkpoint)?;
+        self.confusion.iter().try_for_each(|path| confusion::check(path, &task, &[manifest]))?;
         let manifest = Manifest::read(manifest, self.format, self.root.as_deref(), &task, &names)?;
         manifest.check_root()?;
         self.root.iter().for_each(|root| say_links(&manifest, root));
@@ -188,6 +201,9 @@ impl Eval {
         let summary = evaluation.metrics().summary();
         if summary.videos == 0 {
             return Err(Error::file(format!("none of the videos could be read; {} says why", output.display())));
+        }
+        if let Some(path) = &self.confusion {
+            confusion::write(path, &counted(summary.videos, "video"), &task, &names, evaluation.metrics())?;
         }
         let report = Report {
             preamble: Preamble::new("eval").model(&model).preprocessing(&*run.preprocessing),

@@ -57,41 +57,63 @@ pub(super) fn measured(bar: &ProgressBar, done: f64, what: &str) {
 /// Finer than anyone sees.
 const STEPS: u64 = 1000;
 
-/// How far a run over many videos is: a bar on a terminal, a line a minute elsewhere.
-pub(super) struct Videos {
+/// How far a long run is: a bar on a terminal, a line a minute elsewhere.
+pub(super) struct LongRun {
     bar: ProgressBar,
+    /// When the last line was printed, where there is no bar.
+    said: Option<Instant>,
+}
+
+impl LongRun {
+    /// Of a run of `total` steps of which `done` were done before.
+    pub(super) fn begin(total: u64, done: u64) -> Self {
+        let bar = steps(total);
+        bar.set_position(done);
+        bar.reset_eta();
+        Self { bar, said: (!std::io::stderr().is_terminal()).then(Instant::now) }
+    }
+
+    /// Shows that `done` steps are done: `message` beside the bar, `line` where there is none.
+    pub(super) fn show(&mut self, done: u64, message: String, line: impl FnOnce() -> String) {
+        self.bar.set_position(done);
+        self.bar.set_message(message);
+        if self.said.is_some_and(|said| said.elapsed() >= A_MINUTE) {
+            self.said = Some(Instant::now());
+            output::tell(&line());
+        }
+    }
+
+    /// Prints beside the bar.
+    pub(super) fn beside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+}
+
+/// How far a run over many videos is.
+pub(super) struct Videos {
+    shown: LongRun,
     /// Views that are computed of each video.
     clips: usize,
     total: usize,
     finished: usize,
     computed: usize,
     begun: Instant,
-    /// When the last line was printed, where there is no bar.
-    said: Option<Instant>,
 }
 
 impl Videos {
     /// Of a run that has `total` videos before it.
     pub(super) fn begin(total: usize, clips: usize) -> Self {
-        let style = ProgressStyle::with_template("{bar:24} {pos} of {len}, {eta} left  {wide_msg}");
-        let bar = finish_on_drop(ProgressBar::new(total as u64), style, "");
-        let begun = Instant::now();
-        let said = (!std::io::stderr().is_terminal()).then_some(begun);
-        Self { bar, clips, total, finished: 0, computed: 0, begun, said }
+        let shown = LongRun::begin(total as u64, 0);
+        Self { shown, clips, total, finished: 0, computed: 0, begun: Instant::now() }
     }
 
     /// One more is finished, and was computed unless it has failed. `more` is what else there is to say.
     pub(super) fn finish(&mut self, computed: bool, more: &str) {
         self.finished += 1;
         self.computed += usize::from(computed);
-        self.bar.inc(1);
-        self.bar.set_message(format!("{} clips/s  {more}", output::three_digits(self.clips_per_second())));
-        if let Some(said) = self.said
-            && said.elapsed() >= A_MINUTE
-        {
-            self.said = Some(Instant::now());
-            output::tell(&self.line(more));
-        }
+        let message = format!("{} clips/s  {more}", output::three_digits(self.clips_per_second()));
+        let line = self.line(more);
+        self.shown.show(self.finished as u64, message, || line);
     }
 
     fn line(&self, more: &str) -> String {
@@ -128,7 +150,7 @@ impl Videos {
 
     /// Prints beside the bar.
     pub(super) fn beside<T>(&self, print: impl FnOnce() -> T) -> T {
-        self.bar.suspend(print)
+        self.shown.beside(print)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Figures of a data set, as running sums over its videos.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{AveragePrecision, Prediction, Row, TOP, Task, Top, VideoOutcome};
@@ -24,6 +26,8 @@ struct Tally {
     among_top: usize,
     /// Of each class, the videos that show it and those of them that were recognised; empty for the joint distribution.
     classes: Vec<[usize; 2]>,
+    /// The videos of each label that were taken for each class, where there are any; empty for the joint distribution.
+    taken: BTreeMap<(usize, usize), u64>,
 }
 
 /// A figure with its name.
@@ -52,8 +56,13 @@ impl Metrics {
     /// No videos yet.
     pub fn new(task: &Task) -> Self {
         let heads = if task.is_multiple() { Vec::new() } else { task.heads() };
-        let tally =
-            |head: LabelHead, classes: usize| Tally { head, first: 0, among_top: 0, classes: vec![[0; 2]; classes] };
+        let tally = |head: LabelHead, classes: usize| Tally {
+            head,
+            first: 0,
+            among_top: 0,
+            classes: vec![[0; 2]; classes],
+            taken: BTreeMap::new(),
+        };
         let mut tallies: Vec<_> = heads.into_iter().map(|head| tally(head.clone(), head.classes)).collect();
         tallies.extend(task.joint().map(|joint| tally(joint, 0)));
         Self { task: task.clone(), failed: 0, tallies, precision: AveragePrecision::default(), videos: 0 }
@@ -122,6 +131,15 @@ impl Metrics {
             .collect()
     }
 
+    /// For each head of the task, how many videos of a label were taken for a class: label, class, videos, where there are
+    /// any. A multi-label task has no heads.
+    pub fn confusion(&self) -> Vec<Vec<[u64; 3]>> {
+        let counts = |tally: &Tally| {
+            tally.taken.iter().map(|((label, class), videos)| [*label as u64, *class as u64, *videos]).collect()
+        };
+        self.tallies.iter().filter(|tally| !tally.classes.is_empty()).map(counts).collect()
+    }
+
     /// All figures so far.
     pub fn summary(&self) -> Summary {
         Summary { videos: self.videos, failed: self.failed, figures: self.figures() }
@@ -164,6 +182,9 @@ impl Tally {
         if let Some([shown, recognised]) = self.classes.get_mut(label) {
             *shown += 1;
             *recognised += usize::from(first);
+            if let Some(class) = top.indices.first() {
+                *self.taken.entry((label, *class)).or_default() += 1;
+            }
         }
     }
 
@@ -242,6 +263,15 @@ mod tests {
         let metrics = Metrics::of(&task, &rows).unwrap();
         approx::assert_relative_eq!(figure(&metrics, "top-1").unwrap(), 2.0 / 3.0);
         assert_eq!(figure(&metrics, "mean class recall"), Some(0.5));
+        assert_eq!(metrics.confusion(), [[[0, 0, 2], [1, 0, 1]]]);
+    }
+
+    #[test]
+    fn each_head_has_its_confusions_and_the_joint_distribution_has_none() {
+        let task = nouns_and_verbs(3, 2);
+        let metrics = Metrics::of(&task, [&row(&task, &[0, 1], &[1.0, 2.0, 3.0, 4.0, 5.0])]).unwrap();
+        assert_eq!(metrics.confusion(), [[[0, 2, 1]], [[1, 1, 1]]]);
+        assert!(Metrics::new(&Task::new(Labelling::Multiple, 3).unwrap()).confusion().is_empty());
     }
 
     #[test]

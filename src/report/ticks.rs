@@ -18,24 +18,31 @@ pub(crate) fn logarithmic([low, high]: [f64; 2], most: usize) -> Vec<f64> {
     every_power.chain(fewer).find(|ticks| ticks.len() <= most).unwrap_or_default()
 }
 
-/// Multiples of 1, 2 or 5 times a power of ten from `low` to `high`, as many as there can be up to `most`, which is at
-/// least 2; none where the two are no ascending finite numbers.
-pub(crate) fn linear([low, high]: [f64; 2], most: usize) -> Vec<f64> {
-    let Some(interval) = interval(high - low, most) else { return Vec::new() };
-    let (first, last) = ((low / interval).ceil(), (high / interval).floor());
-    (0..=(last - first) as usize).map(|index| (first + index as f64) * interval).map(tidy(interval)).collect()
+/// Multiples of 1, 2 or 5 times a power of ten from `low` to `high`, as many as there can be up to `most`; none where the
+/// two are no ascending finite numbers.
+pub(crate) fn linear(range: [f64; 2], most: usize) -> Vec<f64> {
+    let Some(interval) = interval(range, most) else { return Vec::new() };
+    let (first, count) = multiples(range, interval);
+    (0..count).map(|index| (first + index as f64) * interval).map(tidy(interval)).collect()
 }
 
-/// What lies between the numbers that [`linear`] gives for an axis of this length; `None` for a length that is none.
-pub(crate) fn interval(length: f64, most: usize) -> Option<f64> {
-    if !(length.is_finite() && length > 0.0) {
+/// What lies between the numbers that [`linear`] gives; `None` where it gives none.
+pub(crate) fn interval(range: [f64; 2], most: usize) -> Option<f64> {
+    let least = (range[1] - range[0]) / (most + 1) as f64;
+    if !least.is_normal() || least < 0.0 {
         return None;
     }
-    let least = length / (most.max(2) - 1) as f64;
     let power = least.log10().floor() as i32;
-    let intervals = (power..).flat_map(|power| [1.0, 2.0, 5.0].map(|digit| scaled(digit, power)));
-    // What rounds down to an interval has it.
-    intervals.take(6).find(|interval| *interval >= least * (1.0 - 1e-9))
+    let mut intervals =
+        [power, power + 1].into_iter().flat_map(|power| [1.0, 2.0, 5.0].map(|digit| scaled(digit, power)));
+    intervals.find(|interval| (1..=most).contains(&multiples(range, *interval).1))
+}
+
+/// The first multiple of `interval` in a range, and how many there are.
+fn multiples([low, high]: [f64; 2], interval: f64) -> (f64, usize) {
+    // What rounding has pushed beyond an end still lies at it.
+    let (first, last) = ((low / interval - 1e-9).ceil(), (high / interval + 1e-9).floor());
+    (first, (last - first + 1.0).max(0.0) as usize)
 }
 
 /// Rounds away what a sum of intervals is too much or too little: 0.30000000000000004 is 0.3.
@@ -89,10 +96,16 @@ mod tests {
     fn multiples_are_round_and_few() {
         assert_eq!(linear([0.0, 1.0], 6), [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
         assert_eq!(linear([0.0, 3.1], 8), [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0]);
-        assert_eq!(linear([7.0, 95.0], 4), [50.0]);
+        assert_eq!(linear([7.0, 95.0], 4), [20.0, 40.0, 60.0, 80.0]);
+        assert_eq!(linear([0.0, 7000.0], 4), [0.0, 2000.0, 4000.0, 6000.0]);
         assert_eq!(linear([0.0, 3e-4], 4), [0.0, 1e-4, 2e-4, 3e-4]);
         assert_eq!(linear([-2.0, 2.0], 5), [-2.0, -1.0, 0.0, 1.0, 2.0]);
-        assert!(linear([1.0, 1.0], 5).is_empty() && linear([0.0, f64::NAN], 5).is_empty());
+        assert!(
+            [1.0, f64::NAN, f64::INFINITY, 0.5, 1.0 + f64::MIN_POSITIVE]
+                .iter()
+                .all(|end| linear([1.0, *end], 5).is_empty())
+        );
+        assert!(linear([0.0, f64::MIN_POSITIVE], 9).is_empty());
     }
 
     #[test]

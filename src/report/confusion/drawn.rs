@@ -44,8 +44,8 @@ pub(super) struct Label {
 pub(super) struct Cell {
     pub(super) x: f64,
     pub(super) y: f64,
-    /// The share of the label's videos.
-    pub(super) share: f64,
+    /// From 0, paper, to 1, the hue: the larger, the larger the share of the label's videos.
+    pub(super) shade: f64,
     /// How many videos, where there is room for it.
     pub(super) videos: Option<String>,
     title: String,
@@ -147,11 +147,17 @@ impl DrawnMatrix {
         let name = |class: usize| printable(&matrix.classes[class], LONGEST_TEXT);
         let cell = |label: usize, class: usize, videos: u64, shown: u64| {
             let [x, y] = self.corner(label, class).map(tenths);
-            let (share, count) = (videos as f64 / shown as f64, grouped(videos));
+            let (share, count) = (videos as f64 / shown.max(1) as f64, grouped(videos));
             let fits = self.size >= 6.0 && 0.62 * self.size * count.len() as f64 <= self.cell;
             let (label, class, of) = (name(label), name(class), grouped(shown));
             let title = format!("{label} as {class}: {count} of {of}, {}", percent(share));
-            Cell { x, y, share: (1000.0 * share).round() / 1000.0, videos: fits.then_some(count), title }
+            Cell {
+                x,
+                y,
+                shade: (1000.0 * shade(share, matrix.classes.len())).round() / 1000.0,
+                videos: fits.then_some(count),
+                title,
+            }
         };
         let labels = (0..matrix.classes.len()).map(|label| (label, matrix.shown(label)));
         let cells = labels.flat_map(|(label, shown)| {
@@ -187,7 +193,7 @@ fn names(screen: &Screen, matrix: &ConfusionMatrix) -> Result<Vec<(String, f64)>
         let room = most - typeface.width(&number, size);
         let text = typeface.fitting(&printable(name, LONGEST_TEXT), size, room) + &number;
         // A viewer's own typeface may be wider.
-        let width = 1.08 * f64::from(typeface.width(&text, size));
+        let width = 1.2 * f64::from(typeface.width(&text, size));
         (text, width)
     };
     Ok(matrix.classes.iter().enumerate().map(name).collect())
@@ -202,13 +208,22 @@ fn picture(matrix: &ConfusionMatrix) -> Result<String> {
         let shown = matrix.shown(label);
         for (class, videos) in matrix.of(label) {
             let share = videos as f64 / shown.max(1) as f64;
-            picture.put_pixel(class as u32, label as u32, Rgba([r, g, b, (255.0 * share).round() as u8]));
+            picture.put_pixel(
+                class as u32,
+                label as u32,
+                Rgba([r, g, b, (255.0 * shade(share, matrix.classes.len())).round() as u8]),
+            );
         }
     }
     let mut bytes = std::io::Cursor::new(Vec::new());
     let written = picture.write_to(&mut bytes, ImageFormat::Png);
     written.map_err(|error| Error::usage(format!("the confusion matrix cannot be drawn: {error}")))?;
     Ok(format!("data:image/png;base64,{}", BASE64.encode(bytes.into_inner())))
+}
+
+/// How dark a share is. Single squares among very many would not be seen, so there small shares are darker.
+fn shade(share: f64, classes: usize) -> f64 {
+    if classes > MOST_SQUARES { share.sqrt() } else { share }
 }
 
 /// A tenth of a pixel is more than is seen.

@@ -94,8 +94,8 @@ impl ConfusionMatrix {
         self.videos.range((label, 0)..=(label, usize::MAX)).map(|((_, class), videos)| (*class, *videos))
     }
 
-    /// Draws into `path`, as what its extension says ([`PlotFormat`]): a row a label, a column a class, as dark as the
-    /// share of the label's videos that were taken for that class.
+    /// Draws into `path`, as what its extension says ([`PlotFormat`]): a row a label, a column a class, the
+    /// darker, the larger the share of the label's videos that were taken for that class.
     ///
     /// An error ([`Usage`](crate::tensor::ErrorKind::Usage)) for another extension, for no classes and for more than a
     /// picture can show (4096); an error of the file where it cannot be written.

@@ -20,14 +20,14 @@ pub(super) fn png(matrix: &DrawnMatrix) -> Result<Vec<u8>> {
     let mut canvas = Canvas::new(width, height)?;
     draw_frame(&mut canvas, matrix);
     for cell in &matrix.cells {
-        canvas.fill(rectangle([cell.x, cell.y], matrix.cell), Rgb(HUE), cell.share as f32);
+        canvas.fill(rectangle([cell.x, cell.y], matrix.cell), Rgb(HUE), cell.shade as f32);
     }
     let mut write = |text: &str, at: [f64; 2], size: f64, anchor, colour| {
         canvas.write(text, at.map(|at| (SCALE * at) as f32), (SCALE * size) as f32, anchor, colour);
     };
     for cell in &matrix.cells {
         let middle = [cell.x + matrix.cell / 2.0, cell.y + matrix.cell / 2.0 + 0.36 * matrix.size];
-        let colour = if cell.share > DARK { PAPER } else { INK };
+        let colour = if cell.shade > DARK { PAPER } else { INK };
         cell.videos.iter().for_each(|videos| write(videos, middle, matrix.size, Anchor::Centre, colour));
     }
     for row in &matrix.rows {

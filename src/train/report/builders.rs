@@ -1,6 +1,6 @@
 //! How records are put together: what every one has, then what only some have.
 
-use super::record::{EvaluationRecord, HeadClasses, HeadEvaluation, RunEnding, RunHeader, StepRecord, now};
+use super::record::{EvaluationRecord, HeadEvaluation, RunEnding, RunHeader, StepRecord, TrainedHead, now};
 
 impl RunHeader {
     /// A run that trains `model` on `device` after `recipe`, from now on.
@@ -29,12 +29,12 @@ impl RunHeader {
 
     /// The heads and their classes.
     #[must_use]
-    pub fn heads(self, heads: Vec<HeadClasses>) -> Self {
+    pub fn heads(self, heads: Vec<TrainedHead>) -> Self {
         Self { heads, ..self }
     }
 }
 
-impl HeadClasses {
+impl TrainedHead {
     /// A head, whose name is empty where it is the only one, and the names of its classes by their indices.
     pub fn new(head: impl Into<String>, classes: Vec<String>) -> Self {
         Self { head: head.into(), classes }

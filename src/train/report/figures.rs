@@ -24,7 +24,7 @@ const EVALUATION: usize = 1;
 /// Colours that tell curves apart.
 const COLOURS: usize = 8;
 /// Epochs that are marked, at most.
-const MOST_EPOCHS: usize = 30;
+const MOST_EPOCHS: u64 = 20;
 
 /// All plots of a run that have something to show or to say.
 pub(super) fn all(record: &RunRecord) -> Vec<FigureSection> {
@@ -158,7 +158,7 @@ fn epochs(record: &RunRecord) -> (Vec<f64>, u64) {
     let pairs = record.steps().windows(2).filter(|pair| pair[0].epoch != pair[1].epoch);
     let ends: Vec<(u64, f64)> = pairs.map(|pair| (pair[0].epoch, pair[0].step as f64)).collect();
     let strides = [1, 2, 5].into_iter().chain((1..).map(|tens| 10 * tens));
-    let fits = |stride: &u64| ends.len() as u64 / stride <= MOST_EPOCHS as u64;
+    let fits = |stride: &u64| ends.len() as u64 / stride <= MOST_EPOCHS;
     let stride = strides.into_iter().find(fits).unwrap_or(1);
     (ends.into_iter().filter(|(epoch, _)| epoch % stride == 0).map(|(_, step)| step).collect(), stride)
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::record::{EvaluationRecord, HeadClasses, HeadEvaluation, RunRecord};
+use super::record::{EvaluationRecord, HeadEvaluation, RunRecord, TrainedHead};
 use super::words;
 use crate::report::ConfusionMatrix;
 use crate::report::amounts::{counted, grouped};
@@ -51,7 +51,7 @@ impl MatrixSection {
         some.map(|(names, head)| Self::of(names, head, evaluation)).collect()
     }
 
-    fn of(names: &HeadClasses, head: &HeadEvaluation, evaluation: &EvaluationRecord) -> Result<Self> {
+    fn of(names: &TrainedHead, head: &HeadEvaluation, evaluation: &EvaluationRecord) -> Result<Self> {
         let mut matrix = ConfusionMatrix::new(words::plain(&names.head), names.classes.clone());
         for [label, class, clips] in &head.counts {
             matrix.add(*label as usize, *class as usize, *clips)?;
@@ -72,7 +72,7 @@ impl MatrixSection {
             heading: format!("Confusion matrix{of_head}"),
             sentence: format!(
                 "The evaluation after step {step}: {clips}, of which {top_1} are recognised. A row is a label, a column what \
-                its clips were taken for, as dark as their share."
+                its clips were taken for: the darker, the larger their share."
             ),
             drawn: DrawnMatrix::for_page(&matrix)?,
             confused: confused.collect(),

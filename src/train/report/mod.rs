@@ -29,6 +29,6 @@ mod tests;
 mod words;
 
 pub use record::{
-    EvaluationRecord, HeadClasses, HeadEvaluation, RunEnding, RunHeader, RunRecord, RunState, StepRecord,
+    EvaluationRecord, HeadEvaluation, RunEnding, RunHeader, RunRecord, RunState, StepRecord, TrainedHead,
 };
 pub use run::RunReport;

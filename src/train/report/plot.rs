@@ -112,7 +112,7 @@ struct Screen {
 
 const SCREENS: [Screen; 2] = [
     Screen { name: "wide", width: 900.0, height: 300.0, left: 66.0, tick: 84.0, rows: 6 },
-    Screen { name: "narrow", width: 350.0, height: 250.0, left: 54.0, tick: 56.0, rows: 6 },
+    Screen { name: "narrow", width: 350.0, height: 250.0, left: 54.0, tick: 46.0, rows: 6 },
 ];
 
 const TOP: f64 = 34.0;
@@ -148,8 +148,12 @@ impl Figure {
             Scale::Share => [0.0, (1.08 * high).clamp(0.1, 1.0)],
             Scale::Linear => {
                 let low = if low >= 0.0 && low < 0.7 * high { 0.0 } else { low };
-                // Equal values lie in the middle.
-                let margin = if high > low { 0.05 * (high - low) } else { (0.1 * high.abs()).max(f64::MIN_POSITIVE) };
+                // Equal values lie in the middle, and zeros on the axis.
+                let margin = match high - low {
+                    0.0 if high == 0.0 => 1.0,
+                    0.0 => 0.1 * high.abs(),
+                    length => 0.05 * length,
+                };
                 [if low == 0.0 { low } else { low - margin }, high + margin]
             }
         })
@@ -157,7 +161,7 @@ impl Figure {
 
     fn on(&self, screen: &Screen, range: [f64; 2]) -> Plot {
         let longest = self.curves.iter().map(|curve| curve.name.chars().count()).max().unwrap_or(0);
-        let right = screen.width - LEADER - 6.0 - LETTER * longest as f64;
+        let right = screen.width - LEADER - 14.0 - LETTER * longest as f64;
         let right = right.max(0.55 * screen.width).round();
         let area = Area {
             left: screen.left,
@@ -208,8 +212,9 @@ impl Figure {
             Scale::Logarithmic => logarithmic(range, most),
             Scale::Linear | Scale::Share => linear(range, most),
         };
-        let between = interval(range[1] - range[0], most).unwrap_or(1.0);
+        let between = interval(range, most).unwrap_or(1.0);
         let write = |value: f64| match self.scale {
+            Scale::Share if between >= 0.01 => format!("{:.0} %", 100.0 * value),
             Scale::Share => percent(value),
             Scale::Linear => decimal(value, between),
             Scale::Logarithmic => decimal(value, value),
@@ -307,10 +312,11 @@ impl Area {
     }
 
     fn marks(&self, curve: &Curve) -> Vec<Mark> {
-        if curve.look != Look::Marked {
+        let finite: Vec<_> = curve.points.iter().copied().filter(|[_, value]| value.is_finite()).collect();
+        // A line through one point is not seen.
+        if curve.look != Look::Marked && finite.len() > 1 {
             return Vec::new();
         }
-        let finite = curve.points.iter().copied().filter(|[_, value]| value.is_finite()).collect();
         let mark = |[step, value]: [f64; 2]| {
             let [x, y] = self.place([step, value]);
             let said = if self.scale == Scale::Share { words::share(value) } else { words::number(value as f32) };

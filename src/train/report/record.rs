@@ -27,7 +27,7 @@ pub struct RunHeader {
     /// Epochs of the whole run.
     pub epochs: u64,
     /// The heads and their classes.
-    pub heads: Vec<HeadClasses>,
+    pub heads: Vec<TrainedHead>,
     /// The step after whose checkpoint this run goes on; 0 for one from the beginning.
     #[serde(default)]
     pub resumed_after: u64,
@@ -38,7 +38,7 @@ pub struct RunHeader {
 /// A head of the model and the names of its classes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct HeadClasses {
+pub struct TrainedHead {
     /// Such as `noun`; empty for a model with one head.
     pub head: String,
     /// A name for each class, by its index.

@@ -1,7 +1,7 @@
 //! A made-up run, as a real one could be.
 
 use super::record::{Entry, RunEnding};
-use super::record::{EvaluationRecord, HeadClasses, HeadEvaluation, RunHeader, RunRecord, StepRecord};
+use super::record::{EvaluationRecord, HeadEvaluation, RunHeader, RunRecord, StepRecord, TrainedHead};
 
 /// When it began.
 const TIME: f64 = 1.9e9;
@@ -25,7 +25,7 @@ pub(super) fn header(steps: u64, epochs: u64) -> RunHeader {
         rate = 0.1\nwarm_up = 2.5\nclip = 1.0\n\n[regularisers]\n  stochastic_depth = 0.1\n  label_smoothing = 0.1\n  note = \"<script>alert(1)</script>\"\n";
     let header = RunHeader::new("factorised-encoder vit-ti/16x2 <from scratch>", "llvmpipe & friends", recipe);
     let header = RunHeader { version: "0.1.0".into(), time: TIME, ..header };
-    header.length(steps, epochs).seed(42).commit("7c79b72".to_owned()).heads(vec![HeadClasses::new("", names)])
+    header.length(steps, epochs).seed(42).commit("7c79b72".to_owned()).heads(vec![TrainedHead::new("", names)])
 }
 
 /// The noise of a step: the same each time, between -1 and 1.

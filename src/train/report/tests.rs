@@ -105,7 +105,7 @@ fn what_is_no_record_or_does_not_follow_is_refused() {
     assert_eq!(report.evaluation(EvaluationRecord::new(2, 1, 1, 0.0)).unwrap_err().kind(), ErrorKind::Usage);
     drop(report);
     assert_eq!(RunReport::begin(folder.path(), sample::header(4, 2)).unwrap_err().kind(), ErrorKind::Usage);
-    let other = sample::header(4, 2).heads(vec![HeadClasses::new("", vec!["a".into()])]);
+    let other = sample::header(4, 2).heads(vec![TrainedHead::new("", vec!["a".into()])]);
     assert!(RunReport::resume(folder.path(), other, 2).unwrap_err().to_string().contains("other classes"));
     assert_eq!(steps(&RunRecord::read(&path).unwrap()), [1, 2], "a refusal cuts nothing");
     for (damaged, expected) in [("", "empty"), ("{\"kind\":\"what\"}\n", "line 1"), ("\n", "line 1")] {
@@ -206,7 +206,7 @@ fn very_many_steps_and_classes_make_a_small_page() {
     assert!(page.contains("exponential mean over about 500 steps") && page.contains("every 5 epochs"));
     let names: Vec<String> = (0..600).map(|class| format!("class {class}")).collect();
     let header =
-        sample::header(10, 1).heads(vec![HeadClasses::new("verb", names.clone()), HeadClasses::new("noun", names)]);
+        sample::header(10, 1).heads(vec![TrainedHead::new("verb", names.clone()), TrainedHead::new("noun", names)]);
     let mut record = RunRecord::new(header);
     let counts: Vec<_> =
         (0..600).flat_map(|label| (0..60).map(move |other| [label, (label + other) % 600, 5])).collect();
@@ -233,6 +233,8 @@ fn crc(bytes: &[u8]) -> u32 {
 fn records(path: &Path) -> Vec<Vec<u8>> {
     assert_eq!(crc(b"123456789"), 0xe306_9283, "the check value of CRC-32C");
     let masked = |bytes: &[u8]| ((crc(bytes) >> 15) | (crc(bytes) << 17)).wrapping_add(0xa282_ead8).to_le_bytes();
+    // So begin the files of TensorBoard's own writer, whose first event has 24 bytes.
+    assert_eq!(masked(&24u64.to_le_bytes()), [0xa3, 0x7f, 0x4b, 0x22]);
     let bytes = std::fs::read(path).unwrap();
     let (mut rest, mut records) = (bytes.as_slice(), Vec::new());
     while !rest.is_empty() {

@@ -27,7 +27,7 @@ pub(super) fn share(value: f64) -> String {
     if value.is_finite() { format!("{:.1} %", 100.0 * value) } else { NONE.to_owned() }
 }
 
-/// How long something takes, in two units: `2 d 3 h`, `1 h 5 min`, `3 min 20 s`, `12 s`, `250 ms`.
+/// How long something takes: `2 d 3 h`, `1 h 5 min`, `25 min`, `3 min 20 s`, `12 s`, `250 ms`.
 pub(super) fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return NONE.to_owned();
@@ -37,7 +37,8 @@ pub(super) fn duration(seconds: f64) -> String {
     match whole {
         _ if seconds < 1.0 => format!("{:.0} ms", 1000.0 * seconds),
         whole if whole < minutes => format!("{whole} s"),
-        whole if whole < hours => format!("{} min {} s", whole / minutes, whole % minutes),
+        whole if whole < 10 * minutes => format!("{} min {} s", whole / minutes, whole % minutes),
+        whole if whole < hours => format!("{} min", whole / minutes),
         whole if whole < days => format!("{} h {} min", whole / hours, whole % hours / minutes),
         whole => format!("{} d {} h", whole / days, whole % days / hours),
     }
@@ -56,10 +57,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_in_two_units_and_rates_have_their_digits() {
+    fn times_are_short_and_rates_have_their_digits() {
         assert_eq!(
-            [0.25, 12.4, 200.0, 3900.0, 183_600.0, -1.0].map(duration),
-            ["250 ms", "12 s", "3 min 20 s", "1 h 5 min", "2 d 3 h", "–"]
+            [0.25, 12.4, 200.0, 1530.0, 3900.0, 183_600.0, -1.0].map(duration),
+            ["250 ms", "12 s", "3 min 20 s", "25 min", "1 h 5 min", "2 d 3 h", "–"]
         );
         assert_eq!([1e-4, 0.05, 0.0].map(rate), ["1.00e-4", "0.0500", "0.00"]);
         assert_eq!([f32::NAN, f32::INFINITY, 2.3026].map(number), ["not a number", "infinite", "2.30"]);
