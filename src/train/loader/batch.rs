@@ -100,7 +100,7 @@ impl Members {
         let mut clips = clips.into_iter();
         for (labels, number) in labels.chunks(device).zip(first..) {
             let (clips, goals) = (joined(clips.by_ref().take(labels.len()).collect())?, rows_of_labels(task, labels)?);
-            let (clips, goals) = match options.augmentation.share(draws, number)? {
+            let (clips, goals) = match options.augmentation.mixup_share(draws, number)? {
                 Some(share) => (mixup(&clips, share)?, mixup(&goals, share)?),
                 None => (clips, goals),
             };

@@ -173,7 +173,7 @@ fn mixup_mixes_within_a_device() {
     for (number, (mixed, unmixed)) in mixed.iter().zip(&unmixed).enumerate() {
         let mixed = mixed.micro_batches(2).map(Result::unwrap);
         for (device, (mixed, unmixed)) in mixed.zip(unmixed.micro_batches(2).map(Result::unwrap)).enumerate() {
-            let share = augmentation().share(&draws, (2 * number + device) as u64).unwrap().unwrap();
+            let share = augmentation().mixup_share(&draws, (2 * number + device) as u64).unwrap().unwrap();
             assert_eq!(mixed.clips, mixup(&unmixed.clips, share).unwrap());
             assert_eq!(mixed.targets, mixup(&unmixed.targets, share).unwrap());
         }
