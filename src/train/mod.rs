@@ -28,6 +28,8 @@ mod recipe;
 #[cfg(feature = "report")]
 pub mod report;
 mod schedule;
+#[cfg(feature = "video")]
+mod trainer;
 
 #[cfg(feature = "video")]
 pub use data::{CachedClips, ClipSource, HeldClips, HeldFrames, ManifestClips, ValidationSplit};
@@ -43,3 +45,5 @@ pub use recipe::{
     frozen,
 };
 pub use schedule::RateSchedule;
+#[cfg(feature = "video")]
+pub use trainer::{StepOutcome, Trainer, TrainerOptions};

@@ -60,6 +60,8 @@ pub use stochastic_depth::{RateGrowth, StochasticDepth};
 pub use switches::{Classifier, EncoderSize, FrameSampling, Gelu, LabelHead, Labelling, Tubelet};
 pub(crate) use training::LABELS;
 pub use training::{Objective, StackGradient, TrainingRecording, record_gradients};
+#[cfg(feature = "video")]
+pub(crate) use training::{TARGETS, record_training};
 pub(crate) use validation::MOST_LAYERS;
 
 use crate::tensor::Result;

@@ -1,10 +1,12 @@
 //! A model with its loss and the gradients of its weights, as kernel calls (spec §7.4, §12).
 
+use std::collections::BTreeSet;
+
 use super::recording::Recording;
 use super::request::Request;
 use super::{Config, Labelling};
-use crate::graph::{Cotangent, Origin, Value};
-use crate::kernels::rows::{CrossEntropy, Target};
+use crate::graph::{Cotangent, Graph, Origin, Value};
+use crate::kernels::rows::{CrossEntropy, SigmoidCrossEntropy, Target};
 use crate::tensor::{Element, Error, Result, Shape};
 
 /// What a training makes small: the mean over the clips, and over the heads, of the cross entropy of their labels.
@@ -47,12 +49,12 @@ impl Objective {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TrainingRecording {
-    /// The model; its graph has one more input, `labels`, words `[B, heads]`: the label of each clip and
-    /// head, counted within the head.
+    /// The model; its graph has one more input. From [`record_gradients`] it is `labels`, words `[B, heads]`: the label of
+    /// each clip and head, counted within the head. In a training it is `targets`, `[B, K]`: a number for each class.
     pub recording: Recording,
     /// `[B]`: what each clip adds to the loss, which is their sum.
     pub loss: Value,
-    /// The gradient of every weight that the graph reads.
+    /// The gradient of every weight that the graph reads, but for those that stay as they are.
     pub gradients: Vec<StackGradient>,
 }
 
@@ -68,6 +70,8 @@ pub struct StackGradient {
 
 /// The name of the input that holds the labels.
 pub(crate) const LABELS: &str = "labels";
+/// The name of the input that holds a number for each class.
+pub(crate) const TARGETS: &str = "targets";
 
 /// Records the forward pass of `request`, the loss of `objective` and the gradient of every weight. The gradients are outputs
 /// of the graph.
@@ -76,44 +80,111 @@ pub(crate) const LABELS: &str = "labels";
 ///
 /// A model without a head, or whose logits are compared with no labels; a smoothing beyond 0 to 1.
 pub fn record_gradients(config: &Config, request: &Request, objective: &Objective) -> Result<TrainingRecording> {
+    let recorded = recorded(config, request, objective, Target::Label, &BTreeSet::new())?;
+    let TrainingRecording { mut recording, loss, gradients } = recorded;
+    gradients.iter().try_for_each(|stack| recording.graph.output(stack.gradient))?;
+    Ok(TrainingRecording { recording, loss, gradients })
+}
+
+/// As [`record_gradients`], of targets that are a number for each class, and without the parameters called `frozen`: no call
+/// is recorded for their gradients alone. The gradients are no outputs of the graph: what a step makes of them is left.
+#[cfg(feature = "video")]
+pub(crate) fn record_training(
+    config: &Config,
+    request: &Request,
+    objective: &Objective,
+    frozen: &BTreeSet<String>,
+) -> Result<TrainingRecording> {
+    recorded(config, request, objective, Target::Distribution, frozen)
+}
+
+fn recorded(
+    config: &Config,
+    request: &Request,
+    objective: &Objective,
+    target: Target,
+    frozen: &BTreeSet<String>,
+) -> Result<TrainingRecording> {
     let mut recording = super::record(config, &Request { training: true, ..request.clone() })?;
-    let loss = record_loss(config, request.batch, objective, &mut recording)?;
+    let loss = record_loss(config, request.batch, objective, target, &mut recording)?;
     let graph = &mut recording.graph;
-    let stack = |value| match graph.origin(value) {
-        Origin::Weights(parts) => Some((parts.clone(), value)),
-        _ => None,
-    };
-    let (stacks, weights): (Vec<_>, Vec<_>) = graph.values().filter_map(stack).unzip();
+    let (stacks, weights) = learning(graph, frozen)?;
     let recomputed = if objective.recompute { recording.blocks.as_slice() } else { &[] };
     let found = graph.gradients(&[Cotangent::Ones(loss)], &weights, recomputed)?;
     let mut gradients = Vec::with_capacity(found.len());
     for (parts, gradient) in stacks.into_iter().zip(found) {
         let gradient =
             gradient.ok_or_else(|| Error::usage(format!("the loss does not depend on {}", parts.join(" + "))))?;
-        graph.output(gradient)?;
         gradients.push(StackGradient { parts, gradient });
     }
     Ok(TrainingRecording { recording, loss, gradients })
 }
 
+/// The stacks of weights that learn, by the names of their parts and as values; an error where only some of the parts of
+/// one are `frozen`.
+fn learning(graph: &Graph, frozen: &BTreeSet<String>) -> Result<(Vec<Vec<String>>, Vec<Value>)> {
+    let (mut stacks, mut weights) = (Vec::new(), Vec::new());
+    for value in graph.values() {
+        let Origin::Weights(parts) = graph.origin(value) else { continue };
+        match parts.iter().filter(|part| frozen.contains(*part)).count() {
+            0 => {
+                stacks.push(parts.clone());
+                weights.push(value);
+            }
+            all if all == parts.len() => {}
+            _ => {
+                return Err(Error::usage(format!(
+                    "{} are one product and learn together: let all of them stay as they are, or none",
+                    parts.join(", ")
+                )));
+            }
+        }
+    }
+    Ok((stacks, weights))
+}
+
 /// What each clip adds to the loss, `[B]`.
-fn record_loss(config: &Config, batch: usize, objective: &Objective, recording: &mut Recording) -> Result<Value> {
+fn record_loss(
+    config: &Config,
+    batch: usize,
+    objective: &Objective,
+    target: Target,
+    recording: &mut Recording,
+) -> Result<Value> {
     let logits = recording.logits.ok_or_else(|| Error::usage("the model has no head, and so no loss: give it one"))?;
-    let classes = match &config.labelling {
-        Labelling::Single => vec![config.classes],
-        Labelling::Heads(heads) => heads.iter().map(|head| head.classes).collect(),
-        Labelling::Multiple | Labelling::Regression => {
+    let shape = Shape::from([batch, config.classes]);
+    let outputs = [("loss", Shape::from([batch])), ("gradient of logits", shape.clone())];
+    let (smoothing, graph) = (objective.smoothing, &mut recording.graph);
+    let values = match (&config.labelling, target) {
+        (Labelling::Multiple, Target::Distribution) => {
+            let targets = graph.input(TARGETS, shape, Element::F32)?;
+            let call = SigmoidCrossEntropy::new(batch, config.classes).smoothing(smoothing);
+            graph.call_many(call, &[Some(logits), Some(targets)], &outputs)?
+        }
+        (Labelling::Single | Labelling::Heads(_), target) => {
+            let classes = classes_of_heads(config);
+            let (targets, labels) = match target {
+                Target::Label => (None, Some(graph.input(LABELS, [batch, classes.len()], Element::U32)?)),
+                Target::Distribution => (Some(graph.input(TARGETS, shape, Element::F32)?), None),
+            };
+            let call = CrossEntropy::new(batch, config.classes, target).heads(classes).smoothing(smoothing);
+            graph.call_many(call, &[Some(logits), targets, labels], &outputs)?
+        }
+        (Labelling::Multiple | Labelling::Regression, _) => {
             return Err(Error::unsupported(
                 "gradients are of the cross entropy of one label a clip and head; this model's logits are compared otherwise",
             ));
         }
     };
-    let graph = &mut recording.graph;
-    let labels = graph.input(LABELS, [batch, classes.len()], Element::U32)?;
-    let call = CrossEntropy::new(batch, config.classes, Target::Label).heads(classes).smoothing(objective.smoothing);
-    let outputs = [("loss", Shape::from([batch])), ("gradient of logits", Shape::from([batch, config.classes]))];
-    let values = graph.call_many(call, &[Some(logits), None, Some(labels)], &outputs)?;
     let loss = values.first().copied().ok_or_else(|| Error::usage("the loss is not computed"))?;
     graph.output(loss)?;
     Ok(loss)
+}
+
+/// How many classes each head has.
+fn classes_of_heads(config: &Config) -> Vec<usize> {
+    match &config.labelling {
+        Labelling::Heads(heads) => heads.iter().map(|head| head.classes).collect(),
+        _ => vec![config.classes],
+    }
 }

@@ -38,17 +38,26 @@ pub struct MicroBatch {
 }
 
 impl Batch {
+    /// Clips with a number for each of their classes, which come from elsewhere than a loader: nobody knows their labels.
+    pub fn new(clips: Tensor, targets: Tensor) -> Self {
+        let count = clips.shape().axes().first().copied().unwrap_or(0);
+        let (labels, indices) = (vec![Vec::new(); count], (0..count).collect());
+        Self { clips, targets, labels, indices, ends_epoch: false }
+    }
+
     /// Parts of `clips` clips each, at least one, in order; the last may have fewer.
     pub fn micro_batches(&self, clips: usize) -> impl Iterator<Item = Result<MicroBatch>> + '_ {
         let (total, size) = (self.labels.len(), clips.max(1));
         (0..total).step_by(size).map(move |first| {
             let part = first..total.min(first.saturating_add(size));
-            Ok(MicroBatch {
-                clips: rows(&self.clips, part.clone())?,
-                targets: rows(&self.targets, part.clone())?,
-                labels: self.labels[part].to_vec(),
-            })
+            Ok(MicroBatch { labels: self.labels[part.clone()].to_vec(), ..self.part(part)? })
         })
+    }
+
+    /// Clips and targets of some of its examples, without their labels.
+    pub(in crate::train) fn part(&self, examples: Range<usize>) -> Result<MicroBatch> {
+        let (clips, targets) = (rows(&self.clips, examples.clone())?, rows(&self.targets, examples)?);
+        Ok(MicroBatch { clips, targets, labels: Vec::new() })
     }
 }
 

@@ -11,6 +11,8 @@ use crate::tensor::{Element, Error, Result, Tensor};
 use clipping::Clipped;
 use state::state_beside;
 
+#[cfg(feature = "video")]
+pub(super) use accumulation::{Mean, add_to, is_mean, means};
 pub use accumulation::{accumulate, accumulated, keep};
 pub use state::WithState;
 

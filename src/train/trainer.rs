@@ -1,0 +1,305 @@
+//! Steps of a training on one device.
+
+mod options;
+mod parameters;
+mod parts;
+mod passes;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::optimiser::keep;
+use super::{Batch, MicroBatch, check_step, frozen};
+use crate::checkpoint::Checkpoint;
+use crate::engine::{LoadOptions, Vivit, check_clips};
+use crate::gpu::Pending;
+use crate::graph::{Device, Feed, Value, Weights};
+use crate::tensor::{Error, Result, Tensor};
+use crate::vivit::{ModelInput, TARGETS};
+use parameters::Learning;
+use parts::{PassKind, Run, runs};
+use passes::{Pass, Recording, Stack};
+
+pub use options::TrainerOptions;
+
+/// A model that learns on a device.
+///
+/// A step is one run of one graph: the loss of a batch, its gradient, clipping, and the update of every weight in place.
+/// Where a batch is computed in parts, there is a run for each and one for the update. Nothing leaves the device but the
+/// loss, the logits and the norm of the gradient; weights are read where a checkpoint is written. The same steps give the same
+/// bits on the same device.
+///
+/// ```no_run
+/// # fn shown(batches: &[tubelet::train::Batch]) -> tubelet::Result<()> {
+/// use tubelet::train::{AdamW, RateSchedule, Trainer, TrainerOptions};
+///
+/// let device = tubelet::Device::open(&Default::default())?;
+/// let checkpoint = tubelet::checkpoint::load("DIR")?;
+/// let mut trainer = Trainer::new(&device, checkpoint, TrainerOptions::new(AdamW::default()))?;
+/// let schedule = RateSchedule::new(1e-4, 5.0, batches.len() as u64)?;
+/// for (step, batch) in (0..).zip(batches) {
+///     let outcome = trainer.step(batch, step, schedule.rate(step)?).wait()?;
+///     outcome.check(step)?;
+///     println!("loss {}, norm {}", outcome.loss, outcome.norm);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Trainer {
+    /// Evaluates with the weights as they are.
+    model: Vivit,
+    options: TrainerOptions,
+    frozen: BTreeSet<String>,
+    stacks: Vec<Stack>,
+    passes: HashMap<PassKind, Pass>,
+}
+
+/// What a step has shown.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct StepOutcome {
+    /// The mean over clips and heads, of targets smoothed as the objective has it, before the update.
+    pub loss: f64,
+    /// The norm of the gradient over all weights that learn, before clipping; where each device clips its own, the mean of
+    /// their norms.
+    pub norm: f64,
+    /// `[B, K]`, before the update.
+    pub logits: Tensor,
+    /// For each stack of weights, where gradients are looked at, the sum of the squares of its gradient, in the order of the
+    /// forward pass; of a batch in parts, that of the part with the longest gradient.
+    pub squares: Vec<(String, f64)>,
+}
+
+impl StepOutcome {
+    /// An error where loss or norm is no number: then neither are the weights by now. `step` counts from 0.
+    pub fn check(&self, step: u64) -> Result<()> {
+        let of_layer = |error: Error| match self.first_wrong() {
+            Some(name) => Error::usage(format!("{error}; the first weight whose gradient is no number is {name}")),
+            None => error,
+        };
+        check_step(step, self.loss as f32, self.norm as f32).map_err(of_layer)
+    }
+
+    /// The first weights whose gradient is no number, where gradients are looked at.
+    pub fn first_wrong(&self) -> Option<&str> {
+        self.squares.iter().find(|(_, square)| !square.is_finite()).map(|(name, _)| name.as_str())
+    }
+
+    /// The weights with the longest gradient, where gradients are looked at.
+    pub fn longest(&self) -> Option<&str> {
+        self.squares.iter().max_by(|one, other| one.1.total_cmp(&other.1)).map(|(name, _)| name.as_str())
+    }
+}
+
+impl Trainer {
+    /// A model that begins to learn, with the state of its optimiser at 0.
+    ///
+    /// # Errors
+    ///
+    /// A model without a head; parameters to stay that there are not, or that share a product with others; what cannot be
+    /// trained ([`Unsupported`](crate::tensor::ErrorKind::Unsupported)).
+    pub fn new(device: &Device, checkpoint: Checkpoint, options: TrainerOptions) -> Result<Self> {
+        Self::with(device, checkpoint, None, options)
+    }
+
+    /// A model that goes on, with the state that its optimiser had.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn resume(
+        device: &Device,
+        checkpoint: Checkpoint,
+        state: Arc<dyn Weights>,
+        options: TrainerOptions,
+    ) -> Result<Self> {
+        Self::with(device, checkpoint, Some(state), options)
+    }
+
+    fn with(
+        device: &Device,
+        checkpoint: Checkpoint,
+        state: Option<Arc<dyn Weights>>,
+        options: TrainerOptions,
+    ) -> Result<Self> {
+        let names = checkpoint.parameters.names().into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let frozen = frozen(&options.frozen, &names)?;
+        let parameters = Arc::new(Learning::new(checkpoint.parameters.clone(), state));
+        let load = LoadOptions::new().variants(options.variants.clone());
+        let model = Vivit::from_checkpoint(device, checkpoint.parameters(parameters), load)?;
+        let stacks = Recording { model: &model, options: &options, frozen: &frozen }.stacks()?;
+        Ok(Self { model, options, frozen, stacks, passes: HashMap::new() })
+    }
+
+    /// The model with its weights as they are: what it says of clips changes from step to step.
+    pub fn model(&self) -> &Vivit {
+        &self.model
+    }
+
+    /// How it takes its steps.
+    pub fn options(&self) -> &TrainerOptions {
+        &self.options
+    }
+
+    /// The names of the parameters that learn.
+    pub fn learning(&self) -> impl Iterator<Item = &str> {
+        self.stacks.iter().flat_map(|(parts, _)| parts.iter().map(String::as_str))
+    }
+
+    /// The names of all that the optimiser keeps beside the parameters.
+    pub fn state(&self) -> Vec<String> {
+        self.learning().flat_map(|name| self.options.optimiser.state(name)).collect()
+    }
+
+    /// The parameter, or the state of the optimiser, called `name`, as the last step has left it.
+    pub fn read<'a>(&'a self, name: &'a str) -> Pending<'a, Tensor> {
+        self.model.weights().read(name)
+    }
+
+    /// Bytes of the device's memory that steps take so far, beside the weights.
+    pub fn value_bytes(&self) -> u64 {
+        self.passes.values().map(|pass| pass.executor.value_bytes()).sum()
+    }
+
+    /// Takes step number `step`, counted from 0, at a learning rate.
+    ///
+    /// # Errors
+    ///
+    /// Clips of another size than the model's, targets of other classes; what the device has to say. A loss that is no number
+    /// is none: see [`StepOutcome::check`].
+    pub fn step<'a>(&'a mut self, batch: &'a Batch, step: u64, rate: f64) -> Pending<'a, StepOutcome> {
+        Pending::new(async move {
+            check_clips(self.model.config(), &batch.clips, self.model.layout())?;
+            let clips = batch.clips.shape().axes()[0];
+            let runs = runs(clips, &self.options);
+            self.prepare(&runs).await?;
+            let operands = self.options.optimiser.operands(rate, step)?;
+            let mut seen = Seen::default();
+            for run in &runs {
+                seen.add(run, clips, self.run(run, batch, &operands).await?)?;
+            }
+            seen.outcome(&self.options, self.model.config().classes)
+        })
+    }
+
+    /// Records and compiles what is not yet.
+    async fn prepare(&mut self, runs: &[Run]) -> Result<()> {
+        for run in runs {
+            if !self.passes.contains_key(&run.kind) {
+                let recording = Recording { model: &self.model, options: &self.options, frozen: &self.frozen };
+                let pass = recording.pass(run.kind, &self.stacks).await?;
+                self.passes.insert(run.kind, pass);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a graph.
+    async fn run(&self, run: &Run, batch: &Batch, operands: &[(&'static str, Tensor)]) -> Result<Shown> {
+        let pass =
+            self.passes.get(&run.kind).ok_or_else(|| Error::usage("a graph of the step has not been prepared"))?;
+        let part = self.part(run, batch)?;
+        let (clips, targets) =
+            part.as_ref().map_or((&batch.clips, &batch.targets), |part| (&part.clips, &part.targets));
+        let steps = matches!(run.kind, PassKind::Whole { .. } | PassKind::Step { .. });
+        let given = if steps { operands.to_vec() } else { vec![keep(run.first)?] };
+        let mut feeds: Vec<_> = given.iter().map(|(name, tensor)| (*name, Feed::Host(tensor))).collect();
+        let mut wanted = vec![pass.norm];
+        if let Some(of_clips) = &pass.of_clips {
+            feeds.extend([(ModelInput::Clip.name(), Feed::Host(clips)), (TARGETS, Feed::Host(targets))]);
+            wanted.extend([of_clips.loss, of_clips.logits]);
+            wanted.extend(self.watched(&of_clips.square_sums));
+        }
+        Shown::of(pass, pass.executor.run(&feeds, &wanted).await?)
+    }
+
+    /// The clips of a run, where they are not those of the whole batch.
+    fn part(&self, run: &Run, batch: &Batch) -> Result<Option<MicroBatch>> {
+        match run.kind {
+            PassKind::Part { .. } => batch.part(run.clips.clone()).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The sums of squares that are read: on a GPU only where that is asked for.
+    fn watched<'a>(&self, sums: &'a [(String, Value)]) -> impl Iterator<Item = Value> + use<'a> {
+        let read = self.options.watched || self.model.device().gpu().is_none();
+        sums.iter().filter(move |_| read).map(|(_, sum)| *sum)
+    }
+}
+
+/// What one run has shown.
+struct Shown {
+    norm: f64,
+    /// Loss, logits, and the sum of squares of each stack.
+    of_clips: Option<(f64, Vec<f32>, Vec<(String, f64)>)>,
+}
+
+impl Shown {
+    fn of(pass: &Pass, found: Vec<Tensor>) -> Result<Self> {
+        let first = |tensor: &Tensor| Ok(tensor.as_f32()?.first().copied().map_or(f64::NAN, f64::from));
+        let [norm, rest @ ..] = found.as_slice() else { return Err(Error::usage("a step has shown nothing")) };
+        let norm = first(norm)?;
+        let (Some(of_clips), [losses, logits, sums @ ..]) = (&pass.of_clips, rest) else {
+            return Ok(Self { norm, of_clips: None });
+        };
+        let loss = losses.as_f32()?.iter().map(|loss| f64::from(*loss)).sum();
+        let mut squares = Vec::with_capacity(sums.len());
+        let mut before = 0.0;
+        for ((name, _), sum) in of_clips.square_sums.iter().zip(sums) {
+            let sum = first(sum)?;
+            squares.push((name.clone(), sum - before));
+            before = sum;
+        }
+        Ok(Self { norm, of_clips: Some((loss, logits.as_f32()?.to_vec(), squares)) })
+    }
+}
+
+/// What the runs of a step have shown so far.
+#[derive(Default)]
+struct Seen {
+    loss: f64,
+    logits: Vec<f32>,
+    squares: Vec<(String, f64)>,
+    /// The longest gradient among the parts.
+    longest: f64,
+    /// The norms of devices, each with how many of the clips it has.
+    devices: Vec<(f64, f64)>,
+    /// That of the step.
+    norm: f64,
+}
+
+impl Seen {
+    /// Adds a run of a step of `clips` clips.
+    fn add(&mut self, run: &Run, clips: usize, Shown { norm, of_clips }: Shown) -> Result<()> {
+        let share = |own: usize| own as f64 / clips as f64;
+        if let Some((loss, logits, squares)) = of_clips {
+            self.loss += loss * share(run.clips.len());
+            self.logits.extend(logits);
+            // Also where it is no number.
+            let longer = !matches!(norm.partial_cmp(&self.longest), Some(std::cmp::Ordering::Less));
+            if longer && (self.longest.is_finite() || self.squares.is_empty()) {
+                (self.squares, self.longest) = (squares, norm);
+            }
+        }
+        match run.kind {
+            PassKind::Part { clipped: true, .. } => self.devices.push((norm, share(run.clips.len()))),
+            PassKind::Device { clips: own, .. } => self.devices.push((norm, share(own))),
+            PassKind::Whole { .. } | PassKind::Step { .. } => self.norm = norm,
+            PassKind::Part { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn outcome(self, options: &TrainerOptions, classes: usize) -> Result<StepOutcome> {
+        let Self { loss, logits, squares, devices, norm, .. } = self;
+        let (_, each) = options.limit();
+        let norm = match each && !devices.is_empty() {
+            true => devices.iter().map(|(norm, share)| norm * share).sum(),
+            false => norm,
+        };
+        let logits = Tensor::f32([logits.len() / classes.max(1), classes], logits)?;
+        Ok(StepOutcome { loss, norm, logits, squares })
+    }
+}
