@@ -52,6 +52,8 @@ mod reason;
 mod safetensors;
 mod scenic;
 mod stored;
+#[cfg(feature = "video")]
+mod tensors;
 mod untrained;
 mod weights;
 mod writing;
@@ -66,6 +68,9 @@ pub use image::{Trained, load_image};
 pub use native::save;
 pub use preprocessor::PreprocessorFile;
 pub use untrained::untrained;
+
+#[cfg(feature = "video")]
+pub(crate) use tensors::{open_tensors, write_tensors};
 
 use arrays::Arrays;
 use fit::{Fitted, Strays};

@@ -72,7 +72,7 @@ fn put_in(file: &mut Unfinished, path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Writes `parameters` as the safetensors file `path`, one tensor at a time.
-fn safetensors(path: &Path, parameters: &dyn Parameters) -> Result<Finished> {
+pub(super) fn safetensors(path: &Path, parameters: &dyn Parameters) -> Result<Finished> {
     let names = parameters.names();
     let specs = names.iter().map(|&name| Ok(ParameterSpec { name: name.to_owned(), shape: parameters.shape(name)? }));
     let specs = specs.collect::<Result<Vec<_>>>()?;

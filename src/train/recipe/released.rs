@@ -1,17 +1,18 @@
-//! The paper's recipes.
+//! Recipes that go by names.
 
 use std::path::Path;
 
 use super::Recipe;
 use crate::tensor::{Error, Result};
 
-/// The recipes of the paper's data sets (Table 7, spec §8.1), with their names.
-const RELEASED: [(&str, &str); 5] = [
+/// The recipes of the paper's data sets (Table 7, spec §8.1), and one for data sets of one's own, with their names.
+const RELEASED: [(&str, &str); 6] = [
     ("k400", include_str!("k400.toml")),
     ("k600", include_str!("k600.toml")),
     ("mit", include_str!("mit.toml")),
     ("ek100", include_str!("ek100.toml")),
     ("ssv2", include_str!("ssv2.toml")),
+    ("fine-tune", include_str!("fine-tune.toml")),
 ];
 
 impl Recipe {
@@ -26,7 +27,8 @@ impl Recipe {
         names
     };
 
-    /// The recipe of one of the paper's data sets (Table 7): `k400`, `k600`, `mit`, `ek100`, `ssv2`.
+    /// The recipe of one of the paper's data sets (Table 7), `k400`, `k600`, `mit`, `ek100`, `ssv2`, or `fine-tune` for a trained
+    /// model and one's own classes.
     ///
     /// # Errors
     ///

@@ -32,7 +32,7 @@ fn released_recipes_have_the_papers_values() {
         assert_eq!((recipe.evaluation.every_epochs, recipe.evaluation.test_every_epochs), (1, 5));
         assert_eq!(recipe.evaluation.views, Views::SINGLE);
     }
-    assert_eq!(Recipe::NAMES, ["k400", "k600", "mit", "ek100", "ssv2"]);
+    assert_eq!(Recipe::NAMES, ["k400", "k600", "mit", "ek100", "ssv2", "fine-tune"]);
 }
 
 /// Spec §8.2.

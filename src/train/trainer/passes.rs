@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::TrainerOptions;
 use super::parts::PassKind;
 use crate::engine::Vivit;
-use crate::graph::{Executor, Graph, Value};
+use crate::graph::{Executor, Graph, Origin, Value};
 use crate::tensor::{Error, Result, Shape};
 use crate::train::optimiser::{Mean, add_to, means};
 use crate::vivit::{self, Request, TrainingRecording};
@@ -54,11 +54,11 @@ impl Recording<'_> {
     /// The weights that learn.
     pub(super) fn stacks(&self) -> Result<Vec<Stack>> {
         let (graph, gradients, _) = self.gradients(1)?;
-        let stack = |(weight, _): &(Value, Value)| {
-            let parts = graph.parts(*weight).unwrap_or_default().to_vec();
-            (parts, graph.shape(*weight).clone())
+        let stack = |(weight, _): &(Value, Value)| match graph.origin(*weight) {
+            Origin::Weights(parts) => Some((parts.clone(), graph.shape(*weight).clone())),
+            _ => None,
         };
-        Ok(gradients.iter().map(stack).collect())
+        Ok(gradients.iter().filter_map(stack).collect())
     }
 
     /// The graph of a run, ready.
