@@ -12,12 +12,18 @@
 //! | [`accumulate`], [`accumulated`] | gradients over the parts of a batch, each clipped by itself as on a device of its own |
 //! | [`WithState`] | weights with an optimiser's state beside them |
 //! | [`RateSchedule`] | the learning rate of each step |
+//! | `Trainer` | takes steps: loss, gradients, clipping and update in one graph on one device |
+//! | `StartingPoint` | random weights, an image model, or a video model with a new head |
+//! | `TrainingRun` | all steps, with evaluations and checkpoints, until it is done |
+//! | `CheckpointFolder` | checkpoints to go on from, the last ones and the best |
 //! | `report` | what a run leaves to look at |
 //!
-//! The first four are part of the feature `video`, the last of the feature `report`.
+//! Those without a link are part of the feature `video`, the last of the feature `report`.
 
 #[cfg(feature = "video")]
 mod data;
+#[cfg(all(feature = "video", not(target_arch = "wasm32")))]
+mod evaluation;
 mod gradients;
 mod labels;
 #[cfg(feature = "video")]
@@ -27,12 +33,20 @@ mod optimiser;
 mod recipe;
 #[cfg(feature = "report")]
 pub mod report;
+#[cfg(all(feature = "video", not(target_arch = "wasm32")))]
+mod run;
 mod schedule;
+#[cfg(feature = "video")]
+mod starting;
+#[cfg(all(feature = "video", not(target_arch = "wasm32")))]
+mod state;
 #[cfg(feature = "video")]
 mod trainer;
 
 #[cfg(feature = "video")]
 pub use data::{CachedClips, ClipSource, HeldClips, HeldFrames, ManifestClips, ValidationSplit};
+#[cfg(all(feature = "video", not(target_arch = "wasm32")))]
+pub use evaluation::{ValidationOptions, ValidationOutcome, validate};
 pub use gradients::{GradientOptions, Gradients, gradients, norm};
 pub use labels::Labels;
 #[cfg(feature = "video")]
@@ -44,6 +58,12 @@ pub use recipe::{
     Length, LoadingRecipe, ModelRecipe, MomentumRecipe, OptimiserRecipe, Recipe, Remainder, ScheduleRecipe, Start,
     frozen,
 };
+#[cfg(all(feature = "video", not(target_arch = "wasm32")))]
+pub use run::{Onlooker, TrainedStep, TrainingRun};
 pub use schedule::RateSchedule;
+#[cfg(feature = "video")]
+pub use starting::StartingPoint;
+#[cfg(all(feature = "video", not(target_arch = "wasm32")))]
+pub use state::{CheckpointFolder, Progress, Resumed, write_checkpoint, write_model};
 #[cfg(feature = "video")]
 pub use trainer::{StepOutcome, Trainer, TrainerOptions};

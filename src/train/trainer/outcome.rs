@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::TrainerOptions;
 use super::parts::{PassKind, Run};
 use super::passes::Pass;
-use crate::tensor::{Error, Result, Tensor};
+use crate::tensor::{Error, ErrorKind, Result, Tensor};
 use crate::train::check_step;
 
 /// What a step has shown.
@@ -25,13 +25,13 @@ pub struct StepOutcome {
 }
 
 impl StepOutcome {
-    /// An error where loss or norm is no number: then neither are the weights by now. `step` counts from 0.
+    /// An error ([`Device`](ErrorKind::Device)) where loss or norm is no number: then neither are the weights by now. `step`
+    /// counts from 0, and from 1 in what is said.
     pub fn check(&self, step: u64) -> Result<()> {
-        let of_layer = |error: Error| match self.first_wrong() {
-            Some(name) => Error::usage(format!("{error}; the first weight whose gradient is no number is {name}")),
-            None => error,
-        };
-        check_step(step, self.loss as f32, self.norm as f32).map_err(of_layer)
+        check_step(step + 1, self.loss as f32, self.norm as f32).map_err(|error| {
+            let first = self.first_wrong().map(|name| format!("; the gradient is no number from {name} on"));
+            Error::new(ErrorKind::Device, format!("{error}{}", first.unwrap_or_default()))
+        })
     }
 
     /// The first weights whose gradient is no number, where gradients are looked at.
