@@ -29,6 +29,7 @@ mod shader;
 mod sliding;
 mod start;
 mod times;
+mod train;
 mod video;
 mod videos;
 
@@ -69,6 +70,7 @@ Examples:
   tubelet gradient -m DIR --clip batch.npy --labels 3,1 -o gradients.safetensors
   tubelet eval val.csv --model DIR --views 4x3 --output results.csv
   tubelet make-motions --set camera --output motions
+  tubelet train videos/ --model DIR --output mine
   tubelet bench
   tubelet check
 
@@ -84,6 +86,7 @@ enum Command {
     Embed(embed::Embed),
     Forward(forward::Forward),
     Gradient(gradient::Gradient),
+    Train(train::Train),
     Init(init::Init),
     Inspect(inspect::Inspect),
     Convert(convert::Convert),
@@ -133,6 +136,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Embed(command) => command.run(),
         Command::Forward(command) => command.run(),
         Command::Gradient(command) => command.run(),
+        Command::Train(command) => command.run(),
         Command::Init(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Convert(command) => command.run(),

@@ -296,9 +296,8 @@ impl TrainingRun {
 
     fn evaluation_due(&self) -> bool {
         let evaluation = &self.recipe.evaluation;
-        let never = evaluation.every_epochs == 0 && evaluation.every_steps.is_none();
-        self.validation.is_some() && !never && self.is_due(evaluation.every_epochs, evaluation.every_steps)
-            || self.validation.is_some() && self.is_due(evaluation.test_every_epochs, None)
+        let usual = self.is_due(evaluation.every_epochs, evaluation.every_steps);
+        self.validation.is_some() && (usual || self.is_due(evaluation.test_every_epochs, None))
     }
 
     fn checkpoint_due(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ImageStart, Recipe, Start};
+use super::{Recipe, Start};
 use crate::checkpoint::{self, Checkpoint, Hints, Hub, Provenance, Trained};
 use crate::eval::Task;
 use crate::graph::Weights;
@@ -125,7 +125,6 @@ fn begun_from(trained: &Trained, recipe: &Recipe, task: &Task) -> Result<(Config
     let Start::ImageModel(start) = &recipe.start else {
         return Err(Error::usage("the recipe does not begin from an image model"));
     };
-    let start: &ImageStart = start;
     let sides = |config: &Config| [config.grid().rows, config.grid().columns];
     let initialisation = start.initialisation(sides(&trained.config) == sides(&config));
     let scratch = from_scratch(&config, recipe.seed)?;

@@ -40,7 +40,11 @@ impl CheckpointFolder {
     /// As [`write_checkpoint`].
     pub fn write(&self, trainer: &Trainer, progress: &Progress, notes: Vec<String>) -> Result<PathBuf> {
         let path = self.at(progress.step);
-        // One that was cut short while it was removed, or that an interrupted run has left further on.
+        if Progress::read(&path.join(PROGRESS)).is_ok() {
+            // The same steps have led there before.
+            return Ok(path);
+        }
+        // What is left of one that was cut short while it was removed.
         remove(&path);
         write_checkpoint(&path, trainer, progress, notes)?;
         self.prune();
