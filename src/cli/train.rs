@@ -14,8 +14,10 @@ use tubelet::eval::Task;
 use tubelet::tensor::{Error, ErrorKind, Result};
 use tubelet::train::report::{RunEnding, RunHeader, RunReport, TrainedHead};
 use tubelet::train::{
-    CheckpointFolder, Loader, LoaderOptions, Recipe, Resumed, StartingPoint, Trainer, TrainerOptions, TrainingRun,
+    CheckpointFolder, ClipSource, Loader, LoaderOptions, Recipe, Resumed, Start, StartingPoint, Trainer,
+    TrainerOptions, TrainingRun,
 };
+use tubelet::vivit::{LabelHead, Labelling};
 
 use super::arguments::ChoiceArguments;
 use super::interruption::Finishing;
@@ -49,8 +51,7 @@ Examples:
       --shape vit-ti/16x2 --kind 2 --frames 32 --size 112 --epochs 20 \\
       --validation motions/validation.csv --output motions-model
   tubelet train k400_train.csv --root videos/ --recipe k400 --model vit.npz \\
-      --validation k400_val.csv --output k400
-  tubelet classify clip.mp4 --model mine"
+      --validation k400_val.csv --output k400"
 )]
 pub(super) struct Train {
     #[command(flatten)]
@@ -111,11 +112,11 @@ impl super::Run for Train {
         let recipe = self.recipe.recipe()?;
         self.check_output()?;
         let resumed = self.earlier(&recipe)?;
-        let Start { recipe, checkpoint, meaning } = self.start(recipe, resumed.as_ref())?;
+        let Begun { recipe, checkpoint, meaning } = self.begin(recipe, resumed.as_ref())?;
         let videos = self.data.videos(&meaning, &recipe)?;
         let device = self.device.open(true, false)?;
         let options = TrainerOptions::of(&recipe)?.variants(self.device.variant.clone()).watched(self.watch);
-        let (source, notes) = (checkpoint.source.clone(), Vec::new());
+        let source = checkpoint.source.clone();
         let trainer = match &resumed {
             Some(resumed) => Trainer::resume(&device, checkpoint, resumed.state.clone(), options)?,
             None => Trainer::new(&device, checkpoint, options)?,
@@ -123,7 +124,7 @@ impl super::Run for Train {
         let loading = LoaderOptions::of(&recipe).layout(trainer.model().layout());
         let loading = loading.timeout(self.data.opening().timeout());
         let loader = Loader::new(videos.training.clone(), &meaning.task, loading)?;
-        let run = TrainingRun::new(&recipe, &meaning.task, trainer, loader, &self.output)?.notes(notes);
+        let run = TrainingRun::new(&recipe, &meaning.task, trainer, loader, &self.output)?;
         let run = run.validation(videos.validation.clone(), self.data.opening().timeout());
         let run = match &resumed {
             Some(Resumed { path, progress, .. }) => run.resume(progress, path)?,
@@ -135,7 +136,7 @@ impl super::Run for Train {
 }
 
 /// What a training begins with.
-struct Start {
+struct Begun {
     recipe: Recipe,
     checkpoint: Checkpoint,
     meaning: Meaning,
@@ -167,17 +168,17 @@ impl Train {
     }
 
     /// The model that learns, its recipe with the size of its clips, and what labels mean to it.
-    fn start(&self, recipe: Recipe, resumed: Option<&Resumed>) -> Result<Start> {
+    fn begin(&self, recipe: Recipe, resumed: Option<&Resumed>) -> Result<Begun> {
         if let Some(Resumed { checkpoint, progress, path, .. }) = resumed {
             let recipe = match &recipe.start {
-                tubelet::train::Start::Checkpoint(_) => self.recipe.for_model(recipe, &checkpoint.config),
+                Start::Checkpoint(_) => self.recipe.for_model(recipe, &checkpoint.config),
                 _ => recipe,
             };
             progress.check(&recipe)?;
             let task = Task::of(&checkpoint.config)?;
             let meaning = self.data.meaning(Some((task, checkpoint.labels.clone())))?;
             output::note(&format!("going on after step {}, from {}", progress.step, path.display()));
-            return Ok(Start { recipe, checkpoint: checkpoint.clone(), meaning });
+            return Ok(Begun { recipe, checkpoint: checkpoint.clone(), meaning });
         }
         let start = {
             let _spinner = progress::spinner("loading checkpoint");
@@ -190,7 +191,7 @@ impl Train {
         recipe.validate()?;
         let meaning = self.data.meaning(start.kept_task()?)?;
         let checkpoint = start.checkpoint(&recipe, &meaning.task, meaning.names.all())?;
-        Ok(Start { recipe, checkpoint, meaning })
+        Ok(Begun { recipe, checkpoint, meaning })
     }
 
     /// Trains until it is done, and says how it went.
@@ -264,10 +265,10 @@ impl Best {
 /// The heads with the names of their classes, which are numbers where they have none.
 fn heads(meaning: &Meaning) -> Vec<TrainedHead> {
     let (heads, alone) = (meaning.task.heads(), meaning.task.heads().len() == 1);
-    if *meaning.task.labelling() == tubelet::vivit::Labelling::Multiple {
+    if *meaning.task.labelling() == Labelling::Multiple {
         return Vec::new();
     }
-    let of_head = |(index, head): (usize, &tubelet::vivit::LabelHead)| {
+    let of_head = |(index, head): (usize, &LabelHead)| {
         let class = |class: usize| meaning.names.name(index, class).map_or_else(|| class.to_string(), str::to_owned);
         let name = if alone { String::new() } else { head.name.clone() };
         TrainedHead::new(name, (0..head.classes).map(class).collect())

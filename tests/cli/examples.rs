@@ -20,7 +20,7 @@ use super::common::data;
 use super::{Outcome, Ran, ensure, tubelet};
 
 /// What is run in the place of something else, the first that a command holds first.
-const STAND_INS: [(&str, &str); 28] = [
+const STAND_INS: [(&str, &str); 29] = [
     // No camera.
     ("rtsp://CAMERA", "clip.mp4"),
     // Large tubelets, for a forward pass of a moment.
@@ -54,6 +54,8 @@ const STAND_INS: [(&str, &str); 28] = [
     ("--clips 500 --size 64", "--clips 1 --size 64 --frames 4"),
     ("--set dots --frames 16", "--set dots --frames 4 --clips 1"),
     ("--photographs photos/", "--photographs frames/ --clips 1 --frames 4"),
+    // A training takes minutes; tests of its own run it on small videos.
+    ("tubelet train ", "true tubelet train "),
     // A home of its own.
     ("~/", "home/"),
     ("tests/data/", "data/"),

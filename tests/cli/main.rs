@@ -14,6 +14,7 @@ mod many;
 mod models;
 mod motions;
 mod saved;
+mod training;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -63,6 +64,10 @@ fn main() -> ExitCode {
         ("forward by reference is golden", || golden_forward(&["--device", "references"])),
         ("layouts and single clips", layouts),
         ("wrong use of gradient", gradient::refused),
+        ("train leaves a model that others take", training::whole),
+        ("train takes class folders and freezes parts", training::class_folders),
+        ("train goes on after it was killed", training::goes_on),
+        ("wrong use of train", training::wrong_use),
         ("inspect tells what a checkpoint is", models::inspects),
         ("inspect tells why it is none", models::inspects_what_is_no_model),
         ("init begins from image models", models::begins_from_images),
@@ -297,6 +302,7 @@ fn help() -> Outcome {
         "embed",
         "forward",
         "gradient",
+        "train",
         "init",
         "inspect",
         "convert",

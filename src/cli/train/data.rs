@@ -26,10 +26,10 @@ pub(super) struct DataArguments {
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
     /// Videos have any number of labels, each of which applies or not.
-    #[arg(long, conflicts_with = "head")]
+    #[arg(long, conflicts_with = "head", hide_short_help = true)]
     multi_label: bool,
     /// A head of several, such as noun=300. May be repeated; a video has one label of each.
-    #[arg(long, value_name = "NAME=CLASSES", value_parser = head, conflicts_with = "classes")]
+    #[arg(long, value_name = "NAME=CLASSES", value_parser = head, conflicts_with = "classes", hide_short_help = true)]
     head: Vec<LabelHead>,
     /// Videos to evaluate on after each epoch: another manifest, a share of the videos that is then not trained on, or none.
     /// Without it a fifth.
@@ -93,11 +93,6 @@ impl DataArguments {
     /// How videos are opened.
     pub(super) fn opening(&self) -> &OpenArguments {
         &self.opening
-    }
-
-    /// The manifest.
-    pub(super) fn manifest(&self) -> &Path {
-        &self.manifest
     }
 
     /// What labels mean: as the head that stays has them, else as is told, else as the manifest names them.

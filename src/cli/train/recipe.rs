@@ -24,7 +24,7 @@ pub(super) struct RecipeArguments {
     /// What is begun from: scratch (random weights), image (a trained image model), or checkpoint (a video model, which gets a
     /// new head).
     #[arg(long, value_enum, value_name = "START", help_heading = RECIPE)]
-    from: Option<From>,
+    from: Option<Origin>,
     /// With --from scratch or image: the backbone and its tubelets, such as vit-ti/16x2.
     #[arg(long, value_name = "SHAPE", help_heading = RECIPE)]
     shape: Option<String>,
@@ -34,7 +34,7 @@ pub(super) struct RecipeArguments {
         hide_possible_values = true, help_heading = RECIPE)]
     kind: Option<Model>,
     /// Keep the head of a video model: its classes are those of the videos.
-    #[arg(long, help_heading = RECIPE)]
+    #[arg(long, help_heading = RECIPE, hide_short_help = true)]
     keep_head: bool,
     /// How often all videos are shown.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "steps", help_heading = RECIPE)]
@@ -46,7 +46,7 @@ pub(super) struct RecipeArguments {
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = RECIPE)]
     batch: Option<usize>,
     /// Videos that are computed at a time: fewer take less memory.
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = RECIPE)]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = RECIPE, hide_short_help = true)]
     micro_batch: Option<usize>,
     /// The highest learning rate.
     #[arg(long, value_name = "RATE", help_heading = RECIPE)]
@@ -85,7 +85,7 @@ pub(super) struct RecipeArguments {
 
 /// What a training begins from.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum From {
+enum Origin {
     Scratch,
     Image,
     Checkpoint,
@@ -143,13 +143,13 @@ impl RecipeArguments {
     fn start(&self, start: Start) -> Result<Start> {
         let model = start.model().cloned().unwrap_or_default();
         let start = match (self.from, start) {
-            (Some(From::Scratch), Start::ImageModel(_) | Start::Checkpoint(_)) => Start::Scratch(model),
-            (Some(From::Image), Start::Scratch(_) | Start::Checkpoint(_)) => {
+            (Some(Origin::Scratch), Start::ImageModel(_) | Start::Checkpoint(_)) => Start::Scratch(model),
+            (Some(Origin::Image), Start::Scratch(_) | Start::Checkpoint(_)) => {
                 let mut image = ImageStart::default();
                 image.model = model;
                 Start::ImageModel(image)
             }
-            (Some(From::Checkpoint), Start::Scratch(_) | Start::ImageModel(_)) => {
+            (Some(Origin::Checkpoint), Start::Scratch(_) | Start::ImageModel(_)) => {
                 Start::Checkpoint(CheckpointStart::default())
             }
             (_, start) => start,

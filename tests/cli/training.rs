@@ -1,0 +1,130 @@
+//! `tubelet train`: what it writes, how it goes on, and how it fails.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use libtest_mimic::Failed;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::interruption::{signalled, unfinished, wait_until};
+use super::{Outcome, Ran, ensure, tubelet};
+
+/// Small videos that the program makes.
+fn motions() -> Result<TempDir, Failed> {
+    let room = tempfile::tempdir()?;
+    let options = "--set camera --clips 2 --validation 1 --frames 4 --size 32 --format npy";
+    Ran::with(&format!("make-motions {options} --output {{}}"), &[&room.path().join("videos")])?.success()?;
+    Ok(room)
+}
+
+/// A small model on them, from random weights.
+const SMALL: &str = "--from scratch --shape vit-ti/16x2 --frames 4 --size 32 --batch 4 --device cpu --warm-up 0.2";
+
+fn trained(room: &Path, output: &Path, more: &str) -> Result<Ran, Failed> {
+    let videos = room.join("videos");
+    let command = format!("train {{}} --labels {{}} --validation {{}} --output {{}} {SMALL} {more}");
+    let paths = [videos.join("train.csv"), videos.join("classes.txt"), videos.join("validation.csv")];
+    Ran::with(&command, &[&paths[0], &paths[1], &paths[2], output])
+}
+
+/// A folder that other commands take, with all that a training leaves.
+pub(super) fn whole() -> Outcome {
+    let room = motions()?;
+    let output = room.path().join("model");
+    let ran = trained(room.path(), &output, "--steps 3 --json")?.success()?;
+    let lines: Vec<Value> = ran.stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let kinds: Vec<_> = lines.iter().filter_map(|line| line["kind"].as_str()).collect();
+    ensure(kinds.len() == lines.len(), "a line says not what it is of")?;
+    ensure(kinds.iter().filter(|kind| **kind == "step").count() == 3, format!("{kinds:?}"))?;
+    ensure(kinds.contains(&"evaluation") && kinds.contains(&"checkpoint"), format!("{kinds:?}"))?;
+    let end = lines.last().ok_or("nothing is said")?;
+    ensure(end["kind"] == "end" && end["steps"] == 3 && end["videos"][0] == 20, format!("{end}"))?;
+    for name in ["config.json", "model.safetensors", "recipe.toml", "steps.jsonl", "training.html"] {
+        ensure(output.join(name).is_file(), format!("there is no {name}"))?;
+    }
+    let labels = fs::read_to_string(output.join("config.json"))?;
+    ensure(labels.contains("pan left"), "the classes have no names")?;
+    let best = PathBuf::from(end["best"]["path"].as_str().ok_or("no checkpoint is the best")?);
+    let video = fs::read_dir(room.path().join("videos/train"))?.next().ok_or("no videos")??.path();
+    for model in [&output, &best] {
+        let said = Ran::with("classify {} --model {} --device cpu --json", &[&video, model])?.success()?.json()?;
+        ensure(said["untrained"] == false, "the model counts as untrained")?;
+    }
+    trained(room.path(), &output, "--steps 3")?.refusal(&["is there already", "--resume"])
+}
+
+/// A model that was trained gets a new head for folders of classes, and only the head learns.
+pub(super) fn class_folders() -> Outcome {
+    let room = motions()?;
+    let begun = room.path().join("begun");
+    trained(room.path(), &begun, "--steps 1")?.success()?;
+    let classes = room.path().join("classes");
+    let mut videos: Vec<_> = fs::read_dir(room.path().join("videos/train"))?.collect::<Result<_, _>>()?;
+    videos.sort_by_key(|video| video.file_name());
+    for (index, video) in videos.iter().take(12).enumerate() {
+        let folder = classes.join(["one", "two", "three"][index % 3]);
+        fs::create_dir_all(&folder)?;
+        fs::copy(video.path(), folder.join(video.file_name()))?;
+    }
+    let output = room.path().join("mine");
+    let options = "--epochs 2 --batch 3 --freeze embeddings,encoder --validation none --device cpu";
+    Ran::with(&format!("train {{}} --model {{}} --output {{}} {options}"), &[&classes, &begun, &output])?.success()?;
+    let config = fs::read_to_string(output.join("config.json"))?;
+    ensure(config.contains("\"three\"") && !config.contains("pan left"), "the classes are not those of the folders")?;
+    let recipe = fs::read_to_string(output.join("recipe.toml"))?;
+    ensure(recipe.contains("frames = 4") && recipe.contains("adamw"), recipe)
+}
+
+/// Killed at any moment, or interrupted, it goes on to the same bits.
+pub(super) fn goes_on() -> Outcome {
+    let room = motions()?;
+    let whole = room.path().join("whole");
+    // Five steps an epoch.
+    trained(room.path(), &whole, "--epochs 6")?.success()?;
+    let output = room.path().join("cut");
+    for (signal, code, least) in [("-KILL", None, 1), ("-INT", Some(130), 8), ("-KILL", None, 14)] {
+        let videos = room.path().join("videos");
+        let mut command = tubelet(&["train"]);
+        command.arg(videos.join("train.csv")).arg("--labels").arg(videos.join("classes.txt"));
+        command.arg("--validation").arg(videos.join("validation.csv")).arg("--output").arg(&output);
+        command.args(SMALL.split(' ')).args(["--epochs", "6", "--resume"]);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let steps =
+            || fs::read_to_string(output.join("steps.jsonl")).map_or(0, |text| text.matches("\"step\"").count());
+        wait_until(|| steps() >= least)?;
+        let (ended, said) = signalled(child, signal)?;
+        ensure(ended == code, format!("{signal} gave {ended:?}: {said}"))?;
+        ensure(code.is_none() || said.contains("--resume"), said)?;
+    }
+    trained(room.path(), &output, "--epochs 6 --resume")?.success()?;
+    ensure(unfinished(&output.join("checkpoints"))?.is_empty(), "something half-written is left")?;
+    let model = |folder: &Path| fs::read(folder.join("model.safetensors"));
+    ensure(model(&output)? == model(&whole)?, "the weights are others")
+}
+
+pub(super) fn wrong_use() -> Outcome {
+    let room = motions()?;
+    let (train, output) = (room.path().join("videos/train.csv"), room.path().join("model"));
+    for (options, parts) in [
+        ("", &["begins from a video model", "--model"][..]),
+        ("--from scratch --model x", &["random weights", "leave out"]),
+        ("--recipe k900", &["k900", "ssv2", "fine-tune"]),
+        ("--from scratch --epochs 0", &["--epochs"]),
+        ("--from scratch --epochs 1 --steps 1", &["--epochs", "--steps"]),
+        ("--from scratch --batch 4 --micro-batch 3 --size 32 --frames 4", &["micro_batch", "divide"]),
+        ("--from scratch --shape vit-xxl", &["vit-xxl"]),
+        ("--from scratch --keep-head", &["--keep-head"]),
+        ("--model x --shape vit-b", &["leave out --shape"]),
+        ("--from scratch --multi-label", &["--classes"]),
+        (
+            "--from scratch --freeze nothing --size 32 --frames 4 --shape vit-ti/16x2 --device cpu",
+            &["nothing", "embeddings"],
+        ),
+    ] {
+        let command = format!("train {{}} --output {{}} {options} --validation none");
+        Ran::with(&command, &[&train, &output])?.refusal(parts)?;
+    }
+    ensure(!output.join("config.json").exists(), "something is written all the same")
+}
