@@ -110,13 +110,14 @@ fn batches(model: &str) -> Result<[Batch; 2], Failed> {
     let values: Vec<f32> = levels.iter().map(|level| (f64::from(*level) / 127.5) as f32 - 1.0).collect();
     let labels: Vec<usize> =
         serde_json::from_str(&fs::read_to_string(data(&format!("training/{model}/labels.json")))?)?;
-    let mut halves = values.chunks(values.len() / 2).zip(labels.chunks(BATCH)).map(|(values, labels)| {
-        let mut axes = shape.clone();
-        axes[0] = BATCH;
-        let mut targets = vec![0.0; BATCH * CLASSES];
-        labels.iter().enumerate().for_each(|(row, label)| targets[row * CLASSES + label] = 1.0);
-        Ok(Batch::new(Tensor::f32(axes, values.to_vec())?, Tensor::f32([BATCH, CLASSES], targets)?))
-    });
+    let mut halves =
+        values.chunks(values.len() / 2).zip(labels.chunks(BATCH)).map(|(values, labels)| -> Result<Batch, Failed> {
+            let mut axes = shape.clone();
+            axes[0] = BATCH;
+            let mut targets = vec![0.0; BATCH * CLASSES];
+            labels.iter().enumerate().for_each(|(row, label)| targets[row * CLASSES + label] = 1.0);
+            Ok(Batch::new(Tensor::f32(axes, values.to_vec())?, Tensor::f32([BATCH, CLASSES], targets)?))
+        });
     let mut half = || halves.next().unwrap_or_else(|| Err("too few clips".into()));
     Ok([half()?, half()?])
 }
@@ -223,10 +224,9 @@ fn wrong_choices_show(device: &Device, rule: Rule) -> Result<(), Failed> {
         ("smoothing applied twice", smoothed(0.19)),
     ];
     match rule {
-        Rule::Sgd => choices
-            .push(("no momentum", TrainerOptions { optimiser: Sgd::default().momentum(0.0).into(), ..rule.options() })),
+        Rule::Sgd => choices.push(("no momentum", right.clone().optimiser(Sgd::default().momentum(0.0)))),
         Rule::AdamW => {
-            let of = |adamw: AdamW| TrainerOptions { optimiser: adamw.into(), ..rule.options() };
+            let of = |adamw: AdamW| right.clone().optimiser(adamw);
             choices.push(("no decay", of(AdamW::default())));
             choices.push(("a larger epsilon", of(AdamW::default().decay(0.05).epsilon(1e-6))));
             choices.push(("another second beta", of(AdamW::default().decay(0.05).betas([0.9, 0.95]))));
@@ -378,6 +378,7 @@ const RECIPE: &str = "
     flip = 0.5
     mixup = 0.3
     [evaluation]
+    every_epochs = 1
     test_every_epochs = 0
     [checkpoints]
     every_steps = 2
@@ -476,6 +477,7 @@ fn goes_on(device: &Device) -> Result<Shown, Failed> {
 /// The step and the last good checkpoint are named; where gradients are looked at, so is a weight.
 fn diverges(device: &Device) -> Result<Shown, Failed> {
     let text = RECIPE.replace("rate = 1e-3", "rate = 1e30").replace("every_steps = 2", "every_steps = 1");
+    let text = text.replace("    every_epochs = 1", "    every_epochs = 0");
     let recipe = Recipe::parse(&text)?;
     let folder = tempfile::tempdir()?;
     let error = run(device, folder.path(), &recipe, &mut Until::default())?.unwrap_err();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{ClipSource, ClipStart, Recipe};
 use crate::engine::{Average, Pass, Views, Vivit};
 use crate::eval::{Metrics, Prediction, Row, Task, UNREADABLE, VideoOutcome, decode_ahead};
-use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
+use crate::tensor::{Error, ErrorKind, LONGEST_TEXT, Result, printable};
 use crate::video::{Clip, Sampling};
 use crate::vivit::Labelling;
 
@@ -74,7 +74,7 @@ impl ValidationOutcome {
 ///
 /// # Errors
 ///
-/// What the device has to say, and sources that are wrong as a whole.
+/// What the device has to say, logits that are no numbers ([`Device`](ErrorKind::Device)), and sources that are wrong as a whole.
 pub fn validate(
     model: &Vivit,
     source: &Arc<dyn ClipSource>,
@@ -91,7 +91,14 @@ pub fn validate(
         let (name, labels) = (source.name(*index), source.labels(*index));
         let outcome = match decoded {
             Ok(clips) => {
-                let logits = Average::Logits.of(&model.view_logits(pass.over(&clips))?, labelling)?;
+                let views = model.view_logits(pass.over(&clips))?;
+                if !views.iter().flatten().all(|logit| logit.is_finite()) {
+                    return Err(Error::new(
+                        ErrorKind::Device,
+                        format!("the logits of {name} are no numbers: the weights have run away"),
+                    ));
+                }
+                let logits = Average::Logits.of(&views, labelling)?;
                 total += loss(task, &logits, &labels);
                 VideoOutcome::Done(Prediction::new(task, logits, None)?)
             }

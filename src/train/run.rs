@@ -284,7 +284,10 @@ impl TrainingRun {
             // What was found may lack what was interrupted. The next look at the signal ends the training.
             return Ok(None);
         }
-        let outcome = outcome?;
+        let outcome = outcome.map_err(|error| match error.kind() {
+            ErrorKind::Device => self.with_last_good(error),
+            _ => error,
+        })?;
         onlooker.evaluated(self.step, self.epoch(), &outcome)?;
         Ok(outcome.score())
     }

@@ -143,7 +143,8 @@ impl Trainer {
             let operands = self.options.optimiser.operands(rate, step)?;
             let mut seen = Seen::default();
             for run in &runs {
-                seen.add(run, clips, self.run(run, batch, &operands).await?)?;
+                let shown = self.run(run, batch, &operands).await?;
+                seen.add(run, clips, shown)?;
             }
             seen.outcome(&self.options, self.model.config().classes)
         })

@@ -59,7 +59,7 @@ pub(super) fn whole() -> Outcome {
 pub(super) fn class_folders() -> Outcome {
     let room = motions()?;
     let begun = room.path().join("begun");
-    trained(room.path(), &begun, "--steps 1")?.success()?;
+    trained(room.path(), &begun, "--steps 2")?.success()?;
     let classes = room.path().join("classes");
     let mut videos: Vec<_> = fs::read_dir(room.path().join("videos/train"))?.collect::<Result<_, _>>()?;
     videos.sort_by_key(|video| video.file_name());
@@ -91,8 +91,9 @@ pub(super) fn goes_on() -> Outcome {
         command.arg("--validation").arg(videos.join("validation.csv")).arg("--output").arg(&output);
         command.args(SMALL.split(' ')).args(["--epochs", "6", "--resume"]);
         let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-        let steps =
-            || fs::read_to_string(output.join("steps.jsonl")).map_or(0, |text| text.matches("\"step\"").count());
+        let steps = || {
+            fs::read_to_string(output.join("steps.jsonl")).map_or(0, |text| text.matches("\"kind\":\"step\"").count())
+        };
         wait_until(|| steps() >= least)?;
         let (ended, said) = signalled(child, signal)?;
         ensure(ended == code, format!("{signal} gave {ended:?}: {said}"))?;

@@ -76,6 +76,12 @@ impl TrainerOptions {
             .frozen(recipe.frozen.clone()))
     }
 
+    /// How weights follow their gradients.
+    #[must_use]
+    pub fn optimiser(self, optimiser: impl Into<Optimiser>) -> Self {
+        Self { optimiser: optimiser.into(), ..self }
+    }
+
     /// What is done about long gradients.
     #[must_use]
     pub fn clipping(self, clipping: Clipping) -> Self {

@@ -54,7 +54,8 @@ pub(super) struct Shown {
 
 impl Shown {
     pub(super) fn of(pass: &Pass, found: Vec<Tensor>) -> Result<Self> {
-        let first = |tensor: &Tensor| Ok(tensor.as_f32()?.first().copied().map_or(f64::NAN, f64::from));
+        let first =
+            |tensor: &Tensor| -> Result<f64> { Ok(tensor.as_f32()?.first().copied().map_or(f64::NAN, f64::from)) };
         let [norm, rest @ ..] = found.as_slice() else { return Err(Error::usage("a step has shown nothing")) };
         let norm = first(norm)?;
         let (Some(of_clips), [losses, logits, sums @ ..]) = (&pass.of_clips, rest) else {
