@@ -449,7 +449,9 @@ fn goes_on(device: &Device) -> Result<Shown, Failed> {
     assert_eq!((until.steps.len(), until.scores.len()), (6, 3));
     let model = |folder: &Path| fs::read(folder.join("model.safetensors"));
     let expected = model(whole.path())?;
-    for cut in 1..=6 {
+    // On a software device every training compiles its shaders for seconds.
+    let cuts: &[u64] = if device.gpu().is_some() { &[1, 4] } else { &[1, 2, 3, 4, 5, 6] };
+    for &cut in cuts {
         let folder = tempfile::tempdir()?;
         let mut until = Until { cut_after: Some(cut), ..Until::default() };
         assert!(run(device, folder.path(), &recipe, &mut until)?.is_err());

@@ -197,7 +197,7 @@ mod tests {
             ("0.25", Validation::Share(0.25)),
             ("val.csv", Validation::Manifest("val.csv".into())),
         ] {
-            assert_eq!(text.parse(), Ok(expected), "{text}");
+            assert_eq!(text.parse::<Validation>(), Ok(expected), "{text}");
         }
     }
 
