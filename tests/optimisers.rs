@@ -214,7 +214,7 @@ fn trained(device: &Device, rule: Rule) -> Result<Curve> {
     for step in 0..STEPS {
         let operands = rule.optimiser.operands(rule.schedule.rate(step)?, step)?;
         let found = executor.run(&with(&batch.feeds(), &operands), &[problem.losses, norm]).wait()?;
-        let (loss, norm) = (found[0].as_f32()?.iter().sum(), found[1].as_f32()?[0]);
+        let (loss, norm) = (found[0].as_f32()?.iter().sum::<f32>(), found[1].as_f32()?[0]);
         check_step(step, loss, norm)?;
         losses.push(f64::from(loss));
         norms.push(f64::from(norm));
