@@ -3,7 +3,6 @@
 use crate::gpu::Capabilities;
 use crate::kernels::attention::cut::Common;
 use crate::kernels::attention::mask::{EmptyRow, Mask};
-use crate::kernels::attention::qkv::Qkv;
 use crate::kernels::attention::sequences::Part;
 use crate::kernels::attention::tile::{Sharing, counted, groups_of};
 use crate::kernels::shader::{Literals, Needs, Unfit};
