@@ -5,7 +5,7 @@
 
 use super::views::Views;
 use super::{Called, Described, Format, config_json};
-use crate::checkpoint::arrays::Arrays;
+use crate::checkpoint::arrays::{Arrays, Dtype};
 use crate::checkpoint::fit::Convention;
 use crate::checkpoint::huggingface::{ImageSize, gelu};
 use crate::checkpoint::location::Location;
@@ -23,10 +23,10 @@ const PREFIX: &str = "dinov2.";
 const SCALED: [(&str, &str); 2] =
     [("attention.output.dense", "layer_scale1.lambda1"), ("mlp.fc2", "layer_scale2.lambda1")];
 
-/// What DINOv2 was trained to see.
-const NORMALISED: &str = "DINOv2 was trained on pixels normalised by the mean 0.485, 0.456, 0.406 and the deviation 0.229, \
-    0.224, 0.225 of ImageNet's colours, not from -1 to 1: a preprocessor_config.json with these as image_mean and image_std \
-    prepares clips so";
+/// What DINOv2 was trained to see, and how clips are prepared so.
+const NORMALISED: &str = "DINOv2 was trained on pixels from 0 to 1, normalised by the mean 0.485, 0.456, 0.406 and the \
+    deviation 0.229, 0.224, 0.225, where other models take them from -1 to 1: a preprocessor_config.json beside the new \
+    model with these as image_mean and image_std, rescale_factor 0.00392156862745098 and offset false prepares clips so";
 
 #[derive(Debug)]
 struct Named {
@@ -92,7 +92,7 @@ fn views(arrays: Box<dyn Arrays>) -> Called {
 fn described(location: &Location, arrays: &dyn Arrays) -> Result<Described> {
     let names = arrays.names();
     let mut described = config_json(location, said)?.unwrap_or(Described::untold(Gelu::Erf, 1e-6));
-    is_plain(&names)
+    is_plain(arrays)
         .map_err(|reason| Error::file(format!("{} holds no plain DINOv2: {reason}", arrays.path().display())))?;
     described.notes.push(NORMALISED.to_owned());
     if names.iter().any(|name| is_of_classifier(name)) {
@@ -128,13 +128,14 @@ fn said(fields: &Fields) -> Result<Described, String> {
     })
 }
 
-const REGISTERS: &str = "the model has register tokens beside the patches, which no video model has: take the DINOv2 of the same \
-    size without registers";
-const SWIGLU: &str = "the model's MLPs are gated (SwiGLU, as in DINOv2 giant), which no video model computes: take DINOv2 small, \
-    base or large";
+const REGISTERS: &str = "the model has register tokens beside the patches, which no video model has: take the DINOv2 of \
+    the same size without registers";
+const SWIGLU: &str = "the model's MLPs are gated (SwiGLU, as in DINOv2 giant), which no video model computes: take DINOv2 \
+    small, base or large";
 
 /// Whether the arrays are those of a plain DINOv2, each block with both its scales; else what is not so.
-fn is_plain(names: &[&str]) -> Result<(), String> {
+fn is_plain(arrays: &dyn Arrays) -> Result<(), String> {
+    let names = arrays.names();
     let has = |part: &str| names.iter().any(|name| name.contains(part));
     if has("embeddings.register_tokens") {
         return Err(REGISTERS.to_owned());
@@ -146,11 +147,17 @@ fn is_plain(names: &[&str]) -> Result<(), String> {
         let weight = format!("{projection}.weight");
         for block in names.iter().filter_map(|name| name.strip_suffix(&weight)) {
             let scale = format!("{block}{scale}");
-            if !names.contains(&scale.as_str()) {
-                return Err(format!(
-                    "it has no {}, by which the output of {projection} is multiplied: download it again",
-                    printable(&scale, LONGEST_SHOWN)
-                ));
+            let shown = printable(&scale, LONGEST_SHOWN);
+            match arrays.dtype(&scale) {
+                None => {
+                    return Err(format!(
+                        "it has no {shown}, by which the output of {projection} is multiplied: download it again"
+                    ));
+                }
+                Some(Dtype::Other(dtype)) => {
+                    return Err(format!("{shown} has elements of {dtype}, expected F16, BF16, F32 or F64"));
+                }
+                Some(_) => {}
             }
         }
     }

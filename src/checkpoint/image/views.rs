@@ -77,14 +77,13 @@ impl Views {
     /// it does not have an element for each row of each of them, all stay as they are.
     pub(super) fn scale_rows(&mut self, scale: &str, of: &[String]) {
         let Some(View { stored, shape, part: Part::Whole }) = self.views.get(scale) else { return };
-        let is_read = self.arrays.dtype(stored).is_some_and(|dtype| dtype.bytes().is_some());
         let fits = |name: &String| {
             self.views.get(name).is_some_and(|view| {
                 let axes = view.shape.axes();
                 matches!(view.part, Part::Whole) && !axes.contains(&0) && axes.get(..1) == Some(shape.axes())
             })
         };
-        if !is_read || !of.iter().all(fits) {
+        if !of.iter().all(fits) {
             return;
         }
         let by = stored.clone();
