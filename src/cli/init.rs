@@ -39,8 +39,9 @@ Examples:
   tubelet init --from vit.npz --model 2 --tubelet 16x2 --frames 32 --output DIR
   tubelet init --from google/vit-base-patch16-224-in21k --model 3 --output DIR
   tubelet init --from vit.npz --model 1 --size 288 --inflate average -o DIR
-  tubelet init --from facebook/dinov2-small --model 2 --size 224 --copy-cls-to-spatial -o DIR
-  tubelet init --from google/vit-base-patch16-224-in21k --model 3 --gelu tanh --output DIR
+  tubelet init --from facebook/dinov2-small --model 2 --size 224 \\
+      --copy-cls-to-spatial --output DIR
+  tubelet init --from vit.npz --model 3 --gelu exact --output DIR
   tubelet init --from vit.npz --config config.json --start FILE --output DIR"
 )]
 pub(super) struct Init {
