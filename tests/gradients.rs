@@ -36,7 +36,7 @@ const STEP: f64 = 3e-5;
 
 /// The step where values that nearly tie for a maximum must not change places. Pooling is linear up to there, so that a
 /// shorter step loses digits and nothing else.
-const STEP_OF_MAXIMA: f64 = 3e-7;
+const STEP_OF_MAXIMA: f64 = 1e-6;
 
 /// Computes operations by their references as it takes them.
 #[derive(Default)]
