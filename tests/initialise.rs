@@ -21,7 +21,7 @@ use tubelet::vivit::initialise::{
 };
 use tubelet::vivit::{
     Classifier, Config, EncoderSize, FactorisedDotProduct, FactorisedEncoder, FactorisedSelfAttention, FrameSampling,
-    Grid, Joint, Model, Order, Parameters, Temporal, Tubelet,
+    Gelu, Grid, Joint, Model, Order, Parameters, Temporal, Tubelet,
 };
 
 /// Tensors in memory.
@@ -334,6 +334,37 @@ fn the_program_has_sensible_defaults() {
         let (code, _, err) = init(more);
         assert!(code == 2 && err.contains(culprit), "{more:?}: {code} {err}");
     }
+}
+
+/// The image model's form of GELU and its eps are kept; where they are not, a note says so.
+#[test]
+fn the_program_keeps_what_the_image_model_computes() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("model");
+    let init = |more: &[&str]| {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_tubelet"));
+        program.args(["init", "--force", "--from"]).arg(data("hf-vit-tiny")).arg("--output").arg(&output).args(more);
+        let result = program.output().unwrap();
+        let notes = String::from_utf8(result.stderr).unwrap();
+        assert!(result.status.success(), "{more:?}: {notes}");
+        let made = checkpoint::load(output.to_str().unwrap()).unwrap().config;
+        (made.gelu, made.layer_norm_eps, notes)
+    };
+    for form in [&[][..], &["--gelu", "exact"], &["--gelu", "as-image"]] {
+        let (gelu, eps, notes) = init(&[&["--model", "2"], form].concat());
+        assert_eq!((gelu, eps, notes.as_str()), (Gelu::Erf, 1e-12, ""), "{form:?}");
+    }
+    let (gelu, eps, notes) = init(&["--model", "2", "--gelu", "tanh"]);
+    assert_eq!((gelu, eps), (Gelu::Tanh, 1e-12));
+    assert!(notes.contains("GELU by tanh where it was by erf") && !notes.contains("eps"), "{notes}");
+
+    // A configuration decides.
+    let variants = variants();
+    let config = folder.path().join("config.json");
+    std::fs::write(&config, variants["model2-central"]["config"].to_string()).unwrap();
+    let (gelu, eps, notes) = init(&["--config", config.to_str().unwrap()]);
+    assert_eq!((gelu, eps), (Gelu::Tanh, 1e-6));
+    assert!(notes.contains("GELU by tanh where it was by erf and LayerNorm with an eps of 1e-6"), "{notes}");
 }
 
 /// The folders of `hf-vit-tiny` hold Model 1 with all weights of the image model, its head too.

@@ -101,7 +101,7 @@ impl Batch {
         let labels = (0..ROWS as u32).map(|row| (3 * row + 1) % CLASSES as u32).collect();
         Ok(Self {
             x: Tensor::f32([ROWS, INNER], waves(ROWS * INNER, 1.3, height))?,
-            labels: Tensor::u32([ROWS], labels)?,
+            labels: Tensor::u32([ROWS, 1], labels)?,
         })
     }
 
@@ -110,7 +110,7 @@ impl Batch {
         let rows = ROWS / parts;
         let (x, labels) = (self.x.as_f32()?.chunks(rows * INNER), self.labels.as_u32()?.chunks(rows));
         let part = |(x, labels): (&[f32], &[u32])| {
-            Ok(Self { x: Tensor::f32([rows, INNER], x.to_vec())?, labels: Tensor::u32([rows], labels.to_vec())? })
+            Ok(Self { x: Tensor::f32([rows, INNER], x.to_vec())?, labels: Tensor::u32([rows, 1], labels.to_vec())? })
         };
         x.zip(labels).map(part).collect()
     }
@@ -131,7 +131,7 @@ impl Problem {
     fn of(rows: usize) -> Result<Self> {
         let mut graph = Graph::new();
         let x = graph.input("x", [rows, INNER], Element::F32)?;
-        let labels = graph.input("labels", [rows], Element::U32)?;
+        let labels = graph.input("labels", [rows, 1], Element::U32)?;
         let weight = graph.weights(&[WEIGHT], [CLASSES, INNER])?;
         let bias = graph.weights(&[BIAS], [CLASSES])?;
         let layer = Linear::new(rows, INNER, CLASSES).bias(true);
@@ -214,7 +214,7 @@ fn trained(device: &Device, rule: Rule) -> Result<Curve> {
     for step in 0..STEPS {
         let operands = rule.optimiser.operands(rule.schedule.rate(step)?, step)?;
         let found = executor.run(&with(&batch.feeds(), &operands), &[problem.losses, norm]).wait()?;
-        let (loss, norm) = (found[0].as_f32()?.iter().sum(), found[1].as_f32()?[0]);
+        let (loss, norm) = (found[0].as_f32()?.iter().sum::<f32>(), found[1].as_f32()?[0]);
         check_step(step, loss, norm)?;
         losses.push(f64::from(loss));
         norms.push(f64::from(norm));

@@ -365,6 +365,9 @@ const RECIPE: &str = "
     batch = 4
     micro_batch = 2
     seed = 5
+    mlp_dropout = 0.1
+    [stochastic_depth]
+    rate = 0.3
     [optimiser.adamw]
     weight_decay = 0.01
     [schedule]
@@ -421,7 +424,7 @@ impl Onlooker for Until {
 fn run(device: &Device, folder: &Path, recipe: &Recipe, until: &mut Until) -> Result<tubelet::Result<()>, Failed> {
     let task = Task::new(Labelling::Single, 5)?;
     let checkpoints = CheckpointFolder::open(folder.join("checkpoints"), recipe.checkpoints.keep)?;
-    let (resumed, options) = (checkpoints.last()?, TrainerOptions::of(recipe)?);
+    let (resumed, options) = (checkpoints.last()?, TrainerOptions::of(recipe));
     let trainer = match &resumed {
         Some(Resumed { checkpoint, state, .. }) => Trainer::resume(device, checkpoint.clone(), state.clone(), options)?,
         None => {

@@ -38,9 +38,9 @@
 {% else %}
         let scaled{{ r }}_{{ k }} = SCALE * weight{{ r }}_{{ k }};
 {% endif %}
-        let high{{ r }}_{{ k }} = f16(scaled{{ r }}_{{ k }});
+        let rounded{{ r }}_{{ k }} = nearest(scaled{{ r }}_{{ k }});
         let at{{ r }}_{{ k }} = row{{ r }} * WEIGHT_STRIDE + {{ k }}u * LANES + lane;
-        weights[at{{ r }}_{{ k }}] = high{{ r }}_{{ k }};
-        weights[WEIGHTS + at{{ r }}_{{ k }}] = f16(nearest(scaled{{ r }}_{{ k }} - f32(high{{ r }}_{{ k }})));
+        weights[at{{ r }}_{{ k }}] = f16(rounded{{ r }}_{{ k }});
+        weights[WEIGHTS + at{{ r }}_{{ k }}] = f16(nearest(scaled{{ r }}_{{ k }} - rounded{{ r }}_{{ k }}));
 {% endfor %}
 {% endfor %}

@@ -55,9 +55,11 @@ fn stage(row: u32, quad: u32, values: Quad) {
 {% endfor %}
 }
 
-// The nearest float of 11 bits: as a half it is rounded no more, whichever way a device does.
+// The nearest float of 11 bits, which as a half is rounded no more, whichever way a device does; in bits, for some drivers
+// take a float that was a half in between for the same. A NaN stays one.
 fn nearest(value: f32) -> f32 {
-    return bitcast<f32>((bitcast<u32>(value) + 0x1000u) & 0xffffe000u);
+    let bits = bitcast<u32>(value);
+    return select(bitcast<f32>((bits + 0x1000u) & 0xffffe000u), value, (bits & 0x7fffffffu) > 0x7f800000u);
 }
 
 // Of a row that sees no key.

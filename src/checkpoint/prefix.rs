@@ -16,7 +16,7 @@ struct Anchor {
 }
 
 const ANCHORS: [Anchor; 4] = [
-    Anchor { name: "embeddings.cls_token", own: &["vivit.", "vit."], joint: '.' },
+    Anchor { name: "embeddings.cls_token", own: &["vivit.", "vit.", "dinov2."], joint: '.' },
     Anchor { name: "embedding.kernel", own: &[], joint: '.' },
     Anchor { name: "patch_embed.proj.weight", own: &[], joint: '.' },
     Anchor { name: "embedding/kernel", own: &ROOTS, joint: '/' },

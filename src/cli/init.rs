@@ -1,23 +1,23 @@
 //! `tubelet init`.
 
-use std::collections::BTreeMap;
+mod origins;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use clap::ValueHint;
+use clap::{ValueEnum, ValueHint};
 use serde::Serialize;
 use tubelet::checkpoint::{self, Checkpoint, Described, Hints, Hub, Provenance, Trained};
 use tubelet::tensor::{Error, ErrorKind, Result};
-use tubelet::vivit::initialise::{
-    Inflation, Initialisation, Initialised, ParameterOrigin, Positions, TemporalAttention, from_scratch,
-};
-use tubelet::vivit::{Classifier, Config, Gelu, Labelling, Model, ModelOption, ParameterSpec, Parameters, Tubelet};
+use tubelet::vivit::initialise::{Inflation, Initialisation, Positions, TemporalAttention, from_scratch};
+use tubelet::vivit::{Classifier, Config, Gelu, Labelling, Model, ModelOption, Parameters, Tubelet};
 
 use super::arguments::{at_least_one, sides};
 use super::known::known;
 use super::preamble::Preamble;
 use super::{output, progress};
+use origins::{Group, groups};
 
 /// Make a video model from a trained image model, to train it further
 #[derive(clap::Args)]
@@ -26,16 +26,22 @@ use super::{output, progress};
                     --model <MODEL>|--config <CONFIG.json>",
     after_help = "\
 The image model is a .npz file of Google's vision transformers (as they are or of big_vision), a checkpoint of scenic, \
-or a folder or hub name of the transformers library or of timm. A video model of the same kind also serves, for \
-instance for longer clips.
+or a folder or hub name of the transformers library (ViT, DINOv2) or of timm. A video model of the same kind also \
+serves, for instance for longer clips. What DINOv2 scales in each block is folded into the projections before it.
 
 What the video model has and the image model has not keeps its starting values: those with which a training from \
 scratch begins (--seed), or those of another file (--start). So does the preamble, unless --keep-head.
+
+Of a clip that shows one still picture, Model 2 with --copy-cls-to-spatial makes at every temporal index what the image \
+model makes of the picture, for --inflate central and average alike.
 
 Examples:
   tubelet init --from vit.npz --model 2 --tubelet 16x2 --frames 32 --output DIR
   tubelet init --from google/vit-base-patch16-224-in21k --model 3 --output DIR
   tubelet init --from vit.npz --model 1 --size 288 --inflate average -o DIR
+  tubelet init --from facebook/dinov2-small --model 2 --size 224 \\
+      --copy-cls-to-spatial --output DIR
+  tubelet init --from vit.npz --model 3 --gelu exact --output DIR
   tubelet init --from vit.npz --config config.json --start FILE --output DIR"
 )]
 pub(super) struct Init {
@@ -92,10 +98,34 @@ struct TargetArguments {
     /// How the output becomes one vector. Without it a class token in Models 1 and 2, the mean in Models 3 and 4.
     #[arg(long, value_parser = known::<Classifier>(Classifier::ALL.iter().map(|one| one.name())))]
     classifier: Option<Classifier>,
+    /// The GELU of the MLPs: by erf (exact), by tanh, as ViViT was trained, or that of the image model. A note says so
+    /// where it is another one.
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    gelu: GeluForm,
     /// All of this in a file: the config.json of scenic, of the transformers library, or of this program.
     #[arg(long, value_name = "CONFIG.json",
-        conflicts_with_all = ["model", "tubelet", "frames", "size", "classes", "options", "classifier"])]
+        conflicts_with_all = ["model", "tubelet", "frames", "size", "classes", "options", "classifier", "gelu"])]
     config: Option<PathBuf>,
+}
+
+/// Which form of GELU a model is made with.
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum GeluForm {
+    Exact,
+    Tanh,
+    #[default]
+    AsImage,
+}
+
+impl GeluForm {
+    /// The form, where the image model has the form `image`.
+    fn of(self, image: Gelu) -> Gelu {
+        match self {
+            Self::Exact => Gelu::Erf,
+            Self::Tanh => Gelu::Tanh,
+            Self::AsImage => image,
+        }
+    }
 }
 
 /// How to make it.
@@ -177,14 +207,6 @@ struct Report {
     unused: Vec<String>,
 }
 
-/// Parameters of one origin.
-#[derive(Serialize)]
-struct Group {
-    parameters: String,
-    tensors: usize,
-    from: String,
-}
-
 impl super::Run for Init {
     fn run(self) -> Result<()> {
         let described = self.target.config.as_deref().map(checkpoint::read_config).transpose()?;
@@ -194,6 +216,7 @@ impl super::Run for Init {
             Some(described) => described,
             None => self.target.described(&trained.config, self.rules.keep_head)?,
         };
+        computed_otherwise(&trained.config, &target.config).iter().for_each(|note| output::note(note));
         let start = match &self.start {
             Some(file) => checkpoint::load_parameters(file, &Hub::from_env(), &target.config)?,
             None => from_scratch(&target.config, self.seed)?,
@@ -278,9 +301,7 @@ impl TargetArguments {
             .classes(self.classes.unwrap_or(if keep_head { source.classes } else { 400 }))
             .labelling(Labelling::Single)
             .classifier(self.classifier.unwrap_or(usual.classifier))
-            // As ViViT was trained, whatever the image model's library computes.
-            .layer_norm_eps(1e-6)
-            .gelu(Gelu::Tanh)
+            .gelu(self.gelu.of(source.gelu))
             .representation_size(None);
         config.validate()?;
         Ok(Described::new(config, Provenance::Scenic))
@@ -301,59 +322,18 @@ impl RuleArguments {
     }
 }
 
-/// The parameters by where they come from, those of all layers together, each under what their names have in common.
-fn groups(made: &Initialised) -> Vec<Group> {
-    let mut order: Vec<(String, String)> = Vec::new();
-    let mut members: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
-    for (ParameterSpec { name, .. }, origin) in made.origins() {
-        let name = all_layers(name);
-        let from = match origin {
-            ParameterOrigin::Copied(source) => copied(&name, &all_layers(source)),
-            origin => origin.to_string(),
-        };
-        let key = (bucket(&name), from);
-        if !members.contains_key(&key) {
-            order.push(key.clone());
-        }
-        members.entry(key).or_default().push(name);
-    }
-    let group = |key: (String, String)| {
-        let names = members.get(&key).map_or(&[][..], Vec::as_slice);
-        Group { parameters: common_path(names), tensors: names.len(), from: key.1 }
-    };
-    order.into_iter().map(group).collect()
-}
-
-/// `Transformer.encoderblock_3.LayerNorm_0.bias` as `Transformer.encoderblock_*.LayerNorm_0.bias`.
-fn all_layers(name: &str) -> String {
-    let parts = name.split('.').map(|part| if part.starts_with("encoderblock_") { "encoderblock_*" } else { part });
-    parts.collect::<Vec<_>>().join(".")
-}
-
-/// What is shown in one line if it has one origin: a module, in blocks the whole attention or MLP.
-fn bucket(name: &str) -> String {
-    let parts: Vec<_> = name.split('.').collect();
-    parts[..(parts.len() - 1).clamp(1, 3)].join(".")
-}
-
-/// Where a copy comes from: the first part of the source's name in which it differs from the target's.
-fn copied(name: &str, source: &str) -> String {
-    match source.split('.').zip(name.split('.')).find(|(source, name)| source != name) {
-        Some((source, _)) => format!("copied from {source}"),
-        None => "copied".to_owned(),
-    }
-}
-
-/// The parts that all `names` begin with.
-fn common_path(names: &[String]) -> String {
-    let Some((first, others)) = names.split_first() else { return String::new() };
-    let shared = |parts: &[&str]| {
-        let path = parts.join(".");
-        others.iter().all(|name| *name == path || name.starts_with(&format!("{path}.")))
-    };
-    let parts: Vec<_> = first.split('.').collect();
-    let longest = (0..=parts.len()).rev().find(|&length| shared(&parts[..length])).unwrap_or(0);
-    parts[..longest].join(".")
+/// What a `target` computes otherwise than the model that it is begun from, in a sentence; `None` where that is nothing.
+fn computed_otherwise(source: &Config, target: &Config) -> Option<String> {
+    let form = |gelu: Gelu| if gelu == Gelu::Tanh { "tanh" } else { "erf" };
+    let gelu = (source.gelu != target.gelu)
+        .then(|| format!("GELU by {} where it was by {}", form(target.gelu), form(source.gelu)));
+    let [before, after] = [source, target].map(|config| config.layer_norm_eps);
+    let eps = (before.to_bits() != after.to_bits())
+        .then(|| format!("LayerNorm with an eps of {after:e} where it was {before:e}"));
+    let changes: Vec<_> = gelu.into_iter().chain(eps).collect();
+    (!changes.is_empty()).then(|| {
+        format!("the new model computes {}: it begins close to the trained one, not equal", changes.join(" and "))
+    })
 }
 
 fn describe(report: &Report) -> String {
@@ -380,22 +360,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_computed_otherwise_is_said_in_one_sentence() {
+        let trained = Config::named("vit-b").unwrap().gelu(Gelu::Erf).layer_norm_eps(1e-12);
+        assert_eq!(computed_otherwise(&trained, &trained.clone().frames(4)), None);
+        let note = computed_otherwise(&trained, &Config::named("vit-b").unwrap()).unwrap();
+        assert!(note.contains("GELU by tanh where it was by erf and LayerNorm with an eps of 1e-6"), "{note}");
+        let forms = [GeluForm::Exact, GeluForm::Tanh, GeluForm::AsImage].map(|form| form.of(Gelu::Tanh));
+        assert_eq!(forms, [Gelu::Erf, Gelu::Tanh, Gelu::Tanh]);
+    }
+
+    #[test]
     fn a_tubelet_is_two_numbers() {
         assert_eq!(pair("16x2"), Ok([16, 2]));
         for text in ["", "x", "16", "16x", "16x2x2", "-1x2"] {
             assert!(pair(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn names_share_their_first_parts() {
-        let names = |names: &[&str]| common_path(&names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
-        assert_eq!(names(&["a.b.kernel", "a.b.bias"]), "a.b");
-        assert_eq!(names(&["a.b.kernel"]), "a.b.kernel");
-        assert_eq!(names(&["a.bc", "a.b"]), "a");
-        assert_eq!(copied("S.encoderblock_*.x", "T.encoderblock_*.x"), "copied from T");
-        assert_eq!(copied("T.LayerNorm_time.x", "T.LayerNorm_time.x"), "copied");
-        assert_eq!(bucket(&all_layers("T.encoderblock_11.MlpBlock_0.Dense_0.bias")), "T.encoderblock_*.MlpBlock_0");
-        assert_eq!(bucket("cls"), "cls");
     }
 }

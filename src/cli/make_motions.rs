@@ -1,5 +1,6 @@
 //! `tubelet make-motions`.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use tubelet::tensor::Result;
 use tubelet::video::{VideoEncoder, VideoFormat};
 
 use super::arguments::{at_least_one, sides};
+use super::interruption::{Finishing, interrupted};
 use super::known::known;
 use super::preamble::Preamble;
 use super::{output, progress};
@@ -39,7 +41,7 @@ Examples:
       --views 1x1 --model DIR --output results.csv"
 )]
 pub(super) struct MakeMotions {
-    /// What is shown: shapes, dots or camera.
+    /// Shapes, dots or camera.
     #[arg(long, value_name = "SET", value_parser = known::<MotionSet>(MotionSet::ALL.iter().map(|set| set.name())),
         hide_possible_values = true)]
     set: MotionSet,
@@ -70,7 +72,7 @@ pub(super) struct MakeMotions {
     photographs: Option<PathBuf>,
     /// How videos are written: mp4 (H.264, or MPEG-4 where ffmpeg has no encoder for it), mkv (FFV1, every byte as it
     /// was) or npy (arrays, for which ffmpeg is not needed).
-    #[arg(long, value_name = "FORMAT", default_value_t, hide_possible_values = true,
+    #[arg(long, value_name = "FORMAT", default_value_t,
         value_parser = known::<VideoFormat>(VideoFormat::ALL.iter().map(|format| format.extension())))]
     format: VideoFormat,
     /// Videos that are made at once, instead of as many as the processor runs threads.
@@ -125,8 +127,13 @@ impl super::Run for MakeMotions {
         let written = {
             let bar = progress::steps(motions.iter().map(Motions::len).sum::<usize>() as u64);
             bar.set_message("making videos");
-            let files = MotionFiles::new(encoder.clone(), workers);
-            files.write(&motions, &self.output, &mut |written| bar.set_position(written as u64))?
+            // A signal ends the videos that are being written; then what there is goes, and nothing writes any more.
+            let _finishing = Finishing::begin();
+            let mut show = |written: usize| {
+                bar.set_position(written as u64);
+                if interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            MotionFiles::new(encoder.clone(), workers).write(&motions, &self.output, &mut show)?
         };
         let report = self.report(&encoder, &written, begun.elapsed().as_secs_f64());
         output::report(self.json, &report, describe)
@@ -140,7 +147,9 @@ impl MakeMotions {
     }
 
     fn report(&self, encoder: &VideoEncoder, written: &[MotionSplit], seconds: f64) -> Report {
-        let clips = |split: Split| written.iter().filter(|part| part.name == split.name()).map(|part| part.clips).sum();
+        let clips = |split: Split| {
+            written.iter().filter(|part| part.name == split.name()).map(|part| part.clips).sum::<usize>()
+        };
         Report {
             preamble: Preamble::new("make-motions"),
             set: self.set.name(),

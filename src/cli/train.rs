@@ -115,7 +115,7 @@ impl super::Run for Train {
         let Begun { recipe, checkpoint, meaning } = self.begin(recipe, resumed.as_ref())?;
         let videos = self.data.videos(&meaning, &recipe)?;
         let device = self.device.open(true, false)?;
-        let options = TrainerOptions::of(&recipe)?.variants(self.device.variant.clone()).watched(self.watch);
+        let options = TrainerOptions::of(&recipe).variants(self.device.variant.clone()).watched(self.watch);
         let source = checkpoint.source.clone();
         let trainer = match &resumed {
             Some(resumed) => Trainer::resume(&device, checkpoint, resumed.state.clone(), options)?,

@@ -1,6 +1,8 @@
 //! Which values share memory.
 
-use super::{Graph, Node, Origin, Value};
+use std::ops::RangeInclusive;
+
+use super::{Graph, Origin, Value};
 
 /// A slot of memory for every input and computed value of a graph, shared by values that do not live at the same time.
 /// What an update writes takes over the slot of what it replaces; scratch has a slot while its call runs.
@@ -27,65 +29,75 @@ impl MemoryPlan {
     }
 
     /// As [`new`](Self::new), with this many bytes of scratch for each binding of each call.
+    ///
+    /// The largest is placed first, each into the smallest slot that is free for as long as it lives (Pisarchyk and Lee,
+    /// 2020): what is small and stays, such as the gradient of a bias, never takes a large slot from what would need it.
     pub(super) fn with_scratch(graph: &Graph, scratch: &[Vec<u64>]) -> Self {
         let values = graph.values().count();
         let mut plan = Self {
             slots: Vec::new(),
             slot_of: vec![None; values],
             master_of: vec![None; values],
-            scratch: Vec::new(),
+            scratch: scratch.iter().map(|bindings| vec![None; bindings.len()]).collect(),
             last_use: last_uses(graph),
         };
-        let mut free: Vec<usize> = Vec::new();
-        for input in graph.inputs() {
-            plan.slot_of[input.0] = Some(plan.take(graph.bytes(input), &mut free));
-        }
-        for ((call, node), scratch) in graph.nodes().iter().enumerate().zip(scratch) {
-            let replaced = plan.hand_over(graph, node);
-            for output in node.outputs().filter(|value| !replaced.iter().any(|(_, new)| new == value)) {
-                plan.slot_of[output.0] = Some(plan.take(graph.bytes(output), &mut free));
+        let mut tenants = plan.tenants(graph, scratch);
+        tenants.sort_by_key(|tenant| std::cmp::Reverse(tenant.bytes));
+        let mut lives: Vec<Vec<RangeInclusive<usize>>> = Vec::new();
+        for tenant in tenants {
+            let free = |slot: &usize| lives[*slot].iter().all(|life| !overlap(life, &tenant.life));
+            let found = (0..lives.len()).filter(free).min_by_key(|slot| plan.slots[*slot]);
+            let slot = found.unwrap_or_else(|| {
+                plan.slots.push(tenant.bytes);
+                lives.push(Vec::new());
+                lives.len() - 1
+            });
+            lives[slot].push(tenant.life);
+            tenant.values.iter().for_each(|value| plan.slot_of[value.0] = Some(slot));
+            if let Some((call, binding)) = tenant.scratch {
+                plan.scratch[call][binding] = Some(slot);
             }
-            let scratch: Vec<_> =
-                scratch.iter().map(|&bytes| (bytes > 0).then(|| plan.take(bytes, &mut free))).collect();
-            let mut ended: Vec<_> =
-                node.inputs().chain(node.outputs()).filter(|value| plan.last_use[value.0] == Some(call)).collect();
-            ended.retain(|value| !replaced.iter().any(|(old, _)| old == value));
-            ended.sort_unstable();
-            ended.dedup();
-            free.extend(ended.into_iter().filter_map(|value| plan.slot_of[value.0]));
-            free.extend(scratch.iter().flatten());
-            plan.scratch.push(scratch);
         }
         plan
     }
 
-    /// Gives what a call updates the memory of what it replaces; the pairs, the old value first.
-    fn hand_over(&mut self, graph: &Graph, node: &Node) -> Vec<(Value, Value)> {
-        let replaced: Vec<_> = node.updates().collect();
-        for (old, new) in &replaced {
-            self.slot_of[new.0] = self.slot_of[old.0];
-            let is_weight = matches!(graph.origin(*old), Origin::Weights(_));
-            self.master_of[new.0] = if is_weight { Some(*old) } else { self.master_of[old.0] };
-        }
-        replaced
-    }
-
-    /// The smallest free slot that holds so many bytes, else the largest free one, enlarged, else a new one.
-    fn take(&mut self, bytes: u64, free: &mut Vec<usize>) -> usize {
-        let fitting = free.iter().enumerate().filter(|(_, slot)| self.slots[**slot] >= bytes);
-        let chosen = fitting
-            .min_by_key(|(_, slot)| self.slots[**slot])
-            .or_else(|| free.iter().enumerate().max_by_key(|(_, slot)| self.slots[**slot]))
-            .map(|(index, _)| index);
-        let slot = match chosen {
-            Some(index) => free.swap_remove(index),
-            None => {
-                self.slots.push(0);
-                self.slots.len() - 1
-            }
+    /// All that needs memory. What an update writes lives on in the memory of what it replaces.
+    fn tenants(&mut self, graph: &Graph, scratch: &[Vec<u64>]) -> Vec<Tenant> {
+        let end = graph.nodes().len();
+        let mut tenants = Vec::new();
+        let mut tenant_of: Vec<Option<usize>> = vec![None; self.slot_of.len()];
+        let from = |plan: &Self, value: Value, first: usize| {
+            let life = first..=plan.last_use[value.0].unwrap_or(end);
+            Tenant { bytes: graph.bytes(value), life, values: vec![value], scratch: None }
         };
-        self.slots[slot] = self.slots[slot].max(bytes);
-        slot
+        for input in graph.inputs() {
+            tenant_of[input.0] = Some(tenants.len());
+            tenants.push(from(self, input, 0));
+        }
+        for ((call, node), scratch) in graph.nodes().iter().enumerate().zip(scratch) {
+            let replaced: Vec<_> = node.updates().collect();
+            for (old, new) in &replaced {
+                let is_weight = matches!(graph.origin(*old), Origin::Weights(_));
+                self.master_of[new.0] = if is_weight { Some(*old) } else { self.master_of[old.0] };
+                tenant_of[new.0] = tenant_of[old.0];
+                if let Some(tenant) = tenant_of[old.0].map(|index: usize| &mut tenants[index]) {
+                    tenant.life = *tenant.life.start()..=self.last_use[new.0].unwrap_or(end);
+                    tenant.values.push(*new);
+                }
+            }
+            for output in node.outputs().filter(|value| !replaced.iter().any(|(_, new)| new == value)) {
+                tenant_of[output.0] = Some(tenants.len());
+                tenants.push(from(self, output, call));
+            }
+            let needed = scratch.iter().enumerate().filter(|(_, bytes)| **bytes > 0);
+            tenants.extend(needed.map(|(binding, &bytes)| Tenant {
+                bytes,
+                life: call..=call,
+                values: Vec::new(),
+                scratch: Some((call, binding)),
+            }));
+        }
+        tenants
     }
 
     /// The slot of `value`; `None` for weights, updated weights and constants.
@@ -120,6 +132,20 @@ impl MemoryPlan {
     }
 }
 
+/// What needs memory from one call to another, both included.
+struct Tenant {
+    bytes: u64,
+    life: RangeInclusive<usize>,
+    /// The values, of which each replaces the one before it; none for scratch.
+    values: Vec<Value>,
+    /// The call and the binding that it is scratch of.
+    scratch: Option<(usize, usize)>,
+}
+
+fn overlap(one: &RangeInclusive<usize>, other: &RangeInclusive<usize>) -> bool {
+    one.start() <= other.end() && other.start() <= one.end()
+}
+
 fn last_uses(graph: &Graph) -> Vec<Option<usize>> {
     let mut last_use = vec![None; graph.values().count()];
     for (call, node) in graph.nodes().iter().enumerate() {
@@ -141,7 +167,7 @@ fn last_uses(graph: &Graph) -> Vec<Option<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::rows::LayerNorm;
+    use crate::kernels::rows::{ColumnSum, LayerNorm, Softmax};
     use crate::kernels::weights::SgdStep;
     use crate::tensor::Element;
 
@@ -168,6 +194,22 @@ mod tests {
             let written: Vec<_> = node.outputs().map(|value| plan.slot(value)).collect();
             assert!(node.inputs().filter_map(|value| plan.slot(value)).all(|slot| !written.contains(&Some(slot))));
         }
+    }
+
+    /// What is small and stays leaves the memory of what is large and gone to what is large and comes.
+    #[test]
+    fn what_stays_takes_no_large_slot() {
+        let mut graph = Graph::new();
+        let x = graph.input("x", [64, 8], Element::F32).unwrap();
+        let mut value = x;
+        for step in 0..6 {
+            let call = Softmax { rows: 64, width: 8 };
+            value = graph.call(call, &[Some(value)], &format!("y{step}"), [64, 8]).unwrap();
+            let sum = ColumnSum { rows: 64, width: 8 };
+            let sum = graph.call(sum, &[Some(value)], &format!("sum{step}"), [8]).unwrap();
+            graph.output(sum).unwrap();
+        }
+        assert_eq!(MemoryPlan::new(&graph).bytes(), 4 * (2 * 64 * 8 + 5 * 8));
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub static ALL: &[&Family] = &[
     pixels::Colour::FAMILY,
     rows::ColumnSum::FAMILY,
     rows::CrossEntropy::FAMILY,
+    rows::Dropout::FAMILY,
+    rows::GatedSum::FAMILY,
     weights::GradientNorm::FAMILY,
     rows::HeadDot::FAMILY,
     rows::LayerNorm::FAMILY,

@@ -1,13 +1,14 @@
 //! A folder of videos, manifests and class names.
 
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 use super::Motions;
 use crate::files::{UnfinishedFolder, write_whole};
-use crate::tensor::{Error, Result};
+use crate::tensor::{Error, ErrorKind, Result};
 use crate::video::VideoEncoder;
 
 /// Writes clips as a folder:
@@ -40,16 +41,17 @@ impl MotionFiles {
     }
 
     /// Writes `parts`, which are of the same classes, each under the name of its split. The folder appears when all of it
-    /// is written. `progress` is told how many videos there are so far.
+    /// is written. `progress` is told how many videos there are so far, and may break off.
     ///
     /// # Errors
     ///
-    /// [`File`](crate::tensor::ErrorKind::File) where something is at `folder`; what the encoder and the photographs say.
+    /// [`File`](crate::tensor::ErrorKind::File) where something is at `folder`, [`Interrupted`](ErrorKind::Interrupted) where
+    /// `progress` broke off; what the encoder and the photographs say.
     pub fn write(
         &self,
         parts: &[Motions],
         folder: impl AsRef<Path>,
-        progress: &mut dyn FnMut(usize),
+        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<MotionSplit>> {
         let folder = folder.as_ref();
         if folder.symlink_metadata().is_ok() {
@@ -93,7 +95,12 @@ impl MotionFiles {
     }
 
     /// Computes and encodes all videos. The first error ends it.
-    fn write_videos(&self, motions: &Motions, folder: &Path, progress: &mut dyn FnMut(usize)) -> Result<()> {
+    fn write_videos(
+        &self,
+        motions: &Motions,
+        folder: &Path,
+        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<()> {
         let split = folder.join(motions.options().split.name());
         std::fs::create_dir_all(&split).map_err(|error| Error::io("make the folder", &split, &error))?;
         let (next, over) = (AtomicUsize::new(0), AtomicBool::new(false));
@@ -120,8 +127,10 @@ impl MotionFiles {
             let (mut count, mut first) = (0, Ok(()));
             for outcome in written {
                 count += 1;
-                progress(count);
-                if first.is_ok() {
+                if progress(count).is_break() {
+                    over.store(true, Ordering::Relaxed);
+                    first = Err(Error::new(ErrorKind::Interrupted, "interrupted"));
+                } else if first.is_ok() {
                     first = outcome;
                 }
             }

@@ -1,5 +1,7 @@
 //! That clips are the same for the same seed, that only the motion tells their class, and that it does.
 
+use std::ops::ControlFlow;
+
 use super::*;
 
 fn motions(set: MotionSet, clips: usize, frames: usize, side: usize) -> Motions {
@@ -353,7 +355,11 @@ fn a_folder_is_what_manifests_say() {
     let parts = [part(Split::Training, 2), part(Split::Validation, 1)];
     let files = MotionFiles::new(VideoEncoder::new(VideoFormat::Npy, [32, 48], 25.0).unwrap(), 3);
     let mut told = Vec::new();
-    let splits = files.write(&parts, &folder, &mut |written| told.push(written)).unwrap();
+    let mut hear = |written| {
+        told.push(written);
+        ControlFlow::Continue(())
+    };
+    let splits = files.write(&parts, &folder, &mut hear).unwrap();
     assert_eq!(told, (1..=30).collect::<Vec<_>>());
     assert_eq!(
         splits.iter().map(|split| (split.name, split.clips)).collect::<Vec<_>>(),
@@ -372,7 +378,9 @@ fn a_folder_is_what_manifests_say() {
             assert!(frames.iter().zip(labelled.clip.frames()).all(|(read, made)| read.as_bytes() == made.as_bytes()));
         }
     }
-    let error = files.write(&parts, &folder, &mut |_| ()).unwrap_err().to_string();
+    let error = files.write(&parts, &folder, &mut |_| ControlFlow::Continue(())).unwrap_err().to_string();
     assert!(error.contains("is there already"), "{error}");
+    let error = files.write(&parts, room.path().join("other"), &mut |_| ControlFlow::Break(())).unwrap_err();
+    assert_eq!(error.kind(), crate::tensor::ErrorKind::Interrupted);
     assert_eq!(std::fs::read_dir(room.path()).unwrap().count(), 1, "something half-written is left");
 }

@@ -70,7 +70,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "</p>")]
+    #[should_panic(expected = "</div>")]
     fn a_page_that_closes_nothing_is_found() {
         assert_elements_close("<div><p></div></p>");
     }

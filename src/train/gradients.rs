@@ -8,6 +8,7 @@ use crate::gpu::Pending;
 use crate::graph::Feed;
 use crate::kernels::{ClipLayout, Precision};
 use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::video::augment::Draws;
 use crate::vivit::{self, LABELS, ModelInput, Objective, ParameterSpec, Request, StackGradient, TrainingRecording};
 
 /// How gradients are computed.
@@ -18,6 +19,9 @@ pub struct GradientOptions {
     pub objective: Objective,
     /// The order of the clips' axes; `None` for that of the model's family.
     pub layout: Option<ClipLayout>,
+    /// Decides what is left out at random, where the objective asks for that: as in the first epoch of a training of this
+    /// seed, with clips numbered from 0.
+    pub seed: u64,
 }
 
 impl GradientOptions {
@@ -36,6 +40,12 @@ impl GradientOptions {
     #[must_use]
     pub fn layout(self, layout: impl Into<Option<ClipLayout>>) -> Self {
         Self { layout: layout.into(), ..self }
+    }
+
+    /// Decides what is left out at random.
+    #[must_use]
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
     }
 }
 
@@ -64,7 +74,8 @@ pub fn norm(tensor: &Tensor) -> Result<f64> {
 }
 
 /// The loss of `clips`, a batch `[B, F, P, Y, X]` or `[B, F, Y, X, P]`, with these labels, and how it grows with each weight
-/// of the model: in training mode without regularisers, before any clipping (spec §7.4, §12).
+/// of the model: in training mode, before any clipping (spec §7.4, §12). Nothing is left out at random unless the objective
+/// asks for it.
 ///
 /// The same call gives the same bits on the same device, with recomputation too.
 ///
@@ -97,10 +108,13 @@ pub fn gradients<'a>(
         let request = Request::new(clips.shape().axes()[0], layout);
         let labels = labels.tensor(model.config(), request.batch)?;
         let recorded = vivit::record_gradients(model.config(), &request, &options.objective)?;
+        let numbers: Vec<u64> = (0..request.batch as u64).collect();
+        let random = recorded.random_inputs(&Draws::new(options.seed, 0), &numbers)?;
         let TrainingRecording { recording, loss, gradients, .. } = recorded;
         let executor = model.prepare_graph(recording.graph).await?;
         let wanted: Vec<_> = std::iter::once(loss).chain(gradients.iter().map(|stack| stack.gradient)).collect();
-        let feeds = [(ModelInput::Clip.name(), Feed::Host(clips)), (LABELS, Feed::Host(&labels))];
+        let mut feeds = vec![(ModelInput::Clip.name(), Feed::Host(clips)), (LABELS, Feed::Host(&labels))];
+        feeds.extend(random.iter().map(|(name, tensor)| (name.as_str(), Feed::Host(tensor))));
         let mut found = executor.run(&feeds, &wanted).await?.into_iter();
         let losses = found.next().ok_or_else(|| Error::usage("the loss is not computed"))?;
         let loss = losses.as_f32()?.iter().map(|loss| f64::from(*loss)).sum();

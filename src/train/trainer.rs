@@ -171,10 +171,15 @@ impl Trainer {
             part.as_ref().map_or((&batch.clips, &batch.targets), |part| (&part.clips, &part.targets));
         let steps = matches!(run.kind, PassKind::Whole { .. } | PassKind::Step { .. });
         let given = if steps { operands.to_vec() } else { vec![keep(run.first)?] };
+        let random = pass.of_clips.as_ref().map_or(Ok(Vec::new()), |of_clips| {
+            let numbers: Vec<u64> = run.clips.clone().map(|clip| batch.first + clip as u64).collect();
+            of_clips.random.random_inputs(&batch.draws, &numbers)
+        })?;
         let mut feeds: Vec<_> = given.iter().map(|(name, tensor)| (*name, Feed::Host(tensor))).collect();
         let mut wanted = vec![pass.norm];
         if let Some(of_clips) = &pass.of_clips {
             feeds.extend([(ModelInput::Clip.name(), Feed::Host(clips)), (TARGETS, Feed::Host(targets))]);
+            feeds.extend(random.iter().map(|(name, tensor)| (name.as_str(), Feed::Host(tensor))));
             wanted.extend([of_clips.loss, of_clips.logits]);
             wanted.extend(self.watched(&of_clips.square_sums));
         }

@@ -57,6 +57,16 @@ pub(super) trait Definition {
         vec![(Encoder::Clip, config.encoder())]
     }
 
+    /// How many residual branches a block has.
+    fn branches(&self) -> usize {
+        2
+    }
+
+    /// Whether scenic leaves out none of its branches, whatever rate of stochastic depth is asked for (spec §8.4).
+    fn is_never_shortened(&self) -> bool {
+        false
+    }
+
     /// How many layers it has, in words.
     fn layers(&self, config: &Config) -> String {
         format!("{} layer{}", config.layers, plural(config.layers, "s"))

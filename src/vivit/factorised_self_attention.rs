@@ -67,6 +67,14 @@ impl Definition for FactorisedSelfAttention {
         pooled_only("factorised self-attention", config.classifier)
     }
 
+    fn branches(&self) -> usize {
+        3
+    }
+
+    fn is_never_shortened(&self) -> bool {
+        true
+    }
+
     fn untold(&self) -> Option<Untold> {
         Some(Untold { name: "order", values: &["space_time", "time_space"], meaning: "which attention comes first" })
     }

@@ -31,6 +31,7 @@ mod named;
 mod options;
 mod parameters;
 pub(crate) mod random;
+mod random_inputs;
 mod recorder;
 mod recording;
 mod request;
@@ -53,6 +54,7 @@ pub use mask::{FrameMask, GraphMask, TubeletRule};
 pub use model::Model;
 pub use options::ModelOption;
 pub use parameters::{ParameterSpec, Parameters};
+pub use random_inputs::BranchGates;
 pub use recording::Recording;
 pub(crate) use request::ModelInput;
 pub use request::{Request, clip_shape};
@@ -69,7 +71,12 @@ use recorder::Recorder;
 
 /// Records a model's forward pass; which values it computes apart follows `request`.
 pub fn record(config: &Config, request: &Request) -> Result<Recording> {
-    let mut recorder = Recorder::new(config, request)?;
+    record_by(Recorder::new(config, request)?)
+}
+
+/// Records a model's forward pass on what has been recorded.
+fn record_by(mut recorder: Recorder<'_>) -> Result<Recording> {
+    let config = recorder.config;
     let patches = recorder.patch_embeddings()?;
     let pooled = config.model.definition().encode(&mut recorder, patches)?;
     recorder.head(pooled)

@@ -1,10 +1,13 @@
 //! What the models share when they record their graphs: layers by parameter path, fused unless a tap asks otherwise.
 
+mod regularisers;
+
 use std::ops::Range;
 
 use super::encoder::{AttentionAxis, Encoder, Layer};
 use super::mask::GraphMask;
 use super::parameters::ParameterSpec;
+use super::random_inputs::RandomInputs;
 use super::recording::{RecordedAttention, Recording};
 use super::request::{ModelInput, Request};
 use super::{Classifier, Config, EncoderSize, Gelu, Grid, Labelling, Tubelet};
@@ -15,6 +18,7 @@ use crate::kernels::pixels::SelectFrames;
 use crate::kernels::products::{Linear, OutputLayout, TubeletEmbed};
 use crate::kernels::rows::{LayerNorm, Masking, Pointwise, Pool, Pooling, Softmax, Step, TokenAssembly};
 use crate::tensor::{Element, Error, Result, Shape, Tensor};
+use regularisers::Regularisers;
 
 /// A dense layer and what follows it.
 struct Dense<'a> {
@@ -38,6 +42,7 @@ pub(super) struct Recorder<'a> {
     attentions: Vec<RecordedAttention>,
     /// The calls of each block so far.
     blocks: Vec<Range<usize>>,
+    regularisers: Regularisers,
 }
 
 impl<'a> Recorder<'a> {
@@ -51,7 +56,8 @@ impl<'a> Recorder<'a> {
         let masked = request.masking.frames;
         let validity = masked.then(|| graph.input(ModelInput::Validity.name(), shape, Element::U32)).transpose()?;
         let (parameters, attentions, blocks) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { config, batch: request.batch, request, graph, parameters, validity, attentions, blocks })
+        let (batch, regularisers) = (request.batch, Regularisers::default());
+        Ok(Self { config, batch, request, graph, parameters, validity, attentions, blocks, regularisers })
     }
 
     /// The input clip, `[B, F, P, Y, X]` or `[B, F, Y, X, P]`, as one token a tubelet: `patch_embeddings` [B, T·S, C].
@@ -105,6 +111,7 @@ impl<'a> Recorder<'a> {
         block: impl Fn(&mut Self, Layer, Value) -> Result<Value>,
     ) -> Result<Value> {
         let mut x = self.embeddings(encoder, tokens)?;
+        self.begin_gates(encoder, size.layers)?;
         for index in 0..size.layers {
             let first = self.graph.nodes().len();
             x = block(self, Layer::new(encoder, index, size), x)?;
@@ -190,21 +197,30 @@ impl<'a> Recorder<'a> {
         self.graph.call(call, &[Some(inner), None], name, shape)
     }
 
-    /// residual + x·W + b; `before` names x·W + b, which is computed apart where it is tapped.
+    /// residual + x·W + b, a branch of a block; `before` names x·W + b, which is computed apart where it is tapped or
+    /// something follows it: the branch's gate, and dropout where that has a name.
     fn dense_added(
         &mut self,
         dense: &Dense<'_>,
         x: Value,
         residual: Value,
         [before, name]: [&str; 2],
+        dropout: Option<&str>,
     ) -> Result<Value> {
         let shape = self.graph.shape(residual).clone();
-        if !self.request.taps.want(before) {
+        let gate = self.next_gate();
+        if gate.is_none() && dropout.is_none() && !self.request.taps.want(before) {
             return self.linear(dense, x, None, Some(residual), name, shape);
         }
-        let inner = self.linear(dense, x, None, None, before, shape.clone())?;
+        let mut branch = self.linear(dense, x, None, None, before, shape.clone())?;
+        if let Some(dropout) = dropout {
+            branch = self.dropped(branch, dropout)?;
+        }
+        if let Some(gate) = gate {
+            return self.gated(branch, residual, gate, name);
+        }
         let call = Pointwise { rows: shape.rows(), width: shape.last(), step: Step::Sum };
-        self.graph.call(call, &[Some(inner), Some(residual)], name, shape)
+        self.graph.call(call, &[Some(branch), Some(residual)], name, shape)
     }
 
     fn linear(
@@ -324,7 +340,7 @@ impl<'a> Recorder<'a> {
         let paths = [format!("{path}.out")];
         let dense = Dense { paths: &paths, inner: width, columns: width, bias: true, output: OutputLayout::Rows };
         let names = [layer.value("attention_output"), layer.value("attention_residual")];
-        self.dense_added(&dense, context, x, [&names[0], &names[1]])
+        self.dense_added(&dense, context, x, [&names[0], &names[1]], None)
     }
 
     /// x + MLP of its LayerNorm, each with the parameters of that module of the layer: `hidden_state.(I+1)`.
@@ -341,12 +357,16 @@ impl<'a> Recorder<'a> {
         let paths = [format!("{path}.Dense_0")];
         let dense = Dense { paths: &paths, inner: width, columns: hidden, bias: true, output: OutputLayout::Rows };
         let names = [layer.value("mlp_input"), layer.value("mlp_hidden")];
-        let wide = self.dense_activated(&dense, activation, normed, [&names[0], &names[1]], [rows, hidden])?;
+        let mut wide = self.dense_activated(&dense, activation, normed, [&names[0], &names[1]], [rows, hidden])?;
+        if self.drops() {
+            wide = self.dropped(wide, &layer.value("mlp_hidden_dropout"))?;
+        }
 
         let paths = [format!("{path}.Dense_1")];
         let dense = Dense { paths: &paths, inner: hidden, columns: width, bias: true, output: OutputLayout::Rows };
         let names = [layer.value("mlp_output"), layer.output()];
-        self.dense_added(&dense, wide, x, [&names[0], &names[1]])
+        let dropout = self.drops().then(|| layer.value("mlp_output_dropout"));
+        self.dense_added(&dense, wide, x, [&names[0], &names[1]], dropout.as_deref())
     }
 
     /// How the classifier of the configuration makes one vector of several.
@@ -431,8 +451,9 @@ impl<'a> Recorder<'a> {
     }
 
     fn recording(self, features: Value, logits: Option<Value>, probabilities: Option<Value>) -> Recording {
-        let Self { graph, parameters, attentions, blocks, .. } = self;
-        Recording { graph, parameters, features, logits, probabilities, blocks, attentions }
+        let Self { graph, parameters, attentions, blocks, regularisers, .. } = self;
+        let random_inputs = RandomInputs { gates: regularisers.gates, drops: regularisers.keys.is_some() };
+        Recording { graph, parameters, features, logits, probabilities, blocks, random_inputs, attentions }
     }
 
     /// The parameter called `name`, of its own shape, as the graph's weights of `shape`.

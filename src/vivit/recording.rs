@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::encoder::{AttentionAxis, Encoder, Layer};
 use super::parameters::ParameterSpec;
+use super::random_inputs::RandomInputs;
 use crate::graph::{Graph, Value};
 use crate::kernels::attention::{Part, Qkv};
 
@@ -24,6 +25,8 @@ pub struct Recording {
     pub probabilities: Option<Value>,
     /// The calls of each block of an encoder, in the order of the forward pass: what a backward pass may compute again.
     pub blocks: Vec<Range<usize>>,
+    /// The inputs that decide what is left out at random, where a training asks for that.
+    pub(super) random_inputs: RandomInputs,
     /// The attentions, in the order of the forward pass.
     pub(crate) attentions: Vec<RecordedAttention>,
 }

@@ -18,6 +18,16 @@ pub struct StochasticDepth {
     /// Whether a branch that is kept is divided by how likely that was. scenic's ViViT does not.
     #[serde(default)]
     pub rescale: bool,
+    /// Whether the temporal indices of a clip share the gates of Model 2's spatial encoder, as in scenic's ViViT.
+    #[serde(default = "shared")]
+    pub shared_over_time: bool,
+    /// Whether Model 3, factorised self-attention, has it too. In scenic's ViViT it does not.
+    #[serde(default)]
+    pub factorised_self_attention: bool,
+}
+
+fn shared() -> bool {
+    true
 }
 
 /// How the rate of a layer, l = 0 … L − 1, grows.
@@ -35,7 +45,8 @@ pub enum RateGrowth {
 impl StochasticDepth {
     /// As scenic has it.
     pub const fn new(rate: f64) -> Self {
-        Self { rate, growth: RateGrowth::ToLastLayer, rescale: false }
+        let growth = RateGrowth::ToLastLayer;
+        Self { rate, growth, rescale: false, shared_over_time: true, factorised_self_attention: false }
     }
 
     /// How the rate grows with the layers.
@@ -48,6 +59,18 @@ impl StochasticDepth {
     #[must_use]
     pub const fn rescale(self, rescale: bool) -> Self {
         Self { rescale, ..self }
+    }
+
+    /// Whether the temporal indices of a clip share the gates of Model 2's spatial encoder.
+    #[must_use]
+    pub const fn shared_over_time(self, shared_over_time: bool) -> Self {
+        Self { shared_over_time, ..self }
+    }
+
+    /// Whether Model 3 has it too.
+    #[must_use]
+    pub const fn factorised_self_attention(self, factorised_self_attention: bool) -> Self {
+        Self { factorised_self_attention, ..self }
     }
 
     /// An error ([`Usage`](crate::tensor::ErrorKind::Usage)) for a rate outside 0 … 1, and for 1 where branches that are
@@ -71,17 +94,10 @@ impl StochasticDepth {
         (0..layers).map(|layer| layer as f64 / steps as f64 * self.rate).collect()
     }
 
-    /// What the attention branch and the MLP branch of each layer are multiplied by, for one clip: 0 where they are left
-    /// out. Nothing is drawn for a layer of rate 0.
-    ///
-    /// All tokens of a clip share them; in the spatial encoder of Model 2, so do all its temporal indices.
-    pub fn factors(&self, layers: usize, random: &mut RandomStream) -> Vec<[f32; 2]> {
-        let factors = self.rates(layers).into_iter().map(|rate| {
-            let kept = if self.rescale { (1.0 / (1.0 - rate)) as f32 } else { 1.0 };
-            let mut factor = || if random.chance(rate) { 0.0 } else { kept };
-            if rate > 0.0 { [factor(), factor()] } else { [1.0; 2] }
-        });
-        factors.collect()
+    /// What a branch of a layer of this rate is multiplied by: 0 where it is left out.
+    pub(super) fn gate(&self, rate: f64, random: &mut RandomStream) -> f32 {
+        let kept = if self.rescale { (1.0 / (1.0 - rate)) as f32 } else { 1.0 };
+        if random.chance(rate) { 0.0 } else { kept }
     }
 }
 
@@ -112,42 +128,18 @@ mod tests {
     }
 
     #[test]
-    fn branches_are_left_out_as_often_as_said() {
-        let (depth, clips) = (StochasticDepth::new(0.3), 20_000);
-        let mut left_out = [[0.0; 2]; 4];
-        let mut both = 0.0;
-        for number in 0..clips {
-            let factors = depth.factors(4, &mut Draws::new(1, 0).stream(number, Purpose::StochasticDepth));
-            for (count, factors) in left_out.iter_mut().zip(&factors) {
-                assert!(factors.iter().all(|factor| *factor == 0.0 || *factor == 1.0));
-                count.iter_mut().zip(factors).for_each(|(count, factor)| *count += f64::from(1.0 - factor));
-            }
-            both += f64::from((1.0 - factors[3][0]) * (1.0 - factors[3][1]));
-        }
-        let near = |count: f64, rate: f64| (count / clips as f64 - rate).abs() < 0.015;
-        for (counts, rate) in left_out.into_iter().zip([0.0, 0.1, 0.2, 0.3]) {
-            assert!(counts.into_iter().all(|count| near(count, rate)), "{counts:?} for {rate}");
-        }
-        assert!(near(both, 0.09), "branches are left out independently: {both}");
-    }
-
-    #[test]
     fn kept_branches_are_rescaled_where_asked() {
         let mut random = Draws::new(1, 0).stream(0, Purpose::StochasticDepth);
-        let factors = StochasticDepth::new(0.5).rescale(true).factors(40, &mut random);
-        assert_eq!(factors[0], [1.0, 1.0]);
-        assert!(factors[39].iter().all(|factor| *factor == 0.0 || *factor == 2.0), "{factors:?}");
+        let gates = |depth: StochasticDepth, random: &mut RandomStream| -> Vec<f32> {
+            (0..40).map(|_| depth.gate(0.5, random)).collect()
+        };
+        let plain = gates(StochasticDepth::new(0.5), &mut random.clone());
+        let rescaled = gates(StochasticDepth::new(0.5).rescale(true), &mut random);
+        assert!(plain.iter().all(|gate| *gate == 0.0 || *gate == 1.0), "{plain:?}");
+        assert!(plain.contains(&0.0) && plain.contains(&1.0));
+        assert!(plain.iter().zip(&rescaled).all(|(gate, rescaled)| *rescaled == 2.0 * gate), "{rescaled:?}");
         assert!(StochasticDepth::new(1.0).rescale(true).validate().is_err());
         assert!(StochasticDepth::new(1.0).validate().is_ok() && StochasticDepth::new(-0.1).validate().is_err());
         assert!(StochasticDepth::new(f64::NAN).validate().is_err());
-    }
-
-    /// Layers of rate 0 take no number from the stream.
-    #[test]
-    fn nothing_is_drawn_for_a_layer_that_stays() {
-        let mut random = Draws::new(1, 0).stream(0, Purpose::StochasticDepth);
-        let first = random.clone().unit();
-        StochasticDepth::new(0.3).factors(1, &mut random);
-        assert_eq!(random.unit(), first);
     }
 }

@@ -2,19 +2,28 @@
 
 use std::collections::BTreeSet;
 
+use super::random_inputs::BranchGates;
+use super::recorder::Recorder;
 use super::recording::Recording;
 use super::request::Request;
-use super::{Config, Labelling};
+use super::{Config, Labelling, StochasticDepth};
 use crate::graph::{Cotangent, Graph, Origin, Value};
 use crate::kernels::rows::{CrossEntropy, SigmoidCrossEntropy, Target};
-use crate::tensor::{Element, Error, Result, Shape};
+use crate::tensor::{Element, Error, Result, Shape, Tensor};
+use crate::video::augment::Draws;
 
-/// What a training makes small: the mean over the clips, and over the heads, of the cross entropy of their labels.
+/// What a training makes small: the mean over the clips, and over the heads, of the cross entropy of their labels. What is
+/// left out of the model meanwhile changes that too.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Objective {
     /// The share of each target that is spread over all classes, from 0 to 1.
     pub smoothing: f32,
+    /// Branches of blocks that are left out at random.
+    pub stochastic_depth: Option<StochasticDepth>,
+    /// How likely each value inside an MLP, and each that it gives, is dropped, from 0 to below 1; those that stay are
+    /// divided by how likely that was.
+    pub mlp_dropout: f64,
     /// Whether each block of an encoder is computed again in the backward pass, from its input: then the values inside of one
     /// block at a time take memory.
     pub recompute: bool,
@@ -27,15 +36,27 @@ impl Default for Objective {
 }
 
 impl Objective {
-    /// Labels as they are; every value is kept for the backward pass.
+    /// Labels as they are, nothing left out; every value is kept for the backward pass.
     pub fn new() -> Self {
-        Self { smoothing: 0.0, recompute: false }
+        Self { smoothing: 0.0, stochastic_depth: None, mlp_dropout: 0.0, recompute: false }
     }
 
     /// The share of each target that is spread over all classes.
     #[must_use]
     pub fn smoothing(self, smoothing: f32) -> Self {
         Self { smoothing, ..self }
+    }
+
+    /// Branches of blocks that are left out at random.
+    #[must_use]
+    pub fn stochastic_depth(self, stochastic_depth: impl Into<Option<StochasticDepth>>) -> Self {
+        Self { stochastic_depth: stochastic_depth.into(), ..self }
+    }
+
+    /// How likely each value inside an MLP, and each that it gives, is dropped.
+    #[must_use]
+    pub fn mlp_dropout(self, mlp_dropout: f64) -> Self {
+        Self { mlp_dropout, ..self }
     }
 
     /// Whether each block is computed again in the backward pass.
@@ -50,12 +71,29 @@ impl Objective {
 #[non_exhaustive]
 pub struct TrainingRecording {
     /// The model; its graph has one more input. From [`record_gradients`] it is `labels`, words `[B, heads]`: the label of
-    /// each clip and head, counted within the head. In a training it is `targets`, `[B, K]`: a number for each class.
+    /// each clip and head, counted within the head. In a training it is `targets`, `[B, K]`: a number for each class. Where
+    /// something is left out at random the graph has further inputs: [`random_inputs`](Self::random_inputs).
     pub recording: Recording,
     /// `[B]`: what each clip adds to the loss, which is their sum.
     pub loss: Value,
     /// The gradient of every weight that the graph reads, but for those that stay as they are.
     pub gradients: Vec<StackGradient>,
+}
+
+impl TrainingRecording {
+    /// The inputs that decide which branches are left out; none where none are.
+    pub fn branch_gates(&self) -> &[BranchGates] {
+        &self.recording.random_inputs.gates
+    }
+
+    /// Names and values of the inputs that decide what is left out, for a batch of clips by their numbers in the epoch of
+    /// `draws`: what is left out of a clip depends on its number, not on its batch. Nothing where nothing is left out.
+    ///
+    /// The inputs are those of [`branch_gates`](Self::branch_gates), and `dropout_keys`, words `[B, 2]`, where values are
+    /// dropped.
+    pub fn random_inputs(&self, draws: &Draws, clips: &[u64]) -> Result<Vec<(String, Tensor)>> {
+        self.recording.random_inputs.drawn(draws, clips)
+    }
 }
 
 /// The gradient of weights that one value of the graph stacks.
@@ -78,7 +116,8 @@ pub(crate) const TARGETS: &str = "targets";
 ///
 /// # Errors
 ///
-/// A model without a head, or whose logits are compared with no labels; a smoothing beyond 0 to 1.
+/// A model without a head, or whose logits are compared with no labels; a smoothing beyond 0 to 1; rates at which nothing
+/// can be left out.
 pub fn record_gradients(config: &Config, request: &Request, objective: &Objective) -> Result<TrainingRecording> {
     let recorded = recorded(config, request, objective, Target::Label, &BTreeSet::new())?;
     let TrainingRecording { mut recording, loss, gradients } = recorded;
@@ -105,7 +144,9 @@ fn recorded(
     target: Target,
     frozen: &BTreeSet<String>,
 ) -> Result<TrainingRecording> {
-    let mut recording = super::record(config, &Request { training: true, ..request.clone() })?;
+    let request = Request { training: true, ..request.clone() };
+    let recorder = Recorder::new(config, &request)?;
+    let mut recording = super::record_by(recorder.regularised(objective.stochastic_depth, objective.mlp_dropout)?)?;
     let loss = record_loss(config, request.batch, objective, target, &mut recording)?;
     let graph = &mut recording.graph;
     let (stacks, weights) = learning(graph, frozen)?;

@@ -14,6 +14,7 @@ use tubelet::vivit::{Config, Gelu, Grid};
 
 mod bad_files;
 mod bytes;
+mod dinov2;
 mod flax_file;
 #[cfg(feature = "hub")]
 mod hostile_hub;

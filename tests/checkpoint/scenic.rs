@@ -90,12 +90,11 @@ fn both_containers_hold_the_same_tensors() {
 
 #[test]
 fn the_newer_training_state_holds_the_same_tensors() {
-    for name in ["scenic-model2", "scenic-model3"] {
-        let folder = folder_of(name, &[("config.json", "config.json"), ("new_format/checkpoint_77", "checkpoint_77")]);
-        let checkpoint = load(folder.path()).unwrap();
-        assert!(checkpoint.notes.is_empty(), "{:?}", checkpoint.notes);
-        assert_same_weights(&checkpoint, &load(&fixture(name)).unwrap(), Tolerance::EXACT);
-    }
+    let name = "scenic-model3";
+    let folder = folder_of(name, &[("config.json", "config.json"), ("new_format/checkpoint_77", "checkpoint_77")]);
+    let checkpoint = load(folder.path()).unwrap();
+    assert!(checkpoint.notes.is_empty(), "{:?}", checkpoint.notes);
+    assert_same_weights(&checkpoint, &load(&fixture(name)).unwrap(), Tolerance::EXACT);
 }
 
 /// What the fixtures' descriptions say of them, not their configurations.

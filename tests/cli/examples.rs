@@ -20,7 +20,9 @@ use super::common::data;
 use super::{Outcome, Ran, ensure, tubelet};
 
 /// What is run in the place of something else, the first that a command holds first.
-const STAND_INS: [(&str, &str); 29] = [
+const STAND_INS: [(&str, &str); 30] = [
+    // No network.
+    ("facebook/dinov2-small", "vit.npz"),
     // No camera.
     ("rtsp://CAMERA", "clip.mp4"),
     // Large tubelets, for a forward pass of a moment.

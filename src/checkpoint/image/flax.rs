@@ -8,11 +8,8 @@ use crate::checkpoint::scenic::Flax;
 use crate::tensor::Shape;
 use crate::vivit::{Gelu, MOST_LAYERS};
 
-pub(super) const FORMAT: Format = Format {
-    kernel: "embedding/kernel",
-    views,
-    described: |_| Ok(Described { heads: None, size: None, gelu: Gelu::Tanh, layer_norm_eps: 1e-6 }),
-};
+pub(super) const FORMAT: Format =
+    Format { kernel: "embedding/kernel", own: "", views, described: |_, _| Ok(Described::untold(Gelu::Tanh, 1e-6)) };
 
 /// The folder of all layers' blocks, where they are stacked along a first axis.
 const STACKED: &str = "Transformer/encoderblock/";

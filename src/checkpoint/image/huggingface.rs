@@ -1,16 +1,17 @@
 //! Image transformers of the `transformers` library.
 
 use super::views::Views;
-use super::{Called, Described, Format};
+use super::{Called, Described, Format, config_json};
 use crate::checkpoint::arrays::Arrays;
 use crate::checkpoint::fit::Convention;
 use crate::checkpoint::huggingface::{ImageSize, Spelling, gelu};
 use crate::checkpoint::location::Location;
-use crate::tensor::{Error, Result};
+use crate::tensor::Result;
 use crate::video::{Fields, shortened};
 use crate::vivit::Gelu;
 
-pub(super) const FORMAT: Format = Format { kernel: "embeddings.patch_embeddings.projection.weight", views, described };
+pub(super) const FORMAT: Format =
+    Format { kernel: "embeddings.patch_embeddings.projection.weight", own: "", views, described };
 
 /// The names of ViViT in that library, but for what they begin with.
 #[derive(Debug)]
@@ -44,13 +45,8 @@ fn views(arrays: Box<dyn Arrays>) -> Called {
 }
 
 /// What `config.json` says, where there is one.
-fn described(location: &Location) -> Result<Described> {
-    let Some(file) = location.find("config.json") else {
-        return Ok(Described { heads: None, size: None, gelu: Gelu::Erf, layer_norm_eps: 1e-12 });
-    };
-    let fields =
-        Fields::parse(&file.text()?).map_err(|instead| Error::file(format!("{} is {instead}", file.display())))?;
-    said(&fields).map_err(|reason| Error::file(format!("{}: {reason}", file.display())))
+fn described(location: &Location, _arrays: &dyn Arrays) -> Result<Described> {
+    Ok(config_json(location, said)?.unwrap_or(Described::untold(Gelu::Erf, 1e-12)))
 }
 
 /// What the fields say; a missing one has the library's default.
@@ -59,7 +55,7 @@ fn said(fields: &Fields) -> Result<Described, String> {
         Some("vit") => {}
         other => {
             let other = other.map_or("null".to_owned(), |other| format!("`{}`", shortened(other)));
-            return Err(format!("model_type is {other}, but only `vit` is a plain image transformer"));
+            return Err(format!("model_type is {other}, but only `vit` is an image transformer with these names"));
         }
     }
     let image_size = fields.get("image_size", ImageSize::MUST_BE, ImageSize::Square(224))?;
@@ -68,5 +64,6 @@ fn said(fields: &Fields) -> Result<Described, String> {
         size: Some(image_size.sides()),
         gelu: gelu(&fields.get("hidden_act", "the name of an activation", "gelu".to_owned())?)?,
         layer_norm_eps: fields.get("layer_norm_eps", "a number", 1e-12)?,
+        notes: Vec::new(),
     })
 }

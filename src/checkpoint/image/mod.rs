@@ -1,10 +1,11 @@
 //! Image transformers to begin a video model from: Google's `.npz` files and scenic's checkpoints (Flax), those of the
-//! `transformers` library and those of timm.
+//! `transformers` library, DINOv2 among them, and those of timm.
 //!
 //! To the arithmetic an image model is Model 1 that samples a single frame: its configuration and the names of its
 //! parameters are those. Its sizes show in the shapes of its arrays, all but the number of heads in PyTorch's layouts,
 //! which `config.json` or the user has to tell.
 
+mod dinov2;
 mod flax;
 mod huggingface;
 mod sizes;
@@ -41,17 +42,20 @@ pub struct Trained {
 struct Format {
     /// What the name of the kernel that makes tokens of patches ends in.
     kernel: &'static str,
+    /// What the name of some other array ends in, where the kernel's name is another family's too; else empty.
+    own: &'static str,
     /// The arrays, one for each tensor, and how they are called.
     views: fn(Box<dyn Arrays>) -> Called,
-    /// Reads what does not show in the shapes of the weights from a file beside them.
-    described: fn(&Location) -> Result<Described>,
+    /// Reads what does not show in the shapes of the weights from a file beside them. An error where either tells of
+    /// more than an image transformer.
+    described: fn(&Location, &dyn Arrays) -> Result<Described>,
 }
 
 /// Arrays and how they are called.
 type Called = (Views, Box<dyn Convention>);
 
 /// Every family. The first that recognises a file reads it.
-const FORMATS: [Format; 3] = [flax::FORMAT, huggingface::FORMAT, timm::FORMAT];
+const FORMATS: [Format; 4] = [flax::FORMAT, dinov2::FORMAT, huggingface::FORMAT, timm::FORMAT];
 
 /// What does not show in the shapes of the arrays.
 struct Described {
@@ -61,6 +65,23 @@ struct Described {
     size: Option<[usize; 2]>,
     gelu: Gelu,
     layer_norm_eps: f32,
+    /// What the model's user should know, a sentence each.
+    notes: Vec<String>,
+}
+
+impl Described {
+    /// What a family computes where no file says it.
+    fn untold(gelu: Gelu, layer_norm_eps: f32) -> Self {
+        Self { heads: None, size: None, gelu, layer_norm_eps, notes: Vec::new() }
+    }
+}
+
+/// What `said` makes of the fields of `config.json`, or why they make no sense; `None` where there is no such file.
+fn config_json<T>(location: &Location, said: impl FnOnce(&Fields) -> Result<T, String>) -> Result<Option<T>> {
+    let Some(file) = location.find("config.json") else { return Ok(None) };
+    let fields =
+        Fields::parse(&file.text()?).map_err(|instead| Error::file(format!("{} is {instead}", file.display())))?;
+    said(&fields).map(Some).map_err(|reason| Error::file(format!("{}: {reason}", file.display())))
 }
 
 impl Format {
@@ -71,7 +92,8 @@ impl Format {
             let kernel = names.iter().find(|name| name.ends_with(format.kernel))?;
             arrays.shape(kernel).map(|shape| shape.rank())
         };
-        FORMATS.iter().find(|format| axes(format) == Some(4))
+        let is_own = |format: &Self| names.iter().any(|name| name.ends_with(format.own));
+        FORMATS.iter().find(|format| axes(format) == Some(4) && is_own(format))
     }
 }
 
@@ -109,7 +131,9 @@ fn samples_frames(location: &Location) -> bool {
 pub(super) fn read(location: Location, arrays: Box<dyn Arrays>, heads: Option<usize>) -> Result<Trained> {
     let path = arrays.path().to_owned();
     let Some(format) = Format::of(&*arrays) else {
-        let kernels = FORMATS.map(|format| format.kernel).join(", ");
+        let mut kernels = FORMATS.map(|format| format.kernel).to_vec();
+        kernels.dedup();
+        let kernels = kernels.join(", ");
         return Err(Error::file(format!(
             "{} holds no image transformer: none of its {} arrays is a kernel of 4 axes called {kernels}",
             path.display(),
@@ -117,7 +141,8 @@ pub(super) fn read(location: Location, arrays: Box<dyn Arrays>, heads: Option<us
         )));
     };
     let mut notes = location.notes.clone();
-    let described = (format.described)(&location)?;
+    let described = (format.described)(&location, &*arrays)?;
+    notes.extend(described.notes.iter().cloned());
     let (views, convention) = (format.views)(arrays);
     let mut sizes = Sizes { arrays: views, convention };
     let config = sizes

@@ -8,8 +8,9 @@ use crate::vivit::Gelu;
 
 pub(super) const FORMAT: Format = Format {
     kernel: "patch_embed.proj.weight",
+    own: "",
     views,
-    described: |_| Ok(Described { heads: None, size: None, gelu: Gelu::Erf, layer_norm_eps: 1e-6 }),
+    described: |_, _| Ok(Described::untold(Gelu::Erf, 1e-6)),
 };
 
 #[derive(Debug)]

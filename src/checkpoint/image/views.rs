@@ -7,7 +7,7 @@ use crate::checkpoint::arrays::{Arrays, Dtype};
 use crate::tensor::{Error, Result, Shape, Tensor};
 
 /// Which part of a stored array is shown.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Part {
     Whole,
     /// One of several equal parts along the first axis.
@@ -16,6 +16,10 @@ enum Part {
     },
     /// All of it, after a row of zeros along the second axis.
     AfterZeros,
+    /// All of it, each row along the first axis multiplied by the element of another stored array.
+    Scaled {
+        by: String,
+    },
 }
 
 /// One array that is shown.
@@ -68,6 +72,28 @@ impl Views {
             *part = Part::AfterZeros;
         }
     }
+
+    /// Multiplies the rows of the arrays called `of` by the elements of the array `scale`, which is no longer shown. Where
+    /// it does not have an element for each row of each of them, all stay as they are.
+    pub(super) fn scale_rows(&mut self, scale: &str, of: &[String]) {
+        let Some(View { stored, shape, part: Part::Whole }) = self.views.get(scale) else { return };
+        let fits = |name: &String| {
+            self.views.get(name).is_some_and(|view| {
+                let axes = view.shape.axes();
+                matches!(view.part, Part::Whole) && !axes.contains(&0) && axes.get(..1) == Some(shape.axes())
+            })
+        };
+        if !of.iter().all(fits) {
+            return;
+        }
+        let by = stored.clone();
+        self.views.remove(scale);
+        for name in of {
+            if let Some(view) = self.views.get_mut(name) {
+                view.part = Part::Scaled { by: by.clone() };
+            }
+        }
+    }
 }
 
 /// The shape of one of `parts` equal parts of an array; none where its first axis cannot be divided so.
@@ -103,7 +129,7 @@ impl Arrays for Views {
         let missing = || Error::usage(format!("{} holds no array `{name}`", self.path().display()));
         let View { stored, shape, part } = self.views.get(name).ok_or_else(missing)?;
         let array = self.arrays.tensor(stored)?;
-        match *part {
+        match part {
             Part::Whole => Ok(array),
             Part::Share { index } => {
                 let elements = shape.elements();
@@ -112,6 +138,13 @@ impl Arrays for Views {
             Part::AfterZeros => {
                 let zeros = vec![0.0; shape.elements() - array.shape().elements()];
                 Tensor::f32(shape.clone(), [&zeros, array.as_f32()?].concat())
+            }
+            Part::Scaled { by } => {
+                let scales = self.arrays.tensor(by)?;
+                let scales = scales.as_f32()?;
+                let rows = array.as_f32()?.chunks_exact(shape.elements() / scales.len());
+                let scaled = rows.zip(scales).flat_map(|(row, scale)| row.iter().map(move |value| value * scale));
+                Tensor::f32(shape.clone(), scaled.collect())
             }
         }
     }

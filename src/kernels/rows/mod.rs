@@ -3,12 +3,16 @@
 mod activation_gradient;
 mod column_sum;
 mod cross_entropy;
+mod dropout;
+mod gated_sum;
 mod head_dot;
 mod layer_norm;
 mod layer_norm_gradient;
 mod pointwise;
 mod pool;
 mod pool_gradient;
+#[cfg(feature = "cpu")]
+mod sequences;
 mod sigmoid_cross_entropy;
 mod softmax;
 mod token_assembly;
@@ -18,6 +22,8 @@ mod transpose;
 pub use activation_gradient::ActivationGradient;
 pub use column_sum::ColumnSum;
 pub use cross_entropy::{CrossEntropy, Target};
+pub use dropout::Dropout;
+pub use gated_sum::GatedSum;
 pub use head_dot::HeadDot;
 pub use layer_norm::LayerNorm;
 pub use layer_norm_gradient::LayerNormGradient;

@@ -21,6 +21,10 @@ pub struct Batch {
     pub labels: Vec<Vec<usize>>,
     /// The number of each clip in its source.
     pub indices: Vec<usize>,
+    /// The random numbers of its epoch, by the numbers of its clips.
+    pub draws: Draws,
+    /// The number of its first clip in the epoch; the others follow.
+    pub first: u64,
     /// Whether it is the last of its epoch.
     pub ends_epoch: bool,
 }
@@ -38,11 +42,18 @@ pub struct MicroBatch {
 }
 
 impl Batch {
-    /// Clips with a number for each of their classes, which come from elsewhere than a loader: nobody knows their labels.
+    /// Clips with a number for each of their classes, which come from elsewhere than a loader: nobody knows their labels. They
+    /// are the first of the first epoch of seed 0.
     pub fn new(clips: Tensor, targets: Tensor) -> Self {
         let count = clips.shape().axes().first().copied().unwrap_or(0);
         let (labels, indices) = (vec![Vec::new(); count], (0..count).collect());
-        Self { clips, targets, labels, indices, ends_epoch: false }
+        Self { clips, targets, labels, indices, draws: Draws::new(0, 0), first: 0, ends_epoch: false }
+    }
+
+    /// With the random numbers of an epoch, in which the first clip has this number.
+    #[must_use]
+    pub fn drawn(self, draws: Draws, first: u64) -> Self {
+        Self { draws, first, ..self }
     }
 
     /// Parts of `clips` clips each, at least one, in order; the last may have fewer.
@@ -117,7 +128,8 @@ impl Members {
             targets.push(goals);
         }
         let (clips, targets) = (joined(values)?, joined(targets)?);
-        Ok(Batch { clips, targets, labels, indices, ends_epoch })
+        let first = number.saturating_mul(options.batch as u64);
+        Ok(Batch { clips, targets, labels, indices, draws: *draws, first, ends_epoch })
     }
 }
 
@@ -172,7 +184,7 @@ mod tests {
         let clips = Tensor::f32([5, 2, 1], (0..10u8).map(f32::from).collect()).unwrap();
         let targets = Tensor::f32([5, 1], (0..5u8).map(f32::from).collect()).unwrap();
         let labels: Vec<_> = (0..5).map(|label| vec![label]).collect();
-        let batch = Batch { clips, targets, labels, indices: (0..5).collect(), ends_epoch: false };
+        let batch = Batch { labels, ..Batch::new(clips, targets) };
         let parts: Vec<_> = batch.micro_batches(2).collect::<Result<_>>().unwrap();
         assert_eq!(parts.len(), 3);
         assert_eq!(parts[1].clips, Tensor::f32([2, 2, 1], vec![4., 5., 6., 7.]).unwrap());

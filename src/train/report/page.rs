@@ -121,10 +121,5 @@ fn evaluations(record: &RunRecord) -> Vec<EvaluationRow> {
 fn recipe(text: &str) -> String {
     /// Characters of a line: a recipe has lists, but no books.
     const LONGEST: usize = 2000;
-    text.trim_end().lines().map(|line| indentation(line) + &printable(line, LONGEST)).collect::<Vec<_>>().join("\n")
-}
-
-/// The blanks that a line begins with.
-fn indentation(line: &str) -> String {
-    line.chars().take_while(|letter| *letter == ' ').take(40).collect()
+    text.trim_end().lines().map(|line| printable(line, LONGEST)).collect::<Vec<_>>().join("\n")
 }

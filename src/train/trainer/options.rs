@@ -1,7 +1,6 @@
 //! How a model learns.
 
 use crate::kernels::Selection;
-use crate::tensor::{Error, Result};
 use crate::train::{AdamW, Clipping, Optimiser, OptimiserRecipe, Recipe, Sgd};
 use crate::vivit::Objective;
 
@@ -44,20 +43,7 @@ impl TrainerOptions {
     }
 
     /// What a recipe says.
-    ///
-    /// # Errors
-    ///
-    /// [`Unsupported`](crate::tensor::ErrorKind::Unsupported) for a recipe that leaves out branches or values at random.
-    pub fn of(recipe: &Recipe) -> Result<Self> {
-        let wanted = [
-            ("stochastic_depth", recipe.stochastic_depth.is_some_and(|depth| depth.rate > 0.0)),
-            ("mlp_dropout", recipe.mlp_dropout > 0.0),
-        ];
-        if let Some((field, _)) = wanted.into_iter().find(|(_, wanted)| *wanted) {
-            return Err(Error::unsupported(format!(
-                "`{field}` of the recipe cannot be trained with yet: leave it out, or set it to 0"
-            )));
-        }
+    pub fn of(recipe: &Recipe) -> Self {
         let optimiser = match recipe.optimiser {
             OptimiserRecipe::Momentum(sgd) => {
                 Sgd::default().momentum(sgd.momentum as f32).decay(sgd.weight_decay as f32).into()
@@ -68,12 +54,14 @@ impl TrainerOptions {
             }
         };
         let smoothing = recipe.augmentation.label_smoothing as f32;
-        Ok(Self::new(optimiser)
+        let objective = Objective::new().smoothing(smoothing).recompute(recipe.recompute);
+        let objective = objective.stochastic_depth(recipe.stochastic_depth).mlp_dropout(recipe.mlp_dropout);
+        Self::new(optimiser)
             .clipping(recipe.clipping)
-            .objective(Objective::new().smoothing(smoothing).recompute(recipe.recompute))
+            .objective(objective)
             .device_batch(recipe.device_batch)
             .micro_batch(recipe.micro_batch)
-            .frozen(recipe.frozen.clone()))
+            .frozen(recipe.frozen.clone())
     }
 
     /// How weights follow their gradients.

@@ -29,6 +29,8 @@ pub(super) struct OfClips {
     pub(super) loss: Value,
     /// `[B, K]`.
     pub(super) logits: Value,
+    /// What else its graph is fed, but for the graph.
+    pub(super) random: TrainingRecording,
     /// For each stack of weights the sum of the squares of its gradient and of those before, `[1]`.
     pub(super) square_sums: Vec<(String, Value)>,
 }
@@ -100,17 +102,17 @@ impl Recording<'_> {
     /// A graph of the loss of `clips` clips, and each weight that learns with its gradient.
     fn gradients(&self, clips: usize) -> Result<(Graph, Vec<(Value, Value)>, OfClips)> {
         let request = Request::new(clips, self.model.layout());
-        let recorded = vivit::record_training(self.model.config(), &request, &self.options.objective, self.frozen)?;
-        let TrainingRecording { recording, loss, gradients, .. } = recorded;
-        let graph = recording.graph;
-        let logits = recording.logits.ok_or_else(|| Error::usage("the model has no head to train"))?;
+        let mut recorded = vivit::record_training(self.model.config(), &request, &self.options.objective, self.frozen)?;
+        let (loss, logits) = (recorded.loss, recorded.recording.logits);
+        let logits = logits.ok_or_else(|| Error::usage("the model has no head to train"))?;
+        let graph = std::mem::take(&mut recorded.recording.graph);
         let pair = |stack: &vivit::StackGradient| {
             let name = stack.parts.join(" + ");
             let weight = graph.find(&name).ok_or_else(|| Error::usage(format!("there is no weight {name}")))?;
             Ok((weight, stack.gradient))
         };
-        let pairs = gradients.iter().map(pair).collect::<Result<_>>()?;
-        Ok((graph, pairs, OfClips { loss, logits, square_sums: Vec::new() }))
+        let pairs = recorded.gradients.iter().map(pair).collect::<Result<_>>()?;
+        Ok((graph, pairs, OfClips { loss, logits, random: recorded, square_sums: Vec::new() }))
     }
 }
 

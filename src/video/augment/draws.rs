@@ -28,6 +28,8 @@ pub enum Purpose {
     Mixup = 7,
     /// The branches that are left out.
     StochasticDepth = 8,
+    /// The values inside of a model that are dropped.
+    Dropout = 9,
 }
 
 /// All random numbers of one epoch of a training.
@@ -62,6 +64,11 @@ impl Draws {
 pub struct RandomStream(ChaCha8Rng);
 
 impl RandomStream {
+    /// A random word.
+    pub fn word(&mut self) -> u32 {
+        self.0.next_u32()
+    }
+
     /// Evenly from [0, 1), of 53 bits.
     pub fn unit(&mut self) -> f64 {
         const STEP: f64 = 1.0 / (1u64 << 53) as f64;

@@ -67,7 +67,8 @@ pub struct Initialisation {
     /// How the attention over time in Model 3 begins.
     pub temporal: TemporalAttention,
     /// Whether Model 2's spatial class token begins as the image model's. It does not in the original implementation,
-    /// where the two go by different names.
+    /// where the two go by different names. Where it does, and the kernel is [central](Inflation::Central) or
+    /// [averaged](Inflation::Average), the spatial encoder sees a still clip as the image model sees its picture.
     pub copy_cls_to_spatial: bool,
     /// Whether the head is taken over too. Else it keeps its starting values: it is trained for other classes.
     pub keep_head: bool,

@@ -8,7 +8,8 @@ use crate::video::augment::{
 /// Clips that are drawn for.
 const CLIPS: u64 = 20_000;
 
-/// The largest distance of the observed distribution from an expected one, in units of 1/√n: above 2 once in a thousand.
+/// The largest distance of the observed distribution from an expected one below 1, in units of 1/√n: above 2 once in a
+/// thousand. What is rounded to 1 was somewhere below it.
 fn distance(mut values: Vec<f64>, expected: impl Fn(f64) -> f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let count = values.len() as f64;
@@ -16,7 +17,7 @@ fn distance(mut values: Vec<f64>, expected: impl Fn(f64) -> f64) -> f64 {
         let expected = expected(*value);
         (expected - index as f64 / count).abs().max((expected - (index + 1) as f64 / count).abs())
     };
-    values.iter().enumerate().map(gap).fold(0.0, f64::max) * count.sqrt()
+    values.iter().enumerate().filter(|(_, value)| **value != 1.0).map(gap).fold(0.0, f64::max) * count.sqrt()
 }
 
 fn even(low: f64, high: f64) -> impl Fn(f64) -> f64 {
