@@ -5,7 +5,7 @@ mod onlooker;
 mod recipe;
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::ValueHint;
 use serde::Serialize;
@@ -170,10 +170,9 @@ impl Train {
     /// The model that learns, its recipe with the size of its clips, and what labels mean to it.
     fn begin(&self, recipe: Recipe, resumed: Option<&Resumed>) -> Result<Begun> {
         if let Some(Resumed { checkpoint, progress, path, .. }) = resumed {
-            let recipe = match &recipe.start {
-                Start::Checkpoint(_) => self.recipe.for_model(recipe, &checkpoint.config),
-                _ => recipe,
-            };
+            let as_model = matches!(recipe.start, Start::Checkpoint(_));
+            let recipe = if as_model { self.recipe.for_model(recipe, &checkpoint.config) } else { recipe };
+            recipe.validate()?;
             progress.check(&recipe)?;
             let task = Task::of(&checkpoint.config)?;
             let meaning = self.data.meaning(Some((task, checkpoint.labels.clone())))?;
@@ -218,7 +217,7 @@ impl Train {
             let _finishing = Finishing::begin();
             run.finish(&mut terminal)
         };
-        let Terminal { mut report, .. } = terminal;
+        let mut report = terminal.into_report();
         for (name, reason) in run.failed() {
             output::note(&format!("{name} could not be read, and another was shown in its place: {reason}"));
         }
@@ -290,7 +289,7 @@ fn describe(report: &Report) -> String {
         ("loss", report.loss.map_or("-".to_owned(), |loss| format!("{loss:.4}"))),
         ("right", share(report.score)),
         ("best", best),
-        ("time", output::seconds(std::time::Duration::from_secs_f64(report.seconds))),
+        ("time", output::roughly(Duration::from_secs_f64(report.seconds))),
         ("written", report.output.clone()),
     ])
 }

@@ -15,7 +15,7 @@ use crate::cli::progress::LongRun;
 
 /// Writes the run's own files, and shows how far it is.
 pub(super) struct Terminal {
-    pub(super) report: RunReport,
+    report: RunReport,
     progress: LongRun,
     task: Task,
     /// Whether each step is a line of JSON on stdout.
@@ -40,6 +40,11 @@ impl Terminal {
     /// For a run of `total` steps of which `done` were done before.
     pub(super) fn new(report: RunReport, task: &Task, [done, total]: [u64; 2], json: bool) -> Self {
         Self { report, progress: LongRun::begin(total, done), task: task.clone(), json }
+    }
+
+    /// The run's own files; what is shown goes.
+    pub(super) fn into_report(self) -> RunReport {
+        self.report
     }
 
     fn line(&self, kind: &'static str, of: &impl Serialize) -> Result<()> {
