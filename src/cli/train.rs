@@ -14,8 +14,8 @@ use tubelet::eval::Task;
 use tubelet::tensor::{Error, ErrorKind, Result};
 use tubelet::train::report::{RunEnding, RunHeader, RunReport, TrainedHead};
 use tubelet::train::{
-    CheckpointFolder, ClipSource, Loader, LoaderOptions, Recipe, Resumed, Start, StartingPoint, Trainer,
-    TrainerOptions, TrainingRun,
+    CheckpointFolder, Loader, LoaderOptions, Recipe, Resumed, Start, StartingPoint, Trainer, TrainerOptions,
+    TrainingRun,
 };
 use tubelet::vivit::{LabelHead, Labelling};
 
