@@ -79,9 +79,9 @@ pub(super) struct Train {
 
 #[derive(Serialize)]
 struct Report {
-    kind: &'static str,
     #[serde(flatten)]
     preamble: Preamble,
+    kind: &'static str,
     /// Which of the models, and its sizes.
     architecture: String,
     classes: usize,
@@ -235,8 +235,8 @@ impl Train {
         let last = report.record();
         let best = run.checkpoints().best();
         let summary = Report {
-            kind: "end",
             preamble: Preamble::new("train").model(&model),
+            kind: "end",
             architecture: model.config().to_string(),
             classes: model.config().classes,
             videos: [videos.training.count(), videos.validation.as_ref().map_or(0, |source| source.count())],

@@ -75,6 +75,7 @@ fn runs(folder: &TempDir, pictures: &TempDir) -> Result<Vec<(&'static str, Ran)>
     let (tensors, folder) = (path("out.safetensors"), path("converted"));
     let (clip, image) = (data("hf-tiny/clip.npy"), data("vitnpz-tiny/vit.npz"));
     let begun = path("begun");
+    let (videos, trained) = (path("motions"), path("trained"));
     let alone = path("checkpoint");
     fs::copy(data("scenic-model4/checkpoint"), &alone)?;
     let mut runs = Vec::new();
@@ -92,6 +93,16 @@ fn runs(folder: &TempDir, pictures: &TempDir) -> Result<Vec<(&'static str, Ran)>
     run("attention", "{} --model {} --profile {}", &[pictures, hf, &plot])?;
     run("embed", "{} --model {} --output {} --views 1x1", &[pictures, hf, &npy])?;
     run("forward", "--model {} --clip {} --output {}", &[hf, &clip, &tensors])?;
+    run("gradient", "--model {} --clip {} --labels 3,1 --output {}", &[hf, &clip, &tensors])?;
+    run(
+        "make-motions",
+        "--set camera --clips 1 --frames 4 --size 32 --photographs {} --output {}",
+        &[pictures, &videos],
+    )?;
+    let of_videos = ["train.csv", "classes.txt", "validation.csv"].map(|name| videos.join(name));
+    let [listed, names, held_out] = of_videos.each_ref().map(|path| path.as_path());
+    let training = format!("{{}} --labels {{}} --validation {{}} --output {{}} {} --steps 2", super::training::SMALL);
+    run("train", &training, &[listed, names, held_out, &trained])?;
     run("inspect", "{}", &[hf])?;
     run("inspect", "{}", &[&alone])?;
     run("convert", "{} {}", &[hf, &folder])?;
@@ -114,7 +125,8 @@ pub(super) fn every_key_is_documented() -> Outcome {
     for (command, ran) in runs(&folder, &pictures)? {
         ensure(!ran.stdout.is_empty(), format!("{}: {}", ran.command, ran.stderr))?;
         let mut reports = serde_json::Deserializer::from_str(&ran.stdout).into_iter::<Value>();
-        let report = reports.next().ok_or("no report")??;
+        // The last line of a training is its report; those before it are of its steps.
+        let report = if command == "train" { reports.last() } else { reports.next() }.ok_or("no report")??;
         let mut keys_of = Vec::new();
         keys(&report, "", &mut keys_of);
         let subcommand = if command == "Many videos" { "classify" } else { command };
