@@ -214,7 +214,8 @@ fn what_is_overwritten_is_refused() {
 fn ranges_must_be_separate() {
     let (mut graph, out, _) = blocks(2);
     let wanted = weights(&graph);
-    for ranges in [vec![0..3, 2..4], vec![0..100]] {
-        assert!(graph.gradients(&[Cotangent::Ones(out)], &wanted, &ranges).is_err(), "{ranges:?}");
+    let too_long = 0..100;
+    for ranges in [&[0..3, 2..4][..], std::slice::from_ref(&too_long)] {
+        assert!(graph.gradients(&[Cotangent::Ones(out)], &wanted, ranges).is_err(), "{ranges:?}");
     }
 }

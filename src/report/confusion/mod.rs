@@ -120,8 +120,8 @@ fn svg(matrix: &DrawnMatrix) -> Result<String> {
 mod tests {
     use image::Rgb;
 
-    use super::super::document::tests::assert_elements_close;
     use super::*;
+    use crate::report::document::tests::assert_elements_close;
     use crate::tensor::ErrorKind;
 
     fn matrix() -> ConfusionMatrix {

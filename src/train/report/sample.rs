@@ -40,8 +40,8 @@ pub(super) fn step(step: u64, steps: u64, epochs: u64) -> StepRecord {
     let accuracy = (1.0 - (-5.0 * done).exp()) * 0.9 + 0.1 + 0.08 * noise(step + 7);
     let warm_up = (done / 0.08).min(1.0);
     let rate = 0.1 * warm_up * 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
-    let norm = 1.5 * (1.0 + noise(step + 3)).exp() * if step % 97 == 0 { 12.0 } else { 1.0 };
-    let clips = 16.0 / (0.26 + 0.02 * noise(step + 1) + if step % 211 == 0 { 0.6 } else { 0.0 });
+    let norm = 1.5 * (1.0 + noise(step + 3)).exp() * if step.is_multiple_of(97) { 12.0 } else { 1.0 };
+    let clips = 16.0 / (0.26 + 0.02 * noise(step + 1) + if step.is_multiple_of(211) { 0.6 } else { 0.0 });
     StepRecord {
         step,
         epoch: 1 + (step - 1) * epochs / steps,

@@ -47,7 +47,7 @@ pub(super) fn duration(seconds: f64) -> String {
 /// A moment, given in seconds since 1970: `2026-01-31 12:00:00 UTC`.
 pub(super) fn moment(seconds: f64) -> String {
     // No file is of the year 5138, but one may say so.
-    let since = std::time::Duration::from_secs_f64(seconds.max(0.0).min(1e11));
+    let since = std::time::Duration::from_secs_f64(seconds.clamp(0.0, 1e11));
     let text = humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + since).to_string();
     text.replace('T', " ").replace('Z', " UTC")
 }
@@ -63,7 +63,7 @@ mod tests {
             ["250 ms", "12 s", "3 min 20 s", "25 min", "1 h 5 min", "2 d 3 h", "–"]
         );
         assert_eq!([1e-4, 0.05, 0.0].map(rate), ["1.00e-4", "0.0500", "0.00"]);
-        assert_eq!([f32::NAN, f32::INFINITY, 2.3026].map(number), ["not a number", "infinite", "2.30"]);
+        assert_eq!([f32::NAN, f32::INFINITY, 2.4026].map(number), ["not a number", "infinite", "2.40"]);
         assert_eq!((share(0.8125), moment(0.0)), ("81.2 %".into(), "1970-01-01 00:00:00 UTC".into()));
     }
 }

@@ -48,9 +48,11 @@ impl StepOutcome {
 /// What one run has shown.
 pub(super) struct Shown {
     norm: f64,
-    /// Loss, logits, and the sum of squares of each stack.
-    of_clips: Option<(f64, Vec<f32>, Vec<(String, f64)>)>,
+    of_clips: Option<ShownOfClips>,
 }
+
+/// Loss, logits, and the sum of squares of each stack.
+type ShownOfClips = (f64, Vec<f32>, Vec<(String, f64)>);
 
 impl Shown {
     pub(super) fn of(pass: &Pass, found: Vec<Tensor>) -> Result<Self> {

@@ -35,6 +35,9 @@ pub(super) struct OfClips {
     pub(super) square_sums: Vec<(String, Value)>,
 }
 
+/// Weights, each with its gradient.
+type Pairs = Vec<(Value, Value)>;
+
 /// A graph that is ready to run.
 #[derive(Debug)]
 pub(super) struct Pass {
@@ -100,7 +103,7 @@ impl Recording<'_> {
     }
 
     /// A graph of the loss of `clips` clips, and each weight that learns with its gradient.
-    fn gradients(&self, clips: usize) -> Result<(Graph, Vec<(Value, Value)>, OfClips)> {
+    fn gradients(&self, clips: usize) -> Result<(Graph, Pairs, OfClips)> {
         let request = Request::new(clips, self.model.layout());
         let mut recorded = vivit::record_training(self.model.config(), &request, &self.options.objective, self.frozen)?;
         let (loss, logits) = (recorded.loss, recorded.recording.logits);

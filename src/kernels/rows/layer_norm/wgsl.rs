@@ -34,13 +34,16 @@ fn plan(call: &LayerNorm, dispatches: &mut Dispatches<'_>, group_rows: u32, step
     launch([rows, width], epsilon, group_rows, dispatches, |rows| vec![rows.clone(), None, None, rows])
 }
 
+/// The bytes of an operand that are bound; `None` for all.
+pub(in crate::kernels::rows) type Window = Option<Range<u64>>;
+
 /// Launches for runs of rows of `size` = [M, C], whose part of the operands is bound as `windows` says.
 pub(in crate::kernels::rows) fn launch(
     [rows, width]: [usize; 2],
     epsilon: f32,
     group_rows: u32,
     dispatches: &mut Dispatches<'_>,
-    windows: fn(Option<Range<u64>>) -> Vec<Option<Range<u64>>>,
+    windows: fn(Window) -> Vec<Window>,
 ) -> Result<(), Unfit> {
     let literals = Literals::new().with("rows", ROWS).with("invocations", INVOCATIONS);
     for run in dispatches.runs(rows, 1, &[width])? {

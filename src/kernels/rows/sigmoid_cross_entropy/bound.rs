@@ -20,7 +20,7 @@ fn uncertainties(call: &SigmoidCrossEntropy, inputs: &[Option<&Exact>], outputs:
     let (losses, gradient) = (outputs[0].reals()?, outputs[1].reals()?);
     let mut of_loss = Uncertainty::of(rows);
     let mut of_gradient = Uncertainty::of(rows * classes);
-    for m in 0..rows {
+    for (m, of_row) in losses.iter().enumerate() {
         let (mut variance, mut sum, mut squares) = (0.0, 0.0, 0.0);
         for at in m * classes..(m + 1) * classes {
             let (z, y) = (logits[at], reference::target(call, targets[at]));
@@ -40,7 +40,7 @@ fn uncertainties(call: &SigmoidCrossEntropy, inputs: &[Option<&Exact>], outputs:
             of_gradient.add(at, 0.0, share * share * of_difference + of_rounding(gradient[at]));
         }
         let of_sum = of_sum(classes, classes, sum, squares);
-        of_loss.add(m, 0.0, share * share * (variance + of_sum) + of_rounding(losses[m]));
+        of_loss.add(m, 0.0, share * share * (variance + of_sum) + of_rounding(*of_row));
     }
     Ok(vec![of_loss, of_gradient])
 }
