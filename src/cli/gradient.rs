@@ -28,10 +28,11 @@ before any clipping, in f32, and the same to the last bit in every run on the sa
 theory: theirs is rounding.
 
 Examples:
-  tubelet gradient --model DIR --clip batch.npy --labels 3,1 --output gradients.safetensors
-  tubelet gradient -m DIR -c batch.npy -l 3,1 -o gradients.safetensors --smoothing 0.1 --json
-  tubelet gradient -m DIR -c batch.npy -l 3,1 -o gradients.safetensors --recompute
-  tubelet gradient -m DIR -c batch.npy -l 3,1 -o gradients.safetensors --device references"
+  tubelet gradient --model DIR --clip batch.npy --labels 3,1 \\
+      --output gradients.safetensors
+  tubelet gradient -m DIR -c batch.npy -l 3,1 -o g.safetensors --smoothing 0.1
+  tubelet gradient -m DIR -c batch.npy -l 3,1 -o g.safetensors --recompute
+  tubelet gradient -m DIR -c batch.npy -l 3,1 -o g.safetensors --device cpu"
 )]
 pub(super) struct Gradient {
     #[command(flatten)]

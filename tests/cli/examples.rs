@@ -20,7 +20,7 @@ use super::common::data;
 use super::{Outcome, Ran, ensure, tubelet};
 
 /// What is run in the place of something else, the first that a command holds first.
-const STAND_INS: [(&str, &str); 30] = [
+const STAND_INS: [(&str, &str); 29] = [
     // No network.
     ("facebook/dinov2-small", "vit.npz"),
     // No camera.
@@ -47,8 +47,6 @@ const STAND_INS: [(&str, &str); 30] = [
     // The checkpoint beside the examples is a small one.
     ("--option order=space-time --frames 32 --size 224", "--option order=space-time --frames 10 --size 24x40"),
     ("--option order=time-space --frames 32 --size 224", "--option order=space-time --frames 10 --size 24x40"),
-    // The references take minutes for a backward pass of this size.
-    ("gradients.safetensors --device references", "gradients.safetensors"),
     // Its patches are small.
     ("--tubelet 16x2", "--tubelet 4x2"),
     // A thousand videos.
