@@ -3,7 +3,7 @@
 use crate::tensor::{Error, Result, Tensor};
 
 /// Each example of a batch `[B, …]` mixed with its partner in the reversed batch:
-/// `share`·x[i] + (1 − `share`)·x[B − 1 − i], in f32. The middle example of an odd batch mixes with itself.
+/// `share · x[i] + (1 − share) · x[B − 1 − i]`, in f32. The middle example of an odd batch mixes with itself.
 ///
 /// Clips, as values, and their labels, as [`one_hot`](super::one_hot) rows, are mixed with the same share.
 ///
