@@ -33,6 +33,9 @@ pub(super) struct RecipeArguments {
     #[arg(long, value_name = "MODEL", value_parser = known::<Model>(Model::all().iter().map(Model::name)),
         hide_possible_values = true, help_heading = RECIPE)]
     kind: Option<Model>,
+    /// With --from scratch or image: an option of the model's own, such as temporal.layers=2. May be repeated.
+    #[arg(long = "option", value_name = "NAME=VALUE", help_heading = RECIPE, hide_short_help = true)]
+    options: Vec<String>,
     /// Keep the head of a video model: its classes are those of the videos.
     #[arg(long, help_heading = RECIPE, hide_short_help = true)]
     keep_head: bool,
@@ -159,13 +162,14 @@ impl RecipeArguments {
 
     /// What is begun from, with the model that is told.
     fn told(&self, start: Start) -> Result<Start> {
-        let tells = self.shape.is_some() || self.kind.is_some();
+        let tells = self.shape.is_some() || self.kind.is_some() || !self.options.is_empty();
         let model = |model: ModelRecipe| {
             let mut model = model;
             model.shape = self.shape.clone().unwrap_or(model.shape);
             if let Some(kind) = self.kind {
                 (model.kind, model.options) = (kind, Vec::new());
             }
+            model.options.extend(self.options.iter().cloned());
             model
         };
         match start {
@@ -178,7 +182,7 @@ impl RecipeArguments {
                 Ok(Start::ImageModel(image))
             }
             Start::Checkpoint(_) if tells => Err(Error::usage(
-                "a video model says itself what it is: leave out --shape and --kind, or make one with --from scratch or image",
+                "a video model says itself what it is: leave out --shape, --kind and --option, or make one with --from scratch or image",
             )),
             Start::Checkpoint(mut checkpoint) => {
                 checkpoint.keep_head |= self.keep_head;
