@@ -33,6 +33,18 @@ impl Default for Start {
 pub struct ModelRecipe {
     /// The backbone and the sides and frames of its tubelets, as [`Config::named`] takes them: `vit-b/16x2`.
     pub shape: String,
+    /// Another width than the backbone's, D.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<usize>,
+    /// Another number of blocks, L.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layers: Option<usize>,
+    /// Another number of heads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heads: Option<usize>,
+    /// Another width of the MLP's hidden layer; without it four times the width.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<usize>,
     /// The paper's model, by name or number: `joint`, `factorised-encoder`; its own options are apart.
     #[serde(serialize_with = "kind_by_name", deserialize_with = "super::by_name::deserialize")]
     pub kind: Model,
@@ -50,7 +62,9 @@ fn kind_by_name<S: Serializer>(kind: &Model, serializer: S) -> std::result::Resu
 impl Default for ModelRecipe {
     /// Model 1, ViViT-B/16x2.
     fn default() -> Self {
-        Self { shape: "vit-b/16x2".to_owned(), kind: Joint.into(), options: Vec::new(), classifier: None }
+        let (shape, kind) = ("vit-b/16x2".to_owned(), Joint.into());
+        let (width, layers, heads, hidden) = (None, None, None, None);
+        Self { shape, width, layers, heads, hidden, kind, options: Vec::new(), classifier: None }
     }
 }
 
@@ -110,6 +124,15 @@ impl Start {
 }
 
 impl ModelRecipe {
+    /// The model at its backbone's sizes, or those told instead.
+    fn sized(&self) -> Result<Config> {
+        let named = Config::named(&self.shape)?;
+        let width = self.width.unwrap_or(named.width);
+        let hidden = self.hidden.unwrap_or(4 * width);
+        let (layers, heads) = (self.layers.unwrap_or(named.layers), self.heads.unwrap_or(named.heads));
+        Ok(named.width(width).hidden(hidden).layers(layers).heads(heads).as_model(self.kind))
+    }
+
     /// `model`, of this kind, with the options.
     pub(super) fn with_options(&self, model: Model) -> Result<Model> {
         self.options.iter().try_fold(model, |model, option| model.with_option(&option.parse::<ModelOption>()?))
@@ -136,7 +159,7 @@ impl Recipe {
     /// A shape or an option that there is not; clips that are not whole tubelets.
     pub fn config(&self, classes: usize, labelling: Labelling) -> Result<Option<Config>> {
         let Some(recipe) = self.start.model() else { return Ok(None) };
-        let usual = Config::named(&recipe.shape)?.as_model(recipe.kind);
+        let usual = recipe.sized()?;
         let model = recipe.with_options(usual.model)?;
         let [rows, columns] = self.augmentation.crop;
         let classifier = recipe.classifier.unwrap_or(usual.classifier);

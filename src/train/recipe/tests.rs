@@ -78,6 +78,22 @@ fn steps_are_scenics() {
 }
 
 #[test]
+fn sizes_go_before_those_of_the_backbone() {
+    let text = "[start.scratch]\nshape = 'vit-ti/8x4'\nkind = 'factorised-encoder'\nwidth = 96\nlayers = 2\nheads = 4";
+    let config = |more: &str| {
+        let recipe = Recipe::parse(&format!("epochs = 1\n{text}\n{more}")).unwrap();
+        recipe.config(5, Labelling::Single).unwrap().unwrap()
+    };
+    let usual = config("");
+    assert_eq!((usual.width, usual.layers, usual.heads, usual.hidden), (96, 2, 4, 384));
+    let temporal = Temporal::Encoder(EncoderSize { layers: 4, heads: 4, hidden: 384 });
+    assert_eq!(usual.model, Model::from(FactorisedEncoder::default().temporal(temporal)));
+    assert_eq!(config("hidden = 100").hidden, 100);
+    let recipe = Recipe::parse(&format!("epochs = 1\n{}", text.replace("heads = 4", "heads = 5"))).unwrap();
+    assert!(recipe.config(5, Labelling::Single).is_err(), "96 is no multiple of 5");
+}
+
+#[test]
 fn recipes_survive_being_written_in_full() {
     let mut recipes: Vec<Recipe> = Recipe::NAMES.iter().map(|name| Recipe::named(name).unwrap()).collect();
     let text = "
