@@ -39,9 +39,7 @@ const EXTENSIONS: &[&str] = &["csv", "jsonl"];
 #[derive(clap::Args)]
 #[command(
     override_usage = "tubelet eval [OPTIONS] --model <DIR_OR_NAME>
-                    --output <RESULTS> <MANIFEST>
-       tubelet eval [OPTIONS] --model <DIR_OR_NAME>
-                    --output <RESULTS> --motions <SETS>
+                    --output <RESULTS> <MANIFEST|--motions <SETS>>
        tubelet eval --merge <RESULTS>... [--output <RESULTS>]",
     after_help = "\
 The manifest is a CSV with the columns path and label (labels parted by ; for a multi-label model, noun and verb for \

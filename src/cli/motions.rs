@@ -15,8 +15,8 @@ const MOTIONS: &str = "Clips that the program makes";
 /// Which clips the program makes, where it does.
 #[derive(Clone, clap::Args)]
 pub(super) struct MotionArguments {
-    /// In the place of MANIFEST: clips as of `tubelet make-motions`, but computed as they are asked for. shapes, dots, camera,
-    /// or several parted by commas.
+    /// Make clips of motions instead of reading those of MANIFEST: shapes, dots, camera, or several parted by commas, as of
+    /// `tubelet make-motions`, but computed as they are asked for.
     #[arg(long, value_name = "SETS", value_delimiter = ',', conflicts_with = "manifest",
         value_parser = known::<MotionSet>(MotionSet::ALL.iter().map(|set| set.name())), hide_possible_values = true,
         help_heading = MOTIONS)]
