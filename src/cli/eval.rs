@@ -4,26 +4,33 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::ArgPredicate;
 use serde::Serialize;
 use tubelet::checkpoint::Checkpoint;
 use tubelet::eval::{
-    ClassNames, Decode, Evaluation, Figure, Manifest, ManifestFormat, Metrics, Protocol, Run, Shard, Summary, Task,
+    ClassNames, Evaluation, Figure, Manifest, ManifestFormat, Metrics, Protocol, Run, Shard, Summary, Task,
     VideoOutcome, VideoPipeline, merge, write_merged,
 };
-use tubelet::tensor::{Error, ErrorKind, Result};
-use tubelet::video::{Clip, DEFAULT_STRIDE, Preset, Sampling};
+use tubelet::motions::Split;
+use tubelet::tensor::{Error, Result};
+use tubelet::train::MotionClips;
+use tubelet::video::{Clip, DEFAULT_STRIDE, Preset};
+use tubelet::vivit::Config;
 use tubelet::{Average, Pass, Views, Vivit};
 
 use super::arguments::{DeviceArguments, ModelArguments, at_least_one};
-use super::interruption::{Advice, interrupted};
+use super::interruption::Advice;
 use super::known::known;
 use super::mask::MaskArguments;
+use super::motions::MotionArguments;
 use super::preamble::Preamble;
 use super::start::Started;
 use super::video::{OpenArguments, counted};
 use super::{files, output, progress};
+use videos::Videos;
 
 mod confusion;
+mod videos;
 
 /// Extensions of files of results.
 const EXTENSIONS: &[&str] = &["csv", "jsonl"];
@@ -32,7 +39,7 @@ const EXTENSIONS: &[&str] = &["csv", "jsonl"];
 #[derive(clap::Args)]
 #[command(
     override_usage = "tubelet eval [OPTIONS] --model <DIR_OR_NAME>
-                    --output <RESULTS> <MANIFEST>
+                    --output <RESULTS> <MANIFEST|--motions <SETS>>
        tubelet eval --merge <RESULTS>... [--output <RESULTS>]",
     after_help = "\
 The manifest is a CSV with the columns path and label (labels parted by ; for a multi-label model, noun and verb for \
@@ -52,14 +59,18 @@ Examples:
   tubelet eval val.csv --model DIR --views 1x1 --output results.jsonl --resume
   tubelet eval k400_val.csv --root videos/ --labels kinetics_400_labels.csv \\
       --model google/vivit-b-16x2-kinetics400 --output k400.csv
+  tubelet eval --motions camera --motion-clips 20 --model DIR \\
+      --output results.csv
   tubelet eval val.csv --model DIR --shard 2/3 --output part2.csv
   tubelet eval --merge part1.csv part2.csv part3.csv --output all.csv
   tubelet eval --merge results.csv --json"
 )]
 pub(super) struct Eval {
     /// The videos and their labels.
-    #[arg(required_unless_present = "merge")]
+    #[arg(required_unless_present_any = ["merge", "motions"])]
     manifest: Option<PathBuf>,
+    #[command(flatten)]
+    motions: MotionArguments,
     #[command(flatten)]
     model: ModelArguments,
     /// The file of results to write, .csv or .jsonl; the latter has all logits.
@@ -71,8 +82,13 @@ pub(super) struct Eval {
     /// With --resume: evaluate those videos again that could not be read.
     #[arg(long, requires = "resume")]
     retry_failed: bool,
-    /// Temporal clips, spread over the video, by spatial crops (1 or 3).
-    #[arg(long, default_value = "4x3", value_name = "CLIPSxCROPS")]
+    /// Temporal clips, spread over the video, by spatial crops (1 or 3); with --motions 1x1 unless it is told.
+    #[arg(
+        long,
+        default_value = "4x3",
+        value_name = "CLIPSxCROPS",
+        default_value_if("motions", ArgPredicate::IsPresent, "1x1")
+    )]
     views: Views,
     /// What is averaged over the views: logits, as in the published results, or probabilities.
     #[arg(long, default_value_t, value_name = "WHAT",
@@ -89,14 +105,15 @@ pub(super) struct Eval {
     #[command(flatten)]
     opening: OpenArguments,
     /// Where the videos are, instead of beside the manifest. Videos that the manifest names outside it are not read.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "motions")]
     root: Option<PathBuf>,
     /// Class names: a text file with a class a line, a JSON list or map, or a CSV with the columns id and name.
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
     /// How the manifest is written, instead of by its beginning: table, list, kinetics, something-something, epic-kitchens,
     /// class-folders.
-    #[arg(long, value_parser = known::<ManifestFormat>(ManifestFormat::ALL.iter().map(|one| one.name())), hide_possible_values = true)]
+    #[arg(long, value_parser = known::<ManifestFormat>(ManifestFormat::ALL.iter().map(|one| one.name())), hide_possible_values = true,
+        conflicts_with = "motions")]
     format: Option<ManifestFormat>,
     /// Evaluate one part of the manifest: 2/3 is the second of three.
     #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE, hide_default_value = true)]
@@ -108,7 +125,7 @@ pub(super) struct Eval {
     #[arg(long, value_name = "N|N%", conflicts_with = "merge")]
     max_failed: Option<MostFailed>,
     /// Put the results of all shards together (and write them to --output), instead of evaluating.
-    #[arg(long, value_name = "RESULTS", num_args = 1.., conflicts_with_all = ["manifest", "model", "untrained"])]
+    #[arg(long, value_name = "RESULTS", num_args = 1.., conflicts_with_all = ["manifest", "motions", "model", "untrained"])]
     merge: Vec<PathBuf>,
     /// Draw for which class the videos of each class were taken, .svg or .png; of several heads a file each.
     #[arg(long, value_name = "FILE")]
@@ -149,9 +166,9 @@ struct Speed {
 
 impl super::Run for Eval {
     fn run(self) -> Result<()> {
-        match &self.manifest {
-            Some(manifest) => self.evaluate(manifest),
-            None => self.merge(),
+        match self.merge.is_empty() {
+            true => self.evaluate(),
+            false => self.merge(),
         }
     }
 }
@@ -180,24 +197,23 @@ impl Eval {
         output::report(self.json, &report, describe)
     }
 
-    fn evaluate(&self, manifest: &Path) -> Result<()> {
+    fn evaluate(&self) -> Result<()> {
         let output = self.output.as_deref().ok_or_else(|| Error::usage("no output: give --output RESULTS.csv"))?;
-        files::check_output(output, EXTENSIONS, &[manifest])?;
+        let inputs: Vec<&Path> = self.manifest.as_deref().into_iter().collect();
+        files::check_output(output, EXTENSIONS, &inputs)?;
         let checkpoint = self.model.load()?;
         let task = Task::of(&checkpoint.config)?;
         let names = self.names(&task, &checkpoint)?;
-        self.confusion.iter().try_for_each(|path| confusion::check(path, &task, &[manifest]))?;
-        let manifest = Manifest::read(manifest, self.format, self.root.as_deref(), &task, &names)?;
-        manifest.check_root()?;
-        self.root.iter().for_each(|root| say_links(&manifest, root));
+        self.confusion.iter().try_for_each(|path| confusion::check(path, &task, &inputs))?;
+        let videos = self.videos(&checkpoint.config, &task, &names)?;
         let Started { model, pass, .. } = Started::new(checkpoint, self.preset, &self.mask, &self.device)?;
         let protocol = Protocol::new(self.views).average(self.average).stride(self.stride).mask(pass.mask.clone());
-        let run = Run::new(&model, &protocol, &manifest, self.shard)?;
-        let mut evaluation = Evaluation::open(&manifest, run.clone(), output, self.resume)?;
+        let run = Run::new(&model, &protocol, &videos.manifest, self.shard)?;
+        let mut evaluation = Evaluation::open(&videos.manifest, run.clone(), output, self.resume)?;
         if self.retry_failed {
             evaluation.retry_failed();
         }
-        let speed = self.finish(&model, &pass.views(self.views), &mut evaluation, output)?;
+        let speed = self.finish(&model, &pass.views(self.views), &videos, &mut evaluation, output)?;
         let summary = evaluation.metrics().summary();
         if summary.videos == 0 {
             return Err(Error::file(format!("none of the videos could be read; {} says why", output.display())));
@@ -213,6 +229,17 @@ impl Eval {
         output::report(self.json, &report, describe)
     }
 
+    /// What is evaluated on, by a model of this configuration.
+    fn videos(&self, config: &Config, task: &Task, names: &ClassNames) -> Result<Videos> {
+        let Some(path) = &self.manifest else {
+            let (frames, size) = (config.frames.saturating_mul(self.stride), [config.rows, config.columns]);
+            let motions = self.motions.made(Split::Validation, self.motions.clips(), frames, size)?;
+            return Ok(Videos::of_motions(MotionClips::named(motions, task, names)?, names));
+        };
+        let manifest = Manifest::read(path, self.format, self.root.as_deref(), task, names)?;
+        Videos::of_files(manifest, self.root.as_deref(), self.opening.options())
+    }
+
     /// Class names from the file that was given, else the checkpoint's.
     fn names(&self, task: &Task, checkpoint: &Checkpoint) -> Result<ClassNames> {
         match (&self.labels, &checkpoint.labels) {
@@ -223,7 +250,14 @@ impl Eval {
     }
 
     /// Evaluates what remains and shows how far it is.
-    fn finish(&self, model: &Vivit, pass: &Pass, evaluation: &mut Evaluation<'_>, output: &Path) -> Result<Speed> {
+    fn finish(
+        &self,
+        model: &Vivit,
+        pass: &Pass,
+        listed: &Videos,
+        evaluation: &mut Evaluation<'_>,
+        output: &Path,
+    ) -> Result<Speed> {
         let (views, average) = (self.views, self.average);
         let mut compute =
             |clips: Vec<Clip>| average.of(&model.view_logits(pass.over(&clips))?, &model.config().labelling);
@@ -233,7 +267,7 @@ impl Eval {
         let _advice = Advice::give(goes_on.clone());
         let mut progress = progress::Videos::begin(evaluation.remaining(), views.count());
         let mut headline = Headline::default();
-        let decode = self.decode(views.sampling(model.config().frames, self.stride));
+        let decode = listed.decode(views.sampling(model.config().frames, self.stride));
         let pipeline = VideoPipeline::new(self.workers, decode, &mut compute).timeout(self.opening.timeout());
         evaluation.finish(pipeline, &mut |metrics, row| {
             let failed = match &row.outcome {
@@ -256,28 +290,6 @@ impl Eval {
             seconds,
             clips_per_second: (videos * views.count()) as f64 / seconds.max(f64::MIN_POSITIVE),
         })
-    }
-
-    /// What decodes a video to the clips of all views.
-    fn decode(&self, sampling: Sampling) -> Decode<Vec<Clip>> {
-        let options = self.opening.options();
-        Box::new(move |item| {
-            let clips = item.open(&options).and_then(|mut source| source.clips(&sampling));
-            match interrupted() {
-                // Ctrl-C ends decoders, too, which is no fault of the video.
-                true => Err(Error::new(ErrorKind::Interrupted, "interrupted")),
-                false => clips,
-            }
-        })
-    }
-}
-
-/// Says which videos are read although they do not lie where they seem to.
-fn say_links(manifest: &Manifest, root: &Path) {
-    let linked = manifest.linked_outside(root);
-    if let Some(first) = linked.first() {
-        let (videos, root) = (counted(linked.len(), "video"), root.display());
-        output::note(&format!("links lead out of {root} to {videos}, the first {}", first.path.display()));
     }
 }
 

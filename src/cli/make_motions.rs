@@ -26,32 +26,35 @@ or part. dots: the same in random dots, of which each frame alone is noise. came
 camera pans left, right, up, down, zooms in, out, rolls left, right, stands still or shakes; while it pans to the left, \
 what it sees moves to the right.
 
-Only the motion tells the class. Each scene is shown once in each class; reversed motions have the same frames in the \
-opposite order; every second scene is the mirror image of the one before. Those of the validation have textures, or \
-photographs, of their own. The same seed gives the same frames on every machine.
+Only the motion tells the class. Each scene is shown once in each class of its set; reversed motions have the same \
+frames in the opposite order; every second scene of a set is the mirror image of the one before. The clips of the \
+validation have textures, or photographs, of their own. The same seed gives the same frames on every machine.
+
+The classes of several sets follow one another, those of shapes and dots are the same; the clips of a set are those that \
+it has alone.
 
 DIR gets the folders train and validation, a manifest of each, train.csv and validation.csv, and classes.txt.
 
 Examples:
   tubelet make-motions --set camera --output motions
-  tubelet make-motions --set shapes --clips 500 --size 64 --output shapes
+  tubelet make-motions --set shapes,camera --clips 500 --size 64 --output both
   tubelet make-motions --set dots --frames 16 --format npy -o dots --seed 7
   tubelet make-motions --set camera --photographs photos/ --output real
   tubelet eval motions/validation.csv --labels motions/classes.txt \\
       --views 1x1 --model DIR --output results.csv"
 )]
 pub(super) struct MakeMotions {
-    /// Shapes, dots or camera.
-    #[arg(long, value_name = "SET", value_parser = known::<MotionSet>(MotionSet::ALL.iter().map(|set| set.name())),
-        hide_possible_values = true)]
-    set: MotionSet,
+    /// Shapes, dots or camera, or several parted by commas.
+    #[arg(long = "set", value_name = "SET", value_delimiter = ',', required = true,
+        value_parser = known::<MotionSet>(MotionSet::ALL.iter().map(|set| set.name())), hide_possible_values = true)]
+    sets: Vec<MotionSet>,
     /// The folder to write, where nothing is yet.
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     output: PathBuf,
-    /// Clips of each class to train on.
+    /// Clips of each class of each set to train on.
     #[arg(long, value_name = "N", default_value = "100", value_parser = at_least_one)]
     clips: usize,
-    /// Clips of each class to validate with; without it a fifth of --clips.
+    /// Clips of each class of each set to validate with; without it a fifth of --clips.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     validation: Option<usize>,
     /// Frames of a clip.
@@ -87,7 +90,8 @@ pub(super) struct MakeMotions {
 struct Report {
     #[serde(flatten)]
     preamble: Preamble,
-    set: &'static str,
+    /// Several are parted by commas.
+    set: String,
     classes: Vec<&'static str>,
     clips: Clips,
     frames: usize,
@@ -142,7 +146,7 @@ impl super::Run for MakeMotions {
 
 impl MakeMotions {
     fn motions(&self, split: Split, clips: usize) -> Result<Motions> {
-        let options = MotionOptions::new(self.set).split(split).clips(clips).frames(self.frames);
+        let options = MotionOptions::new(self.sets.as_slice()).split(split).clips(clips).frames(self.frames);
         Motions::new(options.size(self.size).seed(self.seed).photographs(self.photographs.clone()))
     }
 
@@ -150,10 +154,11 @@ impl MakeMotions {
         let clips = |split: Split| {
             written.iter().filter(|part| part.name == split.name()).map(|part| part.clips).sum::<usize>()
         };
+        let options = MotionOptions::new(self.sets.as_slice());
         Report {
             preamble: Preamble::new("make-motions"),
-            set: self.set.name(),
-            classes: self.set.motions().iter().map(|motion| motion.name()).collect(),
+            set: self.sets.iter().map(|set| set.name()).collect::<Vec<_>>().join(","),
+            classes: options.classes().iter().map(|motion| motion.name()).collect(),
             clips: Clips { train: clips(Split::Training), validation: clips(Split::Validation) },
             frames: self.frames,
             size: self.size,

@@ -22,6 +22,7 @@ mod known;
 mod make_motions;
 mod many;
 mod mask;
+mod motions;
 mod output;
 mod preamble;
 mod progress;

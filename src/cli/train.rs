@@ -31,7 +31,8 @@ use recipe::RecipeArguments;
 #[derive(clap::Args)]
 #[command(
     override_usage = "tubelet train [OPTIONS] --output <DIR> --model <DIR_OR_NAME> <MANIFEST>
-       tubelet train [OPTIONS] --output <DIR> --from scratch <MANIFEST>",
+       tubelet train [OPTIONS] --output <DIR> --from scratch <MANIFEST>
+       tubelet train [OPTIONS] --output <DIR> --from scratch --motions <SETS>",
     after_help = "\
 Without --recipe a trained video model gets a new head and learns the classes of the videos, all of its weights. Some ten \
 videos of each class are enough to begin with: put those of each class into a folder of its own. A fifth of them is kept \
@@ -50,6 +51,8 @@ Examples:
   tubelet train motions/train.csv --labels motions/classes.txt --from scratch \\
       --shape vit-ti/16x2 --kind 2 --frames 32 --size 112 --epochs 20 \\
       --validation motions/validation.csv --output motions-model
+  tubelet train --motions shapes,camera --motion-clips 200 --from scratch \\
+      --shape vit-ti/16x2 --kind 2 --frames 16 --size 48 --stride 1 --output both
   tubelet train k400_train.csv --root videos/ --recipe k400 --model vit.npz \\
       --validation k400_val.csv --output k400"
 )]

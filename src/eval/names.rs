@@ -98,7 +98,7 @@ impl ClassNames {
     }
 
     /// The class that `text` means: a name, whatever its case, underscores, quotes and square brackets, else a number.
-    pub(super) fn class(&self, index: usize, head: &LabelHead, text: &str) -> Result<usize> {
+    pub(crate) fn class(&self, index: usize, head: &LabelHead, text: &str) -> Result<usize> {
         let text = text.trim();
         let names = self.heads.get(index);
         match names.and_then(|names| names.find(text)) {

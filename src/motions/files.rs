@@ -74,9 +74,8 @@ impl MotionFiles {
 
     /// `train/000012-pan-left.mp4`
     fn path(&self, motions: &Motions, index: usize) -> Result<String> {
-        let (motion, _, _) = motions.motion(index)?;
-        let name = motion.name().replace(' ', "-");
-        Ok(format!("{}/{index:06}-{name}.{}", motions.options().split.name(), self.encoder.format().extension()))
+        let (split, stem) = (motions.options().split.name(), motions.stem(index)?);
+        Ok(format!("{split}/{stem}.{}", self.encoder.format().extension()))
     }
 
     fn write_manifest(&self, motions: &Motions, folder: &Path) -> Result<MotionSplit> {

@@ -78,6 +78,13 @@ impl FromStr for MotionSet {
     }
 }
 
+/// One set where several may be named.
+impl From<MotionSet> for Vec<MotionSet> {
+    fn from(set: MotionSet) -> Self {
+        vec![set]
+    }
+}
+
 /// A class. Words of a camera are the camera's: while it pans to the left, what it sees moves to the right, and while it
 /// rolls to the left, the picture turns clockwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

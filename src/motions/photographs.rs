@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::drawing::FrameSize;
+use super::options::Split;
 use super::random::Random;
 use super::raster::{Colour, Edges, Raster};
-use super::set::Split;
 use crate::tensor::{Error, Result};
 use crate::video::{OpenOptions, Rotation, pictures_in};
 
@@ -22,10 +22,7 @@ pub(super) fn of_split(folder: &Path, split: Split, seed: u64) -> Result<Vec<Pat
             folder.display()
         )));
     }
-    let mut random = Random::new(seed, &[u64::from(u32::MAX)]);
-    for last in (1..files.len()).rev() {
-        files.swap(last, random.below(last + 1));
-    }
+    Random::new(seed, &[u64::from(u32::MAX)]).shuffle(&mut files);
     let held_out = (files.len() / HELD_OUT).max(1);
     let training = files.split_off(held_out);
     Ok(match split {

@@ -43,6 +43,13 @@ impl Random {
         ((u64::from(self.word()) * count as u64) >> 32) as usize
     }
 
+    /// Puts values into an order of which each is as likely as any other.
+    pub(super) fn shuffle<T>(&mut self, values: &mut [T]) {
+        for last in (1..values.len()).rev() {
+            values.swap(last, self.below(last + 1));
+        }
+    }
+
     /// An angle in radians.
     pub(super) fn angle(&mut self) -> f32 {
         std::f32::consts::TAU * self.unit()

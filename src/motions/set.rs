@@ -3,103 +3,20 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::camera::CameraScene;
-use super::dots::DotScene;
-use super::drawing::{Drawing, FrameSize, mirrored};
-use super::motion::{Axis, Motion, MotionSet};
-use super::random::{Random, scattered};
-use super::raster::Edges;
-use super::shapes::ShapeScene;
-use super::{photographs, texture};
+use super::drawing::mirrored;
+use super::motion::{Motion, MotionSet};
+use super::options::{FrameOrder, MotionOptions};
+use super::photographs;
+use super::scene::{Scene, key};
+use crate::eval::Hash;
 use crate::tensor::{Error, Result};
 use crate::video::{Clip, Frame, PixelFormat};
-
-/// What clips are for. Those of two splits have no texture, no photograph and no path in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Split {
-    /// To learn from.
-    Training,
-    /// To see what was learnt.
-    Validation,
-}
-
-impl Split {
-    /// As files and folders are called: `train`, `validation`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Training => "train",
-            Self::Validation => "validation",
-        }
-    }
-}
-
-/// Which clips.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct MotionOptions {
-    /// Which kind.
-    pub set: MotionSet,
-    /// What they are for.
-    pub split: Split,
-    /// How many of each class.
-    pub clips: usize,
-    /// Frames of a clip, F.
-    pub frames: usize,
-    /// Rows and columns of a frame, [Y, X].
-    pub size: [usize; 2],
-    /// Decides everything that is random.
-    pub seed: u64,
-    /// A folder of photographs, for a camera to move over instead of textures.
-    pub photographs: Option<PathBuf>,
-}
-
-impl MotionOptions {
-    /// 100 clips of each class to learn from, of 32 frames of 64×64 pixels.
-    pub fn new(set: MotionSet) -> Self {
-        Self { set, split: Split::Training, clips: 100, frames: 32, size: [64, 64], seed: 0, photographs: None }
-    }
-
-    /// What they are for.
-    #[must_use]
-    pub fn split(self, split: Split) -> Self {
-        Self { split, ..self }
-    }
-
-    /// How many of each class.
-    #[must_use]
-    pub fn clips(self, clips: usize) -> Self {
-        Self { clips, ..self }
-    }
-
-    /// Frames of a clip.
-    #[must_use]
-    pub fn frames(self, frames: usize) -> Self {
-        Self { frames, ..self }
-    }
-
-    /// Rows and columns of a frame.
-    #[must_use]
-    pub fn size(self, size: [usize; 2]) -> Self {
-        Self { size, ..self }
-    }
-
-    /// Decides everything that is random.
-    #[must_use]
-    pub fn seed(self, seed: u64) -> Self {
-        Self { seed, ..self }
-    }
-
-    /// A folder of photographs.
-    #[must_use]
-    pub fn photographs(self, photographs: Option<PathBuf>) -> Self {
-        Self { photographs, ..self }
-    }
-}
 
 /// Sides of a frame, and frames of a clip.
 const SIDES: std::ops::RangeInclusive<usize> = 16..=2048;
 const FRAMES: std::ops::RangeInclusive<usize> = 2..=4096;
+/// More clips of a class than anybody makes; up to here all can be counted.
+const MOST_CLIPS: usize = 1 << 24;
 
 /// A clip, and what it shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,7 +26,7 @@ pub struct MotionClip {
     pub clip: Clip,
     /// What it shows.
     pub motion: Motion,
-    /// The index of the motion among the classes of its set.
+    /// The index of the motion among [`Motions::classes`].
     pub label: usize,
     /// Clips of one scene have textures, colours and the middle of their ways in common, and each shows another class.
     pub scene: usize,
@@ -120,15 +37,18 @@ pub struct MotionClip {
 ///
 /// Nothing but the motion tells the class:
 ///
-/// - Each scene is shown once in each class, with the same textures and colours; in the middle of the clip things are where
-///   they are in all classes.
+/// - Each scene is shown once in each class of its set, with the same textures and colours; in the middle of the clip things
+///   are where they are in all classes.
 /// - A motion and its reversal have the same frames, in the opposite order.
-/// - Scenes come in pairs: the second is the mirror image of the first, so left and right have the same frames, too.
+/// - Scenes of a set come in pairs: the second is the mirror image of the first, so left and right have the same frames, too.
+///
+/// Of several sets, a scene of each is shown in turn; the clips of each are those that the set has alone.
 ///
 /// ```
 /// use tubelet::motions::{MotionOptions, MotionSet, Motions};
 ///
-/// let motions = Motions::new(MotionOptions::new(MotionSet::Camera).clips(2).frames(8).size([32, 32]))?;
+/// let sets = [MotionSet::Shapes, MotionSet::Camera];
+/// let motions = Motions::new(MotionOptions::new(sets).clips(1).frames(8).size([32, 32]))?;
 /// assert_eq!(motions.len(), 20);
 /// for labelled in motions.iter() {
 ///     let labelled = labelled?;
@@ -139,10 +59,25 @@ pub struct MotionClip {
 #[derive(Debug)]
 pub struct Motions {
     options: MotionOptions,
-    size: FrameSize,
+    /// What the names of all clips begin with.
+    name: String,
+    classes: Vec<Motion>,
+    /// What is shown in turn: each motion of each set.
+    turn: Vec<Shown>,
     photographs: Vec<PathBuf>,
     /// Scenes that were used last.
-    recent: Mutex<Vec<(usize, Arc<Scene>)>>,
+    recent: Mutex<Vec<((MotionSet, usize), Arc<Scene>)>>,
+}
+
+/// A motion of a set.
+#[derive(Clone, Copy, Debug)]
+struct Shown {
+    /// The index of the set among those of the options.
+    place: usize,
+    set: MotionSet,
+    motion: Motion,
+    /// The index of the motion among the classes.
+    label: usize,
 }
 
 /// Scenes that are kept: as many as threads may be at work on at once.
@@ -153,29 +88,26 @@ impl Motions {
     ///
     /// # Errors
     ///
-    /// [`Usage`](crate::tensor::ErrorKind::Usage) for sizes that make no clip, and for photographs with another set than
-    /// [`MotionSet::Camera`].
+    /// [`Usage`](crate::tensor::ErrorKind::Usage) for sizes that make no clip, for no set and one that is named twice, and
+    /// for photographs without [`MotionSet::Camera`].
     pub fn new(options: MotionOptions) -> Result<Self> {
-        let [rows, columns] = options.size;
-        if !SIDES.contains(&rows) || !SIDES.contains(&columns) {
-            return Err(Error::usage(format!(
-                "frames of {rows}x{columns} pixels (rows x columns) cannot be drawn; a side has {} to {}",
-                SIDES.start(),
-                SIDES.end()
-            )));
-        }
-        if !FRAMES.contains(&options.frames) {
-            let (frames, least, most) = (options.frames, FRAMES.start(), FRAMES.end());
-            return Err(Error::usage(format!("a motion cannot have {frames} frames; it has {least} to {most}")));
-        }
+        check(&options)?;
         let photographs = match &options.photographs {
             None => Vec::new(),
-            Some(folder) if options.set == MotionSet::Camera => {
+            Some(folder) if options.sets.contains(&MotionSet::Camera) => {
                 photographs::of_split(folder, options.split, options.seed)?
             }
             Some(_) => return Err(Error::usage("photographs are for the set camera; the other sets draw everything")),
         };
-        Ok(Self { size: FrameSize { rows, columns }, options, photographs, recent: Mutex::default() })
+        let classes = options.classes();
+        let of_set = |(place, &set): (usize, &MotionSet)| {
+            let label = |motion: Motion| classes.iter().position(|class| *class == motion).unwrap_or_default();
+            let shown = |&motion: &Motion| Shown { place, set, motion, label: label(motion) };
+            set.motions().iter().map(shown).collect::<Vec<_>>()
+        };
+        let turn = options.sets.iter().enumerate().flat_map(of_set).collect();
+        let name = name(&options, &photographs);
+        Ok(Self { options, name, classes, turn, photographs, recent: Mutex::default() })
     }
 
     /// Which clips these are.
@@ -184,13 +116,13 @@ impl Motions {
     }
 
     /// The classes, in the order of their labels.
-    pub fn classes(&self) -> &'static [Motion] {
-        self.options.set.motions()
+    pub fn classes(&self) -> &[Motion] {
+        &self.classes
     }
 
     /// How many clips there are.
     pub fn len(&self) -> usize {
-        self.options.clips * self.classes().len()
+        self.options.clips * self.turn.len()
     }
 
     /// Whether there are none.
@@ -207,12 +139,22 @@ impl Motions {
     ///
     /// An error ([`Usage`](crate::tensor::ErrorKind::Usage)) where there are not so many.
     pub fn motion(&self, index: usize) -> Result<(Motion, usize, usize)> {
-        let classes = self.classes();
-        let (scene, label) = (index / classes.len(), index % classes.len());
-        match classes.get(label).filter(|_| index < self.len()) {
-            Some(&motion) => Ok((motion, label, scene)),
-            None => Err(Error::usage(format!("there is no clip {index} among {}", self.len()))),
-        }
+        let (Shown { place, motion, label, .. }, number) = self.shown(index)?;
+        Ok((motion, label, number * self.options.sets.len() + place))
+    }
+
+    /// What clip `index` is called: all that decides what it shows, such as
+    /// `shapes+camera/train/16x48x48/seed-3/000012-pan-up` for 16 frames of 48×48 pixels.
+    ///
+    /// An error as of [`Self::motion`].
+    pub fn name(&self, index: usize) -> Result<String> {
+        Ok(format!("{}/{}", self.name, self.stem(index)?))
+    }
+
+    /// `000012-pan-up`
+    pub(super) fn stem(&self, index: usize) -> Result<String> {
+        let (Shown { motion, .. }, _) = self.shown(index)?;
+        Ok(format!("{index:06}-{}", motion.name().replace(' ', "-")))
     }
 
     /// Computes clip `index`.
@@ -220,108 +162,106 @@ impl Motions {
     /// An error where there is none, or where its photograph cannot be read.
     pub fn clip(&self, index: usize) -> Result<MotionClip> {
         let (motion, label, scene) = self.motion(index)?;
-        let is_mirrored = scene % 2 == 1;
+        let (shown, number) = self.shown(index)?;
+        let size = self.options.frame_size();
+        let is_mirrored = number % 2 == 1;
         let drawn = if is_mirrored { motion.mirrored() } else { motion };
-        let mut frames = self.scene(scene / 2)?.frames(drawn.axis(), self.options.frames);
+        let mut frames = self.scene(shown.set, number / 2)?.frames(drawn.axis(), self.options.frames);
         if drawn.is_backward() {
             frames.reverse();
         }
         if is_mirrored {
-            frames.iter_mut().for_each(|bytes| *bytes = mirrored(bytes, self.size.columns));
+            frames.iter_mut().for_each(|bytes| *bytes = mirrored(bytes, size.columns));
         }
-        let FrameSize { rows, columns } = self.size;
-        let frame = |bytes| Frame::new(rows, columns, PixelFormat::Rgb24, bytes).map(Arc::new);
+        let frame = |bytes| Frame::new(size.rows, size.columns, PixelFormat::Rgb24, bytes).map(Arc::new);
         let frames: Vec<_> = frames.into_iter().map(frame).collect::<Result<_>>()?;
-        let indices = (0..frames.len()).collect();
-        Ok(MotionClip { clip: Clip::new(frames, indices)?, motion, label, scene })
+        let ordered: Vec<_> = self.order(shown, number).into_iter().map(|index| Arc::clone(&frames[index])).collect();
+        let indices = (0..ordered.len()).collect();
+        Ok(MotionClip { clip: Clip::new(ordered, indices)?, motion, label, scene })
     }
 
-    /// Scene `number` before any mirror.
-    fn scene(&self, number: usize) -> Result<Arc<Scene>> {
+    /// What clip `index` shows, and in which scene of its set; an error where there are not so many.
+    fn shown(&self, index: usize) -> Result<(Shown, usize)> {
+        let shown = self.turn.get(index % self.turn.len().max(1)).filter(|_| index < self.len());
+        let shown = shown.ok_or_else(|| Error::usage(format!("there is no clip {index} among {}", self.len())))?;
+        Ok((*shown, index / self.turn.len()))
+    }
+
+    /// Which frames of a motion in scene `number` of its set are shown, one after the other.
+    fn order(&self, Shown { set, motion, .. }: Shown, number: usize) -> Vec<usize> {
+        let [set, split, number] = key(set, &self.options, number);
+        // A scene of dots has a longer key than other scenes, and an order has a longer one than that.
+        let key = [set, split, number, motion as u64, 0];
+        self.options.order.indices(self.options.frames, self.options.seed, &key)
+    }
+
+    /// Scene `number` of a set before any mirror.
+    fn scene(&self, set: MotionSet, number: usize) -> Result<Arc<Scene>> {
         let recent = || self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, scene)) = recent().iter().find(|(kept, _)| *kept == number) {
+        if let Some((_, scene)) = recent().iter().find(|(kept, _)| *kept == (set, number)) {
             return Ok(scene.clone());
         }
-        let scene = Arc::new(self.draw(number)?);
+        let scene = Arc::new(Scene::draw(set, number, &self.options, &self.photographs)?);
         let mut recent = recent();
         if recent.len() >= KEPT {
             recent.remove(0);
         }
-        recent.push((number, scene.clone()));
+        recent.push(((set, number), scene.clone()));
         Ok(scene)
     }
+}
 
-    fn draw(&self, number: usize) -> Result<Scene> {
-        let MotionOptions { set, split, frames, seed, .. } = self.options;
-        let key = [set as u64, split as u64, number as u64];
-        let mut random = Random::new(seed, &key);
-        let (noise_seed, noise) = (random.word(), random.between([0.0, MOST_NOISE]));
-        // Twice as fine as what a camera shows of it, and more.
-        let texture_side = (3 * self.size.rows.max(self.size.columns)).next_power_of_two();
-        let content = match (set, self.photographs.as_slice()) {
-            (MotionSet::Shapes, _) => {
-                Content::Shapes(Box::new(ShapeScene::draw(&mut random, texture_side, self.size, frames)))
-            }
-            (MotionSet::Dots, _) => Content::Dots(Box::new(DotScene::draw(&mut random, seed, &key, self.size, frames))),
-            (MotionSet::Camera, files) => {
-                let (picture, edges) = match files {
-                    [] => (texture::draw(&mut random, texture_side), Edges::Repeat),
-                    files => (photographs::read(&files[number % files.len()], self.size)?, Edges::Mirror),
-                };
-                let picture = Arc::new(picture);
-                Content::Camera(Box::new(CameraScene::draw(&mut random, picture, edges, self.size, frames)))
-            }
-        };
-        Ok(Scene { content, noise_seed, noise })
+fn check(options: &MotionOptions) -> Result<()> {
+    let MotionOptions { sets, clips, frames, size: [rows, columns], .. } = options;
+    if sets.is_empty() {
+        return Err(Error::usage("no set of motions is named; name one or more of shapes, dots, camera"));
     }
-}
-
-/// Noise of a sensor in steps of 255, at most.
-const MOST_NOISE: f32 = 4.0;
-
-/// Everything that clips of a scene have in common.
-struct Scene {
-    content: Content,
-    noise_seed: u32,
-    noise: f32,
-}
-
-enum Content {
-    Shapes(Box<ShapeScene>),
-    Dots(Box<DotScene>),
-    Camera(Box<CameraScene>),
-}
-
-impl std::fmt::Debug for Scene {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Scene {{ noise: {} }}", self.noise)
+    if let Some((_, twice)) = sets.iter().enumerate().find(|(place, set)| sets[..*place].contains(set)) {
+        return Err(Error::usage(format!("the set {twice} is named twice; name each once")));
     }
+    if !SIDES.contains(rows) || !SIDES.contains(columns) {
+        return Err(Error::usage(format!(
+            "frames of {rows}x{columns} pixels (rows x columns) cannot be drawn; a side has {} to {}",
+            SIDES.start(),
+            SIDES.end()
+        )));
+    }
+    if !FRAMES.contains(frames) {
+        let (least, most) = (FRAMES.start(), FRAMES.end());
+        return Err(Error::usage(format!("a motion cannot have {frames} frames; it has {least} to {most}")));
+    }
+    if *clips > MOST_CLIPS {
+        return Err(Error::usage(format!("{clips} clips of each class are too many; there can be {MOST_CLIPS}")));
+    }
+    Ok(())
 }
 
-impl Scene {
-    /// RGB bytes of all frames while something moves along `axis`.
-    fn frames(&self, axis: Axis, count: usize) -> Vec<Vec<u8>> {
-        let time = |frame: usize| frame as f32 / (count - 1) as f32;
-        let bytes = |frame: usize, drawing: &Drawing| {
-            drawing.bytes(scattered(self.noise_seed, [axis as u32, frame as u32]), self.noise)
-        };
-        match &self.content {
-            Content::Shapes(scene) => (0..count).map(|frame| bytes(frame, &scene.frame(axis, time(frame)))).collect(),
-            Content::Camera(scene) => (0..count).map(|frame| bytes(frame, &scene.frame(axis, time(frame)))).collect(),
-            Content::Dots(scene) => {
-                scene.frames(axis, count).iter().enumerate().map(|(frame, drawing)| bytes(frame, drawing)).collect()
-            }
-        }
+/// All that decides what clips show, in a few words. Photographs are told by the names of their files.
+fn name(options: &MotionOptions, photographs: &[PathBuf]) -> String {
+    let sets = options.sets.iter().map(|set| set.name()).collect::<Vec<_>>().join("+");
+    let MotionOptions { split, frames, size: [rows, columns], seed, order, .. } = options;
+    let mut name = format!("{sets}/{}/{frames}x{rows}x{columns}/seed-{seed}", split.name());
+    if !photographs.is_empty() {
+        let mut hash = Hash::new();
+        let files = photographs.iter().filter_map(|path| path.file_name());
+        files.for_each(|file| hash.add(file.to_string_lossy().as_bytes()));
+        name += &format!("/photographs-{hash}");
     }
+    if *order != FrameOrder::Whole {
+        name += &format!("/{order}");
+    }
+    name
 }
 
 #[cfg(test)]
 impl Motions {
     /// The shapes of scene `number`, before any mirror, in the middle of the clip: [x, y] and radius in shorter sides.
     pub(super) fn shapes(&self, number: usize) -> Result<Vec<([f32; 2], f32)>> {
-        let scene = self.scene(number)?;
+        let scene = self.scene(MotionSet::Shapes, number)?;
         Ok(match &scene.content {
-            Content::Shapes(scene) => scene.shapes().iter().map(|shape| (shape.centre, shape.radius)).collect(),
+            super::scene::Content::Shapes(scene) => {
+                scene.shapes().iter().map(|shape| (shape.centre, shape.radius)).collect()
+            }
             _ => Vec::new(),
         })
     }

@@ -328,16 +328,103 @@ fn photographs_are_parted_between_the_splits() {
     let (training, validation) = (seen(Split::Training), seen(Split::Validation));
     assert_eq!((training.len(), validation.len()), (5, 1), "{training:?} {validation:?}");
     assert!(training.is_disjoint(&validation));
-    let shapes = MotionOptions::new(MotionSet::Shapes).photographs(Some(folder.path().to_owned()));
+    let shapes = MotionOptions::new([MotionSet::Shapes, MotionSet::Dots]).photographs(Some(folder.path().to_owned()));
     assert!(Motions::new(shapes).unwrap_err().to_string().contains("set camera"));
+    // Beside a camera, shapes are what they are without photographs.
+    let beside = MotionOptions { sets: vec![MotionSet::Shapes, MotionSet::Camera], ..options(Split::Training) };
+    let plain = MotionOptions { photographs: None, ..beside.clone() };
+    let (beside, plain) = (Motions::new(beside).unwrap(), Motions::new(plain).unwrap());
+    assert!(bytes(&beside, 3) == bytes(&plain, 3) && bytes(&beside, 13) != bytes(&plain, 13));
+    assert!(beside.name(3).unwrap().contains("/photographs-"));
 }
 
 #[test]
-fn sizes_that_make_no_clip_are_refused() {
+fn options_that_make_no_clip_are_refused() {
     let says = |options: MotionOptions| Motions::new(options).unwrap_err().to_string();
     let options = || MotionOptions::new(MotionSet::Dots);
     assert!(says(options().size([8, 64])).contains("8x64"));
     assert!(says(options().frames(1)).contains("1 frames"));
+    assert!(says(options().clips(usize::MAX)).contains("too many"));
+    assert!(says(MotionOptions::new(Vec::<MotionSet>::new())).contains("no set"));
+    let twice = [MotionSet::Dots, MotionSet::Camera, MotionSet::Dots];
+    assert!(says(MotionOptions::new(twice)).contains("dots is named twice"));
+}
+
+/// One model learns shapes and cameras at once, from the clips that each set has alone.
+#[test]
+fn several_sets_are_shown_in_turn() {
+    const SETS: [MotionSet; 2] = [MotionSet::Shapes, MotionSet::Camera];
+    let options = MotionOptions::new(SETS).clips(3).frames(4).size([24, 32]);
+    let (both, alone) = (
+        Motions::new(options.clone()).unwrap(),
+        SETS.map(|set| Motions::new(MotionOptions { sets: vec![set], ..options.clone() }).unwrap()),
+    );
+    assert_eq!(both.len(), 60);
+    assert_eq!(both.classes(), SETS.map(MotionSet::motions).concat());
+    for index in 0..both.len() {
+        let (scene, label) = (index / 20, index % 20);
+        let set = label / 10;
+        let (found, expected) = (both.clip(index).unwrap(), alone[set].clip(10 * scene + label % 10).unwrap());
+        assert!(found.clip == expected.clip, "clip {index} is not that of {}", SETS[set]);
+        assert_eq!((found.motion, found.label, found.scene), (expected.motion, label, 2 * scene + set));
+    }
+    // Labels follow the order in which sets are named, and a motion of two sets is one class.
+    let label = |sets: &[MotionSet], index| Motions::new(MotionOptions::new(sets)).unwrap().motion(index).unwrap().1;
+    assert_eq!([0, 10, 19].map(|index| label(&[MotionSet::Camera, MotionSet::Shapes], index)), [0, 10, 19]);
+    assert_eq!([0, 10, 19, 29].map(|index| label(MotionSet::ALL, index)), [0, 0, 9, 19]);
+    assert_eq!(MotionOptions::new(MotionSet::ALL).classes().len(), 20);
+}
+
+#[test]
+fn without_their_order_frames_are_the_same_frames() {
+    const FRAMES: usize = 12;
+    let made = |sets: &[MotionSet], order| {
+        Motions::new(MotionOptions::new(sets).clips(2).frames(FRAMES).size([16, 24]).order(order)).unwrap()
+    };
+    let orders = [FrameOrder::Whole, FrameOrder::Single, FrameOrder::Shuffled];
+    let [whole, single, shuffled] = orders.map(|order| made(&[MotionSet::Camera], order));
+    let both = made(&[MotionSet::Dots, MotionSet::Camera], FrameOrder::Shuffled);
+    let mut orders = Vec::new();
+    for index in 0..whole.len() {
+        let frames = bytes(&whole, index);
+        assert!(bytes(&single, index) == vec![frames[FRAMES / 2].clone(); FRAMES], "clip {index}");
+        let found = bytes(&shuffled, index);
+        assert!(found == bytes(&shuffled, index), "clip {index}");
+        assert!(found == bytes(&both, 20 * (index / 10) + 10 + index % 10), "clip {index} beside dots");
+        let (mut sorted, mut expected) = (found.clone(), frames.clone());
+        sorted.sort_unstable();
+        expected.sort_unstable();
+        assert!(sorted == expected, "clip {index} has other frames");
+        // Frames of a camera that stands still may be equal.
+        if whole.motion(index).unwrap().0 != Motion::Still {
+            assert!(found != frames, "clip {index} has its order");
+            orders.push(found.iter().map(|frame| frames.iter().position(|other| other == frame)).collect::<Vec<_>>());
+        }
+    }
+    // Each clip has an order of its own, a motion and its reversal too.
+    let distinct: std::collections::BTreeSet<_> = orders.iter().collect();
+    assert_eq!((orders.len(), distinct.len()), (18, 18));
+}
+
+/// Results and positions of a training are known by the names of their clips.
+#[test]
+fn names_tell_clips_apart() {
+    let options = || MotionOptions::new([MotionSet::Shapes, MotionSet::Camera]).clips(2).frames(16).size([48, 64]);
+    let name = |options: MotionOptions| Motions::new(options).unwrap().name(12).unwrap();
+    assert_eq!(name(options()), "shapes+camera/train/16x48x64/seed-0/000012-pan-up");
+    let others = [
+        options().seed(1),
+        options().frames(8),
+        options().size([64, 48]),
+        options().split(Split::Validation),
+        options().order(FrameOrder::Single),
+        options().order(FrameOrder::Shuffled),
+        MotionOptions::new([MotionSet::Dots, MotionSet::Camera]).clips(2).frames(16).size([48, 64]),
+    ];
+    let mut names: std::collections::BTreeSet<String> = others.into_iter().map(name).collect();
+    names.insert(name(options()));
+    assert_eq!(names.len(), 8, "{names:?}");
+    assert!(Motions::new(options()).unwrap().name(40).is_err());
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! | part | what it is |
 //! |---|---|
 //! | `Recipe` | everything about a training, as a TOML file; those of the paper by name |
-//! | `ClipSource` | labelled clips by their numbers: of a manifest, in memory, kept once decoded |
+//! | `ClipSource` | labelled clips by their numbers: of a manifest, in memory, kept once decoded, made by the program |
 //! | `ValidationSplit` | a data set in two, one part to learn from and one to see what was learnt |
 //! | `Loader` | batches without end, the same whatever the number of threads and wherever a training went on |
 //! | [`gradients`] | the loss of a model on a batch of clips, and its gradients by the names of a checkpoint |
@@ -44,7 +44,7 @@ mod state;
 mod trainer;
 
 #[cfg(feature = "video")]
-pub use data::{CachedClips, ClipSource, HeldClips, HeldFrames, ManifestClips, ValidationSplit};
+pub use data::{CachedClips, ClipSource, HeldClips, HeldFrames, ManifestClips, MotionClips, ValidationSplit};
 #[cfg(all(feature = "video", not(target_arch = "wasm32")))]
 pub use evaluation::{ValidationOptions, ValidationOutcome, validate};
 pub use gradients::{GradientOptions, Gradients, gradients, norm};

@@ -138,6 +138,8 @@ pub(super) fn wrong_use() -> Outcome {
     run("nowhere/new.csv", "")?.failure(&["cannot write", "there is no folder", "nowhere"])?;
     run("new.csv", "--views 4x2")?.refusal(&["4x2", "4x3"])?;
     run("new.csv", "--shard 4/3")?.refusal(&["4/3"])?;
+    run("new.csv", "--motions camera")?.refusal(&["--motions", "cannot be used with"])?;
+    run("new.csv", "--motion-order single")?.refusal(&["--motions"])?;
     run("new.csv", "--format xml")?.refusal(&["xml", "kinetics"])?;
     run("new.csv", "--root /nowhere")?.failure(&["none of the 4 videos", "/nowhere", "--root"])?;
     run("new.csv", "--merge results.csv")?.refusal(&["--merge"])?;

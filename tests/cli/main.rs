@@ -65,6 +65,7 @@ fn main() -> ExitCode {
         ("layouts and single clips", layouts),
         ("wrong use of gradient", gradient::refused),
         ("train leaves a model that others take", training::whole),
+        ("train takes motions from memory", training::motions_from_memory),
         ("train takes class folders and freezes parts", training::class_folders),
         ("train goes on after it was killed", training::goes_on),
         ("wrong use of train", training::wrong_use),

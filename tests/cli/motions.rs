@@ -23,6 +23,20 @@ pub(super) fn made() -> Outcome {
     let seen = (source.frame_count()?, source.information().width, source.information().frames_per_second);
     ran.expect(seen == (4, 48, Some(12.5)), &format!("made a video of {seen:?}"))?;
 
+    let both = room.path().join("both");
+    let options = "--set camera,shapes --clips 1 --validation 1 --frames 2 --size 32 --format npy --json";
+    let ran = Ran::with(&format!("make-motions {options} --output {{}}"), &[&both])?.silent_success()?;
+    let report = ran.json()?;
+    let whole =
+        report["set"] == "camera,shapes" && report["clips"]["train"] == 20 && report["classes"][10] == "move left";
+    ran.expect(whole, "does not report both sets")?;
+    let classes = fs::read_to_string(both.join("classes.txt"))?;
+    ensure(classes.lines().count() == 20 && classes.lines().nth(11) == Some("move right"), classes)?;
+    let manifest = fs::read_to_string(both.join("validation.csv"))?;
+    let row = "validation/000011-move-right.npy,11,move right,1";
+    ensure(manifest.lines().count() == 21 && manifest.lines().any(|line| line == row), manifest)?;
+    fs::remove_dir_all(both)?;
+
     let large = room.path().join("large");
     let arguments = ["make-motions", "--set", "shapes", "--clips", "500", "--size", "96", "--output"];
     let mut command = tubelet(&arguments);
@@ -53,6 +67,9 @@ pub(super) fn wrong_use() -> Outcome {
     let (new, there) = (room.path().join("new"), room.path());
     for (options, parts) in [
         ("--set dance --output {}", &["dance", "shapes, dots, camera"][..]),
+        ("--set dots,dance --output {}", &["dance", "shapes, dots, camera"]),
+        ("--set dots,camera,dots --output {}", &["dots", "named twice"]),
+        ("--output {}", &["--set"]),
         ("--set dots --size 33 --output {}", &["even sides", "mkv"]),
         ("--set dots --size 8 --output {}", &["8x8", "16"]),
         ("--set dots --frames 1 --output {}", &["1 frames"]),

@@ -56,6 +56,43 @@ pub(super) fn whole() -> Outcome {
     trained(room.path(), &output, "--steps 3")?.refusal(&["is there already", "--resume"])
 }
 
+/// Clips that are computed as they are asked for are those of files, and what learns from them is the same to the bit.
+pub(super) fn motions_from_memory() -> Outcome {
+    let room = motions()?;
+    let [files, memory] = ["files", "memory"].map(|name| room.path().join(name));
+    trained(room.path(), &files, "--steps 3")?.success()?;
+    let train = |more: &str| {
+        let clips = "--motions camera --motion-clips 2 --motion-frames 4 --motion-size 32";
+        Ran::with(&format!("train {clips} --output {{}} {SMALL} --steps 3 --json {more}"), &[&memory])
+    };
+    let ran = train("")?.success()?;
+    let end: Value = serde_json::from_str(ran.stdout.lines().last().ok_or("nothing is said")?)?;
+    ensure(end["videos"][0] == 20 && end["videos"][1] == 10, format!("{end}"))?;
+    let read = |folder: &Path, name: &str| fs::read(folder.join(name));
+    ensure(read(&memory, "model.safetensors")? == read(&files, "model.safetensors")?, "the weights are others")?;
+    let config = String::from_utf8(read(&memory, "config.json")?)?;
+    ensure(config.contains("pan left"), "the classes have no names")?;
+    let refused = |ran: Ran, part: &str| {
+        let holds = ran.code == Some(2) && ran.stderr.contains(part);
+        ran.expect(holds, &format!("is not refused since {part}")).map(drop)
+    };
+    refused(train("--resume --motion-seed 1")?, "among other clips")?;
+
+    let rows = room.path().join("rows.csv");
+    let eval = |set: &str, more: &str| {
+        let options = format!("--motions {set} --motion-clips 1 --device cpu --json {more}");
+        Ran::with(&format!("eval {options} --model {{}} --output {{}}"), &[&memory, &rows])
+    };
+    let ran = eval("camera", "--motion-order single")?.success()?;
+    let report = ran.json()?;
+    ran.expect(report["videos"] == 10 && report["views"] == "1x1", "does not evaluate each class once")?;
+    let text = fs::read_to_string(&rows)?;
+    ensure(text.contains("camera/validation/8x32x32/seed-0/single/000003-pan-down,"), text)?;
+    refused(eval("camera", "--motion-order shuffled --resume")?, "another manifest")?;
+    fs::remove_file(&rows)?;
+    eval("shapes", "")?.complains(&["move left", "class name"])
+}
+
 /// A model that was trained gets a new head for folders of classes, and only the head learns.
 pub(super) fn class_folders() -> Outcome {
     let room = motions()?;
@@ -120,6 +157,8 @@ pub(super) fn wrong_use() -> Outcome {
         ("--from scratch --keep-head", &["--keep-head"]),
         ("--model x --shape vit-b", &["leave out --shape"]),
         ("--from scratch --multi-label", &["--classes"]),
+        ("--from scratch --motions camera", &["--motions", "cannot be used with"]),
+        ("--from scratch --motion-clips 3", &["--motions"]),
         (
             "--from scratch --freeze nothing --size 32 --frames 4 --shape vit-ti/16x2 --device cpu",
             &["nothing", "embeddings"],

@@ -6,11 +6,14 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use tubelet::eval::{ClassNames, Manifest, ManifestFormat, Task};
+use tubelet::motions::Split;
 use tubelet::tensor::{Error, Result};
-use tubelet::train::{CachedClips, ClipSource, ManifestClips, Recipe, ValidationSplit};
+use tubelet::train::{CachedClips, ClipSource, ClipStart, ManifestClips, MotionClips, Recipe, ValidationSplit};
+use tubelet::video::augment::Augmentation;
 use tubelet::vivit::{LabelHead, Labelling};
 
 use crate::cli::known::known;
+use crate::cli::motions::MotionArguments;
 use crate::cli::output;
 use crate::cli::video::{OpenArguments, counted};
 
@@ -18,7 +21,10 @@ use crate::cli::video::{OpenArguments, counted};
 #[derive(clap::Args)]
 pub(super) struct DataArguments {
     /// The videos and their labels, as for `tubelet eval`: a manifest, or a folder that holds a folder of videos for each class.
-    manifest: PathBuf,
+    #[arg(required_unless_present = "motions")]
+    manifest: Option<PathBuf>,
+    #[command(flatten)]
+    motions: MotionArguments,
     /// The classes: how many, or their names parted by commas. Without it those that the labels name.
     #[arg(long, value_name = "N|NAMES")]
     classes: Option<String>,
@@ -26,22 +32,23 @@ pub(super) struct DataArguments {
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
     /// Videos have any number of labels, each of which applies or not.
-    #[arg(long, conflicts_with = "head", hide_short_help = true)]
+    #[arg(long, conflicts_with_all = ["head", "motions"], hide_short_help = true)]
     multi_label: bool,
     /// A head of several, such as noun=300. May be repeated; a video has one label of each.
-    #[arg(long, value_name = "NAME=CLASSES", value_parser = head, conflicts_with = "classes", hide_short_help = true)]
+    #[arg(long, value_name = "NAME=CLASSES", value_parser = head, conflicts_with_all = ["classes", "motions"],
+        hide_short_help = true)]
     head: Vec<LabelHead>,
     /// Videos to evaluate on after each epoch: another manifest, a share of the videos that is then not trained on, or none.
-    /// Without it a fifth.
+    /// Without it a fifth. Beside the clips of --motions so many more are made.
     #[arg(long, value_name = "MANIFEST|SHARE")]
     validation: Option<Validation>,
     /// How the manifest is written, instead of by its beginning: table, list, kinetics, something-something, epic-kitchens,
     /// class-folders.
     #[arg(long, value_parser = known::<ManifestFormat>(ManifestFormat::ALL.iter().map(|one| one.name())),
-        hide_possible_values = true, hide_short_help = true)]
+        hide_possible_values = true, hide_short_help = true, conflicts_with = "motions")]
     format: Option<ManifestFormat>,
     /// Where the videos are, instead of beside the manifest. Videos that the manifest names outside it are not read.
-    #[arg(long, value_name = "DIR", hide_short_help = true)]
+    #[arg(long, value_name = "DIR", hide_short_help = true, conflicts_with = "motions")]
     root: Option<PathBuf>,
     #[command(flatten)]
     opening: OpenArguments,
@@ -120,8 +127,12 @@ impl DataArguments {
                     "say how many classes there are where videos have several labels: --classes N",
                 ));
             }
+            None if self.motions.is_given() => {
+                let names = self.motions.classes();
+                (names.len(), Some(names))
+            }
             None => {
-                let found = Manifest::find_classes(&self.manifest, self.format)?;
+                let found = Manifest::find_classes(self.manifest()?, self.format)?;
                 (found.count, found.names)
             }
             Some(text) => match text.trim().parse::<usize>() {
@@ -136,9 +147,16 @@ impl DataArguments {
         Ok((Task::new(labelling, count)?, names))
     }
 
+    fn manifest(&self) -> Result<&Path> {
+        self.manifest.as_deref().ok_or_else(|| Error::usage("no videos: name a MANIFEST, or --motions SETS"))
+    }
+
     /// The videos to learn from, and those to evaluate on.
     pub(super) fn videos(&self, meaning: &Meaning, recipe: &Recipe) -> Result<Videos> {
-        let manifest = self.read(&self.manifest, meaning)?;
+        if self.motions.is_given() {
+            return self.made(meaning, recipe);
+        }
+        let manifest = self.read(self.manifest()?, meaning)?;
         let (training, validation) = match &self.validation {
             Some(Validation::None) => (manifest, None),
             Some(Validation::Manifest(path)) => (manifest, Some(self.read(path, meaning)?)),
@@ -148,14 +166,31 @@ impl DataArguments {
                 (manifest, None)
             }),
         };
-        let source = |manifest: &Manifest| -> Arc<dyn ClipSource> {
-            let clips: Arc<dyn ClipSource> = Arc::new(ManifestClips::new(manifest, self.opening.options()));
-            match recipe.loading.cache_mib {
-                0 => clips,
-                mib => Arc::new(CachedClips::new(clips, mib)),
-            }
-        };
+        let source = |manifest: &Manifest| self.source(manifest, recipe);
         Ok(Videos { training: source(&training), validation: validation.as_ref().map(source) })
+    }
+
+    /// Clips that the program makes, those to evaluate on beside those to learn from.
+    fn made(&self, meaning: &Meaning, recipe: &Recipe) -> Result<Videos> {
+        let made = |split, clips| -> Result<Arc<dyn ClipSource>> {
+            let motions = self.motions.made(split, clips, spanned(recipe), recipe.augmentation.crop)?;
+            Ok(kept(Arc::new(MotionClips::named(motions, &meaning.task, &meaning.names)?), recipe))
+        };
+        let held_out = |share: f64| match share > 0.0 && share < 1.0 {
+            true => made(Split::Validation, ((share * self.motions.clips() as f64) as usize).max(1)),
+            false => Err(Error::usage(format!("{share} is no share of the clips: it must be above 0 and below 1"))),
+        };
+        let validation = match &self.validation {
+            Some(Validation::None) => None,
+            Some(Validation::Manifest(path)) => Some(self.source(&self.read(path, meaning)?, recipe)),
+            Some(Validation::Share(share)) => Some(held_out(*share)?),
+            None => Some(held_out(USUAL_SHARE)?),
+        };
+        Ok(Videos { training: made(Split::Training, self.motions.clips())?, validation })
+    }
+
+    fn source(&self, manifest: &Manifest, recipe: &Recipe) -> Arc<dyn ClipSource> {
+        kept(Arc::new(ManifestClips::new(manifest, self.opening.options())), recipe)
     }
 
     fn read(&self, path: &Path, meaning: &Meaning) -> Result<Manifest> {
@@ -163,6 +198,23 @@ impl DataArguments {
         let manifest = Manifest::read(path, self.format, root, &meaning.task, &meaning.names)?;
         manifest.check_root()?;
         Ok(manifest)
+    }
+}
+
+/// Clips of which as many frames are kept, once decoded, as the recipe has memory for.
+fn kept(clips: Arc<dyn ClipSource>, recipe: &Recipe) -> Arc<dyn ClipSource> {
+    match recipe.loading.cache_mib {
+        0 => clips,
+        mib => Arc::new(CachedClips::new(clips, mib)),
+    }
+}
+
+/// How many frames of a video one of the model's clips spans.
+fn spanned(recipe: &Recipe) -> usize {
+    let Augmentation { frames, stride, .. } = recipe.augmentation;
+    match recipe.clip_start {
+        ClipStart::Spread => frames,
+        _ => frames.saturating_mul(stride),
     }
 }
 

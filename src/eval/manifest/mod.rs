@@ -153,14 +153,15 @@ struct Reading<'a> {
 }
 
 impl Manifest {
+    /// Videos that a program lists itself, with the names of the classes that their labels are the numbers of.
+    pub fn new(items: impl IntoIterator<Item = Item>, names: &ClassNames) -> Self {
+        Self { format: ManifestFormat::List, items: items.into_iter().collect(), names: names.clone() }
+    }
+
     /// Videos of which nothing is known but where they are.
     pub fn unlabelled(videos: impl IntoIterator<Item = PathBuf>, task: &Task) -> Self {
         let item = |path: PathBuf| Item::new(path.display().to_string(), path, Vec::new());
-        Self {
-            format: ManifestFormat::List,
-            items: videos.into_iter().map(item).collect(),
-            names: ClassNames::none(task),
-        }
+        Self::new(videos.into_iter().map(item), &ClassNames::none(task))
     }
 
     /// Reads the manifest at `path`, a file or a folder of class folders. Without a `format`, its beginning decides. Without a

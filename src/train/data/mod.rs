@@ -3,6 +3,7 @@
 mod cache;
 mod held;
 mod manifest;
+mod motions;
 mod split;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ use crate::video::FrameSource;
 pub use cache::CachedClips;
 pub use held::{HeldClips, HeldFrames};
 pub use manifest::ManifestClips;
+pub use motions::MotionClips;
 pub use split::ValidationSplit;
 
 /// Labelled videos by their numbers. A model is shown a clip of each.

@@ -1,13 +1,17 @@
-//! Splits, caches and clips in memory.
+//! Splits, caches, clips in memory and those that the program makes.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::*;
-use crate::eval::{Item, Manifest, Task};
+use crate::eval::{ClassNames, Item, Manifest, Task};
+use crate::motions::{MotionFiles, MotionOptions, MotionSet, Motions};
 use crate::tensor::ErrorKind;
-use crate::video::{Clip, Sampling};
+use crate::train::{Loader, LoaderOptions};
+use crate::video::augment::Augmentation;
+use crate::video::{Clip, OpenOptions, Sampling, VideoEncoder, VideoFormat};
 use crate::vivit::Labelling;
 
 fn task() -> Task {
@@ -109,4 +113,55 @@ fn a_cache_keeps_what_fits() {
     let (videos, bytes) = cached.kept();
     assert_eq!((videos, bytes), (2, 2 * 7800 * 8 * 8 * 3));
     assert_eq!(CachedClips::new(clips, 0).kept(), (0, 0));
+}
+
+fn motions(sets: &[MotionSet]) -> Motions {
+    Motions::new(MotionOptions::new(sets).clips(2).frames(6).size([24, 24]).seed(5)).unwrap()
+}
+
+/// A training sees what it would see if the clips were written and read again.
+#[test]
+fn motions_from_memory_are_those_of_files() {
+    let room = tempfile::tempdir().unwrap();
+    let folder = room.path().join("motions");
+    let files = MotionFiles::new(VideoEncoder::new(VideoFormat::Npy, [24, 24], 25.0).unwrap(), 2);
+    let sets = [MotionSet::Shapes, MotionSet::Camera];
+    files.write(&[motions(&sets)], &folder, &mut |_| ControlFlow::Continue(())).unwrap();
+    let task = Task::new(Labelling::Single, 20).unwrap();
+    let names = ClassNames::read(folder.join("classes.txt"), &task).unwrap();
+    let manifest = Manifest::read(folder.join("train.csv"), None, None, &task, &names).unwrap();
+    let augmentation = Augmentation::default().frames(3).stride(2).short_edge(24).crop([16, 16]);
+    let batches = |source: Arc<dyn ClipSource>, workers| -> Vec<_> {
+        let options = LoaderOptions::new(augmentation.clone()).seed(3).batch(8).workers(workers);
+        let mut loader = Loader::new(source, &task, options).unwrap();
+        (0..7).map(|_| loader.next_batch().unwrap()).collect()
+    };
+    let expected = batches(Arc::new(ManifestClips::new(&manifest, OpenOptions::new())), 1);
+    for workers in [1, 3] {
+        assert_eq!(batches(Arc::new(MotionClips::new(motions(&sets))), workers), expected, "{workers} threads");
+    }
+    assert_ne!(batches(Arc::new(MotionClips::new(motions(&[sets[1], sets[0]]))), 1), expected);
+}
+
+#[test]
+fn motions_have_the_labels_of_a_model() {
+    let camera = || motions(&[MotionSet::Camera]);
+    let task = Task::new(Labelling::Single, 20).unwrap();
+    let both = motions(&[MotionSet::Shapes, MotionSet::Camera]);
+    let names = both.classes().iter().map(|motion| motion.name().to_owned()).collect();
+    let names = ClassNames::new(&task, names).unwrap();
+    let of = |clips: MotionClips| (0..clips.count()).map(|index| clips.labels(index)).collect::<Vec<_>>();
+    let own: Vec<_> = (0..20).map(|index| vec![index % 10]).collect();
+    assert_eq!(of(MotionClips::new(camera())), own);
+    assert_eq!(of(MotionClips::named(camera(), &task, &ClassNames::none(&task)).unwrap()), own);
+    let shifted: Vec<_> = (0..20).map(|index| vec![10 + index % 10]).collect();
+    assert_eq!(of(MotionClips::named(camera(), &task, &names).unwrap()), shifted);
+
+    let ten = Task::new(Labelling::Single, 10).unwrap();
+    let refused = |motions, names: &ClassNames| MotionClips::named(motions, &ten, names).unwrap_err().to_string();
+    assert!(refused(both, &ClassNames::none(&ten)).contains("label 10 is beyond 10 classes"));
+    let others = ClassNames::new(&ten, (0..10).map(|class| format!("class {class}")).collect()).unwrap();
+    assert!(refused(camera(), &others).contains("pan left"));
+    let clips = MotionClips::new(camera());
+    assert!(clips.open(20).is_err() && clips.labels(20).is_empty() && clips.name(20).is_empty());
 }
