@@ -15,7 +15,7 @@ use tubelet::tensor::{Error, ErrorKind, Result};
 use tubelet::train::report::{RunEnding, RunHeader, RunReport, TrainedHead};
 use tubelet::train::{
     CheckpointFolder, Loader, LoaderOptions, Recipe, Resumed, Start, StartingPoint, Trainer, TrainerOptions,
-    TrainingRun,
+    TrainingRun, ValidationOutcome,
 };
 use tubelet::vivit::{LabelHead, Labelling};
 
@@ -91,8 +91,10 @@ struct Report {
     epochs: u64,
     /// Of the last step.
     loss: Option<f32>,
-    /// Of the last evaluation: how often the model was right.
+    /// Of the last evaluation: how often the model was right, or its mean average precision.
     score: Option<f64>,
+    /// Which of these it is: `top-1`, of several heads such as `action top-1`, or `mAP`.
+    measure: String,
     /// The checkpoint of the highest score.
     #[serde(skip_serializing_if = "Option::is_none")]
     best: Option<Best>,
@@ -244,6 +246,7 @@ impl Train {
             epochs: run.epochs(),
             loss: last.steps().last().map(|step| step.loss),
             score: run.checkpoints().all().pop().and_then(|(_, progress)| progress.score),
+            measure: ValidationOutcome::score_name(&meaning.task),
             best: best.map(|(path, progress)| Best::new(&path, progress.step, progress.score)),
             seconds: begun.elapsed().as_secs_f64(),
             output: self.output.display().to_string(),
@@ -287,7 +290,7 @@ fn describe(report: &Report) -> String {
         ("videos", format!("{training} to learn from, {validation} to evaluate on")),
         ("steps", format!("{} in {} epochs", output::grouped(report.steps), report.epochs)),
         ("loss", report.loss.map_or("-".to_owned(), |loss| format!("{loss:.4}"))),
-        ("right", share(report.score)),
+        (if report.measure == "mAP" { "mAP" } else { "right" }, share(report.score)),
         ("best", best),
         ("time", output::roughly(Duration::from_secs_f64(report.seconds))),
         ("written", report.output.clone()),

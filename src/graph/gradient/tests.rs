@@ -247,7 +247,7 @@ fn losses_of_rows_have_the_share_that_the_whole_gives_them() {
         let cotangent = graph.constant("shares", Tensor::f32([ROWS], shares.to_vec()).unwrap()).unwrap();
         let begin = Cotangent::Given { of: losses_of_rows, cotangent };
         let gradient = graph.gradients(&[begin], &[y], &[]).unwrap()[0].unwrap();
-        let call = Pointwise { rows: ROWS, width: 1, step: Step::Sum };
+        let call = Pointwise { rows: 1, width: ROWS, step: Step::Sum };
         let operands = [Some(losses_of_rows), Some(losses_of_rows)];
         let doubled = graph.call(call, &operands, "doubled", [ROWS]).unwrap();
         let twice = graph.gradients(&[Cotangent::Ones(doubled)], &[y], &[]).unwrap()[0].unwrap();
@@ -267,7 +267,7 @@ fn a_sum_of_losses_is_multiplied_by_nothing_and_slopes_have_no_gradient() {
         let gradients = graph.gradients(&[Cotangent::Ones(losses_of_rows)], &[y], &[]).unwrap();
         assert_eq!((gradients, graph.nodes().len()), (vec![Some(slopes)], calls));
         let both = [Cotangent::Ones(losses_of_rows), Cotangent::Ones(slopes)];
-        for loss in [&both[1..], &both] {
+        for loss in [&both[1..], &both[..]] {
             let error = graph.gradients(loss, &[y], &[]).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unsupported);
             assert!(error.to_string().contains("output 1"), "{error}");

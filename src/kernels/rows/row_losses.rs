@@ -1,7 +1,7 @@
 //! The gradient of kernels that compute the loss of each row and, beside it, how that grows with the row.
 
 use crate::kernels::contract::{Backward, Tape, TapeValue};
-use crate::kernels::rows::GatedSum;
+use crate::kernels::rows::gated_sum::GatedSum;
 use crate::tensor::Result;
 
 /// The gradient of `[M, K]` logits: how the loss of each row grows with them, output 1 of the call, times how the whole loss

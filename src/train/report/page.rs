@@ -21,6 +21,8 @@ struct EvaluationRow {
     step: String,
     epoch: String,
     loss: String,
+    /// The mean average precision, where videos have any number of labels.
+    precision: String,
     /// Of each head.
     top_1: Vec<String>,
     top_5: Vec<String>,
@@ -42,6 +44,7 @@ pub(super) fn html(record: &RunRecord) -> Result<String> {
         figures => Value::from(Serde(figures::all(record))),
         matrices => Value::from(Serde(MatrixSection::all(record)?)),
         heads => heads,
+        precise => record.evaluations().iter().any(|evaluation| evaluation.mean_average_precision.is_some()),
         evaluations => Value::from(Serde(evaluations(record))),
         recipe => recipe(&header.recipe),
         // Matrices are part of the page.
@@ -74,7 +77,8 @@ fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
         facts.push(("clips a second", three_digits(step.clips_per_second)));
     }
     if let Some((best, share)) = best(record) {
-        facts.push(("best top-1", format!("{}, after step {}", words::share(share), grouped(best.step))));
+        let name = if best.mean_average_precision.is_some() { "best mAP" } else { "best top-1" };
+        facts.push((name, format!("{}, after step {}", words::share(share), grouped(best.step))));
     }
     facts.push(("time", words::duration(record.seconds())));
     if header.resumed_after > 0 {
@@ -91,15 +95,9 @@ fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// The mean of the heads' top-1.
-fn top_1(evaluation: &EvaluationRecord) -> Option<f64> {
-    let heads = evaluation.heads.len();
-    (heads > 0).then(|| evaluation.heads.iter().map(|head| head.top_1).sum::<f64>() / heads as f64)
-}
-
-/// The evaluation with the highest top-1, the first of equal ones.
+/// The evaluation with the highest score, the first of equal ones.
 fn best(record: &RunRecord) -> Option<(&EvaluationRecord, f64)> {
-    let shares = record.evaluations().iter().filter_map(|evaluation| Some((evaluation, top_1(evaluation)?)));
+    let shares = record.evaluations().iter().filter_map(|evaluation| Some((evaluation, evaluation.score()?)));
     shares.reduce(|best, next| if next.1 > best.1 { next } else { best })
 }
 
@@ -110,6 +108,7 @@ fn evaluations(record: &RunRecord) -> Vec<EvaluationRow> {
         step: grouped(evaluation.step),
         epoch: grouped(evaluation.epoch),
         loss: words::number(evaluation.loss),
+        precision: evaluation.mean_average_precision.map_or(NONE.to_owned(), words::share),
         top_1: evaluation.heads.iter().map(|head| words::share(head.top_1)).collect(),
         top_5: evaluation.heads.iter().map(|head| head.top_5.map_or(NONE.to_owned(), words::share)).collect(),
         best: best == Some(evaluation.step),

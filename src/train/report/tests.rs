@@ -323,6 +323,31 @@ fn event_files_hold_every_figure_and_a_resumed_run_begins_another() {
     assert_eq!(figures(&second[2]).0, 4);
 }
 
+/// Videos with any number of labels have no heads: what is found of them is a mean average precision.
+#[test]
+fn a_mean_average_precision_is_in_all_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut report = RunReport::begin(folder.path(), sample::header(4, 2).heads(Vec::new())).unwrap();
+    for (step, mean) in [(2, Some(0.4375)), (4, None)] {
+        report.step(sample::step(step, 4, 2)).unwrap();
+        let evaluation = EvaluationRecord::new(step, step / 2, 12, 1.5).mean_average_precision(mean);
+        report.evaluation(evaluation).unwrap();
+    }
+    report.end(RunEnding::done(4)).unwrap();
+    let read = RunRecord::read(folder.path().join("steps.jsonl")).unwrap();
+    assert_eq!(read.evaluations()[0].mean_average_precision, Some(0.4375));
+    assert_eq!(text(folder.path()).matches("\"mean_average_precision\":0.4375").count(), 1);
+    let page = std::fs::read_to_string(folder.path().join("training.html")).unwrap();
+    assert_elements_close(&page);
+    for expected in ["Mean average precision", "best mAP", "43.8 %, after step 2", "<th>mAP</th>"] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    assert!(!page.contains("top-1</th>") && !page.contains("best top-1"));
+    let events = records(&event_files(folder.path())[0]);
+    let (step, values) = figures(&events[2]);
+    assert_eq!((step, values), (2, vec![("evaluation/loss".into(), 1.5), ("evaluation/mAP".into(), 0.4375)]));
+}
+
 /// Written where `TUBELET_SAMPLE_TRAINING` says, to be looked at.
 #[test]
 fn the_sample_can_be_looked_at() {
