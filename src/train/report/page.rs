@@ -29,8 +29,13 @@ struct EvaluationRow {
     best: bool,
 }
 
-/// The text of the page. It loads nothing from elsewhere and runs no script.
+/// The text of the page, written now. It loads nothing from elsewhere and runs no script.
 pub(super) fn html(record: &RunRecord) -> Result<String> {
+    written_at(record, now())
+}
+
+/// The text of the page that is written at a moment, in seconds since 1970.
+pub(super) fn written_at(record: &RunRecord, written: f64) -> Result<String> {
     let header = record.header();
     let state = record.state();
     let heads: Vec<String> = header.heads.iter().map(|head| words::plain(&head.head)).collect();
@@ -38,9 +43,11 @@ pub(super) fn html(record: &RunRecord) -> Result<String> {
         title => format!("Training {}", words::plain(&header.model)),
         refresh => (state == RunState::Running).then_some(REFRESH),
         state => match state { RunState::Running => "running", RunState::Done => "done", RunState::Stopped(_) => "stopped" },
+        // Nobody is left to correct the page of a run that was killed: it says of a moment what was true then.
+        at => (state == RunState::Running).then(|| words::moment(written)),
         sentence => sentence(record),
         share => 100.0 * record.last_step() as f64 / header.steps.max(record.last_step()).max(1) as f64,
-        facts => facts(record),
+        facts => facts(record, written),
         figures => Value::from(Serde(figures::all(record))),
         matrices => Value::from(Serde(MatrixSection::all(record)?)),
         heads => heads,
@@ -68,7 +75,7 @@ fn sentence(record: &RunRecord) -> String {
     }
 }
 
-fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
+fn facts(record: &RunRecord, written: f64) -> Vec<(&'static str, String)> {
     let header = record.header();
     let mut facts = Vec::new();
     if let Some(step) = record.steps().last() {
@@ -91,7 +98,7 @@ fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
         ("version", words::plain(&header.version)),
     ]);
     facts.extend(header.commit.iter().map(|commit| ("commit", words::plain(commit))));
-    facts.extend([("begun", words::moment(header.time)), ("written", words::moment(now()))]);
+    facts.extend([("begun", words::moment(header.time)), ("written", words::moment(written))]);
     facts
 }
 

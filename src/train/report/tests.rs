@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::page::html;
+use super::page::{html, written_at};
 use super::record::Entry;
 use super::*;
 use crate::report::document::tests::assert_elements_close;
@@ -185,6 +185,32 @@ fn the_page_says_everything_and_needs_nothing_from_elsewhere() {
         "{}",
         record.progress()
     );
+}
+
+/// Nobody can say of a run that was killed that it was: its page says when it was last written, and what that may mean.
+#[test]
+fn the_page_of_a_killed_run_says_when_it_was_written() {
+    let page = written_at(&sample::run(700, 1000, 10), 86_400.0).unwrap();
+    assert_elements_close(&page);
+    for expected in [
+        "running at 1970-01-02 00:00:00 UTC</span>Step 700 of 1,000",
+        "If 1970-01-02 00:00:00 UTC is long past, the run may have been interrupted",
+        "--resume goes on from its last checkpoint",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    let done = html(&sample::run(1000, 1000, 10)).unwrap();
+    assert!(done.contains(">done</span>") && !done.contains("interrupted") && !done.contains("--resume"));
+    // Killed after its third step, the run goes on in the same page.
+    let folder = tempfile::tempdir().unwrap();
+    drop(begun(folder.path(), 3, 8));
+    let page = || std::fs::read_to_string(folder.path().join("training.html")).unwrap();
+    assert!(page().contains("may have been interrupted"));
+    let mut report = RunReport::resume(folder.path(), sample::header(8, 4), 2).unwrap();
+    assert!(page().contains("Step 2 of 8") && page().contains("resumed after"));
+    go_on(&mut report, 3..=8, 8);
+    report.end(RunEnding::done(8)).unwrap();
+    assert!(page().contains("Done after 8 steps.") && !page().contains("may have been interrupted"));
 }
 
 #[test]
