@@ -65,7 +65,8 @@ pub(super) struct Train {
     /// Go on with the training in --output, or begin where there is none.
     #[arg(long)]
     resume: bool,
-    /// Look at the gradient of each weight, so that one that is no number is named; on a GPU this takes a little time.
+    /// Look at what each layer gives and at each gradient, so that the layer is named in which they cease to be numbers; on a
+    /// GPU this takes a little time.
     #[arg(long, hide_short_help = true)]
     watch: bool,
     #[command(flatten)]
@@ -230,6 +231,11 @@ impl Train {
                 if error.kind() == ErrorKind::Interrupted {
                     let output = self.output.display();
                     output::note(&format!("{error}; {output} has it, and the same command with --resume goes on"));
+                }
+                if error.kind() == ErrorKind::Device && !self.watch && model.device().gpu().is_some() {
+                    output::note(
+                        "the same command with --resume --watch takes the same steps again, and names the layer",
+                    );
                 }
                 return Err(error);
             }
