@@ -67,6 +67,7 @@ pub use huggingface::save_hugging_face;
 pub use image::{Trained, load_image};
 pub use native::save;
 pub use preprocessor::PreprocessorFile;
+pub use scenic::save_scenic;
 pub use untrained::untrained;
 
 #[cfg(feature = "video")]

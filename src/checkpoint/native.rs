@@ -12,7 +12,7 @@ use super::format::Format;
 use super::location::Location;
 use super::reason::reason;
 use super::stored::StoredFile;
-use super::writing::{self, CONFIG};
+use super::writing::{self, CONFIG, SAFETENSORS};
 use super::{Checkpoint, Described, Hints, PreprocessorFile, Provenance};
 use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
 use crate::video::shortened;
@@ -146,5 +146,5 @@ pub fn save(folder: impl AsRef<Path>, checkpoint: &Checkpoint, overwrite: bool) 
     let card = Card { format: MARK.into(), provenance: *provenance, labels: labels.clone(), notes: notes.clone() };
     let text = serde_json::to_string_pretty(&Written { card, config })
         .map_err(|error| Error::usage(format!("the configuration cannot be written as JSON: {error}")))?;
-    writing::folder(folder.as_ref(), &*checkpoint.parameters, &text, preprocessor.as_ref(), overwrite)
+    writing::folder(folder.as_ref(), SAFETENSORS, &*checkpoint.parameters, &text, preprocessor.as_ref(), overwrite)
 }

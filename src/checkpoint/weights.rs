@@ -23,7 +23,7 @@ const SAFETENSORS: &str = ".safetensors";
 /// The pickled weights that older models have instead.
 const PICKLED: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
 /// The file of a Flax checkpoint, alone or followed by `_` and the number of its training step.
-const FLAX: &str = "checkpoint";
+pub(super) const FLAX: &str = "checkpoint";
 
 /// Opens the weights at `location`: the file that it names, else those of its first folder that has any.
 pub(super) fn open(location: &mut Location) -> Result<Box<dyn Arrays>> {

@@ -13,11 +13,24 @@ use crate::vivit::{ParameterSpec, Parameters};
 
 pub(super) const CONFIG: &str = "config.json";
 
+/// How a model's weights are written.
+#[derive(Clone, Copy)]
+pub(super) struct WeightsForm {
+    /// The name of their file.
+    pub(super) file: &'static str,
+    /// Writes them there, to be put in its place.
+    pub(super) write: fn(&Path, &dyn Parameters) -> Result<Finished>,
+}
+
+/// As most models have them.
+pub(super) const SAFETENSORS: WeightsForm = WeightsForm { file: WHOLE, write: safetensors };
+
 /// Writes a model's files into `folder`. A folder that is missing appears with all of them; in one that is there all are
 /// written beside their places and put there at the end, the configuration last: what is in the folder is whole or not
 /// taken for a model.
 pub(super) fn folder(
     folder: &Path,
+    form: WeightsForm,
     parameters: &dyn Parameters,
     config: &str,
     preprocessor: Option<&PreprocessorFile>,
@@ -26,7 +39,7 @@ pub(super) fn folder(
     if folder.is_file() {
         return Err(Error::file(format!("cannot write the folder {}: it is a file", folder.display())));
     }
-    let names = [WHOLE, CONFIG].into_iter().chain(preprocessor::NAMES);
+    let names = [form.file, WHOLE, CONFIG].into_iter().chain(preprocessor::NAMES);
     let present = names.map(|name| folder.join(name)).find(|path| path.exists());
     if let (false, Some(present)) = (overwrite, present) {
         return Err(Error::usage(format!(
@@ -35,23 +48,26 @@ pub(super) fn folder(
         )));
     }
     if folder.exists() {
-        return files(folder, parameters, config, preprocessor);
+        return files(folder, form, parameters, config, preprocessor);
     }
     let unfinished = UnfinishedFolder::create(folder)?;
-    files(unfinished.path(), parameters, config, preprocessor)?;
+    files(unfinished.path(), form, parameters, config, preprocessor)?;
     unfinished.put()
 }
 
 fn files(
     folder: &Path,
+    form: WeightsForm,
     parameters: &dyn Parameters,
     config: &str,
     preprocessor: Option<&PreprocessorFile>,
 ) -> Result<()> {
-    let weights = safetensors(&folder.join(WHOLE), parameters)?;
+    let weights = (form.write)(&folder.join(form.file), parameters)?;
     let config = whole(&folder.join(CONFIG), &format!("{config}\n"))?;
     let preprocessor = preprocessor.map(|file| whole(&folder.join(file.own_name()), &file.text)).transpose()?;
-    let old = [CONFIG].into_iter().chain(preprocessor::NAMES).map(|name| folder.join(name));
+    // Weights of the other form would be taken for the model's.
+    let other = Some(WHOLE).filter(|whole| *whole != form.file);
+    let old = [CONFIG].into_iter().chain(other).chain(preprocessor::NAMES).map(|name| folder.join(name));
     for old in old.filter(|old| old.exists()) {
         std::fs::remove_file(&old).map_err(|error| Error::io("replace", &old, &error))?;
     }

@@ -11,11 +11,12 @@ use super::arguments::HintArguments;
 use super::preamble::Preamble;
 use super::{output, progress};
 
-/// Write any checkpoint as a folder that this program or the transformers library loads
+/// Write any checkpoint as a folder that this program, the transformers library or scenic loads
 #[derive(clap::Args)]
 #[command(after_help = "\
 32-bit floats stay as they are, bit by bit; halves become 32-bit floats, and doubles are rounded to them. The folder \
-holds model.safetensors and config.json, which then says all that the original files may have left open.
+holds model.safetensors (for scenic checkpoint) and config.json, which then says all that the original files may have \
+left open.
 
 Examples:
   tubelet convert google/vivit-b-16x2-kinetics400 vivit-b
@@ -31,7 +32,8 @@ pub(super) struct Convert {
     /// The folder to write.
     #[arg(value_name = "OUT")]
     folder: PathBuf,
-    /// Whose names to give the tensors: this program's, for all models, or the transformers library's, which has Model 1.
+    /// In whose form to write it: this program's, for all models; the transformers library's, which has Model 1; or that of
+    /// scenic, a training state and its configuration.
     #[arg(long, value_name = "FORMAT", default_value = "tubelet")]
     to: Target,
     /// Replace the model in the folder, where there is one.
@@ -48,6 +50,7 @@ pub(super) struct Convert {
 enum Target {
     Tubelet,
     HuggingFace,
+    Scenic,
 }
 
 #[derive(Serialize)]
@@ -76,7 +79,11 @@ impl super::Run for Convert {
             match self.to {
                 Target::Tubelet => checkpoint::save(&self.folder, &checkpoint, self.force)?,
                 Target::HuggingFace => checkpoint::save_hugging_face(&self.folder, &checkpoint, self.force)?,
+                Target::Scenic => checkpoint::save_scenic(&self.folder, &checkpoint, self.force)?,
             }
+        }
+        if matches!(self.to, Target::Scenic) && checkpoint.labels.is_some() {
+            output::note("the names of the classes are left out: scenic's files have no place for them");
         }
         let preamble = Preamble::new("convert").checkpoint(&checkpoint);
         let config = checkpoint.config;

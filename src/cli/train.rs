@@ -15,7 +15,7 @@ use tubelet::tensor::{Error, ErrorKind, Result};
 use tubelet::train::report::{RunEnding, RunHeader, RunReport, TrainedHead};
 use tubelet::train::{
     CheckpointFolder, Loader, LoaderOptions, Recipe, Resumed, Start, StartingPoint, Trainer, TrainerOptions,
-    TrainingRun,
+    TrainingRun, ValidationOutcome,
 };
 use tubelet::vivit::{LabelHead, Labelling};
 
@@ -68,7 +68,8 @@ pub(super) struct Train {
     /// Go on with the training in --output, or begin where there is none.
     #[arg(long)]
     resume: bool,
-    /// Look at the gradient of each weight, so that one that is no number is named; on a GPU this takes a little time.
+    /// Look at what each layer gives and at each gradient, so that the layer is named in which they cease to be numbers; on a
+    /// GPU this takes a little time.
     #[arg(long, hide_short_help = true)]
     watch: bool,
     #[command(flatten)]
@@ -94,8 +95,10 @@ struct Report {
     epochs: u64,
     /// Of the last step.
     loss: Option<f32>,
-    /// Of the last evaluation: how often the model was right.
+    /// Of the last evaluation: how often the model was right, or its mean average precision.
     score: Option<f64>,
+    /// Which of these it is: `top-1`, of several heads such as `action top-1`, or `mAP`.
+    measure: String,
     /// The checkpoint of the highest score.
     #[serde(skip_serializing_if = "Option::is_none")]
     best: Option<Best>,
@@ -232,6 +235,11 @@ impl Train {
                     let output = self.output.display();
                     output::note(&format!("{error}; {output} has it, and the same command with --resume goes on"));
                 }
+                if error.kind() == ErrorKind::Device && !self.watch && model.device().gpu().is_some() {
+                    output::note(
+                        "the same command with --resume --watch takes the same steps again, and names the layer",
+                    );
+                }
                 return Err(error);
             }
         }
@@ -247,6 +255,7 @@ impl Train {
             epochs: run.epochs(),
             loss: last.steps().last().map(|step| step.loss),
             score: run.checkpoints().all().pop().and_then(|(_, progress)| progress.score),
+            measure: ValidationOutcome::score_name(&meaning.task),
             best: best.map(|(path, progress)| Best::new(&path, progress.step, progress.score)),
             seconds: begun.elapsed().as_secs_f64(),
             output: self.output.display().to_string(),
@@ -290,7 +299,7 @@ fn describe(report: &Report) -> String {
         ("videos", format!("{training} to learn from, {validation} to evaluate on")),
         ("steps", format!("{} in {} epochs", output::grouped(report.steps), report.epochs)),
         ("loss", report.loss.map_or("-".to_owned(), |loss| format!("{loss:.4}"))),
-        ("right", share(report.score)),
+        (if report.measure == "mAP" { "mAP" } else { "right" }, share(report.score)),
         ("best", best),
         ("time", output::roughly(Duration::from_secs_f64(report.seconds))),
         ("written", report.output.clone()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{ClipSource, ClipStart, Recipe};
 use crate::engine::{Average, Pass, Views, Vivit};
-use crate::eval::{Metrics, Prediction, Row, Task, UNREADABLE, VideoOutcome, decode_ahead};
+use crate::eval::{Figure, Metrics, Prediction, Row, Task, UNREADABLE, VideoOutcome, decode_ahead};
 use crate::tensor::{Error, ErrorKind, LONGEST_TEXT, Result, printable};
 use crate::video::{Clip, Sampling};
 use crate::vivit::Labelling;
@@ -63,11 +63,19 @@ impl ValidationOutcome {
     /// The figure by which checkpoints are compared, from 0 to 1: how often all labels of a video were found, or of several
     /// labels a video their mean average precision. `None` where no video could be read.
     pub fn score(&self) -> Option<f64> {
-        let figures = self.metrics.headline();
-        // The joint distribution of several heads comes last.
-        let first = figures.iter().rev().find(|figure| !figure.name.ends_with("top-5"));
-        first.and_then(|figure| figure.value)
+        scored(&self.metrics).and_then(|figure| figure.value)
     }
+
+    /// What [`score`](Self::score) is called for this task, such as `top-1`, `action top-1` or `mAP`.
+    pub fn score_name(task: &Task) -> String {
+        scored(&Metrics::new(task)).map_or_else(String::new, |figure| figure.name)
+    }
+}
+
+/// The figure by which checkpoints are compared.
+fn scored(metrics: &Metrics) -> Option<Figure> {
+    // The joint distribution of several heads comes last.
+    metrics.headline().into_iter().rev().find(|figure| !figure.name.ends_with("top-5"))
 }
 
 /// Evaluates `model`, as it is now, on the videos of `source`. One that cannot be read is left out and counted.
@@ -139,6 +147,34 @@ fn loss(task: &Task, logits: &[f32], labels: &[usize]) -> f64 {
 mod tests {
     use super::*;
     use crate::vivit::LabelHead;
+
+    #[test]
+    fn a_score_is_of_all_labels_or_a_mean_average_precision() {
+        let head = |name: &str, classes| LabelHead { name: name.to_owned(), classes };
+        let heads = Labelling::Heads(vec![head("noun", 2), head("verb", 3)]);
+        for (labelling, classes, labels, name, score) in [
+            (Labelling::Single, 7, vec![1], "top-1", 1.0),
+            (heads, 5, vec![1, 2], "action top-1", 0.0),
+            (Labelling::Multiple, 3, vec![0, 1], "mAP", 0.75),
+        ] {
+            let task = Task::new(labelling, classes).unwrap();
+            assert_eq!(ValidationOutcome::score_name(&task), name);
+            let row = |labels: &[usize], logits: Vec<f32>| {
+                let prediction = Prediction::new(&task, logits, None).unwrap();
+                Row::new(0, "clip".to_owned(), VideoOutcome::Done(prediction)).labels(labels.to_vec())
+            };
+            let mut logits = vec![0.0; classes];
+            logits[1] = 1.0;
+            let mut metrics = Metrics::new(&task);
+            metrics.add(&row(&labels, logits.clone())).unwrap();
+            if name == "mAP" {
+                // The only other video comes first for class 0, of which it is not, so that this one is half right.
+                logits[0] = 0.5;
+                metrics.add(&row(&[1], logits)).unwrap();
+            }
+            assert_eq!(ValidationOutcome { loss: 0.0, metrics }.score(), Some(score), "{name}");
+        }
+    }
 
     #[test]
     fn losses_are_those_of_their_definitions() {

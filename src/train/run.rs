@@ -170,8 +170,8 @@ impl TrainingRun {
     /// # Errors
     ///
     /// [`Interrupted`](ErrorKind::Interrupted), once a checkpoint is written; [`Device`](ErrorKind::Device) where the loss or
-    /// the gradient is no number, or the loss has grown far beyond that of a model that knows nothing: step, weights where they
-    /// are known, and the last good checkpoint are named.
+    /// the gradient is no number, or the loss has grown far beyond that of a model that knows nothing: step, layer where it is
+    /// known, and the last good checkpoint are named.
     pub fn finish(&mut self, onlooker: &mut dyn Onlooker) -> Result<()> {
         while self.step < self.total {
             let position = self.loader.position().clone();

@@ -5,6 +5,7 @@ mod outcome;
 mod parameters;
 mod parts;
 mod passes;
+mod watched;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use super::{Batch, MicroBatch, frozen};
 use crate::checkpoint::Checkpoint;
 use crate::engine::{LoadOptions, Vivit, check_clips};
 use crate::gpu::Pending;
-use crate::graph::{Device, Feed, Value, Weights};
+use crate::graph::{Device, Feed, Weights};
 use crate::tensor::{Error, Result, Tensor};
 use crate::vivit::{ModelInput, TARGETS};
 use outcome::{Seen, Shown};
@@ -181,7 +182,10 @@ impl Trainer {
             feeds.extend([(ModelInput::Clip.name(), Feed::Host(clips)), (TARGETS, Feed::Host(targets))]);
             feeds.extend(random.iter().map(|(name, tensor)| (name.as_str(), Feed::Host(tensor))));
             wanted.extend([of_clips.loss, of_clips.logits]);
-            wanted.extend(self.watched(&of_clips.square_sums));
+            if self.options.watches(self.model.device()) {
+                let sums = of_clips.square_sums.iter().chain(&of_clips.watched);
+                wanted.extend(sums.map(|(_, sum)| *sum));
+            }
         }
         Shown::of(pass, pass.executor.run(&feeds, &wanted).await?)
     }
@@ -192,11 +196,5 @@ impl Trainer {
             PassKind::Part { .. } => batch.part(run.clips.clone()).map(Some),
             _ => Ok(None),
         }
-    }
-
-    /// The sums of squares that are read: on a GPU only where that is asked for.
-    fn watched<'a>(&self, sums: &'a [(String, Value)]) -> impl Iterator<Item = Value> + use<'a> {
-        let read = self.options.watched || self.model.device().gpu().is_none();
-        sums.iter().filter(move |_| read).map(|(_, sum)| *sum)
     }
 }

@@ -119,7 +119,7 @@ pub(crate) const TARGETS: &str = "targets";
 /// A model without a head, or whose logits are compared with no labels; a smoothing beyond 0 to 1; rates at which nothing
 /// can be left out.
 pub fn record_gradients(config: &Config, request: &Request, objective: &Objective) -> Result<TrainingRecording> {
-    let recorded = recorded(config, request, objective, Target::Label, &BTreeSet::new())?;
+    let recorded = recorded(config, request, objective, Target::Label, &BTreeSet::new(), |_| Ok(()))?;
     let TrainingRecording { mut recording, loss, gradients } = recorded;
     gradients.iter().try_for_each(|stack| recording.graph.output(stack.gradient))?;
     Ok(TrainingRecording { recording, loss, gradients })
@@ -127,14 +127,16 @@ pub fn record_gradients(config: &Config, request: &Request, objective: &Objectiv
 
 /// As [`record_gradients`], of targets that are a number for each class, and without the parameters called `frozen`: no call
 /// is recorded for their gradients alone. The gradients are no outputs of the graph: what a step makes of them is left.
+/// `look` may record what is to be seen of the forward pass, before the backward pass follows.
 #[cfg(feature = "video")]
 pub(crate) fn record_training(
     config: &Config,
     request: &Request,
     objective: &Objective,
     frozen: &BTreeSet<String>,
+    look: impl FnOnce(&mut Recording) -> Result<()>,
 ) -> Result<TrainingRecording> {
-    recorded(config, request, objective, Target::Distribution, frozen)
+    recorded(config, request, objective, Target::Distribution, frozen, look)
 }
 
 fn recorded(
@@ -143,11 +145,13 @@ fn recorded(
     objective: &Objective,
     target: Target,
     frozen: &BTreeSet<String>,
+    look: impl FnOnce(&mut Recording) -> Result<()>,
 ) -> Result<TrainingRecording> {
     let request = Request { training: true, ..request.clone() };
     let recorder = Recorder::new(config, &request)?;
     let mut recording = super::record_by(recorder.regularised(objective.stochastic_depth, objective.mlp_dropout)?)?;
     let loss = record_loss(config, request.batch, objective, target, &mut recording)?;
+    look(&mut recording)?;
     let graph = &mut recording.graph;
     let (stacks, weights) = learning(graph, frozen)?;
     let recomputed = if objective.recompute { recording.blocks.as_slice() } else { &[] };

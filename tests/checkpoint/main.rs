@@ -24,6 +24,7 @@ mod image;
 mod native;
 mod saved;
 mod scenic;
+mod scenic_written;
 mod strays;
 mod untrained;
 

@@ -1,5 +1,6 @@
 //! `tubelet train`: what it writes, how it goes on, and how it fails.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::interruption::{signalled, unfinished, wait_until};
-use super::{Outcome, Ran, ensure, tubelet};
+use super::{Outcome, Ran, ensure, read_safetensors, tubelet};
 
 /// Small videos that the program makes.
 fn motions() -> Result<TempDir, Failed> {
@@ -112,7 +113,128 @@ pub(super) fn class_folders() -> Outcome {
     let config = fs::read_to_string(output.join("config.json"))?;
     ensure(config.contains("\"three\"") && !config.contains("pan left"), "the classes are not those of the folders")?;
     let recipe = fs::read_to_string(output.join("recipe.toml"))?;
-    ensure(recipe.contains("frames = 4") && recipe.contains("adamw"), recipe)
+    ensure(recipe.contains("frames = 4") && recipe.contains("adamw"), recipe)?;
+    let [before, after] = [&begun, &output].map(|folder| read_safetensors(&folder.join("model.safetensors")));
+    let (before, after) = (before?, after?);
+    let moved = |name: &String| before.get(name) != after.get(name);
+    let moved: Vec<_> = after.keys().filter(|name| moved(name)).collect();
+    let of_head = |name: &&String| name.starts_with("output_projection.");
+    ensure(moved.len() == 2 && moved.iter().all(of_head), format!("not the head alone has moved: {moved:?}"))
+}
+
+/// A table of the first videos, with what each shows.
+fn table(room: &Path, header: &str, shown: impl Fn(usize) -> String) -> Result<PathBuf, Failed> {
+    let mut videos: Vec<_> = fs::read_dir(room.join("videos/train"))?.collect::<Result<_, _>>()?;
+    videos.sort_by_key(|video| video.file_name());
+    let rows = videos.iter().take(8).enumerate();
+    let rows = rows.map(|(index, video)| format!("train/{},{}\n", video.file_name().to_string_lossy(), shown(index)));
+    let path = room.join("videos/table.csv");
+    fs::write(&path, format!("{header}\n{}", rows.collect::<String>()))?;
+    Ok(path)
+}
+
+/// The evaluations of a training.
+fn evaluations(output: &Path) -> Result<Vec<Value>, Failed> {
+    let text = fs::read_to_string(output.join("steps.jsonl"))?;
+    let lines: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    Ok(lines.into_iter().filter(|line| line["kind"] == "evaluation").collect())
+}
+
+/// A video has a label of each of several heads.
+pub(super) fn several_heads() -> Outcome {
+    let room = motions()?;
+    let table = table(room.path(), "path,noun,verb", |index| format!("{},{}", index % 2, index % 3))?;
+    let output = room.path().join("heads");
+    let options = "--head noun=2 --head verb=3 --steps 2 --json";
+    let command = format!("train {{}} --validation {{}} --output {{}} {SMALL} {options}");
+    let ran = Ran::with(&command, &[&table, &table, &output])?.success()?;
+    let end: Value = serde_json::from_str(ran.stdout.lines().last().ok_or("nothing is said")?)?;
+    ensure(end["classes"] == 5 && end["measure"] == "action top-1" && end["score"].is_number(), format!("{end}"))?;
+    let found = evaluations(&output)?;
+    let heads = found.last().and_then(|found| found["heads"].as_array()).ok_or("no heads are evaluated")?;
+    ensure(heads.len() == 2 && heads.iter().all(|head| head["top_1"].is_number()), format!("{heads:?}"))?;
+    let page = fs::read_to_string(output.join("training.html"))?;
+    ensure(page.contains("noun top-1") && page.contains("Confusion matrix of verb"), "a head is not on the page")?;
+    let video = room.path().join("videos").join(first_of(&table)?);
+    let said = Ran::with("classify {} --model {} --device cpu --json", &[&video, &output])?.success()?.json()?;
+    ensure(said["heads"][1]["name"] == "verb", format!("{said}"))
+}
+
+/// A video has any number of labels: the mean average precision is recorded, shown and told.
+pub(super) fn several_labels() -> Outcome {
+    let room = motions()?;
+    let labels = ["0|2", "1", "0|1|2", "2"];
+    let table = table(room.path(), "path,labels", |index| labels[index % 4].to_owned())?;
+    let output = room.path().join("labels");
+    let command = format!("train {{}} --validation {{}} --output {{}} {SMALL} --multi-label --classes 3 --steps 2");
+    let ran = Ran::with(&command, &[&table, &table, &output])?.success()?;
+    let told = ran.stdout.contains("mAP") && !ran.stdout.contains("right");
+    ran.expect(told, "does not tell the mean average precision")?;
+    let found = evaluations(&output)?;
+    let mean = found.last().and_then(|found| found["mean_average_precision"].as_f64());
+    ensure(mean.is_some_and(|mean| (0.0..=1.0).contains(&mean)), format!("{found:?}"))?;
+    let page = fs::read_to_string(output.join("training.html"))?;
+    ensure(page.contains("best mAP") && page.contains("Mean average precision"), "it is not on the page")?;
+    let events = fs::read_dir(&output)?.flatten().find(|file| file.file_name().to_string_lossy().contains("tfevents"));
+    let events = fs::read(events.ok_or("no events")?.path())?;
+    ensure(events.windows(14).any(|window| window == b"evaluation/mAP"), "it is in no event")
+}
+
+/// The video of the first row of a table.
+fn first_of(table: &Path) -> Result<String, Failed> {
+    let text = fs::read_to_string(table)?;
+    let path = text.lines().nth(1).and_then(|row| row.split(',').next()).ok_or("an empty table")?;
+    Ok(path.to_owned())
+}
+
+/// `convert` takes what a training leaves; whatever it writes says the same of a video.
+pub(super) fn converted() -> Outcome {
+    let room = motions()?;
+    let videos = room.path().join("videos");
+    let (table, names) = (videos.join("train.csv"), videos.join("classes.txt"));
+    let video = fs::read_dir(videos.join("train"))?.next().ok_or("no videos")??.path();
+    let said = |model: &Path| -> Result<Value, Failed> {
+        let command = "classify {} --model {} --preset scenic --device cpu --top 10 --json";
+        Ok(Ran::with(command, &[&video, model])?.success()?.json()?["classes"].take())
+    };
+    for (kind, takes) in [("--kind 1", true), ("--kind 2 --option temporal.layers=2", false)] {
+        let trained = room.path().join(format!("trained {takes}"));
+        let small = SMALL.replace("--kind 2 --option temporal.layers=2", kind);
+        let command = format!("train {{}} --labels {{}} --output {{}} {small} --validation none --steps 3 --rate 1e-3");
+        Ran::with(&command, &[&table, &names, &trained])?.success()?;
+        let expected = said(&trained)?;
+        let [most, least] = [&expected[0], &expected[9]].map(|class| class["logit"].as_f64().unwrap_or(f64::NAN));
+        ensure(most - least > 1e-3, format!("the classes are all alike: {expected}"))?;
+        let again = room.path().join(format!("again {takes}"));
+        Ran::with("convert {} {} --to tubelet", &[&trained, &again])?.success()?;
+        ensure(said(&again)? == expected, "a copy says something else")?;
+        let scenic = room.path().join(format!("scenic {takes}"));
+        Ran::with("convert {} {} --to scenic", &[&trained, &scenic])?.success()?;
+        let found = said(&scenic)?;
+        ensure(alike(&found, &expected), format!("in scenic's form {found} instead of {expected}"))?;
+        let other = room.path().join(format!("transformers {takes}"));
+        let ran = Ran::with("convert {} {} --to hugging-face", &[&trained, &other])?;
+        if !takes {
+            ran.refusal(&["not Model 1", "this program's own format"])?;
+            continue;
+        }
+        ran.success()?;
+        // There the axes of a clip have another order, and so have sums.
+        let found = said(&other)?;
+        ensure(alike(&found, &expected), format!("{found} instead of {expected}"))?;
+    }
+    Ok(())
+}
+
+/// Whether the same classes have the same logits, but for rounding.
+fn alike(one: &Value, other: &Value) -> bool {
+    let logits = |classes: &Value| -> Option<BTreeMap<u64, f64>> {
+        let class = |class: &Value| Some((class["index"].as_u64()?, class["logit"].as_f64()?));
+        classes.as_array()?.iter().map(class).collect()
+    };
+    let (Some(one), Some(other)) = (logits(one), logits(other)) else { return false };
+    one.len() == other.len()
+        && one.iter().all(|(index, logit)| other.get(index).is_some_and(|other| (logit - other).abs() < 1e-5))
 }
 
 /// Killed at any moment, or interrupted, it goes on to the same bits.

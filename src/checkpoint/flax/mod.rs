@@ -2,17 +2,19 @@
 //!
 //! [`FlaxCheckpoint`] is the msgpack file that Flax writes. [`ParameterTree`] finds the model's parameters among a
 //! file's arrays, whatever the container, and calls them as Flax Linen does. [`FlaxLayout`] says how Flax lays out
-//! what [`Config::parameters`](crate::vivit::Config::parameters) lists.
+//! what [`Config::parameters`](crate::vivit::Config::parameters) lists. [`write_state`] writes such a msgpack file.
 
 mod layout;
 mod msgpack;
 mod tree;
+mod writing;
 
 use std::collections::HashMap;
 use std::path::Path;
 
 pub use layout::FlaxLayout;
 pub(crate) use tree::{ParameterTree, ROOTS};
+pub(super) use writing::state as write_state;
 
 use super::arrays::{ArrayFile, Arrays, Dtype, GIT_LFS_POINTER, git_lfs_pointer};
 use super::stored::StoredFile;

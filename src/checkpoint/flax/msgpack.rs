@@ -13,7 +13,7 @@ use crate::checkpoint::arrays::{Dtype, Run};
 use crate::tensor::{LONGEST_TEXT, Shape, printable};
 
 /// Extension types of Flax that are arrays.
-const ARRAY: i8 = 1;
+pub(super) const ARRAY: i8 = 1;
 const NUMBER: i8 = 3;
 /// The key of a map that is an array in chunks; always the first.
 const CHUNKED: &str = "__msgpack_chunked_array__";

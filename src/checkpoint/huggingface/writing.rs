@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use super::config::{MULTI_LABEL, REGRESSION};
 use super::names::Spelling;
 use crate::checkpoint::preprocessor::IMAGE;
-use crate::checkpoint::{Checkpoint, PreprocessorFile, writing};
+use crate::checkpoint::writing::{self, SAFETENSORS};
+use crate::checkpoint::{Checkpoint, PreprocessorFile};
 use crate::graph::Weights;
 use crate::tensor::{Error, Result, Shape, Tensor};
 use crate::video::{Preset, Resize, Values};
@@ -32,7 +33,7 @@ pub fn save_hugging_face(folder: impl AsRef<Path>, checkpoint: &Checkpoint, over
         Some(file) => file.clone(),
         None => PreprocessorFile { name: IMAGE.into(), text: preprocessor(&checkpoint.config, Values::ZERO_CENTRED)? },
     };
-    writing::folder(folder.as_ref(), &renamed, &config, Some(&preprocessor), overwrite)
+    writing::folder(folder.as_ref(), SAFETENSORS, &renamed, &config, Some(&preprocessor), overwrite)
 }
 
 /// An error for a model that the library has no class for.

@@ -11,8 +11,11 @@ mod evidence;
 mod extent;
 mod reconciliation;
 mod released;
+mod writing;
 
 use std::sync::Arc;
+
+pub use writing::save_scenic;
 
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted, Strays};

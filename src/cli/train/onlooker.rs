@@ -74,7 +74,9 @@ impl Onlooker for Terminal {
     fn evaluated(&mut self, step: u64, epoch: u64, outcome: &ValidationOutcome) -> Result<()> {
         let metrics = &outcome.metrics;
         let record = EvaluationRecord::new(step, epoch, metrics.videos() as u64, outcome.loss as f32);
+        let precision = metrics.summary().figures.into_iter().find(|figure| figure.name == "mAP");
         let record = record.heads(heads(&self.task, metrics));
+        let record = record.mean_average_precision(precision.and_then(|figure| figure.value));
         self.line("evaluation", &record)?;
         if !self.json {
             let figures = metrics.headline().into_iter();

@@ -165,4 +165,9 @@ impl Tape for Draft {
         self.calls.push(DraftedCall { call, inputs: inputs.to_vec(), outputs: first..self.values.len() });
         Ok(outputs)
     }
+
+    fn is_ones(&self, value: TapeValue) -> bool {
+        let drafted = self.drafted(value);
+        drafted.is_some_and(|index| !self.calls.iter().any(|call| call.outputs.contains(&index)))
+    }
 }

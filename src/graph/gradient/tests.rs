@@ -4,7 +4,7 @@ use super::*;
 use crate::graph::{Device, DeviceWeights, ExecutorOptions, Feed, MemoryPlan, Origin, Weights};
 use crate::kernels::Activation;
 use crate::kernels::products::Linear;
-use crate::kernels::rows::{LayerNorm, Softmax};
+use crate::kernels::rows::{CrossEntropy, LayerNorm, SigmoidCrossEntropy, Softmax, Target};
 use crate::kernels::weights::SgdStep;
 use crate::tensor::{Element, ErrorKind, Shape, Tensor};
 
@@ -217,5 +217,60 @@ fn ranges_must_be_separate() {
     let too_long = 0..100;
     for ranges in [&[0..3, 2..4][..], std::slice::from_ref(&too_long)] {
         assert!(graph.gradients(&[Cotangent::Ones(out)], &wanted, ranges).is_err(), "{ranges:?}");
+    }
+}
+
+/// Logits `y` with the losses of their rows and how these grow with the row, by either cross entropy.
+fn losses(several: bool) -> (Graph, [Value; 3]) {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [ROWS, WIDTH], Element::F32).unwrap();
+    let y = linear(&mut graph, x, "y");
+    let targets = (0..ROWS * WIDTH).map(|index| if index % 3 == 1 { 1.0 } else { 0.0 }).collect();
+    let targets = graph.constant("targets", Tensor::f32([ROWS, WIDTH], targets).unwrap()).unwrap();
+    let outputs = [("losses", Shape::from([ROWS])), ("slopes", [ROWS, WIDTH].into())];
+    let found = match several {
+        true => graph.call_many(SigmoidCrossEntropy::new(ROWS, WIDTH), &[Some(y), Some(targets)], &outputs).unwrap(),
+        false => {
+            let call = CrossEntropy::new(ROWS, WIDTH, Target::Distribution);
+            graph.call_many(call, &[Some(y), Some(targets), None], &outputs).unwrap()
+        }
+    };
+    (graph, [y, found[0], found[1]])
+}
+
+/// Whatever the whole loss makes of the losses of rows counts: a row's weight, or that they are added twice.
+#[test]
+fn losses_of_rows_have_the_share_that_the_whole_gives_them() {
+    for several in [false, true] {
+        let (mut graph, [y, losses_of_rows, slopes]) = losses(several);
+        let shares = [2.0, 0.0, -0.5f32];
+        let cotangent = graph.constant("shares", Tensor::f32([ROWS], shares.to_vec()).unwrap()).unwrap();
+        let begin = Cotangent::Given { of: losses_of_rows, cotangent };
+        let gradient = graph.gradients(&[begin], &[y], &[]).unwrap()[0].unwrap();
+        let call = Pointwise { rows: 1, width: ROWS, step: Step::Sum };
+        let operands = [Some(losses_of_rows), Some(losses_of_rows)];
+        let doubled = graph.call(call, &operands, "doubled", [ROWS]).unwrap();
+        let twice = graph.gradients(&[Cotangent::Ones(doubled)], &[y], &[]).unwrap()[0].unwrap();
+        [gradient, twice, slopes].into_iter().for_each(|value| graph.output(value).unwrap());
+        let found = computed(graph, &[gradient, twice, slopes], Arc::new(Waves));
+        for (at, slope) in found[2].iter().enumerate() {
+            assert_eq!((found[0][at], found[1][at]), (shares[at / WIDTH] * slope, 2.0 * slope), "{several}, {at}");
+        }
+    }
+}
+
+#[test]
+fn a_sum_of_losses_is_multiplied_by_nothing_and_slopes_have_no_gradient() {
+    for several in [false, true] {
+        let (mut graph, [y, losses_of_rows, slopes]) = losses(several);
+        let calls = graph.nodes().len();
+        let gradients = graph.gradients(&[Cotangent::Ones(losses_of_rows)], &[y], &[]).unwrap();
+        assert_eq!((gradients, graph.nodes().len()), (vec![Some(slopes)], calls));
+        let both = [Cotangent::Ones(losses_of_rows), Cotangent::Ones(slopes)];
+        for loss in [&both[1..], &both[..]] {
+            let error = graph.gradients(loss, &[y], &[]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert!(error.to_string().contains("output 1"), "{error}");
+        }
     }
 }

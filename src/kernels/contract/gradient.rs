@@ -13,6 +13,11 @@ pub struct TapeValue(pub usize);
 pub trait Tape {
     /// Takes a call with a value for each binding that reads, `None` where absent. Its outputs, in binding order.
     fn call(&mut self, call: Call, inputs: &[Option<TapeValue>]) -> Result<Vec<TapeValue>>;
+
+    /// Whether every element of a value is known to be 1, so that nothing need be multiplied by it.
+    fn is_ones(&self, _value: TapeValue) -> bool {
+        false
+    }
 }
 
 impl dyn Tape + '_ {
@@ -57,6 +62,16 @@ impl<'a> Backward<'a> {
     pub fn gradient(&self, index: usize) -> Result<TapeValue> {
         let gradient = self.gradients.get(index).copied().flatten();
         gradient.ok_or_else(|| Error::usage(format!("the loss does not depend on output {index} of this call")))
+    }
+
+    /// An error where the loss depends on output number `index`, through which no gradient is known.
+    pub fn refuse(&self, index: usize) -> Result<()> {
+        match self.gradients.get(index).copied().flatten() {
+            None => Ok(()),
+            Some(_) => Err(Error::unsupported(format!(
+                "gradients are asked for that pass through output {index}, counted from 0, which has none"
+            ))),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod layer_norm_gradient;
 mod pointwise;
 mod pool;
 mod pool_gradient;
+mod row_losses;
 #[cfg(feature = "cpu")]
 mod sequences;
 mod sigmoid_cross_entropy;

@@ -14,11 +14,12 @@ pub(super) struct Clipped {
 }
 
 impl Clipped {
-    /// Records it: the sum of squares of one gradient after another, in their order, each going on from the one before. So
-    /// each of these values tells up to which weight the gradient has been a number.
+    /// Records it: the sum of squares of one gradient after another, from the last to the first, each going on from the one
+    /// before. So, where `gradients` are in the order of the forward pass, each of these values tells up to which weight of
+    /// the backward pass the gradient has been a number.
     pub(super) fn record(graph: &mut Graph, gradients: &[(Value, Value)], limit: Option<f32>) -> Result<Self> {
         let mut sum = None;
-        for (weight, gradient) in gradients {
+        for (weight, gradient) in gradients.iter().rev() {
             parts_of(graph, *weight)?;
             let shape = graph.shape(*gradient);
             let call = SquareSum::new(shape.rows(), shape.last()).continued(sum.is_some());

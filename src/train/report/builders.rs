@@ -71,13 +71,19 @@ impl StepRecord {
 impl EvaluationRecord {
     /// After a step and an epoch, over `clips` clips, of which the loss is the mean; finished now.
     pub fn new(step: u64, epoch: u64, clips: u64, loss: f32) -> Self {
-        Self { step, epoch, clips, loss, time: now(), heads: Vec::new() }
+        Self { step, epoch, clips, loss, time: now(), ..Self::default() }
     }
 
     /// What it says of each head, in the order of [`RunHeader::heads`].
     #[must_use]
     pub fn heads(self, heads: Vec<HeadEvaluation>) -> Self {
         Self { heads, ..self }
+    }
+
+    /// The mean average precision, of videos with any number of labels.
+    #[must_use]
+    pub fn mean_average_precision(self, mean: impl Into<Option<f64>>) -> Self {
+        Self { mean_average_precision: mean.into(), ..self }
     }
 }
 

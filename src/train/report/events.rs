@@ -123,6 +123,7 @@ fn of_evaluation(evaluation: &EvaluationRecord, header: &RunHeader) -> Vec<(Stri
         figures.push((format!("evaluation/{prefix}top-1"), head.top_1 as f32));
         figures.extend(head.top_5.map(|top_5| (format!("evaluation/{prefix}top-5"), top_5 as f32)));
     }
+    figures.extend(evaluation.mean_average_precision.map(|mean| ("evaluation/mAP".to_owned(), mean as f32)));
     figures
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::curve::span;
 use super::plot::{Curve, Figure, Look, Plot, Scale};
-use super::record::{RunRecord, StepRecord};
+use super::record::{EvaluationRecord, RunRecord, StepRecord};
 use super::words;
 use crate::report::amounts::{counted, grouped};
 
@@ -28,7 +28,8 @@ const MOST_EPOCHS: u64 = 20;
 
 /// All plots of a run that have something to show or to say.
 pub(super) fn all(record: &RunRecord) -> Vec<FigureSection> {
-    let figures = [loss(record), accuracy(record), rate(record), gradient_norm(record), throughput(record)];
+    let figures =
+        [loss(record), accuracy(record), precision(record), rate(record), gradient_norm(record), throughput(record)];
     figures.into_iter().filter(|figure| !figure.plots.is_empty() || figure.lost > 0).collect()
 }
 
@@ -73,6 +74,19 @@ fn accuracy(record: &RunRecord) -> FigureSection {
         with_evaluations(training, evaluations),
         Vec::new(),
     )
+}
+
+fn precision(record: &RunRecord) -> FigureSection {
+    let evaluations = record.evaluations().iter();
+    let point = |evaluation: &EvaluationRecord| Some([evaluation.step as f64, evaluation.mean_average_precision?]);
+    let points: Vec<_> = evaluations.filter_map(point).collect();
+    let curve = Curve { name: "mAP".to_owned(), colour: EVALUATION, points, look: Look::Marked };
+    let curves = if curve.points.is_empty() { Vec::new() } else { vec![curve] };
+    let sentence =
+        "Of evaluations: the mean over all classes (mAP) of the area under precision against recall, where the \
+        videos are taken from the highest logit of the class down."
+            .to_owned();
+    section(record, "Mean average precision", sentence, "mAP", Scale::Share, curves, Vec::new())
 }
 
 fn rate(record: &RunRecord) -> FigureSection {

@@ -21,14 +21,21 @@ struct EvaluationRow {
     step: String,
     epoch: String,
     loss: String,
+    /// The mean average precision, where videos have any number of labels.
+    precision: String,
     /// Of each head.
     top_1: Vec<String>,
     top_5: Vec<String>,
     best: bool,
 }
 
-/// The text of the page. It loads nothing from elsewhere and runs no script.
+/// The text of the page, written now. It loads nothing from elsewhere and runs no script.
 pub(super) fn html(record: &RunRecord) -> Result<String> {
+    written_at(record, now())
+}
+
+/// The text of the page that is written at a moment, in seconds since 1970.
+pub(super) fn written_at(record: &RunRecord, written: f64) -> Result<String> {
     let header = record.header();
     let state = record.state();
     let heads: Vec<String> = header.heads.iter().map(|head| words::plain(&head.head)).collect();
@@ -36,12 +43,15 @@ pub(super) fn html(record: &RunRecord) -> Result<String> {
         title => format!("Training {}", words::plain(&header.model)),
         refresh => (state == RunState::Running).then_some(REFRESH),
         state => match state { RunState::Running => "running", RunState::Done => "done", RunState::Stopped(_) => "stopped" },
+        // Nobody is left to correct the page of a run that was killed: it says of a moment what was true then.
+        at => (state == RunState::Running).then(|| words::moment(written)),
         sentence => sentence(record),
         share => 100.0 * record.last_step() as f64 / header.steps.max(record.last_step()).max(1) as f64,
-        facts => facts(record),
+        facts => facts(record, written),
         figures => Value::from(Serde(figures::all(record))),
         matrices => Value::from(Serde(MatrixSection::all(record)?)),
         heads => heads,
+        precise => record.evaluations().iter().any(|evaluation| evaluation.mean_average_precision.is_some()),
         evaluations => Value::from(Serde(evaluations(record))),
         recipe => recipe(&header.recipe),
         // Matrices are part of the page.
@@ -65,7 +75,7 @@ fn sentence(record: &RunRecord) -> String {
     }
 }
 
-fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
+fn facts(record: &RunRecord, written: f64) -> Vec<(&'static str, String)> {
     let header = record.header();
     let mut facts = Vec::new();
     if let Some(step) = record.steps().last() {
@@ -74,7 +84,8 @@ fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
         facts.push(("clips a second", three_digits(step.clips_per_second)));
     }
     if let Some((best, share)) = best(record) {
-        facts.push(("best top-1", format!("{}, after step {}", words::share(share), grouped(best.step))));
+        let name = if best.mean_average_precision.is_some() { "best mAP" } else { "best top-1" };
+        facts.push((name, format!("{}, after step {}", words::share(share), grouped(best.step))));
     }
     facts.push(("time", words::duration(record.seconds())));
     if header.resumed_after > 0 {
@@ -87,19 +98,13 @@ fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
         ("version", words::plain(&header.version)),
     ]);
     facts.extend(header.commit.iter().map(|commit| ("commit", words::plain(commit))));
-    facts.extend([("begun", words::moment(header.time)), ("written", words::moment(now()))]);
+    facts.extend([("begun", words::moment(header.time)), ("written", words::moment(written))]);
     facts
 }
 
-/// The mean of the heads' top-1.
-fn top_1(evaluation: &EvaluationRecord) -> Option<f64> {
-    let heads = evaluation.heads.len();
-    (heads > 0).then(|| evaluation.heads.iter().map(|head| head.top_1).sum::<f64>() / heads as f64)
-}
-
-/// The evaluation with the highest top-1, the first of equal ones.
+/// The evaluation with the highest score, the first of equal ones.
 fn best(record: &RunRecord) -> Option<(&EvaluationRecord, f64)> {
-    let shares = record.evaluations().iter().filter_map(|evaluation| Some((evaluation, top_1(evaluation)?)));
+    let shares = record.evaluations().iter().filter_map(|evaluation| Some((evaluation, evaluation.score()?)));
     shares.reduce(|best, next| if next.1 > best.1 { next } else { best })
 }
 
@@ -110,6 +115,7 @@ fn evaluations(record: &RunRecord) -> Vec<EvaluationRow> {
         step: grouped(evaluation.step),
         epoch: grouped(evaluation.epoch),
         loss: words::number(evaluation.loss),
+        precision: evaluation.mean_average_precision.map_or(NONE.to_owned(), words::share),
         top_1: evaluation.heads.iter().map(|head| words::share(head.top_1)).collect(),
         top_5: evaluation.heads.iter().map(|head| head.top_5.map_or(NONE.to_owned(), words::share)).collect(),
         best: best == Some(evaluation.step),

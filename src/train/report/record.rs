@@ -91,6 +91,9 @@ pub struct EvaluationRecord {
     pub clips: u64,
     /// In the order of [`RunHeader::heads`].
     pub heads: Vec<HeadEvaluation>,
+    /// Of videos with any number of labels: the mean over the classes that some video shows of their average precision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_average_precision: Option<f64>,
 }
 
 /// What an evaluation says of a head.
@@ -150,6 +153,14 @@ pub struct RunRecord {
     ending: Option<RunEnding>,
     /// How many of the steps were done before the run was last resumed.
     earlier: usize,
+}
+
+impl EvaluationRecord {
+    /// The figure by which evaluations are compared: the mean average precision, or the mean of the heads' top-1.
+    pub(super) fn score(&self) -> Option<f64> {
+        let top_1 = || self.heads.iter().map(|head| head.top_1).sum::<f64>() / self.heads.len() as f64;
+        self.mean_average_precision.or_else(|| (!self.heads.is_empty()).then(top_1))
+    }
 }
 
 impl Entry {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::page::html;
+use super::page::{html, written_at};
 use super::record::Entry;
 use super::*;
 use crate::report::document::tests::assert_elements_close;
@@ -187,6 +187,32 @@ fn the_page_says_everything_and_needs_nothing_from_elsewhere() {
     );
 }
 
+/// Nobody can say of a run that was killed that it was: its page says when it was last written, and what that may mean.
+#[test]
+fn the_page_of_a_killed_run_says_when_it_was_written() {
+    let page = written_at(&sample::run(700, 1000, 10), 86_400.0).unwrap();
+    assert_elements_close(&page);
+    for expected in [
+        "running at 1970-01-02 00:00:00 UTC</span>Step 700 of 1,000",
+        "If 1970-01-02 00:00:00 UTC is long past, the run may have been interrupted",
+        "--resume goes on from its last checkpoint",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    let done = html(&sample::run(1000, 1000, 10)).unwrap();
+    assert!(done.contains(">done</span>") && !done.contains("interrupted") && !done.contains("--resume"));
+    // Killed after its third step, the run goes on in the same page.
+    let folder = tempfile::tempdir().unwrap();
+    drop(begun(folder.path(), 3, 8));
+    let page = || std::fs::read_to_string(folder.path().join("training.html")).unwrap();
+    assert!(page().contains("may have been interrupted"));
+    let mut report = RunReport::resume(folder.path(), sample::header(8, 4), 2).unwrap();
+    assert!(page().contains("Step 2 of 8") && page().contains("resumed after"));
+    go_on(&mut report, 3..=8, 8);
+    report.end(RunEnding::done(8)).unwrap();
+    assert!(page().contains("Done after 8 steps.") && !page().contains("may have been interrupted"));
+}
+
 #[test]
 fn a_run_of_no_step_and_of_one_are_pages_too() {
     assert!(html(&RunRecord::new(sample::header(10, 1))).unwrap().contains("No step is done yet."));
@@ -321,6 +347,31 @@ fn event_files_hold_every_figure_and_a_resumed_run_begins_another() {
     let session = field(&second[1], 7).unwrap();
     assert_eq!((figures(&second[1]).0, field(&session, 1).unwrap()[0]), (4, 1), "a session starts at step 4");
     assert_eq!(figures(&second[2]).0, 4);
+}
+
+/// Videos with any number of labels have no heads: what is found of them is a mean average precision.
+#[test]
+fn a_mean_average_precision_is_in_all_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut report = RunReport::begin(folder.path(), sample::header(4, 2).heads(Vec::new())).unwrap();
+    for (step, mean) in [(2, Some(0.4375)), (4, None)] {
+        report.step(sample::step(step, 4, 2)).unwrap();
+        let evaluation = EvaluationRecord::new(step, step / 2, 12, 1.5).mean_average_precision(mean);
+        report.evaluation(evaluation).unwrap();
+    }
+    report.end(RunEnding::done(4)).unwrap();
+    let read = RunRecord::read(folder.path().join("steps.jsonl")).unwrap();
+    assert_eq!(read.evaluations()[0].mean_average_precision, Some(0.4375));
+    assert_eq!(text(folder.path()).matches("\"mean_average_precision\":0.4375").count(), 1);
+    let page = std::fs::read_to_string(folder.path().join("training.html")).unwrap();
+    assert_elements_close(&page);
+    for expected in ["Mean average precision", "best mAP", "43.8 %, after step 2", "<th>mAP</th>"] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    assert!(!page.contains("top-1</th>") && !page.contains("best top-1"));
+    let events = records(&event_files(folder.path())[0]);
+    let (step, values) = figures(&events[2]);
+    assert_eq!((step, values), (2, vec![("evaluation/loss".into(), 1.5), ("evaluation/mAP".into(), 0.4375)]));
 }
 
 /// Written where `TUBELET_SAMPLE_TRAINING` says, to be looked at.

@@ -1,5 +1,6 @@
 //! How a model learns.
 
+use crate::graph::Device;
 use crate::kernels::Selection;
 use crate::train::{AdamW, Clipping, Optimiser, OptimiserRecipe, Recipe, Sgd};
 use crate::vivit::Objective;
@@ -20,8 +21,8 @@ pub struct TrainerOptions {
     pub micro_batch: Option<usize>,
     /// Parameters that stay as they are, as [`frozen`](crate::train::frozen) takes them.
     pub frozen: Vec<String>,
-    /// Whether the gradient of each weight is looked at, so that it is known where one ceased to be a number. On a device of
-    /// its own memory this takes time; on the host it is done in any case.
+    /// Whether what each block gives and the gradient of each weight are looked at, so that it is known where they cease to
+    /// be numbers. On a device of its own memory this takes time; on the host it is done in any case.
     pub watched: bool,
     /// Kernel variants to run instead of the device's own choice.
     pub variants: Selection,
@@ -100,7 +101,7 @@ impl TrainerOptions {
         Self { frozen: parts, ..self }
     }
 
-    /// Whether the gradient of each weight is looked at.
+    /// Whether what each block gives and the gradient of each weight are looked at.
     #[must_use]
     pub fn watched(self, watched: bool) -> Self {
         Self { watched, ..self }
@@ -110,6 +111,11 @@ impl TrainerOptions {
     #[must_use]
     pub fn variants(self, variants: Selection) -> Self {
         Self { variants, ..self }
+    }
+
+    /// Whether on `device` it is looked at where values cease to be numbers.
+    pub(super) fn watches(&self, device: &Device) -> bool {
+        self.watched || device.gpu().is_none()
     }
 
     /// The norm beyond which a gradient is shortened, and whether that of each device is by itself.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::TrainerOptions;
 use super::parts::PassKind;
+use super::watched;
 use crate::engine::Vivit;
 use crate::graph::{Executor, Graph, Origin, Value};
 use crate::tensor::{Error, Result, Shape};
@@ -31,8 +32,10 @@ pub(super) struct OfClips {
     pub(super) logits: Value,
     /// What else its graph is fed, but for the graph.
     pub(super) random: TrainingRecording,
-    /// For each stack of weights the sum of the squares of its gradient and of those before, `[1]`.
+    /// For each stack of weights the sum of the squares of its gradient and of those behind it, `[1]`.
     pub(super) square_sums: Vec<(String, Value)>,
+    /// What is watched of the forward pass: sums of squares, `[1]`.
+    pub(super) watched: Vec<(String, Value)>,
 }
 
 /// Weights, each with its gradient.
@@ -105,7 +108,13 @@ impl Recording<'_> {
     /// A graph of the loss of `clips` clips, and each weight that learns with its gradient.
     fn gradients(&self, clips: usize) -> Result<(Graph, Pairs, OfClips)> {
         let request = Request::new(clips, self.model.layout());
-        let mut recorded = vivit::record_training(self.model.config(), &request, &self.options.objective, self.frozen)?;
+        let (config, objective, mut watched) = (self.model.config(), &self.options.objective, Vec::new());
+        let mut recorded = vivit::record_training(config, &request, objective, self.frozen, |forward| {
+            if self.options.watches(self.model.device()) {
+                watched = watched::record(forward)?;
+            }
+            Ok(())
+        })?;
         let (loss, logits) = (recorded.loss, recorded.recording.logits);
         let logits = logits.ok_or_else(|| Error::usage("the model has no head to train"))?;
         let graph = std::mem::take(&mut recorded.recording.graph);
@@ -115,7 +124,7 @@ impl Recording<'_> {
             Ok((weight, stack.gradient))
         };
         let pairs = recorded.gradients.iter().map(pair).collect::<Result<_>>()?;
-        Ok((graph, pairs, OfClips { loss, logits, random: recorded, square_sums: Vec::new() }))
+        Ok((graph, pairs, OfClips { loss, logits, random: recorded, square_sums: Vec::new(), watched }))
     }
 }
 

@@ -12,6 +12,7 @@ use std::ops::Range;
 use crate::kernels::contract::{
     Backward, Binding, Bound, Family, Gradient, Kernel, Reference, Tape, TapeValue, host_form, variants_of,
 };
+use crate::kernels::rows::row_losses::of_row_losses;
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
@@ -131,7 +132,7 @@ impl Kernel for CrossEntropy {
     }
 }
 
-/// The second output, where the loss is the sum of the first: the gradients of all rows' losses are 1.
-fn gradient(_: &CrossEntropy, _: &mut dyn Tape, of: &Backward<'_>) -> Result<Vec<Option<TapeValue>>> {
-    Ok(vec![Some(of.output(1)?), None, None])
+/// That of the logits; targets are not learned.
+fn gradient(call: &CrossEntropy, tape: &mut dyn Tape, of: &Backward<'_>) -> Result<Vec<Option<TapeValue>>> {
+    Ok(vec![Some(of_row_losses(call.rows, call.classes, tape, of)?), None, None])
 }

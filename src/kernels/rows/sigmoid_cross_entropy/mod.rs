@@ -10,6 +10,7 @@ mod wgsl;
 use crate::kernels::contract::{
     Backward, Binding, Bound, Family, Gradient, Kernel, Reference, Tape, TapeValue, host_form, variants_of,
 };
+use crate::kernels::rows::row_losses::of_row_losses;
 use crate::kernels::shader::Planned;
 use crate::tensor::{Error, Result, Shape};
 
@@ -93,7 +94,7 @@ impl Kernel for SigmoidCrossEntropy {
     }
 }
 
-/// The second output, where the loss is the sum of the first: the gradients of all rows' losses are 1.
-fn gradient(_: &SigmoidCrossEntropy, _: &mut dyn Tape, of: &Backward<'_>) -> Result<Vec<Option<TapeValue>>> {
-    Ok(vec![Some(of.output(1)?), None])
+/// That of the logits; targets are not learned.
+fn gradient(call: &SigmoidCrossEntropy, tape: &mut dyn Tape, of: &Backward<'_>) -> Result<Vec<Option<TapeValue>>> {
+    Ok(vec![Some(of_row_losses(call.rows, call.classes, tape, of)?), None])
 }
