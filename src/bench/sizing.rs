@@ -282,12 +282,12 @@ mod tests {
     #[test]
     fn training_steps_take_time_from_the_sizes() {
         let seconds = |backward| {
-            let sizes = ComparedSizes { backward, ..ComparedSizes::default() };
+            let sizes = ComparedSizes { backward, of_llama_cpp: false, ..ComparedSizes::default() };
             let rung = Rung { backbone: "vit-s".to_owned(), size: None, frames: vec![8] };
             let rate = WorkRate { device: String::new(), operations_per_second: 1e9 };
             foreseen(&rung, &sizes, &[rate], 1.0).unwrap()
         };
-        assert!(seconds(true) > 2.0 * seconds(false), "{} {}", seconds(true), seconds(false));
+        assert!(seconds(true) > 3.0 * seconds(false), "{} {}", seconds(true), seconds(false));
     }
 
     #[test]

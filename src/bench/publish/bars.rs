@@ -57,7 +57,8 @@ const NAMED: usize = COLOURS - 1;
 const OTHERS: &str = "others";
 
 impl Passes {
-    /// Of the models of a device, and their training steps, at their largest; `None` where it does not tell the time of calls.
+    /// Of the models of a device, and their training steps, at their largest; `None` where it does not tell the time of
+    /// calls.
     pub(super) fn of(series: &[Series<'_>]) -> Option<Self> {
         let passes = series.iter().filter(|series| series.model.is_some()).filter_map(|series| {
             let point = series.largest()?;

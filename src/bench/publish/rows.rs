@@ -162,8 +162,8 @@ mod tests {
         let text = csv(&sample::with_steps()).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[0].ends_with(",times_forward") && lines[1].ends_with(','), "{}", lines[1]);
-        let step = format!(",training_step,\"Model 1, joint, training step\",\"vit-b/16x2, 8×224×224: 784 tokens\",1,");
-        assert!(lines[2].contains(&step) && lines[2].contains(",3.2"), "{}", lines[2]);
+        let step = ",training_step,\"Model 1, joint, training step\",\"vit-b/16x2, 8×224×224: 784 tokens\",1,";
+        assert!(lines[2].contains(step) && lines[2].contains(",3.2"), "{}", lines[2]);
     }
 
     #[test]

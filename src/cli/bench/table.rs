@@ -20,7 +20,8 @@ pub(super) fn describe(benchmark: &Benchmark) -> String {
         blocks.push(block(benchmark, &rows[..length]));
         rows = &rows[length..];
     }
-    for (is, what) in [(is_model as fn(&BenchmarkRow) -> bool, "a pass"), (is_step, "a training step")] {
+    let kinds: [(fn(&BenchmarkRow) -> bool, &str); 2] = [(is_model, "a pass"), (is_step, "a training step")];
+    for (is, what) in kinds {
         if let [row] = benchmark.rows.iter().filter(|row| is(row)).collect::<Vec<_>>()[..] {
             blocks.extend(row.measurement().and_then(|measurement| time_by_kernel(what, measurement)));
         }
