@@ -90,8 +90,9 @@ impl ModelCase {
         Self { name: name.into(), seed: 0, graph: Arc::new(graph), weights, feeds, gradients: None }
     }
 
-    /// Only these gradients of weights and the loss decide whether it passes: the gradient of each weight may differ by 1e-5
-    /// of its norm, the loss, which is the sum of a value, by 2e-6. Every value is looked at where one does not keep to that.
+    /// Only these gradients of weights and the loss decide whether it passes: the gradient of each weight may differ by
+    /// 1e-5 of its norm, the loss, which is the sum of a value, by 2e-6 of it. Where one does not keep to that, the first
+    /// value that differs is named.
     #[must_use]
     pub fn gradients(self, loss: Value, gradients: impl IntoIterator<Item = (String, Value)>) -> Self {
         let gradients = gradients.into_iter().collect();

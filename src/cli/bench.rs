@@ -27,8 +27,9 @@ use publishing::Publishing;
 #[command(after_help = "\
 Without options the four models stand side by side on the chosen device, with attention alone at the same sizes, over a \
 sweep of frames, and attention at the size that llama.cpp times unless --frames and --size are both given; a short probe \
-chooses backbone, size and frames by what is to fit two minutes. --backward puts a training step beside each forward pass. \
---kernel measures kernels at the sizes of a real model instead, --forward or a model that is named one forward pass and where its time goes.
+chooses backbone, size and frames by what is to fit two minutes. --backward puts a training step beside each forward \
+pass. --kernel measures kernels at the sizes of a real model instead, --forward or a model that is named one forward pass \
+and where its time goes.
 
 Every output that is timed is checked in the same run: at a reduced size against references in f64, and at its own size \
 against the processor. A row whose output is wrong is struck out. Ceilings are measured before and after. A multiply-add \
@@ -71,7 +72,8 @@ pub(super) struct Bench {
         value_parser = known::<KernelChoice>(["all"].into_iter().chain(ALL.iter().map(|family| family.name))),
         conflicts_with_all = ONE_MODEL, conflicts_with_all = ["batch", "kinds", "frames", "size", "tubelet", "backbone"])]
     kernel: Vec<KernelChoice>,
-    /// A step of training beside each forward pass: forward, backward and an update by gradient descent with momentum, in f32.
+    /// A step of training beside each forward pass: forward, backward and an update by gradient descent with momentum, in
+    /// f32.
     #[arg(long, conflicts_with = "kernel")]
     backward: bool,
     /// Only the forward pass of one model, of an untrained vit-b unless told otherwise, and where its time goes.

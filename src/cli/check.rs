@@ -29,9 +29,10 @@ use report::Report;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Every case of every variant of every kernel that the device supports is compared with a reference in f64, then random \
-shapes, then every value that the four models compute, then the gradient of each of their weights. Each check passes, fails, is unsupported (the device lacks what it \
-needs) or is skipped, and each but the first says why. Of what fails, the smallest failing shape is looked for, and a \
-folder is written to attach to a report on the driver: inputs, results, the WGSL, the device, and a file for --replay. \
+shapes, then every value that the four models compute, then the gradient of each of their weights. Each check passes, \
+fails, is unsupported (the device lacks what it needs) or is skipped, and each but the first says why. Of what fails, the \
+smallest failing shape is looked for, and a folder is written to attach to a report on the driver: inputs, results, the \
+WGSL, the device, and a file for --replay. \
 Without --device it is the fastest device that runs WGSL. The exit code is 1 where anything failed.
 
 Examples:

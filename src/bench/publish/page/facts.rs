@@ -142,11 +142,11 @@ pub(super) fn method(benchmark: &Benchmark) -> Vec<String> {
     sentences
 }
 
-const STEP: &str = "A training step is forward pass, loss, backward pass and the update of every weight by gradient descent with \
-    momentum, in f32. Its operations are those that its calls compute: the products of the backward pass are twice those of \
-    the forward pass, but for the embedding, whose clip has no gradient, and attention, which computes its scores again. \
-    Compared are loss, norm of the gradient, and what the first step leaves of the weights and their momentum. It takes turns \
-    with the forward pass of its model.";
+const STEP: &str = "A training step is forward pass, loss, backward pass and the update of every weight by gradient \
+    descent with momentum, in f32. Its operations are those that its calls compute: the products of the backward pass are \
+    twice those of the forward pass, but for the embedding, whose clip has no gradient, and attention, which computes its \
+    scores again. Compared are loss, norm of the gradient, and what the first step leaves of weights and momentum. A step \
+    takes turns with the forward pass of its model.";
 
 /// What repeats the run in a shell.
 pub(super) fn command(benchmark: &Benchmark) -> String {
