@@ -1,6 +1,6 @@
 //! Which results may stand in the public list.
 
-use super::super::{Benchmark, BenchmarkRow, ModelWork, RowMeasurement, RowOutcome, Work};
+use super::super::{Benchmark, BenchmarkRow, ModelWork, RowMeasurement, RowOutcome};
 use super::comparing::clocked;
 use super::listing::file_name;
 use super::medians::median;
@@ -130,7 +130,7 @@ fn tokens(model: &ModelWork) -> Result<(), String> {
 mod tests {
     use super::super::sample;
     use super::*;
-    use crate::bench::Verification;
+    use crate::bench::{Verification, Work};
 
     const NAME: &str = "script-alert-1-script-gpu.json";
 
