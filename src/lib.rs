@@ -42,8 +42,8 @@
 //! | floor | what it holds |
 //! |---|---|
 //! | `cli` | the program `tubelet`, one file a subcommand |
-//! | `bench` | measurements of kernels and forward passes; part of the feature `cli` |
-//! | `check` | whether kernels and models are right on a device, and what shows it where not; part of the feature `cli` |
+//! | `bench` | measurements of kernels, forward passes and training steps; part of the feature `cli` |
+//! | `check` | whether kernels, models, gradients are right on a device, and what shows it where not; part of the feature `cli` |
 //! | [`eval`] | data sets: manifests, figures, results that survive an interruption, shards |
 //! | [`train`] | the loss of a model, how it grows with each weight, and steps that make it smaller |
 //! | [`motions`] | labelled clips that the program makes, to train on without a data set |

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use common::{DeviceTests, Shown};
 use tubelet::check::{
-    CaseFinding, Checks, DeviceFindings, ModelCase, Replay, Subject, Unwatched, Verdict, Watch, models,
+    CaseFinding, Checks, DeviceFindings, GradientFinding, ModelCase, Replay, Subject, Unwatched, Verdict, Watch,
+    model_gradients, models,
 };
 use tubelet::gpu::Gpu;
 use tubelet::graph::{Graph, Weights};
@@ -29,10 +30,12 @@ fn main() -> ExitCode {
         Ok(tests) => tests,
         Err(code) => return code,
     };
-    let on_device: [Test; 8] = [
+    let on_device: [Test; 10] = [
         ("every planted fault is caught, made small, shown and run again", every_fault_is_caught),
         ("the first wrong call of a model is named", the_first_wrong_call_is_named),
         ("the four models agree", the_four_models_agree),
+        ("the gradients of the four models agree", the_gradients_agree),
+        ("a wrong gradient is named, with the first wrong call", a_wrong_gradient_is_named),
         ("a lost device ends its own run alone", a_lost_device_ends_its_own_run_alone),
         ("panics and errors end no run", panics_and_errors_end_no_run),
         ("what a device lacks is unsupported", what_a_device_lacks_is_unsupported),
@@ -350,6 +353,14 @@ impl Weights for NoWeights {
 
 /// Three calls, of which the second is wrong.
 fn graph() -> ModelCase {
+    let (graph, feeds) = three_calls();
+    ModelCase::new("three calls", graph, Arc::new(NoWeights), feeds)
+}
+
+/// Inputs by their names.
+type Feeds = Vec<(String, Tensor)>;
+
+fn three_calls() -> (Graph, Feeds) {
     let (rows, columns) = (4, 50);
     let mut graph = Graph::new();
     let clip = graph.input("clip", [rows, columns], Element::F32).unwrap();
@@ -360,8 +371,15 @@ fn graph() -> ModelCase {
     let third = graph.call(Softmax { rows, width: columns }, &[Some(second[0])], "third", [rows, columns]).unwrap();
     graph.output(third).unwrap();
     let values = (0..rows * columns).map(|index| 3.0 * (index as f32).sin()).collect();
-    let feeds = vec![("clip".to_owned(), Tensor::f32([rows, columns], values).unwrap())];
-    ModelCase::new("three calls", graph, Arc::new(NoWeights), feeds)
+    (graph, vec![("clip".to_owned(), Tensor::f32([rows, columns], values).unwrap())])
+}
+
+/// The same calls as a backward pass: the last is the gradient of a weight, and so is the first, which is right.
+fn gradient_graph() -> ModelCase {
+    let (graph, feeds) = three_calls();
+    let [first, third] = ["first", "third"].map(|name| graph.find(name).unwrap());
+    let case = ModelCase::new("gradients of three calls", graph, Arc::new(NoWeights), feeds);
+    case.gradients(first, [("early".to_owned(), first), ("late".to_owned(), third)])
 }
 
 fn the_first_wrong_call_is_named(gpu: &Gpu) {
@@ -396,6 +414,38 @@ fn the_four_models_agree(gpu: &Gpu) {
         assert!(model.calls.len() > 15 && model.calls.iter().any(|call| call.value == "logits"), "{}", model.model);
         assert!(model.calls.iter().any(|call| call.relative_l2 > 0.0), "{} is compared with itself", model.model);
     }
+}
+
+fn the_gradients_agree(gpu: &Gpu) {
+    let found = Checks::new(&[]).models(model_gradients(5).unwrap()).run(&subject(gpu), &mut Unwatched);
+    assert_eq!(found.counts.passed, 4, "{:?}", found.models.iter().map(|model| &model.reason).collect::<Vec<_>>());
+    for model in &found.models {
+        let gradients = &model.gradients;
+        assert!(gradients.len() > 30 && gradients.iter().all(GradientFinding::is_close), "{}", model.model);
+        assert!(gradients.iter().any(|gradient| gradient.distance > 1e-9), "{} is compared with itself", model.model);
+        let zero = gradients.iter().filter(|gradient| gradient.zero_in_theory);
+        assert!(zero.clone().count() >= 2 && zero.clone().all(|gradient| gradient.weight.ends_with(".key.bias")));
+        assert!(model.calls.iter().any(|call| call.value == "loss") && model.first.is_none(), "{}", model.model);
+    }
+}
+
+fn a_wrong_gradient_is_named(gpu: &Gpu) {
+    let folder = tempfile::tempdir().unwrap();
+    let checks = Checks::new(&[]).models(vec![gradient_graph()]).evidence(folder.path().join("evidence"));
+    let found = checks.run(&subject(gpu), &mut Unwatched);
+    let model = &found.models[0];
+    assert_eq!((model.verdict, found.counts.failed, model.first), (Verdict::Failed, 1, Some(1)));
+    let close: Vec<_> = model.gradients.iter().map(|gradient| (&*gradient.weight, gradient.is_close())).collect();
+    assert_eq!(close, [("early", true), ("late", false)]);
+    let reason = model.reason.as_deref().unwrap();
+    for part in ["the gradient of late is ", "call 1 (broken_shares) computes second"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    let evidence = model.evidence.as_deref().unwrap();
+    let text = |name: &str| std::fs::read_to_string(evidence.join(name)).unwrap();
+    assert!(text("shader.wgsl").contains("c += 64u") && text("README.md").contains(reason), "{}", text("README.md"));
+    let again = Replay::read(evidence).unwrap().run(&subject(gpu), &[], &[graph(), gradient_graph()]).unwrap();
+    assert_eq!((again.counts.failed, &*again.models[0].model), (1, "gradients of three calls"));
 }
 
 /// Does something before the step of this number.
@@ -610,7 +660,7 @@ fn damaged_evidence_is_refused(gpu: &Gpu) {
 fn the_processor_is_checked() {
     let subject = Subject::on_host(Some(2)).unwrap();
     let checks = Checks::new(&[Softmax::FAMILY, tubelet::kernels::products::Linear::FAMILY, &SHARES]);
-    let found = checks.models(models(0).unwrap()).run(&subject, &mut Unwatched);
+    let found = checks.models([models(0).unwrap(), model_gradients(0).unwrap()].concat()).run(&subject, &mut Unwatched);
     let of = |kernel: &str| found.kernels.iter().find(|tally| tally.kernel == kernel).unwrap();
     assert_eq!((of("softmax").variant, of("softmax").counts.failed), ("host", 0));
     let linear = of("linear").counts;

@@ -119,6 +119,9 @@ pub struct BenchmarkRow {
 pub enum Work {
     /// A whole forward pass of a model.
     Model(ModelWork),
+    /// A step of training a model: forward and backward pass, and the update of every weight by gradient descent with
+    /// momentum.
+    TrainingStep(ModelWork),
     /// Attention alone, over q, k and v that are there already.
     Attention(AttentionWork),
     /// One case of one kernel.
@@ -130,7 +133,7 @@ pub enum Work {
     },
 }
 
-/// A forward pass.
+/// A forward pass, or a step of training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ModelWork {
@@ -213,6 +216,8 @@ pub struct RowMeasurement {
     pub low: f64,
     /// The 80 % quantile in seconds.
     pub high: f64,
+    /// Of a training step: the median over that of the forward pass beside it, where that was measured on the same clock.
+    pub times_forward: Option<f64>,
     /// What was done before the first sample.
     pub warm_up: WarmUp,
     /// Whether there were at least 20 samples, or samples of two seconds.
@@ -223,7 +228,7 @@ pub struct RowMeasurement {
     pub shares: Shares,
     /// What the output was compared with.
     pub verified: Vec<Verification>,
-    /// Memory, of a forward pass.
+    /// Memory, of a forward pass or a training step.
     pub memory: Option<RowMemory>,
     /// Every kernel call of one pass in its order, where the device tells the time of each.
     pub calls: Vec<TimedCall>,
@@ -311,11 +316,11 @@ pub struct Verification {
     pub passed: bool,
 }
 
-/// The memory of a forward pass, in bytes.
+/// The memory of a forward pass or a training step, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RowMemory {
-    /// Weights on the device.
+    /// Weights on the device, and what an optimiser keeps beside them.
     pub weights: u64,
     /// Intermediate values on the device.
     pub values: u64,
@@ -352,11 +357,35 @@ impl Benchmark {
     pub const SCHEMA: u32 = 3;
 }
 
+impl Benchmark {
+    /// How many times as long as the forward pass beside it a training step takes: of the same model and sizes, on the same
+    /// device and clock. `None` for other rows, and where either was not measured.
+    pub fn times_forward(&self, row: &BenchmarkRow) -> Option<f64> {
+        let Work::TrainingStep(model) = &row.work else { return None };
+        let is_forward = |other: &&BenchmarkRow| {
+            let same = other.device == row.device && other.precision == row.precision;
+            same && matches!(&other.work, Work::Model(other) if other == model)
+        };
+        let (step, forward) = (row.measurement()?, self.rows.iter().find(is_forward)?.measurement()?);
+        let ratio = step.median / forward.median;
+        (step.clock == forward.clock && ratio.is_finite()).then_some(ratio)
+    }
+}
+
 impl Work {
+    /// The model, of a forward pass or a training step.
+    pub fn model(&self) -> Option<&ModelWork> {
+        match self {
+            Self::Model(model) | Self::TrainingStep(model) => Some(model),
+            Self::Attention(_) | Self::Kernel { .. } => None,
+        }
+    }
+
     /// What it is in a few words, without sizes: what a legend says.
     pub fn title(&self) -> String {
         match self {
             Self::Model(model) => format!("Model {}, {}", model.number, model.kind),
+            Self::TrainingStep(model) => format!("Model {}, {}, training step", model.number, model.kind),
             Self::Attention(attention) => format!("{} attention", attention.name),
             Self::Kernel { kernel, .. } => kernel.clone(),
         }

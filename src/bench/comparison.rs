@@ -1,7 +1,7 @@
 //! What `tubelet bench` compares: the four models side by side, and the forms of attention that they are made of.
 
 use super::candidate::Schedule;
-use super::{attention, forward};
+use super::{attention, forward, step};
 use crate::kernels::Precision;
 use crate::tensor::{Error, Result};
 use crate::vivit::{Config, Model, Tubelet};
@@ -22,6 +22,8 @@ pub struct ComparedSizes {
     pub precisions: Vec<Precision>,
     /// Whether attention is measured at the size that llama.cpp times, too.
     pub of_llama_cpp: bool,
+    /// Whether a step of training is measured beside each forward pass in f32.
+    pub backward: bool,
 }
 
 impl Default for ComparedSizes {
@@ -33,6 +35,7 @@ impl Default for ComparedSizes {
             batch: 1,
             precisions: vec![Precision::F32],
             of_llama_cpp: true,
+            backward: false,
         }
     }
 }
@@ -62,8 +65,9 @@ impl Schedule {
     /// The models of `sizes` on clips of each of these `frames`, with attention alone at the same sizes, and where it is
     /// wanted attention at the size that llama.cpp times.
     ///
-    /// Rows of one size are compared: the models with one another, and so are the forms of attention. A model that cannot
-    /// be, such as Model 4 of 3 heads, has a row that says so.
+    /// Rows of one size are compared: the models with one another, and so are the forms of attention. A training step is
+    /// compared with the forward pass of its model, and the models then follow one another: the memory that the steps of
+    /// all four need together few devices have. A model that cannot be, such as Model 4 of 3 heads, has a row that says so.
     ///
     /// # Errors
     ///
@@ -76,7 +80,14 @@ impl Schedule {
                     let config = sizes.config(backbone, *kind, frames)?;
                     Ok(forward::untrained(config, backbone, sizes.batch, precision))
                 };
-                schedule.group(sizes.kinds.iter().map(row).collect::<Result<_>>()?);
+                if sizes.backward && precision == Precision::F32 {
+                    for kind in &sizes.kinds {
+                        let config = sizes.config(backbone, *kind, frames)?;
+                        schedule.group(vec![row(kind)?, step::untrained(config, backbone, sizes.batch)]);
+                    }
+                } else {
+                    schedule.group(sizes.kinds.iter().map(row).collect::<Result<_>>()?);
+                }
             }
             let clip = sizes.config(backbone, Model::all()[0], frames)?;
             if clip.tokens() == 0 {
@@ -99,6 +110,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::Work;
     use crate::graph::Device;
     use crate::tensor::ErrorKind;
 
@@ -110,6 +122,22 @@ mod tests {
         let rows: Vec<_> = schedule.groups.iter().map(Vec::len).collect();
         assert_eq!(rows, [4, 4, 5, 4, 4, 5, 1]);
         assert_eq!(schedule.rows(), 27);
+    }
+
+    #[test]
+    fn a_training_step_stands_beside_its_forward_pass() {
+        let precisions = vec![Precision::F32, Precision::F16Weights];
+        let sizes = ComparedSizes { precisions, backward: true, ..ComparedSizes::default() };
+        let schedule = Schedule::comparison("vit-ti", &[8], &sizes).unwrap();
+        let rows: Vec<_> = schedule.groups.iter().map(Vec::len).collect();
+        assert_eq!(rows, [2, 2, 2, 2, 4, 5, 1], "training is in f32 alone");
+        for group in &schedule.groups[..4] {
+            let (forward, step) = (&group[0], &group[1]);
+            let (Work::Model(model), Work::TrainingStep(trained)) = (&forward.work, &step.work) else { panic!() };
+            assert!(model == trained && step.precision == Precision::F32, "{model:?} {trained:?}");
+            let most = 4 * forward.operations;
+            assert!(step.operations == 0 || (2 * forward.operations..most).contains(&step.operations), "{model:?}");
+        }
     }
 
     #[test]

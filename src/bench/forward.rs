@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::candidate::{Candidate, Made, Reduced, Schedule};
 use super::problem::{Problem, bound, scattered};
+use super::step;
 use super::{ModelWork, Work};
 use crate::checkpoint;
-use crate::graph::Weights;
+use crate::graph::{Device, Weights};
 use crate::kernels::{ClipLayout, Precision};
 use crate::tensor::{Element, Error, Result, Tensor, Tolerance};
 use crate::vivit::{self, Config, Recording, Request, Tubelet};
@@ -26,6 +27,8 @@ pub struct ForwardWork {
     pub backbone: String,
     /// Clips at a time, of scattered values.
     pub batch: usize,
+    /// Whether a step of training is measured beside it, in f32.
+    pub backward: bool,
 }
 
 impl std::fmt::Debug for ForwardWork {
@@ -34,6 +37,7 @@ impl std::fmt::Debug for ForwardWork {
             .field("config", &self.config)
             .field("backbone", &self.backbone)
             .field("batch", &self.batch)
+            .field("backward", &self.backward)
             .finish_non_exhaustive()
     }
 }
@@ -41,7 +45,7 @@ impl std::fmt::Debug for ForwardWork {
 impl ForwardWork {
     /// A pass over one clip.
     pub fn new(config: Config, weights: Arc<dyn Weights>, backbone: impl Into<String>) -> Self {
-        Self { config, weights, backbone: backbone.into(), batch: 1 }
+        Self { config, weights, backbone: backbone.into(), batch: 1, backward: false }
     }
 
     /// Clips at a time.
@@ -49,23 +53,34 @@ impl ForwardWork {
     pub fn batch(self, batch: usize) -> Self {
         Self { batch, ..self }
     }
+
+    /// Whether a step of training is measured beside it, in f32.
+    #[must_use]
+    pub fn backward(self, backward: bool) -> Self {
+        Self { backward, ..self }
+    }
 }
 
 impl Schedule {
-    /// Adds the forward pass of one model, in each of these precisions in turn.
+    /// Adds the forward pass of one model, in each of these precisions in turn, and where it is wanted its training step.
     #[must_use]
     pub fn forward(mut self, work: &ForwardWork, precisions: &[Precision]) -> Self {
         let candidate = |precision: &Precision| {
-            let ForwardWork { config, weights, backbone, batch } = work.clone();
+            let ForwardWork { config, weights, backbone, batch, .. } = work.clone();
             candidate(config, backbone, batch, *precision, Box::new(move || Ok(weights.clone())))
         };
-        self.group(precisions.iter().map(candidate).collect());
+        let mut rows: Vec<_> = precisions.iter().map(candidate).collect();
+        if work.backward {
+            let ForwardWork { config, weights, backbone, batch, .. } = work.clone();
+            rows.push(step::candidate(config, backbone, batch, Box::new(move || Ok(weights.clone()))));
+        }
+        self.group(rows);
         self
     }
 }
 
 /// Where weights come from, once they are needed.
-type Source = Box<dyn Fn() -> Result<Arc<dyn Weights>>>;
+pub(super) type Source = Box<dyn Fn() -> Result<Arc<dyn Weights>>>;
 
 /// A row of an untrained model.
 pub(super) fn untrained(config: Config, backbone: &str, batch: usize, precision: Precision) -> Candidate {
@@ -73,30 +88,15 @@ pub(super) fn untrained(config: Config, backbone: &str, batch: usize, precision:
     candidate(config, backbone.to_owned(), batch, precision, Box::new(weights))
 }
 
-fn untrained_weights(config: Config) -> impl Fn() -> Result<Arc<dyn Weights>> {
+pub(super) fn untrained_weights(config: Config) -> impl Fn() -> Result<Arc<dyn Weights>> {
     move || Ok(checkpoint::untrained(config.clone(), SEED)?.parameters)
 }
 
 fn candidate(config: Config, backbone: String, batch: usize, precision: Precision, weights: Source) -> Candidate {
     let operations = recorded(&config, batch).map_or(0, |recording| recording.graph.cost(precision).operations);
-    let Tubelet { frames, rows, columns } = config.tubelet;
-    let work = Work::Model(ModelWork {
-        number: config.model.number(),
-        kind: config.model.name().to_owned(),
-        backbone,
-        batch,
-        frames: config.frames,
-        rows: config.rows,
-        columns: config.columns,
-        tubelet: [frames, rows, columns],
-        tokens: config.tokens(),
-    });
-    let make = move |device: &crate::graph::Device| {
-        config.validate()?;
-        let most = device.largest_value() / Element::F32.bytes_of(clip(&config, 1)?.shape().elements()).max(1);
-        if batch as u64 > most {
-            return Err(Error::usage(format!("a batch of {batch} clips; the device's buffers hold {most} at most")));
-        }
+    let work = Work::Model(work(&config, backbone, batch));
+    let make = move |device: &Device| {
+        check_batch(&config, batch, device)?;
         let small = reduced(&config);
         let key = format!("{small} in {precision}");
         let problem = problem(&small, untrained_weights(small.clone())()?, 1, precision)?;
@@ -106,6 +106,32 @@ fn candidate(config: Config, backbone: String, batch: usize, precision: Precisio
         })
     };
     Candidate { work, precision, operations, make: Box::new(make) }
+}
+
+/// What a row says of its model.
+pub(super) fn work(config: &Config, backbone: String, batch: usize) -> ModelWork {
+    let Tubelet { frames, rows, columns } = config.tubelet;
+    ModelWork {
+        number: config.model.number(),
+        kind: config.model.name().to_owned(),
+        backbone,
+        batch,
+        frames: config.frames,
+        rows: config.rows,
+        columns: config.columns,
+        tubelet: [frames, rows, columns],
+        tokens: config.tokens(),
+    }
+}
+
+/// An error for a model that cannot be, and for clips that fit no buffer of the device.
+pub(super) fn check_batch(config: &Config, batch: usize, device: &Device) -> Result<()> {
+    config.validate()?;
+    let most = device.largest_value() / Element::F32.bytes_of(clip(config, 1)?.shape().elements()).max(1);
+    match batch as u64 <= most {
+        true => Ok(()),
+        false => Err(Error::usage(format!("a batch of {batch} clips; the device's buffers hold {most} at most"))),
+    }
 }
 
 fn recorded(config: &Config, batch: usize) -> Result<Recording> {
@@ -118,7 +144,7 @@ pub(super) fn operations(config: &Config, batch: usize) -> Result<u64> {
     Ok(recorded(config, batch)?.graph.cost(Precision::F32).operations)
 }
 
-fn clip(config: &Config, batch: usize) -> Result<Tensor> {
+pub(super) fn clip(config: &Config, batch: usize) -> Result<Tensor> {
     let shape = vivit::clip_shape(config, &Request::new(batch, ClipLayout::Btchw));
     let values = scattered(shape.elements());
     Tensor::f32(shape, values)
@@ -146,7 +172,7 @@ const REDUCED: [usize; 2] = [2, 5];
 
 /// The same model with one layer on a small clip, so that the references are soon done. Widths and heads, which decide
 /// what kernels do, stay.
-fn reduced(config: &Config) -> Config {
+pub(super) fn reduced(config: &Config) -> Config {
     let [times, side] = REDUCED;
     let Tubelet { frames, rows, columns } = config.tubelet;
     // Frames that are sampled are chosen from all.

@@ -1,11 +1,14 @@
-//! Measurements that can be trusted: the models of the paper side by side, attention alone, kernels, forward passes.
+//! Measurements that can be trusted: the models of the paper side by side, attention alone, kernels, forward passes, steps
+//! of training.
 //!
 //! [`measure`] runs a [`Schedule`] of rows on the devices of a [`Stage`] and gives a [`Benchmark`]: plain data with every
 //! sample in it. What is timed is checked in the same run, and set against ceilings that are measured in the same run. How
 //! samples are taken stands with [`measure`].
 //!
 //! Counts: a multiply-add is two operations and one multiply-accumulate, in products and in attention. The paper's
-//! multiply-accumulates beside it are half of all operations, those element by element included.
+//! multiply-accumulates beside it are half of all operations, those element by element included. A step of training counts
+//! what its graph computes: the products of the backward pass are twice those of the forward pass, but for the embedding,
+//! whose clip has no gradient, and attention, which computes its scores again.
 
 mod attention;
 mod benchmark;
@@ -23,6 +26,7 @@ pub mod publish;
 mod run;
 mod sampling;
 mod sizing;
+mod step;
 mod verification;
 
 pub use benchmark::{

@@ -55,7 +55,7 @@ pub fn measure(
     let devices: Vec<_> = stage.devices.iter().zip(before.iter().zip(&after)).map(measured_device).collect();
     notes.extend(devices.iter().flat_map(|device| moved(&device.name, &device.before, &device.after)));
     let rows = found.into_iter().map(|found| found.with_shares(&devices)).collect();
-    Ok(Benchmark {
+    let mut benchmark = Benchmark {
         schema: Benchmark::SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         command: "bench".to_owned(),
@@ -73,7 +73,14 @@ pub fn measure(
         devices,
         rows,
         notes,
-    })
+    };
+    let ratios: Vec<_> = benchmark.rows.iter().map(|row| benchmark.times_forward(row)).collect();
+    for (row, ratio) in benchmark.rows.iter_mut().zip(ratios) {
+        if let RowOutcome::Measured(measurement) = &mut row.outcome {
+            measurement.times_forward = ratio;
+        }
+    }
+    Ok(benchmark)
 }
 
 fn measured_device((device, (before, after)): (&BenchDevice, (&Ceilings, &Ceilings))) -> MeasuredDevice {
@@ -359,9 +366,9 @@ impl<'a> Session<'a> {
         let wanted = if self.method.cold && !computes_on_cpu(device) { Clock::Wall } else { clock_of(device) };
         let clock = if on(&samples, wanted).is_empty() { Clock::Wall } else { wanted };
         let [low, median, high] = [0.2, 0.5, 0.8].map(|share| quantile(on(&samples, clock), share));
-        let is_model = matches!(candidate.work, Work::Model(_));
+        let is_forward = matches!(candidate.work, Work::Model(_));
         let mut cost = made.full.cost();
-        cost.paper_multiply_accumulates = is_model.then(|| paper_multiply_accumulates(cost.operations));
+        cost.paper_multiply_accumulates = is_forward.then(|| paper_multiply_accumulates(cost.operations));
         let (weights, values) = prepared.memory();
         RowMeasurement {
             samples,
@@ -369,12 +376,13 @@ impl<'a> Session<'a> {
             median,
             low,
             high,
+            times_forward: None,
             warm_up,
             enough,
             cost,
             shares: Shares::default(),
             verified: Vec::new(),
-            memory: is_model.then_some(RowMemory { weights, values, process_peak: None }),
+            memory: candidate.work.model().map(|_| RowMemory { weights, values, process_peak: None }),
             calls: prepared.calls(candidate.precision),
         }
     }
@@ -439,7 +447,7 @@ pub(super) fn on(samples: &Samples, clock: Clock) -> &[f64] {
 /// What a group is of, in a few words.
 fn title(group: &[Candidate]) -> String {
     match group.first().map(|candidate| &candidate.work) {
-        Some(Work::Model(model)) => format!("models, {} frames", model.frames),
+        Some(Work::Model(model) | Work::TrainingStep(model)) => format!("models, {} frames", model.frames),
         Some(Work::Attention(attention)) => match attention.frames {
             Some(frames) => format!("attention, {frames} frames"),
             None => format!("attention, {}", attention.name),

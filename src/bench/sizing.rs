@@ -80,6 +80,8 @@ const LEAST_PASSES: f64 = 3.0;
 const FEW_PASSES: f64 = 5.0;
 /// Passes after which a quick row has enough.
 const MOST_PASSES: f64 = 30.0;
+/// Forward passes that have about the operations of a training step.
+const FORWARDS_OF_A_STEP: u64 = 3;
 /// Parameters that are made and packed in a second.
 const PARAMETERS_PER_SECOND: f64 = 1e8;
 
@@ -195,8 +197,13 @@ fn foreseen(rung: &Rung, sizes: &ComparedSizes, rates: &[WorkRate], row_seconds:
             let Ok(operations) = forward::operations(&config, sizes.batch) else { continue };
             let parameters: usize = config.parameters()?.iter().map(|parameter| parameter.shape.elements()).sum();
             let loading = parameters as f64 / PARAMETERS_PER_SECOND;
-            let rows = rates.iter().map(|rate| row(operations, rate, row_seconds) + loading);
-            seconds += rows.sum::<f64>() * sizes.precisions.len() as f64;
+            let of = |operations: u64| -> f64 {
+                rates.iter().map(|rate| row(operations, rate, row_seconds) + loading).sum()
+            };
+            seconds += of(operations) * sizes.precisions.len() as f64;
+            if sizes.backward && sizes.precisions.contains(&Precision::F32) {
+                seconds += of(FORWARDS_OF_A_STEP * operations);
+            }
         }
         let clip = sizes.config(backbone, Model::all()[0], frames)?;
         for precision in sizes.attention_precisions() {
@@ -270,6 +277,17 @@ mod tests {
         assert!(both.is_complete());
         let full = of(&SizingWish { full: true, ..SizingWish::default() }, &[45.0, 300.0]);
         assert_eq!(full.frames, [8, 16, 32, 64, 128]);
+    }
+
+    #[test]
+    fn training_steps_take_time_from_the_sizes() {
+        let seconds = |backward| {
+            let sizes = ComparedSizes { backward, of_llama_cpp: false, ..ComparedSizes::default() };
+            let rung = Rung { backbone: "vit-s".to_owned(), size: None, frames: vec![8] };
+            let rate = WorkRate { device: String::new(), operations_per_second: 1e9 };
+            foreseen(&rung, &sizes, &[rate], 1.0).unwrap()
+        };
+        assert!(seconds(true) > 3.0 * seconds(false), "{} {}", seconds(true), seconds(false));
     }
 
     #[test]

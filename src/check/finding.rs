@@ -57,6 +57,8 @@ pub struct ModelFinding {
     pub reason: Option<String>,
     /// The index of the first call that differs in [`calls`](Self::calls).
     pub first: Option<usize>,
+    /// The gradient of every weight, where those are what is checked; else none.
+    pub gradients: Vec<GradientFinding>,
     /// Every value that the model computes, in order; none where it did not run.
     pub calls: Vec<CallFinding>,
     /// The folder with what shows the failure.
@@ -77,6 +79,33 @@ pub struct CallFinding {
     pub relative_l2: f64,
     /// The same of its worst element, as a share of the largest one.
     pub share_of_peak: f64,
+}
+
+/// What was found of the gradient of one weight.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct GradientFinding {
+    /// The weight.
+    pub weight: String,
+    /// The kernel that computes its gradient.
+    pub kernel: &'static str,
+    /// Its variant, or `host`.
+    pub variant: &'static str,
+    /// Whether the gradient is 0 in theory, as that of a key bias is: the softmax does not see what is added to a whole row
+    /// of scores.
+    pub zero_in_theory: bool,
+    /// ‖actual − expected‖₂ / ‖expected‖₂; of one that is 0 in theory ‖actual‖₂ as a share of the norm of all gradients
+    /// together.
+    pub distance: f64,
+    /// The largest distance that is accepted.
+    pub bound: f64,
+}
+
+impl GradientFinding {
+    /// Whether it is as close as it has to be; a distance that is no number is not.
+    pub fn is_close(&self) -> bool {
+        self.distance <= self.bound
+    }
 }
 
 /// How many checks ended in each way.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::evidence::{Evidence, Tensors};
 use super::finding::{CallFinding, ModelFinding, Verdict};
+use super::gradients::SoughtGradients;
 use super::measurement::Measurement;
 use super::subject::{Subject, caught};
 use crate::checkpoint;
@@ -25,9 +26,11 @@ pub struct ModelCase {
     /// What it is called.
     pub(super) name: String,
     pub(super) seed: u64,
-    graph: Arc<Graph>,
+    pub(super) graph: Arc<Graph>,
     weights: Arc<dyn Weights>,
     feeds: Vec<(String, Tensor)>,
+    /// The gradients that decide; every value does where there are none.
+    gradients: Option<SoughtGradients>,
 }
 
 impl std::fmt::Debug for ModelCase {
@@ -40,48 +43,78 @@ impl std::fmt::Debug for ModelCase {
 ///
 /// Two blocks of each kind are enough for every call that there is; no size is a multiple of a tile.
 pub fn models(seed: u64) -> Result<Vec<ModelCase>> {
+    four().into_iter().map(|model| ModelCase::of(model, seed)).collect()
+}
+
+/// The models of the paper.
+pub(super) fn four() -> [Model; 4] {
     let temporal = Temporal::Encoder(EncoderSize { layers: 2, heads: 4, hidden: 152 });
-    let models: [Model; 4] = [
+    [
         Joint.into(),
         FactorisedEncoder::default().temporal(temporal).into(),
         FactorisedSelfAttention::default().into(),
         FactorisedDotProduct::default().into(),
-    ];
-    models.into_iter().map(|model| ModelCase::of(model, seed)).collect()
+    ]
 }
 
-fn small(model: Model) -> Result<Config> {
+/// A model at a small size.
+pub(super) fn small(model: Model) -> Result<Config> {
     let config = Config::named("vit-b")?.model(model).classifier(model.usual_classifier());
     let tubelet = Tubelet { frames: 2, rows: 16, columns: 16 };
     let config = config.frames(8).rows(48).columns(80).tubelet(tubelet);
     Ok(config.width(76).layers(2).heads(4).hidden(152).classes(11))
 }
 
-/// What was computed twice.
-struct Compared {
-    actual: Vec<Tensor>,
-    expected: Vec<Tensor>,
-    implementations: Vec<&'static str>,
-    divergence: Option<Divergence>,
+/// Clips for a graph, the same for the same seed.
+pub(super) fn clips(config: &Config, request: &Request, seed: u64) -> Result<Tensor> {
+    let shape = clip_shape(config, request);
+    let phase = (seed % 1000) as f32;
+    let values = (0..shape.elements()).map(|index| (index as f32 * 0.37 + phase).sin()).collect();
+    Tensor::f32(shape, values)
 }
+
+/// What was computed twice: every value that calls compute, in their order.
+pub(super) struct Compared {
+    pub(super) actual: Vec<Tensor>,
+    pub(super) expected: Vec<Tensor>,
+    /// What computed each call on the device.
+    pub(super) implementations: Vec<&'static str>,
+}
+
+/// What is wrong, in a sentence, and the first call that differs.
+pub(super) type Fault = (String, Divergence);
 
 impl ModelCase {
     /// A graph of anybody's making: `feeds` name its inputs.
     pub fn new(name: impl Into<String>, graph: Graph, weights: Arc<dyn Weights>, feeds: Vec<(String, Tensor)>) -> Self {
-        Self { name: name.into(), seed: 0, graph: Arc::new(graph), weights, feeds }
+        Self { name: name.into(), seed: 0, graph: Arc::new(graph), weights, feeds, gradients: None }
+    }
+
+    /// Only these gradients of weights and the loss decide whether it passes: the gradient of each weight may differ by
+    /// 1e-5 of its norm, the loss, which is the sum of a value, by 2e-6 of it. Where one does not keep to that, the first
+    /// value that differs is named.
+    #[must_use]
+    pub fn gradients(self, loss: Value, gradients: impl IntoIterator<Item = (String, Value)>) -> Self {
+        let gradients = gradients.into_iter().collect();
+        let sought = SoughtGradients::whole(&self.graph, loss, gradients);
+        self.seeking(sought)
+    }
+
+    pub(super) fn seeking(self, gradients: SoughtGradients) -> Self {
+        Self { gradients: Some(gradients), ..self }
+    }
+
+    pub(super) fn seeded(self, seed: u64) -> Self {
+        Self { seed, ..self }
     }
 
     fn of(model: Model, seed: u64) -> Result<Self> {
-        let config = small(model)?;
-        let checkpoint = checkpoint::untrained(config, seed)?;
+        let checkpoint = checkpoint::untrained(small(model)?, seed)?;
         let request = Request::new(1, ClipLayout::Btchw);
         let graph = record(&checkpoint.config, &request)?.graph;
-        let shape = clip_shape(&checkpoint.config, &request);
-        let phase = (seed % 1000) as f32;
-        let values = (0..shape.elements()).map(|index| (index as f32 * 0.37 + phase).sin()).collect();
-        let clip = Tensor::f32(shape, values)?;
-        let weights = checkpoint.parameters;
-        Ok(Self { seed, ..Self::new(model.to_string(), graph, weights, vec![("clip".to_owned(), clip)]) })
+        let clip = clips(&checkpoint.config, &request, seed)?;
+        let feeds = vec![("clip".to_owned(), clip)];
+        Ok(Self::new(model.to_string(), graph, checkpoint.parameters, feeds).seeded(seed))
     }
 
     /// Compares every value with the references', and writes what shows a difference below `evidence`. Whether the device is
@@ -92,8 +125,13 @@ impl ModelCase {
         options: &ExecutorOptions,
         evidence: Option<&Path>,
     ) -> (ModelFinding, bool) {
-        let compared = match caught(|| self.compared(subject, options)) {
-            Ok(compared) => compared,
+        let judged = caught(|| {
+            let compared = self.compared(subject, options)?;
+            let (finding, fault) = self.judge(&compared)?;
+            Ok((compared, finding, fault))
+        });
+        let (compared, mut finding, fault) = match judged {
+            Ok(judged) => judged,
             Err(error) => {
                 let verdict = match error.kind() {
                     ErrorKind::Unsupported | ErrorKind::OutOfMemory => Verdict::Unsupported,
@@ -103,11 +141,9 @@ impl ModelCase {
                 return (ModelFinding::without_calls(&self.name, verdict, error.to_string()), lost);
             }
         };
-        let mut finding = ModelFinding::without_calls(&self.name, Verdict::Passed, String::new());
-        finding.calls = self.calls(&compared);
-        if let Some(divergence) = &compared.divergence {
+        if let Some((reason, divergence)) = &fault {
             finding.verdict = Verdict::Failed;
-            finding.reason = Some(format!("the first that differs: {divergence}"));
+            finding.reason = Some(reason.clone());
             finding.first = finding.calls.iter().position(|call| call.value == divergence.value);
             if let Some(root) = evidence {
                 match self.show(subject, options, &finding, &compared, divergence).and_then(|shown| shown.write(root)) {
@@ -120,19 +156,44 @@ impl ModelCase {
     }
 
     fn compared(&self, subject: &Subject, options: &ExecutorOptions) -> Result<Compared> {
-        let prepared = |device: &Device, options: &ExecutorOptions| {
-            let weights = DeviceWeights::new(device, self.weights.clone());
-            device.prepare(self.graph.clone(), &weights, options).wait()
-        };
-        let suspect = prepared(subject.device(), options)?;
-        let trusted = prepared(&Device::references(), &ExecutorOptions::default())?;
+        let (actual, implementations) = self.computed(subject.device(), options)?;
+        let (expected, _) = self.computed(&Device::references(), &ExecutorOptions::default())?;
+        Ok(Compared { actual, expected, implementations })
+    }
+
+    /// Every value that calls compute on `device`, and what computes each call.
+    pub(super) fn computed(
+        &self,
+        device: &Device,
+        options: &ExecutorOptions,
+    ) -> Result<(Vec<Tensor>, Vec<&'static str>)> {
+        let weights = DeviceWeights::new(device, self.weights.clone());
+        let executor = device.prepare(self.graph.clone(), &weights, options).wait()?;
         let feeds: Vec<_> = self.feeds.iter().map(|(name, tensor)| (name.as_str(), Feed::Host(tensor))).collect();
         let feeds: &Feeds<'_> = &feeds;
-        let computed: Vec<_> = self.graph.computed().collect();
-        let actual = suspect.run(feeds, &computed).wait()?;
-        let expected = trusted.run(feeds, &computed).wait()?;
-        let divergence = first_divergence(&self.graph, &actual, &expected, Tolerance::MODEL)?;
-        Ok(Compared { actual, expected, implementations: suspect.implementations(), divergence })
+        let wanted: Vec<_> = self.graph.computed().collect();
+        Ok((executor.run(feeds, &wanted).wait()?, executor.implementations()))
+    }
+
+    /// What was found, as if it passed, and what is wrong.
+    pub(super) fn judge(&self, compared: &Compared) -> Result<(ModelFinding, Option<Fault>)> {
+        let mut finding = ModelFinding::without_calls(&self.name, Verdict::Passed, String::new());
+        finding.calls = self.calls(compared);
+        let first = || first_divergence(&self.graph, &compared.actual, &compared.expected, Tolerance::MODEL);
+        let fault = match &self.gradients {
+            None => first()?.map(|divergence| (format!("the first that differs: {divergence}"), divergence)),
+            Some(sought) => {
+                finding.gradients = sought.findings(&self.graph, compared)?;
+                match sought.wrong(&self.graph, compared, &finding.gradients)? {
+                    None => None,
+                    Some((wrong, own)) => {
+                        let divergence = first()?.unwrap_or(own);
+                        Some((format!("{wrong}; the first that differs: {divergence}"), divergence))
+                    }
+                }
+            }
+        };
+        Ok((finding, fault))
     }
 
     /// Every value, in the order in which they are computed.
@@ -210,6 +271,14 @@ impl ModelCase {
 impl ModelFinding {
     pub(super) fn without_calls(model: &str, verdict: Verdict, reason: String) -> Self {
         let reason = (verdict != Verdict::Passed).then_some(reason);
-        Self { model: model.to_owned(), verdict, reason, first: None, calls: Vec::new(), evidence: None }
+        Self {
+            model: model.to_owned(),
+            verdict,
+            reason,
+            first: None,
+            gradients: Vec::new(),
+            calls: Vec::new(),
+            evidence: None,
+        }
     }
 }

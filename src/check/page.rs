@@ -4,7 +4,7 @@ use minijinja::value::Serde;
 use minijinja::{Value, context};
 use serde::Serialize;
 
-use super::finding::{CaseFinding, Counts, ModelFinding, Verdict};
+use super::finding::{CaseFinding, Counts, GradientFinding, ModelFinding, Verdict};
 use super::report::DeviceFindings;
 use super::tally::Tally;
 use super::ulps::Ulps;
@@ -68,7 +68,20 @@ struct ModelPart {
     name: String,
     verdict: &'static str,
     reason: Option<String>,
+    gradients: Vec<GradientPart>,
     calls: Vec<CallPart>,
+}
+
+/// The gradient of a weight.
+#[derive(Serialize)]
+struct GradientPart {
+    weight: String,
+    kernel: &'static str,
+    variant: &'static str,
+    distance: String,
+    bound: String,
+    zero_in_theory: bool,
+    close: bool,
 }
 
 #[derive(Serialize)]
@@ -189,7 +202,22 @@ impl ModelPart {
             name: plain(&finding.model),
             verdict,
             reason: finding.reason.as_deref().map(plain),
+            gradients: finding.gradients.iter().map(GradientPart::of).collect(),
             calls: calls.collect(),
+        }
+    }
+}
+
+impl GradientPart {
+    fn of(finding: &GradientFinding) -> Self {
+        Self {
+            weight: plain(&finding.weight),
+            kernel: finding.kernel,
+            variant: finding.variant,
+            distance: scientific(finding.distance),
+            bound: scientific(finding.bound),
+            zero_in_theory: finding.zero_in_theory,
+            close: finding.is_close(),
         }
     }
 }
@@ -255,6 +283,17 @@ mod tests {
         device.add(case(Verdict::Failed, "wrong & late"), true);
         device.add(case(Verdict::Unsupported, "lacks subgroups"), true);
         device.add(case(Verdict::Skipped, "interrupted"), true);
+        let mut model = ModelFinding::without_calls("gradients of a model", Verdict::Failed, "one is wrong".into());
+        let gradient = |weight: &str, zero_in_theory, distance| GradientFinding {
+            weight: weight.into(),
+            kernel: "linear",
+            variant: "plain",
+            zero_in_theory,
+            distance,
+            bound: 1e-5,
+        };
+        model.gradients = vec![gradient("block.<kernel>", false, f64::NAN), gradient("block.key.bias", true, 1e-9)];
+        device.add_model(model);
         vec![device, DeviceFindings::unopened("broken card", "the driver is <old>")]
     }
 
@@ -269,6 +308,11 @@ mod tests {
             "Softmax { rows: 1 }",
             "lacks subgroups",
             "interrupted",
+            "gradients of a model",
+            "2 gradients",
+            "<tr class=\"first\"><td>block.&lt;kernel&gt;",
+            "<tr><td>block.key.bias",
+            "1.0e-9, of all, and 0 in theory",
             "the driver is &lt;old&gt;",
             "not a number",
             "prefers-color-scheme: dark",

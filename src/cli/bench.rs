@@ -27,8 +27,9 @@ use publishing::Publishing;
 #[command(after_help = "\
 Without options the four models stand side by side on the chosen device, with attention alone at the same sizes, over a \
 sweep of frames, and attention at the size that llama.cpp times unless --frames and --size are both given; a short probe \
-chooses backbone, size and frames by what is to fit two minutes. --kernel measures \
-kernels at the sizes of a real model instead, --forward or a model that is named one forward pass and where its time goes.
+chooses backbone, size and frames by what is to fit two minutes. --backward puts a training step beside each forward \
+pass. --kernel measures kernels at the sizes of a real model instead, --forward or a model that is named one forward pass \
+and where its time goes.
 
 Every output that is timed is checked in the same run: at a reduced size against references in f64, and at its own size \
 against the processor. A row whose output is wrong is struck out. Ceilings are measured before and after. A multiply-add \
@@ -39,6 +40,7 @@ Examples:
   tubelet bench
   tubelet bench --kinds 1,2 --frames 8,16 --size 112 --backbone ti
   tubelet bench --kernel attention,linear
+  tubelet bench --backward --alone
   tubelet bench --forward --untrained vit-ti
   tubelet bench --forward --device cpu
   tubelet bench --full --report report
@@ -62,7 +64,7 @@ pub(super) struct Bench {
     #[arg(long, value_name = "SHAPE", value_parser = known::<Backbone>(Config::SHAPES.iter().copied()),
         hide_possible_values = true, conflicts_with_all = ONE_MODEL)]
     backbone: Option<Backbone>,
-    /// Clips in a forward pass.
+    /// Clips in a forward pass, and in a training step.
     #[arg(long, default_value = "1", value_name = "N", value_parser = at_least_one)]
     batch: usize,
     /// Only these kernels, at the sizes of a real model, or all.
@@ -70,6 +72,10 @@ pub(super) struct Bench {
         value_parser = known::<KernelChoice>(["all"].into_iter().chain(ALL.iter().map(|family| family.name))),
         conflicts_with_all = ONE_MODEL, conflicts_with_all = ["batch", "kinds", "frames", "size", "tubelet", "backbone"])]
     kernel: Vec<KernelChoice>,
+    /// A step of training beside each forward pass: forward, backward and an update by gradient descent with momentum, in
+    /// f32.
+    #[arg(long, conflicts_with = "kernel")]
+    backward: bool,
     /// Only the forward pass of one model, of an untrained vit-b unless told otherwise, and where its time goes.
     #[arg(long)]
     forward: bool,
@@ -117,7 +123,7 @@ const ONE_MODEL: [&str; 8] =
     ["forward", "model", "untrained", "kind", "options", "classifier", "clip_frames", "clip_size"];
 
 /// What says how something is measured, or where the result goes.
-const MEASURING: [&str; 17] = [
+const MEASURING: [&str; 18] = [
     "kinds",
     "frames",
     "size",
@@ -125,6 +131,7 @@ const MEASURING: [&str; 17] = [
     "backbone",
     "batch",
     "kernel",
+    "backward",
     "precision",
     "alone",
     "full",
@@ -220,6 +227,7 @@ impl super::Run for Bench {
 
 impl Bench {
     fn measure(&self) -> Result<Benchmark> {
+        self.check_backward()?;
         // What can be wrong with the options is found before a device is opened, and a model before minutes of measuring.
         let one = if self.is_of_one_model() { Some(self.one_model()?) } else { None };
         let mut stage = self.stage()?;
@@ -282,6 +290,14 @@ impl Bench {
         }
     }
 
+    /// An error where steps of training are to be measured and f32, in which they are computed, is not.
+    fn check_backward(&self) -> Result<()> {
+        match self.backward && !self.precisions().contains(&Precision::F32) {
+            true => Err(Error::usage("--backward: training is computed in f32; name f32 in --precision, too")),
+            false => Ok(()),
+        }
+    }
+
     fn kernels(&self) -> Schedule {
         let wanted = |family: &&&'static Family| self.kernel.iter().any(|choice| choice.is(family));
         let families: Vec<_> = ALL.iter().filter(wanted).copied().collect();
@@ -301,7 +317,8 @@ impl Bench {
         let (origin, switches, clips) = (self.origin.clone(), self.switches.clone(), self.clips.clone());
         let model = ModelArguments::new(origin, switches, clips, frames, self.size);
         let checkpoint = model.load_or_untrained("vit-b")?;
-        Ok(ForwardWork::new(checkpoint.config, checkpoint.parameters, checkpoint.source).batch(self.batch))
+        let work = ForwardWork::new(checkpoint.config, checkpoint.parameters, checkpoint.source);
+        Ok(work.batch(self.batch).backward(self.backward))
     }
 
     fn sizes(&self) -> ComparedSizes {
@@ -311,6 +328,7 @@ impl Bench {
         }
         sizes.tubelet = self.tubelet.map(|[side, frames]| Tubelet { frames, rows: side, columns: side });
         (sizes.size, sizes.batch, sizes.precisions) = (self.size, self.batch, self.precisions());
+        sizes.backward = self.backward;
         // Who names all sizes wants no other.
         sizes.of_llama_cpp = self.frames.is_empty() || self.size.is_none();
         sizes

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use clap::ValueHint;
 use indicatif::ProgressBar;
-use tubelet::check::{Checks, Counts, DeviceFindings, Replay, Subject, Watch, html, models};
+use tubelet::check::{
+    Checks, Counts, DeviceFindings, ModelCase, Replay, Subject, Watch, html, model_gradients, models,
+};
 use tubelet::files::write_whole;
 use tubelet::gpu::{Gpu, GpuChoice, GpuOptions, devices};
 use tubelet::graph::ExecutorOptions;
@@ -27,9 +29,10 @@ use report::Report;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Every case of every variant of every kernel that the device supports is compared with a reference in f64, then random \
-shapes, then every value that the four models compute. Each check passes, fails, is unsupported (the device lacks what it \
-needs) or is skipped, and each but the first says why. Of what fails, the smallest failing shape is looked for, and a \
-folder is written to attach to a report on the driver: inputs, results, the WGSL, the device, and a file for --replay. \
+shapes, then every value that the four models compute, then the gradient of each of their weights. Each check passes, \
+fails, is unsupported (the device lacks what it needs) or is skipped, and each but the first says why. Of what fails, the \
+smallest failing shape is looked for, and a folder is written to attach to a report on the driver: inputs, results, the \
+WGSL, the device, and a file for --replay. \
 Without --device it is the fastest device that runs WGSL. The exit code is 1 where anything failed.
 
 Examples:
@@ -44,13 +47,13 @@ pub(super) struct Check {
     #[arg(long, value_delimiter = ',', conflicts_with = "models",
         value_parser = known::<KernelName>(ALL.iter().map(|family| family.name)), hide_possible_values = true)]
     kernel: Vec<KernelName>,
-    /// Only the four models, and no kernels by themselves.
+    /// Only the four models and their gradients, and no kernels by themselves.
     #[arg(long)]
     models: bool,
     /// Every device that runs WGSL, one after the other, instead of one.
     #[arg(long)]
     all_adapters: bool,
-    /// Decides the random shapes, and the weights of the models.
+    /// Decides the random shapes, and the weights and clips of the models.
     #[arg(long, value_name = "N", default_value_t)]
     seed: u64,
     /// Go on with random shapes for so many minutes.
@@ -130,7 +133,7 @@ impl Check {
     }
 
     fn check(&self, evidence: &Path) -> Result<Vec<DeviceFindings>> {
-        let models = if self.kernel.is_empty() { models(self.seed)? } else { Vec::new() };
+        let models = if self.kernel.is_empty() { with_gradients(self.seed)? } else { Vec::new() };
         let options = ExecutorOptions::new().variants(self.device.variant.clone());
         let checks = Checks::new(&self.families()).models(models).options(options).seed(self.seed).soak(self.soak);
         let checks = checks.evidence(evidence.to_owned());
@@ -154,7 +157,7 @@ impl Check {
 
     fn replay(&self, path: &Path) -> Result<DeviceFindings> {
         let replay = Replay::read(path)?;
-        let models = replay.seed().map(models).transpose()?.unwrap_or_default();
+        let models = replay.seed().map(with_gradients).transpose()?.unwrap_or_default();
         replay.run(&self.subject()?, ALL, &models)
     }
 
@@ -179,6 +182,13 @@ impl Check {
             (failed, total) => Err(Error::new(ErrorKind::Device, format!("{failed} of {total} checks failed{shown}"))),
         }
     }
+}
+
+/// The four models, then the gradients of their weights.
+fn with_gradients(seed: u64) -> Result<Vec<ModelCase>> {
+    let mut cases = models(seed)?;
+    cases.extend(model_gradients(seed)?);
+    Ok(cases)
 }
 
 /// `path`, or with a number behind it where something is there already.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Executor, Feeds, Graph};
+use super::{Executor, Feeds, Graph, Origin, Value};
 use crate::gpu::Pending;
 use crate::tensor::{Closeness, Error, Result, Tensor, Tolerance};
 
@@ -23,6 +23,19 @@ pub struct Divergence {
 impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "call {} ({}) computes {}: {}", self.index, self.kernel, self.value, self.closeness)
+    }
+}
+
+impl Divergence {
+    /// The call that computes `value`, which is this far off; an error where no call computes it.
+    pub(crate) fn at(graph: &Graph, value: Value, closeness: Closeness) -> Result<Self> {
+        let name = graph.name(value);
+        let call = match graph.origin(value) {
+            Origin::Call(index) => graph.nodes().get(*index).map(|node| (*index, node)),
+            _ => None,
+        };
+        let (index, node) = call.ok_or_else(|| Error::usage(format!("no call computes {name}")))?;
+        Ok(Self { index, kernel: node.call.family().name, value: name.to_owned(), closeness })
     }
 }
 
@@ -70,18 +83,13 @@ pub(crate) fn first_divergence(
     tolerance: Tolerance,
 ) -> Result<Option<Divergence>> {
     let computed: Vec<_> = graph.computed().collect();
-    for (index, node) in graph.nodes().iter().enumerate() {
+    for node in graph.nodes() {
         for value in node.outputs() {
             let Some(read) = computed.iter().position(|computed| *computed == value) else { continue };
             let closeness = Closeness::between(&actual[read], &expected[read])
                 .ok_or_else(|| Error::usage(format!("the executors disagree on the shape of {}", graph.name(value))))?;
             if !closeness.within(tolerance) {
-                return Ok(Some(Divergence {
-                    index,
-                    kernel: node.call.family().name,
-                    value: graph.name(value).to_owned(),
-                    closeness,
-                }));
+                return Divergence::at(graph, value, closeness).map(Some);
             }
         }
     }

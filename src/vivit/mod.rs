@@ -62,7 +62,7 @@ pub use stochastic_depth::{RateGrowth, StochasticDepth};
 pub use switches::{Classifier, EncoderSize, FrameSampling, Gelu, LabelHead, Labelling, Tubelet};
 pub(crate) use training::LABELS;
 pub use training::{Objective, StackGradient, TrainingRecording, record_gradients};
-#[cfg(feature = "video")]
+#[cfg(any(feature = "video", feature = "cli"))]
 pub(crate) use training::{TARGETS, record_training};
 pub(crate) use validation::MOST_LAYERS;
 

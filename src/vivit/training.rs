@@ -86,6 +86,17 @@ impl TrainingRecording {
         &self.recording.random_inputs.gates
     }
 
+    /// Each weight that learns with its gradient, as values of `graph`, which is that of the recording.
+    #[cfg(any(feature = "video", feature = "cli"))]
+    pub(crate) fn pairs(&self, graph: &Graph) -> Result<Vec<(Value, Value)>> {
+        let pair = |stack: &StackGradient| {
+            let name = stack.parts.join(" + ");
+            let weight = graph.find(&name).ok_or_else(|| Error::usage(format!("there is no weight {name}")))?;
+            Ok((weight, stack.gradient))
+        };
+        self.gradients.iter().map(pair).collect()
+    }
+
     /// Names and values of the inputs that decide what is left out, for a batch of clips by their numbers in the epoch of
     /// `draws`: what is left out of a clip depends on its number, not on its batch. Nothing where nothing is left out.
     ///
@@ -128,7 +139,7 @@ pub fn record_gradients(config: &Config, request: &Request, objective: &Objectiv
 /// As [`record_gradients`], of targets that are a number for each class, and without the parameters called `frozen`: no call
 /// is recorded for their gradients alone. The gradients are no outputs of the graph: what a step makes of them is left.
 /// `look` may record what is to be seen of the forward pass, before the backward pass follows.
-#[cfg(feature = "video")]
+#[cfg(any(feature = "video", feature = "cli"))]
 pub(crate) fn record_training(
     config: &Config,
     request: &Request,

@@ -74,6 +74,32 @@ pub(super) fn compared() -> Outcome {
     Ok(())
 }
 
+/// A training step stands behind each forward pass, and says how many times as long it takes.
+pub(super) fn training_steps() -> Outcome {
+    let report = Ran::with(&format!("bench {TINY} --kinds 1,2 --backward --json"), &[])?.silent_success()?.json()?;
+    for device in 0..2 {
+        let rows: Vec<_> = rows(&report)?.iter().filter(|row| row["device"] == device).collect();
+        let of: Vec<_> = rows[..4].iter().map(|row| row["work"]["of"].as_str().unwrap_or_default()).collect();
+        ensure(of == ["model", "training_step"].repeat(2), format!("{of:?}"))?;
+        for pair in rows[..4].chunks(2) {
+            let (forward, step) = (&pair[0]["outcome"], &pair[1]["outcome"]);
+            pair.iter().try_for_each(|row| sound(row))?;
+            let median = |outcome: &Value| outcome["median"].as_f64().unwrap_or(f64::NAN);
+            let ratio = step["times_forward"].as_f64().ok_or("a step without its ratio")?;
+            let expected = median(step) / median(forward);
+            ensure((ratio / expected - 1.0).abs() < 1e-9 && forward["times_forward"].is_null(), format!("{ratio}"))?;
+            let more = |key: &str| step["memory"][key].as_u64() > forward["memory"][key].as_u64();
+            ensure(more("weights") && more("values"), format!("{} {}", forward["memory"], step["memory"]))?;
+        }
+    }
+    Ran::with("bench --backward --precision f16", &[])?.refusal(&["--backward", "f32"])?;
+    Ran::with("bench --backward --kernel pool", &[])?.refusal(&["--backward", "--kernel"])?;
+    let told = Ran::with("bench --model {} --backward --row-seconds 0.02 --alone", &[&model()])?.silent_success()?;
+    let missing = ["1 joint", "  step, ", " × forward", "where the time of a training step goes"];
+    let missing = missing.iter().find(|part| !told.stdout.contains(**part));
+    told.expect(missing.is_none(), &format!("does not tell of {missing:?}")).map(drop)
+}
+
 pub(super) fn kernels() -> Outcome {
     let ran = |arguments: &str| {
         let command = format!("bench --kernel pool --row-seconds 0.02 --json {arguments}");

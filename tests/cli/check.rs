@@ -56,7 +56,10 @@ pub(super) fn of_models_and_devices() -> Outcome {
     let folder = tempfile::tempdir()?;
     let report = run_in(folder.path(), "check --models --json")?.silent_success()?.json()?;
     let models = device(&report)?["models"].as_array().ok_or("no models")?;
-    ensure(models.len() == 4 && models.iter().all(|model| model["verdict"] == "passed"), report.to_string())?;
+    ensure(models.len() == 8 && models.iter().all(|model| model["verdict"] == "passed"), report.to_string())?;
+    let gradients = |model: &Value| model["gradients"].as_array().map_or(0, Vec::len);
+    let checked: Vec<_> = models.iter().map(|model| gradients(model) > 30).collect();
+    ensure(checked == [[false; 4], [true; 4]].concat(), "the gradients of the four models are not behind them")?;
     let every = run_in(folder.path(), "check --kernel peak_copy --all-adapters --json")?.silent_success()?.json()?;
     let known = Ran::with("devices --json", &[])?.json()?;
     let names = |report: &Value| {

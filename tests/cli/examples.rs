@@ -20,7 +20,7 @@ use super::common::data;
 use super::{Outcome, Ran, ensure, tubelet};
 
 /// What is run in the place of something else, the first that a command holds first.
-const STAND_INS: [(&str, &str); 29] = [
+const STAND_INS: [(&str, &str); 30] = [
     // No network.
     ("facebook/dinov2-small", "vit.npz"),
     // No camera.
@@ -38,6 +38,7 @@ const STAND_INS: [(&str, &str); 29] = [
     ("--kernel attention,linear", "--kernel pool,softmax --row-seconds 0.02 --alone"),
     ("--kernel all", "--kernel pool --row-seconds 0.02 --alone"),
     ("bench --kinds 1,2 --frames 8,16 --size 112", "bench --kinds 1,2 --frames 2,4 --size 32 --row-seconds 0.02"),
+    ("bench --backward", "bench --backward --kinds 1 --backbone ti --frames 2 --size 32 --row-seconds 0.02"),
     ("bench --forward --untrained", "bench --forward --row-seconds 0.02 --untrained"),
     ("bench --forward --device cpu", "bench --forward --row-seconds 0.02 --device cpu --untrained vit-ti/56x16"),
     ("check --kernel attention --variant", "check --kernel softmax --variant"),

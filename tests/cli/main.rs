@@ -121,6 +121,7 @@ fn main() -> ExitCode {
         ("masks", models::masks),
         ("verbose runs tell what happens", verbose),
         ("bench compares the models", bench::compared),
+        ("bench of training steps", bench::training_steps),
         ("bench of kernels", bench::kernels),
         ("bench of one model", bench::one_model),
         ("check of a kernel", check::of_a_kernel),

@@ -1,6 +1,6 @@
 //! Which results may stand in the public list.
 
-use super::super::{Benchmark, BenchmarkRow, ModelWork, RowMeasurement, RowOutcome, Work};
+use super::super::{Benchmark, BenchmarkRow, ModelWork, RowMeasurement, RowOutcome};
 use super::comparing::clocked;
 use super::listing::file_name;
 use super::medians::median;
@@ -17,6 +17,7 @@ use crate::tensor::{Error, Result};
 pub fn admit(name: &str, benchmark: &Benchmark) -> Result<()> {
     whole(name, benchmark).map_err(|reason| Error::file(format!("{name} is no result to publish: {reason}")))?;
     benchmark.rows.iter().try_for_each(|row| {
+        let of_row = |row| of_row(row).and_then(|()| ratio(benchmark, row));
         let what = || format!("{}, {}", words::title(&row.work), words::sizes(&row.work));
         of_row(row).map_err(|reason| Error::file(format!("{name} is no result to publish: {}: {reason}", what())))
     })
@@ -47,7 +48,7 @@ fn whole(name: &str, benchmark: &Benchmark) -> Result<(), String> {
 }
 
 fn of_row(row: &BenchmarkRow) -> Result<(), String> {
-    if let Work::Model(model) = &row.work {
+    if let Some(model) = row.work.model() {
         tokens(model)?;
     }
     match &row.outcome {
@@ -100,6 +101,20 @@ fn consistent(measurement: &RowMeasurement) -> Result<(), String> {
     }
 }
 
+/// The time of a training step over that of its forward pass is that of the medians.
+fn ratio(benchmark: &Benchmark, row: &BenchmarkRow) -> Result<(), String> {
+    let Some(measurement) = row.measurement() else { return Ok(()) };
+    match (measurement.times_forward, benchmark.times_forward(row)) {
+        (None, None) => Ok(()),
+        (Some(stated), Some(ratio)) if (stated - ratio).abs() <= ROUNDING * ratio => Ok(()),
+        (stated, ratio) => {
+            let words = |ratio: Option<f64>| ratio.map_or_else(|| "none".to_owned(), |ratio| ratio.to_string());
+            let (stated, ratio) = (words(stated), words(ratio));
+            Err(format!("its ratio to a forward pass is given as {stated}, and that of the medians is {ratio}"))
+        }
+    }
+}
+
 /// The tokens are those of the clip.
 fn tokens(model: &ModelWork) -> Result<(), String> {
     let [frames, rows, columns] = model.tubelet;
@@ -115,7 +130,7 @@ fn tokens(model: &ModelWork) -> Result<(), String> {
 mod tests {
     use super::super::sample;
     use super::*;
-    use crate::bench::Verification;
+    use crate::bench::{Verification, Work};
 
     const NAME: &str = "script-alert-1-script-gpu.json";
 
@@ -167,6 +182,23 @@ mod tests {
             _ => panic!(),
         };
         assert!(refusal(tokens).contains("785 tokens, and its clip has 784"));
+    }
+
+    #[test]
+    fn a_step_takes_as_many_passes_as_its_medians_say() {
+        admit(NAME, &sample::with_steps()).unwrap();
+        let stated = |ratio: Option<f64>| {
+            let mut benchmark = sample::with_steps();
+            let measured = benchmark.rows.iter_mut().filter_map(|row| match &mut row.outcome {
+                RowOutcome::Measured(measurement) => Some(measurement),
+                _ => None,
+            });
+            measured.filter(|times| times.times_forward.is_some()).for_each(|times| times.times_forward = ratio);
+            admit(NAME, &benchmark).unwrap_err().to_string()
+        };
+        assert!(stated(Some(1.5)).contains("is given as 1.5, and that of the medians is 3.2"), "{}", stated(Some(1.5)));
+        assert!(stated(None).contains("is given as none"), "{}", stated(None));
+        assert!(refusal_of(|times| times.times_forward = Some(1.0)).contains("that of the medians is none"));
     }
 
     #[test]

@@ -57,7 +57,8 @@ const NAMED: usize = COLOURS - 1;
 const OTHERS: &str = "others";
 
 impl Passes {
-    /// Of the models of a device at their largest; `None` where it does not tell the time of calls.
+    /// Of the models of a device, and their training steps, at their largest; `None` where it does not tell the time of
+    /// calls.
     pub(super) fn of(series: &[Series<'_>]) -> Option<Self> {
         let passes = series.iter().filter(|series| series.model.is_some()).filter_map(|series| {
             let point = series.largest()?;
@@ -166,7 +167,7 @@ pub(super) struct MemoryBar {
 }
 
 impl MemoryBar {
-    /// Of the models of a device at their largest.
+    /// Of the models of a device, and their training steps, at their largest.
     pub(super) fn all(series: &[Series<'_>]) -> Vec<Self> {
         let passes = series.iter().filter_map(|series| {
             let point = series.largest()?;

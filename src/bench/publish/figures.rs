@@ -164,7 +164,11 @@ fn tokens(point: &Sized<'_>) -> f64 {
 }
 
 fn named(series: &Series<'_>, curve: Curve) -> Curve {
-    let short = series.model.map_or_else(|| shortened(&series.short), |number| number.to_string());
+    let short = match (series.model, series.steps) {
+        (Some(number), false) => number.to_string(),
+        (Some(number), true) => format!("step {number}"),
+        (None, _) => shortened(&series.short),
+    };
     Curve { name: series.short.clone(), short, colour: series.colour, ..curve }
 }
 

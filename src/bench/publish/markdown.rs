@@ -87,7 +87,7 @@ fn cells(row: &BenchmarkRow) -> [String; 8] {
         title,
         sizes,
         precision,
-        format!("{}{unsettled}", seconds(times.median)),
+        format!("{}{}{unsettled}", seconds(times.median), words::times_forward(times)),
         format!("{} to {}", seconds(times.low), seconds(times.high)),
         operations_per_second(times.cost.operations as f64 / times.median),
         percent(times.shares.roofline),
@@ -129,6 +129,14 @@ mod tests {
             assert_eq!(text.contains(expected), expected != "too few sizes (1)", "{expected}\n{text}");
         }
         assert!(!text.contains("<script"), "{text}");
+    }
+
+    #[test]
+    fn a_training_step_stands_beside_its_forward_pass() {
+        let text = markdown(&sample::with_steps());
+        let line = text.lines().find(|line| line.starts_with("| Model 2, factorised-encoder, training step |"));
+        assert!(line.is_some_and(|line| line.contains(", 3.25 × its forward pass |")), "{text}");
+        assert!(text.contains("training step 1."), "how the time of steps grows: {text}");
     }
 
     #[test]

@@ -96,7 +96,9 @@ struct ShownRow {
 impl DeviceSection {
     fn of(benchmark: &Benchmark, index: usize) -> Self {
         let series = Series::of_device(benchmark, index);
-        let (models, others): (Vec<_>, Vec<_>) = series.into_iter().partition(|series| series.model.is_some());
+        let (mut models, others): (Vec<_>, Vec<_>) = series.into_iter().partition(|series| series.model.is_some());
+        models.sort_by_key(|series| series.steps);
+        let (passes, steps) = models.split_at(models.partition_point(|series| !series.steps));
         let device = &benchmark.devices[index];
         let name = words::plain(&device.name);
         let time = |heading, series: &[Series<'_>], what: &str| {
@@ -105,7 +107,8 @@ impl DeviceSection {
             FigureSection::with_laws(heading, sentence, &figures::latency(series, title), series)
         };
         let figures = [
-            time("Time against tokens", &models, "the models"),
+            time("Time against tokens", passes, "the models"),
+            time("Training steps", steps, "training steps"),
             time("Attention alone", &others, "attention"),
             Self::roofline(benchmark, index, &models, &others),
         ];
@@ -159,7 +162,7 @@ impl ShownRow {
         let few = if times.enough { "" } else { ", few" };
         let verified: Vec<String> = times.verified.iter().map(|check| words::plain(&check.against)).collect();
         Self {
-            median: format!("{}{unsettled}", seconds(times.median)),
+            median: format!("{}{}{unsettled}", seconds(times.median), words::times_forward(times)),
             spread: format!("{} to {}", seconds(times.low), seconds(times.high)),
             samples: format!("{}{few}, {}", clocked(times).len(), words::clock(times.clock)),
             rate: operations_per_second(times.cost.operations as f64 / times.median),

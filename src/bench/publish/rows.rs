@@ -37,7 +37,7 @@ struct Line<'a> {
 /// The title and the cell of each column.
 type Column = (&'static str, fn(Line<'_>) -> String);
 
-const COLUMNS: [Column; 39] = [
+const COLUMNS: [Column; 40] = [
     ("device", |line| csv_cell(&line.device.name)),
     ("driver", |line| line.device.capabilities.as_ref().map_or(String::new(), |known| csv_cell(&known.driver))),
     ("of", |line| line.kind().to_owned()),
@@ -77,6 +77,9 @@ const COLUMNS: [Column; 39] = [
     ("weight_bytes", |line| line.memory(|memory| Some(memory.weights))),
     ("value_bytes", |line| line.memory(|memory| Some(memory.values))),
     ("process_peak_bytes", |line| line.memory(|memory| memory.process_peak)),
+    ("times_forward", |line| {
+        line.times(|times| times.times_forward.map_or_else(String::new, |ratio| ratio.to_string()))
+    }),
 ];
 
 /// Cells that do not apply are empty.
@@ -84,13 +87,14 @@ impl Line<'_> {
     fn kind(self) -> &'static str {
         match self.row.work {
             Work::Model(_) => "model",
+            Work::TrainingStep(_) => "training_step",
             Work::Attention(_) => "attention",
             Work::Kernel { .. } => "kernel",
         }
     }
 
     fn model(self, cell: fn(&ModelWork) -> String) -> String {
-        if let Work::Model(model) = &self.row.work { cell(model) } else { String::new() }
+        self.row.work.model().map_or_else(String::new, cell)
     }
 
     fn attention(self, cell: fn(&AttentionWork) -> usize) -> String {
@@ -99,7 +103,7 @@ impl Line<'_> {
 
     fn tokens(self) -> String {
         match &self.row.work {
-            Work::Model(model) => model.tokens.to_string(),
+            Work::Model(model) | Work::TrainingStep(model) => model.tokens.to_string(),
             Work::Attention(attention) => attention.tokens.to_string(),
             Work::Kernel { .. } => String::new(),
         }
@@ -151,6 +155,15 @@ mod tests {
         assert_eq!((cell(wrong, "outcome"), cell(wrong, "median_seconds")), ("wrong".into(), String::new()));
         assert!(cell(wrong, "reason").contains("index 17"));
         assert_eq!(cell(lines.len() - 1, "sizes"), "'=1+1");
+    }
+
+    #[test]
+    fn a_training_step_has_its_line() {
+        let text = csv(&sample::with_steps()).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].ends_with(",times_forward") && lines[1].ends_with(','), "{}", lines[1]);
+        let step = ",training_step,\"Model 1, joint, training step\",\"vit-b/16x2, 8×224×224: 784 tokens\",1,";
+        assert!(lines[2].contains(step) && lines[2].contains(",3.2"), "{}", lines[2]);
     }
 
     #[test]

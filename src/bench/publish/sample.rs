@@ -198,6 +198,43 @@ fn attention_row(name: &str, frames: usize, noise: &mut Noise) -> BenchmarkRow {
     }
 }
 
+/// The same with a training step behind each forward pass of the first device that was measured.
+pub(super) fn with_steps() -> Benchmark {
+    let mut benchmark = benchmark();
+    let rows = std::mem::take(&mut benchmark.rows);
+    for row in rows {
+        let step = step(&row);
+        benchmark.rows.push(row);
+        benchmark.rows.extend(step);
+    }
+    benchmark
+}
+
+/// How many times as long as its forward pass a training step of the sample takes.
+pub(super) const STEP: f64 = 3.25;
+
+fn step(row: &BenchmarkRow) -> Option<BenchmarkRow> {
+    let (Work::Model(work), Some(forward), 0) = (&row.work, row.measurement(), row.device) else { return None };
+    let longer = |samples: &[f64]| samples.iter().map(|sample| STEP * sample).collect();
+    let cost = RowCost {
+        operations: 3 * forward.cost.operations,
+        multiply_accumulates: 3 * forward.cost.multiply_accumulates,
+        paper_multiply_accumulates: None,
+        read: 4 * forward.cost.read,
+        written: 4 * forward.cost.written,
+    };
+    let mut step = measurement(Clock::Device, longer(&forward.samples.device), cost);
+    step.times_forward = Some(step.median / forward.median);
+    step.memory = forward.memory.map(|memory| RowMemory {
+        weights: 2 * memory.weights,
+        values: 20 * memory.values,
+        process_peak: memory.process_peak,
+    });
+    step.calls = calls(work, step.median);
+    let (work, outcome) = (Work::TrainingStep(work.clone()), RowOutcome::Measured(step));
+    Some(BenchmarkRow { work, outcome, ..row.clone() })
+}
+
 /// A row of the kernel `linear` on the first device.
 pub(super) fn kernel_row(case: &str, samples: Vec<f64>) -> BenchmarkRow {
     let cost = RowCost { operations: 14_800_000_000, read: 19_000_000, written: 38_000_000, ..RowCost::default() };
@@ -221,6 +258,7 @@ fn measurement(clock: Clock, times: Vec<f64>, cost: RowCost) -> RowMeasurement {
         median: median(&times).unwrap(),
         low: at(0.2),
         high: at(0.8),
+        times_forward: None,
         warm_up: WarmUp { runs: 6, seconds: 0.4, settled: true },
         enough: times.len() >= 20,
         cost,

@@ -11,6 +11,8 @@ pub(super) struct Series<'a> {
     pub(super) precision: Precision,
     /// The paper's number, of a model.
     pub(super) model: Option<usize>,
+    /// Whether it is of training steps of a model.
+    pub(super) steps: bool,
     /// Which of the page's colours: a model has that of its number, what else there is the ones behind.
     pub(super) colour: usize,
     /// What a legend says: `Model 1, joint`.
@@ -59,6 +61,7 @@ impl<'a> Series<'a> {
     fn new(row: &BenchmarkRow, point: Sized<'a>) -> Self {
         let (model, short) = match &row.work {
             Work::Model(model) => (Some(model.number), format!("{} {}", model.number, model.kind)),
+            Work::TrainingStep(model) => (Some(model.number), format!("step {} {}", model.number, model.kind)),
             Work::Attention(attention) => (None, attention.name.clone()),
             Work::Kernel { kernel, .. } => (None, kernel.clone()),
         };
@@ -66,7 +69,9 @@ impl<'a> Series<'a> {
         let within = |name: String| if settings.is_empty() { name } else { format!("{name} ({settings})") };
         let name = within(words::title(&row.work));
         let short = within(words::plain(&short));
-        Self { device: row.device, precision: row.precision, model, colour: 0, name, short, points: vec![point] }
+        let (device, precision) = (row.device, row.precision);
+        let steps = matches!(row.work, Work::TrainingStep(_));
+        Self { device, precision, model, steps, colour: 0, name, short, points: vec![point] }
     }
 
     /// The row with the most tokens.
@@ -88,10 +93,11 @@ pub(super) fn is_positive(value: f64) -> bool {
 fn key(benchmark: &Benchmark, row: &BenchmarkRow) -> Option<(String, usize)> {
     let precision = row.precision;
     match &row.work {
-        Work::Model(model) => {
+        Work::Model(model) | Work::TrainingStep(model) => {
+            let pass = if matches!(row.work, Work::Model(_)) { "pass" } else { "step" };
             let (number, kind, backbone, batch) = (model.number, &model.kind, &model.backbone, model.batch);
             let (rows, columns, tubelet) = (model.rows, model.columns, model.tubelet);
-            let key = format!("{number} {kind} {backbone} {batch} {rows}x{columns} {tubelet:?} {precision}");
+            let key = format!("{pass} {number} {kind} {backbone} {batch} {rows}x{columns} {tubelet:?} {precision}");
             Some((key, model.tokens))
         }
         Work::Attention(attention) => {

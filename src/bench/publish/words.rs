@@ -1,7 +1,7 @@
 //! What rows are called.
 
-use super::super::{BenchmarkRow, Clock, ModelWork, RowOutcome, Work};
-use super::amounts::{counted, grouped};
+use super::super::{BenchmarkRow, Clock, ModelWork, RowMeasurement, RowOutcome, Work};
+use super::amounts::{counted, grouped, three_digits};
 use crate::kernels::Precision;
 use crate::tensor::{LONGEST_TEXT, printable};
 
@@ -18,7 +18,7 @@ pub(super) fn title(work: &Work) -> String {
 /// The sizes of what is computed.
 pub(super) fn sizes(work: &Work) -> String {
     match work {
-        Work::Model(model) => {
+        Work::Model(model) | Work::TrainingStep(model) => {
             let clip = format!("{}×{}×{}", model.frames, model.rows, model.columns);
             let batch = if model.batch == 1 { String::new() } else { format!("{}, ", counted(model.batch, "clip")) };
             let tokens = grouped(model.tokens as u64);
@@ -42,10 +42,7 @@ pub(super) fn backbone(work: &ModelWork) -> String {
 
 /// What is not as usual: the batch of a model, floats other than f32. Empty where all is.
 pub(super) fn settings(row: &BenchmarkRow) -> String {
-    let batch = match &row.work {
-        Work::Model(model) if model.batch != 1 => Some(counted(model.batch, "clip")),
-        _ => None,
-    };
+    let batch = row.work.model().filter(|model| model.batch != 1).map(|model| counted(model.batch, "clip"));
     let precision = (row.precision != Precision::F32).then(|| precision(row.precision));
     batch.into_iter().chain(precision).collect::<Vec<_>>().join(", ")
 }
@@ -56,6 +53,12 @@ pub(super) fn precision(precision: Precision) -> String {
         Precision::F16Weights => "f16 weights".to_owned(),
         precision => precision.to_string(),
     }
+}
+
+/// How long a training step takes beside its forward pass: `, 3.25 × its forward pass`; nothing of what has none.
+pub(super) fn times_forward(measurement: &RowMeasurement) -> String {
+    let ratio = measurement.times_forward;
+    ratio.map_or_else(String::new, |ratio| format!(", {} × its forward pass", three_digits(ratio)))
 }
 
 /// What a clock counts.

@@ -20,8 +20,11 @@ pub(super) fn describe(benchmark: &Benchmark) -> String {
         blocks.push(block(benchmark, &rows[..length]));
         rows = &rows[length..];
     }
-    if let [row] = benchmark.rows.iter().filter(|row| is_model(row)).collect::<Vec<_>>()[..] {
-        blocks.extend(row.measurement().and_then(time_by_kernel));
+    let kinds: [(fn(&BenchmarkRow) -> bool, &str); 2] = [(is_model, "a pass"), (is_step, "a training step")];
+    for (is, what) in kinds {
+        if let [row] = benchmark.rows.iter().filter(|row| is(row)).collect::<Vec<_>>()[..] {
+            blocks.extend(row.measurement().and_then(|measurement| time_by_kernel(what, measurement)));
+        }
     }
     blocks.push(footnotes(benchmark));
     blocks.join("\n\n")
@@ -31,10 +34,16 @@ fn is_model(row: &BenchmarkRow) -> bool {
     matches!(row.work, Work::Model(_))
 }
 
+fn is_step(row: &BenchmarkRow) -> bool {
+    matches!(row.work, Work::TrainingStep(_))
+}
+
 /// Whether two rows stand in one block.
 fn together(one: &BenchmarkRow, other: &BenchmarkRow) -> bool {
     let same = match (&one.work, &other.work) {
-        (Work::Model(one), Work::Model(other)) => one.frames == other.frames,
+        (Work::Model(one) | Work::TrainingStep(one), Work::Model(other) | Work::TrainingStep(other)) => {
+            one.frames == other.frames
+        }
         (Work::Attention(one), Work::Attention(other)) => one.frames == other.frames,
         (Work::Kernel { kernel: one, .. }, Work::Kernel { kernel: other, .. }) => one == other,
         _ => false,
@@ -77,10 +86,10 @@ fn block(benchmark: &Benchmark, rows: &[BenchmarkRow]) -> String {
     for row in rows {
         table.add_row(match &row.outcome {
             RowOutcome::Measured(measurement) => measured(row, measurement),
-            RowOutcome::Wrong { .. } => vec![name(row), "WRONG".to_owned()],
-            RowOutcome::Impossible { .. } => vec![name(row), "cannot be".to_owned()],
-            RowOutcome::Failed { .. } => vec![name(row), "FAILED".to_owned()],
-            _ => vec![name(row)],
+            RowOutcome::Wrong { .. } => vec![label(row), "WRONG".to_owned()],
+            RowOutcome::Impossible { .. } => vec![label(row), "cannot be".to_owned()],
+            RowOutcome::Failed { .. } => vec![label(row), "FAILED".to_owned()],
+            _ => vec![label(row)],
         });
     }
     let reasons = rows.iter().filter_map(|row| Some(format!("  {}: {}", name(row), reason(&row.outcome)?)));
@@ -98,7 +107,7 @@ fn heading(row: &BenchmarkRow) -> String {
         other => format!(", weights in {}", other.weights()),
     };
     match &row.work {
-        Work::Model(work) => {
+        Work::Model(work) | Work::TrainingStep(work) => {
             let [frames, rows, columns] = work.tubelet;
             let batch = if work.batch == 1 { String::new() } else { format!(", {} clips", work.batch) };
             format!(
@@ -124,7 +133,7 @@ fn titles(work: &Work, clock: Clock) -> Vec<&'static str> {
         _ => " ms",
     };
     match work {
-        Work::Model(_) => {
+        Work::Model(_) | Work::TrainingStep(_) => {
             vec!["model", milliseconds, " 20–80 %", " clips/s", " GFLOP/s", " GMAC", " roofline", " memory", " error"]
         }
         Work::Attention(_) => {
@@ -137,6 +146,7 @@ fn titles(work: &Work, clock: Clock) -> Vec<&'static str> {
 fn name(row: &BenchmarkRow) -> String {
     match &row.work {
         Work::Model(work) => format!("{} {}", work.number, work.kind),
+        Work::TrainingStep(work) => format!("{} {}, training step", work.number, work.kind),
         Work::Attention(work) if work.frames.is_none() => "joint".to_owned(),
         Work::Attention(work) => work.name.clone(),
         Work::Kernel { case, .. } => {
@@ -146,6 +156,16 @@ fn name(row: &BenchmarkRow) -> String {
             format!("{case}{variant}{weights}")
         }
         _ => String::new(),
+    }
+}
+
+/// What stands in its line: of a training step, which follows its forward pass, how many times as long it takes.
+fn label(row: &BenchmarkRow) -> String {
+    let ratio = row.measurement().and_then(|measurement| measurement.times_forward);
+    match (is_step(row), ratio) {
+        (true, Some(ratio)) => format!("  step, {} × forward", output::three_digits(ratio)),
+        (true, None) => "  step".to_owned(),
+        (false, _) => name(row),
     }
 }
 
@@ -162,10 +182,10 @@ fn measured(row: &BenchmarkRow, measurement: &RowMeasurement) -> Vec<String> {
     let spread = format!("{}–{}{marks}", milliseconds(*low), milliseconds(*high));
     let roofline = format!("{:.0} %", 100.0 * shares.roofline);
     let error = farthest(&measurement.verified);
-    let begin = vec![name(row), milliseconds(*median), spread];
+    let begin = vec![label(row), milliseconds(*median), spread];
     let multiply_accumulates = giga(cost.multiply_accumulates as f64);
     let rest = match &row.work {
-        Work::Model(work) => {
+        Work::Model(work) | Work::TrainingStep(work) => {
             let clips = output::three_digits(work.batch as f64 / wall.max(f64::MIN_POSITIVE));
             let memory =
                 measurement.memory.map_or(String::new(), |memory| output::bytes(memory.weights + memory.values));
@@ -192,8 +212,8 @@ fn reason(outcome: &RowOutcome) -> Option<String> {
     }
 }
 
-/// Where the time of a pass goes.
-fn time_by_kernel(measurement: &RowMeasurement) -> Option<String> {
+/// Where the time of `what` goes.
+fn time_by_kernel(what: &str, measurement: &RowMeasurement) -> Option<String> {
     let mut kernels: BTreeMap<(&str, &str), (usize, u64, f64)> = BTreeMap::new();
     for call in &measurement.calls {
         let (calls, operations, seconds) = kernels.entry((&call.kernel, &call.variant)).or_default();
@@ -215,7 +235,7 @@ fn time_by_kernel(measurement: &RowMeasurement) -> Option<String> {
             format!("{:.1} %", 100.0 * seconds / all.max(f64::MIN_POSITIVE)),
         ]);
     }
-    (all > 0.0).then(|| format!("where the time of a pass goes\n{}", printed(&table)))
+    (all > 0.0).then(|| format!("where the time of {what} goes\n{}", printed(&table)))
 }
 
 /// What the figures mean, and what a reader must know of them.
@@ -232,6 +252,11 @@ fn footnotes(benchmark: &Benchmark) -> String {
         "GFLOP: a multiply-add is two operations; GMAC: one, in products and attention alone".to_owned(),
         "error: the farthest of the checks, relative L2; roofline: of what the better ceilings allow".to_owned(),
     ];
+    if benchmark.rows.iter().any(is_step) {
+        notes.push(
+            "step: forward, backward and update of the weights, in turn with the forward pass; GMAC of all".to_owned(),
+        );
+    }
     if has(|measurement| measurement.clock == Clock::Cpu) {
         notes.push("where the processor computes, rates and shares are of CPU seconds of the process".to_owned());
     }

@@ -1,7 +1,9 @@
 //! What `tubelet check` prints.
 
 use serde::Serialize;
-use tubelet::check::{CaseFinding, Counts, DeviceFindings, ModelFinding, Tally, Ulps, Verdict};
+use tubelet::check::{
+    CallFinding, CaseFinding, Counts, DeviceFindings, GradientFinding, ModelFinding, Tally, Ulps, Verdict,
+};
 
 use crate::cli::output;
 use crate::cli::preamble::Preamble;
@@ -106,19 +108,27 @@ fn spread(ulps: &Ulps) -> String {
     format!("{}, {}", of(0.5), of(0.999))
 }
 
+/// A row for each model; where the gradients of its weights are checked they stand for it.
 fn model_table(models: &[ModelFinding]) -> String {
     let mut table = output::table(&["model", "outcome", " values", " worst L2", "at"]);
-    for ModelFinding { model, verdict, calls, .. } in models {
-        let worst = calls.iter().max_by(|one, other| one.relative_l2.total_cmp(&other.relative_l2));
-        table.add_row([
-            model.clone(),
-            word(*verdict).to_owned(),
-            calls.len().to_string(),
-            worst.map_or_else(String::new, |call| scientific(call.relative_l2)),
-            worst.map_or_else(String::new, |call| format!("{} ({}, {})", call.value, call.kernel, call.variant)),
-        ]);
+    for ModelFinding { model, verdict, calls, gradients, .. } in models {
+        let checked = if gradients.is_empty() { calls.len() } else { gradients.len() };
+        let (worst, at) = worst_gradient(gradients).or_else(|| worst_call(calls)).unwrap_or_default();
+        table.add_row([model.clone(), word(*verdict).to_owned(), checked.to_string(), worst, at]);
     }
     table.trim_fmt()
+}
+
+fn worst_call(calls: &[CallFinding]) -> Option<(String, String)> {
+    let worst = calls.iter().max_by(|one, other| one.relative_l2.total_cmp(&other.relative_l2))?;
+    Some((scientific(worst.relative_l2), format!("{} ({}, {})", worst.value, worst.kernel, worst.variant)))
+}
+
+/// The one that is the nearest to its bound, or the farthest beyond.
+fn worst_gradient(gradients: &[GradientFinding]) -> Option<(String, String)> {
+    let share = |gradient: &GradientFinding| gradient.distance / gradient.bound;
+    let worst = gradients.iter().max_by(|one, other| share(one).total_cmp(&share(other)))?;
+    Some((scientific(worst.distance), format!("{} ({}, {})", worst.weight, worst.kernel, worst.variant)))
 }
 
 fn word(verdict: Verdict) -> &'static str {

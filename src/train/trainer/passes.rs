@@ -118,12 +118,7 @@ impl Recording<'_> {
         let (loss, logits) = (recorded.loss, recorded.recording.logits);
         let logits = logits.ok_or_else(|| Error::usage("the model has no head to train"))?;
         let graph = std::mem::take(&mut recorded.recording.graph);
-        let pair = |stack: &vivit::StackGradient| {
-            let name = stack.parts.join(" + ");
-            let weight = graph.find(&name).ok_or_else(|| Error::usage(format!("there is no weight {name}")))?;
-            Ok((weight, stack.gradient))
-        };
-        let pairs = recorded.gradients.iter().map(pair).collect::<Result<_>>()?;
+        let pairs = recorded.pairs(&graph)?;
         Ok((graph, pairs, OfClips { loss, logits, random: recorded, square_sums: Vec::new(), watched }))
     }
 }

@@ -1,6 +1,6 @@
 //! Facts and sentences of the page: the run, its devices, how it was measured.
 
-use super::super::super::{Benchmark, Clock, MeasuredDevice};
+use super::super::super::{Benchmark, Clock, MeasuredDevice, Work};
 use super::super::amounts::{bytes, bytes_per_second, counted, grouped, operations_per_second, seconds};
 use super::super::figures::range_of_tokens;
 use super::super::paper::Beside;
@@ -124,7 +124,7 @@ pub(super) fn method(benchmark: &Benchmark) -> Vec<String> {
         false => "Run-time checks of shaders are off.",
     };
     let row = seconds(settings.row_seconds);
-    vec![
+    let mut sentences = vec![
         format!("{start} A row takes {row} at most, warm-up and samples together. {checks}"),
         "The output that is timed is compared; a row whose output is wrong is struck out, and has no times.".to_owned(),
         "Shares are of what the same device reached in the same run, by probes of arithmetic and of copying before the first \
@@ -135,8 +135,18 @@ pub(super) fn method(benchmark: &Benchmark) -> Vec<String> {
          their errors tell how far the medians lie from the line, not how another run would differ."
             .to_owned(),
         format!("The models are of {}. {}", plain(&settings.backbone), plain(&settings.sizing)),
-    ]
+    ];
+    if benchmark.rows.iter().any(|row| matches!(row.work, Work::TrainingStep(_))) {
+        sentences.push(STEP.to_owned());
+    }
+    sentences
 }
+
+const STEP: &str = "A training step is forward pass, loss, backward pass and the update of every weight by gradient \
+    descent with momentum, in f32. Its operations are those that its calls compute: the products of the backward pass are \
+    twice those of the forward pass, but for the embedding, whose clip has no gradient, and attention, which computes its \
+    scores again. Compared are loss, norm of the gradient, and what the first step leaves of weights and momentum. A step \
+    takes turns with the forward pass of its model.";
 
 /// What repeats the run in a shell.
 pub(super) fn command(benchmark: &Benchmark) -> String {

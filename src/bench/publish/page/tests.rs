@@ -51,6 +51,22 @@ fn everything_that_was_found_is_shown() {
 }
 
 #[test]
+fn training_steps_are_shown_as_forward_passes_are() {
+    let page = html(&sample::with_steps()).unwrap();
+    for expected in [
+        "<h3>Training steps</h3>",
+        "Model 1, joint, training step",
+        "3.25 × its forward pass",
+        "A training step is forward pass, loss,",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    assert_eq!(page.matches("<svg class=\"wide\"").count(), 8, "one plot more");
+    assert!(!html(&sample::benchmark()).unwrap().contains("training step"));
+    crate::report::document::tests::assert_elements_close(&page);
+}
+
+#[test]
 fn a_result_without_rows_or_devices_is_a_page_too() {
     let mut benchmark = sample::benchmark();
     benchmark.rows.clear();
