@@ -89,8 +89,8 @@ impl Subject {
         &self.device
     }
 
-    /// The variants for the precision of `case` that `selection` names, those that the device lacks something for too; or
-    /// the host's form.
+    /// The variants that are held to `case`, those that the device lacks something for too; or the host's form. Where
+    /// `selection` names variants, those that it names: with a tile of their own they are held to the cases of all, too.
     pub(super) fn implementations(&self, case: &Case, selection: &Selection) -> Vec<Implementation> {
         #[cfg(feature = "cpu")]
         if self.device.gpu().is_none() {
@@ -98,7 +98,9 @@ impl Subject {
         }
         let family = case.call.family();
         let variants = family.variants_at(case.precision).into_iter();
-        let variants = variants.filter(|variant| selection.names(family, variant.name));
+        let named = variants.filter(|variant| selection.names(family, variant.name));
+        let every = !selection.is_automatic() && case.tile.is_none();
+        let variants = named.filter(|variant| every || variant.tile == case.tile);
         variants.map(Implementation::Variant).collect()
     }
 

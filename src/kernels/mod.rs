@@ -36,7 +36,8 @@ pub use contract::{
 };
 pub use shader::{
     DeviceClass, Dispatches, FrameRun, Launch, ListedDispatch, Listing, Literal, Literals, Needs, Plan, Planned,
-    Planner, Precision, Program, ProgramBuilder, Seen, Selection, Shader, Unfit, Variant, render, suite, word,
+    Planner, Precision, ProductClass, Program, ProgramBuilder, Seen, Selection, Shader, TilePicks, Unfit, Variant,
+    WorkgroupTile, render, suite, word,
 };
 
 /// Every kernel family.
