@@ -108,7 +108,7 @@ fn candidate(config: Config, backbone: String, batch: usize, precision: Precisio
     Candidate { work, precision, operations, make: Box::new(make) }
 }
 
-fn recorded(config: &Config, batch: usize) -> Result<Recording> {
+pub(super) fn recorded(config: &Config, batch: usize) -> Result<Recording> {
     config.validate()?;
     vivit::record(config, &Request::new(batch, ClipLayout::Btchw))
 }

@@ -224,7 +224,7 @@ impl Variant {
     }
 
     /// Whether it is `other` with a tile of its own.
-    pub(in crate::kernels) fn is_tile_of(&self, other: &Self) -> bool {
+    pub(crate) fn is_tile_of(&self, other: &Self) -> bool {
         self.tile.is_some() && other.tile.is_none() && self.shader.file == other.shader.file
     }
 
