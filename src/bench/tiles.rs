@@ -20,7 +20,7 @@ use crate::vivit::{Config, Model};
 /// How much faster than the tiles that a device gets by itself another one must be to take their place: less may be noise.
 const MARGIN: f64 = 0.03;
 /// Frames of the clips that a software device is given.
-const SOFTWARE_FRAMES: usize = 8;
+const SOFTWARE_FRAMES: usize = 4;
 
 /// Every tile that a device can run, timed.
 #[derive(Clone, Debug, Serialize)]

@@ -5,8 +5,8 @@ mod tuning;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tubelet::gpu::{self, Capabilities, GpuChoice, devices};
-use tubelet::graph::Device;
+use tubelet::gpu::{self, Capabilities, devices};
+use tubelet::graph::{Device, DeviceChoice};
 use tubelet::kernels::{ALL, Family, Precision};
 use tubelet::tensor::Result;
 
@@ -28,9 +28,9 @@ pub(super) struct Devices {
     /// Time every tile of workgroups on the products of the four models, print the times, and keep the fastest for --tuned.
     #[arg(long)]
     tune: bool,
-    /// The device to tune, by index, kind or a part of its name, instead of the fastest that runs WGSL.
-    #[arg(long, value_name = "DEVICE", requires = "tune")]
-    device: Option<GpuChoice>,
+    /// With --tune: the device, named as for other subcommands, instead of the fastest that runs WGSL.
+    #[arg(short, long, value_name = "DEVICE", env = "TUBELET_DEVICE", hide_env_values = true)]
+    device: Option<DeviceChoice>,
     /// Print JSON.
     #[arg(long)]
     json: bool,

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use tubelet::bench::{TileFile, TimedProduct, TimedTile, TimedTiles, models_for_tiles};
-use tubelet::gpu::{Capabilities, Gpu, GpuChoice, GpuOptions};
+use tubelet::gpu::{Capabilities, GpuChoice};
+use tubelet::graph::{Device, DeviceChoice, DeviceOptions};
 use tubelet::kernels::{ALL, Family, Precision, TilePicks};
-use tubelet::tensor::Result;
+use tubelet::tensor::{Error, Result};
 
 use crate::cli::preamble::Preamble;
 use crate::cli::{output, progress, tuned};
@@ -27,15 +28,20 @@ struct Report {
 }
 
 /// Times all tiles on the device, keeps what was found, and prints it.
-pub(super) fn tune(choice: GpuChoice, json: bool) -> Result<()> {
-    let gpu = Gpu::open(&GpuOptions::new().choice(choice).checks(false))?;
-    let capabilities = gpu.capabilities().clone();
+pub(super) fn tune(choice: DeviceChoice, json: bool) -> Result<()> {
+    let choice = match choice {
+        DeviceChoice::Fastest => DeviceChoice::Gpu(GpuChoice::Fastest),
+        named => named,
+    };
+    let device = Device::open(&DeviceOptions::new().choice(choice))?;
+    let no_wgsl = || Error::usage(format!("{} runs no kernels in WGSL; name a device that does", device.name()));
+    let capabilities = device.gpu().ok_or_else(no_wgsl)?.capabilities().clone();
     let file = tuned::file(&capabilities)?;
     let row_seconds = if capabilities.is_software() { SOFTWARE_ROW_SECONDS } else { ROW_SECONDS };
     let models = models_for_tiles(&capabilities)?;
     let bar = progress::measuring();
     let mut show = |done: f64, what: &str| progress::measured(&bar, done, what);
-    let timed = TimedTiles::of(&gpu.into(), &models, row_seconds, &mut show)?;
+    let timed = TimedTiles::of(&device, &models, row_seconds, &mut show)?;
     bar.finish_and_clear();
     TileFile::new(&capabilities, timed.picks()).write(&file)?;
     timed.products.iter().filter_map(|product| unused(product, &capabilities)).for_each(|note| output::note(&note));
