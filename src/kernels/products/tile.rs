@@ -147,6 +147,22 @@ impl Tile {
         Ok(Self::busy(Self::WORKGROUP_LARGE, rows, columns).unwrap_or(Self::WORKGROUP_SMALL))
     }
 
+    /// The same of a workgroup whose matrix units multiply.
+    pub(super) fn matrix(device: &Capabilities, rows: usize, columns: usize, _: bool) -> Result<Self, Unfit> {
+        let tile = Self::busy(Self::MATRIX_LARGE, rows, columns).unwrap_or(Self::MATRIX_SMALL);
+        Ok(Self { matrices: Some(Matrices::of(device, tile.rows, tile.panel)?), ..tile })
+    }
+
+    /// The `large` tile, where enough of them keep a GPU busy with a product of `rows` by `columns`.
+    fn busy(large: Self, rows: usize, columns: usize) -> Option<Self> {
+        (rows > large.rows / 2 && large.groups(rows, columns) >= BUSY_GROUPS).then_some(large)
+    }
+
+    /// The tile of an invocation.
+    pub(super) fn plain(_: &Capabilities, _: usize, _: usize, _: bool) -> Result<Self, Unfit> {
+        Ok(Self::PLAIN)
+    }
+
     /// The tile at this index in [`WorkgroupTile::ALL`], whatever the sizes.
     pub(super) fn of_workgroup<const INDEX: usize>(
         _: &Capabilities,
@@ -163,22 +179,6 @@ impl Tile {
         let (lanes, iterations) = (tile.invocations(), depth / 4 + 2);
         let (tiles, wide, matrices, shared) = (1, false, None, Some(tile));
         Self { rows, panel: columns, lanes, tiles, depth, iterations, wide, matrices, shared }
-    }
-
-    /// The same of a workgroup whose matrix units multiply.
-    pub(super) fn matrix(device: &Capabilities, rows: usize, columns: usize, _: bool) -> Result<Self, Unfit> {
-        let tile = Self::busy(Self::MATRIX_LARGE, rows, columns).unwrap_or(Self::MATRIX_SMALL);
-        Ok(Self { matrices: Some(Matrices::of(device, tile.rows, tile.panel)?), ..tile })
-    }
-
-    /// The `large` tile, where enough of them keep a GPU busy with a product of `rows` by `columns`.
-    fn busy(large: Self, rows: usize, columns: usize) -> Option<Self> {
-        (rows > large.rows / 2 && large.groups(rows, columns) >= BUSY_GROUPS).then_some(large)
-    }
-
-    /// The tile of an invocation.
-    pub(super) fn plain(_: &Capabilities, _: usize, _: usize, _: bool) -> Result<Self, Unfit> {
-        Ok(Self::PLAIN)
     }
 
     fn of_subgroup(lanes: usize, rows: usize, wide: bool) -> Self {
