@@ -15,7 +15,8 @@ fn main() -> ExitCode {
         Trial::test("a wrong factor is found", wrong_factors_are_found),
     ];
     for family in ALL.iter().filter(|family| has_gradient(family)) {
-        for case in (family.cases)().into_iter().filter(is_small) {
+        // What a call computes knows of no tile.
+        for case in (family.cases)().into_iter().filter(|case| case.tile.is_none() && is_small(case)) {
             trials.push(Trial::test(format!("{}::{}", family.name, case.name), move || check(&case)));
         }
     }

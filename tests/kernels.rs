@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     let lacking: Arc<Mutex<BTreeSet<String>>> = Arc::default();
     for family in ALL {
         for case in (family.cases)().into_iter().filter(|case| case.checked) {
-            for variant in family.variants_at(case.precision) {
+            for variant in case.variants() {
                 let (case, errors, lacking) = (case.clone(), errors.clone(), lacking.clone());
                 let name = format!("{}::{}::{}", family.name, variant.name, case.name);
                 tests.add_on_gpu(name, move |device| match check(device, &case, variant) {

@@ -1,4 +1,4 @@
-// The linear layer, a tile of 64 or 128 rows × 64 columns a workgroup.
+// The linear layer, a tile of rows × columns a workgroup.
 //
 //     out = act(in · Wᵀ + b) + R,   in [M, K], W [N, K], b [N], R [M, N]
 //

@@ -1,4 +1,4 @@
-// The tubelet embedding, a tile of 64 or 128 tokens × 64 columns a workgroup.
+// The tubelet embedding, a tile of tokens × columns a workgroup.
 //
 //     out[b, i, j, k, :] = Σ_{c, τ, y, x} clip[b, i·t + τ, c, j·h + y, k·w + x] · W[:, c, τ, y, x] + bias
 //

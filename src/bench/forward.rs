@@ -134,7 +134,7 @@ pub(super) fn check_batch(config: &Config, batch: usize, device: &Device) -> Res
     }
 }
 
-fn recorded(config: &Config, batch: usize) -> Result<Recording> {
+pub(super) fn recorded(config: &Config, batch: usize) -> Result<Recording> {
     config.validate()?;
     vivit::record(config, &Request::new(batch, ClipLayout::Btchw))
 }

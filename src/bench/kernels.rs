@@ -62,7 +62,7 @@ fn reduced_case(case: &Case, device: &Device, selection: &Selection) -> Option<C
     cases.filter(|other| variant(other) == wanted).max_by_key(work)
 }
 
-fn problem(case: &Case) -> Result<Problem> {
+pub(super) fn problem(case: &Case) -> Result<Problem> {
     let (graph, weights) = recorded(case)?;
     Ok(Problem {
         wanted: graph.outputs().to_vec(),

@@ -27,6 +27,8 @@ mod run;
 mod sampling;
 mod sizing;
 mod step;
+mod tile_file;
+mod tiles;
 mod verification;
 
 pub use benchmark::{
@@ -40,4 +42,6 @@ pub use kernels::CaseRun;
 pub use method::{BenchDevice, Method, Stage};
 pub use run::measure;
 pub use sizing::{Sizing, SizingWish, WorkRate, probe};
+pub use tile_file::TileFile;
+pub use tiles::{TimedProduct, TimedTile, TimedTiles, models_for_tiles};
 pub use verification::Witness;

@@ -17,7 +17,7 @@ use super::report::DeviceFindings;
 use super::subject::{Implementation, Subject, caught};
 use crate::graph::ExecutorOptions;
 use crate::kernels::suite::Expectation;
-use crate::kernels::{Case, Family, Selection};
+use crate::kernels::{Case, Family};
 use crate::tensor::{Element, Error, LONGEST_TEXT, Result, Tensor, printable};
 
 /// The version of what is written.
@@ -118,8 +118,7 @@ impl Replay {
                     None => Trial::declared(family, name),
                 };
                 let trial = trial.ok_or_else(|| self.unknown("case", name))?;
-                let implementations = subject.implementations(&trial.case, &Selection::automatic());
-                let implementation = implementations.into_iter().find(|one| one.name() == *variant);
+                let implementation = subject.able(&trial.case).into_iter().find(|one| one.name() == *variant);
                 let implementation = implementation.ok_or_else(|| self.elsewhere(subject, variant))?;
                 let trial = Trial { case: self.given(trial.case)?, ..trial };
                 findings.add(run(subject, &trial, implementation), true);

@@ -89,17 +89,28 @@ impl Subject {
         &self.device
     }
 
-    /// The variants for the precision of `case` that `selection` names, those that the device lacks something for too; or
-    /// the host's form.
+    /// The variants that are held to `case`, those that the device lacks something for too; or the host's form. Where
+    /// `selection` names variants, those that it names: with a tile of their own they are held to the cases of all, too.
     pub(super) fn implementations(&self, case: &Case, selection: &Selection) -> Vec<Implementation> {
+        let family = case.call.family();
+        let every = !selection.is_automatic() && case.tile.is_none();
+        let is_held = |implementation: &Implementation| match implementation {
+            Implementation::Variant(variant) => {
+                selection.names(family, variant.name) && (every || variant.tile == case.tile)
+            }
+            #[cfg(feature = "cpu")]
+            Implementation::Host => case.tile.is_none(),
+        };
+        self.able(case).into_iter().filter(is_held).collect()
+    }
+
+    /// All that compute at the precision of `case`.
+    pub(super) fn able(&self, case: &Case) -> Vec<Implementation> {
         #[cfg(feature = "cpu")]
         if self.device.gpu().is_none() {
             return vec![Implementation::Host];
         }
-        let family = case.call.family();
-        let variants = family.variants_at(case.precision).into_iter();
-        let variants = variants.filter(|variant| selection.names(family, variant.name));
-        variants.map(Implementation::Variant).collect()
+        case.call.family().variants_at(case.precision).into_iter().map(Implementation::Variant).collect()
     }
 
     /// Why `case` cannot run by `implementation`, as far as that is known without running it.

@@ -16,7 +16,7 @@ use tubelet::vivit::{Classifier, Config, Model, ModelOption};
 use tubelet::{LoadOptions, Vivit};
 
 use super::known::known;
-use super::{output, progress};
+use super::{output, progress, tuned};
 
 /// Their heading in the help.
 const MODEL: &str = "Model";
@@ -301,12 +301,17 @@ pub(super) struct DeviceArguments {
     #[arg(long, value_name = "FLOATS", default_value_t, help_heading = DEVICE,
         value_parser = known::<Precision>(Precision::ALL.iter().map(|one| one.name())))]
     precision: Precision,
+    /// Multiply by the tiles of workgroups that `tubelet devices --tune` found fastest on the device.
+    #[arg(long, hide_short_help = true, help_heading = DEVICE)]
+    tuned: bool,
 }
 
 impl DeviceArguments {
-    /// How kernels run on the device.
-    pub(super) fn options(&self) -> ExecutorOptions {
-        ExecutorOptions::new().variants(self.choice.variant.clone()).precision(self.precision)
+    /// How kernels run on `device`, which was opened as the arguments say.
+    pub(super) fn options(&self, device: &Device) -> ExecutorOptions {
+        let variants = self.choice.variant.clone();
+        let variants = if self.tuned { tuned::tiled(variants, device) } else { variants };
+        ExecutorOptions::new().variants(variants).precision(self.precision)
     }
 
     /// Opens the device. `checks` are the run-time checks of shaders.
@@ -322,9 +327,10 @@ impl DeviceArguments {
 
     /// The model on the device, with run-time checks of shaders.
     pub(super) fn load(&self, checkpoint: Checkpoint, preset: Option<Preset>) -> Result<Vivit> {
-        let ExecutorOptions { variants, precision, .. } = self.options();
+        let device = self.open(true)?;
+        let ExecutorOptions { variants, precision, .. } = self.options(&device);
         let options = LoadOptions::new().preset(preset).variants(variants).precision(precision);
-        Vivit::from_checkpoint(&self.open(true)?, checkpoint, options)
+        Vivit::from_checkpoint(&device, checkpoint, options)
     }
 }
 

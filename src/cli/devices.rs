@@ -1,10 +1,12 @@
 //! `tubelet devices`.
 
+mod tuning;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use tubelet::gpu::{self, Capabilities, devices};
-use tubelet::graph::Device;
+use tubelet::graph::{Device, DeviceChoice};
 use tubelet::kernels::{ALL, Family, Precision};
 use tubelet::tensor::Result;
 
@@ -14,12 +16,21 @@ use super::preamble::Preamble;
 /// List this machine's devices, their limits and kernel variants
 #[derive(clap::Args)]
 #[command(after_help = "\
-A device gets the fastest variant of each kernel that it can run; --variant of the other subcommands forces another.
+A device gets the fastest variant of each kernel that it can run; --variant of the other subcommands forces another. \
+--tune keeps what it finds in a file of the device, its driver and this version, in the folder that TUBELET_CACHE names, \
+else in tubelet among the user's caches. Other subcommands read it where --tuned is given, and never else.
 
 Examples:
   tubelet devices
-  tubelet devices --json | jq '.devices[0].limits'")]
+  tubelet devices --json | jq '.devices[0].limits'
+  tubelet devices --tune")]
 pub(super) struct Devices {
+    /// Time every tile of workgroups on the products of the four models, print the times, and keep the fastest for --tuned.
+    #[arg(long)]
+    tune: bool,
+    /// With --tune: the device, named as for other subcommands, instead of the fastest that runs WGSL.
+    #[arg(short, long, value_name = "DEVICE", env = "TUBELET_DEVICE", hide_env_values = true)]
+    device: Option<DeviceChoice>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -56,6 +67,9 @@ struct Entry {
 
 impl super::Run for Devices {
     fn run(self) -> Result<()> {
+        if self.tune {
+            return tuning::tune(self.device.unwrap_or_default(), self.json);
+        }
         let found = devices()?;
         let host = Device::host(None).ok();
         if found.is_empty() && host.is_none() {
@@ -90,15 +104,27 @@ fn entry(index: usize, default: bool, capabilities: Capabilities) -> Entry {
 }
 
 fn describe(entry: &Entry) -> String {
-    let Capabilities { name, backend, driver, kind, f16, int64, subgroup, timestamps, matrix_shapes, limits, .. } =
-        &entry.capabilities;
+    let Capabilities {
+        name,
+        backend,
+        driver,
+        kind,
+        family,
+        f16,
+        int64,
+        subgroup,
+        timestamps,
+        matrix_shapes,
+        limits,
+        ..
+    } = &entry.capabilities;
     let yes = |flag: bool| if flag { "yes" } else { "no" };
     let subgroup = subgroup.map_or("none".to_owned(), |sizes| match sizes.fixed() {
         Some(size) => format!("{size} lanes"),
         None => format!("{} to {} lanes, not fixed", sizes.smallest, sizes.largest),
     });
     let facts = output::fields([
-        ("kind", kind.to_string()),
+        ("kind", format!("{kind}, family {family}")),
         ("driver", format!("{driver}, through {backend}")),
         ("subgroups", subgroup),
         ("shader types", format!("f16 {}, 64-bit integers {}", yes(*f16), yes(*int64))),

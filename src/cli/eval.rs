@@ -376,6 +376,7 @@ fn describe(report: &Report) -> String {
         ("values", preamble.preprocessing.clone().unwrap_or_default()),
     ];
     facts.extend(preamble.device.as_ref().map(|device| ("device", device.clone())));
+    facts.extend(preamble.tiles());
     facts.extend(report.speed.as_ref().map(|Speed { videos, seconds, clips_per_second }| {
         let time = output::seconds(Duration::from_secs_f64(*seconds));
         let rate = output::three_digits(*clips_per_second);

@@ -74,8 +74,7 @@ impl super::Run for Forward {
         files::check_output(&self.output, &["safetensors"], &inputs)?;
         let clips = with_batch(files::read_npy(&self.clip)?)?;
         let checkpoint = self.model.load()?;
-        let mut preamble = Preamble::new("forward").checkpoint(&checkpoint);
-        let tensors = self.forward(checkpoint, &clips, &mut preamble)?;
+        let (preamble, tensors) = self.forward(checkpoint, &clips)?;
         tensors.iter().filter_map(not_finite).for_each(|note| output::note(&note));
         files::write_safetensors(&self.output, &tensors)?;
         let shape = |(name, tensor): (&String, &Tensor)| (name.clone(), tensor.shape().axes().to_vec());
@@ -85,20 +84,15 @@ impl super::Run for Forward {
 }
 
 impl Forward {
-    fn forward(
-        &self,
-        checkpoint: Checkpoint,
-        clips: &Tensor,
-        preamble: &mut Preamble,
-    ) -> Result<BTreeMap<String, Tensor>> {
+    fn forward(&self, checkpoint: Checkpoint, clips: &Tensor) -> Result<(Preamble, BTreeMap<String, Tensor>)> {
         let layout = self.layout.unwrap_or(checkpoint.provenance.layout());
         let config = &checkpoint.config;
         engine::check_clips(config, clips, layout).map_err(|error| error.within(self.clip.display()))?;
         let mask = self.mask.mask(clips.shape().axes()[0], config.frames)?;
         let pass = Pass::new().layout(layout).taps(self.taps()).mask(mask);
         let model = self.device.load(checkpoint, None)?;
-        preamble.device = Some(model.device().name().to_owned());
-        progress::showing_upload(&model, || model.forward(pass.over(clips)))
+        let tensors = progress::showing_upload(&model, || model.forward(pass.over(clips)))?;
+        Ok((Preamble::new("forward").model(&model), tensors))
     }
 
     fn taps(&self) -> Taps {

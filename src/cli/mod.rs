@@ -31,6 +31,7 @@ mod sliding;
 mod start;
 mod times;
 mod train;
+mod tuned;
 mod video;
 mod videos;
 

@@ -29,6 +29,9 @@ pub(super) struct Preamble {
     pub(super) untrained: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) device: Option<String>,
+    /// Whether its tiles of workgroups are those that were timed on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tuned: Option<bool>,
     /// How frames become values, or what decided about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) preprocessing: Option<String>,
@@ -44,6 +47,7 @@ impl Preamble {
             model: None,
             untrained: None,
             device: None,
+            tuned: None,
             preprocessing: None,
         }
     }
@@ -61,8 +65,13 @@ impl Preamble {
 
     /// Adds a model and its device.
     pub(super) fn model(self, model: &Vivit) -> Self {
-        let device = Some(model.device().name().to_owned());
-        Self { device, ..self.checkpoint(model.checkpoint()) }
+        self.checkpoint(model.checkpoint()).device(model)
+    }
+
+    /// Adds the device of a model, and how it computes there.
+    pub(super) fn device(self, model: &Vivit) -> Self {
+        let tuned = model.variants().is_tuned().then_some(true);
+        Self { device: Some(model.device().name().to_owned()), tuned, ..self }
     }
 
     pub(super) fn video(self, video: VideoReport) -> Self {
@@ -71,6 +80,11 @@ impl Preamble {
 
     pub(super) fn preprocessing(self, preprocessing: impl Into<String>) -> Self {
         Self { preprocessing: Some(preprocessing.into()), ..self }
+    }
+
+    /// The fact for people that tiles are taken as they were timed.
+    pub(super) fn tiles(&self) -> Option<(&'static str, String)> {
+        self.tuned.map(|_| ("tiles", "as `tubelet devices --tune` timed them".to_owned()))
     }
 
     /// The facts for people, in their order, with those of the clip and of the range of its values.
@@ -90,6 +104,7 @@ impl Preamble {
             ("model", model),
             ("device", self.device.clone()),
         ];
-        facts.into_iter().filter_map(|(title, fact)| Some((title, fact?))).collect()
+        let facts = facts.into_iter().filter_map(|(title, fact)| Some((title, fact?)));
+        facts.chain(self.tiles()).collect()
     }
 }

@@ -53,12 +53,13 @@ impl super::Run for Shader {
         let case = self.case(family)?;
         let device = self.device.open_gpu(true)?;
         let capabilities = case.device(device.capabilities());
-        let ExecutorOptions { variants, precision, .. } = self.device.options();
+        let ExecutorOptions { variants, precision, .. } = self.device.options(&device.into());
         let precision = if precision == Precision::F32 { case.precision } else { precision };
         let plan = variants.plan(&*case.call, &capabilities, precision)?;
         let listing = Listing::of(family, &plan)?;
         let mut preamble = Preamble::new("shader");
         preamble.device = Some(capabilities.name);
+        preamble.tuned = variants.is_tuned().then_some(true);
         let (kernel, variant) = (family.name, plan.variant.name);
         let report = Report { preamble, kernel, variant, case: case.name, listing };
         output::report(self.json, &report, describe)

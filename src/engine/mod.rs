@@ -226,6 +226,11 @@ impl Vivit {
         &self.loaded.weights
     }
 
+    /// The kernel variants and tiles that it was loaded with.
+    pub fn variants(&self) -> &Selection {
+        &self.loaded.options.variants
+    }
+
     /// How precisely weights are stored on the device, and products computed.
     pub fn precision(&self) -> Precision {
         self.loaded.options.precision

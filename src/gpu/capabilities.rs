@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::DeviceFamily;
 use crate::tensor::named;
 
 /// What sort of hardware answers.
@@ -129,6 +130,9 @@ pub struct Capabilities {
     pub driver: String,
     /// What sort of hardware it is.
     pub kind: DeviceKind,
+    /// Who made it.
+    #[serde(default)]
+    pub family: DeviceFamily,
     /// 16-bit floats in shaders.
     pub f16: bool,
     /// 64-bit integers in shaders: two floats in one load.
@@ -151,6 +155,7 @@ impl Capabilities {
             backend: "vulkan".to_owned(),
             driver: String::new(),
             kind,
+            family: if kind == DeviceKind::Software { DeviceFamily::Software } else { DeviceFamily::Unknown },
             f16: false,
             int64: false,
             subgroup: Some(Subgroup { smallest: 8, largest: 8 }),
@@ -212,6 +217,7 @@ impl Capabilities {
             backend: info.backend.to_string(),
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
             kind,
+            family: DeviceFamily::of(info),
             f16: features.contains(wgpu::Features::SHADER_F16),
             int64: features.contains(wgpu::Features::SHADER_INT64),
             subgroup,

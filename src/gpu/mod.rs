@@ -14,6 +14,7 @@ mod capabilities;
 mod choice;
 mod commands;
 mod device;
+mod family;
 mod fault;
 mod frames;
 mod identity;
@@ -30,6 +31,7 @@ pub use choice::devices;
 pub use choice::{GpuChoice, GpuOptions, devices_async};
 pub use commands::{Commands, Dispatch, Timing};
 pub use device::{Gpu, WgpuHandles};
+pub use family::DeviceFamily;
 pub use frames::{BufferLayout, DeviceFrames, PixelOrder};
 pub use identity::DeviceId;
 #[cfg(not(target_arch = "wasm32"))]

@@ -36,7 +36,8 @@ pub use contract::{
 };
 pub use shader::{
     DeviceClass, Dispatches, FrameRun, Launch, ListedDispatch, Listing, Literal, Literals, Needs, Plan, Planned,
-    Planner, Precision, Program, ProgramBuilder, Seen, Selection, Shader, Unfit, Variant, render, suite, word,
+    Planner, Precision, ProductClass, Program, ProgramBuilder, Seen, Selection, Shader, TilePicks, Unfit, Variant,
+    WorkgroupTile, render, suite, word,
 };
 
 /// Every kernel family.
@@ -143,6 +144,35 @@ mod tests {
             let message = forced.plan(&*call, &without, Precision::F16).unwrap_err().to_string();
             assert!(message.contains("matrix units"), "{message}");
         }
+    }
+
+    /// `workgroup` is any of its tiles, as they were timed where the device can run that; a tile by its name is that one.
+    #[test]
+    fn tiles_are_named_timed_or_usual() {
+        let [software, gpu] = [DeviceKind::Software, DeviceKind::Discrete].map(Capabilities::of_kind);
+        let mut small = gpu.clone();
+        small.limits.workgroup_invocations = 128;
+        let tile = WorkgroupTile::ALL[4];
+        let picks = TilePicks::new().with("linear", ProductClass::ManyWide, tile);
+        let call = products::Linear::new(3137, 768, 3072);
+        let chosen = |selection: &Selection, device: &Capabilities| {
+            selection.plan(&call, device, Precision::F32).unwrap().variant.name
+        };
+        let usual = Selection::automatic();
+        let timed = usual.clone().tiles(picks.clone());
+        assert!(timed.is_automatic() && timed.is_tuned() && !usual.is_tuned());
+        assert_eq!((chosen(&usual, &gpu), chosen(&timed, &gpu)), ("workgroup", tile.name));
+        assert_eq!((chosen(&timed, &small), chosen(&timed, &software)), ("workgroup", "subgroup"));
+        let forced: Selection = "workgroup".parse().unwrap();
+        assert_eq!(chosen(&forced, &software), "workgroup");
+        assert_eq!(chosen(&forced.clone().tiles(picks.clone()), &software), tile.name);
+        let named: Selection = "linear=workgroup.32x64x16".parse().unwrap();
+        assert_eq!(chosen(&named.clone().tiles(picks), &gpu), "workgroup.32x64x16");
+        let refused = tile.name.parse::<Selection>().unwrap().plan(&call, &small, Precision::F32).unwrap_err();
+        assert!(refused.to_string().contains("256 invocations"), "{refused}");
+        let family = products::Linear::FAMILY;
+        assert!(forced.names(family, "workgroup") && forced.names(family, tile.name));
+        assert!(!named.names(family, "workgroup") && !named.names(family, tile.name));
     }
 
     #[test]

@@ -3,7 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use libtest_mimic::Failed;
 use serde_json::{Value, json};
+use tubelet::bench::TileFile;
+use tubelet::gpu::{Capabilities, GpuChoice};
+use tubelet::graph::DeviceChoice;
+use tubelet::kernels::{ProductClass, TilePicks, WorkgroupTile};
 
 use crate::{Kept, Outcome, Ran, ensure, pictures, tubelet};
 
@@ -25,6 +30,55 @@ pub(super) fn listed() -> Outcome {
     }
     let named = tubelet::kernels::ALL.iter().all(|family| people.stdout.contains(family.name));
     people.expect(named, "does not name every kernel").map(drop)
+}
+
+/// The kept tiles of this device are read where --tuned is given; what is no such file is said, and changes nothing.
+pub(super) fn tuned() -> Outcome {
+    let caches = tempfile::tempdir()?;
+    let path = caches.path().join(TileFile::name(&tested()?));
+    let shader = |arguments: &[&str]| {
+        let arguments = [&["shader", "linear", "--variant", "workgroup", "--json"], arguments].concat();
+        let mut command = tubelet(&arguments);
+        command.env("TUBELET_CACHE", caches.path());
+        Ran::of(command)?.success()
+    };
+    let unkept = shader(&["--tuned"])?;
+    ensure(unkept.stderr.contains("no tiles were timed"), "no note that there are none")?;
+    let usual = unkept.json()?;
+    ensure(usual["variant"] == "workgroup" && usual["tuned"].is_null(), "another tile than usual")?;
+    let tile = WorkgroupTile::ALL[0];
+    let picks = TilePicks::new().with("linear", ProductClass::ManyWide, tile);
+    TileFile::new(&tested()?, picks).write(&path)?;
+    let taken = shader(&["--tuned"])?;
+    ensure(taken.stderr.is_empty(), "a note on what is right")?;
+    let taken = taken.json()?;
+    ensure(taken["variant"] == tile.name && taken["tuned"] == true, format!("not taken: {}", taken["variant"]))?;
+    ensure(shader(&[])?.json()?["variant"] == "workgroup", "taken without being asked")?;
+    let text = std::fs::read_to_string(&path)?;
+    let foreign = text.replace(&format!("\"version\": \"{}", env!("CARGO_PKG_VERSION")), "\"version\": \"0.0.0");
+    for (content, said) in [(&text[..40], "is damaged"), (foreign.as_str(), "0.0.0")] {
+        std::fs::write(&path, content)?;
+        let refused = shader(&["--tuned"])?;
+        ensure(refused.stderr.contains(said), format!("does not say {said}: {}", refused.stderr))?;
+        ensure(refused.json()?["variant"] == "workgroup", "another tile than usual")?;
+    }
+    Ok(())
+}
+
+/// The device of these tests.
+fn tested() -> Result<Capabilities, Failed> {
+    let listed = Ran::with("devices --json", &[])?.json()?;
+    let mut found = Vec::new();
+    for device in listed["devices"].as_array().ok_or("not an array")? {
+        found.push(serde_json::from_value::<Capabilities>(device.clone())?);
+    }
+    let named = std::env::var("TUBELET_DEVICE").ok().map(|name| name.parse::<DeviceChoice>()).transpose()?;
+    let choice = match named {
+        Some(DeviceChoice::Gpu(choice)) => choice,
+        _ => GpuChoice::Fastest,
+    };
+    let index = choice.index_in(&found).ok_or("no device")?;
+    Ok(found.swap_remove(index))
 }
 
 pub(super) fn unknown() -> Outcome {

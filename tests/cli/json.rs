@@ -85,6 +85,7 @@ fn runs(folder: &TempDir, pictures: &TempDir) -> Result<Vec<(&'static str, Ran)>
         Ok(())
     };
     run("devices", "", &[])?;
+    run("devices --tune", "", &[])?;
     run("classify", "{} --model {} --causal", &[&video(), hf])?;
     run("classify", "{} --model {} --views 1x1", &[pictures, heads])?;
     run("classify --sliding", "8 {} --model {}", &[&video(), hf])?;
@@ -92,7 +93,7 @@ fn runs(folder: &TempDir, pictures: &TempDir) -> Result<Vec<(&'static str, Ran)>
     run("clip", "{} --model {} --output {}", &[pictures, hf, &npy])?;
     run("attention", "{} --model {} --profile {}", &[pictures, hf, &plot])?;
     run("embed", "{} --model {} --output {} --views 1x1", &[pictures, hf, &npy])?;
-    run("forward", "--model {} --clip {} --output {}", &[hf, &clip, &tensors])?;
+    run("forward", "--model {} --clip {} --output {} --tuned", &[hf, &clip, &tensors])?;
     run("gradient", "--model {} --clip {} --labels 3,1 --output {}", &[hf, &clip, &tensors])?;
     run(
         "make-motions",

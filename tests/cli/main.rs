@@ -91,6 +91,7 @@ fn main() -> ExitCode {
     let with_device: &[ProgramTest] = &[
         ("devices", devices::listed),
         ("unknown devices are told the known", devices::unknown),
+        ("tiles that were timed are taken where asked for", devices::tuned),
         ("clip is the published tensor", || published_clip(&[])),
         ("forward is golden", || golden_forward(&[])),
         ("forward by plain variants is golden", || golden_forward(&["--variant", "plain"])),
@@ -157,6 +158,7 @@ struct Ran {
 fn tubelet<A: AsRef<std::ffi::OsStr>>(arguments: &[A]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tubelet"));
     command.args(arguments).env_remove("RUST_LOG").env("HF_HUB_OFFLINE", "1").env("COLUMNS", "80");
+    command.env("TUBELET_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("caches"));
     // Where no device is named, these are tests of what runs WGSL.
     if std::env::var_os("TUBELET_DEVICE").is_none() {
         command.env("TUBELET_DEVICE", "gpu");

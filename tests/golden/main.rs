@@ -51,7 +51,8 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     let variants = ALL.iter().flat_map(|family| family.variants_at(Precision::F32));
-    let mut variants: Vec<_> = variants.map(|variant| variant.name).collect();
+    // A tile of workgroups is held to its edges by the cases of kernels.
+    let mut variants: Vec<_> = variants.filter(|variant| variant.tile.is_none()).map(|variant| variant.name).collect();
     variants.sort_unstable();
     variants.dedup();
     for folder in FOLDERS {

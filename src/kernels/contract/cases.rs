@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::gpu::{Capabilities, Limits};
 use crate::kernels::contract::{Call, Kernel};
-use crate::kernels::shader::{Plan, Precision, Unfit, Variant};
+use crate::kernels::shader::{Plan, Precision, Unfit, Variant, WorkgroupTile};
 use crate::tensor::{Allowance, Element, Error, Exact, Result, Shape, Tensor, Tolerance};
 
 /// One call of a kernel with its inputs and what counts as right.
@@ -35,6 +35,8 @@ pub struct Case {
     pub precision: Precision,
     /// The element in which its outputs are left in memory, where the variant can do so.
     pub outputs: Element,
+    /// The tile at whose edges it lies; `None` for cases of the kernel as such.
+    pub tile: Option<WorkgroupTile>,
 }
 
 /// How a case fills an input.
@@ -58,8 +60,13 @@ pub enum Fill {
 impl Case {
     /// A case whose inputs are uniform in [−1, 1], held to its kernel's bound and to [`Tolerance::KERNEL`].
     pub fn new<K: Kernel>(name: impl Into<String>, kernel: K) -> Self {
-        let present = kernel.operands();
-        let inputs = K::FAMILY.bindings.iter().zip(&present);
+        Self::of_call(name, std::sync::Arc::new(kernel))
+    }
+
+    /// The same of a call of any kernel.
+    pub(crate) fn of_call(name: impl Into<String>, call: Call) -> Self {
+        let present = call.operands();
+        let inputs = call.family().bindings.iter().zip(&present);
         let inputs = inputs
             .filter(|(binding, shape)| binding.access.reads() && shape.is_some())
             .map(|(binding, _)| match binding.element {
@@ -69,7 +76,7 @@ impl Case {
             .collect();
         Self {
             name: name.into(),
-            call: std::sync::Arc::new(kernel),
+            call,
             inputs,
             tolerance: Tolerance::KERNEL,
             checked: true,
@@ -78,6 +85,7 @@ impl Case {
             workgroups: None,
             precision: Precision::F32,
             outputs: Element::F32,
+            tile: None,
         }
     }
 
@@ -144,6 +152,22 @@ impl Case {
     pub fn leaving_halves(mut self) -> Self {
         self.outputs = Element::F16;
         self
+    }
+
+    /// At the edges of `tile`: run by the variants that have it, and by no others.
+    #[must_use]
+    pub fn at_edges_of(self, tile: WorkgroupTile) -> Self {
+        Self { tile: Some(tile), ..self }
+    }
+
+    /// The variants that are held to it: those that compute at its precision, and have the tile at whose edges it lies.
+    ///
+    /// What a tile has of its own shows at its edges; what all tiles of a shader share is held to the other cases by the
+    /// variant that chooses among them.
+    pub fn variants(&self) -> Vec<&'static Variant> {
+        let mut variants = self.call.family().variants_at(self.precision);
+        variants.retain(|variant| variant.tile == self.tile);
+        variants
     }
 
     /// `device` with the smaller limits of this case.

@@ -265,6 +265,12 @@ pub trait Kernel: Debug + Send + Sync + Sized + 'static {
         0
     }
 
+    /// Rows and columns of its matrix product, where variants with tiles of workgroups of several shapes compute it; `None`
+    /// where there are none.
+    fn product(&self) -> Option<[usize; 2]> {
+        None
+    }
+
     /// Bytes that have to be read with weights in f32: every present input once, unless the kernel needs only a part of
     /// them.
     fn bytes_read(&self) -> u64 {
@@ -318,6 +324,9 @@ pub trait Operation: Debug + Send + Sync {
 
     /// See [`Kernel::multiply_accumulates`].
     fn multiply_accumulates(&self) -> u64;
+
+    /// See [`Kernel::product`].
+    fn product(&self) -> Option<[usize; 2]>;
 
     /// How `variant` computes this call on `device` at this precision: in one dispatch where the limits allow, else in one
     /// a piece. [`Unfit`] where it cannot.
@@ -378,6 +387,10 @@ impl<K: Kernel> Operation for K {
 
     fn multiply_accumulates(&self) -> u64 {
         Kernel::multiply_accumulates(self)
+    }
+
+    fn product(&self) -> Option<[usize; 2]> {
+        Kernel::product(self)
     }
 
     fn plan_leaving(

@@ -1,14 +1,14 @@
 //! The tile under every kernel that multiplies rows by a weight: `shaders/products/product*.wgsl`.
 
 use crate::gpu::Capabilities;
-use crate::kernels::shader::{Dispatches, Literals, Needs, Unfit};
+use crate::kernels::shader::{Dispatches, Literals, Needs, Unfit, WorkgroupTile};
 use crate::tensor::{Element, Format, Layout, Result};
 
 /// What `products/product.wgsl` needs.
 pub(super) const PLAIN: Needs = Needs::invocations(PLAIN_INVOCATIONS as u32).workgroup_bytes(0);
-/// What `products/product.workgroup.wgsl` needs: 16 steps of 128 rows (padded by 2) and of 64 columns.
-pub(super) const WORKGROUP: Needs = Needs::invocations(128).workgroup_floats(16 * (128 + 2 + 64));
-/// The same with halves in that memory, and rows padded by 4.
+/// What `products/product.workgroup.wgsl` needs for the larger of the tiles that it has where none is named.
+pub(super) const WORKGROUP: Needs = WorkgroupTile::LARGE.needs();
+/// The same with halves in that memory: 16 steps of 128 rows, padded by 4, and of 64 columns.
 pub(super) const WORKGROUP_OF_HALVES: Needs = Needs::invocations(128).workgroup_bytes(2 * 16 * (128 + 4 + 64)).f16();
 /// What `products/product.subgroup.wgsl` needs: room for finished sums.
 pub(super) const SUBGROUP: Needs = Needs::subgroup().workgroup_bytes(16 * FINISHED_SUMS as u32);
@@ -77,6 +77,8 @@ pub(super) struct Tile {
     wide: bool,
     /// How the tile is divided into matrices, where matrix units multiply.
     matrices: Option<Matrices>,
+    /// How it is divided into blocks, where a workgroup stages its operands.
+    shared: Option<WorkgroupTile>,
 }
 
 /// How a workgroup divides its tile into the matrices of a device's matrix units.
@@ -119,11 +121,12 @@ impl Tile {
         iterations: 1,
         wide: false,
         matrices: None,
+        shared: None,
     };
-    const WORKGROUP_SMALL: Self =
-        Self { rows: 64, panel: 64, lanes: 64, tiles: 1, depth: 16, iterations: 6, wide: false, matrices: None };
-    const WORKGROUP_LARGE: Self = Self { rows: 128, lanes: 128, ..Self::WORKGROUP_SMALL };
-    const MATRIX_SMALL: Self = Self { lanes: MATRIX_INVOCATIONS, depth: 32, iterations: 1, ..Self::WORKGROUP_SMALL };
+    const WORKGROUP_SMALL: Self = Self::shared(WorkgroupTile::SMALL);
+    const WORKGROUP_LARGE: Self = Self::shared(WorkgroupTile::LARGE);
+    const MATRIX_SMALL: Self =
+        Self { lanes: MATRIX_INVOCATIONS, depth: 32, iterations: 1, shared: None, ..Self::WORKGROUP_SMALL };
     const MATRIX_LARGE: Self = Self { rows: 128, ..Self::MATRIX_SMALL };
 
     /// The tile of a subgroup for a product of `rows`; `wide` where operands and sizes let it load two floats at once.
@@ -160,6 +163,24 @@ impl Tile {
         Ok(Self::PLAIN)
     }
 
+    /// The tile at this index in [`WorkgroupTile::ALL`], whatever the sizes.
+    pub(super) fn of_workgroup<const INDEX: usize>(
+        _: &Capabilities,
+        _: usize,
+        _: usize,
+        _: bool,
+    ) -> Result<Self, Unfit> {
+        Ok(Self::shared(WorkgroupTile::ALL[INDEX]))
+    }
+
+    /// A tile whose operands a workgroup stages. A step has a turn for each four of its depth, and two for the loop.
+    const fn shared(tile: WorkgroupTile) -> Self {
+        let WorkgroupTile { rows, columns, depth, .. } = tile;
+        let (lanes, iterations) = (tile.invocations(), depth / 4 + 2);
+        let (tiles, wide, matrices, shared) = (1, false, None, Some(tile));
+        Self { rows, panel: columns, lanes, tiles, depth, iterations, wide, matrices, shared }
+    }
+
     fn of_subgroup(lanes: usize, rows: usize, wide: bool) -> Self {
         let lanes = lanes.min(SUBGROUP_LANES);
         let heights = if wide { WIDE_HEIGHTS } else { SUBGROUP_HEIGHTS };
@@ -167,7 +188,8 @@ impl Tile {
         let fitting = heights.into_iter().filter(|(height, _)| height.is_multiple_of(lanes));
         let rows = fitting.min_by_key(time).map_or(lanes, |(height, _)| height);
         let depth = if wide { 8 } else { 4 };
-        Self { rows, panel: 4 * lanes, lanes, tiles: 1, depth, iterations: 1, wide, matrices: None }
+        let (matrices, shared) = (None, None);
+        Self { rows, panel: 4 * lanes, lanes, tiles: 1, depth, iterations: 1, wide, matrices, shared }
     }
 
     /// The format of a weight of these elements.
@@ -191,6 +213,10 @@ impl Tile {
         let tile = Literals::new().with("rows", self.rows).with("lanes", self.lanes).with("stored", at_a_time);
         let tile = tile.with("wide", self.wide).with("half", weight == Element::F16);
         let tile = tile.with("half_input", factor == Element::F16).with("half_output", output == Element::F16);
+        if let Some(WorkgroupTile { columns, depth, block: [block_rows, block_columns], .. }) = self.shared {
+            let tile = tile.with("columns", columns).with("depth", depth);
+            return tile.with("block_rows", block_rows).with("block_columns", block_columns);
+        }
         let Some(Matrices { edge, subgroups, of_subgroup }) = self.matrices else { return tile };
         let tile = tile.with("edge", edge).with("row_subgroups", subgroups[0]).with("column_subgroups", subgroups[1]);
         tile.with("row_matrices", of_subgroup[0]).with("column_matrices", of_subgroup[1])
@@ -215,7 +241,8 @@ mod tests {
 
     #[test]
     fn long_sums_take_more_iterations_than_some_devices_run() {
-        for tile in [Tile::PLAIN, Tile::WORKGROUP_LARGE, Tile::of_subgroup(8, 3137, false)] {
+        let shared = WorkgroupTile::ALL.map(Tile::shared);
+        for tile in [Tile::PLAIN, Tile::of_subgroup(8, 3137, false)].into_iter().chain(shared) {
             assert!(tile.iterations(70_000) <= 65_535);
             assert!(tile.iterations(263_000) > 65_535);
         }

@@ -8,7 +8,9 @@ mod program;
 mod selection;
 pub mod suite;
 mod template;
+mod tile_picks;
 mod variant;
+mod workgroup_tile;
 
 pub use cut::{FrameRun, Seen};
 pub use dispatches::{Dispatches, Launch, word};
@@ -17,5 +19,7 @@ pub use precision::Precision;
 pub use program::{Program, ProgramBuilder, render};
 pub use selection::Selection;
 pub use template::{Literal, Literals};
+pub use tile_picks::{ProductClass, TilePicks};
 pub(super) use variant::wgsl;
 pub use variant::{DeviceClass, Needs, Plan, Planned, Planner, Shader, Unfit, Variant};
+pub use workgroup_tile::WorkgroupTile;

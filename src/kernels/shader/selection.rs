@@ -5,10 +5,13 @@ use std::fmt;
 
 use crate::gpu::Capabilities;
 use crate::kernels::contract::{Family, Operation};
-use crate::kernels::shader::{Plan, Precision};
+use crate::kernels::shader::{Plan, Precision, TilePicks, Unfit, Variant};
 use crate::tensor::{Error, Result};
 
-/// Variants that are forced instead of those that a device would get.
+/// Variants that are forced instead of those that a device would get; and tiles that were timed on it.
+///
+/// `workgroup` names the tiles of workgroups, too: which of them runs is chosen by the call and the device.
+/// `workgroup.64x64x16` names one.
 ///
 /// ```
 /// use tubelet::LoadOptions;
@@ -22,6 +25,8 @@ pub struct Selection {
     everywhere: Option<String>,
     /// For single kernels.
     by_kernel: BTreeMap<String, String>,
+    /// Tiles for products that are given no tile by name.
+    picks: TilePicks,
 }
 
 impl Selection {
@@ -32,14 +37,28 @@ impl Selection {
 
     /// Whether no variant is forced.
     pub fn is_automatic(&self) -> bool {
-        *self == Self::default()
+        self.everywhere.is_none() && self.by_kernel.is_empty()
+    }
+
+    /// The same, with the tiles that were timed on the device on which calls will be planned.
+    #[must_use]
+    pub fn tiles(self, picks: TilePicks) -> Self {
+        Self { picks, ..self }
+    }
+
+    /// Whether tiles are taken as they were timed.
+    pub fn is_tuned(&self) -> bool {
+        !self.picks.is_empty()
     }
 
     /// Whether the variant `name` of `family` is among those that are named here: all are where none is forced.
     #[doc(hidden)]
     pub fn names(&self, family: &Family, name: &str) -> bool {
         match self.by_kernel.get(family.name).or(self.everywhere.as_ref()) {
-            Some(forced) => forced == name,
+            Some(forced) => {
+                let rest = name.strip_prefix(forced.as_str());
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            }
             None => self.is_automatic(),
         }
     }
@@ -54,16 +73,36 @@ impl Selection {
         if let Some(name) = self.forced(family) {
             let variant = family.named(name, device, precision)?;
             let unfit = |reason| Error::unsupported(format!("{}, variant {name}: {reason}", family.name));
-            return call.plan(variant, device, precision).map_err(unfit);
+            return self.plan_by(variant, call, device, precision).map_err(unfit);
         }
         let mut reason = format!("{} can run none of its variants", device.name);
         for variant in family.fitting(device, precision) {
-            match call.plan(variant, device, precision) {
+            match self.plan_by(variant, call, device, precision) {
                 Ok(plan) => return Ok(plan),
                 Err(unfit) => reason = unfit.to_string(),
             }
         }
         Err(Error::unsupported(format!("{}: {reason}", family.name)))
+    }
+
+    /// How `variant` computes `call`: where it leaves its tile open, first with the one that suits the product on `device`.
+    fn plan_by(
+        &self,
+        variant: &'static Variant,
+        call: &dyn Operation,
+        device: &Capabilities,
+        precision: Precision,
+    ) -> Result<Plan, Unfit> {
+        let tiled = self.tiled(variant, call, device).map(|tiled| call.plan(tiled, device, precision));
+        tiled.and_then(Result::ok).map_or_else(|| call.plan(variant, device, precision), Ok)
+    }
+
+    /// `variant` with the tile that was timed or stands in the table, where the device can run it.
+    fn tiled(&self, variant: &Variant, call: &dyn Operation, device: &Capabilities) -> Option<&'static Variant> {
+        let family = call.family();
+        let tile = self.picks.tile(family.name, call.product()?, device.family)?;
+        let has_it = |other: &&'static Variant| other.tile == Some(tile) && other.is_tile_of(variant);
+        family.variants().into_iter().find(has_it).filter(|tiled| tiled.missing(device).is_none())
     }
 
     /// The variant that is forced for `family`.
@@ -103,7 +142,8 @@ impl Selection {
     }
 }
 
-/// What [`FromStr`](std::str::FromStr) takes: `plain,linear=workgroup`; nothing for the device's own choice.
+/// What [`FromStr`](std::str::FromStr) takes: `plain,linear=workgroup`; nothing for the device's own choice. Tiles that were
+/// timed are no part of it.
 impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let single = self.by_kernel.iter().map(|(kernel, name)| format!("{kernel}={name}"));

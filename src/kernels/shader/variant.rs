@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::gpu::Capabilities;
-use crate::kernels::shader::Dispatches;
 use crate::kernels::shader::dispatches::Launch;
+use crate::kernels::shader::{Dispatches, WorkgroupTile};
 use crate::tensor::{Element, Error, Format};
 
 /// A WGSL file: a template of the folder `shaders/`, or one from elsewhere.
@@ -65,7 +65,7 @@ pub(in crate::kernels) use wgsl;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Variant {
-    /// `plain`, `subgroup`, `workgroup`, …: the suffix of the WGSL file (`plain` has none).
+    /// `plain`, `subgroup`, `workgroup`, …: the suffix of the WGSL file (`plain` has none), or the name of its tile.
     pub name: &'static str,
     /// The WGSL.
     pub shader: Shader,
@@ -73,6 +73,8 @@ pub struct Variant {
     pub needs: Needs,
     /// The devices it is meant for.
     pub class: DeviceClass,
+    /// The tile that it is rendered for, where that is declared; other variants of the file choose theirs.
+    pub tile: Option<WorkgroupTile>,
 }
 
 /// A variant of the kernel `K`, and how it plans a call: it sees the sizes and the device, and writes its dispatches or
@@ -98,6 +100,12 @@ impl<K: 'static> Planned<K> {
     /// For GPUs.
     pub const fn gpu(shader: Shader, needs: Needs, plan: Planner<K>) -> Self {
         Self { variant: Variant::new(shader, needs, DeviceClass::Gpu), plan }
+    }
+
+    /// For GPUs, with a tile by whose name it goes.
+    pub(in crate::kernels) const fn tile(shader: Shader, tile: WorkgroupTile, plan: Planner<K>) -> Self {
+        let (name, needs, class) = (tile.name, tile.needs(), DeviceClass::Gpu);
+        Self { variant: Variant { name, shader, needs, class, tile: Some(tile) }, plan }
     }
 
     /// For devices that have nothing better.
@@ -212,7 +220,12 @@ pub enum DeviceClass {
 impl Variant {
     /// Named as its WGSL file says: `workgroup` in `linear.workgroup.wgsl`, `plain` in `linear.wgsl`.
     pub const fn new(shader: Shader, needs: Needs, class: DeviceClass) -> Self {
-        Self { name: shader.suffix(), shader, needs, class }
+        Self { name: shader.suffix(), shader, needs, class, tile: None }
+    }
+
+    /// Whether it is `other` with a tile of its own.
+    pub(crate) fn is_tile_of(&self, other: &Self) -> bool {
+        self.tile.is_some() && other.tile.is_none() && self.shader.file == other.shader.file
     }
 
     /// Why `device` cannot run this variant; `None` where it can.

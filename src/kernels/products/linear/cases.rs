@@ -3,7 +3,7 @@
 use super::{Linear, OutputLayout};
 use crate::kernels::activation::Activation;
 use crate::kernels::contract::{Case, Draw, FEW, Fill};
-use crate::kernels::shader::Precision;
+use crate::kernels::shader::{Precision, WorkgroupTile};
 use crate::tensor::{Tensor, Tolerance};
 
 /// M × K by N × K, with nothing after the product.
@@ -33,6 +33,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.extend(switches());
     cases.extend(pieces());
     cases.extend(poisoned());
+    cases.extend(WorkgroupTile::ALL.into_iter().flat_map(edges));
     for (name, precision) in [("f16 weights", Precision::F16Weights), ("f16", Precision::F16)] {
         cases.extend(halves().into_iter().map(|case| named(name, case).precision(precision)));
     }
@@ -195,6 +196,24 @@ fn left_as_halves() -> Vec<Case> {
         Case::new("ViT-B queries, keys, values of fewer inputs", queries_keys_values(3137, 24)),
         Case::new("ViT-B MLP in of fewer rows", mlp_in(96, 768)),
     ]
+}
+
+/// At the edges of a tile, on each path of its shader; and folded, as every variant is.
+fn edges(tile: WorkgroupTile) -> Vec<Case> {
+    let WorkgroupTile { rows, columns, depth, .. } = tile;
+    let everything = residual(activated(Activation::GeluTanh, biased(2 * rows + 1, 2 * depth + 4, columns + 4)));
+    let odd = biased(rows + 1, depth + 1, columns + 1);
+    let in_planes = planes(columns / 2, biased(3 * rows, 4, 3 * columns));
+    let cases = [
+        Case::new("a tile", of(rows, depth, columns)),
+        Case::new("a tile less one", activated(Activation::Tanh, of(rows - 1, depth - 1, columns - 1))),
+        Case::new("a tile and one", odd.clone()),
+        Case::new("everything", everything.clone()),
+        Case::new("groups in two dimensions", in_planes).workgroups(4),
+        Case::new("f16 weights, a tile and one", odd).precision(Precision::F16Weights),
+        Case::new("f16 weights, everything", everything).precision(Precision::F16Weights),
+    ];
+    cases.into_iter().map(|case| named(&format!("{rows}×{columns}×{depth}"), case).at_edges_of(tile)).collect()
 }
 
 /// NaN or infinity in one element shows in its row, and nowhere else.

@@ -160,6 +160,10 @@ impl Kernel for Linear {
     fn multiply_accumulates(&self) -> u64 {
         (self.rows * self.columns) as u64 * self.inner as u64
     }
+
+    fn product(&self) -> Option<[usize; 2]> {
+        Some([self.rows, self.columns])
+    }
 }
 
 #[cfg(test)]

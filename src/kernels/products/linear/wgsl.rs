@@ -4,7 +4,7 @@ use super::cut::Piece;
 use super::{Linear, OutputLayout};
 use crate::kernels::activation::Activation;
 use crate::kernels::products::tile::{self, Choice, Stored, Tile};
-use crate::kernels::shader::{Dispatches, Literals, Planned, Unfit, wgsl, word};
+use crate::kernels::shader::{Dispatches, Literals, Planned, Unfit, WorkgroupTile, wgsl, word};
 use crate::tensor::Format;
 
 /// Indices among the bindings.
@@ -27,11 +27,16 @@ crate::uniform! {
 }
 
 /// The ways to compute it, the preferred first within each device class.
-pub(super) static VARIANTS: [Planned<Linear>; 7] = [
+pub(super) static VARIANTS: [Planned<Linear>; 12] = [
     Planned::software(wgsl!("products/linear.subgroup.wgsl"), tile::SUBGROUP, |call, to| {
         plan(call, to, Tile::subgroup)
     }),
     Planned::gpu(wgsl!("products/linear.workgroup.wgsl"), tile::WORKGROUP, |call, to| plan(call, to, Tile::workgroup)),
+    of_tile::<0>(),
+    of_tile::<1>(),
+    of_tile::<2>(),
+    of_tile::<3>(),
+    of_tile::<4>(),
     Planned::any(wgsl!("products/linear.wgsl"), tile::PLAIN, |call, to| plan(call, to, Tile::plain)),
     Planned::software(wgsl!("products/linear.f16.subgroup.wgsl"), tile::SUBGROUP.f16(), |call, to| {
         plan(call, to, Tile::subgroup_of_halves)
@@ -42,6 +47,13 @@ pub(super) static VARIANTS: [Planned<Linear>; 7] = [
     }),
     Planned::any(wgsl!("products/linear.f16.plain.wgsl"), tile::PLAIN.f16(), |call, to| plan(call, to, Tile::plain)),
 ];
+
+/// The variant for the tile at this index in [`WorkgroupTile::ALL`].
+const fn of_tile<const INDEX: usize>() -> Planned<Linear> {
+    Planned::tile(wgsl!("products/linear.workgroup.wgsl"), WorkgroupTile::ALL[INDEX], |call, to| {
+        plan(call, to, Tile::of_workgroup::<INDEX>)
+    })
+}
 
 fn plan(call: &Linear, dispatches: &mut Dispatches<'_>, choose: Choice) -> Result<(), Unfit> {
     let aligned = call.is_aligned();

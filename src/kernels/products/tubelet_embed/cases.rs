@@ -2,7 +2,7 @@
 
 use super::{ClipLayout, TubeletEmbed};
 use crate::kernels::contract::{Case, Draw, FEW, Fill};
-use crate::kernels::shader::Precision;
+use crate::kernels::shader::{Precision, WorkgroupTile};
 use crate::tensor::{Tensor, Tolerance};
 
 /// One clip of `[F, Y, X]` pixels in three planes, with a bias, planar.
@@ -27,10 +27,25 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = shapes();
     cases.extend(pieces());
     cases.extend(poisoned());
+    cases.extend(WorkgroupTile::ALL.into_iter().flat_map(edges));
     cases.extend(halves().map(|case| named("f16 weights", case).precision(Precision::F16Weights)));
     cases.extend(halves().map(|case| named("f16", case).precision(Precision::F16)));
     cases.extend(clips_of_halves().into_iter().map(|case| named("f16", case).precision(Precision::F16)));
     cases
+}
+
+/// At the edges of a tile of workgroups: so many tokens, of one row of tubelets.
+fn edges(tile: WorkgroupTile) -> Vec<Case> {
+    let WorkgroupTile { rows, columns, depth, .. } = tile;
+    let tokens = |count: usize, width: usize, outputs| of([1, 2, count * width], [1, 2, width], outputs);
+    let more = tokens(rows + 1, 4, columns + 4);
+    let cases = [
+        Case::new("a tile less one", tokens(rows - 1, 3, columns - 1)),
+        Case::new("a tile and one", more.clone()),
+        Case::new("groups in two dimensions", tokens(3 * rows, 4, 3 * columns)).workgroups(4),
+        Case::new("f16 weights, a tile and one", more).precision(Precision::F16Weights),
+    ];
+    cases.into_iter().map(|case| named(&format!("{rows}×{columns}×{depth}"), case).at_edges_of(tile)).collect()
 }
 
 fn named(of: &str, case: Case) -> Case {

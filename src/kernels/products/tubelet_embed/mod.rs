@@ -161,6 +161,10 @@ impl Kernel for TubeletEmbed {
     fn multiply_accumulates(&self) -> u64 {
         (self.tokens() * self.outputs) as u64 * self.inner() as u64
     }
+
+    fn product(&self) -> Option<[usize; 2]> {
+        Some([self.tokens(), self.outputs])
+    }
 }
 
 #[cfg(test)]

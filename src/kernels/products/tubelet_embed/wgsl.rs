@@ -4,7 +4,7 @@ use super::TubeletEmbed;
 use super::cut::{Piece, Tubelets};
 use crate::kernels::products::tile::{self, Choice, Stored, Tile};
 use crate::kernels::shader::cut::align_down;
-use crate::kernels::shader::{Dispatches, Literals, Planned, Unfit, wgsl, word};
+use crate::kernels::shader::{Dispatches, Literals, Planned, Unfit, WorkgroupTile, wgsl, word};
 use crate::tensor::{Format, Result};
 
 /// Indices among the bindings.
@@ -24,13 +24,18 @@ crate::uniform! {
 }
 
 /// The ways to compute it, the preferred first within each device class.
-pub(super) static VARIANTS: [Planned<TubeletEmbed>; 7] = [
+pub(super) static VARIANTS: [Planned<TubeletEmbed>; 12] = [
     Planned::software(wgsl!("products/tubelet_embed.subgroup.wgsl"), tile::SUBGROUP, |call, to| {
         plan(call, to, Tile::subgroup)
     }),
     Planned::gpu(wgsl!("products/tubelet_embed.workgroup.wgsl"), tile::WORKGROUP, |call, to| {
         plan(call, to, Tile::workgroup)
     }),
+    of_tile::<0>(),
+    of_tile::<1>(),
+    of_tile::<2>(),
+    of_tile::<3>(),
+    of_tile::<4>(),
     Planned::any(wgsl!("products/tubelet_embed.wgsl"), tile::PLAIN, |call, to| plan(call, to, Tile::plain)),
     Planned::software(wgsl!("products/tubelet_embed.f16.subgroup.wgsl"), tile::SUBGROUP.f16(), |call, to| {
         plan(call, to, Tile::subgroup)
@@ -45,6 +50,13 @@ pub(super) static VARIANTS: [Planned<TubeletEmbed>; 7] = [
         plan(call, to, Tile::plain)
     }),
 ];
+
+/// The variant for the tile at this index in [`WorkgroupTile::ALL`].
+const fn of_tile<const INDEX: usize>() -> Planned<TubeletEmbed> {
+    Planned::tile(wgsl!("products/tubelet_embed.workgroup.wgsl"), WorkgroupTile::ALL[INDEX], |call, to| {
+        plan(call, to, Tile::of_workgroup::<INDEX>)
+    })
+}
 
 fn plan(call: &TubeletEmbed, dispatches: &mut Dispatches<'_>, choose: Choice) -> Result<(), Unfit> {
     let tile = choose(dispatches.device(), call.tokens(), call.outputs, false)?;
