@@ -46,6 +46,7 @@ const PIECES: &[(&str, &str)] = &[
     ("common/activation.wgsl", include_str!("../../../shaders/common/activation.wgsl")),
     ("common/halves.wgsl", include_str!("../../../shaders/common/halves.wgsl")),
     ("attention/sequence.wgsl", include_str!("../../../shaders/attention/sequence.wgsl")),
+    ("attention/backward_operands.wgsl", include_str!("../../../shaders/attention/backward_operands.wgsl")),
     ("attention/chunk.subgroup.wgsl", include_str!("../../../shaders/attention/chunk.subgroup.wgsl")),
     ("attention/fields.wgsl", include_str!("../../../shaders/attention/fields.wgsl")),
     ("attention/forward_operands.wgsl", include_str!("../../../shaders/attention/forward_operands.wgsl")),
