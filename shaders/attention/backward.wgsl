@@ -9,13 +9,17 @@
 //
 // Literals: invocations; width D; aligned: D is a multiple of 4; of_queries: which launch this is; step: keys of a step.
 
+{% from "common/quads.wgsl" import read_quad %}
 {% set quads = (width + 3) // 4 %}
-{% set input_element = "vec4<f32>" if aligned else "f32" %}
+{% set element = "vec4<f32>" if aligned else "f32" %}
+{% set input_element = element %}
 {% set heads = "call.heads" %}
 {% set owned = "query" if of_queries else "key" %}
 {% set other = "key" if of_queries else "query" %}
 {% include "attention/backward_operands.wgsl" %}
 {% include "attention/main.plain.wgsl" %}
+{{ read_quad("value", width, aligned) }}
+{{ read_quad("gradient", width, aligned) }}
 
 {% if of_queries %}
 fn compute(task: Task) {

@@ -16,10 +16,12 @@
 // Literals: queries: own tokens of a tile; lanes; rows, at most 4; width D; aligned: D is a multiple of 4; of_queries, of_keys:
 // whose gradients the launch gives, that of values with the keys'; masked: `causal` or `validity` may hide keys.
 
+{% from "common/quads.wgsl" import read_quad %}
 {% from "attention/moments.wgsl" import sees %}
 {% set quads = (width + 3) // 4 %}
 {% set own_quads = (quads + lanes - 1) // lanes %}
-{% set input_element = "vec4<f32>" if aligned else "f32" %}
+{% set element = "vec4<f32>" if aligned else "f32" %}
+{% set input_element = element %}
 {% set heads = "call.heads" %}
 {% set owned = "key" if of_keys else "query" %}
 {% set other = "query" if of_keys else "key" %}
@@ -81,6 +83,8 @@
 {% endmacro %}
 {% include "attention/backward_operands.wgsl" %}
 {% include "attention/main.workgroup.wgsl" %}
+{{ read_quad("value", width, aligned) }}
+{{ read_quad("gradient", width, aligned) }}
 
 // What the tile's tokens are multiplied by in the sums, [own token][lane], of four others each: P or dS.
 var<workgroup> weights: array<vec4<f32>, OWN * LANES>;

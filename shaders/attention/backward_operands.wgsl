@@ -1,5 +1,4 @@
-{#- What every variant of attention's gradients shares; queries, keys, values and gradients are arrays of `input_element`. -#}
-{% from "common/quads.wgsl" import read_quad %}
+{#- What every variant of attention's gradients shares; its inputs are arrays of `input_element`, its output is one of `element`. -#}
 struct Uniform {
 {% include "attention/fields.wgsl" %}
     columns: u32,          // C
@@ -20,11 +19,9 @@ struct Uniform {
 @group(0) @binding(5) var<storage, read> statistics: array<f32>;                    // [H, 2, R]: m and l of each row
 @group(0) @binding(6) var<storage, read> products: array<f32>;                      // [H, R]: y · dy
 @group(0) @binding(7) var<storage, read> gradient: array<{{ input_element }}>;      // [R, C]: dy
-@group(0) @binding(8) var<storage, read_write> output: array<{{ input_element }}>;  // [3H, R, D] or [R, 3C]
+@group(0) @binding(8) var<storage, read_write> output: array<{{ element }}>;  // [3H, R, D] or [R, 3C]
 
 {% include "attention/sequence.wgsl" %}
-{{ read_quad("value", width, aligned) }}
-{{ read_quad("gradient", width, aligned) }}
 
 fn value_start(input: u32, token: u32) -> u32 {
     return call.value_base + input + min(token, call.keys - 1u) * call.input_token;

@@ -48,6 +48,7 @@ const PIECES: &[(&str, &str)] = &[
     ("attention/sequence.wgsl", include_str!("../../../shaders/attention/sequence.wgsl")),
     ("attention/backward_operands.wgsl", include_str!("../../../shaders/attention/backward_operands.wgsl")),
     ("attention/chunk.subgroup.wgsl", include_str!("../../../shaders/attention/chunk.subgroup.wgsl")),
+    ("attention/chunks.subgroup.wgsl", include_str!("../../../shaders/attention/chunks.subgroup.wgsl")),
     ("attention/fields.wgsl", include_str!("../../../shaders/attention/fields.wgsl")),
     ("attention/forward_operands.wgsl", include_str!("../../../shaders/attention/forward_operands.wgsl")),
     ("attention/forward.subgroup.wgsl", include_str!("../../../shaders/attention/forward.subgroup.wgsl")),

@@ -24,9 +24,12 @@ crate::uniform! {
     }
 }
 
-/// The ways to compute it, the preferred first within each device class. Software devices have no better one than the plain:
-/// workgroup memory costs them more than it saves.
-pub(super) static VARIANTS: [Planned<AttentionGradient>; 2] = [
+/// The ways to compute it, the preferred first within each device class, chosen as for the forward pass: software devices
+/// have few loads with a subgroup, GPUs with tiles in workgroup memory, which cost the former more than they save.
+pub(super) static VARIANTS: [Planned<AttentionGradient>; 3] = [
+    Planned::software(wgsl!("attention/backward.subgroup.wgsl"), Tile::SUBGROUP_NEEDS, |call, to| {
+        plan(call, to, Tile::subgroup)
+    }),
     Planned::gpu(wgsl!("attention/backward.workgroup.wgsl"), SHARED_NEEDS, |call, to| plan(call, to, shared)),
     Planned::any(wgsl!("attention/backward.wgsl"), Tile::PLAIN_NEEDS, |call, to| plan(call, to, Tile::plain)),
 ];
@@ -175,9 +178,14 @@ fn iterations(tile: Tile, width: usize, tokens: usize, of: Of) -> u64 {
     // Devices that limit iterations count up to two more than a loop has turns.
     let looped = |turns: u64, inner: u64| turns * (1 + inner) + 2;
     let (tokens, quads) = (tokens as u64, width.div_ceil(4) as u64);
-    let Tile::Shared { queries, lanes, rows } = tile else {
+    let (queries, lanes, rows) = match tile {
         // Queries take several keys a step, keys one query.
-        return looped(tokens, 0);
+        Tile::Plain { .. } => return looped(tokens, 0),
+        Tile::Subgroup { keys, .. } => {
+            let keys = u64::from(keys);
+            return looped(tokens.div_ceil(keys), 2 * looped(quads, 0) + looped(keys / 4, 0));
+        }
+        Tile::Shared { queries, lanes, rows } => (queries, lanes, rows),
     };
     let (lanes, others, invocations) = (u64::from(lanes), u64::from(4 * lanes), u64::from(queries / rows * lanes));
     let spread = |turns: u64, inner: u64| looped(turns.div_ceil(invocations), inner);
@@ -201,7 +209,7 @@ mod tests {
         let call = AttentionGradient::new(Qkv::in_planes(sequences.rows(), 4, 64), vec![part]);
         let mut device = Capabilities::of_kind(DeviceKind::Discrete);
         (device.limits.binding_bytes, device.limits.loop_iterations) = (binding_bytes, Some(65_535));
-        Operation::plan(&call, &VARIANTS[0].variant, &device, Precision::F32).unwrap().launches
+        Operation::plan(&call, &VARIANTS[1].variant, &device, Precision::F32).unwrap().launches
     }
 
     #[test]
