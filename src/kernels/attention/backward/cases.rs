@@ -84,7 +84,7 @@ pub(super) fn cases() -> Vec<Case> {
         case("heads of width 128", joint(1, 33, 1, 128)),
         case("heads of width 256, short", joint(1, 9, 1, 256)),
         case("heads of width 256", joint(1, 33, 1, 256)),
-        case("ViT-B clip, fewer tokens", joint(1, 150, 12, 64)),
+        case("ViT-B clip, fewer tokens", joint(1, 300, 2, 64)),
         case("more keys than the host takes at once", joint(1, 257, 1, 12)),
         case("ViT-B clip", joint(1, 3137, 12, 64)).timed_only(),
         case("ViT-B spatial", planes(Sequences::spatial(1, 16, 196), 12, 64, Mask::NONE)).timed_only(),
@@ -97,7 +97,7 @@ pub(super) fn cases() -> Vec<Case> {
         case("row by row, temporal", rows(Sequences::temporal(2, 3, 7), 2, 12, Mask::NONE)),
         case("factorised heads", factorised([2, 5, 6], Qkv::in_planes(60, 4, 12), Mask::NONE)),
         case("factorised heads, row by row", factorised([1, 4, 6], Qkv::in_rows(24, 2, 5), Mask::NONE)),
-        case("groups in two dimensions", joint(2, 70, 4, 8)).workgroups(5),
+        case("groups in two dimensions", joint(2, 70, 4, 8)).workgroups(7),
         case("cut into pieces", rows(Sequences::temporal(6, 5, 7), 2, 4, Mask::NONE)).binding_bytes(4096),
         // What a head writes of keys and values fits a binding, what it writes of queries, keys and values does not.
         case("cut into planes", planes(Sequences::temporal(6, 5, 7), 2, 4, Mask::NONE)).binding_bytes(8192),
