@@ -28,10 +28,15 @@
 {% set owned = "query" if of_queries else "key" %}
 {% set other = "key" if of_queries else "query" %}
 {% set operands = ["query", "key", "value", "gradient"] %}
+{#- The chunk that a lane holds as `name`, in every lane. #}
+{% macro broadcast(name, lane) %}
+Chunk(subgroupBroadcast({{ name }}.even, {{ lane }}u){% if wide %}, subgroupBroadcast({{ name }}.odd, {{ lane }}u){% endif %})
+{%- endmacro %}
 {#- name0 …: the products over D of the lane's own tokens' operand with `keys` others' operand. #}
 {% macro products(name, own_operand, operand) %}
+{% set base = "gradients" if operand == "gradient" else "input" %}
 {% for i in range(other_sets) %}
-        let {{ operand }}_start{{ i }} = {{ operand }}_start({{ "gradients" if operand == "gradient" else "input" }}, block + {{ i * S }}u + lane);
+        let {{ operand }}_start{{ i }} = {{ operand }}_start({{ base }}, block + {{ i * S }}u + lane);
 {% endfor %}
 {% for o in range(keys) %}
         var {{ name }}{{ o }} = {{ Row }}();
@@ -47,15 +52,16 @@
             let others{{ i }} = {{ operand }}_at({{ operand }}_start{{ i }}, chunk);
 {% endfor %}
 {% for o in range(keys) %}
-            let other{{ o }} = Chunk(subgroupBroadcast(others{{ o // S }}.even, {{ o % S }}u){% if wide %}, subgroupBroadcast(others{{ o // S }}.odd, {{ o % S }}u){% endif %});
+            let other{{ o }} = {{ broadcast("others" ~ o // S, o % S) }};
             {{ name }}{{ o }} += {% for f in range(chunk) %}{{ part("other" ~ o, f, wide) }} * row{{ f }}{{ " + " if not loop.last }}{% endfor %};
 {% endfor %}
         }
 {% endmacro %}
 {#- Adds four others' operand, times what `weights` holds of them, to the sums of the lane's own tokens. #}
 {% macro gather(sum, weights, operand) %}
+{% set base = "gradients" if operand == "gradient" else "input" %}
 {% for k in range(4) %}
-            let {{ operand }}{{ k }} = {{ operand }}_start({{ "gradients" if operand == "gradient" else "input" }}, block + step + {{ k }}u);
+            let {{ operand }}{{ k }} = {{ operand }}_start({{ base }}, block + step + {{ k }}u);
 {% for i in range(chunk_sets) %}
             let {{ operand }}{{ k }}_{{ i }} = {{ operand }}_at({{ operand }}{{ k }}, min({{ i * S }}u + lane, {{ chunks - 1 }}u));
 {% endfor %}
@@ -71,10 +77,15 @@
 {% endfor %}
 {% for c in range(chunks) %}
 {% for k in range(4) %}
-            let {{ operand }}_of{{ c }}_{{ k }} = Chunk(subgroupBroadcast({{ operand }}{{ k }}_{{ c // S }}.even, {{ c % S }}u){% if wide %}, subgroupBroadcast({{ operand }}{{ k }}_{{ c // S }}.odd, {{ c % S }}u){% endif %});
+            let {{ operand }}_of{{ c }}_{{ k }} = {{ broadcast(operand ~ k ~ "_" ~ c // S, c % S) }};
 {% endfor %}
 {% for f in range(chunk) %}
-            {{ sum }}{{ c * chunk + f }} += {% for k in range(4) %}{% set term = part(operand ~ "_of" ~ c ~ "_" ~ k, f, wide) ~ " * " ~ sum ~ "_weight" ~ k %}{{ "select(" ~ term ~ ", " ~ Row ~ "(), " ~ sum ~ "_unseen" ~ k ~ ")" if masked else term }}{{ " + " if not loop.last }}{% endfor %};
+            {{ sum }}{{ c * chunk + f }} +=
+{% for k in range(4) %}
+{% set term = part(operand ~ "_of" ~ c ~ "_" ~ k, f, wide) ~ " * " ~ sum ~ "_weight" ~ k %}
+                {{ "select(" ~ term ~ ", " ~ Row ~ "(), " ~ sum ~ "_unseen" ~ k ~ ")" if masked else term }}{{ " +" if not loop.last }}
+{% endfor %}
+            ;
 {% endfor %}
 {% endfor %}
 {% endmacro %}
@@ -155,7 +166,11 @@ fn compute(task: Task, lane: u32) {
         );
 {% endif %}
 {% if masked %}
-        let moment{{ i }} = {{ "key_moment(task, token_of_set" ~ i ~ ")" if of_queries else "select(BLIND, query_moment(token_of_set" ~ i ~ "), within" ~ i ~ " && !blind" ~ i ~ ")" }};
+{% if of_queries %}
+        let moment{{ i }} = key_moment(task, token_of_set{{ i }});
+{% else %}
+        let moment{{ i }} = select(BLIND, query_moment(token_of_set{{ i }}), within{{ i }} && !blind{{ i }});
+{% endif %}
 {% endif %}
 {% endfor %}
 {% for o in range(keys) %}
@@ -172,7 +187,7 @@ fn compute(task: Task, lane: u32) {
         let probability{{ o }} = exp(score{{ o }} * call.scale - of_query{{ o }}.x) * of_query{{ o }}.y;
         let of_score{{ o }} = select({{ unseen }}, probability{{ o }} * (along{{ o }} - of_query{{ o }}.z), seen{{ o }});
         let shared{{ o }} = select({{ unseen }}, {{ Row }}(of_query{{ o }}.w), of_query{{ o }}.w != 0.0);
-        let weight{{ o }} = select(shared{{ o }}, {{ "probability" ~ o if masked else "probability" ~ o ~ " + of_query" ~ o ~ ".w" }}, seen{{ o }});
+        let weight{{ o }} = select(shared{{ o }}, probability{{ o }} + of_query{{ o }}.w, seen{{ o }});
 {% endif %}
 {% endfor %}
 {{ keep("of_scores", "of_score") }}

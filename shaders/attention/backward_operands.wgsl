@@ -1,4 +1,4 @@
-{#- What every variant of attention's gradients shares; its inputs are arrays of `input_element`, its output is one of `element`. -#}
+{#- What every variant of attention's gradients shares: arrays of `input_element` come in, one of `element` goes out. -#}
 struct Uniform {
 {% include "attention/fields.wgsl" %}
     columns: u32,          // C
@@ -19,7 +19,7 @@ struct Uniform {
 @group(0) @binding(5) var<storage, read> statistics: array<f32>;                    // [H, 2, R]: m and l of each row
 @group(0) @binding(6) var<storage, read> products: array<f32>;                      // [H, R]: y · dy
 @group(0) @binding(7) var<storage, read> gradient: array<{{ input_element }}>;      // [R, C]: dy
-@group(0) @binding(8) var<storage, read_write> output: array<{{ element }}>;  // [3H, R, D] or [R, 3C]
+@group(0) @binding(8) var<storage, read_write> output: array<{{ element }}>;        // [3H, R, D] or [R, 3C]
 
 {% include "attention/sequence.wgsl" %}
 
