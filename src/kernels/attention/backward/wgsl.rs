@@ -225,7 +225,7 @@ mod tests {
         // A plane has 640 KiB: what lies from keys to values fits, from queries to values it does not.
         let launches = launches(Sequences::temporal(2, 16, 20), 3 << 18);
         assert!(launches.len() > 1);
-        let windows = launches.iter().flat_map(|launch| launch.windows.iter().flatten());
-        assert!(windows.into_iter().all(|window| window.end - window.start <= 3 << 18));
+        let mut windows = launches.iter().flat_map(|launch| launch.windows.iter().flatten());
+        assert!(windows.all(|window| window.end - window.start <= 3 << 18));
     }
 }
