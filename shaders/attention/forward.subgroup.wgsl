@@ -31,6 +31,7 @@
 {% set operands = ["query", "key", "value"] %}
 {% from "attention/chunk.subgroup.wgsl" import part %}
 {% include "attention/forward_operands.wgsl" %}
+{% include "attention/rows.subgroup.wgsl" %}
 {% include "attention/main.subgroup.wgsl" %}
 
 // [keys of a block / 2][S] scores of every lane's rows.

@@ -7,8 +7,6 @@
     aligned: D is a multiple of 4; wide: of 8, and the device has 64-bit integers, so that two f32 are loaded as one; masked:
     `causal` and `validity` are obeyed.
 -#}
-{% include "attention/rows.subgroup.wgsl" %}
-
 @compute @workgroup_size({{ S }})
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,

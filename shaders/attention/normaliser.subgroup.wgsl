@@ -19,6 +19,7 @@
 {% set other = "key" %}
 {% set operands = ["query", "key"] %}
 {% include "attention/normaliser_operands.wgsl" %}
+{% include "attention/rows.subgroup.wgsl" %}
 {% include "attention/main.subgroup.wgsl" %}
 
 fn compute(task: Task, lane: u32) {

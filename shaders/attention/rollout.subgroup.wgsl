@@ -24,6 +24,7 @@
 {% set other = "query" %}
 {% set operands = ["query", "key"] %}
 {% include "attention/rollout_operands.wgsl" %}
+{% include "attention/rows.subgroup.wgsl" %}
 {% include "attention/main.subgroup.wgsl" %}
 
 // Queries of a run.
