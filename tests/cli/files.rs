@@ -15,7 +15,7 @@ use super::{Outcome, ensure};
 
 /// A folder with an output that failing commands must leave as it is.
 pub(super) struct Kept {
-    folder: TempDir,
+    pub(super) folder: TempDir,
     pub(super) output: PathBuf,
 }
 

@@ -10,7 +10,7 @@ use super::Outcome;
 
 /// What a run of the program left behind.
 pub(super) struct Ran {
-    command: String,
+    pub(super) command: String,
     pub(super) code: Option<i32>,
     pub(super) stdout: String,
     pub(super) stderr: String,
@@ -90,7 +90,7 @@ impl Ran {
         self.expect(holds, &format!("does not say {parts:?}")).map(drop)
     }
 
-    fn complaint(self, code: i32, parts: &[&str]) -> Outcome {
+    pub(super) fn complaint(self, code: i32, parts: &[&str]) -> Outcome {
         let (sentence, rest) = self.stderr.split_once('\n').unwrap_or((&self.stderr, ""));
         // The parser of arguments adds how to use the program; a checkpoint that does not fit, what does not.
         let explained = rest.is_empty() || rest.contains("--help") || rest.starts_with("  wrong shape");
