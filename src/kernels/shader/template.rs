@@ -94,6 +94,7 @@ const PIECES: &[(&str, &str)] = &[
         include_str!("../../../shaders/products/linear_weight_gradient_operands.wgsl"),
     ),
     ("rows/each_row.wgsl", include_str!("../../../shaders/rows/each_row.wgsl")),
+    ("rows/each_row.workgroup.wgsl", include_str!("../../../shaders/rows/each_row.workgroup.wgsl")),
     ("rows/elements.wgsl", include_str!("../../../shaders/rows/elements.wgsl")),
     ("rows/layer_norm_statistics.wgsl", include_str!("../../../shaders/rows/layer_norm_statistics.wgsl")),
     (
