@@ -27,8 +27,6 @@ struct Uniform {
 @group(0) @binding(4) var<storage, read_write> loss: array<f32>;      // [M]
 @group(0) @binding(5) var<storage, read_write> gradient: array<f32>;  // [M, Σ K]
 
-const ROWS: u32 = {{ rows }}u;
-
 fn target_of(row: u32, class_index: u32, first: u32) -> f32 {
 {% if labelled %}
     return select(0.0, 1.0, labels[(call.row_start + row) * call.heads + call.head] == class_index);
@@ -37,16 +35,7 @@ fn target_of(row: u32, class_index: u32, first: u32) -> f32 {
 {% endif %}
 }
 
-@compute @workgroup_size(ROWS)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let row = (group.x + group.y * groups.x) * ROWS + lane;
-    if row >= call.rows {
-        return;
-    }
+fn compute(row: u32) {
     let first = call.logits_start + row * call.row_classes;
     var largest = logits[first];
     for (var k = 1u; k < call.classes; k += 1u) {
@@ -78,3 +67,5 @@ fn main(
         gradient[first + k] = call.share * (probability * sum - (rest * target_of(row, k, first) + spread));
     }
 }
+
+{% include "rows/each_row.wgsl" %}

@@ -14,18 +14,7 @@
 @group(0) @binding(3) var<storage, read> bias: array<f32>;          // [C]
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;  // [M, C]
 
-const ROWS: u32 = {{ rows }}u;
-
-@compute @workgroup_size(ROWS)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let row = (group.x + group.y * groups.x) * ROWS + lane;
-    if row >= call.rows {
-        return;
-    }
+fn compute(row: u32) {
     let width = call.width;
     let whole = width - width % 4u;
     let first = row * width;
@@ -42,3 +31,5 @@ fn main(
         output[first + c] = (input[first + c] - of_row.mean) * of_row.factor * scale[c] + bias[c];
     }
 }
+
+{% include "rows/each_row.wgsl" %}

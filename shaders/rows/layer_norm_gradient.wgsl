@@ -15,8 +15,6 @@
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;    // [M, C]
 @group(0) @binding(5) var<storage, read_write> of_scale: array<f32>;  // [M, C]
 
-const ROWS: u32 = {{ rows }}u;
-
 // ĝ of four columns.
 fn four_scaled(at: u32, c: u32) -> vec4<f32> {
     let of_output = vec4(gradient[at], gradient[at + 1u], gradient[at + 2u], gradient[at + 3u]);
@@ -29,16 +27,7 @@ fn finish(at: u32, c: u32, mean: f32, factor: f32, average: f32, product: f32) {
     of_scale[at] = gradient[at] * normal;
 }
 
-@compute @workgroup_size(ROWS)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let row = (group.x + group.y * groups.x) * ROWS + lane;
-    if row >= call.rows {
-        return;
-    }
+fn compute(row: u32) {
     let width = call.width;
     let whole = width - width % 4u;
     let first = row * width;
@@ -73,3 +62,5 @@ fn main(
         finish(first + c, c, mean, factor, average, product);
     }
 }
+
+{% include "rows/each_row.wgsl" %}

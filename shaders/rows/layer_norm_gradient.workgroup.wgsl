@@ -14,16 +14,7 @@
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;    // [M, C]
 @group(0) @binding(5) var<storage, read_write> of_scale: array<f32>;  // [M, C]
 
-@compute @workgroup_size(INVOCATIONS)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let row = group.x + group.y * groups.x;
-    if row >= call.rows {
-        return;
-    }
+fn compute(row: u32, lane: u32) {
     let width = call.width;
     let first = row * width;
 
@@ -48,3 +39,5 @@ fn main(
         of_scale[at] = gradient[at] * normal;
     }
 }
+
+{% include "rows/each_row.workgroup.wgsl" %}

@@ -1,11 +1,9 @@
-{#- A row's statistics where a workgroup has a row, each of `invocations` some columns. The including file declares `input`. #}
+{#- A row's statistics where a workgroup has a row, each invocation some columns. The including file declares `input`. #}
 struct Uniform {
     rows: u32,     // M
     width: u32,    // C
     epsilon: f32,
 }
-
-const INVOCATIONS: u32 = {{ invocations }}u;
 
 {% include "common/workgroup_sum.wgsl" %}
 

@@ -24,8 +24,6 @@ struct Uniform {
 @group(0) @binding(3) var<storage, read_write> loss: array<f32>;      // [M]
 @group(0) @binding(4) var<storage, read_write> gradient: array<f32>;  // [M, K]
 
-const ROWS: u32 = {{ rows }}u;
-
 // log(1 + e) = 2·artanh(s), s = e / (2 + e), for e from 0 to 1: the series to s¹⁵, to 2e-9.
 fn log_of_one_and(e: f32) -> f32 {
     let s = e / (2.0 + e);
@@ -37,16 +35,7 @@ fn log_of_one_and(e: f32) -> f32 {
     return 2.0 * s * series;
 }
 
-@compute @workgroup_size(ROWS)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let row = (group.x + group.y * groups.x) * ROWS + lane;
-    if row >= call.rows {
-        return;
-    }
+fn compute(row: u32) {
     let first = call.logits_start + row * call.classes;
     let spread = call.smoothing / f32(call.classes);
     var whole = 0.0;
@@ -61,3 +50,5 @@ fn main(
     }
     loss[call.row_start + row] = call.share * whole;
 }
+
+{% include "rows/each_row.wgsl" %}

@@ -16,18 +16,7 @@ struct Uniform {
 @group(0) @binding(1) var<storage, read> input: array<f32>;         // [M, C]
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;  // [M, C]
 
-const ROWS: u32 = {{ rows }}u;
-
-@compute @workgroup_size(ROWS)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let row = (group.x + group.y * groups.x) * ROWS + lane;
-    if row >= call.rows {
-        return;
-    }
+fn compute(row: u32) {
     let width = call.width;
     let whole = width - width % {{ partials }}u;
     let first = row * width;
@@ -65,3 +54,5 @@ fn main(
         output[first + c] = exp(input[first + c] - largest) * share;
     }
 }
+
+{% include "rows/each_row.wgsl" %}

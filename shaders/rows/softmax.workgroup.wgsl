@@ -15,8 +15,6 @@ struct Uniform {
 @group(0) @binding(1) var<storage, read> input: array<f32>;         // [M, C]
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;  // [M, C]
 
-const INVOCATIONS: u32 = {{ invocations }}u;
-
 {% include "common/workgroup_sum.wgsl" %}
 
 fn workgroup_maximum(value: f32, lane: u32) -> f32 {
@@ -33,16 +31,7 @@ fn workgroup_maximum(value: f32, lane: u32) -> f32 {
     return largest;
 }
 
-@compute @workgroup_size(INVOCATIONS)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let row = group.x + group.y * groups.x;
-    if row >= call.rows {
-        return;
-    }
+fn compute(row: u32, lane: u32) {
     let width = call.width;
     let first = row * width;
 
@@ -62,3 +51,5 @@ fn main(
         output[first + c] = exp(input[first + c] - largest) * share;
     }
 }
+
+{% include "rows/each_row.workgroup.wgsl" %}

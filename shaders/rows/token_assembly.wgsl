@@ -25,18 +25,7 @@ struct Uniform {
 @group(0) @binding(3) var<storage, read> positions: array<f32>;      // [N, C]
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;   // [B·N, C]
 
-const INVOCATIONS: u32 = {{ invocations }}u;
-
-@compute @workgroup_size(INVOCATIONS)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let row = group.x + group.y * groups.x;
-    if row >= call.rows {
-        return;
-    }
+fn compute(row: u32, lane: u32) {
     let width = call.width;
     let class_tokens = call.class_tokens;
     let sequence = (call.first_row + row) / call.sequence_rows;
@@ -59,3 +48,5 @@ fn main(
         output[output_start + c] = value;
     }
 }
+
+{% include "rows/each_row.workgroup.wgsl" %}

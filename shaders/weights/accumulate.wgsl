@@ -16,18 +16,7 @@ struct Uniform {
 @group(0) @binding(3) var<storage, read> factor: array<f32>;     // [1], or none
 @group(0) @binding(4) var<storage, read_write> sum: array<f32>;  // [M, C]
 
-const INVOCATIONS: u32 = {{ invocations }}u;
-
-@compute @workgroup_size(INVOCATIONS)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let element = (group.x + group.y * groups.x) * INVOCATIONS + lane;
-    if element >= call.elements {
-        return;
-    }
+fn update(element: u32) {
 {% if clipped %}
     let share = call.share * factor[0];
 {% else %}
@@ -40,3 +29,5 @@ fn main(
     }
     sum[element] = added;
 }
+
+{% include "weights/elements.wgsl" %}

@@ -29,18 +29,7 @@ struct Uniform {
 @group(0) @binding(6) var<storage, read_write> second_moment: array<f32>;  // [M, C]
 @group(0) @binding(7) var<storage, read> factor: array<f32>;               // [1], or none
 
-const INVOCATIONS: u32 = {{ invocations }}u;
-
-@compute @workgroup_size(INVOCATIONS)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let element = (group.x + group.y * groups.x) * INVOCATIONS + lane;
-    if element >= call.elements {
-        return;
-    }
+fn update(element: u32) {
     var slope = gradient[element];
 {% if clipped %}
     slope *= factor[0];
@@ -52,3 +41,5 @@ fn main(
     let direction = first * corrections[0] / (sqrt(second * corrections[1]) + call.epsilon);
     value[element] -= rate[0] * (call.decay * value[element] + direction);
 }
+
+{% include "weights/elements.wgsl" %}

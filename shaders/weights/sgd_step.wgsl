@@ -21,18 +21,7 @@ struct Uniform {
 @group(0) @binding(4) var<storage, read_write> velocity: array<f32>;  // [M, C]
 @group(0) @binding(5) var<storage, read> factor: array<f32>;          // [1], or none
 
-const INVOCATIONS: u32 = {{ invocations }}u;
-
-@compute @workgroup_size(INVOCATIONS)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let element = (group.x + group.y * groups.x) * INVOCATIONS + lane;
-    if element >= call.elements {
-        return;
-    }
+fn update(element: u32) {
     var direction = gradient[element];
 {% if clipped %}
     direction *= factor[0];
@@ -46,3 +35,5 @@ fn main(
 {% endif %}
     value[element] -= rate[0] * direction;
 }
+
+{% include "weights/elements.wgsl" %}

@@ -1,10 +1,20 @@
 //! The graph itself.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod checks;
+mod node;
+mod taps;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::kernels::{Access, Binding, Call, Cost, Kernel, Precision};
+use crate::kernels::{Access, Call, Cost, Kernel, Precision};
 use crate::tensor::{Element, Error, Format, Result, Shape, Tensor};
+
+pub(super) use checks::{share_a_tensor, stackings};
+pub use node::Node;
+pub use taps::Taps;
 
 /// A value of a [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,78 +32,6 @@ pub enum Origin {
     Weights(Vec<String>),
     /// Computed by the call with this index.
     Call(usize),
-}
-
-/// One recorded kernel call.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Node {
-    /// The kernel and its sizes.
-    pub call: Call,
-    /// What each binding of the kernel reads or writes, in order; `None` where the call leaves it out, and for scratch.
-    pub operands: Vec<Option<Value>>,
-    /// For each binding that updates, the value whose memory its operand takes.
-    pub replaced: Vec<Option<Value>>,
-}
-
-impl Node {
-    /// What the bindings that read are given, in order; `None` where the call leaves it out.
-    pub(super) fn given(&self) -> impl Iterator<Item = Option<Value>> + '_ {
-        let bindings = self.call.family().bindings.iter().zip(self.operands.iter().zip(&self.replaced));
-        bindings.filter_map(|(binding, (operand, replaced))| match binding.access {
-            Access::Read => Some(*operand),
-            Access::Update => Some(*replaced),
-            Access::Write | Access::Scratch => None,
-        })
-    }
-
-    /// The values it reads.
-    pub fn inputs(&self) -> impl Iterator<Item = Value> + '_ {
-        self.given().flatten()
-    }
-
-    /// The values it writes.
-    pub fn outputs(&self) -> impl Iterator<Item = Value> + '_ {
-        let bindings = self.call.family().bindings.iter().zip(&self.operands);
-        bindings.filter(|(binding, _)| binding.access.writes()).filter_map(|(_, value)| *value)
-    }
-
-    /// Its updates: each value that it overwrites, then the value that takes that memory.
-    pub(super) fn updates(&self) -> impl Iterator<Item = (Value, Value)> + '_ {
-        self.replaced.iter().zip(&self.operands).filter_map(|(old, new)| Some(((*old)?, (*new)?)))
-    }
-}
-
-/// Which values are wanted beside a graph's outputs.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Taps {
-    /// None: every call may be fused.
-    #[default]
-    None,
-    /// Those with these names.
-    Names(BTreeSet<String>),
-    /// Every one that has a name.
-    All,
-}
-
-impl<S: Into<String>> FromIterator<S> for Taps {
-    /// The values with these names; none for none.
-    fn from_iter<T: IntoIterator<Item = S>>(names: T) -> Self {
-        let names: BTreeSet<String> = names.into_iter().map(Into::into).collect();
-        if names.is_empty() { Self::None } else { Self::Names(names) }
-    }
-}
-
-impl Taps {
-    /// Whether the value called `name` is wanted.
-    pub(crate) fn want(&self, name: &str) -> bool {
-        match self {
-            Self::None => false,
-            Self::Names(names) => names.contains(name),
-            Self::All => true,
-        }
-    }
 }
 
 #[derive(Clone, Debug)]
@@ -278,96 +216,6 @@ impl Graph {
         names.find(|name| !self.names.contains_key(name)).unwrap_or_default()
     }
 
-    /// Before anything is recorded: what is refused leaves the graph as it was.
-    fn check_outputs(&self, wanted: &[(usize, Shape, Element)], named: &[(&str, Shape)]) -> Result<()> {
-        if wanted.len() != named.len() || named.is_empty() {
-            return Err(Error::usage(format!("the call has {} outputs, {} are named", wanted.len(), named.len())));
-        }
-        for (index, ((_, wanted, _), (name, shape))) in wanted.iter().zip(named).enumerate() {
-            if wanted.elements() != shape.elements() {
-                return Err(Error::usage(format!("output {name} has shape {wanted}, not {shape}")));
-            }
-            self.check_name(name)?;
-            if named[..index].iter().any(|(earlier, _)| earlier == name) {
-                return Err(Error::usage(format!("two outputs are called {name}")));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_operand(
-        &self,
-        fits: fn(&Shape, &Shape) -> bool,
-        binding: &Binding,
-        value: Option<Value>,
-        wanted: Option<&Shape>,
-    ) -> Result<()> {
-        let Binding { name: binding, element, .. } = *binding;
-        match (value, wanted) {
-            (None, None) => Ok(()),
-            (None, Some(wanted)) => Err(Error::usage(format!("{binding} {wanted} is not given"))),
-            (Some(_), None) => Err(Error::usage(format!("{binding} is given, but this call leaves it out"))),
-            (Some(value), Some(_)) if self.gone.contains(&value) => Err(self.overwritten(value)),
-            (Some(value), Some(wanted)) => {
-                let (shape, own) = (self.shape(value), self.element(value));
-                if own != element || !fits(shape, wanted) {
-                    return Err(Error::usage(format!(
-                        "{binding} wants {wanted} of {element:?}, but {} is {shape} of {own:?}",
-                        self.name(value)
-                    )));
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// An error where the call that is given these values must not overwrite `value`, one of them.
-    fn check_update(&self, value: Value, given: &[Value]) -> Result<()> {
-        let name = self.name(value);
-        if given.iter().filter(|other| **other == value).count() > 1 {
-            return Err(Error::usage(format!("{name} is given twice to a call that overwrites it")));
-        }
-        if self.outputs.contains(&value) {
-            return Err(Error::usage(format!("{name} is an output of the graph, and this call would overwrite it")));
-        }
-        match self.origin(value) {
-            Origin::Constant(_) => {
-                Err(Error::usage(format!("{name} is a constant, and this call would overwrite it for every later run")))
-            }
-            Origin::Weights(parts) => self.check_update_of_weights(parts),
-            Origin::Input | Origin::Call(_) => Ok(()),
-        }
-    }
-
-    /// An error where weights that are read here share tensors with `parts`, which are to be overwritten, but are stacked
-    /// otherwise.
-    fn check_update_of_weights(&self, parts: &[String]) -> Result<()> {
-        let stacked_otherwise = |other: &&[String]| *other != parts && share_a_tensor(other, parts);
-        match self.weights_recorded().map(|(_, other)| other).find(stacked_otherwise) {
-            None => Ok(()),
-            Some(other) => Err(stackings(other, parts)),
-        }
-    }
-
-    /// An error where weights that have been overwritten share tensors with `parts`, but are stacked otherwise.
-    fn check_stacking(&self, parts: &[String]) -> Result<()> {
-        let overwritten = self.weights_recorded().filter(|(value, _)| self.gone.contains(value));
-        match overwritten.map(|(_, other)| other).find(|other| *other != parts && share_a_tensor(other, parts)) {
-            None => Ok(()),
-            Some(other) => Err(stackings(parts, other)),
-        }
-    }
-
-    fn weights_recorded(&self) -> impl Iterator<Item = (Value, &[String])> {
-        self.values().filter_map(|value| Some((value, self.parts(value)?)))
-    }
-
-    fn overwritten(&self, value: Value) -> Error {
-        let updates = self.nodes.iter().flat_map(Node::updates);
-        let new = updates.filter(|(old, _)| *old == value).map(|(_, new)| self.name(new)).next().unwrap_or_default();
-        Error::usage(format!("{} has been overwritten: its memory holds {new} now", self.name(value)))
-    }
-
     /// Makes `value` an output: it is still there when a run ends. An error where an update has overwritten it.
     pub fn output(&mut self, value: Value) -> Result<()> {
         if self.gone.contains(&value) {
@@ -377,13 +225,6 @@ impl Graph {
             self.outputs.push(value);
         }
         Ok(())
-    }
-
-    fn check_name(&self, name: &str) -> Result<()> {
-        match self.names.contains_key(name) {
-            true => Err(Error::usage(format!("two values of a graph are called {name}"))),
-            false => Ok(()),
-        }
     }
 
     fn record(&mut self, name: &str, shape: Shape, element: Element, origin: Origin) -> Result<Value> {
@@ -484,122 +325,5 @@ impl Graph {
     /// What all calls cost together at this precision.
     pub fn cost(&self, precision: Precision) -> Cost {
         self.nodes.iter().map(|node| node.call.cost(precision)).fold(Cost::default(), |sum, cost| sum + cost)
-    }
-}
-
-/// Whether two stacks of weights have a tensor in common.
-pub(super) fn share_a_tensor(one: &[String], other: &[String]) -> bool {
-    one.iter().any(|part| other.contains(part))
-}
-
-/// The error for weights that are read in one stack and updated in another.
-pub(super) fn stackings(read: &[String], updated: &[String]) -> Error {
-    let (read, updated) = (read.join(" + "), updated.join(" + "));
-    Error::usage(format!("weights {read} are read and {updated} are updated: stack them alike"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kernels::attention::{Attention, Mask, Qkv, Sequences};
-    use crate::kernels::rows::LayerNorm;
-    use crate::kernels::weights::SgdStep;
-
-    const CALL: LayerNorm = LayerNorm { rows: 2, width: 3, epsilon: 1e-6 };
-
-    fn recorded() -> (Graph, [Option<Value>; 3]) {
-        let mut graph = Graph::new();
-        let x = graph.input("x", [2, 3], Element::F32).unwrap();
-        let weights = graph.weights(&["w".to_owned()], [3]).unwrap();
-        (graph, [Some(x), Some(weights), Some(weights)])
-    }
-
-    /// A step of gradient descent on the last of two values.
-    fn step(graph: &mut Graph, gradient: Value, value: Value, name: &str) -> Result<Value> {
-        let rate = graph.find("rate").map_or_else(|| graph.input("rate", [1], Element::F32), Ok)?;
-        let call = SgdStep::new(2, 3);
-        graph.call(call, &[Some(gradient), Some(rate), Some(value), None], name, [2, 3])
-    }
-
-    #[test]
-    fn what_an_update_replaces_is_gone() {
-        let mut graph = Graph::new();
-        let [x, gradient] = ["x", "gradient"].map(|name| graph.input(name, [2, 3], Element::F32).unwrap());
-        let first = step(&mut graph, gradient, x, "first").unwrap();
-        assert_eq!(graph.nodes()[0].updates().collect::<Vec<_>>(), [(x, first)]);
-        let message = step(&mut graph, x, first, "second").unwrap_err().to_string();
-        assert!(message.contains("x has been overwritten: its memory holds first now"), "{message}");
-        assert!(step(&mut graph, first, x, "second").is_err() && graph.output(x).is_err());
-        let message = step(&mut graph, first, first, "second").unwrap_err().to_string();
-        assert!(message.contains("first is given twice"), "{message}");
-        graph.output(first).unwrap();
-        let message = step(&mut graph, gradient, first, "second").unwrap_err().to_string();
-        assert!(message.contains("first is an output"), "{message}");
-        assert_eq!(graph.nodes().len(), 1);
-    }
-
-    #[test]
-    fn what_others_read_is_not_updated() {
-        let mut graph = Graph::new();
-        let gradient = graph.input("gradient", [2, 3], Element::F32).unwrap();
-        let table = graph.constant("table", Tensor::zeros([2, 3], Element::F32)).unwrap();
-        let message = step(&mut graph, gradient, table, "y").unwrap_err().to_string();
-        assert!(message.contains("table is a constant"), "{message}");
-        let [one, other] = ["a", "b"].map(str::to_owned);
-        graph.weights(&[one.clone(), other.clone()], [4, 3]).unwrap();
-        let alone = graph.weights(std::slice::from_ref(&one), [2, 3]).unwrap();
-        let message = step(&mut graph, gradient, alone, "y").unwrap_err().to_string();
-        assert!(message.contains("weights a + b are read and a are updated"), "{message}");
-        let mut graph = Graph::new();
-        let gradient = graph.input("gradient", [2, 3], Element::F32).unwrap();
-        let alone = graph.weights(std::slice::from_ref(&one), [2, 3]).unwrap();
-        step(&mut graph, gradient, alone, "y").unwrap();
-        assert!(graph.weights(&[one, other.clone()], [4, 3]).is_err());
-        assert!(graph.weights(&[other], [2, 3]).is_ok());
-    }
-
-    #[test]
-    fn what_does_not_fit_is_refused_and_leaves_the_graph_as_it_was() {
-        let (mut graph, inputs) = recorded();
-        let values = graph.values().count();
-        let narrow = LayerNorm { width: 2, ..CALL };
-        assert!(graph.call(narrow, &inputs, "y", [2, 2]).is_err(), "shapes");
-        assert!(graph.call(CALL, &inputs[..2], "y", [2, 3]).is_err(), "an input is missing");
-        assert!(graph.call(CALL, &[inputs.as_slice(), &[None]].concat(), "y", [2, 3]).is_err(), "one too many");
-        assert!(graph.call(CALL, &inputs, "y", [7]).is_err(), "the output's shape");
-        assert!(graph.call(CALL, &inputs, "x", [2, 3]).is_err(), "a name twice");
-        assert!(graph.weights(&["w".to_owned()], [4]).is_err(), "weights of another shape");
-        assert_eq!((graph.values().count(), graph.nodes().len()), (values, 0));
-        assert_eq!(graph.find("y"), None);
-        graph.call(CALL, &inputs, "y", [1, 2, 3]).unwrap();
-    }
-
-    #[test]
-    fn a_call_has_as_many_outputs_as_are_named() {
-        let mut graph = Graph::new();
-        let call = Attention::new(Qkv::in_planes(4, 2, 3), Sequences::joint(1, 4), Mask::NONE).statistics();
-        let qkv = graph.input("qkv", [6, 4, 3], Element::F32).unwrap();
-        let inputs = [Some(qkv), Some(qkv), Some(qkv), None];
-        let (out, numbers) = (Shape::from([4, 6]), Shape::from([2, 2, 4]));
-        assert!(graph.call(call.clone(), &inputs, "out", out.clone()).is_err(), "one of two");
-        let refused = [
-            vec![],
-            vec![("out", out.clone()), ("out", numbers.clone())],
-            vec![("out", out.clone()), ("qkv", numbers.clone())],
-            vec![("out", out.clone()), ("numbers", out.clone())],
-        ];
-        for outputs in refused {
-            assert!(graph.call_many(call.clone(), &inputs, &outputs).is_err(), "{outputs:?}");
-        }
-        assert_eq!((graph.values().count(), graph.nodes().len()), (1, 0));
-        let values = graph.call_many(call, &inputs, &[("out", out), ("numbers", numbers)]).unwrap();
-        assert_eq!(graph.nodes()[0].outputs().collect::<Vec<_>>(), values);
-        assert_eq!(graph.name(values[1]), "numbers");
-    }
-
-    #[test]
-    fn weights_asked_for_twice_are_one_value() {
-        let (mut graph, [_, weights, _]) = recorded();
-        assert_eq!(graph.weights(&["w".to_owned()], [3]).ok(), weights);
     }
 }

@@ -1,8 +1,8 @@
 //! The frame of every page: its head, its colours by day and by night, and the styles that all pages have in common.
 //!
 //! A page is a template that extends `document.html` and fills its blocks: `style`, `body`, and where it has them `head`
-//! and `script`. Its plots begin with `plot_frame.html`, which draws ticks and axes of `plot`, and are styled by
-//! `plot_style.html`.
+//! and `script`. Its plots begin with `plot_frame.html`, which draws ticks and axes of `plot`, put the name of a `curve`
+//! beside it with `plot_name.html`, and are styled by `plot_style.html`.
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value};
@@ -10,9 +10,10 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 use crate::tensor::{Error, Result};
 
 /// What every page may extend or include.
-const PARTS: [(&str, &str); 3] = [
+const PARTS: [(&str, &str); 4] = [
     ("document.html", include_str!("document.html")),
     ("plot_frame.html", include_str!("plot_frame.html")),
+    ("plot_name.html", include_str!("plot_name.html")),
     ("plot_style.html", include_str!("plot_style.html")),
 ];
 

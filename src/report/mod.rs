@@ -31,6 +31,7 @@ mod lines;
 mod overlay;
 mod page;
 mod pixels;
+pub(crate) mod plot;
 mod scene;
 mod sheet;
 pub(crate) mod ticks;

@@ -1,8 +1,16 @@
 //! Models as other programs save them, through the program.
 
+use std::fs;
 use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 
-use super::*;
+use libtest_mimic::Failed;
+use safetensors::SafeTensors;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::common::data;
+use super::{Outcome, Ran, copied_model, ensure, model, read_npy, tubelet};
 
 fn case(name: &str) -> PathBuf {
     data("cases").join(name)

@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::amounts;
 use super::series::is_positive;
 use super::ticks::apart;
-use crate::report::ticks::{logarithmic, spread};
+use crate::report::plot::{Area, Frame, Name, Screen, Span, points, tenths};
+use crate::report::ticks::logarithmic;
 
 /// What is to be drawn.
 pub(super) struct Figure {
@@ -65,29 +66,13 @@ pub(super) struct Ceiling {
     pub(super) at_right: bool,
 }
 
-/// Where everything lies, in pixels of a screen of `width`.
+/// Where everything lies on a screen.
 #[derive(Serialize)]
 pub(super) struct Plot {
-    screen: &'static str,
-    title: String,
-    width: f64,
-    height: f64,
-    left: f64,
-    right: f64,
-    top: f64,
-    bottom: f64,
-    across: String,
-    up: String,
-    columns: Vec<Tick>,
-    rows: Vec<Tick>,
+    #[serde(flatten)]
+    frame: Frame,
     ceilings: Vec<DrawnCeiling>,
     curves: Vec<DrawnCurve>,
-}
-
-#[derive(Serialize)]
-struct Tick {
-    at: f64,
-    label: String,
 }
 
 #[derive(Serialize)]
@@ -105,7 +90,8 @@ struct DrawnCurve {
     line: Option<String>,
     fit: Option<[f64; 4]>,
     marks: Vec<Mark>,
-    label: Option<Label>,
+    name: Option<Name>,
+    exponent: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -113,16 +99,6 @@ struct Mark {
     path: String,
     range: Option<[f64; 3]>,
     title: String,
-}
-
-#[derive(Serialize)]
-struct Label {
-    text: String,
-    exponent: Option<String>,
-    x: f64,
-    y: f64,
-    /// From the last mark to the label.
-    leader: [f64; 4],
 }
 
 /// The forms of marks, one a colour, so that lines differ without colours, too.
@@ -139,36 +115,27 @@ pub(super) fn mark([x, y]: [f64; 2], colour: usize) -> String {
     format!("M{x},{y}{}", MARKS[colour % MARKS.len()])
 }
 
-/// Sizes of a screen, in pixels.
-struct Screen {
-    name: &'static str,
-    width: f64,
-    height: f64,
-    left: f64,
-    /// Labels across, at most, and room for each.
-    tick: f64,
-    rows: usize,
-    /// Between labels of curves.
-    gap: f64,
-    wide: bool,
-}
-
-const SCREENS: [Screen; 2] = [
-    Screen { name: "wide", width: 900.0, height: 440.0, left: 76.0, tick: 64.0, rows: 7, gap: 32.0, wide: true },
-    Screen { name: "narrow", width: 350.0, height: 330.0, left: 62.0, tick: 48.0, rows: 6, gap: 15.0, wide: false },
-];
-
-const TOP: f64 = 34.0;
-const BOTTOM: f64 = 50.0;
-/// The width of a letter beside a line, and of what lies between line and letter.
-const LETTER: f64 = 7.2;
-const LEADER: f64 = 22.0;
+const SCREENS: [Screen; 2] =
+    [Screen { wide: true, width: 900.0, height: 440.0, left: 76.0, tick: 64.0, rows: 7, gap: 32.0, ..NARROW }, NARROW];
+const NARROW: Screen = Screen {
+    wide: false,
+    width: 350.0,
+    height: 330.0,
+    left: 62.0,
+    tick: 48.0,
+    rows: 6,
+    gap: 15.0,
+    margin: 32.0,
+    least: 0.5,
+};
+/// From the middle of a line's last mark to what leads to its name.
+const CLEAR: f64 = 7.0;
 
 impl Figure {
     /// On a wide and on a narrow screen; nothing where there is nothing to draw.
     pub(super) fn plots(&self) -> Vec<Plot> {
         let Some(span) = self.span() else { return Vec::new() };
-        SCREENS.iter().map(|screen| self.on(screen, &span)).collect()
+        SCREENS.iter().map(|screen| self.on(screen, span)).collect()
     }
 
     /// From the least to the greatest of everything, along both axes, with a margin.
@@ -188,62 +155,79 @@ impl Figure {
         }))
     }
 
-    fn on(&self, screen: &Screen, span: &[[f64; 2]; 2]) -> Plot {
-        let names = self.curves.iter().map(|curve| screen.name_of(curve).chars().count());
-        let labels = LEADER + 10.0 + LETTER * names.max().unwrap_or(0) as f64;
-        let [left, right] = [screen.left, (screen.width - labels).max(0.5 * screen.width).round()];
-        let area = Area { left, right, top: TOP, bottom: screen.height - BOTTOM, span: *span };
-        let place = |point: &[f64; 2]| area.place(*point);
-        let tick = |axis: &Axis, at: f64, value: f64| Tick { at, label: axis.unit.write(value) };
-        let columns = self.across.columns(screen, &area);
+    fn on(&self, screen: &Screen, span: [[f64; 2]; 2]) -> Plot {
+        let letters = self.curves.iter().map(|curve| curve.name_on(screen).chars().count()).max().unwrap_or(0);
+        let area = Area::new(screen, letters, span.map(Span::Logarithmic));
+        let columns = self.across.columns(&area, span[0]);
         let unit = self.up.unit.multiple(span[1][1]);
         let rows = logarithmic(span[1].map(|end| end / unit), screen.rows).into_iter().map(|value| value * unit);
+        let labelled = |axis: &Axis, value: f64| (value, axis.unit.write(value));
         Plot {
-            screen: screen.name,
-            title: self.title.clone(),
-            width: screen.width,
-            height: screen.height,
-            left,
-            right,
-            top: area.top,
-            bottom: area.bottom,
-            across: self.across.title.to_owned(),
-            up: self.up.title.to_owned(),
-            columns: columns
-                .into_iter()
-                .map(|value| tick(&self.across, place(&[value, span[1][0]])[0], value))
-                .collect(),
-            rows: rows.map(|value| tick(&self.up, place(&[span[0][0], value])[1], value)).collect(),
-            ceilings: self.ceilings.iter().filter_map(|ceiling| area.ceiling(ceiling)).collect(),
-            curves: self.drawn(screen, &area),
+            frame: area.frame(
+                &self.title,
+                [self.across.title, self.up.title],
+                columns.into_iter().map(|value| labelled(&self.across, value)),
+                rows.map(|value| labelled(&self.up, value)),
+            ),
+            ceilings: self.ceilings.iter().filter_map(|ceiling| ceiling.drawn(&area)).collect(),
+            curves: self.drawn(&area),
         }
     }
 
-    fn drawn(&self, screen: &Screen, area: &Area) -> Vec<DrawnCurve> {
-        let last = |curve: &Curve| curve.spots.last().map(|spot| area.place(spot.at));
-        let ends: Vec<[f64; 2]> =
-            self.curves.iter().map(|curve| last(curve).unwrap_or([area.right, area.bottom])).collect();
-        let wanted: Vec<f64> = ends.iter().map(|end| end[1]).collect();
-        let places = spread(&wanted, screen.gap, [area.top + 6.0, area.bottom - 6.0]);
-        let curves = self.curves.iter().zip(ends).zip(places);
-        curves.map(|((curve, end), y)| area.curve(curve, screen.name_of(curve), end, tenths(y), screen.wide)).collect()
-    }
-}
-
-impl Screen {
-    fn name_of<'a>(&self, curve: &'a Curve) -> &'a str {
-        if self.wide { &curve.name } else { &curve.short }
+    fn drawn(&self, area: &Area<'_>) -> Vec<DrawnCurve> {
+        let end = |curve: &Curve| curve.spots.last().map_or([area.right, area.bottom], |spot| area.place(spot.at));
+        let lines: Vec<_> = self.curves.iter().map(|curve| (curve.name_on(area.screen), end(curve))).collect();
+        let names = area.names(&lines, CLEAR);
+        self.curves.iter().zip(names).map(|(curve, name)| curve.drawn(area, name)).collect()
     }
 }
 
 impl Axis {
-    /// What is labelled across.
-    fn columns(&self, screen: &Screen, area: &Area) -> Vec<f64> {
-        let most = ((area.right - area.left) / screen.tick) as usize;
+    /// What is labelled across an area that spans these values.
+    fn columns(&self, area: &Area<'_>, span: [f64; 2]) -> Vec<f64> {
         match self.ticks.is_empty() {
-            true => logarithmic(area.span[0], most.max(2)),
-            false => apart(&self.ticks, screen.tick, |value| area.place([value, area.span[1][0]])[0]),
+            true => logarithmic(span, area.most_columns()),
+            false => apart(&self.ticks, area.screen.tick, |value| area.x(value)),
         }
+    }
+}
+
+impl Curve {
+    fn name_on(&self, screen: &Screen) -> &str {
+        if screen.wide { &self.name } else { &self.short }
+    }
+
+    fn drawn(&self, area: &Area<'_>, name: Name) -> DrawnCurve {
+        let fit = self.fit.map(|(ends, _)| ends.map(|end| area.place(end)));
+        let exponent = self.fit.filter(|_| area.screen.wide).map(|(_, exponent)| format!("{exponent:.2}"));
+        DrawnCurve {
+            colour: self.colour,
+            line: self.joined.then(|| points(self.spots.iter().map(|spot| area.place(spot.at)))),
+            fit: fit.map(|[[a, b], [c, d]]| [a, b, c, d]),
+            marks: self.spots.iter().map(|spot| spot.drawn(area, self.colour)).collect(),
+            name: (!name.text.is_empty()).then_some(name),
+            exponent,
+        }
+    }
+}
+
+impl Spot {
+    fn drawn(&self, area: &Area<'_>, colour: usize) -> Mark {
+        let place = area.place(self.at);
+        let range = self.range.map(|[low, high]| [place[0], area.y(low), area.y(high)]);
+        Mark { path: mark(place, colour), range, title: self.title.clone() }
+    }
+}
+
+impl Ceiling {
+    fn drawn(&self, area: &Area<'_>) -> Option<DrawnCeiling> {
+        let [first, last] = [self.points.first()?, self.points.last()?].map(|point| area.place(*point));
+        let (x, y, anchor) = match self.at_right {
+            true => (last[0] - 4.0, last[1] - 7.0, "end"),
+            false => (first[0] + 22.0, first[1] - 8.0, "start"),
+        };
+        let points = points(self.points.iter().map(|point| area.place(*point)));
+        Some(DrawnCeiling { points, name: self.name.clone(), x: tenths(x), y: tenths(y), anchor })
     }
 }
 
@@ -269,68 +253,6 @@ impl Unit {
         let number = if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number };
         format!("{number} {unit}")
     }
-}
-
-/// The plotted area, and what it spans along both axes.
-struct Area {
-    left: f64,
-    right: f64,
-    top: f64,
-    bottom: f64,
-    span: [[f64; 2]; 2],
-}
-
-impl Area {
-    fn place(&self, point: [f64; 2]) -> [f64; 2] {
-        let share = |axis: usize| {
-            let [low, high] = self.span[axis];
-            (point[axis].ln() - low.ln()) / (high.ln() - low.ln())
-        };
-        let x = self.left + share(0) * (self.right - self.left);
-        [tenths(x), tenths(self.bottom - share(1) * (self.bottom - self.top))]
-    }
-
-    fn line(&self, points: impl Iterator<Item = [f64; 2]>) -> String {
-        let places = points.map(|point| self.place(point)).map(|[x, y]| format!("{x},{y}"));
-        places.collect::<Vec<_>>().join(" ")
-    }
-
-    fn ceiling(&self, ceiling: &Ceiling) -> Option<DrawnCeiling> {
-        let [first, last] = [ceiling.points.first()?, ceiling.points.last()?].map(|point| self.place(*point));
-        let points = self.line(ceiling.points.iter().copied());
-        let (x, y, anchor) = match ceiling.at_right {
-            true => (last[0] - 4.0, last[1] - 7.0, "end"),
-            false => (first[0] + 22.0, first[1] - 8.0, "start"),
-        };
-        Some(DrawnCeiling { points, name: ceiling.name.clone(), x: tenths(x), y: tenths(y), anchor })
-    }
-
-    fn curve(&self, curve: &Curve, name: &str, [x, y]: [f64; 2], label: f64, wide: bool) -> DrawnCurve {
-        let fit = curve.fit.map(|(ends, _)| ends.map(|end| self.place(end)));
-        let exponent = curve.fit.filter(|_| wide).map(|(_, exponent)| format!("{exponent:.2}"));
-        let start = self.right + 6.0;
-        let leader = [x + 7.0, y, start + LEADER - 12.0, label];
-        let text = Label { text: name.to_owned(), exponent, x: start + LEADER - 8.0, y: label + 4.0, leader };
-        DrawnCurve {
-            colour: curve.colour,
-            line: curve.joined.then(|| self.line(curve.spots.iter().map(|spot| spot.at))),
-            fit: fit.map(|[[a, b], [c, d]]| [a, b, c, d]),
-            marks: curve.spots.iter().map(|spot| self.mark(spot, curve.colour)).collect(),
-            label: (!name.is_empty()).then_some(text),
-        }
-    }
-
-    fn mark(&self, spot: &Spot, colour: usize) -> Mark {
-        let place = self.place(spot.at);
-        let row = |y: f64| self.place([spot.at[0], y])[1];
-        let range = spot.range.map(|[low, high]| [place[0], row(low), row(high)]);
-        Mark { path: mark(place, colour), range, title: spot.title.clone() }
-    }
-}
-
-/// A tenth of a pixel is more than is seen.
-fn tenths(value: f64) -> f64 {
-    (10.0 * value).round() / 10.0
 }
 
 #[cfg(test)]
@@ -368,10 +290,12 @@ mod tests {
             }
             assert!(steps[0][0] > 0.0 && steps[1][0] < 0.0, "{line}");
             for point in points {
-                assert!((plot.left..=plot.right).contains(&point[0]) && (plot.top..=plot.bottom).contains(&point[1]));
+                let Frame { left, right, top, bottom, .. } = plot.frame;
+                assert!((left..=right).contains(&point[0]) && (top..=bottom).contains(&point[1]));
             }
-            assert!(plot.curves[0].label.as_ref().is_some_and(|label| label.x > plot.right && label.x < plot.width));
-            assert!(plot.columns.iter().any(|tick| tick.label == "400"), "{}", plot.screen);
+            let frame = plot.frame;
+            assert!(plot.curves[0].name.as_ref().is_some_and(|name| name.x > frame.right && name.x < frame.width));
+            assert!(frame.columns.iter().any(|tick| tick.label == "400"), "a screen {} wide", frame.width);
         }
     }
 
@@ -388,7 +312,7 @@ mod tests {
         let mut figure = figure(&[[1.0, least], [2.0, most]]);
         figure.up.unit = Unit::Bytes;
         let plots = figure.plots();
-        let labels: Vec<_> = plots[0].rows.iter().map(|tick| &*tick.label).collect();
+        let labels: Vec<_> = plots[0].frame.rows.iter().map(|tick| &*tick.label).collect();
         assert_eq!(labels, ["10 MiB", "20 MiB", "50 MiB"]);
     }
 

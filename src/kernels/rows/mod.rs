@@ -4,6 +4,7 @@ mod activation_gradient;
 mod column_sum;
 mod cross_entropy;
 mod dropout;
+mod elements;
 mod gated_sum;
 mod head_dot;
 mod layer_norm;
@@ -12,7 +13,6 @@ mod pointwise;
 mod pool;
 mod pool_gradient;
 mod row_losses;
-#[cfg(feature = "cpu")]
 mod sequences;
 mod sigmoid_cross_entropy;
 mod softmax;

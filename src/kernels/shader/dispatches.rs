@@ -38,6 +38,9 @@ pub struct Dispatches<'a> {
     launches: Vec<Launch>,
 }
 
+/// The bytes of an operand that are bound; `None` for all of them.
+type Window = Option<Range<u64>>;
+
 /// The element in which sizes are counted: words are as large.
 const ELEMENT: Element = Element::F32;
 
@@ -141,6 +144,23 @@ impl<'a> Dispatches<'a> {
         let words = |window: Range<u64>| window.start..window.end.next_multiple_of(ELEMENT.bytes_of(1));
         let windows = windows.into_iter().map(|window| window.map(words)).collect();
         self.launches.push(Launch { literals, uniform, groups, windows });
+        Ok(())
+    }
+
+    /// Adds the dispatches of a step on each of `elements`, of which a workgroup takes `per_group`. `of_run` says the
+    /// uniform of a run and its windows, given the one in which its elements lie.
+    pub(in crate::kernels) fn launch_by_element<U: Pod>(
+        &mut self,
+        elements: usize,
+        per_group: u32,
+        literals: &Literals,
+        of_run: impl Fn(&Range<usize>, Window) -> Result<(U, Vec<Window>), Unfit>,
+    ) -> Result<(), Unfit> {
+        for run in self.runs(elements, 1, &[1])? {
+            let (uniform, windows) = of_run(&run, Some(self.bytes(&run, 1)))?;
+            let groups = run.len().div_ceil(per_group as usize) as u64;
+            self.launch(groups, literals.clone(), &uniform, windows)?;
+        }
         Ok(())
     }
 

@@ -95,6 +95,8 @@ const PIECES: &[(&str, &str)] = &[
         "products/linear_weight_gradient_operands.wgsl",
         include_str!("../../../shaders/products/linear_weight_gradient_operands.wgsl"),
     ),
+    ("rows/each_row.wgsl", include_str!("../../../shaders/rows/each_row.wgsl")),
+    ("rows/each_row.workgroup.wgsl", include_str!("../../../shaders/rows/each_row.workgroup.wgsl")),
     ("rows/elements.wgsl", include_str!("../../../shaders/rows/elements.wgsl")),
     ("rows/layer_norm_statistics.wgsl", include_str!("../../../shaders/rows/layer_norm_statistics.wgsl")),
     (
@@ -112,6 +114,7 @@ const PIECES: &[(&str, &str)] = &[
     ("rows/softmax_maximum.wgsl", include_str!("../../../shaders/rows/softmax_maximum.wgsl")),
     ("products/tubelet_embed_operands.wgsl", include_str!("../../../shaders/products/tubelet_embed_operands.wgsl")),
     ("common/workgroup_sum.wgsl", include_str!("../../../shaders/common/workgroup_sum.wgsl")),
+    ("weights/elements.wgsl", include_str!("../../../shaders/weights/elements.wgsl")),
 ];
 
 /// A set of WGSL templates that may include one another by file name.

@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::curve::{picked, smoothed, thinned};
 use super::words;
 use crate::report::amounts::{grouped, percent};
-use crate::report::ticks::{interval, linear, logarithmic, spread};
+use crate::report::plot::{self, Area, Frame, Name, Screen, Span, Tick};
+use crate::report::ticks::{interval, linear, logarithmic};
 
 /// What is to be drawn.
 pub(super) struct Figure {
@@ -54,30 +55,14 @@ pub(super) enum Look {
     Marked,
 }
 
-/// Where everything lies, in pixels of a screen of `width`.
+/// Where everything lies on a screen.
 #[derive(Serialize)]
 pub(super) struct Plot {
-    screen: &'static str,
-    title: String,
-    width: f64,
-    height: f64,
-    left: f64,
-    right: f64,
-    top: f64,
-    bottom: f64,
-    across: String,
-    up: &'static str,
-    columns: Vec<Tick>,
-    rows: Vec<Tick>,
+    #[serde(flatten)]
+    frame: Frame,
     epochs: Vec<f64>,
     curves: Vec<DrawnCurve>,
     lost: Vec<Tick>,
-}
-
-#[derive(Serialize)]
-struct Tick {
-    at: f64,
-    label: String,
 }
 
 #[derive(Serialize)]
@@ -86,10 +71,7 @@ struct DrawnCurve {
     band: Option<String>,
     line: String,
     marks: Vec<Mark>,
-    name: String,
-    label: [f64; 2],
-    /// From the end of the line to the label.
-    leader: [f64; 4],
+    name: Name,
 }
 
 #[derive(Serialize)]
@@ -99,29 +81,21 @@ struct Mark {
     title: String,
 }
 
-/// Sizes of a screen, in pixels.
-struct Screen {
-    name: &'static str,
-    width: f64,
-    height: f64,
-    left: f64,
-    /// Room for a label across.
-    tick: f64,
-    rows: usize,
-}
-
-const SCREENS: [Screen; 2] = [
-    Screen { name: "wide", width: 900.0, height: 300.0, left: 66.0, tick: 84.0, rows: 6 },
-    Screen { name: "narrow", width: 350.0, height: 250.0, left: 54.0, tick: 46.0, rows: 6 },
-];
-
-const TOP: f64 = 34.0;
-const BOTTOM: f64 = 50.0;
-/// Between labels of curves.
-const GAP: f64 = 16.0;
-/// The width of a letter beside a line, and of what lies between line and letter.
-const LETTER: f64 = 7.2;
-const LEADER: f64 = 20.0;
+const SCREENS: [Screen; 2] =
+    [Screen { wide: true, width: 900.0, height: 300.0, left: 66.0, tick: 84.0, ..NARROW }, NARROW];
+const NARROW: Screen = Screen {
+    wide: false,
+    width: 350.0,
+    height: 250.0,
+    left: 54.0,
+    tick: 46.0,
+    rows: 6,
+    gap: 16.0,
+    margin: 34.0,
+    least: 0.55,
+};
+/// From the end of a line to what leads to its name.
+const CLEAR: f64 = 4.0;
 /// Pixels a column of thinned steps is wide.
 const COLUMN: f64 = 2.0;
 /// More marks than these would hide each other, and more steps without a number say nothing more.
@@ -160,41 +134,22 @@ impl Figure {
     }
 
     fn on(&self, screen: &Screen, range: [f64; 2]) -> Plot {
-        let longest = self.curves.iter().map(|curve| curve.name.chars().count()).max().unwrap_or(0);
-        let right = screen.width - LEADER - 14.0 - LETTER * longest as f64;
-        let right = right.max(0.55 * screen.width).round();
-        let area = Area {
-            left: screen.left,
-            right,
-            bottom: screen.height - BOTTOM,
-            across: self.steps,
-            range,
-            scale: self.scale,
-        };
-        let most = ((right - screen.left) / screen.tick) as usize;
-        let tick = |at: f64, label: String| Tick { at, label };
-        let whole = linear(self.steps, most.max(2)).into_iter().filter(|step| step.fract() == 0.0);
-        let lost = self
-            .lost
-            .iter()
-            .take(MOST_LOST)
-            .map(|step| tick(area.x(*step), format!("step {}: not a number", grouped(*step as u64))));
+        let letters = self.curves.iter().map(|curve| curve.name.chars().count()).max().unwrap_or(0);
+        let up = if self.scale == Scale::Logarithmic { Span::Logarithmic(range) } else { Span::Linear(range) };
+        let area = Area::new(screen, letters, [Span::Linear(self.steps), up]);
+        let whole = linear(self.steps, area.most_columns()).into_iter().filter(|step| step.fract() == 0.0);
+        let lost =
+            |step: &f64| Tick { at: area.x(*step), label: format!("step {}: not a number", grouped(*step as u64)) };
         Plot {
-            screen: screen.name,
-            title: self.title.clone(),
-            width: screen.width,
-            height: screen.height,
-            left: screen.left,
-            right,
-            top: TOP,
-            bottom: area.bottom,
-            across: self.across(),
-            up: self.up,
-            columns: whole.map(|step| tick(area.x(step), grouped(step as u64))).collect(),
-            rows: self.rows(range, screen.rows).into_iter().map(|(value, label)| tick(area.y(value), label)).collect(),
+            frame: area.frame(
+                &self.title,
+                [&self.across(), self.up],
+                whole.map(|step| (step, grouped(step as u64))),
+                self.rows(range, screen.rows),
+            ),
             epochs: self.epochs.iter().map(|step| area.x(*step)).collect(),
             curves: self.drawn(&area),
-            lost: lost.collect(),
+            lost: self.lost.iter().take(MOST_LOST).map(lost).collect(),
         }
     }
 
@@ -222,21 +177,17 @@ impl Figure {
         values.into_iter().map(|value| (value, write(value))).collect()
     }
 
-    fn drawn(&self, area: &Area) -> Vec<DrawnCurve> {
-        let lines: Vec<_> = self.curves.iter().map(|curve| area.line(curve)).collect();
-        let start = [area.left, area.bottom];
-        let ends: Vec<[f64; 2]> = lines.iter().map(|line| line.last().copied().unwrap_or(start)).collect();
-        let wanted: Vec<f64> = ends.iter().map(|end| end[1]).collect();
-        let heights = spread(&wanted, GAP, [TOP + 6.0, area.bottom - 6.0]);
-        let parts = self.curves.iter().zip(lines).zip(ends).zip(heights);
-        let drawn = parts.map(|(((curve, line), [x, y]), height)| DrawnCurve {
+    fn drawn(&self, area: &Area<'_>) -> Vec<DrawnCurve> {
+        let lines: Vec<_> = self.curves.iter().map(|curve| curve.line(area)).collect();
+        let end = |line: &Vec<[f64; 2]>| line.last().copied().unwrap_or([area.screen.left, area.bottom]);
+        let ends: Vec<_> = self.curves.iter().map(|curve| curve.name.as_str()).zip(lines.iter().map(end)).collect();
+        let parts = self.curves.iter().zip(area.names(&ends, CLEAR)).zip(lines);
+        let drawn = parts.map(|((curve, name), line)| DrawnCurve {
             colour: curve.colour,
-            band: matches!(curve.look, Look::Smoothed(_)).then(|| path(&area.band(curve))),
-            line: path(&line),
-            marks: area.marks(curve),
-            name: curve.name.clone(),
-            label: [area.right + LEADER, tenths(height + 4.0)],
-            leader: [x + 4.0, y, area.right + LEADER - 4.0, tenths(height)],
+            band: matches!(curve.look, Look::Smoothed(_)).then(|| plot::points(curve.band(area))),
+            line: plot::points(line),
+            marks: curve.marks(area, self.scale),
+            name,
         });
         drawn.collect()
     }
@@ -257,80 +208,47 @@ fn decimal(value: f64, between: f64) -> String {
     }
 }
 
-/// The plotted area, and what it spans along both axes.
-struct Area {
-    left: f64,
-    right: f64,
-    bottom: f64,
-    across: [f64; 2],
-    range: [f64; 2],
-    scale: Scale,
+/// Up to how many columns steps are thinned to.
+fn columns(area: &Area<'_>) -> usize {
+    (area.width() / COLUMN) as usize
 }
 
-impl Area {
-    fn x(&self, step: f64) -> f64 {
-        let [first, last] = self.across;
-        tenths(self.left + (step - first) / (last - first) * (self.right - self.left))
-    }
-
-    fn y(&self, value: f64) -> f64 {
-        let [low, high] = self.range;
-        let share = match self.scale {
-            Scale::Logarithmic => (value.ln() - low.ln()) / (high.ln() - low.ln()),
-            Scale::Linear | Scale::Share => (value - low) / (high - low),
+impl Curve {
+    fn line(&self, area: &Area<'_>) -> Vec<[f64; 2]> {
+        let points = match self.look {
+            Look::Smoothed(span) => smoothed(&self.points, span),
+            Look::Line | Look::Marked => self.finite(),
         };
-        tenths(self.bottom - share.clamp(0.0, 1.0) * (self.bottom - TOP))
+        picked(points, columns(area)).into_iter().map(|point| area.nearest_place(point)).collect()
     }
 
-    fn place(&self, [step, value]: [f64; 2]) -> [f64; 2] {
-        [self.x(step), self.y(value)]
-    }
-
-    /// Up to how many columns steps are thinned to.
-    fn columns(&self) -> usize {
-        ((self.right - self.left) / COLUMN) as usize
-    }
-
-    fn line(&self, curve: &Curve) -> Vec<[f64; 2]> {
-        let points = match curve.look {
-            Look::Smoothed(span) => smoothed(&curve.points, span),
-            Look::Line | Look::Marked => curve.points.iter().copied().filter(|[_, value]| value.is_finite()).collect(),
-        };
-        picked(points, self.columns()).into_iter().map(|point| self.place(point)).collect()
+    fn finite(&self) -> Vec<[f64; 2]> {
+        self.points.iter().copied().filter(|[_, value]| value.is_finite()).collect()
     }
 
     /// Down and up through all columns.
-    fn band(&self, curve: &Curve) -> Vec<[f64; 2]> {
-        let bins = thinned(&curve.points, self.columns());
+    fn band(&self, area: &Area<'_>) -> Vec<[f64; 2]> {
+        let bins = thinned(&self.points, columns(area));
         let ends = bins.iter().enumerate().flat_map(|(index, bin)| {
             let ends = if index % 2 == 0 { [bin.low, bin.high] } else { [bin.high, bin.low] };
-            ends.map(|value| self.place([bin.step, value]))
+            ends.map(|value| area.nearest_place([bin.step, value]))
         });
-        let mut points: Vec<_> = ends.collect();
-        points.dedup();
-        points
+        let mut places: Vec<_> = ends.collect();
+        places.dedup();
+        places
     }
 
-    fn marks(&self, curve: &Curve) -> Vec<Mark> {
-        let finite: Vec<_> = curve.points.iter().copied().filter(|[_, value]| value.is_finite()).collect();
+    fn marks(&self, area: &Area<'_>, scale: Scale) -> Vec<Mark> {
+        let finite = self.finite();
         // A line through one point is not seen.
-        if curve.look != Look::Marked && finite.len() > 1 {
+        if self.look != Look::Marked && finite.len() > 1 {
             return Vec::new();
         }
         let mark = |[step, value]: [f64; 2]| {
-            let [x, y] = self.place([step, value]);
-            let said = if self.scale == Scale::Share { words::share(value) } else { words::number(value as f32) };
-            Mark { x, y, title: format!("{}, step {}: {said}", curve.name, grouped(step as u64)) }
+            let [x, y] = area.nearest_place([step, value]);
+            let said = if scale == Scale::Share { words::share(value) } else { words::number(value as f32) };
+            Mark { x, y, title: format!("{}, step {}: {said}", self.name, grouped(step as u64)) }
         };
         picked(finite, MOST_MARKS).into_iter().map(mark).collect()
     }
-}
-
-fn path(points: &[[f64; 2]]) -> String {
-    points.iter().map(|[x, y]| format!("{x},{y}")).collect::<Vec<_>>().join(" ")
-}
-
-/// A tenth of a pixel is more than is seen.
-fn tenths(value: f64) -> f64 {
-    (10.0 * value).round() / 10.0
 }

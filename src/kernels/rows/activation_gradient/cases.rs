@@ -1,9 +1,9 @@
 //! Shapes for the gradient of an activation.
 
 use super::ActivationGradient;
-use super::wgsl::ELEMENTS;
 use crate::kernels::activation::Activation;
 use crate::kernels::contract::{Case, Draw, FEW, Fill};
+use crate::kernels::rows::elements::ELEMENTS;
 use crate::tensor::Tensor;
 
 fn of(rows: usize, width: usize, activation: Activation) -> ActivationGradient {

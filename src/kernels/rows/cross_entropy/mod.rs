@@ -120,15 +120,20 @@ impl Kernel for CrossEntropy {
         if self.heads.contains(&0) || self.heads.iter().sum::<usize>() != self.classes {
             return Err(Error::usage(format!("heads of {:?} classes are not {} classes", self.heads, self.classes)));
         }
-        match self.smoothing {
-            smoothing if (0.0..=1.0).contains(&smoothing) => Ok(()),
-            smoothing => Err(Error::usage(format!("a smoothing must be between 0 and 1, not {smoothing}"))),
-        }
+        check_smoothing(self.smoothing)
     }
 
     fn operations(&self) -> u64 {
         // Maximum; difference, exponential, sum; the target's product and two sums; quotient, product, difference, product.
         11 * (self.rows * self.classes) as u64
+    }
+}
+
+/// An error where no such share of a target can be spread over its classes.
+pub(super) fn check_smoothing(smoothing: f32) -> Result<()> {
+    match (0.0..=1.0).contains(&smoothing) {
+        true => Ok(()),
+        false => Err(Error::usage(format!("a smoothing must be between 0 and 1, not {smoothing}"))),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Shapes for dropout.
 
 use super::Dropout;
-use super::wgsl::ELEMENTS;
 use crate::kernels::contract::{Case, Draw};
+use crate::kernels::rows::elements::ELEMENTS;
 use crate::tensor::Tensor;
 
 fn of(clips: usize, rows: usize, width: usize, rate: f64) -> Dropout {

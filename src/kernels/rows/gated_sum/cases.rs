@@ -1,8 +1,8 @@
 //! Shapes for a gated sum.
 
 use super::GatedSum;
-use super::wgsl::ELEMENTS;
 use crate::kernels::contract::{Case, Draw, FEW, Fill};
+use crate::kernels::rows::elements::ELEMENTS;
 use crate::tensor::Tensor;
 
 fn of(sequences: usize, rows: usize, width: usize) -> GatedSum {

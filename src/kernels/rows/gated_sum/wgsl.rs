@@ -1,12 +1,9 @@
 //! A gated sum in WGSL.
 
 use super::GatedSum;
+use crate::kernels::rows::elements::{ELEMENTS, INVOCATIONS};
+use crate::kernels::rows::sequences::first_of;
 use crate::kernels::shader::{Dispatches, Literals, Needs, Planned, Unfit, wgsl, word};
-
-/// Invocations of a workgroup.
-const INVOCATIONS: u32 = 64;
-/// Elements of a workgroup: four an invocation.
-pub(super) const ELEMENTS: u32 = 4 * INVOCATIONS;
 
 crate::uniform! {
     pub(super) struct Uniform {
@@ -25,20 +22,15 @@ pub(super) static VARIANTS: [Planned<GatedSum>; 1] =
 fn plan(call: &GatedSum, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
     let literals = Literals::new().with("invocations", INVOCATIONS);
     let length = call.length();
-    for run in dispatches.runs(call.sequences * length, 1, &[1])? {
-        let start = run.start % length;
-        // What is computed of an element lies below this.
-        word(start + run.len())?;
+    dispatches.launch_by_element(call.sequences * length, ELEMENTS, &literals, |run, window| {
+        let (sequence, start) = first_of(run, length)?;
         let uniform = Uniform {
             elements: word(run.len())?,
             length: word(length)?,
-            start: word(start)?,
-            first_gate: word(call.gate * call.sequences + run.start / length)?,
+            start,
+            first_gate: word(call.gate * call.sequences + sequence)?,
             residual_added: u32::from(call.residual),
         };
-        let window = Some(dispatches.bytes(&run, 1));
-        let groups = run.len().div_ceil(ELEMENTS as usize) as u64;
-        dispatches.launch(groups, literals.clone(), &uniform, vec![window.clone(), window.clone(), None, window])?;
-    }
-    Ok(())
+        Ok((uniform, vec![window.clone(), window.clone(), None, window]))
+    })
 }

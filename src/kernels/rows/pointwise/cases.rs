@@ -1,9 +1,9 @@
 //! Shapes for element-wise steps.
 
-use super::wgsl::ELEMENTS;
 use super::{Pointwise, Step};
 use crate::kernels::activation::Activation;
 use crate::kernels::contract::{Case, Draw, Fill};
+use crate::kernels::rows::elements::ELEMENTS;
 use crate::tensor::Tensor;
 
 const GELU: Step = Step::Activation(Activation::GeluTanh);

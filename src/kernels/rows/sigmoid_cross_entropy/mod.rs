@@ -7,6 +7,7 @@ mod host;
 mod reference;
 mod wgsl;
 
+use super::cross_entropy::check_smoothing;
 use crate::kernels::contract::{
     Backward, Binding, Bound, Family, Gradient, Kernel, Reference, Tape, TapeValue, host_form, variants_of,
 };
@@ -82,10 +83,7 @@ impl Kernel for SigmoidCrossEntropy {
         if self.rows == 0 || self.classes == 0 {
             return Err(Error::usage(format!("{} rows of {} classes have no loss", self.rows, self.classes)));
         }
-        match self.smoothing {
-            smoothing if (0.0..=1.0).contains(&smoothing) => Ok(()),
-            smoothing => Err(Error::usage(format!("a smoothing must be between 0 and 1, not {smoothing}"))),
-        }
+        check_smoothing(self.smoothing)
     }
 
     fn operations(&self) -> u64 {

@@ -19,11 +19,8 @@ pub(super) static VARIANTS: [Planned<Accumulate>; 1] =
 
 fn plan(call: &Accumulate, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
     let literals = Literals::new().with("invocations", INVOCATIONS).with("clipped", call.clipped);
-    for run in dispatches.runs(call.rows * call.width, 1, &[1])? {
+    dispatches.launch_by_element(call.rows * call.width, INVOCATIONS, &literals, |run, window| {
         let uniform = Uniform { elements: word(run.len())?, share: call.share };
-        let window = Some(dispatches.bytes(&run, 1));
-        let groups = run.len().div_ceil(INVOCATIONS as usize) as u64;
-        dispatches.launch(groups, literals.clone(), &uniform, vec![window.clone(), None, None, window])?;
-    }
-    Ok(())
+        Ok((uniform, vec![window.clone(), None, None, window]))
+    })
 }

@@ -25,7 +25,7 @@ pub(super) static VARIANTS: [Planned<AdamwStep>; 1] =
 fn plan(call: &AdamwStep, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
     let [kept, added] = [call.betas, call.betas.map(|beta| 1.0 - beta)].map(|shares| shares.map(|share| share as f32));
     let literals = Literals::new().with("invocations", INVOCATIONS).with("clipped", call.clipped);
-    for run in dispatches.runs(call.rows * call.width, 1, &[1])? {
+    dispatches.launch_by_element(call.rows * call.width, INVOCATIONS, &literals, |run, window| {
         let uniform = Uniform {
             elements: word(run.len())?,
             first_kept: kept[0],
@@ -35,15 +35,7 @@ fn plan(call: &AdamwStep, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> 
             epsilon: call.epsilon,
             decay: call.decay,
         };
-        let window = Some(dispatches.bytes(&run, 1));
-        let groups = run.len().div_ceil(INVOCATIONS as usize) as u64;
         let [gradient, value, first, second] = [(); 4].map(|()| window.clone());
-        dispatches.launch(
-            groups,
-            literals.clone(),
-            &uniform,
-            vec![gradient, None, None, value, first, second, None],
-        )?;
-    }
-    Ok(())
+        Ok((uniform, vec![gradient, None, None, value, first, second, None]))
+    })
 }

@@ -19,10 +19,8 @@ pub(super) static VARIANTS: [Planned<GradientNorm>; 1] =
 
 fn plan(call: &GradientNorm, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
     let literals = Literals::new().with("invocations", INVOCATIONS).with("clipped", call.limit.is_some());
-    for run in dispatches.runs(call.gradients, 1, &[1])? {
+    dispatches.launch_by_element(call.gradients, INVOCATIONS, &literals, |run, window| {
         let uniform = Uniform { gradients: word(run.len())?, limit: call.limit.unwrap_or(0.0) };
-        let groups = run.len().div_ceil(INVOCATIONS as usize) as u64;
-        dispatches.launch(groups, literals.clone(), &uniform, vec![Some(dispatches.bytes(&run, 1)); 3])?;
-    }
-    Ok(())
+        Ok((uniform, vec![window; 3]))
+    })
 }

@@ -21,13 +21,9 @@ pub(super) static VARIANTS: [Planned<SgdStep>; 1] =
 fn plan(call: &SgdStep, dispatches: &mut Dispatches<'_>) -> Result<(), Unfit> {
     let literals = Literals::new().with("invocations", INVOCATIONS).with("momentum", call.momentum.is_some());
     let literals = literals.with("clipped", call.clipped).with("decay", call.decay > 0.0);
-    for run in dispatches.runs(call.rows * call.width, 1, &[1])? {
+    dispatches.launch_by_element(call.rows * call.width, INVOCATIONS, &literals, |run, window| {
         let (momentum, decay) = (call.momentum.unwrap_or(0.0), call.decay);
         let uniform = Uniform { elements: word(run.len())?, momentum, decay };
-        let window = Some(dispatches.bytes(&run, 1));
-        let groups = run.len().div_ceil(INVOCATIONS as usize) as u64;
-        let windows = vec![window.clone(), None, window.clone(), window, None];
-        dispatches.launch(groups, literals.clone(), &uniform, windows)?;
-    }
-    Ok(())
+        Ok((uniform, vec![window.clone(), None, window.clone(), window, None]))
+    })
 }
