@@ -63,11 +63,12 @@ pub use described::{Described, read_config};
 pub use flax::FlaxLayout;
 pub use hints::Hints;
 pub use hub::Hub;
-pub use huggingface::save_hugging_face;
+pub use huggingface::{save_hugging_face, save_hugging_face_with};
 pub use image::{Trained, load_image};
-pub use native::save;
+pub use native::{save, save_with};
 pub use preprocessor::PreprocessorFile;
 pub use untrained::untrained;
+pub use writing::SaveOptions;
 
 #[cfg(feature = "video")]
 pub(crate) use tensors::{open_tensors, write_tensors};
