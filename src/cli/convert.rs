@@ -7,7 +7,7 @@ use serde::Serialize;
 use tubelet::checkpoint::{self, Hub, SaveOptions};
 use tubelet::tensor::{Element, Error, Result};
 
-use super::arguments::HintArguments;
+use super::arguments::{HintArguments, is_bundled};
 use super::preamble::Preamble;
 use super::{output, progress};
 
@@ -117,6 +117,9 @@ impl super::Run for Convert {
 
 /// An error where the `folder` to write is the one that `input` is read from: its files would be replaced.
 fn refuse_same_folder(input: &str, folder: &Path) -> Result<()> {
+    if is_bundled(input) {
+        return Ok(());
+    }
     let input = Path::new(input);
     let read = if input.is_dir() { Some(input) } else { input.parent().filter(|_| input.is_file()) };
     let real = |path: &Path| if path.as_os_str().is_empty() { Path::new(".") } else { path }.canonicalize().ok();
