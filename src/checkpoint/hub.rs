@@ -15,6 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::bundled;
 use super::location::Location;
 use crate::tensor::{Error, Result};
 use cache::{Cached, Repository};
@@ -105,9 +106,12 @@ impl Hub {
         }
     }
 
-    /// The files of a model: of the folder `name`, of the file of weights `name`, or of that name in the cache or on the
-    /// server.
+    /// The files of a model: of the bundled one `name`, of the folder `name`, of the file of weights `name`, or of that name
+    /// in the cache or on the server.
     pub(super) fn locate(&self, name: &str) -> Result<Location> {
+        if let Some(location) = bundled::locate(name) {
+            return Ok(location);
+        }
         for path in [Some(PathBuf::from(name)), variables::below_home(name)].into_iter().flatten() {
             if path.is_dir() {
                 return Ok(Location::folder(&path));

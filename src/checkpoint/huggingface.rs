@@ -5,7 +5,7 @@ mod evidence;
 mod names;
 mod writing;
 
-pub use writing::save_hugging_face;
+pub use writing::{save_hugging_face, save_hugging_face_with};
 
 use super::arrays::Arrays;
 use super::fit::{Convention, Fitted, Strays};

@@ -1,8 +1,9 @@
 //! Parameter files: from a file, a folder or a name on the Hugging Face hub to a configuration and named tensors.
 //!
-//! [`load`] takes a folder, a single file, or a name such as `google/vivit-b-16x2-kinetics400` that it looks up in the
-//! local hub cache and, with feature `hub`, downloads into it. Two formats are read beside this project's own: that of the
-//! `transformers` library, and that of scenic, the original implementation, as Flax's msgpack files or as safetensors.
+//! [`load`] takes a folder, a single file, the name of a [`bundled`] model, or a name such as
+//! `google/vivit-b-16x2-kinetics400` that it looks up in the local hub cache and, with feature `hub`, downloads into it.
+//! Two formats are read beside this project's own: that of the `transformers` library, and that of scenic, the original
+//! implementation, as Flax's msgpack files or as safetensors.
 //! [`untrained`] makes weights up for a shape that nobody has published, so that it can be run and timed all the same.
 //!
 //! Whatever the format, the tensors go by the names and layouts of [`Config::parameters`], checked to be complete and of
@@ -19,6 +20,7 @@
 //! # Ok::<(), tubelet::tensor::Error>(())
 //! ```
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -31,6 +33,7 @@ use crate::vivit::initialise::{FittedPositions, fit_positions};
 use crate::vivit::{Config, Parameters};
 
 mod arrays;
+mod bundled;
 mod contents;
 mod described;
 mod disagreements;
@@ -58,17 +61,19 @@ mod untrained;
 mod weights;
 mod writing;
 
+pub use bundled::{bundled, bundled_names};
 pub use contents::{ArrayInfo, contents};
 pub use described::{Described, read_config};
 pub use flax::FlaxLayout;
 pub use hints::Hints;
 pub use hub::Hub;
-pub use huggingface::save_hugging_face;
+pub use huggingface::{save_hugging_face, save_hugging_face_with};
 pub use image::{Trained, load_image};
-pub use native::save;
+pub use native::{save, save_with};
 pub use preprocessor::PreprocessorFile;
 pub use scenic::save_scenic;
 pub use untrained::untrained;
+pub use writing::SaveOptions;
 
 #[cfg(feature = "video")]
 pub(crate) use tensors::{open_tensors, write_tensors};
@@ -228,10 +233,11 @@ impl Checkpoint {
     }
 }
 
-/// Loads the checkpoint in a folder, of a file of weights, or of a name on the Hugging Face hub, `ORGANISATION/NAME` or
-/// `ORGANISATION/NAME@REVISION`.
+/// Loads the checkpoint in a folder, of a file of weights, of a name on the Hugging Face hub, `ORGANISATION/NAME` or
+/// `ORGANISATION/NAME@REVISION`, or of the name of a bundled model: one of [`bundled_names`].
 ///
-/// The folder wins where both exist. The environment decides about the hub as everywhere: see [`Hub::from_env`].
+/// A bundled model wins over a folder of its name, which is meant by `./NAME`; the folder wins over a model on the hub. The
+/// environment decides about the hub as everywhere: see [`Hub::from_env`].
 ///
 /// ```no_run
 /// let checkpoint = tubelet::checkpoint::load("google/vivit-b-16x2-kinetics400")?;
@@ -286,6 +292,14 @@ pub fn load_hinted(name_or_path: &str, hub: &Hub, hints: &Hints) -> Result<Check
     })
 }
 
+/// Loads the checkpoint in a folder, whatever the folder is called.
+#[cfg(all(feature = "video", not(target_arch = "wasm32")))]
+pub(crate) fn load_folder(folder: &std::path::Path) -> Result<Checkpoint> {
+    let mut location = Location::folder(folder);
+    let arrays = open(&mut location)?;
+    read(location, arrays, &Hints::default())
+}
+
 /// Loads the checkpoint whose files are in memory, each by the name that it has in a folder, such as `config.json` and
 /// `model.safetensors`. No file system is needed; the bytes are kept as long as the weights.
 ///
@@ -307,8 +321,8 @@ pub fn from_bytes(source: &str, files: Vec<(String, Vec<u8>)>, hints: &Hints) ->
     let weights = weights::weights_file(names).map(str::to_owned).ok_or_else(|| {
         Error::file(format!("none of the files of {source} is known to hold its weights: call it model.safetensors"))
     })?;
-    let weights = StoredFile::in_memory(source, &weights, files);
-    let mut location = Location::in_memory(weights, source);
+    let files = files.into_iter().map(|(name, bytes)| (name, Cow::Owned(bytes)));
+    let mut location = Location::in_memory(StoredFile::in_memory(source, &weights, files), source);
     let arrays = open(&mut location)?;
     read(location, arrays, hints)
 }

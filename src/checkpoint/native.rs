@@ -12,7 +12,7 @@ use super::format::Format;
 use super::location::Location;
 use super::reason::reason;
 use super::stored::StoredFile;
-use super::writing::{self, CONFIG, SAFETENSORS};
+use super::writing::{self, CONFIG, SAFETENSORS, SaveOptions};
 use super::{Checkpoint, Described, Hints, PreprocessorFile, Provenance};
 use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
 use crate::video::shortened;
@@ -142,9 +142,28 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
 ///
 /// A folder that holds a model already, unless `overwrite`; a disk that is full; a tensor that cannot be read.
 pub fn save(folder: impl AsRef<Path>, checkpoint: &Checkpoint, overwrite: bool) -> Result<()> {
+    save_with(folder, checkpoint, SaveOptions::new().overwrite(overwrite))
+}
+
+/// [`save`], with weights of the type that the options name; half the bytes in [`Element::F16`](crate::tensor::Element::F16).
+///
+/// ```no_run
+/// use tubelet::checkpoint::{SaveOptions, load, save_with};
+/// use tubelet::tensor::Element;
+///
+/// let checkpoint = load("vivit_base_16x2/checkpoint")?;
+/// save_with("vivit-b-f16", &checkpoint, SaveOptions::new().element(Element::F16))?;
+/// # Ok::<(), tubelet::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`save`]; and of kind [`Unsupported`](crate::tensor::ErrorKind::Unsupported), with the tensor's name, where a finite weight
+/// is beyond the range of the type.
+pub fn save_with(folder: impl AsRef<Path>, checkpoint: &Checkpoint, options: SaveOptions) -> Result<()> {
     let Checkpoint { provenance, labels, notes, config, preprocessor, .. } = checkpoint;
     let card = Card { format: MARK.into(), provenance: *provenance, labels: labels.clone(), notes: notes.clone() };
     let text = serde_json::to_string_pretty(&Written { card, config })
         .map_err(|error| Error::usage(format!("the configuration cannot be written as JSON: {error}")))?;
-    writing::folder(folder.as_ref(), SAFETENSORS, &*checkpoint.parameters, &text, preprocessor.as_ref(), overwrite)
+    writing::folder(folder.as_ref(), SAFETENSORS, &*checkpoint.parameters, &text, preprocessor.as_ref(), options)
 }

@@ -1,5 +1,6 @@
 //! A file of a checkpoint, on a disk or in memory.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use crate::tensor::{Error, Result};
 
 /// Files that are held in memory, by name.
-type Held = BTreeMap<String, Arc<Vec<u8>>>;
+type Held = BTreeMap<String, Arc<Cow<'static, [u8]>>>;
 
 /// A file of a checkpoint, which need not be there.
 #[derive(Clone, Debug)]
@@ -27,7 +28,11 @@ impl StoredFile {
     }
 
     /// The file called `name` of several in memory, in a folder that messages call `folder`.
-    pub(super) fn in_memory(folder: &str, name: &str, files: Vec<(String, Vec<u8>)>) -> Self {
+    pub(super) fn in_memory(
+        folder: &str,
+        name: &str,
+        files: impl IntoIterator<Item = (String, Cow<'static, [u8]>)>,
+    ) -> Self {
         let held = files.into_iter().map(|(name, bytes)| (name, Arc::new(bytes))).collect();
         Self { path: Path::new(folder).join(name), held: Some(Arc::new(held)) }
     }
@@ -99,7 +104,7 @@ pub(super) enum Opened {
 
 /// Bytes that several readers share.
 #[derive(Debug)]
-pub(super) struct Shared(Arc<Vec<u8>>);
+pub(super) struct Shared(Arc<Cow<'static, [u8]>>);
 
 impl AsRef<[u8]> for Shared {
     fn as_ref(&self) -> &[u8] {

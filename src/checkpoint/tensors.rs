@@ -8,12 +8,12 @@ use super::safetensors::SafetensorsFile;
 use super::stored::StoredFile;
 use super::writing::safetensors;
 use crate::graph::Weights;
-use crate::tensor::{Result, Tensor};
+use crate::tensor::{Element, Result, Tensor};
 use crate::vivit::Parameters;
 
 /// Writes tensors as the safetensors file `path`, whole or not at all.
 pub(crate) fn write_tensors(path: &Path, tensors: &dyn Parameters) -> Result<()> {
-    safetensors(path, tensors)?.put()
+    safetensors(path, tensors, Element::F32)?.put()
 }
 
 /// The tensors of the safetensors file `path`, each read when it is asked for.

@@ -192,7 +192,7 @@ impl ModelArguments {
 
     /// The model's folder, where it is one.
     pub(super) fn folder(&self) -> Option<&Path> {
-        self.origin.model.as_deref().map(Path::new)
+        self.origin.model.as_deref().filter(|model| !is_bundled(model)).map(Path::new)
     }
 
     /// As [`Self::load`], on clips of `frames` frames, for which the positions are interpolated over time where the model
@@ -245,6 +245,11 @@ impl ModelArguments {
         let source = format!("{shape}, {}", checkpoint.source);
         Ok(checkpoint.source(source))
     }
+}
+
+/// Whether a name is that of a bundled model, and so of no folder.
+pub(super) fn is_bundled(name: &str) -> bool {
+    checkpoint::bundled_names().any(|known| known == name)
 }
 
 fn no_model() -> Error {

@@ -4,26 +4,28 @@ use std::path::{Path, PathBuf};
 
 use clap::{ValueEnum, ValueHint};
 use serde::Serialize;
-use tubelet::checkpoint::{self, Hub};
-use tubelet::tensor::{Error, Result};
+use tubelet::checkpoint::{self, Hub, SaveOptions};
+use tubelet::tensor::{Element, Error, Result};
 
-use super::arguments::HintArguments;
+use super::arguments::{HintArguments, is_bundled};
 use super::preamble::Preamble;
 use super::{output, progress};
 
 /// Write any checkpoint as a folder that this program, the transformers library or scenic loads
 #[derive(clap::Args)]
 #[command(after_help = "\
-32-bit floats stay as they are, bit by bit; halves become 32-bit floats, and doubles are rounded to them. The folder \
-holds model.safetensors (for scenic checkpoint) and config.json, which then says all that the original files may have \
-left open.
+32-bit floats stay as they are, bit by bit; halves become 32-bit floats, and doubles are rounded to them. With \
+--precision f16 each weight is rounded to the nearest half, a tie to the even one; where a weight is beyond their range, \
+nothing is written. The folder holds model.safetensors (for scenic checkpoint) and config.json, which then says all that \
+the original files may have left open.
 
 Examples:
   tubelet convert google/vivit-b-16x2-kinetics400 vivit-b
   tubelet convert vivit_base_16x2_fe/checkpoint vivit-b-fe
   tubelet convert checkpoint_77 model3 --kind 3 --option order=space-time \\
       --frames 32 --size 224
-  tubelet convert vivit_base_16x2/checkpoint vivit-b-hf --to hugging-face")]
+  tubelet convert vivit_base_16x2/checkpoint vivit-b-hf --to hugging-face
+  tubelet convert vivit_base_16x2/checkpoint vivit-b-f16 --precision f16")]
 pub(super) struct Convert {
     /// A folder or file of weights, of the transformers library, of scenic or of this program, or a name on the Hugging
     /// Face hub.
@@ -36,6 +38,9 @@ pub(super) struct Convert {
     /// scenic, a training state and its configuration.
     #[arg(long, value_name = "FORMAT", default_value = "tubelet")]
     to: Target,
+    /// Floats of the weights: f32, or f16, which takes half the space and rounds them.
+    #[arg(long, value_name = "FLOATS", default_value = "f32")]
+    precision: Floats,
     /// Replace the model in the folder, where there is one.
     #[arg(long)]
     force: bool,
@@ -51,6 +56,22 @@ enum Target {
     Tubelet,
     HuggingFace,
     Scenic,
+}
+
+/// What weights are written in.
+#[derive(Clone, Copy, ValueEnum)]
+enum Floats {
+    F32,
+    F16,
+}
+
+impl Floats {
+    fn element(self) -> Element {
+        match self {
+            Self::F32 => Element::F32,
+            Self::F16 => Element::F16,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -76,10 +97,11 @@ impl super::Run for Convert {
         let checkpoint = checkpoint.notes(Vec::new());
         {
             let _spinner = progress::spinner("writing");
+            let options = SaveOptions::new().overwrite(self.force).element(self.precision.element());
             match self.to {
-                Target::Tubelet => checkpoint::save(&self.folder, &checkpoint, self.force)?,
-                Target::HuggingFace => checkpoint::save_hugging_face(&self.folder, &checkpoint, self.force)?,
-                Target::Scenic => checkpoint::save_scenic(&self.folder, &checkpoint, self.force)?,
+                Target::Tubelet => checkpoint::save_with(&self.folder, &checkpoint, options)?,
+                Target::HuggingFace => checkpoint::save_hugging_face_with(&self.folder, &checkpoint, options)?,
+                Target::Scenic => checkpoint::save_scenic(&self.folder, &checkpoint, options)?,
             }
         }
         if matches!(self.to, Target::Scenic) && checkpoint.labels.is_some() {
@@ -101,6 +123,9 @@ impl super::Run for Convert {
 
 /// An error where the `folder` to write is the one that `input` is read from: its files would be replaced.
 fn refuse_same_folder(input: &str, folder: &Path) -> Result<()> {
+    if is_bundled(input) {
+        return Ok(());
+    }
     let input = Path::new(input);
     let read = if input.is_dir() { Some(input) } else { input.parent().filter(|_| input.is_file()) };
     let real = |path: &Path| if path.as_os_str().is_empty() { Path::new(".") } else { path }.canonicalize().ok();

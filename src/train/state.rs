@@ -16,7 +16,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Position, Recipe, Trainer};
-use crate::checkpoint::{self, Checkpoint, Hints, Hub, open_tensors, write_tensors};
+use crate::checkpoint::{self, Checkpoint, load_folder, open_tensors, write_tensors};
 use crate::eval::Hash;
 use crate::files::{UnfinishedFolder, write_whole};
 use crate::graph::{DeviceWeights, Weights};
@@ -125,8 +125,8 @@ impl Resumed {
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_owned();
         let progress = Progress::read(&path.join(PROGRESS))?;
-        let checkpoint = checkpoint::load_hinted(&path.to_string_lossy(), &Hub::from_env(), &Hints::new())?;
-        Ok(Self { state: open_tensors(&path.join(STATE))?, path, checkpoint, progress })
+        let (checkpoint, state) = (load_folder(&path)?, open_tensors(&path.join(STATE))?);
+        Ok(Self { path, checkpoint, state, progress })
     }
 }
 

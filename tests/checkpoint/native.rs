@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use tubelet::checkpoint::{PreprocessorFile, load_parameters, read_config, save};
+use tubelet::checkpoint::{PreprocessorFile, SaveOptions, contents, load_parameters, read_config, save, save_with};
 use tubelet::graph::Weights;
-use tubelet::tensor::{Result, Shape};
+use tubelet::tensor::{Element, Result, Shape};
 use tubelet::vivit::Parameters;
 
 use super::*;
@@ -102,6 +102,91 @@ fn what_fails_leaves_no_trace() {
     assert!(save(&far, &bad, false).unwrap_err().to_string().contains("a/b"));
 }
 
+fn halves() -> SaveOptions {
+    SaveOptions::new().element(Element::F16)
+}
+
+#[test]
+fn halves_are_the_nearest_to_the_weights() {
+    // Tensors of an odd number of elements among them.
+    for name in ["hf-ragged", "scenic-model2-multihead", "scenic-model4"] {
+        let (expected, whole) = saved(name);
+        let folder = tempfile::tempdir().unwrap();
+        save_with(folder.path(), &expected, halves()).unwrap();
+        let arrays = contents(folder.path().to_str().unwrap(), &Hub::default()).unwrap();
+        assert!(arrays.iter().all(|array| array.dtype == "F16"), "{name}: {arrays:?}");
+        let [whole, half] = [&whole, &folder].map(|folder| stored(&folder.path().join("model.safetensors")));
+        let bytes = |stored: &Stored| stored.values().map(|(.., bytes)| bytes.len()).sum::<usize>();
+        assert_eq!(bytes(&whole), 2 * bytes(&half), "{name}");
+        let found = load(folder.path()).unwrap();
+        assert_eq!((&found.config, &found.labels), (&expected.config, &expected.labels), "{name}");
+        for tensor in expected.parameters.names() {
+            let [found, expected] = [&found, &expected].map(|model| model.parameters.tensor(tensor).unwrap());
+            assert_eq!(found, expected.rounded_to(Element::F16).unwrap(), "{name}: {tensor}");
+        }
+        // What is rounded once stays as it is.
+        let again = tempfile::tempdir().unwrap();
+        save_with(again.path(), &found, halves()).unwrap();
+        assert_eq!(stored(&again.path().join("model.safetensors")), half, "{name}");
+    }
+}
+
+/// Parameters of which one holds the same value everywhere.
+#[derive(Debug)]
+struct Filled(Arc<dyn Parameters>, f32);
+
+const FILLED: &str = "Transformer.encoder_norm.bias";
+
+impl Parameters for Filled {
+    fn names(&self) -> Vec<&str> {
+        self.0.names()
+    }
+
+    fn shape(&self, name: &str) -> Result<Shape> {
+        self.0.shape(name)
+    }
+}
+
+impl Weights for Filled {
+    fn tensor(&self, name: &str) -> Result<Tensor> {
+        match name == FILLED {
+            true => Tensor::f32(self.shape(name)?, vec![self.1; self.shape(name)?.elements()]),
+            false => self.0.tensor(name),
+        }
+    }
+}
+
+#[test]
+fn ties_go_to_the_even_half_and_what_is_beyond_is_refused() {
+    let checkpoint = load(&fixture("scenic-model4")).unwrap();
+    let filled = |value: f32| checkpoint.clone().parameters(Arc::new(Filled(checkpoint.parameters.clone(), value)));
+    let folder = tempfile::tempdir().unwrap();
+    // Halves from 2048 on are 2 apart, the largest is 65504, and the smallest above zero 2⁻²⁴.
+    for (value, half) in [
+        (2049.0, 2048.0),
+        (2051.0, 2052.0),
+        (2049.001, 2050.0),
+        (65519.0, 65504.0),
+        (2f32.powi(-25), 0.0),
+        (-1.5 * 2f32.powi(-24), -(2f32.powi(-23))),
+        (f32::NEG_INFINITY, f32::NEG_INFINITY),
+    ] {
+        save_with(folder.path(), &filled(value), halves().overwrite(true)).unwrap();
+        let found = load(folder.path()).unwrap().parameters.tensor(FILLED).unwrap();
+        assert!(found.as_f32().unwrap().iter().all(|found| *found == half), "{value} became {found:?}");
+    }
+    let before = stored(&folder.path().join("model.safetensors"));
+    for value in [65520.0, -1e30] {
+        let error = save_with(folder.path(), &filled(value), halves().overwrite(true)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert_names(&error.to_string(), &[FILLED, "more than f16 holds"]);
+    }
+    assert_eq!(stored(&folder.path().join("model.safetensors")), before);
+    let error = save_with(folder.path(), &filled(0.0), SaveOptions::new().overwrite(true).element(Element::U32));
+    assert_names(&error.unwrap_err().to_string(), &["f32 or f16"]);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
 #[test]
 fn a_damaged_configuration_is_named() {
     let (_, folder) = saved("scenic-model2-gap");
@@ -154,6 +239,6 @@ fn control_characters_are_not_printed() {
         let bias = tensors["vivit.layernorm.bias"].clone();
         tensors.insert("\u{1b}[2Jbias".into(), bias);
     });
-    let arrays = tubelet::checkpoint::contents(folder.path().to_str().unwrap(), &Hub::default()).unwrap();
+    let arrays = contents(folder.path().to_str().unwrap(), &Hub::default()).unwrap();
     assert!(arrays.iter().any(|array| array.name == "bias"), "{arrays:?}");
 }

@@ -1,6 +1,6 @@
 //! Models as scenic has them, written by this program.
 
-use tubelet::checkpoint::{ArrayInfo, contents, save, save_scenic};
+use tubelet::checkpoint::{ArrayInfo, SaveOptions, contents, save, save_scenic};
 use tubelet::vivit::{FactorisedDotProduct, HeadOrder, Labelling};
 
 use super::*;
@@ -43,7 +43,7 @@ fn training_states_come_back_as_scenic_wrote_them() {
         let original = load(&fixture(name)).unwrap();
         let [own, written] = [(); 2].map(|()| tempfile::tempdir().unwrap());
         save(own.path(), &original, false).unwrap();
-        save_scenic(written.path(), &load(own.path()).unwrap(), false).unwrap();
+        save_scenic(written.path(), &load(own.path()).unwrap(), SaveOptions::new()).unwrap();
         same(&load(written.path()).unwrap(), &original);
         let state = fixture(name).join("checkpoint");
         if state.is_file() {
@@ -68,7 +68,7 @@ fn what_scenic_cannot_compute_is_refused() {
             "heads attend over space",
         ),
     ] {
-        let error = save_scenic(folder.path(), &checkpoint, false).unwrap_err();
+        let error = save_scenic(folder.path(), &checkpoint, SaveOptions::new()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert!(error.to_string().contains(reason), "{error}");
     }
@@ -81,7 +81,7 @@ fn another_form_is_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let [one, other] = ["scenic-model1", "scenic-model2"].map(|name| load(&fixture(name)).unwrap());
     save(folder.path(), &one, false).unwrap();
-    assert_eq!(save_scenic(folder.path(), &other, false).unwrap_err().kind(), ErrorKind::Usage);
-    save_scenic(folder.path(), &other, true).unwrap();
+    assert_eq!(save_scenic(folder.path(), &other, SaveOptions::new()).unwrap_err().kind(), ErrorKind::Usage);
+    save_scenic(folder.path(), &other, SaveOptions::new().overwrite(true)).unwrap();
     same(&load(folder.path()).unwrap(), &other);
 }

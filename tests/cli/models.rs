@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use libtest_mimic::Failed;
-use safetensors::SafeTensors;
+use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 use tubelet::checkpoint;
 
@@ -147,6 +147,12 @@ pub(crate) fn converts_to_hugging_face() -> Outcome {
     Ran::with("convert {} {} --to hugging-face", &[&data("scenic-model1"), &other])?.success()?;
     let [before, after] = [data("scenic-model1"), other].map(|path| checkpoint::load(&path.display().to_string()));
     ensure(before?.config == after?.config, "another model")?;
+    let halves = folder.path().join("halves");
+    Ran::with("convert {} {} --to hugging-face --precision f16", &[&data("hf-odd"), &halves])?.success()?;
+    let bytes = fs::read(halves.join("model.safetensors"))?;
+    let tensors = SafeTensors::deserialize(&bytes)?;
+    ensure(tensors.tensors().iter().all(|(_, tensor)| tensor.dtype() == Dtype::F16), "not all are halves")?;
+    ensure(config(&halves)?["torch_dtype"] == "float16", "the configuration tells of other floats")?;
     let refused = folder.path().join("refused");
     Ran::with("convert {} {} --to hugging-face", &[&scenic("scenic-model2"), &refused])?
         .refusal(&["not Model 1", "this program's own format"])?;

@@ -17,8 +17,13 @@ use crate::vivit::Parameters;
 const LONGEST: usize = 1 << 30;
 
 /// Writes a training state after no step whose parameters are `parameters`, called by their paths joined by `/` and laid out
-/// as Flax does, one array at a time.
-pub(in crate::checkpoint) fn state(path: &Path, parameters: &dyn Parameters) -> Result<Finished> {
+/// as Flax does, one array at a time. Other floats than of 32 bits are refused.
+pub(in crate::checkpoint) fn state(path: &Path, parameters: &dyn Parameters, element: Element) -> Result<Finished> {
+    if element != Element::F32 {
+        return Err(Error::usage(format!(
+            "scenic trains with floats of 32 bits, and its files are not written in {element}"
+        )));
+    }
     let names = parameters.names();
     let mut tree = Tree::default();
     names.iter().for_each(|name| tree.insert(name, name));

@@ -8,9 +8,9 @@ use super::config::{MULTI_LABEL, REGRESSION};
 use super::names::Spelling;
 use crate::checkpoint::preprocessor::IMAGE;
 use crate::checkpoint::writing::{self, SAFETENSORS};
-use crate::checkpoint::{Checkpoint, PreprocessorFile};
+use crate::checkpoint::{Checkpoint, PreprocessorFile, SaveOptions};
 use crate::graph::Weights;
-use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::tensor::{Element, Error, Result, Shape, Tensor};
 use crate::video::{Preset, Resize, Values};
 use crate::vivit::{Classifier, Config, Gelu, Labelling, Model, Parameters};
 
@@ -24,16 +24,26 @@ use crate::vivit::{Classifier, Config, Gelu, Labelling, Model, Parameters};
 /// A model that the library has no class for: any but Model 1 with a class token, without a representation layer and
 /// without heads of several labels; a folder that holds a model already, unless `overwrite`; a disk that is full.
 pub fn save_hugging_face(folder: impl AsRef<Path>, checkpoint: &Checkpoint, overwrite: bool) -> Result<()> {
+    save_hugging_face_with(folder, checkpoint, SaveOptions::new().overwrite(overwrite))
+}
+
+/// [`save_hugging_face`], with weights of the type that the options name, which `config.json` tells the library.
+///
+/// # Errors
+///
+/// As [`save_hugging_face`]; and of kind [`Unsupported`](crate::tensor::ErrorKind::Unsupported), with the tensor's name, where a
+/// finite weight is beyond the range of the type.
+pub fn save_hugging_face_with(folder: impl AsRef<Path>, checkpoint: &Checkpoint, options: SaveOptions) -> Result<()> {
     check(&checkpoint.config)?;
     let spelling = Spelling { prefixed: checkpoint.config.classes > 0, modern: false };
     let names: Vec<_> = checkpoint.parameters.names().into_iter().map(|name| (spelling.stored(name), name)).collect();
     let renamed = Renamed { names, parameters: &*checkpoint.parameters };
-    let config = pretty(&config(checkpoint))?;
+    let config = pretty(&config(checkpoint, options.element))?;
     let preprocessor = match &checkpoint.preprocessor {
         Some(file) => file.clone(),
         None => PreprocessorFile { name: IMAGE.into(), text: preprocessor(&checkpoint.config, Values::ZERO_CENTRED)? },
     };
-    writing::folder(folder.as_ref(), SAFETENSORS, &renamed, &config, Some(&preprocessor), overwrite)
+    writing::folder(folder.as_ref(), SAFETENSORS, &renamed, &config, Some(&preprocessor), options)
 }
 
 /// An error for a model that the library has no class for.
@@ -53,11 +63,15 @@ fn check(config: &Config) -> Result<()> {
     )))
 }
 
-/// The `config.json` of the library.
-fn config(checkpoint: &Checkpoint) -> Value {
+/// The `config.json` of the library, beside weights of type `element`.
+fn config(checkpoint: &Checkpoint, element: Element) -> Value {
     let Config { frames, rows, columns, planes, tubelet, width, layers, heads, hidden, classes, .. } =
         checkpoint.config;
     let class = if classes > 0 { "VivitForVideoClassification" } else { "VivitModel" };
+    let dtype = match element {
+        Element::F16 => "float16",
+        _ => "float32",
+    };
     let gelu = match checkpoint.config.gelu {
         Gelu::Tanh => "gelu_fast",
         Gelu::Erf => "gelu",
@@ -80,7 +94,7 @@ fn config(checkpoint: &Checkpoint) -> Value {
         // As a decimal, not as the f64 that the f32 is.
         "layer_norm_eps": checkpoint.config.layer_norm_eps.to_string().parse::<f64>().unwrap_or(1e-6),
         "qkv_bias": checkpoint.config.qkv_bias,
-        "torch_dtype": "float32",
+        "torch_dtype": dtype,
     });
     let label = |class: usize| match checkpoint.labels.as_ref().and_then(|labels| labels.get(class)) {
         Some(label) => label.clone(),

@@ -9,7 +9,7 @@ use crate::checkpoint::fit::Convention;
 use crate::checkpoint::flax::write_state;
 use crate::checkpoint::weights::FLAX;
 use crate::checkpoint::writing::{self, WeightsForm};
-use crate::checkpoint::{Checkpoint, PreprocessorFile};
+use crate::checkpoint::{Checkpoint, PreprocessorFile, SaveOptions};
 use crate::graph::Weights;
 use crate::tensor::{Error, Result, Shape, Tensor};
 use crate::vivit::{
@@ -26,22 +26,23 @@ const STATE: WeightsForm = WeightsForm { file: FLAX, write: write_state };
 ///
 /// ```no_run
 /// let checkpoint = tubelet::checkpoint::load("mine")?;
-/// tubelet::checkpoint::save_scenic("mine-scenic", &checkpoint, false)?;
+/// tubelet::checkpoint::save_scenic("mine-scenic", &checkpoint, tubelet::checkpoint::SaveOptions::new())?;
 /// # Ok::<(), tubelet::Error>(())
 /// ```
 ///
 /// # Errors
 ///
 /// A model that scenic cannot compute: without a head, or with another GELU, another ε of LayerNorm, projections without biases,
-/// or heads of Model 4 in another order; a folder that holds a model already, unless `overwrite`; a disk that is full.
-pub fn save_scenic(folder: impl AsRef<Path>, checkpoint: &Checkpoint, overwrite: bool) -> Result<()> {
+/// or heads of Model 4 in another order; other floats than of 32 bits, in which scenic trains; a folder that holds a model
+/// already, unless it is to be overwritten; a disk that is full.
+pub fn save_scenic(folder: impl AsRef<Path>, checkpoint: &Checkpoint, options: SaveOptions) -> Result<()> {
     let config = &checkpoint.config;
     check(config)?;
     let text = serde_json::to_string_pretty(&described(config))
         .map_err(|error| Error::usage(format!("the configuration cannot be written as JSON: {error}")))?;
     let arrays = FlaxArrays::of(&*checkpoint.parameters, config);
     let preprocessor: Option<&PreprocessorFile> = checkpoint.preprocessor.as_ref();
-    writing::folder(folder.as_ref(), STATE, &arrays, &text, preprocessor, overwrite)
+    writing::folder(folder.as_ref(), STATE, &arrays, &text, preprocessor, options)
 }
 
 /// An error for a model that scenic cannot compute.
