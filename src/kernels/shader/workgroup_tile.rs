@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::kernels::shader::Needs;
 use crate::tensor::Error;
 
 /// How a workgroup divides a product of rows by columns. By text it is the name of the variants that have it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 #[non_exhaustive]
 pub struct WorkgroupTile {
     /// The name of the variants that have it: `workgroup.64x64x16`, of rows, columns and depth.
@@ -91,6 +91,13 @@ impl TryFrom<String> for WorkgroupTile {
             let names = Self::ALL.map(|tile| tile.name).join(", ");
             Error::file(format!("there is no tile {name:?}; there are {names}"))
         })
+    }
+}
+
+/// By hand: derived, it would borrow the name for ever from what is read.
+impl<'de> Deserialize<'de> for WorkgroupTile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.try_into().map_err(serde::de::Error::custom)
     }
 }
 
