@@ -1,15 +1,15 @@
 //! Tiles of workgroups as data: `shaders/products/product.workgroup.wgsl` is rendered for any of them.
 
 use std::fmt;
+use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::kernels::shader::Needs;
 use crate::tensor::Error;
 
 /// How a workgroup divides a product of rows by columns. By text it is the name of the variants that have it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkgroupTile {
     /// The name of the variants that have it: `workgroup.64x64x16`, of rows, columns and depth.
@@ -76,21 +76,27 @@ impl fmt::Display for WorkgroupTile {
     }
 }
 
-impl From<WorkgroupTile> for String {
-    fn from(tile: WorkgroupTile) -> Self {
-        tile.name.to_owned()
+impl FromStr for WorkgroupTile {
+    type Err = Error;
+
+    /// An error for the name of no tile.
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|tile| tile.name == name).ok_or_else(|| {
+            let names = Self::ALL.map(|tile| tile.name).join(", ");
+            Error::usage(format!("there is no tile {name:?}; there are {names}"))
+        })
     }
 }
 
-impl TryFrom<String> for WorkgroupTile {
-    type Error = Error;
+impl Serialize for WorkgroupTile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name)
+    }
+}
 
-    /// An error for the name of no tile.
-    fn try_from(name: String) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|tile| tile.name == name).ok_or_else(|| {
-            let names = Self::ALL.map(|tile| tile.name).join(", ");
-            Error::file(format!("there is no tile {name:?}; there are {names}"))
-        })
+impl<'de> Deserialize<'de> for WorkgroupTile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 
@@ -112,9 +118,9 @@ mod tests {
             assert!(left % invocations == 0 && weight % invocations == 0, "{name}: {invocations}");
             assert!(tile.needs().workgroup_bytes <= Limits::WEBGPU.workgroup_bytes, "{name}");
             assert!(tile.needs().invocations <= Limits::WEBGPU.workgroup_invocations, "{name}");
-            assert_eq!(WorkgroupTile::try_from(String::from(tile)).unwrap(), tile);
+            assert_eq!(tile.to_string().parse::<WorkgroupTile>().unwrap(), tile);
         }
-        let error = WorkgroupTile::try_from("workgroup.8x8x8".to_owned()).unwrap_err().to_string();
+        let error = "workgroup.8x8x8".parse::<WorkgroupTile>().unwrap_err().to_string();
         assert!(error.contains("8x8x8") && error.contains("workgroup.128x128x8"), "{error}");
     }
 }
