@@ -52,7 +52,7 @@ impl TileFile {
 
     /// The name of the file of `device`: by its own name, its driver and the version of this library.
     pub fn name(device: &Capabilities) -> String {
-        let parts = [&device.name, &device.backend, &device.driver, env!("CARGO_PKG_VERSION")];
+        let parts = [device.name.as_str(), &device.backend, &device.driver, env!("CARGO_PKG_VERSION")];
         format!("tiles-{}.json", parts.map(plain).join("-"))
     }
 

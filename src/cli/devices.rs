@@ -28,7 +28,7 @@ pub(super) struct Devices {
     /// Time every tile of workgroups on the products of the four models, print the times, and keep the fastest for --tuned.
     #[arg(long)]
     tune: bool,
-    /// With --tune: the device, named as for other subcommands, instead of the fastest that runs WGSL.
+    /// The device to --tune, named as for other subcommands, instead of the fastest that runs WGSL.
     #[arg(short, long, value_name = "DEVICE", env = "TUBELET_DEVICE", hide_env_values = true)]
     device: Option<DeviceChoice>,
     /// Print JSON.
