@@ -20,7 +20,7 @@ use super::common::data;
 use super::{Outcome, Ran, ensure, tubelet};
 
 /// What is run in the place of something else, the first that a command holds first.
-const STAND_INS: [(&str, &str); 30] = [
+const STAND_INS: [(&str, &str); 31] = [
     // No network.
     ("facebook/dinov2-small", "vit.npz"),
     // No camera.
@@ -51,6 +51,7 @@ const STAND_INS: [(&str, &str); 30] = [
     // Its patches are small.
     ("--tubelet 16x2", "--tubelet 4x2"),
     // A thousand videos.
+    ("--motion-clips 20", "--motion-clips 1"),
     ("--set camera --output motions", "--set camera --output motions --clips 1 --frames 4"),
     ("--clips 500 --size 64", "--clips 1 --size 64 --frames 4"),
     ("--set dots --frames 16", "--set dots --frames 4 --clips 1"),
