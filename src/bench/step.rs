@@ -176,7 +176,7 @@ mod tests {
         let (first, second) = (computed(&device), computed(&device));
         assert_eq!(first, second, "fresh weights are stepped from");
         let found =
-            super::super::verification::compared("references", true, &first, &computed(&Device::references()), BOUND);
+            crate::bench::verification::compared("references", true, &first, &computed(&Device::references()), BOUND);
         assert!(found.passed, "{found:?}");
     }
 

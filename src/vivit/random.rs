@@ -72,7 +72,8 @@ impl Weights for RandomParameters {
         let spec = self.spec(name)?;
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         random.set_stream(stream(name));
-        let draw = || match (self.distribution)(spec) {
+        let distribution = (self.distribution)(spec);
+        let draw = || match distribution {
             Distribution::Constant(value) => value,
             Distribution::Uniform { centre, reach } => centre + reach * symmetric(random.next_u32()),
             Distribution::Normal { deviation } => deviation * normal(&mut random) as f32,

@@ -40,7 +40,8 @@ struct Planted {
 impl Weights for Planted {
     fn tensor(&self, name: &str) -> tubelet::Result<Tensor> {
         let tensor = self.parameters.tensor(name)?;
-        let factor: f32 = self.factors.iter().filter(|(part, _)| name.contains(part)).map(|(_, factor)| factor).product();
+        let factor: f32 =
+            self.factors.iter().filter(|(part, _)| name.contains(part)).map(|(_, factor)| factor).product();
         if factor == 1.0 {
             return Ok(tensor);
         }

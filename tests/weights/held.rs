@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use libtest_mimic::Failed;
-use tubelet::graph::{Device, DeviceWeights, ExecutorOptions, Feed, Graph, bisect};
+use tubelet::graph::{Device, DeviceWeights, ExecutorOptions, Feed, Graph, Weights, bisect};
 use tubelet::kernels::Precision;
 use tubelet::kernels::rows::{Pointwise, Step};
 use tubelet::kernels::weights::SgdStep;

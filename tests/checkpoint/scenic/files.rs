@@ -8,7 +8,7 @@ use tubelet::tensor::Tolerance;
 
 use super::folder_of;
 use crate::flax_file::{Leaf, flax_file};
-use crate::{assert_names, assert_same_weights, converted, fixture, load, refusal, stored, write};
+use crate::{assert_names, assert_same_weights, fixture, load, refusal, stored, write};
 
 /// A fixture's parameters as a msgpack file, each array changed, with what else a training state may hold.
 fn packed(name: &str, change: impl Fn(Leaf) -> Leaf) -> TempDir {
