@@ -11,6 +11,7 @@ use crate::tensor::{Error, Result};
 /// Of the packed queries, keys and values together, as the first input's. Where the forward pass has kept no statistics it
 /// is taken again.
 pub(super) fn gradient(call: &Attention, tape: &mut dyn Tape, of: &Backward<'_>) -> Result<Vec<Option<TapeValue>>> {
+    of.refuse(1)?;
     let packed = of.input(0)?;
     if of.input(1)? != packed || of.input(2)? != packed {
         return Err(Error::usage("attention has a gradient where queries, keys and values are one tensor"));
