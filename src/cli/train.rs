@@ -56,7 +56,7 @@ Examples:
 pub(super) struct Train {
     #[command(flatten)]
     data: DataArguments,
-    /// The model to begin from: a folder or file of weights, or a name on the Hugging Face hub.
+    /// The model to begin from: a folder or file of weights, a name on the Hugging Face hub, or motions, the bundled model.
     #[arg(short, long, value_name = "DIR_OR_NAME", value_hint = ValueHint::AnyPath)]
     model: Option<String>,
     /// The folder to write.
