@@ -12,8 +12,16 @@ use crate::tensor::{Error, Result};
 /// A file by the name that it has in a model's folder.
 type File = (&'static str, &'static [u8]);
 
+/// The model of a folder below `models/`, by the names of its files.
+macro_rules! model {
+    ($name:literal: $($file:literal),+) => {
+        ($name, &[$(($file, include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/", $name, "/", $file)))),+])
+    };
+}
+
 /// Every model by its name.
-static MODELS: &[(&str, &[File])] = &[];
+static MODELS: &[(&str, &[File])] =
+    &[model!("motions": "config.json", "model.safetensors", "preprocessor_config.json")];
 
 /// The names of the models that are part of the library itself. [`load`](super::load) and all else that loads a checkpoint by
 /// its name takes them, too.
@@ -30,6 +38,14 @@ pub fn bundled_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Loads a model that is part of the library itself: no file and no network is needed.
+///
+/// `motions` says how things, or the camera, move.
+///
+/// ```
+/// let checkpoint = tubelet::checkpoint::bundled("motions")?;
+/// assert!(checkpoint.labels.is_some_and(|names| names.iter().any(|name| name == "pan left")));
+/// # Ok::<(), tubelet::Error>(())
+/// ```
 ///
 /// # Errors
 ///

@@ -35,8 +35,9 @@ pub(super) struct ModelArguments {
 /// Where a model comes from.
 #[derive(Clone, clap::Args)]
 pub(super) struct OriginArguments {
-    /// A folder or file of weights, of the transformers library, of scenic or of this program, or a name on the Hugging
-    /// Face hub (NAME@REVISION for another revision than main).
+    /// A folder or file of weights, a name on the Hugging Face hub, or motions, the bundled model, which tells how things
+    /// and the camera move. Weights are those of the transformers library, of scenic or of this program; NAME@REVISION is
+    /// another revision than main.
     #[arg(short, long, value_name = "DIR_OR_NAME", value_hint = ValueHint::AnyPath, help_heading = MODEL)]
     model: Option<String>,
     /// Random weights in a named shape, to try everything without a download: vit-ti, vit-s, vit-b, vit-l, vit-h, or
@@ -253,7 +254,7 @@ pub(super) fn is_bundled(name: &str) -> bool {
 }
 
 fn no_model() -> Error {
-    Error::usage("no model: give --model DIR_OR_NAME, or try without one with --untrained vit-ti")
+    Error::usage("no model: give --model DIR_OR_NAME, or try the bundled one with --model motions")
 }
 
 fn said(checkpoint: Checkpoint) -> Checkpoint {
@@ -424,7 +425,10 @@ impl ChoiceArguments {
 }
 
 fn no_wgsl(device: &Device) -> Error {
-    Error::usage(format!("{} runs no kernels in WGSL; name a device that does", device.name()))
+    Error::usage(format!(
+        "{} runs no kernels in WGSL, for which this asks, as --variant and --precision do; name a device that does",
+        device.name()
+    ))
 }
 
 /// Rows and columns: `224` or `224x320`.

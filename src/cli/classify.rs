@@ -40,6 +40,7 @@ Examples:
   tubelet classify clip.mp4 --model DIR --top 3 --json
   tubelet classify clip.mp4 --model DIR --uniform --preset hf_default
   tubelet classify clip.mp4 --model DIR --views 4x3
+  tubelet classify film.mp4 --model motions --sliding 16 --step 4 --top 2
   tubelet classify film.mp4 --model DIR --sliding 32 --step 16 --plot film.svg
   ffmpeg -i rtsp://CAMERA -pix_fmt yuv420p -f yuv4mpegpipe - | \\
     tubelet classify - --model DIR --sliding 32 --json

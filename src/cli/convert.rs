@@ -27,8 +27,8 @@ Examples:
   tubelet convert vivit_base_16x2/checkpoint vivit-b-hf --to hugging-face
   tubelet convert vivit_base_16x2/checkpoint vivit-b-f16 --precision f16")]
 pub(super) struct Convert {
-    /// A folder or file of weights, of the transformers library, of scenic or of this program, or a name on the Hugging
-    /// Face hub.
+    /// A folder or file of weights, of the transformers library, of scenic or of this program, a name on the Hugging Face
+    /// hub, or motions, the bundled model.
     #[arg(value_name = "IN", value_hint = ValueHint::AnyPath)]
     input: String,
     /// The folder to write.

@@ -26,9 +26,10 @@ Examples:
   tubelet inspect vivit_base_16x2_fe/checkpoint --all
   tubelet inspect checkpoint_77 --kind 3 --option order=time-space \\
       --frames 32 --size 224
+  tubelet inspect motions
   tubelet inspect vit.npz --json")]
 pub(super) struct Inspect {
-    /// A folder or file of weights, or a name on the Hugging Face hub.
+    /// A folder or file of weights, a name on the Hugging Face hub, or motions, the bundled model.
     #[arg(value_hint = ValueHint::AnyPath)]
     checkpoint: String,
     /// Show every array of every block.

@@ -22,29 +22,29 @@ pub(super) struct MotionArguments {
         help_heading = MOTIONS)]
     motions: Vec<MotionSet>,
     /// Clips of each class of each set.
-    #[arg(long, value_name = "N", default_value = "100", value_parser = at_least_one, requires = "motions",
+    #[arg(long, value_name = "N", default_value = "100", value_parser = at_least_one, requires = "motions", conflicts_with = "manifest",
         help_heading = MOTIONS, hide_short_help = true)]
     motion_clips: usize,
     /// Frames of a clip, instead of as many as the model's span.
-    #[arg(long, value_name = "N", value_parser = at_least_one, requires = "motions", help_heading = MOTIONS,
+    #[arg(long, value_name = "N", value_parser = at_least_one, requires = "motions", conflicts_with = "manifest", help_heading = MOTIONS,
         hide_short_help = true)]
     motion_frames: Option<usize>,
     /// Sides of a frame in pixels, 48 or 48x64 (rows x columns), instead of the model's.
-    #[arg(long, value_name = "SIZE", value_parser = sides, requires = "motions", help_heading = MOTIONS,
+    #[arg(long, value_name = "SIZE", value_parser = sides, requires = "motions", conflicts_with = "manifest", help_heading = MOTIONS,
         hide_short_help = true)]
     motion_size: Option<[usize; 2]>,
     /// Decides everything that is random about the clips.
-    #[arg(long, value_name = "N", default_value = "0", requires = "motions", help_heading = MOTIONS,
+    #[arg(long, value_name = "N", default_value = "0", requires = "motions", conflicts_with = "manifest", help_heading = MOTIONS,
         hide_short_help = true)]
     motion_seed: u64,
     /// whole, single (the frame in the middle, again and again) or shuffled: without their order a model can hardly tell
     /// motions.
-    #[arg(long, value_name = "ORDER", default_value_t, requires = "motions",
+    #[arg(long, value_name = "ORDER", default_value_t, requires = "motions", conflicts_with = "manifest",
         value_parser = known::<FrameOrder>(FrameOrder::ALL.iter().map(|order| order.name())), hide_possible_values = true,
         help_heading = MOTIONS, hide_short_help = true)]
     motion_order: FrameOrder,
     /// With the set camera: move over the photographs in a folder, instead of textures.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, requires = "motions", help_heading = MOTIONS,
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, requires = "motions", conflicts_with = "manifest", help_heading = MOTIONS,
         hide_short_help = true)]
     photographs: Option<PathBuf>,
 }

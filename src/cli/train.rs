@@ -22,6 +22,7 @@ use tubelet::vivit::{LabelHead, Labelling};
 use super::arguments::ChoiceArguments;
 use super::interruption::Finishing;
 use super::preamble::Preamble;
+use super::video::counted;
 use super::{output, progress};
 use data::{DataArguments, Meaning, Videos};
 use onlooker::Terminal;
@@ -59,7 +60,8 @@ Examples:
 pub(super) struct Train {
     #[command(flatten)]
     data: DataArguments,
-    /// The model to begin from: a folder or file of weights, or a name on the Hugging Face hub.
+    /// The model to begin from: a folder or file of weights, a name on the Hugging Face hub, or motions, the bundled
+    /// model.
     #[arg(short, long, value_name = "DIR_OR_NAME", value_hint = ValueHint::AnyPath)]
     model: Option<String>,
     /// The folder to write.
@@ -131,7 +133,7 @@ impl super::Run for Train {
         let loading = loading.timeout(self.data.opening().timeout());
         let loader = Loader::new(videos.training.clone(), &meaning.task, loading)?;
         let run = TrainingRun::new(&recipe, &meaning.task, trainer, loader, &self.output)?;
-        let run = run.validation(videos.validation.clone(), self.data.opening().timeout());
+        let run = run.validation(videos.validation.clone(), self.data.opening().timeout()).notes(sampled(&recipe));
         let run = match &resumed {
             Some(Resumed { path, progress, .. }) => run.resume(progress, path)?,
             None => run,
@@ -160,6 +162,10 @@ impl Train {
             None if self.output.is_file() => {
                 Err(Error::usage(format!("{} is a file: name a folder to write", self.output.display())))
             }
+            None if !self.resume && is_in_use(&self.output) => Err(Error::usage(format!(
+                "{} holds files that are no training's: name a folder that is new or empty",
+                self.output.display()
+            ))),
             None => Ok(()),
         }
     }
@@ -218,6 +224,8 @@ impl Train {
             true => RunReport::resume(&self.output, header, run.step())?,
             false => RunReport::begin(&self.output, header)?,
         };
+        let (total, learnt) = (output::grouped(run.total()), counted(videos.training.count(), "video"));
+        output::note(&format!("training {}: {learnt}, {total} steps", model.config()));
         let mut terminal = Terminal::new(report, &meaning.task, [run.step(), run.total()], self.json);
         let outcome = {
             let _finishing = Finishing::begin();
@@ -273,6 +281,24 @@ impl Best {
     }
 }
 
+/// What whoever uses the model has to know of the clips that it has learnt from.
+fn sampled(recipe: &Recipe) -> Vec<String> {
+    match recipe.augmentation.stride {
+        USUAL_STRIDE => Vec::new(),
+        stride => {
+            vec![format!("the model was trained on one frame of {stride}: --stride {stride} shows it such clips")]
+        }
+    }
+}
+
+/// The stride of commands that are told none.
+const USUAL_STRIDE: usize = 2;
+
+/// Whether a folder is there and something in it.
+fn is_in_use(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+}
+
 /// The heads with the names of their classes, which are numbers where they have none.
 fn heads(meaning: &Meaning) -> Vec<TrainedHead> {
     let (heads, alone) = (meaning.task.heads(), meaning.task.heads().len() == 1);
@@ -297,9 +323,9 @@ fn describe(report: &Report) -> String {
     output::fields([
         ("model", report.architecture.clone()),
         ("videos", format!("{training} to learn from, {validation} to evaluate on")),
-        ("steps", format!("{} in {} epochs", output::grouped(report.steps), report.epochs)),
+        ("steps", format!("{} in {}", output::grouped(report.steps), counted(report.epochs as usize, "epoch"))),
         ("loss", report.loss.map_or("-".to_owned(), |loss| format!("{loss:.4}"))),
-        (if report.measure == "mAP" { "mAP" } else { "right" }, share(report.score)),
+        (report.measure.as_str(), share(report.score)),
         ("best", best),
         ("time", output::roughly(Duration::from_secs_f64(report.seconds))),
         ("written", report.output.clone()),

@@ -32,6 +32,9 @@ pub struct MotionClip {
     pub scene: usize,
 }
 
+/// Which scene: its set, and its number there before any mirror.
+type SceneKey = (MotionSet, usize);
+
 /// Labelled clips, computed as they are asked for: the same for the same options on every machine, in any order and from
 /// any number of threads.
 ///
@@ -66,7 +69,7 @@ pub struct Motions {
     turn: Vec<Shown>,
     photographs: Vec<PathBuf>,
     /// Scenes that were used last.
-    recent: Mutex<Vec<((MotionSet, usize), Arc<Scene>)>>,
+    recent: Mutex<Vec<(SceneKey, Arc<Scene>)>>,
 }
 
 /// A motion of a set.

@@ -93,10 +93,12 @@ impl TrainingRun {
             Some(steps) => steps,
             None => recipe.epochs.unwrap_or(0).saturating_mul(loader.batches()),
         };
+        // Before the folder is made: a schedule that cannot be leaves nothing behind.
+        let schedule = schedule(recipe, loader.batches(), total)?;
         Ok(Self {
             task: task.clone(),
             checkpoints: CheckpointFolder::open(folder.join("checkpoints"), recipe.checkpoints.keep)?,
-            schedule: schedule(recipe, loader.batches(), total)?,
+            schedule,
             divergence: Divergence::new(unknowing(task)),
             recipe: recipe.clone(),
             trainer,

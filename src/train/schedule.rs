@@ -40,7 +40,7 @@ impl RateSchedule {
         }
         if warmup.floor() >= steps as f64 {
             return Err(Error::usage(format!(
-                "a warm-up of {warmup} steps leaves none of a training of {steps}; train longer or warm up for fewer"
+                "a warm-up of {warmup} steps leaves none of a training of {steps}; train longer, or warm up for fewer (--warm-up)"
             )));
         }
         Ok(Self { peak, warmup, steps })

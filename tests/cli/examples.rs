@@ -75,8 +75,13 @@ const WHOLE: [(&str, &str); 5] = [
 ];
 
 /// The command of a block that shows output alone.
-const OUTPUT_ALONE: [(&str, &str); 1] =
-    [("note: UNTRAINED MODEL", "tubelet classify tests/data/video/bigbuckbunny.mp4 --untrained vit-b")];
+const OUTPUT_ALONE: [(&str, &str); 2] = [
+    ("note: UNTRAINED MODEL", "tubelet classify tests/data/video/bigbuckbunny.mp4 --untrained vit-b"),
+    (
+        "video    1280×720 pixels",
+        "tubelet classify tests/data/video/bigbuckbunny.mp4 --model motions --sliding 16 --step 4 --top 2",
+    ),
+];
 
 /// What `tubelet check` writes of a failure: here of what does not fail.
 const FAILED_CASE: &str = r#"{ "schema": 1, "version": "0.1.0", "device": "another",

@@ -20,7 +20,7 @@ pub(super) fn describe(benchmark: &Benchmark) -> String {
         blocks.push(block(benchmark, &rows[..length]));
         rows = &rows[length..];
     }
-    let kinds: [(fn(&BenchmarkRow) -> bool, &str); 2] = [(is_model, "a pass"), (is_step, "a training step")];
+    let kinds = [(is_model as fn(&BenchmarkRow) -> bool, "a pass"), (is_step, "a training step")];
     for (is, what) in kinds {
         if let [row] = benchmark.rows.iter().filter(|row| is(row)).collect::<Vec<_>>()[..] {
             blocks.extend(row.measurement().and_then(|measurement| time_by_kernel(what, measurement)));

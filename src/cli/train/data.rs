@@ -143,6 +143,11 @@ impl DataArguments {
                 }
             },
         };
+        if count == 1 && !self.multi_label {
+            return Err(Error::usage(
+                "there is one class alone, and nothing to tell it from: name two at least, or --multi-label",
+            ));
+        }
         let labelling = if self.multi_label { Labelling::Multiple } else { Labelling::Single };
         Ok((Task::new(labelling, count)?, names))
     }

@@ -7,6 +7,7 @@ use tubelet::vivit::{Config, Model};
 
 use crate::cli::arguments::{at_least_one, sides};
 use crate::cli::known::known;
+use crate::cli::output;
 
 /// Their heading in the help.
 const RECIPE: &str = "Recipe";
@@ -106,6 +107,8 @@ impl RecipeArguments {
         recipe.schedule.rate = self.rate.unwrap_or(recipe.schedule.rate);
         if let Some(epochs) = self.warm_up {
             (recipe.schedule.warm_up_epochs, recipe.schedule.warm_up_steps) = (epochs, None);
+        } else if let Some(epochs) = self.epochs {
+            shorten(&mut recipe, epochs);
         }
         recipe.frozen.extend(self.freeze.iter().cloned());
         recipe.recompute |= self.recompute;
@@ -190,6 +193,18 @@ impl RecipeArguments {
             }
             start => Ok(start),
         }
+    }
+}
+
+/// A warm-up that leaves something of a training that was told to be shorter than the recipe's.
+fn shorten(recipe: &mut Recipe, epochs: u64) {
+    let schedule = &mut recipe.schedule;
+    if schedule.warm_up_steps.is_none() && schedule.warm_up_epochs >= epochs as f64 {
+        schedule.warm_up_epochs = 0.1 * epochs as f64;
+        output::note(&format!(
+            "the warm-up is shortened to {} epochs, a tenth of the training; --warm-up says otherwise",
+            schedule.warm_up_epochs
+        ));
     }
 }
 

@@ -68,7 +68,10 @@ impl Manifest {
         reading.items(path, format)?;
         let labels = labels.into_inner();
         match labels.is_empty() {
-            true => Err(Error::file(format!("{} names no class", path.display()))),
+            true => Err(Error::file(format!(
+                "{} names no class: put the videos of each class into a folder of its own, or name a manifest with labels",
+                path.display()
+            ))),
             false => FoundClasses::of(labels).map_err(|error| error.within(path.display())),
         }
     }

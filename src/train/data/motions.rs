@@ -3,7 +3,7 @@
 use super::{ClipSource, HeldFrames};
 use crate::eval::{ClassNames, Task};
 use crate::motions::{Motion, Motions};
-use crate::tensor::Result;
+use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
 use crate::video::FrameSource;
 
 /// Clips that the program makes, computed whenever they are asked for: no file is written, and none is read but
@@ -45,19 +45,26 @@ impl MotionClips {
     ///
     /// # Errors
     ///
-    /// [`File`](crate::tensor::ErrorKind::File) where a motion is none of the classes;
-    /// [`Usage`](crate::tensor::ErrorKind::Usage) where one label is too few, or there are too few classes.
+    /// [`Usage`](crate::tensor::ErrorKind::Usage) where a motion is none of the classes, where one label is too few, or where
+    /// there are too few classes.
     pub fn named(motions: Motions, task: &Task, names: &ClassNames) -> Result<Self> {
         let heads = task.heads();
         let head = heads.first().filter(|_| names.all().is_some());
         let class = |(index, motion): (usize, &Motion)| {
-            let class = head.map_or(Ok(index), |head| names.class(0, head, motion.name()))?;
+            let named = |head| names.class(0, head, motion.name()).map_err(|_| unknown(*motion, names));
+            let class = head.map_or(Ok(index), named)?;
             task.check_labels(&[class]).map_err(|error| error.within(motion))?;
             Ok(class)
         };
         let labels = motions.classes().iter().enumerate().map(class).collect::<Result<_>>()?;
         Ok(Self { motions, labels })
     }
+}
+
+fn unknown(motion: Motion, names: &ClassNames) -> Error {
+    let known =
+        names.all().unwrap_or_default().iter().map(|name| printable(name, LONGEST_TEXT)).collect::<Vec<_>>().join(", ");
+    Error::usage(format!("the model has no class for the motion \"{motion}\"; its classes are {known}"))
 }
 
 impl ClipSource for MotionClips {
