@@ -18,7 +18,7 @@ for shell in bash zsh fish; do
     "$folder/tubelet" completions "$shell" > "$folder/completions/tubelet.$shell"
 done
 library=$(grep -ao 'GLIBC_[0-9.]*' "$folder/tubelet" | sort -Vu | tail -n 1)
-echo "Runs on Linux with ${library/GLIBC_/glibc } or newer and a Vulkan driver; videos need the program ffmpeg." \
+echo "Runs on Linux with ${library/GLIBC_/glibc } or newer; a GPU needs a Vulkan driver, and videos need the program ffmpeg." \
     > "$folder/REQUIREMENTS"
 
 tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(git log -1 --format=%ct)" \

@@ -91,7 +91,7 @@ pub(super) fn motions_from_memory() -> Outcome {
     ensure(text.contains("camera/validation/8x32x32/seed-0/single/000003-pan-down,"), text)?;
     refused(eval("camera", "--motion-order shuffled --resume")?, "another manifest")?;
     fs::remove_file(&rows)?;
-    eval("shapes", "")?.complains(&["move left", "class name"])
+    eval("shapes", "")?.refusal(&["move left", "pan right"])
 }
 
 /// A model that was trained gets a new head for folders of classes, and only the head learns.

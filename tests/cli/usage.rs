@@ -59,7 +59,7 @@ pub(super) fn wrong() -> Outcome {
         ("classify {} --model {} --variant lineal=plain", &[video, model], &["lineal"]),
         ("classify {} --model {} --untrained vit-b", &[video, model], &["--model", "--untrained"]),
         ("classify {} --untrained vit-xxl", &[video], &["vit-xxl", "vit-ti"]),
-        ("classify {}", &[video], &["--model", "--untrained"]),
+        ("classify {}", &[video], &["--model", "motions"]),
         ("clip {} --output {} --frames 0", &[video, output], &["--frames", "at least 1"]),
         ("clip {} --output {} --size 0", &[video, output], &["--size", "at least 1"]),
         ("clip {} --output clip.txt", &[video], &["clip.txt", ".npy"]),
