@@ -20,7 +20,7 @@ use super::common::data;
 use super::{Outcome, Ran, ensure, tubelet};
 
 /// What is run in the place of something else, the first that a command holds first.
-const STAND_INS: [(&str, &str); 31] = [
+const STAND_INS: [(&str, &str); 30] = [
     // No network.
     ("facebook/dinov2-small", "vit.npz"),
     // No camera.
@@ -28,7 +28,6 @@ const STAND_INS: [(&str, &str); 31] = [
     // Large tubelets, for a forward pass of a moment.
     ("--untrained vit-ti", "--untrained vit-ti/56x16"),
     ("--untrained vit-b", "--untrained vit-b/56x4"),
-    ("vit-b, untrained", "vit-b/56x4, untrained"),
     // Not every machine has one.
     ("--device software", "--device fastest"),
     ("jq '.devices[0].limits'", "grep limits"),
@@ -75,13 +74,10 @@ const WHOLE: [(&str, &str); 5] = [
 ];
 
 /// The command of a block that shows output alone.
-const OUTPUT_ALONE: [(&str, &str); 2] = [
-    ("note: UNTRAINED MODEL", "tubelet classify tests/data/video/bigbuckbunny.mp4 --untrained vit-b"),
-    (
-        "video    1280×720 pixels",
-        "tubelet classify tests/data/video/bigbuckbunny.mp4 --model motions --sliding 16 --step 4 --top 2",
-    ),
-];
+const OUTPUT_ALONE: [(&str, &str); 1] = [(
+    "video    1280×720 pixels",
+    "tubelet classify tests/data/video/bigbuckbunny.mp4 --model motions --sliding 16 --step 4 --top 2",
+)];
 
 /// What `tubelet check` writes of a failure: here of what does not fail.
 const FAILED_CASE: &str = r#"{ "schema": 1, "version": "0.1.0", "device": "another",
