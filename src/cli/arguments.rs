@@ -254,7 +254,9 @@ pub(super) fn is_bundled(name: &str) -> bool {
 }
 
 fn no_model() -> Error {
-    Error::usage("no model: give --model DIR_OR_NAME, or try the bundled one with --model motions")
+    Error::usage(
+        "no model: give --model DIR_OR_NAME, of which --model motions is the bundled one, or --untrained SHAPE",
+    )
 }
 
 fn said(checkpoint: Checkpoint) -> Checkpoint {
