@@ -53,7 +53,8 @@ Examples:
       --shape vit-ti/16x2 --kind 2 --frames 32 --size 112 --epochs 20 \\
       --validation motions/validation.csv --output motions-model
   tubelet train --motions shapes,camera --motion-clips 200 --from scratch \\
-      --shape vit-ti/16x2 --kind 2 --frames 16 --size 48 --stride 1 --output both
+      --shape vit-ti/16x2 --kind 2 --frames 16 --size 48 --stride 1 \\
+      --output both
   tubelet train k400_train.csv --root videos/ --recipe k400 --model vit.npz \\
       --validation k400_val.csv --output k400"
 )]
