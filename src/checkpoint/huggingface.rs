@@ -83,6 +83,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
         parameters: std::sync::Arc::new(parameters),
         labels,
         preprocessor,
+        clips: None,
         source: location.source,
         notes,
     })

@@ -44,6 +44,7 @@ mod hints;
 mod hub;
 mod huggingface;
 mod image;
+mod learnt_clips;
 mod location;
 mod misfits;
 mod native;
@@ -69,6 +70,7 @@ pub use hints::Hints;
 pub use hub::Hub;
 pub use huggingface::{save_hugging_face, save_hugging_face_with};
 pub use image::{Trained, load_image};
+pub use learnt_clips::LearntClips;
 pub use native::{save, save_with};
 pub use preprocessor::PreprocessorFile;
 pub use scenic::save_scenic;
@@ -150,6 +152,8 @@ pub struct Checkpoint {
     pub labels: Option<Vec<String>>,
     /// How clips were prepared for the model, where a file says it.
     pub preprocessor: Option<PreprocessorFile>,
+    /// How the clips were taken that the model has learnt from, where its training has written it down.
+    pub clips: Option<LearntClips>,
     /// Where it came from: a path, or a name with its revision.
     pub source: String,
     /// What its user should know about it, a sentence each.
@@ -165,6 +169,7 @@ impl Checkpoint {
             parameters,
             labels: None,
             preprocessor: None,
+            clips: None,
             source: "parameters in memory".to_owned(),
             notes: Vec::new(),
         }
@@ -200,6 +205,12 @@ impl Checkpoint {
         Self { preprocessor: preprocessor.into(), ..self }
     }
 
+    /// How the clips were taken that the model has learnt from, where that is known.
+    #[must_use]
+    pub fn clips(self, clips: impl Into<Option<LearntClips>>) -> Self {
+        Self { clips: clips.into(), ..self }
+    }
+
     /// Where it came from: what messages call it.
     #[must_use]
     pub fn source(self, source: impl Into<String>) -> Self {
@@ -229,7 +240,9 @@ impl Checkpoint {
         let frames = frames.unwrap_or(self.config.frames);
         let config = Config { frames, rows, columns, ..self.config.clone() };
         let FittedPositions { parameters, notes } = fit_positions(self.parameters, &self.config, &config)?;
-        Ok(Self { config, parameters, notes: [self.notes, notes].concat(), ..self })
+        let side = |config: &Config| config.rows.max(config.columns);
+        let clips = self.clips.map(|clips| clips.enlarged(side(&self.config), side(&config)));
+        Ok(Self { config, parameters, clips, notes: [self.notes, notes].concat(), ..self })
     }
 }
 

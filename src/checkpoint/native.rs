@@ -13,7 +13,7 @@ use super::location::Location;
 use super::reason::reason;
 use super::stored::StoredFile;
 use super::writing::{self, CONFIG, SAFETENSORS, SaveOptions};
-use super::{Checkpoint, Described, Hints, PreprocessorFile, Provenance};
+use super::{Checkpoint, Described, Hints, LearntClips, PreprocessorFile, Provenance};
 use crate::tensor::{Error, LONGEST_TEXT, Result, printable};
 use crate::video::shortened;
 use crate::vivit::Config;
@@ -42,6 +42,9 @@ struct Card {
     /// The names of the classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     labels: Option<Vec<String>>,
+    /// How the clips were taken that the model has learnt from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clips: Option<LearntClips>,
     /// What the model's user should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
@@ -66,6 +69,7 @@ impl Card {
             return Err(invalid(format!("format is \"{}\", but must be \"{MARK}\"", shortened(&card.format))));
         }
         config.validate().map_err(|error| invalid(error.to_string()))?;
+        card.clips.map_or(Ok(()), |clips| clips.check()).map_err(|error| invalid(error.to_string()))?;
         match &card.labels {
             Some(labels) if labels.len() != config.classes => {
                 Err(invalid(format!("there are {} labels for {} classes", labels.len(), config.classes)))
@@ -77,7 +81,7 @@ impl Card {
     /// The card and the configuration in the text of a `config.json`.
     fn parse(text: &str) -> Result<(Self, Config), serde_json::Error> {
         let fields: Map<String, Value> = serde_json::from_str(text)?;
-        let own = |name: &str| ["format", "family", "labels", "notes"].contains(&name);
+        let own = |name: &str| ["format", "family", "labels", "clips", "notes"].contains(&name);
         let (card, config): (Map<_, _>, Map<_, _>) = fields.into_iter().partition(|(name, _)| own(name));
         Ok((Self::deserialize(Value::Object(card))?, Config::deserialize(Value::Object(config))?))
     }
@@ -120,6 +124,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
         parameters: std::sync::Arc::new(parameters),
         labels: card.labels,
         preprocessor,
+        clips: card.clips,
         source: location.source,
         notes: [location.notes, card.notes, strays.into_iter().chain(note).collect()].concat(),
     })
@@ -161,8 +166,9 @@ pub fn save(folder: impl AsRef<Path>, checkpoint: &Checkpoint, overwrite: bool) 
 /// As [`save`]; and of kind [`Unsupported`](crate::tensor::ErrorKind::Unsupported), with the tensor's name, where a finite weight
 /// is beyond the range of the type.
 pub fn save_with(folder: impl AsRef<Path>, checkpoint: &Checkpoint, options: SaveOptions) -> Result<()> {
-    let Checkpoint { provenance, labels, notes, config, preprocessor, .. } = checkpoint;
-    let card = Card { format: MARK.into(), provenance: *provenance, labels: labels.clone(), notes: notes.clone() };
+    let Checkpoint { provenance, labels, clips, notes, config, preprocessor, .. } = checkpoint;
+    let (labels, notes) = (labels.clone(), notes.clone());
+    let card = Card { format: MARK.into(), provenance: *provenance, labels, clips: *clips, notes };
     let text = serde_json::to_string_pretty(&Written { card, config })
         .map_err(|error| Error::usage(format!("the configuration cannot be written as JSON: {error}")))?;
     writing::folder(folder.as_ref(), SAFETENSORS, &*checkpoint.parameters, &text, preprocessor.as_ref(), options)

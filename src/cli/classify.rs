@@ -173,12 +173,13 @@ impl Classify {
         let model = &started.model;
         let task = Task::of(model.config())?.unlabelled();
         let manifest = Manifest::unlabelled(videos.iter().cloned(), &task);
+        let reading = self.start.video.of_model(model.checkpoint());
         let protocol = Protocol::new(self.views.unwrap_or(Views::SINGLE))
             .average(self.average)
-            .stride(self.start.video.stride)
+            .stride(reading.stride())
             .mask(started.pass.mask.clone());
         let mut run = Run::new(model, &protocol, &manifest, self.videos.shard)?;
-        (run.task, run.views) = (task, self.start.video.describe(self.views));
+        (run.task, run.views) = (task, reading.describe(self.views));
         let names = model.checkpoint().labels.clone();
         let (results, rows) = Results::open(output, run, self.videos.resume)?;
         let finished = |row: &&Row| !self.videos.retry_failed || matches!(row.outcome, VideoOutcome::Done(_));
@@ -197,7 +198,7 @@ impl Classify {
         let showing = Showing {
             preamble: started.preamble("classify").video(VideoReport::unread(&video)),
             video: name(&video),
-            stride: self.start.video.stride,
+            stride: self.start.video.of_model(started.model.checkpoint()).stride(),
             pass: started.pass.clone(),
             top: self.top,
             json: self.json,

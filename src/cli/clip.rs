@@ -62,7 +62,8 @@ impl super::Run for ClipCommand {
         let Target { frames, preprocessing, layout } = self.target(checkpoint.as_ref())?;
         let origin = origin(self.reading.preset, checkpoint.as_ref(), &preprocessing);
         let device = self.device.open(true, false)?;
-        let decoded = self.reading.decode(&self.video, source, frames, None)?;
+        let reading = checkpoint.as_ref().map_or(self.reading.clone(), |checkpoint| self.reading.of_model(checkpoint));
+        let decoded = reading.decode(&self.video, source, frames, None)?;
         let tensor = self.prepare(&device, &decoded.clips[0], &preprocessing, layout)?;
         files::write_npy(&self.output, &tensor)?;
         let preamble = Preamble::new("clip").video(decoded.report()).preprocessing(origin);

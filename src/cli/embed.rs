@@ -175,12 +175,13 @@ impl Embed {
         let Started { model, pass, .. } = started;
         let config = model.config();
         let names = videos.iter().map(|video| video.display().to_string()).collect::<Vec<_>>().join("\n");
+        let reading = self.start.video.of_model(model.checkpoint());
         let facts = [
             ("model", config.to_string()),
             ("weights", fingerprint(&*model.checkpoint().parameters)?),
             ("taps", self.tap.join(", ")),
-            ("views", self.start.video.describe(self.views)),
-            ("stride", self.start.video.stride.to_string()),
+            ("views", reading.describe(self.views)),
+            ("stride", reading.stride().to_string()),
             ("mask", pass.mask.to_string()),
             ("preprocessing", model.preprocessing().to_string()),
             ("videos", format!("{} ({:016x})", videos.len(), hash(&names))),

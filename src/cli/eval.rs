@@ -94,9 +94,9 @@ pub(super) struct Eval {
     #[arg(long, default_value_t, value_name = "WHAT",
         value_parser = known::<Average>(Average::ALL.iter().map(|one| one.name())), hide_possible_values = true)]
     average: Average,
-    /// Take every Nth frame.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_STRIDE, value_parser = at_least_one)]
-    stride: usize,
+    /// Take every Nth frame. Without it as many as the model has learnt to see, else 2.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    stride: Option<usize>,
     #[command(flatten)]
     mask: MaskArguments,
     /// How frames become values, as for `tubelet classify`.
@@ -205,15 +205,16 @@ impl Eval {
         let task = Task::of(&checkpoint.config)?;
         let names = self.names(&task, &checkpoint)?;
         self.confusion.iter().try_for_each(|path| confusion::check(path, &task, &inputs))?;
-        let videos = self.videos(&checkpoint.config, &task, &names)?;
+        let stride = self.stride(&checkpoint);
+        let videos = self.videos(&checkpoint.config, stride, &task, &names)?;
         let Started { model, pass, .. } = Started::new(checkpoint, self.preset, &self.mask, &self.device)?;
-        let protocol = Protocol::new(self.views).average(self.average).stride(self.stride).mask(pass.mask.clone());
+        let protocol = Protocol::new(self.views).average(self.average).stride(stride).mask(pass.mask.clone());
         let run = Run::new(&model, &protocol, &videos.manifest, self.shard)?;
         let mut evaluation = Evaluation::open(&videos.manifest, run.clone(), output, self.resume)?;
         if self.retry_failed {
             evaluation.retry_failed();
         }
-        let speed = self.finish(&model, &pass.views(self.views), &videos, &mut evaluation, output)?;
+        let speed = self.finish(&model, &pass.views(self.views), &videos, stride, &mut evaluation, output)?;
         let summary = evaluation.metrics().summary();
         if summary.videos == 0 {
             return Err(Error::file(format!("none of the videos could be read; {} says why", output.display())));
@@ -229,10 +230,16 @@ impl Eval {
         output::report(self.json, &report, describe)
     }
 
+    /// Distance of neighbouring frames: as is told, else as the model has learnt.
+    fn stride(&self, checkpoint: &Checkpoint) -> usize {
+        let learnt = checkpoint.clips.and_then(|clips| clips.stride);
+        self.stride.or(learnt).unwrap_or(DEFAULT_STRIDE)
+    }
+
     /// What is evaluated on, by a model of this configuration.
-    fn videos(&self, config: &Config, task: &Task, names: &ClassNames) -> Result<Videos> {
+    fn videos(&self, config: &Config, stride: usize, task: &Task, names: &ClassNames) -> Result<Videos> {
         let Some(path) = &self.manifest else {
-            let (frames, size) = (config.frames.saturating_mul(self.stride), [config.rows, config.columns]);
+            let (frames, size) = (config.frames.saturating_mul(stride), [config.rows, config.columns]);
             let motions = self.motions.made(Split::Validation, self.motions.clips(), frames, size)?;
             return Ok(Videos::of_motions(MotionClips::named(motions, task, names)?, names));
         };
@@ -255,6 +262,7 @@ impl Eval {
         model: &Vivit,
         pass: &Pass,
         listed: &Videos,
+        stride: usize,
         evaluation: &mut Evaluation<'_>,
         output: &Path,
     ) -> Result<Speed> {
@@ -267,7 +275,7 @@ impl Eval {
         let _advice = Advice::give(goes_on.clone());
         let mut progress = progress::Videos::begin(evaluation.remaining(), views.count());
         let mut headline = Headline::default();
-        let decode = listed.decode(views.sampling(model.config().frames, self.stride));
+        let decode = listed.decode(views.sampling(model.config().frames, stride));
         let pipeline = VideoPipeline::new(self.workers, decode, &mut compute).timeout(self.opening.timeout());
         evaluation.finish(pipeline, &mut |metrics, row| {
             let failed = match &row.outcome {

@@ -68,7 +68,9 @@ impl Many<'_> {
         let _advice = advice.clone().map(Advice::give);
         let views = self.views.unwrap_or(Views::SINGLE);
         let mut progress = progress::Videos::begin(remaining.len(), views.count());
-        let (video, frames, asked) = (self.start.video.clone(), self.started.model.config().frames, self.views);
+        let model = &self.started.model;
+        let (video, frames) = (self.start.video.of_model(model.checkpoint()), model.config().frames);
+        let asked = self.views;
         let decode = move |(_, path): &(usize, PathBuf)| {
             let decoded = video.open(path).and_then(|source| video.decode_silently(path, source, frames, asked));
             match interrupted() {

@@ -41,7 +41,8 @@ impl StartArguments {
     pub(super) fn start_with(&self, video: &Path, views: Option<Views>) -> Result<(Started, Decoded)> {
         let source = self.video.open(video)?;
         let started = self.start()?;
-        let decoded = self.video.decode(video, source, started.model.config().frames, views)?;
+        let reading = self.video.of_model(started.model.checkpoint());
+        let decoded = reading.decode(video, source, started.model.config().frames, views)?;
         Ok((started, decoded))
     }
 }

@@ -134,7 +134,7 @@ impl super::Run for Train {
         let loading = loading.timeout(self.data.opening().timeout());
         let loader = Loader::new(videos.training.clone(), &meaning.task, loading)?;
         let run = TrainingRun::new(&recipe, &meaning.task, trainer, loader, &self.output)?;
-        let run = run.validation(videos.validation.clone(), self.data.opening().timeout()).notes(sampled(&recipe));
+        let run = run.validation(videos.validation.clone(), self.data.opening().timeout());
         let run = match &resumed {
             Some(Resumed { path, progress, .. }) => run.resume(progress, path)?,
             None => run,
@@ -281,19 +281,6 @@ impl Best {
         Self { path: path.display().to_string(), step, score }
     }
 }
-
-/// What whoever uses the model has to know of the clips that it has learnt from.
-fn sampled(recipe: &Recipe) -> Vec<String> {
-    match recipe.augmentation.stride {
-        USUAL_STRIDE => Vec::new(),
-        stride => {
-            vec![format!("the model was trained on one frame of {stride}: --stride {stride} shows it such clips")]
-        }
-    }
-}
-
-/// The stride of commands that are told none.
-const USUAL_STRIDE: usize = 2;
 
 /// Whether a folder is there and something in it.
 fn is_in_use(folder: &Path) -> bool {

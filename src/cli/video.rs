@@ -75,10 +75,9 @@ pub(super) struct VideoArguments {
     /// Take the clip from this frame on, counted from 0, instead of from the middle.
     #[arg(long, value_name = "START", conflicts_with = "uniform", help_heading = VIDEO)]
     frames_from: Option<usize>,
-    /// Take every Nth frame.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_STRIDE, value_parser = at_least_one,
-        conflicts_with = "uniform", help_heading = VIDEO)]
-    pub(super) stride: usize,
+    /// Take every Nth frame. Without it as many as the model has learnt to see, else 2.
+    #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "uniform", help_heading = VIDEO)]
+    stride: Option<usize>,
     /// Spread the frames evenly over the whole video.
     #[arg(long, help_heading = VIDEO)]
     uniform: bool,
@@ -94,6 +93,22 @@ impl VideoArguments {
             output::note("a pipe does not state its colour matrix; bt601 is assumed, --matrix tells another");
         }
         Ok(source)
+    }
+
+    /// The same for clips of a model: taken as those that it has learnt from, where nobody tells otherwise.
+    pub(super) fn of_model(&self, checkpoint: &Checkpoint) -> Self {
+        match checkpoint.clips {
+            Some(clips) if self.stride.is_none() && !self.uniform => {
+                let uniform = clips.stride.is_none() && self.frames_from.is_none();
+                Self { stride: clips.stride, uniform, ..self.clone() }
+            }
+            _ => self.clone(),
+        }
+    }
+
+    /// Distance of neighbouring frames.
+    pub(super) fn stride(&self) -> usize {
+        self.stride.unwrap_or(DEFAULT_STRIDE)
     }
 
     /// The longest that opening and decoding one video may take.
@@ -146,7 +161,7 @@ impl VideoArguments {
         views: Option<Views>,
         read: &mut dyn FnMut(),
     ) -> Result<Decoded> {
-        let sampling = views.map_or_else(|| self.sampling(frames), |views| views.sampling(frames, self.stride));
+        let sampling = views.map_or_else(|| self.sampling(frames), |views| views.sampling(frames, self.stride()));
         let start = Instant::now();
         let total = source.frame_count()?;
         let clips = Clip::read_all(&mut *source, &sampling, &mut |_| read())?;
@@ -159,8 +174,8 @@ impl VideoArguments {
     fn sampling(&self, frames: usize) -> Sampling {
         match (self.uniform, self.frames_from) {
             (true, _) => Sampling::Uniform { frames },
-            (false, Some(start)) => Sampling::From { frames, stride: self.stride, start },
-            (false, None) => Sampling::Central { frames, stride: self.stride },
+            (false, Some(start)) => Sampling::From { frames, stride: self.stride(), start },
+            (false, None) => Sampling::Central { frames, stride: self.stride() },
         }
     }
 }

@@ -353,13 +353,20 @@ pub fn check_video(config: &Config) -> Result<()> {
     }
 }
 
-/// How clips are prepared: by the preset asked for, else the model's own file, else its family's default.
+/// How clips are prepared: by the preset asked for, else the model's own file, else its family's default, with frames as large
+/// as it has learnt from.
 #[doc(hidden)]
 pub fn preprocessing(checkpoint: &Checkpoint, preset: Option<Preset>) -> Result<Preprocessing> {
     let size = [checkpoint.config.rows, checkpoint.config.columns];
     let file = match (preset, &checkpoint.preprocessor) {
         (None, Some(file)) => file,
-        (preset, _) => return preset.unwrap_or(checkpoint.provenance.preset()).preprocessing(size),
+        (Some(preset), _) => return preset.preprocessing(size),
+        (None, None) => {
+            let preset = checkpoint.provenance.preset();
+            return checkpoint
+                .clips
+                .map_or_else(|| preset.preprocessing(size), |clips| clips.preprocessing(preset, size));
+        }
     };
     let of_model = |error: Error| error.within(&checkpoint.source);
     let preprocessing = file.preprocessing().map_err(of_model)?;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Recipe, Start};
-use crate::checkpoint::{self, Checkpoint, Hints, Hub, Provenance, Trained};
+use super::{ClipStart, Recipe, Start};
+use crate::checkpoint::{self, Checkpoint, Hints, Hub, LearntClips, Provenance, Trained};
 use crate::eval::Task;
 use crate::graph::Weights;
 use crate::tensor::{Error, Result, Shape, Tensor};
@@ -87,7 +87,7 @@ impl StartingPoint {
     }
 
     /// The model that is to learn `task`, with the `labels` of its classes where they have names. Its clips are those of the
-    /// recipe, and are prepared as scenic does: so they are shown to it while it learns.
+    /// recipe, and are prepared as scenic does: so they are shown to it while it learns, and later wherever it is used.
     ///
     /// # Errors
     ///
@@ -110,8 +110,15 @@ impl StartingPoint {
             Known::Video { checkpoint, keep_head } => continued(checkpoint, *keep_head, recipe, task)?,
         };
         let source = format!("begun from {}", self.source());
-        Ok(Checkpoint::new(config, parameters).provenance(Provenance::Scenic).labels(labels).source(source))
+        let made = Checkpoint::new(config, parameters).provenance(Provenance::Scenic).clips(learnt_clips(recipe));
+        Ok(made.labels(labels).source(source))
     }
+}
+
+/// How the clips of a recipe are taken.
+fn learnt_clips(recipe: &Recipe) -> LearntClips {
+    let stride = (recipe.clip_start != ClipStart::Spread).then_some(recipe.augmentation.stride);
+    LearntClips::new(recipe.augmentation.short_edge, stride)
 }
 
 /// The configuration of a model that is made.

@@ -40,6 +40,11 @@ impl Preset {
     ///
     /// The short edge becomes ⌊256·S/224⌋ for the larger side S of the crop: 256 for 224.
     pub fn preprocessing(self, crop: [usize; 2]) -> Result<Preprocessing> {
+        self.preprocessing_from(crop[0].max(crop[1]).saturating_mul(256) / 224, crop)
+    }
+
+    /// The same for a model that has learnt from frames of another short edge.
+    pub(crate) fn preprocessing_from(self, short_edge: usize, crop: [usize; 2]) -> Result<Preprocessing> {
         let resample = match self {
             Self::Scenic => Resampling::TensorFlowBilinear,
             Self::HfCorrected | Self::HfDefault => Resampling::PILLOW_BILINEAR,
@@ -49,7 +54,6 @@ impl Preset {
             Self::HfCorrected => Values::ZERO_CENTRED,
             Self::HfDefault => Values { normalise: Some(PlaneStatistics::HALVES), ..Values::ZERO_CENTRED },
         };
-        let short_edge = crop[0].max(crop[1]).saturating_mul(256) / 224;
         Preprocessing::new(Some(Resize::ShortEdge(short_edge)), Some(crop), resample, values)
     }
 }

@@ -35,7 +35,7 @@ fn trained(room: &Path, output: &Path, more: &str) -> Result<Ran, Failed> {
 pub(super) fn whole() -> Outcome {
     let room = motions()?;
     let output = room.path().join("model");
-    let ran = trained(room.path(), &output, "--steps 3 --json")?.success()?;
+    let ran = trained(room.path(), &output, "--steps 3 --stride 1 --json")?.success()?;
     let lines: Vec<Value> = ran.stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let kinds: Vec<_> = lines.iter().filter_map(|line| line["kind"].as_str()).collect();
     ensure(kinds.len() == lines.len(), "a line says not what it is of")?;
@@ -53,6 +53,17 @@ pub(super) fn whole() -> Outcome {
     for model in [&output, &best] {
         let said = Ran::with("classify {} --model {} --device cpu --json", &[&video, model])?.success()?.json()?;
         ensure(said["untrained"] == false, "the model counts as untrained")?;
+        let taken = [("", [0, 1, 2, 3]), ("--stride 2", [0, 2, 0, 2])];
+        for (told, indices) in taken {
+            let clip = room.path().join("clip.npy");
+            let said = Ran::with(
+                &format!("clip {{}} --model {{}} --output {{}} --device cpu --json {told}"),
+                &[&video, model, &clip],
+            );
+            let said = said?.success()?.json()?;
+            ensure(said["indices"] == serde_json::json!(indices), format!("{told}: {}", said["indices"]))?;
+            ensure(said["preprocessing"].as_str().is_some(), "nothing says how the clip was prepared")?;
+        }
     }
     trained(room.path(), &output, "--steps 3")?.refusal(&["is there already", "--resume"])
 }

@@ -8,7 +8,7 @@ use super::config::{MULTI_LABEL, REGRESSION};
 use super::names::Spelling;
 use crate::checkpoint::preprocessor::IMAGE;
 use crate::checkpoint::writing::{self, SAFETENSORS};
-use crate::checkpoint::{Checkpoint, PreprocessorFile, SaveOptions};
+use crate::checkpoint::{Checkpoint, LearntClips, PreprocessorFile, SaveOptions};
 use crate::graph::Weights;
 use crate::tensor::{Element, Error, Result, Shape, Tensor};
 use crate::video::{Preset, Resize, Values};
@@ -41,7 +41,10 @@ pub fn save_hugging_face_with(folder: impl AsRef<Path>, checkpoint: &Checkpoint,
     let config = pretty(&config(checkpoint, options.element))?;
     let preprocessor = match &checkpoint.preprocessor {
         Some(file) => file.clone(),
-        None => PreprocessorFile { name: IMAGE.into(), text: preprocessor(&checkpoint.config, Values::ZERO_CENTRED)? },
+        None => {
+            let Checkpoint { config, clips, .. } = checkpoint;
+            PreprocessorFile { name: IMAGE.into(), text: preprocessor(config, *clips, Values::ZERO_CENTRED)? }
+        }
     };
     writing::folder(folder.as_ref(), SAFETENSORS, &renamed, &config, Some(&preprocessor), options)
 }
@@ -117,10 +120,19 @@ fn config(checkpoint: &Checkpoint, element: Element) -> Value {
     config
 }
 
-/// The text of a `preprocessor_config.json` that gives clips of the model's size these values, which are not normalised.
-pub(in crate::checkpoint) fn preprocessor(config: &Config, values: Values) -> Result<String> {
-    let Config { rows, columns, .. } = *config;
-    let size = match Preset::HfCorrected.preprocessing([rows, columns])?.resize() {
+/// The text of a `preprocessor_config.json` that gives clips of the model's size, taken as those that it has learnt from, these
+/// values, which are not normalised.
+pub(in crate::checkpoint) fn preprocessor(
+    config: &Config,
+    clips: Option<LearntClips>,
+    values: Values,
+) -> Result<String> {
+    let (Config { rows, columns, .. }, preset) = (*config, Preset::HfCorrected);
+    let preprocessing = match clips {
+        Some(clips) => clips.preprocessing(preset, [rows, columns])?,
+        None => preset.preprocessing([rows, columns])?,
+    };
+    let size = match preprocessing.resize() {
         Some(Resize::ShortEdge(pixels)) => json!({"shortest_edge": pixels}),
         _ => json!({"height": rows, "width": columns}),
     };

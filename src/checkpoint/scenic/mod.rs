@@ -94,7 +94,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Ch
     let preprocessor = match preprocessor {
         None if said.not_centred => {
             // It follows from what that file says of the training.
-            let text = huggingface::preprocessor(&config, NOT_CENTRED)?;
+            let text = huggingface::preprocessor(&config, None, NOT_CENTRED)?;
             Some(PreprocessorFile { name: CONFIG.into(), text })
         }
         found => found,
@@ -105,6 +105,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Ch
         parameters: Arc::new(parameters),
         labels: None,
         preprocessor,
+        clips: None,
         source: location.source,
         notes,
     })
