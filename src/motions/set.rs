@@ -45,6 +45,8 @@ pub struct MotionClip {
 ///
 /// Of several sets, a scene of each is shown in turn; the clips of each are those that the set has alone.
 ///
+/// A scene is kept until each of its clips was asked for, all together in 512 MiB or so, and is drawn once for them in any order.
+///
 /// ```
 /// use tubelet::motions::{MotionOptions, MotionSet, Motions};
 ///
