@@ -62,6 +62,11 @@ impl CameraScene {
         Self { picture, centre, spacing, angle, extents: Extents::draw(random, &RANGES, frames), size }
     }
 
+    /// Bytes of its picture.
+    pub(super) fn bytes(&self) -> usize {
+        self.picture.bytes()
+    }
+
     /// What the camera sees at `time`, while it moves along `axis`.
     pub(super) fn frame(&self, axis: Axis, time: f32) -> Drawing {
         let pose = self.extents.trajectory(axis, [0.0; 2]).at(time);

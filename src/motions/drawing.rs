@@ -55,6 +55,11 @@ impl Drawing {
         }
     }
 
+    /// Bytes that its pixels take while it is drawn.
+    pub(super) fn pixel_bytes(&self) -> usize {
+        size_of_val(self.pixels.as_slice())
+    }
+
     /// Red, green and blue bytes with the noise of a sensor, of `noise` steps at most.
     pub(super) fn bytes(&self, seed: u32, noise: f32) -> Vec<u8> {
         let planes = self.pixels.iter().enumerate().flat_map(|(pixel, colour)| {

@@ -22,6 +22,7 @@ mod photographs;
 mod random;
 mod raster;
 mod scene;
+mod scenes;
 mod set;
 mod shapes;
 mod texture;

@@ -58,6 +58,11 @@ impl Raster {
         self.levels.first().map_or([1, 1], |level| [level.rows, level.columns])
     }
 
+    /// Bytes of all levels.
+    pub(super) fn bytes(&self) -> usize {
+        self.levels.iter().map(|level| size_of_val(level.texels.as_slice())).sum()
+    }
+
     /// The levels for samples that lie `spacing` texels apart.
     pub(super) fn detail(&self, spacing: f32) -> Detail {
         let last = (self.levels.len() - 1) as f32;

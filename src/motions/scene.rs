@@ -69,6 +69,15 @@ impl Scene {
         Ok(Self { content, noise_seed, noise })
     }
 
+    /// Bytes of its pictures.
+    pub(super) fn bytes(&self) -> usize {
+        match &self.content {
+            Content::Shapes(scene) => scene.bytes(),
+            Content::Camera(scene) => scene.bytes(),
+            Content::Dots(_) => 0,
+        }
+    }
+
     /// RGB bytes of all frames while something moves along `axis`.
     pub(super) fn frames(&self, axis: Axis, count: usize) -> Vec<Vec<u8>> {
         let time = |frame: usize| frame as f32 / (count - 1) as f32;

@@ -1,13 +1,14 @@
 //! Labelled clips by their numbers.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::drawing::mirrored;
 use super::motion::{Motion, MotionSet};
 use super::options::{FrameOrder, MotionOptions};
 use super::photographs;
 use super::scene::{Scene, key};
+use super::scenes::Scenes;
 use crate::eval::Hash;
 use crate::tensor::{Error, Result};
 use crate::video::{Clip, Frame, PixelFormat};
@@ -32,9 +33,6 @@ pub struct MotionClip {
     pub scene: usize,
 }
 
-/// Which scene: its set, and its number there before any mirror.
-type SceneKey = (MotionSet, usize);
-
 /// Labelled clips, computed as they are asked for: the same for the same options on every machine, in any order and from
 /// any number of threads.
 ///
@@ -46,6 +44,8 @@ type SceneKey = (MotionSet, usize);
 /// - Scenes of a set come in pairs: the second is the mirror image of the first, so left and right have the same frames, too.
 ///
 /// Of several sets, a scene of each is shown in turn; the clips of each are those that the set has alone.
+///
+/// A scene is kept until each of its clips was asked for, all together in 512 MiB or so, and is drawn once for them in any order.
 ///
 /// ```
 /// use tubelet::motions::{MotionOptions, MotionSet, Motions};
@@ -68,8 +68,8 @@ pub struct Motions {
     /// What is shown in turn: each motion of each set.
     turn: Vec<Shown>,
     photographs: Vec<PathBuf>,
-    /// Scenes that were used last.
-    recent: Mutex<Vec<(SceneKey, Arc<Scene>)>>,
+    /// Scenes of which some clips are made and others are not.
+    scenes: Scenes,
 }
 
 /// A motion of a set.
@@ -82,9 +82,6 @@ struct Shown {
     /// The index of the motion among the classes.
     label: usize,
 }
-
-/// Scenes that are kept: as many as threads may be at work on at once.
-const KEPT: usize = 8;
 
 impl Motions {
     /// Reads the list of photographs, where there are any, and computes nothing yet.
@@ -110,7 +107,7 @@ impl Motions {
         };
         let turn = options.sets.iter().enumerate().flat_map(of_set).collect();
         let name = name(&options, &photographs);
-        Ok(Self { options, name, classes, turn, photographs, recent: Mutex::default() })
+        Ok(Self { options, name, classes, turn, photographs, scenes: Scenes::default() })
     }
 
     /// Which clips these are.
@@ -200,17 +197,10 @@ impl Motions {
 
     /// Scene `number` of a set before any mirror.
     fn scene(&self, set: MotionSet, number: usize) -> Result<Arc<Scene>> {
-        let recent = || self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, scene)) = recent().iter().find(|(kept, _)| *kept == (set, number)) {
-            return Ok(scene.clone());
-        }
-        let scene = Arc::new(Scene::draw(set, number, &self.options, &self.photographs)?);
-        let mut recent = recent();
-        if recent.len() >= KEPT {
-            recent.remove(0);
-        }
-        recent.push(((set, number), scene.clone()));
-        Ok(scene)
+        // Of the last pair there may be one half.
+        let halves = if 2 * number + 1 < self.options.clips { 2 } else { 1 };
+        let draw = || Scene::draw(set, number, &self.options, &self.photographs);
+        self.scenes.of((set, number), halves * set.motions().len(), draw)
     }
 }
 
@@ -258,6 +248,11 @@ fn name(options: &MotionOptions, photographs: &[PathBuf]) -> String {
 
 #[cfg(test)]
 impl Motions {
+    /// How often a scene was drawn, and how many scenes are kept.
+    pub(super) fn scenes(&self) -> [usize; 2] {
+        self.scenes.counted()
+    }
+
     /// The shapes of scene `number`, before any mirror, in the middle of the clip: [x, y] and radius in shorter sides.
     pub(super) fn shapes(&self, number: usize) -> Result<Vec<([f32; 2], f32)>> {
         let scene = self.scene(MotionSet::Shapes, number)?;

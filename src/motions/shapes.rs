@@ -78,6 +78,11 @@ impl ShapeScene {
         Self { ground: drawn_ground(random, &ground, size), shapes, away, extents, size }
     }
 
+    /// Bytes of its pictures.
+    pub(super) fn bytes(&self) -> usize {
+        self.ground.pixel_bytes() + self.shapes.iter().map(|shape| shape.texture.bytes()).sum::<usize>()
+    }
+
     /// The scene at `time`, while both shapes move along `axis`.
     pub(super) fn frame(&self, axis: Axis, time: f32) -> Drawing {
         let mut drawing = self.ground.clone();

@@ -51,6 +51,31 @@ fn order_and_threads_change_nothing() {
     }
 }
 
+/// As a training asks for clips: those of a scene lie far apart. Of seven scenes of a set the last has no mirror image.
+#[test]
+fn in_random_order_each_scene_is_drawn_once() {
+    let options = || MotionOptions::new(MotionSet::ALL).clips(7).frames(4).size([24, 24]);
+    let (in_order, shuffled) = (Motions::new(options()).unwrap(), Motions::new(options()).unwrap());
+    let expected: Vec<_> = in_order.iter().map(|labelled| labelled.unwrap().clip).collect();
+    let distinct = 4 * MotionSet::ALL.len();
+    assert_eq!(in_order.scenes(), [distinct, 0]);
+    let mut order: Vec<usize> = (0..shuffled.len()).collect();
+    random::Random::new(11, &[0]).shuffle(&mut order);
+    assert_ne!(order, (0..shuffled.len()).collect::<Vec<_>>());
+    let workers: Vec<_> = (0..3).map(|worker| order.iter().skip(worker).step_by(3)).collect();
+    std::thread::scope(|scope| {
+        for indices in workers {
+            let (shuffled, expected) = (&shuffled, &expected);
+            scope.spawn(move || {
+                for &index in indices {
+                    assert!(shuffled.clip(index).unwrap().clip == expected[index], "clip {index}");
+                }
+            });
+        }
+    });
+    assert_eq!(shuffled.scenes(), [distinct, 0]);
+}
+
 #[test]
 fn seeds_splits_and_scenes_share_nothing() {
     let options = || MotionOptions::new(MotionSet::Camera).clips(3).frames(2).size([24, 24]);
