@@ -89,7 +89,8 @@ fn facts(record: &RunRecord, written: f64) -> Vec<(&'static str, String)> {
     }
     facts.push(("time", words::duration(record.seconds())));
     if header.resumed_after > 0 {
-        facts.push(("resumed after", format!("step {}", grouped(header.resumed_after))));
+        let (step, moment) = (grouped(header.resumed_after), words::moment(record.last_begun()));
+        facts.push(("resumed after", format!("step {step}, {moment}")));
     }
     facts.extend([
         ("model", words::plain(&header.model)),

@@ -1,5 +1,7 @@
 //! Records that are killed and resumed, event files, and pages.
 
+mod resumed;
+
 use std::path::{Path, PathBuf};
 
 use super::page::{html, written_at};
