@@ -85,6 +85,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
         preprocessor,
         source: location.source,
         notes,
+        trained_on: None,
     })
 }
 

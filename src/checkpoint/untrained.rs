@@ -36,6 +36,7 @@ pub fn untrained(config: Config, seed: u64) -> Result<Checkpoint> {
         labels: None,
         preprocessor: None,
         notes: vec!["UNTRAINED MODEL: random weights, so its predictions mean nothing".into()],
+        trained_on: None,
         config,
     })
 }

@@ -64,6 +64,9 @@ struct Summary {
     multiply_accumulates: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     labels: Option<usize>,
+    /// The data that a model of this project's own has learnt from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trained_on: Option<String>,
     notes: Vec<String>,
     /// What the work is for: a clip or an image.
     #[serde(skip)]
@@ -97,20 +100,22 @@ impl super::Run for Inspect {
 impl Inspect {
     /// The model in the files, a video model or an image model.
     fn summary(&self, hub: &Hub) -> Result<Summary> {
-        let described = |what: String, config: Config, labels: Option<Vec<String>>, notes, input| -> Result<_> {
+        let described = |what: String, config: Config, labels: Option<Vec<String>>, notes, input| -> Result<Summary> {
             Ok(Summary {
                 what,
                 parameters: config.parameters()?.iter().map(|spec| spec.shape.elements()).sum(),
                 multiply_accumulates: config.multiply_accumulates()?,
                 labels: labels.map(|labels| labels.len()),
                 config,
+                trained_on: None,
                 notes,
                 input,
             })
         };
         match checkpoint::load_hinted(&self.checkpoint, hub, &self.hints.hints()) {
-            Ok(Checkpoint { provenance, config, labels, notes, .. }) => {
-                described(format!("{config}; {provenance} files"), config, labels, notes, "a clip")
+            Ok(Checkpoint { provenance, config, labels, notes, trained_on, .. }) => {
+                let what = format!("{config}; {provenance} files");
+                Ok(Summary { trained_on, ..described(what, config, labels, notes, "a clip")? })
             }
             Err(error) => match checkpoint::load_image(&self.checkpoint, hub, None) {
                 Ok(Trained { config, notes, .. }) => {
@@ -162,6 +167,7 @@ fn describe(report: &Report, all: bool) -> String {
                 ("work", work),
             ];
             facts.extend(model.labels.map(|labels| ("class names", labels.to_string())));
+            facts.extend(model.trained_on.iter().map(|data| ("trained on", data.clone())));
             facts.extend((!model.notes.is_empty()).then(|| ("notes", model.notes.join("\n"))));
             output::facts(&facts)
         }

@@ -123,6 +123,7 @@ impl super::Run for Train {
         let resumed = self.earlier(&recipe)?;
         let Begun { recipe, checkpoint, meaning } = self.begin(recipe, resumed.as_ref())?;
         let videos = self.data.videos(&meaning, &recipe)?;
+        let checkpoint = checkpoint.trained_on(self.data.described(&videos, &meaning, &recipe)?);
         let device = self.device.open(true, false)?;
         let options = TrainerOptions::of(&recipe).variants(self.device.variant.clone()).watched(self.watch);
         let source = checkpoint.source.clone();

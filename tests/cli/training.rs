@@ -48,6 +48,7 @@ pub(super) fn whole() -> Outcome {
     }
     let labels = fs::read_to_string(output.join("config.json"))?;
     ensure(labels.contains("pan left"), "the classes have no names")?;
+    inspected(&output, "videos/train.csv: 20 clips of 10 classes")?;
     let best = PathBuf::from(end["best"]["path"].as_str().ok_or("no checkpoint is the best")?);
     let video = fs::read_dir(room.path().join("videos/train"))?.next().ok_or("no videos")??.path();
     for model in [&output, &best] {
@@ -55,6 +56,22 @@ pub(super) fn whole() -> Outcome {
         ensure(said["untrained"] == false, "the model counts as untrained")?;
     }
     trained(room.path(), &output, "--steps 3")?.refusal(&["is there already", "--resume"])
+}
+
+/// A model says what it was trained on, and so does its conversion; no command repeats it unasked.
+fn inspected(model: &Path, data: &str) -> Outcome {
+    let ran = Ran::with("inspect {} --json", &[model])?.silent_success()?;
+    let report = ran.json()?;
+    let told = report["summary"]["trained_on"].as_str().is_some_and(|told| told.ends_with(data));
+    let ran = ran.expect(told, &format!("does not say that it was trained on {data}"))?;
+    let room = tempfile::tempdir()?;
+    let converted = room.path().join("converted");
+    Ran::with("convert {} {}", &[model, &converted])?.success()?;
+    let config: Value = serde_json::from_str(&fs::read_to_string(converted.join("config.json"))?)?;
+    let kept = config["trained_on"] == report["summary"]["trained_on"];
+    let ran = ran.expect(kept, "is converted to a model that does not say it")?;
+    let people = Ran::with("inspect {}", &[model])?.silent_success()?;
+    ran.expect(people.stdout.contains("trained on"), "tells it only as JSON").map(drop)
 }
 
 /// Clips that are computed as they are asked for are those of files, and what learns from them is the same to the bit.
@@ -73,6 +90,8 @@ pub(super) fn motions_from_memory() -> Outcome {
     ensure(read(&memory, "model.safetensors")? == read(&files, "model.safetensors")?, "the weights are others")?;
     let config = String::from_utf8(read(&memory, "config.json")?)?;
     ensure(config.contains("pan left"), "the classes have no names")?;
+    let clips = "2 clips of each class, 4 frames of 32x32 pixels: 20 clips of 10 classes";
+    inspected(&memory, &format!("motions camera of seed 0, {clips}"))?;
     let refused = |ran: Ran, part: &str| {
         let holds = ran.code == Some(2) && ran.stderr.contains(part);
         ran.expect(holds, &format!("is not refused since {part}")).map(drop)

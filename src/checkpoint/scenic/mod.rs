@@ -107,6 +107,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Ch
         preprocessor,
         source: location.source,
         notes,
+        trained_on: None,
     })
 }
 
