@@ -230,7 +230,7 @@ impl Train {
         output::note(&format!("training {}: {learnt}, {total} steps", model.config()));
         let mut terminal = Terminal::new(report, &meaning.task, [run.step(), run.total()], self.json);
         let outcome = {
-            let _finishing = Finishing::begin();
+            let _finishing = Finishing::saying(ENDS_SOON);
             run.finish(&mut terminal)
         };
         let mut report = terminal.into_report();
@@ -292,6 +292,10 @@ fn sampled(recipe: &Recipe) -> Vec<String> {
         }
     }
 }
+
+/// What is said at Ctrl-C.
+const ENDS_SOON: &str = "interrupted: the training ends after this step, or evaluation, and is written down to go on from; \
+    Ctrl-C once more ends it at once, and what was learnt since the last checkpoint is lost";
 
 /// The stride of commands that are told none.
 const USUAL_STRIDE: usize = 2;

@@ -72,6 +72,7 @@ fn main() -> ExitCode {
         ("train takes videos with any number of labels", training::several_labels),
         ("convert takes what train leaves", training::converted),
         ("train goes on after it was killed", training::goes_on),
+        ("train says at Ctrl-C when it ends", training::says_when_it_ends),
         ("wrong use of train", training::wrong_use),
         ("inspect tells what a checkpoint is", models::inspects),
         ("inspect tells why it is none", models::inspects_what_is_no_model),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use libtest_mimic::Failed;
 use serde_json::Value;
@@ -256,6 +256,34 @@ fn alike(one: &Value, other: &Value) -> bool {
         && one.iter().all(|(index, logit)| other.get(index).is_some_and(|other| (logit - other).abs() < 1e-5))
 }
 
+/// A training that goes on beside the test.
+fn started(room: &Path, output: &Path, model: &str, more: &[&str]) -> Result<Child, Failed> {
+    let videos = room.join("videos");
+    let mut command = tubelet(&["train"]);
+    command.arg(videos.join("train.csv")).arg("--labels").arg(videos.join("classes.txt"));
+    command.arg("--validation").arg(videos.join("validation.csv")).arg("--output").arg(output);
+    command.args(model.split_whitespace()).args(more);
+    Ok(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?)
+}
+
+/// The steps that are written down so far.
+fn steps(output: &Path) -> usize {
+    fs::read_to_string(output.join("steps.jsonl")).map_or(0, |text| text.matches("\"kind\":\"step\"").count())
+}
+
+/// Ctrl-C in a long step is answered at once, before the step is done.
+pub(super) fn says_when_it_ends() -> Outcome {
+    let room = motions()?;
+    let output = room.path().join("slow");
+    // Steps that take far longer than it takes to look for signals.
+    let slow = SMALL.replace("--batch 4", "--batch 20 --micro-batch 20").replace("--size 32", "--size 64");
+    let child = started(room.path(), &output, &slow, &["--steps", "500"])?;
+    wait_until(|| steps(&output) >= 1)?;
+    let (ended, said) = signalled(child, "-INT")?;
+    let told = ["ends after this step", "Ctrl-C once more", "--resume"].iter().all(|part| said.contains(part));
+    ensure(ended == Some(130) && told, format!("an interruption gave {ended:?}: {said}"))
+}
+
 /// Killed at any moment, or interrupted, it goes on to the same bits.
 pub(super) fn goes_on() -> Outcome {
     let room = motions()?;
@@ -264,16 +292,8 @@ pub(super) fn goes_on() -> Outcome {
     trained(room.path(), &whole, "--epochs 6")?.success()?;
     let output = room.path().join("cut");
     for (signal, code, least) in [("-KILL", None, 1), ("-INT", Some(130), 8), ("-KILL", None, 14)] {
-        let videos = room.path().join("videos");
-        let mut command = tubelet(&["train"]);
-        command.arg(videos.join("train.csv")).arg("--labels").arg(videos.join("classes.txt"));
-        command.arg("--validation").arg(videos.join("validation.csv")).arg("--output").arg(&output);
-        command.args(SMALL.split(' ')).args(["--epochs", "6", "--resume"]);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-        let steps = || {
-            fs::read_to_string(output.join("steps.jsonl")).map_or(0, |text| text.matches("\"kind\":\"step\"").count())
-        };
-        wait_until(|| steps() >= least)?;
+        let child = started(room.path(), &output, SMALL, &["--epochs", "6", "--resume"])?;
+        wait_until(|| steps(&output) >= least)?;
         let (ended, said) = signalled(child, signal)?;
         ensure(ended == code, format!("{signal} gave {ended:?}: {said}"))?;
         ensure(code.is_none() || said.contains("--resume"), said)?;
