@@ -83,6 +83,7 @@ fn main() -> ExitCode {
         ("motions are made whole or not at all", motions::made),
         ("motions without ffmpeg", motions::without_ffmpeg),
         ("wrong use of make-motions", motions::wrong_use),
+        ("a broken photograph is named", motions::broken_photographs),
         ("strays among the weights are noted", saved::strays),
         ("arrays in Fortran's order", saved::fortran_order),
         ("variables and tildes of the hub", saved::hub_variables),
