@@ -108,7 +108,8 @@ pub(super) fn motions_from_memory() -> Outcome {
     ran.expect(report["videos"] == 10 && report["views"] == "1x1", "does not evaluate each class once")?;
     let text = fs::read_to_string(&rows)?;
     ensure(text.contains("camera/validation/8x32x32/seed-0/single/000003-pan-down,"), text)?;
-    refused(eval("camera", "--motion-order shuffled --resume")?, "another manifest")?;
+    let others = "the motions camera/validation/8x32x32/seed-0/single, not camera/validation/8x32x32/seed-0/shuffled";
+    refused(eval("camera", "--motion-order shuffled --resume")?, others)?;
     fs::remove_file(&rows)?;
     eval("shapes", "")?.refusal(&["move left", "pan right"])
 }
