@@ -19,9 +19,15 @@ fn read(page: &str) -> String {
 
 #[test]
 fn every_link_of_the_repository_leads_to_a_file() {
-    for page in
-        ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/json.md", "docs/results.md", "benches/results/README.md"]
-    {
+    for page in [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/json.md",
+        "docs/results.md",
+        "docs/training.md",
+        "benches/results/README.md",
+    ] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(page).parent().unwrap().to_owned();
         for target in targets(&read(page)).iter().filter(|target| !is_elsewhere(target) && !target.starts_with('#')) {
             let file = target.split('#').next().unwrap();

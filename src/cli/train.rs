@@ -40,9 +40,9 @@ videos of each class are enough to begin with: put those of each class into a fo
 apart, and evaluated on after each epoch.
 
 DIR becomes a model that every other command takes. It also holds recipe.toml, the recipe in full; training.html, with \
-curves, to be opened while it runs; steps.jsonl; events for TensorBoard; and the last checkpoints and the best, each of \
-them a model too. A training that was interrupted, or killed at any moment, goes on by the same command with --resume, and \
-ends with the same bits.
+curves, to be opened while it runs; steps.jsonl, whose keys docs/training.md lists; events for TensorBoard; and the last \
+checkpoints and the best, each of them a model too. A training that was interrupted, or killed at any moment, goes on by the \
+same command with --resume, and ends with the same bits.
 
 Examples:
   tubelet train videos/ --model google/vivit-b-16x2-kinetics400 --output mine

@@ -1,5 +1,6 @@
 //! Records that are killed and resumed, event files, and pages.
 
+mod documented;
 mod resumed;
 
 use std::path::{Path, PathBuf};
