@@ -26,6 +26,7 @@ fn every_link_of_the_repository_leads_to_a_file() {
         "docs/ablations.md",
         "docs/json.md",
         "docs/results.md",
+        "docs/training.md",
         "benches/results/README.md",
     ] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(page).parent().unwrap().to_owned();

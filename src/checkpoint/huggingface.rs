@@ -86,6 +86,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
         clips: None,
         source: location.source,
         notes,
+        trained_on: None,
     })
 }
 

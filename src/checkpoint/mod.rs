@@ -158,6 +158,8 @@ pub struct Checkpoint {
     pub source: String,
     /// What its user should know about it, a sentence each.
     pub notes: Vec<String>,
+    /// What it was trained on, where the files say it: a manifest or sets of motions, with their number of clips and classes.
+    pub trained_on: Option<String>,
 }
 
 impl Checkpoint {
@@ -172,6 +174,7 @@ impl Checkpoint {
             clips: None,
             source: "parameters in memory".to_owned(),
             notes: Vec::new(),
+            trained_on: None,
         }
     }
 
@@ -221,6 +224,12 @@ impl Checkpoint {
     #[must_use]
     pub fn notes(self, notes: Vec<String>) -> Self {
         Self { notes, ..self }
+    }
+
+    /// What it was trained on, in a few words; this project's own files keep it.
+    #[must_use]
+    pub fn trained_on(self, data: impl Into<Option<String>>) -> Self {
+        Self { trained_on: data.into(), ..self }
     }
 
     /// The model on clips of another length, or of frames of other sides, than it was trained on: its positions are

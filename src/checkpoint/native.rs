@@ -48,6 +48,9 @@ struct Card {
     /// What the model's user should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
+    /// The data that the model has learnt from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trained_on: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -63,7 +66,7 @@ impl Card {
     fn read(file: &StoredFile) -> Result<(Self, Config)> {
         let invalid = |reason: String| Error::file(format!("{}: {reason}", file.display()));
         let (mut card, config) = Self::parse(&file.text()?).map_err(|error| invalid(reason(&error)))?;
-        let printed = card.labels.iter_mut().flatten().chain(&mut card.notes);
+        let printed = card.labels.iter_mut().flatten().chain(&mut card.notes).chain(&mut card.trained_on);
         printed.for_each(|text| *text = printable(text, LONGEST_TEXT));
         if card.format != MARK {
             return Err(invalid(format!("format is \"{}\", but must be \"{MARK}\"", shortened(&card.format))));
@@ -81,7 +84,7 @@ impl Card {
     /// The card and the configuration in the text of a `config.json`.
     fn parse(text: &str) -> Result<(Self, Config), serde_json::Error> {
         let fields: Map<String, Value> = serde_json::from_str(text)?;
-        let own = |name: &str| ["format", "family", "labels", "clips", "notes"].contains(&name);
+        let own = |name: &str| ["format", "family", "labels", "clips", "notes", "trained_on"].contains(&name);
         let (card, config): (Map<_, _>, Map<_, _>) = fields.into_iter().partition(|(name, _)| own(name));
         Ok((Self::deserialize(Value::Object(card))?, Config::deserialize(Value::Object(config))?))
     }
@@ -127,6 +130,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
         clips: card.clips,
         source: location.source,
         notes: [location.notes, card.notes, strays.into_iter().chain(note).collect()].concat(),
+        trained_on: card.trained_on,
     })
 }
 
@@ -166,9 +170,15 @@ pub fn save(folder: impl AsRef<Path>, checkpoint: &Checkpoint, overwrite: bool) 
 /// As [`save`]; and of kind [`Unsupported`](crate::tensor::ErrorKind::Unsupported), with the tensor's name, where a finite weight
 /// is beyond the range of the type.
 pub fn save_with(folder: impl AsRef<Path>, checkpoint: &Checkpoint, options: SaveOptions) -> Result<()> {
-    let Checkpoint { provenance, labels, clips, notes, config, preprocessor, .. } = checkpoint;
-    let (labels, notes) = (labels.clone(), notes.clone());
-    let card = Card { format: MARK.into(), provenance: *provenance, labels, clips: *clips, notes };
+    let Checkpoint { provenance, labels, clips, notes, trained_on, config, preprocessor, .. } = checkpoint;
+    let card = Card {
+        format: MARK.into(),
+        provenance: *provenance,
+        labels: labels.clone(),
+        clips: *clips,
+        notes: notes.clone(),
+        trained_on: trained_on.clone(),
+    };
     let text = serde_json::to_string_pretty(&Written { card, config })
         .map_err(|error| Error::usage(format!("the configuration cannot be written as JSON: {error}")))?;
     writing::folder(folder.as_ref(), SAFETENSORS, &*checkpoint.parameters, &text, preprocessor.as_ref(), options)

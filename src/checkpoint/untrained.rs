@@ -37,6 +37,7 @@ pub fn untrained(config: Config, seed: u64) -> Result<Checkpoint> {
         preprocessor: None,
         clips: None,
         notes: vec!["UNTRAINED MODEL: random weights, so its predictions mean nothing".into()],
+        trained_on: None,
         config,
     })
 }

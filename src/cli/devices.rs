@@ -8,7 +8,7 @@ use serde::Serialize;
 use tubelet::gpu::{self, Capabilities, devices};
 use tubelet::graph::{Device, DeviceChoice};
 use tubelet::kernels::{ALL, Family, Precision};
-use tubelet::tensor::Result;
+use tubelet::tensor::{Error, Result};
 
 use super::output;
 use super::preamble::Preamble;
@@ -28,8 +28,8 @@ pub(super) struct Devices {
     /// Time every tile of workgroups on the products of the four models, print the times, and keep the fastest for --tuned.
     #[arg(long)]
     tune: bool,
-    /// The device to --tune, named as for other subcommands, instead of the fastest that runs WGSL.
-    #[arg(short, long, value_name = "DEVICE", env = "TUBELET_DEVICE", hide_env_values = true)]
+    /// The device to --tune, named as for other subcommands, instead of that of TUBELET_DEVICE or the fastest that runs WGSL.
+    #[arg(short, long, value_name = "DEVICE")]
     device: Option<DeviceChoice>,
     /// Print JSON.
     #[arg(long)]
@@ -68,7 +68,13 @@ struct Entry {
 impl super::Run for Devices {
     fn run(self) -> Result<()> {
         if self.tune {
-            return tuning::tune(self.device.unwrap_or_default(), self.json);
+            let choice = self.device.map_or_else(device_of_environment, Ok)?;
+            return tuning::tune(choice, self.json);
+        }
+        if self.device.is_some() {
+            return Err(Error::usage(
+                "--device names the one to --tune, and all devices are listed: leave it out, or add --tune",
+            ));
         }
         let found = devices()?;
         let host = Device::host(None).ok();
@@ -85,6 +91,15 @@ impl super::Run for Devices {
             let devices = report.devices.iter().map(describe);
             devices.chain(report.cpu.as_ref().map(describe_processor)).collect::<Vec<_>>().join("\n\n")
         })
+    }
+}
+
+/// The device that `TUBELET_DEVICE` names, else the fastest. It is the default of other subcommands, and here only of --tune:
+/// an argument of clap's cannot tell a variable from what was typed.
+fn device_of_environment() -> Result<DeviceChoice> {
+    match std::env::var("TUBELET_DEVICE") {
+        Ok(name) => name.parse().map_err(|error: Error| error.within("TUBELET_DEVICE")),
+        Err(_) => Ok(DeviceChoice::default()),
     }
 }
 

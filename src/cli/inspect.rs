@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use clap::ValueHint;
 use serde::Serialize;
-use tubelet::checkpoint::{self, ArrayInfo, Checkpoint, Hub, Trained};
+use tubelet::checkpoint::{self, ArrayInfo, Checkpoint, Hub, LearntClips, Trained};
 use tubelet::tensor::{Error, Result};
 use tubelet::vivit::Config;
 
@@ -64,6 +64,12 @@ struct Summary {
     multiply_accumulates: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     labels: Option<usize>,
+    /// How the clips were taken that it has learnt from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clips: Option<LearntClips>,
+    /// The data that a model of this project's own has learnt from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trained_on: Option<String>,
     notes: Vec<String>,
     /// What the work is for: a clip or an image.
     #[serde(skip)]
@@ -97,20 +103,23 @@ impl super::Run for Inspect {
 impl Inspect {
     /// The model in the files, a video model or an image model.
     fn summary(&self, hub: &Hub) -> Result<Summary> {
-        let described = |what: String, config: Config, labels: Option<Vec<String>>, notes, input| -> Result<_> {
+        let described = |what: String, config: Config, labels: Option<Vec<String>>, notes, input| -> Result<Summary> {
             Ok(Summary {
                 what,
                 parameters: config.parameters()?.iter().map(|spec| spec.shape.elements()).sum(),
                 multiply_accumulates: config.multiply_accumulates()?,
                 labels: labels.map(|labels| labels.len()),
                 config,
+                clips: None,
+                trained_on: None,
                 notes,
                 input,
             })
         };
         match checkpoint::load_hinted(&self.checkpoint, hub, &self.hints.hints()) {
-            Ok(Checkpoint { provenance, config, labels, notes, .. }) => {
-                described(format!("{config}; {provenance} files"), config, labels, notes, "a clip")
+            Ok(Checkpoint { provenance, config, labels, clips, notes, trained_on, .. }) => {
+                let what = format!("{config}; {provenance} files");
+                Ok(Summary { clips, trained_on, ..described(what, config, labels, notes, "a clip")? })
             }
             Err(error) => match checkpoint::load_image(&self.checkpoint, hub, None) {
                 Ok(Trained { config, notes, .. }) => {
@@ -162,6 +171,8 @@ fn describe(report: &Report, all: bool) -> String {
                 ("work", work),
             ];
             facts.extend(model.labels.map(|labels| ("class names", labels.to_string())));
+            facts.extend(model.clips.map(|clips| ("learnt clips", clips.to_string())));
+            facts.extend(model.trained_on.iter().map(|data| ("trained on", data.clone())));
             facts.extend((!model.notes.is_empty()).then(|| ("notes", model.notes.join("\n"))));
             output::facts(&facts)
         }

@@ -12,7 +12,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 use tubelet::{files, video};
 
-use super::output;
+use super::{output, progress};
 
 /// The signal that has come and that nobody has heeded yet; 0 for none.
 static PENDING: AtomicUsize = AtomicUsize::new(0);
@@ -24,6 +24,11 @@ static ENDING: AtomicBool = AtomicBool::new(false);
 static FINISHING: AtomicUsize = AtomicUsize::new(0);
 /// How to go on later.
 static ADVICE: Mutex<String> = Mutex::new(String::new());
+
+/// What is said at the first signal while somebody holds a [`Finishing`].
+static FINISHING_SENTENCE: Mutex<&str> = Mutex::new(USUAL_SENTENCE);
+
+const USUAL_SENTENCE: &str = "interrupted, and finishing what there is; once more to end at once";
 
 /// How often signals are looked for: nobody notices the delay.
 const LOOK_AGAIN: Duration = Duration::from_millis(30);
@@ -54,6 +59,12 @@ pub(super) struct Finishing;
 
 impl Finishing {
     pub(super) fn begin() -> Self {
+        Self::saying(USUAL_SENTENCE)
+    }
+
+    /// Says at a signal what is finished, and what a second one does.
+    pub(super) fn saying(sentence: &'static str) -> Self {
+        *finishing_sentence() = sentence;
         FINISHING.fetch_add(1, Ordering::SeqCst);
         Self
     }
@@ -83,6 +94,10 @@ impl Drop for Advice {
 
 fn advice() -> MutexGuard<'static, String> {
     ADVICE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn finishing_sentence() -> MutexGuard<'static, &'static str> {
+    FINISHING_SENTENCE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Ends the program where it was interrupted and nobody is finishing anything.
@@ -116,7 +131,9 @@ fn heed() {
         // They may be at work for a video that gives no frame any more.
         video::end_programs();
         if first && FINISHING.load(Ordering::SeqCst) > 0 {
-            output::note("interrupted, and finishing what there is; once more to end at once");
+            let sentence = *finishing_sentence();
+            // Apart: where nobody takes what is printed, the next signal is heeded all the same.
+            let _ = std::thread::Builder::new().spawn(move || progress::note(sentence));
         } else {
             end();
         }

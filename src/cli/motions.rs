@@ -66,6 +66,25 @@ impl MotionArguments {
         options.classes().iter().map(|motion| motion.name().to_owned()).collect()
     }
 
+    /// Which they are, for a model that spans `frames` frames of `size` = [Y, X] pixels: such as `motions shapes,camera of seed
+    /// 3, 200 clips of each class, 16 frames of 48x48 pixels`.
+    pub(super) fn described(&self, frames: usize, size: [usize; 2]) -> String {
+        let sets = self.motions.iter().map(|set| set.name()).collect::<Vec<_>>().join(",");
+        let [rows, columns] = self.motion_size.unwrap_or(size);
+        let Self { motion_seed: seed, motion_clips: clips, .. } = self;
+        let frames = self.motion_frames.unwrap_or(frames);
+        let mut described = format!(
+            "motions {sets} of seed {seed}, {clips} clips of each class, {frames} frames of {rows}x{columns} pixels"
+        );
+        if self.motion_order != FrameOrder::Whole {
+            described += &format!(", {}", self.motion_order);
+        }
+        if let Some(folder) = &self.photographs {
+            described += &format!(", over the photographs in {}", folder.display());
+        }
+        described
+    }
+
     /// `clips` clips of each class of each set, for a model that spans `frames` frames of `size` = [Y, X] pixels.
     pub(super) fn made(&self, split: Split, clips: usize, frames: usize, size: [usize; 2]) -> Result<Motions> {
         let options = MotionOptions::new(self.motions.as_slice())

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle, WeakProgressBar};
 use tubelet::Vivit;
 use tubelet::tensor::Element;
 use tubelet::vivit::ParameterSpec;
@@ -57,6 +58,18 @@ pub(super) fn measured(bar: &ProgressBar, done: f64, what: &str) {
 /// Finer than anyone sees.
 const STEPS: u64 = 1000;
 
+/// The bar of the long run that goes on.
+static LONG_RUN: Mutex<Option<WeakProgressBar>> = Mutex::new(None);
+
+/// Says from any thread what the user should know, beside the bar of a long run where there is one.
+pub(super) fn note(sentence: &str) {
+    let bar = LONG_RUN.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(WeakProgressBar::upgrade);
+    match bar {
+        Some(bar) => bar.suspend(|| output::note(sentence)),
+        None => output::note(sentence),
+    }
+}
+
 /// How far a long run is: a bar on a terminal, a line a minute elsewhere.
 pub(super) struct LongRun {
     bar: ProgressBar,
@@ -70,6 +83,7 @@ impl LongRun {
         let bar = steps(total);
         bar.set_position(done);
         bar.reset_eta();
+        *LONG_RUN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.downgrade());
         Self { bar, said: (!std::io::stderr().is_terminal()).then(Instant::now) }
     }
 

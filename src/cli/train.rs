@@ -40,9 +40,9 @@ videos of each class are enough to begin with: put those of each class into a fo
 apart, and evaluated on after each epoch.
 
 DIR becomes a model that every other command takes. It also holds recipe.toml, the recipe in full; training.html, with \
-curves, to be opened while it runs; steps.jsonl; events for TensorBoard; and the last checkpoints and the best, each of \
-them a model too. A training that was interrupted, or killed at any moment, goes on by the same command with --resume, and \
-ends with the same bits.
+curves, to be opened while it runs; steps.jsonl, whose keys docs/training.md lists; events for TensorBoard; and the last \
+checkpoints and the best, each of them a model too. A training that was interrupted, or killed at any moment, goes on by the \
+same command with --resume, and ends with the same bits.
 
 Examples:
   tubelet train videos/ --model google/vivit-b-16x2-kinetics400 --output mine
@@ -123,6 +123,7 @@ impl super::Run for Train {
         let resumed = self.earlier(&recipe)?;
         let Begun { recipe, checkpoint, meaning } = self.begin(recipe, resumed.as_ref())?;
         let videos = self.data.videos(&meaning, &recipe)?;
+        let checkpoint = checkpoint.trained_on(self.data.described(&videos, &meaning, &recipe)?);
         let device = self.device.open(true, false)?;
         let options = TrainerOptions::of(&recipe).variants(self.device.variant.clone()).watched(self.watch);
         let source = checkpoint.source.clone();
@@ -229,7 +230,7 @@ impl Train {
         output::note(&format!("training {}: {learnt}, {total} steps", model.config()));
         let mut terminal = Terminal::new(report, &meaning.task, [run.step(), run.total()], self.json);
         let outcome = {
-            let _finishing = Finishing::begin();
+            let _finishing = Finishing::saying(ENDS_SOON);
             run.finish(&mut terminal)
         };
         let mut report = terminal.into_report();
@@ -281,6 +282,10 @@ impl Best {
         Self { path: path.display().to_string(), step, score }
     }
 }
+
+/// What is said at Ctrl-C.
+const ENDS_SOON: &str = "interrupted: the training ends after this step, or evaluation, and is written down to go on from; \
+    Ctrl-C once more ends it at once, and what was learnt since the last checkpoint is lost";
 
 /// Whether a folder is there and something in it.
 fn is_in_use(folder: &Path) -> bool {

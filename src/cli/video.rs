@@ -307,7 +307,8 @@ impl VideoReport {
 
 /// `1 frame`, `2 frames`.
 pub(super) fn counted(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+    let ending = if noun.ends_with('s') { "es" } else { "s" };
+    format!("{number} {noun}{}", if number == 1 { "" } else { ending })
 }
 
 /// The clips of views in a few words: `4 clips of 32 frames, from 0, 62, 124, 186 on, 3 crops each`.

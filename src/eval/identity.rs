@@ -74,6 +74,10 @@ pub struct Run {
     pub preprocessing: String,
     /// [`Manifest::fingerprint`].
     pub manifest: String,
+    /// What the clips are called together where the program makes them, such as `camera/validation/16x48x48/seed-3`; `None`
+    /// for a manifest of videos.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub motions: Option<String>,
     /// Videos of the manifest, all shards together.
     pub videos: usize,
     /// The part of the manifest.
@@ -95,9 +99,16 @@ impl Run {
             mask: protocol.mask.to_string(),
             preprocessing: model.preprocessing().to_string(),
             manifest: manifest.fingerprint(),
+            motions: None,
             videos: manifest.items().len(),
             shard,
         })
+    }
+
+    /// The clips are motions that the program makes, which are called so together.
+    #[must_use]
+    pub fn motions(self, name: impl Into<Option<String>>) -> Self {
+        Self { motions: name.into(), ..self }
     }
 
     /// Where two runs differ, in words; `None` where rows of both belong together, though they may be of several shards.
@@ -116,7 +127,7 @@ impl Run {
             .or_else(|| text("preprocessing", &self.preprocessing, &other.preprocessing))
             .or_else(|| {
                 let differ = self.manifest != other.manifest || self.videos != other.videos;
-                differ.then(|| format!("another manifest, of {} videos", self.videos))
+                differ.then(|| different_videos(self, other))
             })
             .or_else(|| text("a division into shards by", &shards[0], &shards[1]))
     }
@@ -126,6 +137,20 @@ impl Identity for Run {
     fn difference(&self, other: &Self) -> Option<String> {
         let shard = || (self.shard != other.shard).then(|| format!("shard {}, not {}", self.shard, other.shard));
         self.mismatch(other).or_else(shard)
+    }
+}
+
+/// What one run is over and another is not, in words.
+fn different_videos(own: &Run, other: &Run) -> String {
+    match (&own.motions, &other.motions) {
+        (None, None) => format!("another manifest, of {} videos", own.videos),
+        (None, Some(motions)) => format!("a manifest of {} videos, not the motions {motions}", own.videos),
+        (Some(motions), None) => format!("{} clips of the motions {motions}, not a manifest", own.videos),
+        (Some(motions), Some(others)) if motions != others => format!("the motions {motions}, not {others}"),
+        (Some(motions), Some(_)) if own.videos != other.videos => {
+            format!("{} clips of the motions {motions}, not {}", own.videos, other.videos)
+        }
+        (Some(motions), Some(_)) => format!("the motions {motions} with other labels"),
     }
 }
 

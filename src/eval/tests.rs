@@ -44,6 +44,7 @@ fn run(task: &Task, manifest: &Manifest, shard: Shard) -> Run {
         mask: "none".into(),
         preprocessing: "none".into(),
         manifest: manifest.fingerprint(),
+        motions: None,
         videos: manifest.items().len(),
         shard,
     }
@@ -191,6 +192,7 @@ fn results_of_different_runs_are_not_mixed() {
     let same = run(&task, &manifest, half);
     let time_first = FactorisedSelfAttention { order: Order::TimeSpace }.into();
     let with_config = |config| Run { config, ..same.clone() };
+    let of = |motions: &str| Some(motions.to_owned());
     let others = [
         (Run { weights: "4567".into(), ..same.clone() }, "weights of a model"),
         (Run { views: "1x1".into(), ..same.clone() }, "views 4x3, not 1x1"),
@@ -204,10 +206,22 @@ fn results_of_different_runs_are_not_mixed() {
         (with_config(Config { model: time_first, ..same.config.clone() }), "space_time"),
         (with_config(Config { qkv_bias: false, ..same.config.clone() }), "qkv_bias true, not false"),
         (Run { videos: 9, ..same.clone() }, "another manifest"),
+        (Run { videos: 9, motions: of("dots"), ..same.clone() }, "a manifest of 8 videos, not the motions dots"),
         (Run { manifest: "0".into(), ..same.clone() }, "another manifest"),
         (Run { shard: Shard::new(1, 3).unwrap(), ..same.clone() }, "shards by 2, not 3"),
         (Run { shard: Shard::new(2, 2).unwrap(), ..same.clone() }, "shard 1/2, not 2/2"),
     ];
+    // Where the program makes the clips, nobody has given a manifest.
+    let motions = Run { motions: of("dots"), ..same.clone() };
+    for (other, part) in [
+        (Run { videos: 9, ..same.clone() }, "8 clips of the motions dots, not a manifest"),
+        (Run { manifest: "0".into(), motions: of("shapes"), ..same.clone() }, "the motions dots, not shapes"),
+        (Run { videos: 9, ..motions.clone() }, "8 clips of the motions dots, not 9"),
+        (Run { manifest: "0".into(), ..motions.clone() }, "dots with other labels"),
+    ] {
+        let told = motions.mismatch(&other).unwrap();
+        assert!(told.contains(part), "{told}");
+    }
     let before = std::fs::read(&path).unwrap();
     for (other, part) in others {
         let error = Results::open(&path, other.clone(), true).unwrap_err();

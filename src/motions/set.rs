@@ -84,18 +84,20 @@ struct Shown {
 }
 
 impl Motions {
-    /// Reads the list of photographs, where there are any, and computes nothing yet.
+    /// Looks at the beginnings of all photographs, where there are any, and computes nothing yet.
     ///
     /// # Errors
     ///
     /// [`Usage`](crate::tensor::ErrorKind::Usage) for sizes that make no clip, for no set and one that is named twice, and
-    /// for photographs without [`MotionSet::Camera`].
+    /// for photographs without [`MotionSet::Camera`]; [`File`](crate::tensor::ErrorKind::File) for one that is no picture.
     pub fn new(options: MotionOptions) -> Result<Self> {
         check(&options)?;
         let photographs = match &options.photographs {
             None => Vec::new(),
             Some(folder) if options.sets.contains(&MotionSet::Camera) => {
-                photographs::of_split(folder, options.split, options.seed)?
+                let files = photographs::of_split(folder, options.split, options.seed)?;
+                photographs::check(&files)?;
+                files
             }
             Some(_) => return Err(Error::usage("photographs are for the set camera; the other sets draw everything")),
         };

@@ -363,6 +363,35 @@ fn photographs_are_parted_between_the_splits() {
     assert!(beside.name(3).unwrap().contains("/photographs-"));
 }
 
+/// One that begins as no picture is refused before anything is computed; one that breaks off later, when it is drawn.
+#[test]
+fn a_broken_photograph_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let picture = image::RgbImage::from_fn(240, 180, |x, y| image::Rgb([x as u8, y as u8, (x * y) as u8]));
+    ["1.jpg", "2.jpg"].iter().for_each(|name| picture.save(path(name)).unwrap());
+    let made = || {
+        let made = |split| {
+            let options = MotionOptions::new(MotionSet::Camera).clips(2).frames(2).size([32, 32]).split(split);
+            let motions = Motions::new(options.photographs(Some(folder.path().to_owned())))?;
+            motions.iter().try_for_each(|clip| clip.map(drop))
+        };
+        made(Split::Training).and_then(|()| made(Split::Validation))
+    };
+    made().unwrap();
+    let whole = std::fs::read(path("1.jpg")).unwrap();
+    for (content, why) in [(&b"no picture"[..], "it holds no picture"), (&whole[..whole.len() / 2], "it is truncated")]
+    {
+        std::fs::write(path("1.jpg"), content).unwrap();
+        let error = made().unwrap_err();
+        let (kind, told) = (error.kind(), error.to_string());
+        assert_eq!(kind, crate::tensor::ErrorKind::File, "{told}");
+        for part in ["1.jpg cannot be read as a picture", why, "take it away"] {
+            assert!(told.contains(part), "{told}");
+        }
+    }
+}
+
 #[test]
 fn options_that_make_no_clip_are_refused() {
     let says = |options: MotionOptions| Motions::new(options).unwrap_err().to_string();

@@ -2,6 +2,7 @@
 
 mod divergence;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -49,7 +50,8 @@ pub trait Onlooker {
     /// A checkpoint was written.
     fn saved(&mut self, step: u64, path: &Path) -> Result<()>;
 
-    /// Whether the training is to end: it is then written down as it is.
+    /// Whether the training is to end: it is then written down as it is. Asked after each batch that was waited for, between
+    /// the parts of a step, and after an evaluation.
     fn interrupted(&self) -> bool;
 }
 
@@ -183,7 +185,9 @@ impl TrainingRun {
                 // What decodes may have been interrupted, too: the batch is not trained on.
                 return self.stop(position, onlooker);
             }
-            self.take(&batch?, begun.elapsed(), onlooker)?;
+            if self.take(&batch?, begun.elapsed(), onlooker)?.is_break() {
+                return self.stop(position, onlooker);
+            }
             self.look(onlooker)?;
         }
         write_model(&self.folder, &self.trainer, self.notes.clone(), true)
@@ -195,11 +199,14 @@ impl TrainingRun {
         Err(Error::new(ErrorKind::Interrupted, format!("interrupted after step {}", self.step)))
     }
 
-    /// Takes a step.
-    fn take(&mut self, batch: &Batch, waited: Duration, onlooker: &mut dyn Onlooker) -> Result<()> {
+    /// Takes a step; breaks where it was interrupted before the weights have changed.
+    fn take(&mut self, batch: &Batch, waited: Duration, onlooker: &mut dyn Onlooker) -> Result<ControlFlow<()>> {
         let begun = Instant::now();
         let rate = self.rate()?;
-        let outcome = self.trainer.step(batch, self.step, rate).wait()?;
+        let interrupted = || onlooker.interrupted();
+        let Some(outcome) = self.trainer.step_unless(&interrupted, batch, self.step, rate)? else {
+            return Ok(ControlFlow::Break(()));
+        };
         let diverged =
             outcome.check(self.step).and_then(|()| self.divergence.add(self.step, outcome.loss, outcome.longest()));
         let epoch = self.step / self.loader.batches() + 1;
@@ -216,7 +223,8 @@ impl TrainingRun {
             computed: begun.elapsed(),
         };
         onlooker.step(&step)?;
-        diverged.map_err(|error| self.with_last_good(error))
+        diverged.map_err(|error| self.with_last_good(error))?;
+        Ok(ControlFlow::Continue(()))
     }
 
     fn with_last_good(&self, error: Error) -> Error {

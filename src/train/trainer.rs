@@ -151,6 +151,34 @@ impl Trainer {
         })
     }
 
+    /// Takes a step as [`step`](Self::step) does, and asks between the parts of a batch whether it is `interrupted`: then there
+    /// is no outcome, and all weights are as they were.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn step_unless(
+        &mut self,
+        interrupted: &dyn Fn() -> bool,
+        batch: &Batch,
+        step: u64,
+        rate: f64,
+    ) -> Result<Option<StepOutcome>> {
+        check_clips(self.model.config(), &batch.clips, self.model.layout())?;
+        let clips = batch.clips.shape().axes()[0];
+        let runs = runs(clips, &self.options);
+        Pending::new(self.prepare(&runs)).wait()?;
+        let operands = self.options.optimiser.operands(rate, step)?;
+        let mut seen = Seen::default();
+        for (index, run) in runs.iter().enumerate() {
+            // The first was just decided on, and the last changes the weights in no time.
+            let between = index > 0 && index + 1 < runs.len();
+            if between && interrupted() {
+                return Ok(None);
+            }
+            let shown = Pending::new(self.run(run, batch, &operands)).wait()?;
+            seen.add(run, clips, shown)?;
+        }
+        seen.outcome(&self.options, self.model.config().classes).map(Some)
+    }
+
     /// Records and compiles what is not yet.
     async fn prepare(&mut self, runs: &[Run]) -> Result<()> {
         for run in runs {

@@ -28,6 +28,10 @@ pub(super) fn listed() -> Outcome {
         let title = format!("{index}: {}", device["name"].as_str().ok_or("no name")?);
         ensure(people.stdout.contains(&title), title)?;
     }
+    // A variable that names the device of other commands hides none; an argument is for --tune alone.
+    for option in ["-d cpu", "--device gpu --json"] {
+        Ran::with(&format!("devices {option}"), &[])?.refusal(&["--device", "add --tune"])?;
+    }
     let named = tubelet::kernels::ALL.iter().all(|family| people.stdout.contains(family.name));
     people.expect(named, "does not name every kernel").map(drop)
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Stdio;
 
 use super::interruption::{signalled, unfinished, wait_until};
-use super::{Outcome, Ran, ensure, tubelet};
+use super::{Outcome, Ran, ensure, pictures, tubelet};
 
 pub(super) fn made() -> Outcome {
     let room = tempfile::tempdir()?;
@@ -81,4 +81,19 @@ pub(super) fn wrong_use() -> Outcome {
     }
     Ran::with("make-motions --set dots --output {}", &[there])?.failure(&["is there already"])?;
     ensure(fs::read_dir(room.path())?.count() == 0, "something is left")
+}
+
+/// One broken picture among photographs is named before anything is written.
+pub(super) fn broken_photographs() -> Outcome {
+    let (photographs, room) = (pictures(8)?, tempfile::tempdir()?);
+    fs::write(photographs.path().join("broken.png"), "no picture")?;
+    let output = room.path().join("new");
+    let parts = ["broken.png cannot be read as a picture", "take it away"];
+    let small = "--frames 4 --size 32";
+    let command = format!("make-motions --set camera --clips 1 {small} --format npy --photographs {{}} --output {{}}");
+    Ran::with(&command, &[photographs.path(), &output])?.failure(&parts)?;
+    let motions = "--motions camera --motion-clips 1 --photographs {} --output {}";
+    let command = format!("train {motions} {}", super::training::SMALL);
+    Ran::with(&command, &[photographs.path(), &output])?.failure(&parts)?;
+    ensure(!output.exists(), "something is written")
 }

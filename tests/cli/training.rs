@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use libtest_mimic::Failed;
 use serde_json::Value;
@@ -48,6 +48,7 @@ pub(super) fn whole() -> Outcome {
     }
     let labels = fs::read_to_string(output.join("config.json"))?;
     ensure(labels.contains("pan left"), "the classes have no names")?;
+    inspected(&output, "videos/train.csv: 20 clips of 10 classes")?;
     let best = PathBuf::from(end["best"]["path"].as_str().ok_or("no checkpoint is the best")?);
     let video = fs::read_dir(room.path().join("videos/train"))?.next().ok_or("no videos")??.path();
     for model in [&output, &best] {
@@ -68,6 +69,22 @@ pub(super) fn whole() -> Outcome {
     trained(room.path(), &output, "--steps 3")?.refusal(&["is there already", "--resume"])
 }
 
+/// A model says what it was trained on, and so does its conversion; no command repeats it unasked.
+fn inspected(model: &Path, data: &str) -> Outcome {
+    let ran = Ran::with("inspect {} --json", &[model])?.silent_success()?;
+    let report = ran.json()?;
+    let told = report["summary"]["trained_on"].as_str().is_some_and(|told| told.ends_with(data));
+    let ran = ran.expect(told, &format!("does not say that it was trained on {data}"))?;
+    let room = tempfile::tempdir()?;
+    let converted = room.path().join("converted");
+    Ran::with("convert {} {}", &[model, &converted])?.success()?;
+    let config: Value = serde_json::from_str(&fs::read_to_string(converted.join("config.json"))?)?;
+    let kept = config["trained_on"] == report["summary"]["trained_on"];
+    let ran = ran.expect(kept, "is converted to a model that does not say it")?;
+    let people = Ran::with("inspect {}", &[model])?.silent_success()?;
+    ran.expect(people.stdout.contains("trained on"), "tells it only as JSON").map(drop)
+}
+
 /// Clips that are computed as they are asked for are those of files, and what learns from them is the same to the bit.
 pub(super) fn motions_from_memory() -> Outcome {
     let room = motions()?;
@@ -84,6 +101,8 @@ pub(super) fn motions_from_memory() -> Outcome {
     ensure(read(&memory, "model.safetensors")? == read(&files, "model.safetensors")?, "the weights are others")?;
     let config = String::from_utf8(read(&memory, "config.json")?)?;
     ensure(config.contains("pan left"), "the classes have no names")?;
+    let clips = "2 clips of each class, 4 frames of 32x32 pixels: 20 clips of 10 classes";
+    inspected(&memory, &format!("motions camera of seed 0, {clips}"))?;
     let refused = |ran: Ran, part: &str| {
         let holds = ran.code == Some(2) && ran.stderr.contains(part);
         ran.expect(holds, &format!("is not refused since {part}")).map(drop)
@@ -100,7 +119,8 @@ pub(super) fn motions_from_memory() -> Outcome {
     ran.expect(report["videos"] == 10 && report["views"] == "1x1", "does not evaluate each class once")?;
     let text = fs::read_to_string(&rows)?;
     ensure(text.contains("camera/validation/8x32x32/seed-0/single/000003-pan-down,"), text)?;
-    refused(eval("camera", "--motion-order shuffled --resume")?, "another manifest")?;
+    let others = "the motions camera/validation/8x32x32/seed-0/single, not camera/validation/8x32x32/seed-0/shuffled";
+    refused(eval("camera", "--motion-order shuffled --resume")?, others)?;
     fs::remove_file(&rows)?;
     eval("shapes", "")?.refusal(&["move left", "pan right"])
 }
@@ -248,6 +268,34 @@ fn alike(one: &Value, other: &Value) -> bool {
         && one.iter().all(|(index, logit)| other.get(index).is_some_and(|other| (logit - other).abs() < 1e-5))
 }
 
+/// A training that goes on beside the test.
+fn started(room: &Path, output: &Path, model: &str, more: &[&str]) -> Result<Child, Failed> {
+    let videos = room.join("videos");
+    let mut command = tubelet(&["train"]);
+    command.arg(videos.join("train.csv")).arg("--labels").arg(videos.join("classes.txt"));
+    command.arg("--validation").arg(videos.join("validation.csv")).arg("--output").arg(output);
+    command.args(model.split_whitespace()).args(more);
+    Ok(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?)
+}
+
+/// The steps that are written down so far.
+fn steps(output: &Path) -> usize {
+    fs::read_to_string(output.join("steps.jsonl")).map_or(0, |text| text.matches("\"kind\":\"step\"").count())
+}
+
+/// Ctrl-C in a long step is answered at once, before the step is done.
+pub(super) fn says_when_it_ends() -> Outcome {
+    let room = motions()?;
+    let output = room.path().join("slow");
+    // Steps that take far longer than it takes to look for signals.
+    let slow = SMALL.replace("--batch 4", "--batch 20 --micro-batch 20").replace("--size 32", "--size 64");
+    let child = started(room.path(), &output, &slow, &["--steps", "500"])?;
+    wait_until(|| steps(&output) >= 1)?;
+    let (ended, said) = signalled(child, "-INT")?;
+    let told = ["ends after this step", "Ctrl-C once more", "--resume"].iter().all(|part| said.contains(part));
+    ensure(ended == Some(130) && told, format!("an interruption gave {ended:?}: {said}"))
+}
+
 /// Killed at any moment, or interrupted, it goes on to the same bits.
 pub(super) fn goes_on() -> Outcome {
     let room = motions()?;
@@ -256,16 +304,8 @@ pub(super) fn goes_on() -> Outcome {
     trained(room.path(), &whole, "--epochs 6")?.success()?;
     let output = room.path().join("cut");
     for (signal, code, least) in [("-KILL", None, 1), ("-INT", Some(130), 8), ("-KILL", None, 14)] {
-        let videos = room.path().join("videos");
-        let mut command = tubelet(&["train"]);
-        command.arg(videos.join("train.csv")).arg("--labels").arg(videos.join("classes.txt"));
-        command.arg("--validation").arg(videos.join("validation.csv")).arg("--output").arg(&output);
-        command.args(SMALL.split(' ')).args(["--epochs", "6", "--resume"]);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-        let steps = || {
-            fs::read_to_string(output.join("steps.jsonl")).map_or(0, |text| text.matches("\"kind\":\"step\"").count())
-        };
-        wait_until(|| steps() >= least)?;
+        let child = started(room.path(), &output, SMALL, &["--epochs", "6", "--resume"])?;
+        wait_until(|| steps(&output) >= least)?;
         let (ended, said) = signalled(child, signal)?;
         ensure(ended == code, format!("{signal} gave {ended:?}: {said}"))?;
         ensure(code.is_none() || said.contains("--resume"), said)?;

@@ -1,5 +1,6 @@
 //! Trainings that are cut off or killed, and go on.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -70,6 +71,9 @@ enum Moment {
 pub(super) struct Until {
     cut_at: Option<Moment>,
     interrupted_after: Option<u64>,
+    /// Interrupted when it is asked so often whether it is.
+    interrupted_when_asked: Option<usize>,
+    asked: Cell<usize>,
     steps: Vec<u64>,
     scores: Vec<Option<f64>>,
 }
@@ -100,7 +104,9 @@ impl Onlooker for Until {
     }
 
     fn interrupted(&self) -> bool {
-        self.interrupted_after.is_some_and(|after| self.steps.last().is_some_and(|step| *step >= after))
+        self.asked.set(self.asked.get() + 1);
+        let asked = self.interrupted_when_asked.is_some_and(|often| self.asked.get() >= often);
+        asked || self.interrupted_after.is_some_and(|after| self.steps.last().is_some_and(|step| *step >= after))
     }
 }
 
@@ -156,7 +162,15 @@ pub(super) fn goes_on(device: &Device) -> Result<Shown, Failed> {
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     let mut until = Until::default();
     run(device, folder.path(), &recipe, &mut until)??;
-    assert_eq!((until.steps, model(folder.path())?), (vec![4, 5, 6], expected));
+    assert_eq!((until.steps, model(folder.path())?), (vec![4, 5, 6], expected.clone()));
+    // Asked once for each batch and once between its two parts: this is the middle of the second step.
+    let folder = tempfile::tempdir()?;
+    let mut until = Until { interrupted_when_asked: Some(4), ..Until::default() };
+    let error = run(device, folder.path(), &recipe, &mut until)?.unwrap_err();
+    assert_eq!((error.kind(), until.steps), (ErrorKind::Interrupted, vec![1]));
+    let mut until = Until::default();
+    run(device, folder.path(), &recipe, &mut until)??;
+    assert_eq!((until.steps, model(folder.path())?), (vec![2, 3, 4, 5, 6], expected));
     // By another recipe it does not go on.
     let other = Recipe::parse(&RECIPE.replace("seed = 5", "seed = 6"))?;
     let mut until = Until { interrupted_after: Some(2), ..Until::default() };

@@ -108,6 +108,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Ch
         clips: None,
         source: location.source,
         notes,
+        trained_on: None,
     })
 }
 

@@ -16,6 +16,8 @@ use super::super::video::counted;
 /// Labelled videos, of files or made by the program.
 pub(super) struct Videos {
     pub(super) manifest: Manifest,
+    /// What those that the program makes are called together.
+    pub(super) motions: Option<String>,
     open: Arc<Open>,
 }
 
@@ -26,7 +28,7 @@ impl Videos {
     pub(super) fn of_files(manifest: Manifest, root: Option<&Path>, options: OpenOptions) -> Result<Self> {
         manifest.check_root()?;
         root.iter().for_each(|root| say_links(&manifest, root));
-        Ok(Self { manifest, open: Arc::new(move |item: &Item| item.open(&options)) })
+        Ok(Self { manifest, motions: None, open: Arc::new(move |item: &Item| item.open(&options)) })
     }
 
     /// Clips that are computed as they are asked for.
@@ -36,13 +38,16 @@ impl Videos {
             Item::new(name.clone(), name.into(), clips.labels(index))
         };
         let manifest = Manifest::new((0..clips.count()).map(item), names);
+        // Each is called by all that decides what it shows, then by its own number.
+        let motions =
+            manifest.items().first().and_then(|item| item.name.rsplit_once('/')).map(|(all, _)| all.to_owned());
         let named = manifest.items().iter().enumerate().map(|(index, item)| (item.name.clone(), index));
         let indices: HashMap<String, usize> = named.collect();
         let open = move |item: &Item| match indices.get(&item.name) {
             Some(index) => clips.open(*index),
             None => Err(Error::usage(format!("there is no clip {}", item.name))),
         };
-        Self { manifest, open: Arc::new(open) }
+        Self { manifest, motions, open: Arc::new(open) }
     }
 
     /// What decodes a video to the clips of all views.

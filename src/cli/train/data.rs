@@ -194,6 +194,16 @@ impl DataArguments {
         Ok(Videos { training: made(Split::Training, self.motions.clips())?, validation })
     }
 
+    /// What is learnt from, for whoever has the model later.
+    pub(super) fn described(&self, videos: &Videos, meaning: &Meaning, recipe: &Recipe) -> Result<String> {
+        let data = match self.motions.is_given() {
+            true => self.motions.described(spanned(recipe), recipe.augmentation.crop),
+            false => self.manifest()?.display().to_string(),
+        };
+        let (clips, classes) = (counted(videos.training.count(), "clip"), counted(meaning.task.classes(), "class"));
+        Ok(format!("{data}: {clips} of {classes}"))
+    }
+
     fn source(&self, manifest: &Manifest, recipe: &Recipe) -> Arc<dyn ClipSource> {
         kept(Arc::new(ManifestClips::new(manifest, self.opening.options())), recipe)
     }

@@ -31,17 +31,18 @@ impl RunLog {
         let (mut lines, text) = Lines::open(path)?;
         let text = &text[..whole_lines(&text)];
         let (record, bytes) = parse(text, header.resumed_after).map_err(|error| error.within(path.display()))?;
-        let entry = Entry::Run(header.clone());
-        let record = match record {
+        let (record, header) = match record {
             Some(mut record) => {
-                record.add(entry.clone()).map_err(|error| error.within(path.display()))?;
-                record
+                // The checkpoint is where it goes on from, not what it began from.
+                let header = RunHeader { model: record.header().model.clone(), ..header.clone() };
+                record.add(Entry::Run(header.clone())).map_err(|error| error.within(path.display()))?;
+                (record, header)
             }
-            None => RunRecord::new(header.clone()),
+            None => (RunRecord::new(header.clone()), header.clone()),
         };
         lines.cut(bytes)?;
         let mut log = Self(lines);
-        log.append(&entry)?;
+        log.append(&Entry::Run(header))?;
         Ok((log, record))
     }
 

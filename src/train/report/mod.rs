@@ -9,6 +9,8 @@
 //! [`RunReport`] writes all three into a folder. A process that is killed leaves whole lines; a run that resumes from a
 //! checkpoint cuts off what lies after it and goes on. [`RunRecord::read`] reads the record back.
 //!
+//! `docs/training.md` lists the keys of the record.
+//!
 //! Steps and epochs are counted from 1: step 10 is what the tenth update of the weights was made from.
 
 mod builders;

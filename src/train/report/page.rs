@@ -40,7 +40,8 @@ pub(super) fn written_at(record: &RunRecord, written: f64) -> Result<String> {
     let state = record.state();
     let heads: Vec<String> = header.heads.iter().map(|head| words::plain(&head.head)).collect();
     let values = context! {
-        title => format!("Training {}", words::plain(&header.model)),
+        title => title(&header.model),
+        model => words::plain(&header.model),
         refresh => (state == RunState::Running).then_some(REFRESH),
         state => match state { RunState::Running => "running", RunState::Done => "done", RunState::Stopped(_) => "stopped" },
         // Nobody is left to correct the page of a run that was killed: it says of a moment what was true then.
@@ -60,6 +61,13 @@ pub(super) fn written_at(record: &RunRecord, written: f64) -> Result<String> {
     let templates =
         [confusion::TEMPLATE, ("plot.html", include_str!("plot.html")), ("page.html", include_str!("page.html"))];
     document::render(&templates, values)
+}
+
+/// What is trained, in few words: its description up to where the sizes begin, which stand below the title.
+fn title(model: &str) -> String {
+    let name = model.split([',', ';']).next().unwrap_or_default();
+    let name = name.split_once(" with ").map_or(name, |(name, _)| name);
+    format!("Training {}", words::plain(name.trim()))
 }
 
 /// What the run is doing, and how far it is.
@@ -89,10 +97,10 @@ fn facts(record: &RunRecord, written: f64) -> Vec<(&'static str, String)> {
     }
     facts.push(("time", words::duration(record.seconds())));
     if header.resumed_after > 0 {
-        facts.push(("resumed after", format!("step {}", grouped(header.resumed_after))));
+        let (step, moment) = (grouped(header.resumed_after), words::moment(record.last_begun()));
+        facts.push(("resumed after", format!("step {step}, {moment}")));
     }
     facts.extend([
-        ("model", words::plain(&header.model)),
         ("device", words::plain(&header.device)),
         ("seed", header.seed.to_string()),
         ("version", words::plain(&header.version)),

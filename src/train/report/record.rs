@@ -13,7 +13,7 @@ pub struct RunHeader {
     pub version: String,
     /// The recipe in full, as text.
     pub recipe: String,
-    /// What is trained, and what it began from.
+    /// What is trained, and what it began from. A run that is resumed keeps what was said when it began.
     pub model: String,
     /// What computes.
     pub device: String,
@@ -31,7 +31,7 @@ pub struct RunHeader {
     /// The step after whose checkpoint this run goes on; 0 for one from the beginning.
     #[serde(default)]
     pub resumed_after: u64,
-    /// When it began, in seconds since 1970.
+    /// When it began, in seconds since 1970. In the file, a line of a run that is resumed says when that was.
     pub time: f64,
 }
 
@@ -153,6 +153,10 @@ pub struct RunRecord {
     ending: Option<RunEnding>,
     /// How many of the steps were done before the run was last resumed.
     earlier: usize,
+    /// When it was last begun or resumed, and when its last line since then was written, in seconds since 1970.
+    stretch: [f64; 2],
+    /// The seconds that it took before.
+    seconds_before: f64,
 }
 
 impl EvaluationRecord {
@@ -173,24 +177,41 @@ impl Entry {
             | Self::End(RunEnding { step, .. }) => *step,
         }
     }
+
+    /// When it came about, in seconds since 1970.
+    fn time(&self) -> f64 {
+        match self {
+            Self::Run(RunHeader { time, .. })
+            | Self::Step(StepRecord { time, .. })
+            | Self::Evaluation(EvaluationRecord { time, .. })
+            | Self::End(RunEnding { time, .. }) => *time,
+        }
+    }
 }
 
 impl RunRecord {
     pub(super) fn new(header: RunHeader) -> Self {
-        Self { header, steps: Vec::new(), evaluations: Vec::new(), ending: None, earlier: 0 }
+        let stretch = [header.time; 2];
+        let (steps, evaluations) = (Vec::new(), Vec::new());
+        Self { header, steps, evaluations, ending: None, earlier: 0, stretch, seconds_before: 0.0 }
     }
 
-    /// Adds what came next. An evaluation that was made again replaces the one before.
+    /// Adds what came next. An evaluation that was made again replaces the one before. Of a run that is resumed, the model and
+    /// the time stay those that it began with.
     ///
     /// An error for steps that do not ascend, for an evaluation with other heads or of classes that are none, and for
     /// going on with other heads.
     pub(super) fn add(&mut self, entry: Entry) -> Result<()> {
+        let time = entry.time();
         match entry {
             Entry::Run(header) if header.heads != self.header.heads => {
                 return Err(Error::usage("a run cannot go on with other classes than it began with"));
             }
             Entry::Run(header) => {
-                (self.header, self.earlier, self.ending) = (header, self.steps.len(), None);
+                self.seconds_before = self.seconds();
+                self.stretch = [time; 2];
+                (self.earlier, self.ending) = (self.steps.len(), None);
+                self.header = self.resuming(header);
             }
             Entry::Step(step) => {
                 if let Some(last) = self.steps.last().filter(|last| last.step >= step.step) {
@@ -205,7 +226,13 @@ impl RunRecord {
             }
             Entry::End(ending) => self.ending = Some(ending),
         }
+        self.stretch[1] = time;
         Ok(())
+    }
+
+    /// What is known of this run as it goes on after `header`.
+    fn resuming(&self, header: RunHeader) -> RunHeader {
+        RunHeader { model: self.header.model.clone(), time: self.header.time, ..header }
     }
 
     fn check(&self, evaluation: &EvaluationRecord) -> Result<()> {
@@ -270,11 +297,16 @@ impl RunRecord {
         Some(a_step * self.header.steps.saturating_sub(last.step) as f64).filter(|seconds| *seconds >= 0.0)
     }
 
-    /// How long the run has computed since it was last begun or resumed, in seconds.
+    /// How long the run has taken, in seconds: from each beginning or resumption to the last line that was written then.
     pub(super) fn seconds(&self) -> f64 {
-        let last = self.steps[self.earlier..].last().map(|step| step.time);
-        let last = self.ending.as_ref().map(|ending| ending.time).or(last);
-        last.map_or(0.0, |last| (last - self.header.time).max(0.0))
+        let [begun, last] = self.stretch;
+        self.seconds_before + (last - begun).max(0.0)
+    }
+
+    /// When it was last begun or resumed, in seconds since 1970.
+    pub(super) fn last_begun(&self) -> f64 {
+        let [begun, _] = self.stretch;
+        begun
     }
 }
 

@@ -1,5 +1,8 @@
 //! Records that are killed and resumed, event files, and pages.
 
+mod documented;
+mod resumed;
+
 use std::path::{Path, PathBuf};
 
 use super::page::{html, written_at};
@@ -185,6 +188,20 @@ fn the_page_says_everything_and_needs_nothing_from_elsewhere() {
         "{}",
         record.progress()
     );
+}
+
+/// The title is short enough for a tab; the sizes stand below it.
+#[test]
+fn the_title_is_short_and_the_sizes_stand_below() {
+    let config = crate::vivit::Config::named("vit-ti/16x2").unwrap();
+    let model = format!("{config}, begun from random weights");
+    let page = html(&RunRecord::new(RunHeader { model, ..sample::header(10, 1) })).unwrap();
+    let inside = |element: &str| page.split_once(element).and_then(|(_, rest)| rest.split('<').next()).unwrap();
+    let title = inside("<h1>");
+    assert!(title.starts_with("Training ViViT ") && title.len() < 50, "{title}");
+    assert_eq!(inside("<title>"), title);
+    let details = inside("<p class=\"details\">");
+    assert!(details.starts_with("ViViT ") && details.ends_with(", begun from random weights"), "{details}");
 }
 
 /// Nobody can say of a run that was killed that it was: its page says when it was last written, and what that may mean.
