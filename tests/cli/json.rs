@@ -105,6 +105,7 @@ fn runs(folder: &TempDir, pictures: &TempDir) -> Result<Vec<(&'static str, Ran)>
     let training = format!("{{}} --labels {{}} --validation {{}} --output {{}} {} --steps 2", super::training::SMALL);
     run("train", &training, &[listed, names, held_out, &trained])?;
     run("inspect", "{}", &[hf])?;
+    run("inspect", "{}", &[&trained])?;
     run("inspect", "{}", &[&alone])?;
     run("convert", "{} {}", &[hf, &folder])?;
     run("init", "--from {} --output {} --kind 1", &[&image, &begun])?;
