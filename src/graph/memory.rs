@@ -107,6 +107,25 @@ impl Memory {
         }
     }
 
+    /// Memory like this of the host, with these `values` from element `start` on; an error for a buffer of a GPU.
+    pub(super) fn overwritten(&self, start: usize, values: &[f32]) -> Result<Self> {
+        let content = match &self.content {
+            Content::Buffer(_) => {
+                return Err(Error::usage("the tensor is in a buffer of a GPU, not in memory of the host"));
+            }
+            #[cfg(feature = "cpu")]
+            Content::Tensor(tensor) => {
+                let own = overwritten(tensor.as_f32()?, start, values);
+                Content::Tensor(Arc::new(Tensor::f32(self.shape.clone(), own)?))
+            }
+            Content::Exact(exact) => {
+                let own = overwritten(exact.reals()?, start, values);
+                Content::Exact(Arc::new(Exact::from_reals(self.shape.clone(), own)?))
+            }
+        };
+        Ok(Self { content, ..self.clone() })
+    }
+
     /// An error where it does not belong to `device`, which is called `name`.
     pub(super) fn check(&self, device: DeviceId, name: &str) -> Result<()> {
         match self.device == device {
@@ -117,4 +136,10 @@ impl Memory {
             }
         }
     }
+}
+
+/// `whole` with `values` from element `start` on.
+fn overwritten<T: From<f32> + Copy>(whole: &[T], start: usize, values: &[f32]) -> Vec<T> {
+    let (before, behind) = (whole.iter().take(start), whole.iter().skip(start + values.len()));
+    before.copied().chain(values.iter().map(|value| T::from(*value))).chain(behind.copied()).collect()
 }

@@ -1,5 +1,7 @@
 //! Weights on a device, uploaded once however many graphs use them.
 
+mod written;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,6 +10,7 @@ use super::recording::{share_a_tensor, stackings};
 use super::{Device, Graph, Memory, Node, Value};
 use crate::gpu::{DeviceId, Pending, Turns};
 use crate::tensor::{Element, Error, ErrorKind, Format, Result, Shape, Tensor};
+use written::Source;
 
 /// Named tensors: a checkpoint, or random ones.
 pub trait Weights: Send + Sync {
@@ -49,7 +52,7 @@ struct Held {
 #[derive(Clone)]
 pub struct DeviceWeights {
     device: Device,
-    source: Arc<dyn Weights>,
+    source: Arc<Source>,
     held: Arc<Held>,
 }
 
@@ -84,7 +87,7 @@ const MASTER: Format = Format::rows(Element::F32);
 impl DeviceWeights {
     /// Weights of `source`, uploaded to `device` when a graph first needs them.
     pub fn new(device: &Device, source: Arc<dyn Weights>) -> Self {
-        Self { device: device.clone(), source, held: Arc::default() }
+        Self { device: device.clone(), source: Arc::new(Source::new(source)), held: Arc::default() }
     }
 
     /// The device they are on.
@@ -135,17 +138,23 @@ impl DeviceWeights {
         let mut masters = HashMap::new();
         for (value, _) in graph.nodes().iter().flat_map(Node::updates) {
             if let Some(parts) = graph.parts(value) {
-                let rows = self.memory(parts, graph.shape(value), MASTER).await?;
-                self.updates().register(parts, rows.clone())?;
-                // They have one owner beside the graphs, so that the host may overwrite them in place.
-                self.held.memory.take().await.remove(&(parts.to_vec(), MASTER));
-                masters.insert(value, rows);
+                masters.insert(value, self.master(parts, graph.shape(value)).await?);
             }
         }
         Ok(masters)
     }
 
-    /// The tensor called `name` as it is now: as updates have left it on the device, else as the source has it.
+    /// The rows of the tensors called `parts`, of which all other formats are made from now on.
+    async fn master(&self, parts: &[String], shape: &Shape) -> Result<Memory> {
+        let rows = self.memory(parts, shape, MASTER).await?;
+        self.updates().register(parts, rows.clone())?;
+        // They have one owner beside the graphs, so that the host may overwrite them in place.
+        self.held.memory.take().await.remove(&(parts.to_vec(), MASTER));
+        Ok(rows)
+    }
+
+    /// The tensor called `name` as it is now: as updates have left it on the device or as it was written, else as the source
+    /// has it.
     ///
     /// A pass that is submitted later does not show in it.
     pub fn read<'a>(&'a self, name: &'a str) -> Pending<'a, Tensor> {
@@ -153,7 +162,7 @@ impl DeviceWeights {
             let tensor = self.source.tensor(name)?;
             let master = self.updates().holding(name);
             let Some((parts, rows)) = master else { return Ok(tensor) };
-            let rows = rows.ok_or_else(|| Error::new(ErrorKind::Device, format!("an update of {name} has failed")))?;
+            let rows = rows.ok_or_else(|| update_failed(name))?;
             let before = parts.iter().take_while(|part| *part != name);
             let start: usize =
                 before.map(|part| Ok(self.source.tensor(part)?.shape().elements())).sum::<Result<_>>()?;
@@ -198,6 +207,19 @@ impl Updates {
     fn holding(&self, name: &str) -> Option<(Vec<String>, Option<Memory>)> {
         let (parts, master) = self.masters.iter().find(|(parts, _)| parts.iter().any(|part| part == name))?;
         Some((parts.clone(), master.rows.clone()))
+    }
+
+    /// The stack in which graphs read the tensor called `name`; an error where there are several: then it cannot be written.
+    fn reading(&self, name: &str) -> Result<Option<Vec<String>>> {
+        let mut stacks = self.read.iter().filter(|parts| parts.iter().any(|part| part == name));
+        match (stacks.next(), stacks.next()) {
+            (Some(one), Some(other)) => Err(Error::usage(format!(
+                "weights {name} are read as {} and as {}: stack them alike, or write them before graphs are prepared",
+                one.join(" + "),
+                other.join(" + ")
+            ))),
+            (stack, _) => Ok(stack.cloned()),
+        }
     }
 
     /// Notes that a graph reads the tensors called `parts`; an error where others update some of them in another stack.
@@ -270,4 +292,8 @@ impl Updates {
             master.rows = Some(rows);
         }
     }
+}
+
+fn update_failed(name: &str) -> Error {
+    Error::new(ErrorKind::Device, format!("an update of {name} has failed"))
 }

@@ -12,7 +12,7 @@
 //! | [`accumulate`], [`accumulated`] | gradients over the parts of a batch, each clipped by itself as on a device of its own |
 //! | [`WithState`] | weights with an optimiser's state beside them |
 //! | [`RateSchedule`] | the learning rate of each step |
-//! | `Trainer` | takes steps: loss, gradients, clipping and update in one graph on one device |
+//! | `Trainer` | takes steps: loss, gradients, clipping and update in one graph on one device, or by halves beside others |
 //! | `StartingPoint` | random weights, an image model, or a video model with a new head |
 //! | `TrainingRun` | all steps, with evaluations and checkpoints, until it is done |
 //! | `CheckpointFolder` | checkpoints to go on from, the last ones and the best |
@@ -66,4 +66,4 @@ pub use starting::StartingPoint;
 #[cfg(all(feature = "video", not(target_arch = "wasm32")))]
 pub use state::{CheckpointFolder, Progress, Resumed, write_checkpoint, write_model};
 #[cfg(feature = "video")]
-pub use trainer::{StepOutcome, Trainer, TrainerOptions};
+pub use trainer::{GradientOutcome, StepOutcome, Trainer, TrainerOptions};

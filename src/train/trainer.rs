@@ -1,5 +1,6 @@
 //! Steps of a training on one device.
 
+mod halves;
 mod options;
 mod outcome;
 mod parameters;
@@ -7,7 +8,7 @@ mod parts;
 mod passes;
 mod watched;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::optimiser::keep;
@@ -24,7 +25,7 @@ use parts::{PassKind, Run, runs};
 use passes::{Pass, Recording, Stack};
 
 pub use options::TrainerOptions;
-pub use outcome::StepOutcome;
+pub use outcome::{GradientOutcome, StepOutcome};
 
 /// A model that learns on a device.
 ///
@@ -49,6 +50,27 @@ pub use outcome::StepOutcome;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Several trainers
+///
+/// A step comes in halves, too: [`gradients`](Self::gradients) and [`update`](Self::update). Between them what carries tensors
+/// from process to process may put the mean over all trainers in the place of each one's gradient, so that they take the same
+/// step, as one would on all clips. [`write`](Self::write) makes them begin alike.
+///
+/// ```no_run
+/// # use tubelet::train::{Batch, Trainer};
+/// # fn mean_over_all(_: Vec<(String, tubelet::Tensor)>) -> Vec<(String, tubelet::Tensor)> {
+/// #     Vec::new()
+/// # }
+/// # fn shown(trainer: &mut Trainer, share: &Batch, step: u64, rate: f64) -> tubelet::Result<()> {
+/// let found = trainer.gradients(share).wait()?;
+/// let mean = mean_over_all(trainer.read_gradients().wait()?);
+/// trainer.write_gradients(&mean).wait()?;
+/// let norm = trainer.update(step, rate).wait()?;
+/// found.updated(norm).check(step)?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Trainer {
     /// Evaluates with the weights as they are.
@@ -57,6 +79,8 @@ pub struct Trainer {
     frozen: BTreeSet<String>,
     stacks: Vec<Stack>,
     passes: HashMap<PassKind, Pass>,
+    /// Whether a mean gradient lies beside the weights that no update has stepped by.
+    has_gradient: bool,
 }
 
 impl Trainer {
@@ -96,7 +120,7 @@ impl Trainer {
         let load = LoadOptions::new().variants(options.variants.clone());
         let model = Vivit::from_checkpoint(device, checkpoint.parameters(parameters), load)?;
         let stacks = Recording { model: &model, options: &options, frozen: &frozen }.stacks()?;
-        Ok(Self { model, options, frozen, stacks, passes: HashMap::new() })
+        Ok(Self { model, options, frozen, stacks, passes: HashMap::new(), has_gradient: false })
     }
 
     /// The model with its weights as they are: what it says of clips changes from step to step.
@@ -124,6 +148,26 @@ impl Trainer {
         self.model.weights().read(name)
     }
 
+    /// Writes parameters and the state of the optimiser, given with their names, such as those of another trainer: the next
+    /// step begins with them, and so does what the [`model`](Self::model) says of clips.
+    ///
+    /// # Errors
+    ///
+    /// As [`DeviceWeights::write`](crate::graph::DeviceWeights::write).
+    pub fn write<'a>(&'a mut self, tensors: &'a [(&'a str, &'a Tensor)]) -> Pending<'a, ()> {
+        Pending::new(async move {
+            let state = self.state();
+            let parameters = self.model.checkpoint().parameters.names();
+            let known: HashSet<&str> = state.iter().map(String::as_str).chain(parameters).collect();
+            match tensors.iter().find(|(name, _)| !known.contains(name)) {
+                None => self.model.weights().write(tensors).await,
+                Some((unknown, _)) => Err(Error::usage(format!(
+                    "{unknown} is neither a parameter of the model nor kept by its optimiser, and cannot be written"
+                ))),
+            }
+        })
+    }
+
     /// Bytes of the device's memory that steps take so far, beside the weights.
     pub fn value_bytes(&self) -> u64 {
         self.passes.values().map(|pass| pass.executor.value_bytes()).sum()
@@ -131,23 +175,20 @@ impl Trainer {
 
     /// Takes step number `step`, counted from 0, at a learning rate.
     ///
+    /// This does what [`gradients`](Self::gradients) and [`update`](Self::update) do, and has the same bits, but for a single
+    /// device that clips its own gradient, where the last ones may differ. A batch that is computed at once needs no memory for
+    /// its mean gradient here.
+    ///
     /// # Errors
     ///
     /// Clips of another size than the model's, targets of other classes; what the device has to say. A loss that is no number
     /// is none: see [`StepOutcome::check`].
     pub fn step<'a>(&'a mut self, batch: &'a Batch, step: u64, rate: f64) -> Pending<'a, StepOutcome> {
         Pending::new(async move {
-            check_clips(self.model.config(), &batch.clips, self.model.layout())?;
-            let clips = batch.clips.shape().axes()[0];
-            let runs = runs(clips, &self.options);
-            self.prepare(&runs).await?;
+            let runs = runs(self.clips(batch)?, &self.options);
             let operands = self.options.optimiser.operands(rate, step)?;
-            let mut seen = Seen::default();
-            for run in &runs {
-                let shown = self.run(run, batch, &operands).await?;
-                seen.add(run, clips, shown)?;
-            }
-            seen.outcome(&self.options, self.model.config().classes)
+            let seen = self.run_all(&runs, batch, &operands).await?;
+            seen.outcome(self.model.config().classes)
         })
     }
 
@@ -161,9 +202,9 @@ impl Trainer {
         step: u64,
         rate: f64,
     ) -> Result<Option<StepOutcome>> {
-        check_clips(self.model.config(), &batch.clips, self.model.layout())?;
-        let clips = batch.clips.shape().axes()[0];
+        let clips = self.clips(batch)?;
         let runs = runs(clips, &self.options);
+        self.has_gradient = false;
         Pending::new(self.prepare(&runs)).wait()?;
         let operands = self.options.optimiser.operands(rate, step)?;
         let mut seen = Seen::default();
@@ -176,7 +217,27 @@ impl Trainer {
             let shown = Pending::new(self.run(run, batch, &operands)).wait()?;
             seen.add(run, clips, shown)?;
         }
-        seen.outcome(&self.options, self.model.config().classes).map(Some)
+        seen.outcome(self.model.config().classes).map(Some)
+    }
+
+    /// How many clips a batch has; an error where they are not the model's.
+    fn clips(&self, batch: &Batch) -> Result<usize> {
+        check_clips(self.model.config(), &batch.clips, self.model.layout())?;
+        Ok(batch.clips.shape().axes()[0])
+    }
+
+    /// Runs graphs one after the other.
+    async fn run_all(&mut self, runs: &[Run], batch: &Batch, operands: &[(&'static str, Tensor)]) -> Result<Seen> {
+        // What lies beside the weights is overwritten, or belongs to weights that will have changed.
+        self.has_gradient = false;
+        self.prepare(runs).await?;
+        let clips = self.clips(batch)?;
+        let mut seen = Seen::default();
+        for run in runs {
+            let shown = self.run(run, batch, operands).await?;
+            seen.add(run, clips, shown)?;
+        }
+        Ok(seen)
     }
 
     /// Records and compiles what is not yet.
@@ -191,10 +252,14 @@ impl Trainer {
         Ok(())
     }
 
+    /// A graph that is ready.
+    fn pass(&self, kind: PassKind) -> Result<&Pass> {
+        self.passes.get(&kind).ok_or_else(|| Error::usage("a graph of the step has not been prepared"))
+    }
+
     /// Runs a graph.
     async fn run(&self, run: &Run, batch: &Batch, operands: &[(&'static str, Tensor)]) -> Result<Shown> {
-        let pass =
-            self.passes.get(&run.kind).ok_or_else(|| Error::usage("a graph of the step has not been prepared"))?;
+        let pass = self.pass(run.kind)?;
         let part = self.part(run, batch)?;
         let (clips, targets) =
             part.as_ref().map_or((&batch.clips, &batch.targets), |part| (&part.clips, &part.targets));

@@ -4,6 +4,7 @@
 mod common;
 mod curves;
 mod divergence;
+mod halves;
 mod interruptions;
 
 use std::process::ExitCode;
@@ -50,6 +51,10 @@ fn main() -> ExitCode {
     tests.add_everywhere("blocks computed again make the same curve", recomputed);
     tests.add_everywhere("what is frozen stays", frozen);
     tests.add_everywhere("several labels and soft targets", soft_targets);
+    tests.add_everywhere("two halves are the bits of a step", halves::same_bits_in_halves);
+    tests.add_everywhere("two trainers take the steps of one", halves::as_one);
+    tests.add_everywhere("a trainer goes on with what is written to it", halves::written);
+    tests.add_everywhere("gradients that make no sense are refused", halves::refused);
     tests.add_everywhere("a training goes on after every step", goes_on);
     #[cfg(feature = "cpu")]
     tests.add_without_device("a training goes on after it was killed ten times", || {

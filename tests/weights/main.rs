@@ -6,6 +6,7 @@ mod graphs;
 mod halves;
 mod held;
 mod updates;
+mod written;
 
 use std::process::ExitCode;
 
@@ -53,6 +54,22 @@ fn main() -> ExitCode {
             updates::steps(&Device::host(Some(2))?, F32, first).map(drop)
         });
     }
+    for precision in [Precision::F32, Precision::F16Weights] {
+        let title = format!("what is written is seen by every graph: {precision:?}");
+        tests.add(title, move |device| written::at_any_time(device, precision));
+    }
+    tests.add_without_device("what is written is seen by every graph: references", || {
+        written::at_any_time(&Device::references(), F32).map(drop)
+    });
+    #[cfg(feature = "cpu")]
+    tests.add_without_device("what is written is seen by every graph: host", || {
+        written::at_any_time(&Device::host(Some(2))?, F32).map(drop)
+    });
+    tests.add_everywhere("a part of a stack is written", written::part_of_a_stack);
+    tests.add_without_device("a part of a stack is written: references", || {
+        written::part_of_a_stack(&Device::references()).map(drop)
+    });
+    tests.add_everywhere("what cannot be written is refused", written::refused);
     tests.add_everywhere("a weight is read between two steps", updates::between_two_steps);
     tests.add_everywhere("steps that are taken at the same time are all taken", updates::simultaneous_steps);
     tests.add_everywhere("a pass sees whole steps", updates::whole_steps);

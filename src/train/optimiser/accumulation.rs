@@ -29,12 +29,17 @@ impl Mean {
             Self::Device => "device_gradient",
         }
     }
+
+    /// What the mean beside the weight called `weight` is called.
+    pub(in crate::train) fn name(self, weight: &str) -> String {
+        state::name(self.kind(), weight)
+    }
 }
 
 /// Whether the state called `name` is a mean of gradients: it lives for a step, and no checkpoint holds it.
 #[cfg(feature = "video")]
 pub(in crate::train) fn is_mean(name: &str) -> bool {
-    let of = |mean: Mean| name.starts_with(&state::name(mean.kind(), ""));
+    let of = |mean: Mean| name.starts_with(&mean.name(""));
     of(Mean::Batch) || of(Mean::Device)
 }
 
@@ -99,7 +104,7 @@ pub(in crate::train) fn means(
     stacks: &[(Vec<String>, Shape)],
 ) -> Result<Vec<(Value, Value)>> {
     let pair = |(parts, shape): &(Vec<String>, Shape)| {
-        let sums: Vec<_> = parts.iter().map(|part| state::name(mean.kind(), part)).collect();
+        let sums: Vec<_> = parts.iter().map(|part| mean.name(part)).collect();
         Ok((graph.weights(parts, shape.clone())?, graph.weights(&sums, shape.clone())?))
     };
     stacks.iter().map(pair).collect()

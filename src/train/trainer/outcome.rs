@@ -2,11 +2,35 @@
 
 use std::cmp::Ordering;
 
-use super::TrainerOptions;
 use super::parts::{PassKind, Run};
 use super::passes::Pass;
 use crate::tensor::{Error, ErrorKind, Result, Tensor};
 use crate::train::check_step;
+
+/// What the first half of a step has shown: the gradient of a batch.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct GradientOutcome {
+    /// As [`StepOutcome::loss`].
+    pub loss: f64,
+    /// The mean of the norms of all devices before clipping, where each has clipped its own gradient; else `None`: the update
+    /// finds the norm of what it steps by.
+    pub norm: Option<f64>,
+    /// As [`StepOutcome::logits`].
+    pub logits: Tensor,
+    /// As [`StepOutcome::squares`].
+    pub squares: Vec<(String, f64)>,
+    /// As [`StepOutcome::activations`].
+    pub activations: Vec<(String, f64)>,
+}
+
+impl GradientOutcome {
+    /// What the whole step has shown, whose update has found this norm.
+    pub fn updated(self, norm: f64) -> StepOutcome {
+        let Self { loss, norm: of_devices, logits, squares, activations } = self;
+        StepOutcome { loss, norm: of_devices.unwrap_or(norm), logits, squares, activations }
+    }
+}
 
 /// What a step has shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +92,7 @@ fn wrong(places: &[(String, f64)]) -> Option<&(String, f64)> {
 
 /// What one run has shown.
 pub(super) struct Shown {
-    norm: f64,
+    pub(super) norm: f64,
     of_clips: Option<ShownOfClips>,
 }
 
@@ -146,15 +170,19 @@ impl Seen {
         Ok(())
     }
 
-    pub(super) fn outcome(self, options: &TrainerOptions, classes: usize) -> Result<StepOutcome> {
-        let Self { loss, logits, squares, activations, devices, norm, .. } = self;
-        let (_, each) = options.limit();
-        let norm = match each && !devices.is_empty() {
-            true => devices.iter().map(|(norm, share)| norm * share).sum(),
-            false => norm,
-        };
+    /// What the step has shown.
+    pub(super) fn outcome(self, classes: usize) -> Result<StepOutcome> {
+        let norm = self.norm;
+        Ok(self.of_gradient(classes)?.updated(norm))
+    }
+
+    /// What the gradient has shown.
+    pub(super) fn of_gradient(self, classes: usize) -> Result<GradientOutcome> {
+        let Self { loss, logits, squares, activations, devices, .. } = self;
+        let of_devices = || devices.iter().map(|(norm, share)| norm * share).sum::<f64>();
+        let norm = (!devices.is_empty()).then(of_devices);
         let logits = Tensor::f32([logits.len() / classes.max(1), classes], logits)?;
-        Ok(StepOutcome { loss, norm, logits, squares, activations })
+        Ok(GradientOutcome { loss, norm, logits, squares, activations })
     }
 }
 

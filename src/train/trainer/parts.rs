@@ -30,14 +30,40 @@ pub(super) struct Run {
 
 /// The runs of a step of `clips` clips.
 pub(super) fn runs(clips: usize, options: &TrainerOptions) -> Vec<Run> {
-    let device = options.device_batch.unwrap_or(clips).clamp(1, clips.max(1));
-    let at_a_time = options.micro_batch.unwrap_or(device).clamp(1, device);
+    let (device, at_a_time) = sizes(clips, options);
     let (limit, each) = options.limit();
     if at_a_time >= clips {
         return vec![Run { kind: PassKind::Whole { clips }, clips: 0..clips, first: true }];
     }
     // A single device clips the gradient of the whole batch.
     let each = each && device < clips;
+    let mut runs = runs_to_mean(clips, options, each);
+    runs.push(step_by_mean(limit.is_some() && !each));
+    runs
+}
+
+/// The runs that leave the mean gradient of `clips` clips beside the weights. Where each device clips its own gradient, so does
+/// a single one: there may be others elsewhere.
+pub(super) fn gradient_runs(clips: usize, options: &TrainerOptions) -> Vec<Run> {
+    let (_, each) = options.limit();
+    runs_to_mean(clips, options, each)
+}
+
+/// The run that takes a step by the mean gradient that lies beside the weights.
+pub(super) fn update_run(options: &TrainerOptions) -> Run {
+    let (limit, each) = options.limit();
+    step_by_mean(limit.is_some() && !each)
+}
+
+/// Clips of a device, and those that are computed at a time.
+fn sizes(clips: usize, options: &TrainerOptions) -> (usize, usize) {
+    let device = options.device_batch.unwrap_or(clips).clamp(1, clips.max(1));
+    (device, options.micro_batch.unwrap_or(device).clamp(1, device))
+}
+
+/// The runs that add up the mean gradient of `clips` clips, each device's clipped by itself if `each`.
+fn runs_to_mean(clips: usize, options: &TrainerOptions, each: bool) -> Vec<Run> {
+    let (device, at_a_time) = sizes(clips, options);
     let mut runs = Vec::new();
     for share in pieces(0..clips, if each { device } else { clips }) {
         // Parts of what a device clips by itself have a mean of their own.
@@ -53,8 +79,11 @@ pub(super) fn runs(clips: usize, options: &TrainerOptions) -> Vec<Run> {
             runs.push(Run { kind, clips: 0..0, first: share.start == 0 });
         }
     }
-    runs.push(Run { kind: PassKind::Step { clipped: limit.is_some() && !each }, clips: 0..0, first: true });
     runs
+}
+
+fn step_by_mean(clipped: bool) -> Run {
+    Run { kind: PassKind::Step { clipped }, clips: 0..0, first: true }
 }
 
 /// `all` in pieces of `length`, the last of which may be shorter.
@@ -99,6 +128,29 @@ mod tests {
         assert_eq!(found[3].kind, PassKind::Step { clipped: true });
         // On one device, clipping by device is no other.
         assert_eq!(runs(5, &options(None, Some(2), Clipping::PerDevice(ClipNorm::default()))), found);
+    }
+
+    /// A step by halves runs what a step in parts does, and one of a whole batch a mean of one part.
+    #[test]
+    fn halves_are_a_step_in_parts() {
+        let halves = |clips: usize, options: &TrainerOptions| {
+            let mut runs = gradient_runs(clips, options);
+            runs.push(update_run(options));
+            runs
+        };
+        let (all, each) = (Clipping::Global(ClipNorm::default()), Clipping::PerDevice(ClipNorm::default()));
+        for options in
+            [options(None, Some(2), all), options(None, Some(1), Clipping::None), options(Some(2), None, each)]
+        {
+            assert_eq!(halves(5, &options), runs(5, &options));
+        }
+        let kinds = |options: &TrainerOptions| halves(3, options).into_iter().map(|run| run.kind).collect::<Vec<_>>();
+        let step = |clipped| PassKind::Step { clipped };
+        assert_eq!(kinds(&options(None, None, all)), [PART(3, 3, Mean::Batch, false), step(true)]);
+        assert_eq!(kinds(&options(None, None, each)), [PART(3, 3, Mean::Batch, true), step(false)]);
+        let device = PassKind::Device { clips: 3, of: 3 };
+        let part = |clips| PART(clips, 3, Mean::Device, false);
+        assert_eq!(kinds(&options(None, Some(2), each)), [part(2), part(1), device, step(false)]);
     }
 
     #[test]
