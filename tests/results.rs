@@ -12,15 +12,11 @@ use tubelet::bench::publish::{admit, read, summary, tables};
 
 const FOLDER: &str = "benches/results";
 
-/// Reports of other programs, or of this one before results could be read back: no rows of the list.
-const OTHERS: [&str; 7] = [
+/// Reports of scripts that time other programs beside this one: no rows of the list.
+const OTHERS: [&str; 3] = [
     "cpu-xeon-amx-2-threads-against-pytorch-2.15.json",
     "cpu-xeon-amx-encoder-layer.json",
     "cpu-zen5-2-threads-against-pytorch-2.15.json",
-    "llvmpipe-mesa-22.3.6-model-1.json",
-    "llvmpipe-mesa-22.3.6-model-2.json",
-    "llvmpipe-mesa-22.3.6-model-3.json",
-    "llvmpipe-mesa-22.3.6-model-4.json",
 ];
 
 /// What stands around a table.
