@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::Verification;
 use super::candidate::Reduced;
 use super::problem::Problem;
-use crate::gpu::DeviceId;
+use crate::gpu::{DeviceId, DeviceKind};
 use crate::graph::Device;
 use crate::kernels::Selection;
 use crate::tensor::{Closeness, Data, Result, Tensor};
@@ -67,6 +67,12 @@ impl Witness {
         &self.name
     }
 
+    /// Whether it would take many times as long for `problem` as is timed: a software device with a great one.
+    pub(super) fn is_too_slow(&self, problem: &Problem) -> bool {
+        let software = self.device.gpu().is_some_and(|gpu| gpu.capabilities().kind == DeviceKind::Software);
+        software && problem.cost().operations > MOST_OF_SOFTWARE
+    }
+
     pub(super) fn outputs(&self, problem: &Problem) -> Result<Vec<Tensor>> {
         match self.device.gpu() {
             Some(_) => problem.outputs(&self.device, &self.selection),
@@ -74,6 +80,9 @@ impl Witness {
         }
     }
 }
+
+/// Operations that software devices take some ten seconds for: they may reach no more than 6 GFLOP a CPU second.
+const MOST_OF_SOFTWARE: u64 = 100_000_000_000;
 
 /// How many times as far from each other as from the references two backends may be: each rounds for itself.
 pub(super) const BETWEEN_BACKENDS: f64 = 2.0;

@@ -127,7 +127,7 @@ pub(in crate::checkpoint) fn preprocessor(
     clips: Option<LearntClips>,
     values: Values,
 ) -> Result<String> {
-    let (Config { rows, columns, .. }, preset) = (*config, Preset::HfCorrected);
+    let (&Config { rows, columns, .. }, preset) = (config, Preset::HfCorrected);
     let preprocessing = match clips {
         Some(clips) => clips.preprocessing(preset, [rows, columns])?,
         None => preset.preprocessing([rows, columns])?,
