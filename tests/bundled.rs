@@ -13,6 +13,7 @@ use tubelet::checkpoint::{self, Checkpoint, Hub, Provenance};
 use tubelet::graph::Device;
 use tubelet::motions::{Motion, MotionClip, MotionOptions, MotionSet, Motions, Split};
 use tubelet::tensor::{Closeness, Tensor, Tolerance};
+use tubelet::video::Sampling;
 use tubelet::vivit::{Config, Labelling};
 use tubelet::{Classes, Clip, LoadOptions, Vivit};
 
@@ -184,6 +185,8 @@ const TOLD: [(&[Motion], f64); 2] = [
 /// Twenty clips of each class, made with another seed.
 fn recognises() -> Outcome {
     let model = on(&Device::host(None)?)?;
+    let taken = Sampling::Central { frames: model.config().frames, stride: 1 };
+    ensure(model.sampling() == taken, format!("clips are taken as {:?}", model.sampling()))?;
     let clips = clips(model.config(), 20)?;
     for (motions, least) in TOLD {
         let names: Vec<_> = motions.iter().map(|motion| motion.name()).collect();

@@ -83,7 +83,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
         parameters: std::sync::Arc::new(parameters),
         labels,
         preprocessor,
-        clips: None,
+        learnt_clips: None,
         source: location.source,
         notes,
         trained_on: None,

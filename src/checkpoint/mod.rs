@@ -153,7 +153,7 @@ pub struct Checkpoint {
     /// How clips were prepared for the model, where a file says it.
     pub preprocessor: Option<PreprocessorFile>,
     /// How the clips were taken that the model has learnt from, where its training has written it down.
-    pub clips: Option<LearntClips>,
+    pub learnt_clips: Option<LearntClips>,
     /// Where it came from: a path, or a name with its revision.
     pub source: String,
     /// What its user should know about it, a sentence each.
@@ -171,7 +171,7 @@ impl Checkpoint {
             parameters,
             labels: None,
             preprocessor: None,
-            clips: None,
+            learnt_clips: None,
             source: "parameters in memory".to_owned(),
             notes: Vec::new(),
             trained_on: None,
@@ -210,8 +210,8 @@ impl Checkpoint {
 
     /// How the clips were taken that the model has learnt from, where that is known.
     #[must_use]
-    pub fn clips(self, clips: impl Into<Option<LearntClips>>) -> Self {
-        Self { clips: clips.into(), ..self }
+    pub fn learnt_clips(self, clips: impl Into<Option<LearntClips>>) -> Self {
+        Self { learnt_clips: clips.into(), ..self }
     }
 
     /// Where it came from: what messages call it.
@@ -250,8 +250,8 @@ impl Checkpoint {
         let config = Config { frames, rows, columns, ..self.config.clone() };
         let FittedPositions { parameters, notes } = fit_positions(self.parameters, &self.config, &config)?;
         let side = |config: &Config| config.rows.max(config.columns);
-        let clips = self.clips.map(|clips| clips.enlarged(side(&self.config), side(&config)));
-        Ok(Self { config, parameters, clips, notes: [self.notes, notes].concat(), ..self })
+        let learnt_clips = self.learnt_clips.map(|clips| clips.enlarged(side(&self.config), side(&config)));
+        Ok(Self { config, parameters, learnt_clips, notes: [self.notes, notes].concat(), ..self })
     }
 }
 

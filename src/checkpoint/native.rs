@@ -44,7 +44,7 @@ struct Card {
     labels: Option<Vec<String>>,
     /// How the clips were taken that the model has learnt from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    clips: Option<LearntClips>,
+    learnt_clips: Option<LearntClips>,
     /// What the model's user should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
@@ -72,7 +72,7 @@ impl Card {
             return Err(invalid(format!("format is \"{}\", but must be \"{MARK}\"", shortened(&card.format))));
         }
         config.validate().map_err(|error| invalid(error.to_string()))?;
-        card.clips.map_or(Ok(()), |clips| clips.check()).map_err(|error| invalid(error.to_string()))?;
+        card.learnt_clips.map_or(Ok(()), |clips| clips.check(&config)).map_err(|error| invalid(error.to_string()))?;
         match &card.labels {
             Some(labels) if labels.len() != config.classes => {
                 Err(invalid(format!("there are {} labels for {} classes", labels.len(), config.classes)))
@@ -84,7 +84,7 @@ impl Card {
     /// The card and the configuration in the text of a `config.json`.
     fn parse(text: &str) -> Result<(Self, Config), serde_json::Error> {
         let fields: Map<String, Value> = serde_json::from_str(text)?;
-        let own = |name: &str| ["format", "family", "labels", "clips", "notes", "trained_on"].contains(&name);
+        let own = |name: &str| ["format", "family", "labels", "learnt_clips", "notes", "trained_on"].contains(&name);
         let (card, config): (Map<_, _>, Map<_, _>) = fields.into_iter().partition(|(name, _)| own(name));
         Ok((Self::deserialize(Value::Object(card))?, Config::deserialize(Value::Object(config))?))
     }
@@ -127,7 +127,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, _hints: &Hints) -> Result<C
         parameters: std::sync::Arc::new(parameters),
         labels: card.labels,
         preprocessor,
-        clips: card.clips,
+        learnt_clips: card.learnt_clips,
         source: location.source,
         notes: [location.notes, card.notes, strays.into_iter().chain(note).collect()].concat(),
         trained_on: card.trained_on,
@@ -170,12 +170,12 @@ pub fn save(folder: impl AsRef<Path>, checkpoint: &Checkpoint, overwrite: bool) 
 /// As [`save`]; and of kind [`Unsupported`](crate::tensor::ErrorKind::Unsupported), with the tensor's name, where a finite weight
 /// is beyond the range of the type.
 pub fn save_with(folder: impl AsRef<Path>, checkpoint: &Checkpoint, options: SaveOptions) -> Result<()> {
-    let Checkpoint { provenance, labels, clips, notes, trained_on, config, preprocessor, .. } = checkpoint;
+    let Checkpoint { provenance, labels, learnt_clips, notes, trained_on, config, preprocessor, .. } = checkpoint;
     let card = Card {
         format: MARK.into(),
         provenance: *provenance,
         labels: labels.clone(),
-        clips: *clips,
+        learnt_clips: *learnt_clips,
         notes: notes.clone(),
         trained_on: trained_on.clone(),
     };

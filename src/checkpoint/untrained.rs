@@ -35,7 +35,7 @@ pub fn untrained(config: Config, seed: u64) -> Result<Checkpoint> {
         parameters: std::sync::Arc::new(RandomParameters::new(config.parameters()?, seed, distribution)),
         labels: None,
         preprocessor: None,
-        clips: None,
+        learnt_clips: None,
         notes: vec!["UNTRAINED MODEL: random weights, so its predictions mean nothing".into()],
         trained_on: None,
         config,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{ValueEnum, ValueHint};
 use serde::Serialize;
-use tubelet::checkpoint::{self, Hub, SaveOptions};
+use tubelet::checkpoint::{self, Hub, LearntClips, SaveOptions};
 use tubelet::tensor::{Element, Error, Result};
 
 use super::arguments::{HintArguments, is_bundled};
@@ -104,6 +104,9 @@ impl super::Run for Convert {
                 Target::Scenic => checkpoint::save_scenic(&self.folder, &checkpoint, options)?,
             }
         }
+        if !matches!(self.to, Target::Tubelet) {
+            checkpoint.learnt_clips.iter().for_each(|learnt| output::note(&left_out(learnt)));
+        }
         if matches!(self.to, Target::Scenic) && checkpoint.labels.is_some() {
             output::note("the names of the classes are left out: scenic's files have no place for them");
         }
@@ -119,6 +122,17 @@ impl super::Run for Convert {
         };
         output::report(self.json, &report, describe)
     }
+}
+
+/// What a format without a place for how clips are taken does not say.
+fn left_out(learnt: &LearntClips) -> String {
+    let flag = match learnt.spread {
+        true => "--uniform".to_owned(),
+        false => format!("--stride {}", learnt.stride),
+    };
+    format!(
+        "how frames were taken is left out, for which the format has no place: {flag} takes them as the model has learnt"
+    )
 }
 
 /// An error where the `folder` to write is the one that `input` is read from: its files would be replaced.

@@ -232,8 +232,13 @@ impl Eval {
 
     /// Distance of neighbouring frames: as is told, else as the model has learnt.
     fn stride(&self, checkpoint: &Checkpoint) -> usize {
-        let learnt = checkpoint.clips.and_then(|clips| clips.stride);
+        let learnt = checkpoint.learnt_clips.map(|learnt| learnt.stride);
         self.stride.or(learnt).unwrap_or(DEFAULT_STRIDE)
+    }
+
+    /// Whether single clips are spread over their whole videos: as the model has learnt, where no stride is told.
+    fn is_spread(&self, checkpoint: &Checkpoint) -> bool {
+        self.stride.is_none() && checkpoint.learnt_clips.is_some_and(|learnt| learnt.spread)
     }
 
     /// What is evaluated on, by a model of this configuration.
@@ -275,7 +280,8 @@ impl Eval {
         let _advice = Advice::give(goes_on.clone());
         let mut progress = progress::Videos::begin(evaluation.remaining(), views.count());
         let mut headline = Headline::default();
-        let decode = listed.decode(views.sampling(model.config().frames, stride));
+        let decode =
+            listed.decode(views.sampling_spread(model.config().frames, stride, self.is_spread(model.checkpoint())));
         let pipeline = VideoPipeline::new(self.workers, decode, &mut compute).timeout(self.opening.timeout());
         evaluation.finish(pipeline, &mut |metrics, row| {
             let failed = match &row.outcome {

@@ -66,7 +66,7 @@ struct Summary {
     labels: Option<usize>,
     /// How the clips were taken that it has learnt from.
     #[serde(skip_serializing_if = "Option::is_none")]
-    clips: Option<LearntClips>,
+    learnt_clips: Option<LearntClips>,
     /// The data that a model of this project's own has learnt from.
     #[serde(skip_serializing_if = "Option::is_none")]
     trained_on: Option<String>,
@@ -110,16 +110,16 @@ impl Inspect {
                 multiply_accumulates: config.multiply_accumulates()?,
                 labels: labels.map(|labels| labels.len()),
                 config,
-                clips: None,
+                learnt_clips: None,
                 trained_on: None,
                 notes,
                 input,
             })
         };
         match checkpoint::load_hinted(&self.checkpoint, hub, &self.hints.hints()) {
-            Ok(Checkpoint { provenance, config, labels, clips, notes, trained_on, .. }) => {
+            Ok(Checkpoint { provenance, config, labels, learnt_clips, notes, trained_on, .. }) => {
                 let what = format!("{config}; {provenance} files");
-                Ok(Summary { clips, trained_on, ..described(what, config, labels, notes, "a clip")? })
+                Ok(Summary { learnt_clips, trained_on, ..described(what, config, labels, notes, "a clip")? })
             }
             Err(error) => match checkpoint::load_image(&self.checkpoint, hub, None) {
                 Ok(Trained { config, notes, .. }) => {
@@ -171,7 +171,7 @@ fn describe(report: &Report, all: bool) -> String {
                 ("work", work),
             ];
             facts.extend(model.labels.map(|labels| ("class names", labels.to_string())));
-            facts.extend(model.clips.map(|clips| ("learnt clips", clips.to_string())));
+            facts.extend(model.learnt_clips.map(|clips| ("learnt clips", clips.to_string())));
             facts.extend(model.trained_on.iter().map(|data| ("trained on", data.clone())));
             facts.extend((!model.notes.is_empty()).then(|| ("notes", model.notes.join("\n"))));
             output::facts(&facts)

@@ -74,7 +74,7 @@ impl MotionArguments {
         let Self { motion_seed: seed, motion_clips: clips, .. } = self;
         let frames = self.motion_frames.unwrap_or(frames);
         let mut described = format!(
-            "motions {sets} of seed {seed}, {clips} clips of each class, {frames} frames of {rows}x{columns} pixels"
+            "motions {sets} of seed {seed}, {clips} clips of each class of each set, {frames} frames of {rows}x{columns} pixels"
         );
         if self.motion_order != FrameOrder::Whole {
             described += &format!(", {}", self.motion_order);

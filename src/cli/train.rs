@@ -123,7 +123,15 @@ impl super::Run for Train {
         let resumed = self.earlier(&recipe)?;
         let Begun { recipe, checkpoint, meaning } = self.begin(recipe, resumed.as_ref())?;
         let videos = self.data.videos(&meaning, &recipe)?;
-        let checkpoint = checkpoint.trained_on(self.data.described(&videos, &meaning, &recipe)?);
+        // What goes on has it from its beginning.
+        let checkpoint = match &resumed {
+            Some(Resumed { checkpoint: Checkpoint { trained_on: Some(_), .. }, .. }) => checkpoint,
+            _ => {
+                let data = self.data.described(&videos, &meaning, &recipe)?;
+                let earlier = checkpoint.trained_on.clone();
+                checkpoint.trained_on(earlier.map_or(data.clone(), |earlier| format!("{earlier}; then {data}")))
+            }
+        };
         let device = self.device.open(true, false)?;
         let options = TrainerOptions::of(&recipe).variants(self.device.variant.clone()).watched(self.watch);
         let source = checkpoint.source.clone();
@@ -185,7 +193,11 @@ impl Train {
     fn begin(&self, recipe: Recipe, resumed: Option<&Resumed>) -> Result<Begun> {
         if let Some(Resumed { checkpoint, progress, path, .. }) = resumed {
             let as_model = matches!(recipe.start, Start::Checkpoint(_));
-            let recipe = if as_model { self.recipe.for_model(recipe, &checkpoint.config) } else { recipe };
+            let recipe = if as_model {
+                self.recipe.for_model(recipe, &checkpoint.config, checkpoint.learnt_clips)
+            } else {
+                recipe
+            };
             recipe.validate()?;
             progress.check(&recipe)?;
             let task = Task::of(&checkpoint.config)?;
@@ -198,7 +210,7 @@ impl Train {
             StartingPoint::load(&recipe, self.model.as_deref(), &Hub::from_env().progress(true), &Default::default())?
         };
         let recipe = match start.video_model() {
-            Some(config) => self.recipe.for_model(recipe, config),
+            Some(config) => self.recipe.for_model(recipe, config, start.learnt_clips()),
             None => recipe,
         };
         recipe.validate()?;
@@ -284,7 +296,7 @@ impl Best {
 }
 
 /// What is said at Ctrl-C.
-const ENDS_SOON: &str = "interrupted: the training ends after this step, or evaluation, and is written down to go on from; \
+const ENDS_SOON: &str = "interrupted: the training ends within this step, or after this evaluation, and is written down to go on from; \
     Ctrl-C once more ends it at once, and what was learnt since the last checkpoint is lost";
 
 /// Whether a folder is there and something in it.

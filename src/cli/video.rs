@@ -97,10 +97,10 @@ impl VideoArguments {
 
     /// The same for clips of a model: taken as those that it has learnt from, where nobody tells otherwise.
     pub(super) fn of_model(&self, checkpoint: &Checkpoint) -> Self {
-        match checkpoint.clips {
-            Some(clips) if self.stride.is_none() && !self.uniform => {
-                let uniform = clips.stride.is_none() && self.frames_from.is_none();
-                Self { stride: clips.stride, uniform, ..self.clone() }
+        match checkpoint.learnt_clips {
+            Some(learnt) if self.stride.is_none() && !self.uniform => {
+                let uniform = learnt.spread && self.frames_from.is_none();
+                Self { stride: Some(learnt.stride), uniform, ..self.clone() }
             }
             _ => self.clone(),
         }
@@ -161,7 +161,10 @@ impl VideoArguments {
         views: Option<Views>,
         read: &mut dyn FnMut(),
     ) -> Result<Decoded> {
-        let sampling = views.map_or_else(|| self.sampling(frames), |views| views.sampling(frames, self.stride()));
+        let sampling = match views {
+            Some(views) => views.sampling_spread(frames, self.stride(), self.uniform),
+            None => self.sampling(frames),
+        };
         let start = Instant::now();
         let total = source.frame_count()?;
         let clips = Clip::read_all(&mut *source, &sampling, &mut |_| read())?;
@@ -192,7 +195,9 @@ pub(super) fn origin(preset: Option<Preset>, checkpoint: Option<&Checkpoint>, pr
         (Some(preset), _) => format!("preset {preset}"),
         (None, None) => {
             let preset = checkpoint.map_or(Preset::HfCorrected, |checkpoint| checkpoint.provenance.preset());
-            format!("preset {preset}, the default")
+            let learnt = checkpoint.and_then(|checkpoint| checkpoint.learnt_clips);
+            let edge = learnt.map(|learnt| format!(" from a short edge of {}, as learnt", learnt.short_edge));
+            format!("preset {preset}{}, the default", edge.unwrap_or_default())
         }
         (None, Some(file)) => {
             let range = preprocessing.range();

@@ -211,9 +211,11 @@ impl Vivit {
         self.loaded.checkpoint.provenance.layout()
     }
 
-    /// How clips are taken from a video: the model's number of frames, every second one, in the middle.
+    /// How clips are taken from a video: the model's number of frames, as far apart as it has learnt them, else every second
+    /// one, in the middle.
     pub fn sampling(&self) -> Sampling {
-        Sampling::central(self.config().frames)
+        let frames = self.config().frames;
+        self.checkpoint().learnt_clips.map_or_else(|| Sampling::central(frames), |clips| clips.sampling(frames))
     }
 
     /// The device it runs on.
@@ -364,7 +366,7 @@ pub fn preprocessing(checkpoint: &Checkpoint, preset: Option<Preset>) -> Result<
         (None, None) => {
             let preset = checkpoint.provenance.preset();
             return checkpoint
-                .clips
+                .learnt_clips
                 .map_or_else(|| preset.preprocessing(size), |clips| clips.preprocessing(preset, size));
         }
     };

@@ -44,6 +44,14 @@ impl Views {
     pub fn sampling(self, frames: usize, stride: usize) -> Sampling {
         Sampling::Clips { frames, stride, clips: self.clips }
     }
+
+    /// The same for a model that has learnt from clips which were spread over their videos, if it has: a single clip is, too.
+    pub fn sampling_spread(self, frames: usize, stride: usize, spread: bool) -> Sampling {
+        match spread && self.clips == 1 {
+            true => Sampling::Uniform { frames },
+            false => self.sampling(frames, stride),
+        }
+    }
 }
 
 impl fmt::Display for Views {

@@ -18,7 +18,7 @@ pub struct ValidationOptions {
     pub views: Views,
     /// Distance of neighbouring frames in the video.
     pub stride: usize,
-    /// Whether a clip is spread over its whole video, whatever the stride.
+    /// Whether single clips are spread over their whole videos, whatever the stride.
     pub spread: bool,
     /// Threads that decode.
     pub workers: usize,
@@ -31,7 +31,7 @@ impl ValidationOptions {
     pub fn of(recipe: &Recipe, views: Views) -> Self {
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let workers = recipe.loading.workers.unwrap_or(workers);
-        let spread = recipe.clip_start == ClipStart::Spread && views.clips == 1;
+        let spread = recipe.clip_start == ClipStart::Spread;
         Self { views, stride: recipe.augmentation.stride, spread, workers, timeout: None }
     }
 
@@ -42,10 +42,7 @@ impl ValidationOptions {
     }
 
     fn sampling(&self, frames: usize) -> Sampling {
-        match self.spread {
-            true => Sampling::Uniform { frames },
-            false => self.views.sampling(frames, self.stride),
-        }
+        self.views.sampling_spread(frames, self.stride, self.spread)
     }
 }
 

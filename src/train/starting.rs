@@ -7,6 +7,7 @@ use crate::checkpoint::{self, Checkpoint, Hints, Hub, LearntClips, Provenance, T
 use crate::eval::Task;
 use crate::graph::Weights;
 use crate::tensor::{Error, Result, Shape, Tensor};
+use crate::video::augment::Augmentation;
 use crate::vivit::initialise::from_scratch;
 use crate::vivit::{Config, ParameterSpec, Parameters};
 
@@ -76,6 +77,14 @@ impl StartingPoint {
         }
     }
 
+    /// How the clips were taken that the video model has learnt from, where its files say it.
+    pub fn learnt_clips(&self) -> Option<LearntClips> {
+        match &self.0 {
+            Known::Video { checkpoint, .. } => checkpoint.learnt_clips,
+            _ => None,
+        }
+    }
+
     /// What the labels mean and the names of the classes, where the head stays.
     pub fn kept_task(&self) -> Result<Option<(Task, Option<Vec<String>>)>> {
         match &self.0 {
@@ -110,15 +119,20 @@ impl StartingPoint {
             Known::Video { checkpoint, keep_head } => continued(checkpoint, *keep_head, recipe, task)?,
         };
         let source = format!("begun from {}", self.source());
-        let made = Checkpoint::new(config, parameters).provenance(Provenance::Scenic).clips(learnt_clips(recipe));
-        Ok(made.labels(labels).source(source))
+        let made =
+            Checkpoint::new(config, parameters).provenance(Provenance::Scenic).learnt_clips(learnt_clips(recipe));
+        let earlier = match &self.0 {
+            Known::Video { checkpoint, .. } => checkpoint.trained_on.clone(),
+            _ => None,
+        };
+        Ok(made.labels(labels).source(source).trained_on(earlier))
     }
 }
 
 /// How the clips of a recipe are taken.
 fn learnt_clips(recipe: &Recipe) -> LearntClips {
-    let stride = (recipe.clip_start != ClipStart::Spread).then_some(recipe.augmentation.stride);
-    LearntClips::new(recipe.augmentation.short_edge, stride)
+    let Augmentation { short_edge, stride, .. } = recipe.augmentation;
+    LearntClips::new(short_edge, stride).spread(recipe.clip_start == ClipStart::Spread)
 }
 
 /// The configuration of a model that is made.

@@ -62,6 +62,7 @@ pub(crate) use hugging_face::{Fields, shortened};
 pub use opening::{OpenOptions, Rotation};
 pub(crate) use prepare::ClipKind;
 pub use prepare::{ClipFrames, PreparedClip, Preparer};
+pub(crate) use preset::LARGEST_SIDE;
 pub use preset::{Crops, PlaneStatistics, Preprocessing, Preset, Resize, Values};
 use resample::Lerp;
 pub use resample::{Antialiased, Filter, Resampling};

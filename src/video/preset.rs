@@ -195,7 +195,7 @@ impl Values {
 }
 
 /// Sides of a resized frame: beyond this nobody means it, and no device holds a frame in one binding.
-pub(super) const LARGEST_SIDE: usize = 1 << 14;
+pub(crate) const LARGEST_SIDE: usize = 1 << 14;
 
 /// How frames become a model's input, checked: resize, crop, then scale.
 #[derive(Clone, Debug, PartialEq)]

@@ -61,21 +61,20 @@ fn the_preprocessor_comes_along_and_goes_with_the_model() {
 #[test]
 fn clips_are_taken_as_they_were_learnt() {
     let folder = tempfile::tempdir().unwrap();
-    let checkpoint = load(&fixture("hf-odd")).unwrap().preprocessor(None).clips(LearntClips::new(48, 3));
+    let checkpoint = load(&fixture("hf-odd")).unwrap().preprocessor(None).learnt_clips(LearntClips::new(48, 3));
     save(folder.path(), &checkpoint, false).unwrap();
     let found = load(folder.path()).unwrap();
-    assert_eq!(found.clips, checkpoint.clips);
+    assert_eq!(found.learnt_clips, checkpoint.learnt_clips);
     let edge = |model: &Checkpoint, preset| tubelet::engine::preprocessing(model, preset).unwrap().resize();
     assert_eq!(edge(&found, None), Some(Resize::ShortEdge(48)));
     assert_ne!(edge(&found, Some(Preset::Scenic)), Some(Resize::ShortEdge(48)));
     let twice = [2 * found.config.rows, 2 * found.config.columns];
-    assert_eq!(found.on_clips(None, Some(twice)).unwrap().clips, Some(LearntClips::new(96, 3)));
-    save(folder.path(), &checkpoint.clips(LearntClips::new(48, None)), true).unwrap();
-    assert_eq!(load(folder.path()).unwrap().clips, Some(LearntClips::new(48, None)));
+    assert_eq!(found.on_clips(None, Some(twice)).unwrap().learnt_clips, Some(LearntClips::new(96, 3)));
+    save(folder.path(), &checkpoint.learnt_clips(LearntClips::new(48, 3).spread(true)), true).unwrap();
+    assert_eq!(load(folder.path()).unwrap().learnt_clips, Some(LearntClips::new(48, 3).spread(true)));
     let config = folder.path().join("config.json");
     let text = std::fs::read_to_string(&config).unwrap();
-    for (bad, what) in [("\"short_edge\": 0", "short_edge is 0"), ("\"short_edge\": 48, \"stride\": 0", "stride is 0")]
-    {
+    for (bad, what) in [("\"short_edge\": 0", "short_edge is 0"), ("\"short_edge\": 99999", "short_edge is 99999")] {
         std::fs::write(&config, text.replace("\"short_edge\": 48", bad)).unwrap();
         let error = load(folder.path()).unwrap_err().to_string();
         assert!(error.contains(what) && error.contains("config.json"), "{error}");

@@ -48,7 +48,7 @@ pub(super) fn whole() -> Outcome {
     }
     let labels = fs::read_to_string(output.join("config.json"))?;
     ensure(labels.contains("pan left"), "the classes have no names")?;
-    inspected(&output, "videos/train.csv: 20 clips of 10 classes")?;
+    inspected(&output, "videos/train.csv: 20 videos of 10 classes")?;
     let best = PathBuf::from(end["best"]["path"].as_str().ok_or("no checkpoint is the best")?);
     let video = fs::read_dir(room.path().join("videos/train"))?.next().ok_or("no videos")??.path();
     for model in [&output, &best] {
@@ -101,7 +101,7 @@ pub(super) fn motions_from_memory() -> Outcome {
     ensure(read(&memory, "model.safetensors")? == read(&files, "model.safetensors")?, "the weights are others")?;
     let config = String::from_utf8(read(&memory, "config.json")?)?;
     ensure(config.contains("pan left"), "the classes have no names")?;
-    let clips = "2 clips of each class, 4 frames of 32x32 pixels: 20 clips of 10 classes";
+    let clips = "2 clips of each class of each set, 4 frames of 32x32 pixels: 20 videos of 10 classes";
     inspected(&memory, &format!("motions camera of seed 0, {clips}"))?;
     let refused = |ran: Ran, part: &str| {
         let holds = ran.code == Some(2) && ran.stderr.contains(part);

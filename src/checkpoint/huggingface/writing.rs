@@ -42,8 +42,8 @@ pub fn save_hugging_face_with(folder: impl AsRef<Path>, checkpoint: &Checkpoint,
     let preprocessor = match &checkpoint.preprocessor {
         Some(file) => file.clone(),
         None => {
-            let Checkpoint { config, clips, .. } = checkpoint;
-            PreprocessorFile { name: IMAGE.into(), text: preprocessor(config, *clips, Values::ZERO_CENTRED)? }
+            let Checkpoint { config, learnt_clips, .. } = checkpoint;
+            PreprocessorFile { name: IMAGE.into(), text: preprocessor(config, *learnt_clips, Values::ZERO_CENTRED)? }
         }
     };
     writing::folder(folder.as_ref(), SAFETENSORS, &renamed, &config, Some(&preprocessor), options)

@@ -105,7 +105,7 @@ fn load(location: Location, arrays: Box<dyn Arrays>, hints: &Hints) -> Result<Ch
         parameters: Arc::new(parameters),
         labels: None,
         preprocessor,
-        clips: None,
+        learnt_clips: None,
         source: location.source,
         notes,
         trained_on: None,

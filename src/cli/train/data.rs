@@ -200,8 +200,8 @@ impl DataArguments {
             true => self.motions.described(spanned(recipe), recipe.augmentation.crop),
             false => self.manifest()?.display().to_string(),
         };
-        let (clips, classes) = (counted(videos.training.count(), "clip"), counted(meaning.task.classes(), "class"));
-        Ok(format!("{data}: {clips} of {classes}"))
+        let (count, classes) = (counted(videos.training.count(), "video"), counted(meaning.task.classes(), "class"));
+        Ok(format!("{data}: {count} of {classes}"))
     }
 
     fn source(&self, manifest: &Manifest, recipe: &Recipe) -> Arc<dyn ClipSource> {

@@ -1,8 +1,9 @@
 //! The recipe of a training, and what is told beside it.
 
 use clap::ValueEnum;
+use tubelet::checkpoint::LearntClips;
 use tubelet::tensor::{Error, Result};
-use tubelet::train::{CheckpointStart, ImageStart, ModelRecipe, Recipe, Start};
+use tubelet::train::{CheckpointStart, ClipStart, ImageStart, ModelRecipe, Recipe, Start};
 use tubelet::vivit::{Config, Model};
 
 use crate::cli::arguments::{at_least_one, sides};
@@ -123,11 +124,21 @@ impl RecipeArguments {
         Ok(recipe)
     }
 
-    /// The recipe for clips of the size that a video model has, where nobody tells another.
-    pub(super) fn for_model(&self, mut recipe: Recipe, config: &Config) -> Recipe {
+    /// The recipe for clips as a video model has learnt them, where nobody tells others.
+    pub(super) fn for_model(&self, mut recipe: Recipe, config: &Config, learnt: Option<LearntClips>) -> Recipe {
         if self.recipe == USUAL {
             recipe.augmentation.frames = self.frames.unwrap_or(config.frames);
-            resize(&mut recipe, self.size.unwrap_or([config.rows, config.columns]));
+            let size = [config.rows, config.columns];
+            resize(&mut recipe, self.size.unwrap_or(size));
+            if let Some(learnt) = learnt {
+                recipe.augmentation.stride = self.stride.unwrap_or(learnt.stride);
+                if self.size.is_none_or(|told| told == size) {
+                    recipe.augmentation.short_edge = learnt.short_edge;
+                }
+                if learnt.spread && self.stride.is_none() {
+                    recipe.clip_start = ClipStart::Spread;
+                }
+            }
         }
         recipe
     }
