@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use tubelet::checkpoint::{
-    LearntClips, PreprocessorFile, SaveOptions, contents, load_parameters, read_config, save, save_with,
+    LearntClips, PreprocessorFile, SaveOptions, contents, load_parameters, read_config, save, save_hugging_face,
+    save_with,
 };
 use tubelet::graph::Weights;
 use tubelet::tensor::{Element, Result, Shape};
-use tubelet::video::{Preset, Resize};
+use tubelet::video::{Preset, Resize, Sampling};
 use tubelet::vivit::Parameters;
 
 use super::*;
@@ -79,6 +80,23 @@ fn clips_are_taken_as_they_were_learnt() {
         let error = load(folder.path()).unwrap_err().to_string();
         assert!(error.contains(what) && error.contains("config.json"), "{error}");
     }
+}
+
+#[test]
+fn single_clips_are_spread_where_they_were_learnt_so() {
+    let sampling = |views: &str, spread| views.parse::<tubelet::Views>().unwrap().sampling_spread(4, 3, spread);
+    assert_eq!(sampling("1x3", true), Sampling::Uniform { frames: 4 });
+    assert_eq!(sampling("2x1", true), Sampling::Clips { frames: 4, stride: 3, clips: 2 });
+    assert_eq!(sampling("1x1", false), Sampling::Clips { frames: 4, stride: 3, clips: 1 });
+}
+
+#[test]
+fn transformers_is_told_the_short_edge_that_was_learnt() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = load(&fixture("hf-odd")).unwrap().preprocessor(None).learnt_clips(LearntClips::new(48, 3));
+    save_hugging_face(folder.path(), &checkpoint, false).unwrap();
+    let file = load(folder.path()).unwrap().preprocessor.unwrap();
+    assert_eq!(file.preprocessing().unwrap().resize(), Some(Resize::ShortEdge(48)));
 }
 
 #[test]
