@@ -177,9 +177,10 @@ fn on(device: &Device) -> Result<Vivit, Failed> {
 }
 
 /// What it is held to: the first motions of the shapes, and all of a camera, with the share that is told at least.
-const TOLD: [(&[Motion], f64); 2] = [
+const TOLD: [(&[Motion], f64); 3] = [
     (&[Motion::MoveLeft, Motion::MoveRight, Motion::MoveUp, Motion::MoveDown], 0.9),
-    (MotionSet::Camera.motions(), 0.9),
+    (MotionSet::Shapes.motions(), 0.75),
+    (MotionSet::Camera.motions(), 0.97),
 ];
 
 /// Twenty clips of each class, made with another seed.

@@ -65,7 +65,7 @@ pub(super) fn written_at(record: &RunRecord, written: f64) -> Result<String> {
 
 /// What is trained, in few words: its description up to where the sizes begin, which stand below the title.
 fn title(model: &str) -> String {
-    let name = model.split([',', ';']).next().unwrap_or_default();
+    let name = model.split([',', ';', '(']).next().unwrap_or_default();
     let name = name.split_once(" with ").map_or(name, |(name, _)| name);
     format!("Training {}", words::plain(name.trim()))
 }
