@@ -292,7 +292,7 @@ pub(super) fn says_when_it_ends() -> Outcome {
     let child = started(room.path(), &output, &slow, &["--steps", "500"])?;
     wait_until(|| steps(&output) >= 1)?;
     let (ended, said) = signalled(child, "-INT")?;
-    let told = ["ends after this step", "Ctrl-C once more", "--resume"].iter().all(|part| said.contains(part));
+    let told = ["ends within this step", "Ctrl-C once more", "--resume"].iter().all(|part| said.contains(part));
     ensure(ended == Some(130) && told, format!("an interruption gave {ended:?}: {said}"))
 }
 
