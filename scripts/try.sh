@@ -6,5 +6,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh ffmpeg
 . scripts/environment.sh
-[ $# -gt 0 ] || set -- --model motions --sliding 16 --step 4 --top 2
+[ $# -gt 0 ] || set -- --model motions --sliding 16 --stride 2 --step 4 --top 2
 exec cargo run --release --bin tubelet -- classify tests/data/video/bigbuckbunny.mp4 "$@"

@@ -176,7 +176,7 @@ fn on(device: &Device) -> Result<Vivit, Failed> {
     Ok(Vivit::from_checkpoint(device, bundled()?, LoadOptions::default())?)
 }
 
-/// What it is held to: the first motions of the shapes, and all of a camera, with the share that is told at least.
+/// What it is held to: the first motions of the shapes, all of them, and all of a camera, with the share that is told at least.
 const TOLD: [(&[Motion], f64); 3] = [
     (&[Motion::MoveLeft, Motion::MoveRight, Motion::MoveUp, Motion::MoveDown], 0.9),
     (MotionSet::Shapes.motions(), 0.75),

@@ -143,7 +143,8 @@ fn facts(model: &Vivit, source: &dyn FrameSource, options: SlidingOptions, causa
         (
             "windows",
             format!(
-                "{frames} frames, one of {stride}; the next {step} frames later{}",
+                "{frames} frames, {}; the next {step} frames later{}",
+                if stride == 1 { "every one".to_owned() } else { format!("one of {stride}") },
                 if causal { "; causal" } else { "" }
             ),
         ),
