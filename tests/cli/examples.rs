@@ -76,7 +76,7 @@ const WHOLE: [(&str, &str); 5] = [
 /// The command of a block that shows output alone.
 const OUTPUT_ALONE: [(&str, &str); 1] = [(
     "video    1280×720 pixels",
-    "tubelet classify tests/data/video/bigbuckbunny.mp4 --model motions --sliding 16 --step 4 --top 2",
+    "tubelet classify tests/data/video/bigbuckbunny.mp4 --model motions --sliding 16 --stride 2 --step 4 --top 2",
 )];
 
 /// What `tubelet check` writes of a failure: here of what does not fail.
