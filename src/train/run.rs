@@ -65,8 +65,6 @@ pub struct TrainingRun {
     /// What is evaluated on, and how long one of its videos may take to decode.
     validation: Option<Arc<dyn ClipSource>>,
     timeout: Option<Duration>,
-    /// What the model's user should know.
-    notes: Vec<String>,
     folder: PathBuf,
     checkpoints: CheckpointFolder,
     /// Steps that were taken.
@@ -107,7 +105,6 @@ impl TrainingRun {
             loader,
             validation: None,
             timeout: None,
-            notes: Vec::new(),
             folder,
             step: 0,
             total,
@@ -119,12 +116,6 @@ impl TrainingRun {
     #[must_use]
     pub fn validation(self, source: impl Into<Option<Arc<dyn ClipSource>>>, timeout: Option<Duration>) -> Self {
         Self { validation: source.into(), timeout, ..self }
-    }
-
-    /// Says this to whoever uses the model.
-    #[must_use]
-    pub fn notes(self, notes: Vec<String>) -> Self {
-        Self { notes, ..self }
     }
 
     /// Goes on where a checkpoint, read from `path`, has it. The trainer must have begun from the same.
@@ -190,7 +181,7 @@ impl TrainingRun {
             }
             self.look(onlooker)?;
         }
-        write_model(&self.folder, &self.trainer, self.notes.clone(), true)
+        write_model(&self.folder, &self.trainer, true)
     }
 
     /// Writes down how far it is.
@@ -326,7 +317,7 @@ impl TrainingRun {
 
     fn save(&mut self, position: Position, score: Option<f64>, onlooker: &mut dyn Onlooker) -> Result<()> {
         let progress = Progress::new(self.step, position, &self.recipe)?.score(score);
-        let path = self.checkpoints.write(&self.trainer, &progress, self.notes.clone())?;
+        let path = self.checkpoints.write(&self.trainer, &progress)?;
         onlooker.saved(self.step, &path)?;
         self.last_good = Some(path);
         Ok(())

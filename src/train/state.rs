@@ -130,20 +130,14 @@ impl Resumed {
     }
 }
 
-/// Writes a checkpoint into `path`, where nothing is: it appears whole or not at all. `notes` are what the model's user should
-/// know.
+/// Writes a checkpoint into `path`, where nothing is: it appears whole or not at all.
 ///
 /// # Errors
 ///
 /// A disk that is full; what the device has to say.
-pub fn write_checkpoint(
-    path: impl AsRef<Path>,
-    trainer: &Trainer,
-    progress: &Progress,
-    notes: Vec<String>,
-) -> Result<()> {
+pub fn write_checkpoint(path: impl AsRef<Path>, trainer: &Trainer, progress: &Progress) -> Result<()> {
     let folder = UnfinishedFolder::create(path)?;
-    write_model(folder.path(), trainer, notes, false)?;
+    write_model(folder.path(), trainer, false)?;
     write_tensors(&folder.path().join(STATE), &OnDevice::state(trainer)?)?;
     let text = serde_json::to_string_pretty(progress)
         .map_err(|error| Error::usage(format!("a checkpoint cannot be written as JSON: {error}")))?;
@@ -156,9 +150,9 @@ pub fn write_checkpoint(
 /// # Errors
 ///
 /// A folder that holds a model already, unless `overwrite`; a disk that is full; what the device has to say.
-pub fn write_model(folder: impl AsRef<Path>, trainer: &Trainer, notes: Vec<String>, overwrite: bool) -> Result<()> {
+pub fn write_model(folder: impl AsRef<Path>, trainer: &Trainer, overwrite: bool) -> Result<()> {
     let parameters = Arc::new(OnDevice::model(trainer)?);
-    let trained = trainer.model().checkpoint().clone().parameters(parameters).notes(notes);
+    let trained = trainer.model().checkpoint().clone().parameters(parameters);
     checkpoint::save(folder, &trained, overwrite)
 }
 

@@ -38,7 +38,7 @@ impl CheckpointFolder {
     /// # Errors
     ///
     /// As [`write_checkpoint`].
-    pub fn write(&self, trainer: &Trainer, progress: &Progress, notes: Vec<String>) -> Result<PathBuf> {
+    pub fn write(&self, trainer: &Trainer, progress: &Progress) -> Result<PathBuf> {
         let path = self.at(progress.step);
         if Progress::read(&path.join(PROGRESS)).is_ok() {
             // The same steps have led there before.
@@ -46,7 +46,7 @@ impl CheckpointFolder {
         }
         // What is left of one that was cut short while it was removed.
         remove(&path);
-        write_checkpoint(&path, trainer, progress, notes)?;
+        write_checkpoint(&path, trainer, progress)?;
         self.prune();
         Ok(path)
     }
