@@ -209,7 +209,10 @@ impl Eval {
         let videos = self.videos(&checkpoint.config, stride, &task, &names)?;
         let Started { model, pass, .. } = Started::new(checkpoint, self.preset, &self.mask, &self.device)?;
         let protocol = Protocol::new(self.views).average(self.average).stride(stride).mask(pass.mask.clone());
-        let run = Run::new(&model, &protocol, &videos.manifest, self.shard)?.motions(videos.motions.clone());
+        let mut run = Run::new(&model, &protocol, &videos.manifest, self.shard)?.motions(videos.motions.clone());
+        if self.is_spread(model.checkpoint()) && self.views.clips == 1 {
+            run.views += ", spread over the video";
+        }
         let mut evaluation = Evaluation::open(&videos.manifest, run.clone(), output, self.resume)?;
         if self.retry_failed {
             evaluation.retry_failed();
